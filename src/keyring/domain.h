@@ -1,0 +1,23 @@
+/* What identifies a domain, and the public half of its key pair (docs/formats.md section 2.3). Plain values. */
+#ifndef COFFER_KEYRING_DOMAIN_H
+#define COFFER_KEYRING_DOMAIN_H
+
+#include <stdint.h>
+
+#include "base/text.h"
+
+#define DOMAIN_PUBLIC_LEN 32u       /* Ed25519 */
+#define DOMAIN_FINGERPRINT_LEN 20u  /* bytes */
+#define DOMAIN_FINGERPRINT_TEXT 40u /* characters with NUL: 8 groups of 4 joined by '-' */
+#define DOMAIN_SIGNATURE_LEN 64u
+
+struct domain_id {
+	uint8_t id[UUID_LEN];                     /* random */
+	uint8_t node_id[UUID_LEN];                /* this node's, random */
+	uint8_t public_key[DOMAIN_PUBLIC_LEN];    /* pinned in the identity file */
+};
+
+void domain_fingerprint(const struct domain_id *domain, uint8_t out[static DOMAIN_FINGERPRINT_LEN]);
+void domain_fingerprint_text(const struct domain_id *domain, char out[static DOMAIN_FINGERPRINT_TEXT]);
+
+#endif

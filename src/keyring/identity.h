@@ -1,0 +1,20 @@
+/* The identity file of a node: what is pinned outside the store (docs/formats.md section 9.2). */
+#ifndef COFFER_KEYRING_IDENTITY_H
+#define COFFER_KEYRING_IDENTITY_H
+
+#include "keyring/domain.h"
+#include "token/token.h"
+
+struct identity {
+	struct domain_id domain;
+	char token_kind[16];
+	char token_uri[TOKEN_URI_MAX + 1];
+	struct token_binding binding;
+};
+
+/* Writes `dir`/node.id (mode 0600; temporary file, fsync, rename, fsync of the folder). */
+enum coffer_err identity_write(const char *dir, const struct identity *identity, struct reason *reason) MUST_USE;
+/* ERR_NOT_FOUND: not there (an uninitialised node). ERR_CORRUPT, ERR_VERSION, ERR_USAGE (owner or mode). */
+enum coffer_err identity_read(const char *dir, struct identity *out, struct reason *reason) MUST_USE;
+
+#endif

@@ -1,0 +1,132 @@
+/* CHANGED while you build: tables follow docs/formats.md section 6, rows have an index column, and store_put keeps the index
+ * entries itself (no index_put, no index_erase). Re-read this header. Remove this line when done.
+ *
+ * The store: durable records of sealed bytes with a few clear columns, in one transaction at a time.
+ *
+ * One small interface with several implementations: sqlite.c (the embedded default), memory.c (tests; keeps nothing).
+ * The store is untrusted for secrecy and integrity, trusted for availability and order (architecture.md section 3): what
+ * must be secret or authentic is sealed or MACed by the layers above before it comes here.
+ *
+ * Threads: a handle belongs to one thread at a time (cofferd: the store thread). Views handed to callbacks and row
+ * fields of store_get die with the next call on the handle. Ids and keys are compared as raw bytes, in memcmp order. */
+#ifndef COFFER_STORE_STORE_H
+#define COFFER_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/reason.h"
+#include "base/view.h"
+
+/* Numbers and ids are those of docs/formats.md section 6. */
+enum store_table {
+	STORE_OBJECT = 1, /* managed objects; id: UUID (16) */
+	STORE_GRANT,      /* roles of principals; id: random (16) */
+	STORE_AUDIT,      /* the audit chain; id: node id (16) | sequence number (8) */
+	STORE_REQUEST,    /* answers already given; id: request digest (32) */
+	STORE_DOMAIN,     /* id: ASCII name: "domain-key", "recovery" ... */
+	STORE_NODE,       /* id: node id (16) */
+	STORE_SLOT,       /* wrapped data keys; id: node id (16) | generation (4) */
+	STORE_RECOVERY,   /* recovery stanzas; id: recovery-key id (16) */
+	STORE_TABLE_END
+};
+
+#define STORE_ID_MAX 64u                      /* bytes */
+#define STORE_TOKEN_LEN 32u                   /* bytes of an index token */
+#define STORE_INDEX_ENTRY_LEN 33u             /* index number u8 | token (32) */
+#define STORE_INDEX_MAX 256u                  /* entries of one row */
+#define STORE_HEADER_MAX (4u * 1024u)         /* bytes */
+#define STORE_BODY_MAX (4u * 1024u * 1024u)   /* bytes */
+
+struct store_row {
+	uint8_t id[STORE_ID_MAX];
+	size_t id_len;         /* 1..STORE_ID_MAX */
+	uint32_t version;      /* format version of header and body, chosen by the layer above */
+	uint32_t state;        /* indexed; meaning by table */
+	uint32_t generation;   /* data-key generation that sealed the body; indexed */
+	struct view header;    /* clear bytes that the AAD or MAC covers */
+	struct view index;     /* the index column of docs/formats.md section 7: count u16 | count * (index u8 | token (32));
+	                          empty means no entries. store_put makes the searchable copies from it */
+	struct view body;      /* sealed bytes */
+};
+
+/* One row of a scan; return ERR_OK to go on, anything else ends the scan and is returned (a callback that has enough
+ * returns ERR_EXISTS or the like and its caller knows). No store call may be made from inside. */
+typedef enum coffer_err store_row_fn(void *arg, const struct store_row *row);
+typedef enum coffer_err store_id_fn(void *arg, struct view id);
+
+struct store; /* opaque; begins with a const struct store_ops * in every implementation */
+
+/* The interface (style.md 5). All members are present in every implementation. */
+struct store_ops {
+	const char *name; /* "sqlite", "memory" */
+	void (*close)(struct store *s);
+	enum coffer_err (*begin)(struct store *s, struct reason *reason);
+	enum coffer_err (*commit)(struct store *s, struct reason *reason);
+	void (*rollback)(struct store *s);
+	enum coffer_err (*savepoint)(struct store *s);
+	void (*release)(struct store *s, bool keep);
+	enum coffer_err (*put)(struct store *s, enum store_table table, const struct store_row *row, bool replace);
+	enum coffer_err (*get)(struct store *s, enum store_table table, struct view id, struct store_row *out);
+	enum coffer_err (*erase)(struct store *s, enum store_table table, struct view id);
+	enum coffer_err (*scan)(struct store *s, enum store_table table, struct view after, bool backwards, size_t limit,
+		store_row_fn *fn, void *arg);
+	enum coffer_err (*count)(struct store *s, enum store_table table, uint64_t *out);
+	enum coffer_err (*index_find)(struct store *s, enum store_table table, uint8_t index, struct view token,
+		struct view after, size_t limit, store_id_fn *fn, void *arg);
+	enum coffer_err (*scrub_deleted)(struct store *s, struct reason *reason);
+	enum coffer_err (*reopen)(struct store *s, struct reason *reason);
+};
+
+struct store_base { const struct store_ops *ops; };
+
+/* Opens or makes the database file `path` (mode 0600) and migrates it to the newest schema. ERR_SCHEMA when it is newer
+ * than this program, or has tables, triggers or views that are not ours; ERR_CORRUPT; ERR_IO; ERR_FULL; ERR_BUSY.
+ * The directory must exist, belong to the effective user and not be writable by others (ERR_USAGE). Caller closes. */
+enum coffer_err store_open_sqlite(const char *path, struct store **out, struct reason *reason) MUST_USE;
+/* An empty store in memory. ERR_MEMORY. Caller closes. */
+enum coffer_err store_open_memory(struct store **out) MUST_USE;
+
+/* Releases everything; an open transaction is rolled back; accepts NULL. */
+void store_close(struct store *s);
+
+/* Transactions do not nest. Writes outside one abort (PRE). Reads are allowed with or without one. */
+enum coffer_err store_begin(struct store *s, struct reason *reason) MUST_USE;
+/* Durable when it returns ERR_OK (SQLite: WAL, synchronous=FULL). ERR_UNKNOWN_OUTCOME: the transaction may or may not be
+ * there: call store_reopen, read again, only then answer. Any other error: rolled back for certain (ERR_FULL, ERR_BUSY,
+ * ERR_IO, ERR_STORE). */
+enum coffer_err store_commit(struct store *s, struct reason *reason) MUST_USE;
+void store_rollback(struct store *s);
+/* One level inside a transaction, so that many requests share one commit: store_savepoint, then
+ * store_release(s, true) to keep or (s, false) to undo what was written since. */
+enum coffer_err store_savepoint(struct store *s) MUST_USE;
+void store_release(struct store *s, bool keep);
+
+/* Writes a row and its index entries (replacing the old ones). replace=false: ERR_EXISTS when the id is there. A malformed
+ * index column is ERR_FIELD. */
+enum coffer_err store_put(struct store *s, enum store_table table, const struct store_row *row, bool replace) MUST_USE;
+/* ERR_NOT_FOUND. out's views are borrowed until the next call. */
+enum coffer_err store_get(struct store *s, enum store_table table, struct view id, struct store_row *out) MUST_USE;
+/* ERR_NOT_FOUND. Old bytes are overwritten (secure_delete); the log keeps them until store_scrub_deleted. */
+enum coffer_err store_erase(struct store *s, enum store_table table, struct view id) MUST_USE;
+/* Rows in id order after `after` (empty: from the start; backwards: before it, or from the end), at most limit. */
+enum coffer_err store_scan(struct store *s, enum store_table table, struct view after, bool backwards, size_t limit,
+	store_row_fn *fn, void *arg) MUST_USE;
+enum coffer_err store_count(struct store *s, enum store_table table, uint64_t *out) MUST_USE;
+
+/* Ids of the rows whose index column holds (index, token), in id order after `after`, at most limit. store_put keeps the
+ * copies in step with the row's index column, store_erase takes them away. */
+enum coffer_err store_index_find(struct store *s, enum store_table table, uint8_t index, struct view token,
+	struct view after, size_t limit, store_id_fn *fn, void *arg) MUST_USE;
+
+/* Makes deleted bytes really gone (SQLite: TRUNCATE checkpoint). Outside a transaction. */
+enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason) MUST_USE;
+/* Closes and opens again after ERR_UNKNOWN_OUTCOME or ERR_IO; what is there afterwards is the truth. */
+enum coffer_err store_reopen(struct store *s, struct reason *reason) MUST_USE;
+
+/* The newest schema this program writes, and the one found (equal after open). */
+#define STORE_SCHEMA_VERSION 1u
+
+#endif
