@@ -1,0 +1,40 @@
+/* The audit chain of this node: rows in the same transaction as what they record (docs/formats.md section 8). Store thread. */
+#ifndef COFFER_AUDIT_CHAIN_H
+#define COFFER_AUDIT_CHAIN_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/reason.h"
+#include "base/view.h"
+#include "objects/txn.h"
+
+struct audit_event {
+	uint64_t seq;          /* set by audit_append */
+	uint64_t time_ms;      /* set by audit_append */
+	struct view principal;
+	uint32_t operation;    /* KMIP operation, vendor ones too; 0: an event of the daemon itself (details say which) */
+	uint32_t status;       /* KMIP Result Status: 0 success, 1 failed */
+	uint32_t result_reason; /* KMIP Result Reason, 0 on success */
+	struct view object_id; /* 0 or 16 bytes */
+	struct view request_id;
+	struct view details;   /* UTF-8 for people; never a secret */
+};
+
+struct audit_chain;
+
+/* Reads the newest row of this node and checks its link as far as the one before it; an empty chain starts at the genesis link.
+ * ERR_CORRUPT when the tail does not verify. Caller frees. */
+enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, struct reason *reason) MUST_USE;
+void audit_chain_free(struct audit_chain *chain);
+/* Appends inside the open transaction; the tail moves back by itself when the transaction or savepoint is undone. */
+enum coffer_err audit_append(struct audit_chain *chain, struct txn *txn, const struct audit_event *event) MUST_USE;
+uint64_t audit_chain_length(const struct audit_chain *chain); /* newest sequence number, 0 when empty */
+
+/* Rows from `first` on, at most limit, in order; the event's views live during the call. */
+typedef enum coffer_err audit_row_fn(void *arg, const struct audit_event *event);
+enum coffer_err audit_read(struct audit_chain *chain, struct txn *txn, uint64_t first, size_t limit, audit_row_fn *fn, void *arg) MUST_USE;
+/* Checks every link from genesis; *out_bad = first bad sequence number, 0 when all verify (ERR_OK) or ERR_CORRUPT with a sentence. */
+enum coffer_err audit_verify(struct audit_chain *chain, struct txn *txn, uint64_t *out_bad, struct reason *reason) MUST_USE;
+
+#endif

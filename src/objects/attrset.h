@@ -1,0 +1,50 @@
+/* The attributes of one object: an ordered set of encoded values (one TTLV item each), by attribute and index.
+ * Built on the attribute table of kmip/attr.h. Not thread-safe; immutable once its object is published. */
+#ifndef COFFER_OBJECTS_ATTRSET_H
+#define COFFER_OBJECTS_ATTRSET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/view.h"
+
+#define ATTRSET_MAX 512u             /* values of one object */
+#define ATTRSET_BYTES_MAX (256u * 1024u)
+
+struct attrset_value {
+	uint32_t attr;      /* enum kmip attribute id of kmip/attr.h */
+	uint32_t index;     /* KMIP Attribute Index among the values of the same attribute */
+	char *custom;       /* name of a custom attribute ("x-…"), else NULL */
+	uint8_t *item;      /* one whole TTLV item under the attribute's own tag (custom: Attribute Value) */
+	size_t item_len;
+};
+
+struct attrset {
+	struct attrset_value *values;
+	size_t count;
+	size_t bytes;
+};
+
+void attrset_free(struct attrset *set);
+enum coffer_err attrset_copy(const struct attrset *from, struct attrset *out) MUST_USE;
+/* Appends a value; its index is the next free one of its attribute. ERR_LIMIT. */
+enum coffer_err attrset_add(struct attrset *set, uint32_t attr, const char *custom, struct view item) MUST_USE;
+/* Adds or replaces the value with index 0. */
+enum coffer_err attrset_set(struct attrset *set, uint32_t attr, struct view item) MUST_USE;
+enum coffer_err attrset_set_enum(struct attrset *set, uint32_t attr, uint32_t value) MUST_USE;
+enum coffer_err attrset_set_i32(struct attrset *set, uint32_t attr, int32_t value) MUST_USE;
+enum coffer_err attrset_set_bool(struct attrset *set, uint32_t attr, bool value) MUST_USE;
+enum coffer_err attrset_set_time(struct attrset *set, uint32_t attr, uint64_t unix_s) MUST_USE;
+/* The value, or NULL. custom: NULL but for custom attributes. */
+const struct attrset_value *attrset_get(const struct attrset *set, uint32_t attr, const char *custom, uint32_t index);
+/* Convenience reads of index 0; false when absent. */
+bool attrset_get_time(const struct attrset *set, uint32_t attr, uint64_t *out_unix_s);
+bool attrset_get_bool(const struct attrset *set, uint32_t attr, bool *out);
+size_t attrset_count(const struct attrset *set, uint32_t attr);
+/* Removes every value of an attribute, or one index. */
+void attrset_remove(struct attrset *set, uint32_t attr);
+void attrset_remove_at(struct attrset *set, uint32_t attr, const char *custom, uint32_t index);
+
+#endif

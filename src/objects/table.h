@@ -1,0 +1,26 @@
+/* Objects in memory, found by UUID or name without a global lock: shards with a reader-writer lock each; workers keep references in their
+ * own small caches and look here again only when a snapshot is stale. Bounded: the least recently found clean entries leave. */
+#ifndef COFFER_OBJECTS_TABLE_H
+#define COFFER_OBJECTS_TABLE_H
+
+#include <stddef.h>
+
+#include "base/view.h"
+#include "objects/object.h"
+
+struct object_table;
+
+struct object_table *object_table_new(size_t max_objects);
+void object_table_free(struct object_table *t);
+/* A new reference, or NULL when it is not in memory (it may be in the store). Any thread. */
+struct object *object_table_get(struct object_table *t, const uint8_t id[static UUID_LEN]);
+/* By Name; only names of objects in memory. Any thread. */
+struct object *object_table_get_by_name(struct object_table *t, struct view name);
+/* Publishes a snapshot (takes a reference of its own) in place of an older one of the same id, which becomes stale. Only a
+ * snapshot with a higher record_version replaces. Store thread. */
+enum coffer_err object_table_publish(struct object_table *t, struct object *o) MUST_USE;
+size_t object_table_count(struct object_table *t);
+/* Drops everything (seal, zeroise); outstanding references stay valid but stale. */
+void object_table_clear(struct object_table *t);
+
+#endif

@@ -1,0 +1,55 @@
+/* One store transaction over managed objects, grants and audit, shared by many requests. Changes are staged: seen by later reads of the same
+ * transaction at once, by everybody else only after txn_commit returned ERR_OK. Store thread only.
+ *
+ *   txn_begin → { txn_mark, handler…, txn_keep | txn_undo }* → txn_commit | txn_abort
+ */
+#ifndef COFFER_OBJECTS_TXN_H
+#define COFFER_OBJECTS_TXN_H
+
+#include "base/err.h"
+#include "base/reason.h"
+#include "keyring/ring.h"
+#include "objects/object.h"
+#include "objects/table.h"
+#include "store/store.h"
+
+struct txn;
+
+/* The parts are borrowed and outlive the txn; the ring may be swapped with txn_set_ring between transactions. */
+struct txn *txn_new(struct store *store, struct object_table *table);
+void txn_free(struct txn *txn);
+void txn_set_ring(struct txn *txn, struct ring *ring);
+struct ring *txn_ring(struct txn *txn);
+struct store *txn_store(struct txn *txn);
+
+enum coffer_err txn_begin(struct txn *txn, struct reason *reason) MUST_USE;
+/* Durable, then published. ERR_UNKNOWN_OUTCOME: nothing is published; the caller reopens the store, reads the truth, and
+ * calls txn_settle(true) when the writes are there, (false) when not. Any other error: nothing happened. */
+enum coffer_err txn_commit(struct txn *txn, struct reason *reason) MUST_USE;
+void txn_abort(struct txn *txn);
+enum coffer_err txn_settle(struct txn *txn, bool was_durable) MUST_USE;
+
+enum coffer_err txn_mark(struct txn *txn) MUST_USE;
+void txn_keep(struct txn *txn);
+void txn_undo(struct txn *txn); /* undoes store writes and staged snapshots since the mark */
+
+/* A new reference to the newest state: staged, in memory, or loaded from the store (and put into the table).
+ * ERR_NOT_FOUND; ERR_CORRUPT when the row does not open. */
+enum coffer_err txn_object(struct txn *txn, const uint8_t id[static UUID_LEN], struct object **out) MUST_USE;
+/* By Name, verified against the opened object. ERR_NOT_FOUND. */
+enum coffer_err txn_object_by_name(struct txn *txn, struct view name, struct object **out) MUST_USE;
+/* Writes a new object. ERR_EXISTS when one of its Names is taken by a live object (reason names it). */
+enum coffer_err txn_create(struct txn *txn, struct object *o, struct reason *reason) MUST_USE;
+/* Writes a changed copy; raises record_version; the state move is checked against the table. */
+enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *reason) MUST_USE;
+/* Every object in id order after `after`, opened one by one; at most limit. */
+typedef enum coffer_err txn_object_fn(void *arg, struct object *o);
+enum coffer_err txn_scan(struct txn *txn, struct view after, size_t limit, txn_object_fn *fn, void *arg) MUST_USE;
+
+/* Runs fn(arg) when the transaction became durable (in order); dropped on abort and undo. For staging what is not an object (grants, audit tail).
+ * undo(arg), may be NULL, runs when it is dropped. */
+enum coffer_err txn_on_commit(struct txn *txn, void (*fn)(void *arg), void (*undo)(void *arg), void *arg) MUST_USE;
+/* Set by Destroy: after the commit the store scrubs deleted bytes before the answer goes out. */
+void txn_want_scrub(struct txn *txn);
+
+#endif

@@ -1,0 +1,44 @@
+/* From one request frame to one answer frame. The only caller of operation handlers, the only place of authorisation and audit. */
+#ifndef COFFER_OPS_DISPATCH_H
+#define COFFER_OPS_DISPATCH_H
+
+#include "base/buf.h"
+#include "ops/op.h"
+
+/* One request on its way: the daemon owns it, one thread at a time works on it. */
+struct request {
+	struct engine *engine;
+	struct principal principal;
+	struct op_streams *streams;  /* borrowed from the connection, which waits for the answer */
+	struct buf frame;            /* the whole TTLV request; wiped when answered */
+	struct buf answer;           /* the whole TTLV answer, built here */
+	enum op_lane lane;           /* from request_classify */
+	bool close_after;            /* the answer is the last on this connection (framing lost) */
+	/* set by request_run on the worker lane when an object must be loaded first */
+	bool want_name;
+	uint8_t wanted_id[UUID_LEN];
+	uint8_t wanted_name[256];
+	size_t wanted_name_len;
+	bool loaded_once;            /* the load was tried: a second miss is ERR_NOT_FOUND */
+};
+
+/* Checks the frame and says on which lane it runs. When the request cannot even be parsed, the error answer is already in
+ * r->answer and ERR_INPUT (or the like) is returned: send it. Any thread. */
+enum coffer_err request_classify(struct request *r) MUST_USE;
+/* Runs it on the lane it belongs to (txn NULL off the store lane). ERR_OK: r->answer is complete (it may well be an error
+ * answer). ERR_NOT_CACHED: load r->wanted_* on the store lane, then run again. On the store lane the caller brackets it with txn_begin/txn_commit and
+ * sends the answer only after the commit. */
+enum coffer_err request_run(struct request *r, struct op_local *local, struct txn *txn) MUST_USE;
+/* Store lane: brings what a worker lacked into the object table. ERR_OK also when it does not exist. */
+enum coffer_err request_load(struct request *r, struct txn *txn) MUST_USE;
+/* Replaces the answer of a store-lane request by a failure (the commit failed): ERR_FULL, ERR_UNKNOWN_OUTCOME … */
+void request_fail(struct request *r, enum coffer_err err, const struct reason *reason);
+/* After ERR_UNKNOWN_OUTCOME and store_reopen: whether this request's record is in the store. Store lane. */
+enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *out) MUST_USE;
+void request_done(struct request *r);
+
+/* The dispatch table, for Query, docs and tests. */
+const struct op_row *dispatch_rows(size_t *out_count);
+const struct op_row *dispatch_find(uint32_t operation);
+
+#endif

@@ -1,0 +1,79 @@
+/* What every operation handler sees of cofferd: the parts of the domain and who may touch them from where.
+ *
+ * Threads (lanes):
+ *   worker  any worker thread: reads objects and grants, encrypts and decrypts. Never blocks on disk or token.
+ *   store   the store thread: everything inside a transaction. Owns store, ring, audit chain.
+ *   admin   a thread that may wait: token calls, init, status. Reaches the store lane through engine->on_store. */
+#ifndef COFFER_OPS_ENGINE_H
+#define COFFER_OPS_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "access/policy.h"
+#include "audit/chain.h"
+#include "base/buf.h"
+#include "config/config.h"
+#include "keyring/identity.h"
+#include "keyring/ring.h"
+#include "objects/table.h"
+#include "objects/txn.h"
+#include "token/proxy.h"
+
+enum engine_state {
+	ENGINE_STARTING,
+	ENGINE_UNINITIALISED, /* answers only status and init, to root and the daemon's own user */
+	ENGINE_SEALED,        /* initialised; the token has not opened the data key */
+	ENGINE_OPEN,
+	ENGINE_DRAINING,      /* SIGTERM: requests under way end, new ones are refused */
+	ENGINE_FAULT          /* self test or integrity failure: every operation but status is refused */
+};
+
+struct init_pending; /* ops/init_flow.c */
+struct token_spawner; /* token/proxy.h */
+
+typedef enum coffer_err engine_store_fn(struct engine *engine, struct txn *txn, void *arg, struct reason *reason);
+
+struct engine {
+	const struct config *config;       /* replaced on SIGHUP by the daemon; read on any lane through engine_config */
+	_Atomic int state;                 /* enum engine_state */
+	struct domain_id domain;           /* valid unless uninitialised; written before the state changes */
+	struct object_table *objects;      /* any lane */
+
+	pthread_rwlock_t grants_lock;      /* guards the pointer below */
+	struct grants *grants;             /* take a reference with engine_grants */
+
+	/* store lane only */
+	struct store *store;
+	struct txn *txn;
+	struct audit_chain *audit;
+
+	/* admin lane */
+	pthread_mutex_t admin_lock;        /* one init at a time; guards the four below */
+	struct token_proxy *token;         /* NULL before init chose a token; thread-safe object itself */
+	struct identity identity;
+	struct init_pending *pending;
+	const struct token_spawner *spawner;
+
+	/* provided by the daemon */
+	enum coffer_err (*on_store)(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason); /* runs fn in a
+		transaction on the store thread, commits, returns its result; admin lane only */
+	void *daemon;                      /* the daemon's own */
+
+	/* for status, any lane */
+	uint64_t started_wall_s;
+	_Atomic uint64_t connections, requests, bulk_bytes, refused;
+	pthread_mutex_t note_lock;         /* guards note */
+	char note[REASON_MAX];             /* why sealed or at fault; one sentence; "" when well */
+	char recovery[128];                /* "shares: any 3 of 5, proven …", "none" ; written before state OPEN */
+};
+
+enum engine_state engine_state_get(struct engine *engine);
+const char *engine_state_name(enum engine_state state);
+struct grants *engine_grants(struct engine *engine);                   /* a reference; caller unrefs */
+void engine_set_grants(struct engine *engine, struct grants *grants);  /* moves the reference in */
+void engine_note(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,38 @@
+/* What belongs to one thread or one connection while it runs operations: warm cipher contexts, random bytes in blocks, open streams. */
+#ifndef COFFER_OPS_LOCAL_H
+#define COFFER_OPS_LOCAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "crypto/aead.h"
+#include "crypto/rng.h"
+#include "crypto/xaes.h"
+#include "objects/object.h"
+#include "objects/table.h"
+
+/* One per thread: a small cache UUID -> {object reference, warm contexts}. Entries whose object is stale are dropped at the next look-up. */
+struct op_local;
+
+struct op_key {
+	struct object *object;      /* reference held by the cache */
+	struct xaes_key *message;   /* warm context of the seal-message subkey; NULL until first used */
+	struct aead_key *raw_gcm;   /* warm context of the key itself for KMIP GCM; NULL until first used */
+};
+
+struct op_local *op_local_new(struct object_table *objects);
+void op_local_free(struct op_local *local);
+struct rng_pool *op_local_rng(struct op_local *local);
+/* The cache entry of an object (fetching it from the table when needed); borrowed until the next call. ERR_NOT_CACHED. */
+enum coffer_err op_local_key(struct op_local *local, const uint8_t id[static UUID_LEN], struct op_key **out) MUST_USE;
+/* Drops every entry (seal). */
+void op_local_clear(struct op_local *local);
+
+/* Streams of one connection: at most OP_STREAMS_MAX open ones, by handle. */
+#define OP_STREAMS_MAX 16u
+struct op_streams;
+struct op_streams *op_streams_new(void);
+void op_streams_free(struct op_streams *streams);
+
+#endif

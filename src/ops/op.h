@@ -1,0 +1,76 @@
+/* One operation = one file op_<name>.c and one row of ops/dispatch.c. The dispatcher finds the target, asks the policy, runs the handler, and
+ * writes the audit row; a missing row means refused. */
+#ifndef COFFER_OPS_OP_H
+#define COFFER_OPS_OP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "access/policy.h"
+#include "base/reason.h"
+#include "base/writer.h"
+#include "ops/engine.h"
+#include "ops/local.h"
+#include "ttlv/ttlv.h"
+
+enum op_lane { OP_LANE_WORKER, OP_LANE_STORE, OP_LANE_ADMIN };
+
+/* Where the dispatcher finds the object that the operation is about. */
+enum op_target {
+	OP_TARGET_NONE,
+	OP_TARGET_ID,       /* Unique Identifier of the payload, else the ID Placeholder (KMIP 1.4 section 4) */
+	OP_TARGET_ID_OR_NAME, /* Unique Identifier or Name (vendor operations) */
+	OP_TARGET_SEALED    /* the key id inside the sealed message or stream header */
+};
+
+enum op_audit {
+	OP_AUDIT_NEVER,     /* reads of no secret, and bulk use of keys */
+	OP_AUDIT_ALWAYS,    /* management: success and failure */
+	OP_AUDIT_DENIED     /* only refusals */
+};
+
+struct op_ctx {
+	struct engine *engine;
+	const struct principal *principal;
+	struct op_local *local;          /* of the thread that runs this */
+	struct op_streams *streams;      /* of the connection */
+	struct txn *txn;                 /* store lane only, else NULL */
+	uint32_t version_major, version_minor; /* of the request; every answer is in this version */
+	bool has_request_id;
+	uint8_t request_id[16];
+	bool has_placeholder;            /* ID Placeholder of the batch */
+	uint8_t placeholder[UUID_LEN];
+	struct object *object;           /* the target, allowed by the policy; the dispatcher owns the reference */
+	bool has_touched;                /* what the audit row names when there is no target (Create …) */
+	uint8_t touched[UUID_LEN];
+	char detail[256];                /* for the audit row; never a secret */
+	struct reason reason;            /* one sentence when the handler fails */
+	bool want_name;                  /* with ERR_NOT_CACHED: what is to be loaded: wanted_name, else wanted_id */
+	uint8_t wanted_id[UUID_LEN];
+	struct view wanted_name;
+};
+
+/* Reads its payload, acts, writes the fields of the Response Payload. ERR_NOT_CACHED on the worker lane: the daemon loads the object on the
+ * store thread and runs the request again (handlers on this lane have no side effect before they succeed). */
+typedef enum coffer_err op_fn(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out);
+
+enum op_flags {
+	OP_SEALED_OK = 1,        /* also when sealed */
+	OP_UNINITIALISED_OK = 2, /* also before init: to root and the daemon's own user */
+	OP_ALONE = 4,            /* the only item of its batch */
+	OP_SECRET_ANSWER = 8     /* the answer holds a secret: not kept for repeated request ids */
+};
+
+struct op_row {
+	uint32_t operation;
+	const char *name;          /* "Create" */
+	op_fn *run;
+	enum permission permission;
+	enum op_target target;
+	enum op_lane lane;
+	enum op_audit audit;
+	unsigned flags;            /* enum op_flags */
+	uint8_t since_minor;       /* first KMIP 1.x minor version that has it */
+};
+
+#endif
