@@ -1,0 +1,213 @@
+/* Grants: sealed records of the store, and the immutable snapshot that decisions are made from. */
+#include "access/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "base/reader.h"
+#include "base/writer.h"
+#include "crypto/rng.h"
+#include "keyring/record.h"
+
+#define GRANTS_MAX 4096u
+#define GRANT_SCHEMA 1u
+#define GRANT_BODY_MAX 4096u
+
+struct grants {
+	_Atomic unsigned refs;
+	size_t count;
+	struct grant *items;
+};
+
+static struct grants *grants_new(size_t count)
+{
+	struct grants *g = calloc(1, sizeof *g);
+	if (!g) return NULL;
+	g->items = calloc(count ? count : 1, sizeof *g->items);
+	if (!g->items) {
+		free(g);
+		return NULL;
+	}
+	g->refs = 1;
+	g->count = count;
+	return g;
+}
+
+struct grants *grants_ref(struct grants *g)
+{
+	if (g) g->refs++;
+	return g;
+}
+
+void grants_unref(struct grants *g)
+{
+	if (!g || --g->refs > 0) return;
+	free(g->items);
+	free(g);
+}
+
+size_t grants_count(const struct grants *g)
+{
+	return g ? g->count : 0;
+}
+
+const struct grant *grants_at(const struct grants *g, size_t i)
+{
+	PRE(g && i < g->count);
+	return &g->items[i];
+}
+
+static enum coffer_err read_text(struct reader *r, char *out, size_t max)
+{
+	struct view text;
+	TRY(reader_view_u32(r, max, &text));
+	ENSURE(text_is_utf8(text), ERR_CORRUPT);
+	if (text.len) memcpy(out, text.ptr, text.len);
+	out[text.len] = '\0';
+	return ERR_OK;
+}
+
+static enum coffer_err grant_decode(struct view body, struct grant *out)
+{
+	struct reader r;
+	uint8_t role;
+	reader_init(&r, body);
+	TRY(read_text(&r, out->principal, PRINCIPAL_MAX));
+	TRY(reader_u8(&r, &role));
+	out->role = (enum role)role;
+	TRY(read_text(&r, out->scope, GRANT_SCOPE_MAX));
+	TRY(read_text(&r, out->granted_by, PRINCIPAL_MAX));
+	TRY(reader_u64(&r, &out->created_ms));
+	return reader_end(&r);
+}
+
+static enum coffer_err grant_encode(const struct grant *grant, struct buf *out)
+{
+	struct writer w;
+	writer_init_buf(&w, out, GRANT_BODY_MAX);
+	writer_view_u32(&w, view_str(grant->principal));
+	writer_u8(&w, (uint8_t)grant->role);
+	writer_view_u32(&w, view_str(grant->scope));
+	writer_view_u32(&w, view_str(grant->granted_by));
+	writer_u64(&w, grant->created_ms);
+	return writer_done(&w);
+}
+
+struct loading {
+	struct ring *ring;
+	struct grants *grants;
+	size_t filled;
+};
+
+static enum coffer_err load_row(void *arg, const struct store_row *row)
+{
+	struct loading *l = arg;
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	ENSURE(l->filled < l->grants->count && row->id_len == UUID_LEN, ERR_CORRUPT);
+	TRY(record_open(l->ring, STORE_GRANT, row, &plain));
+	struct grant *grant = &l->grants->items[l->filled];
+	TRY(grant_decode(buf_view(&plain), grant));
+	memcpy(grant->id, row->id, UUID_LEN);
+	l->filled++;
+	return ERR_OK;
+}
+
+enum coffer_err grants_load(struct txn *txn, struct grants **out)
+{
+	uint64_t count;
+	TRY(store_count(txn_store(txn), STORE_GRANT, &count));
+	ENSURE(count <= GRANTS_MAX, ERR_LIMIT);
+	struct loading l = { .ring = txn_ring(txn), .grants = grants_new((size_t)count) };
+	ENSURE(l.grants, ERR_MEMORY);
+	enum coffer_err err = store_scan(txn_store(txn), STORE_GRANT, view_of(NULL, 0), false, GRANTS_MAX, load_row, &l);
+	if (!err && l.filled != count) err = ERR_CORRUPT;
+	if (err) {
+		grants_unref(l.grants);
+		return err;
+	}
+	*out = l.grants;
+	return ERR_OK;
+}
+
+static bool same_grant(const struct grant *a, const char *principal, enum role role, const char *scope)
+{
+	return a->role == role && strcmp(a->principal, principal) == 0 && strcmp(a->scope, scope) == 0;
+}
+
+static enum coffer_err store_grant(struct txn *txn, const struct grant *grant)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	AUTO_BUF struct buf index = BUF_EMPTY;
+	static const uint8_t header[] = { GRANT_SCHEMA };
+	struct store_row row = { .id_len = UUID_LEN, .version = 1, .state = 1, .header = view_of(header, sizeof header) };
+	struct record_index_entry entry = { 1, view_str(grant->principal) };
+
+	memcpy(row.id, grant->id, UUID_LEN);
+	TRY(grant_encode(grant, &plain));
+	TRY(record_index(txn_ring(txn), ring_newest(txn_ring(txn)), STORE_GRANT, &entry, 1, &index));
+	row.index = buf_view(&index);
+	TRY(record_seal(txn_ring(txn), STORE_GRANT, buf_view(&plain), &row, &body));
+	return store_put(txn_store(txn), STORE_GRANT, &row, false);
+}
+
+enum coffer_err grants_add(struct txn *txn, const struct grants *from, const struct grant *grant, struct grants **out,
+	struct reason *reason)
+{
+	size_t count = grants_count(from);
+	for (size_t i = 0; i < count; i++)
+		if (same_grant(&from->items[i], grant->principal, grant->role, grant->scope))
+			return reason_fail(reason, ERR_EXISTS, "%s has the role %s already", grant->principal, role_name(grant->role));
+	if (count >= GRANTS_MAX)
+		return reason_fail(reason, ERR_LIMIT, "there are %u grants, the most there can be; remove one first", GRANTS_MAX);
+
+	struct grants *next = grants_new(count + 1);
+	ENSURE(next, ERR_MEMORY);
+	if (count) memcpy(next->items, from->items, count * sizeof *next->items);
+	struct grant *added = &next->items[count];
+	*added = *grant;
+	added->created_ms = clock_wall_s() * 1000;
+	enum coffer_err err = rng_bytes(added->id, sizeof added->id);
+	if (!err) err = store_grant(txn, added);
+	if (err) {
+		grants_unref(next);
+		return err;
+	}
+	*out = next;
+	return ERR_OK;
+}
+
+static size_t administrators(const struct grants *g)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < grants_count(g); i++)
+		n += g->items[i].role == ROLE_ADMINISTRATOR && g->items[i].scope[0] == '\0';
+	return n;
+}
+
+enum coffer_err grants_remove(struct txn *txn, const struct grants *from, const char *principal, enum role role, const char *scope,
+	struct grants **out, struct reason *reason)
+{
+	size_t count = grants_count(from), at = 0;
+	while (at < count && !same_grant(&from->items[at], principal, role, scope)) at++;
+	if (at == count)
+		return reason_fail(reason, ERR_NOT_FOUND, "%s does not have the role %s%s%s; 'coffer grants' lists what there is", principal,
+			role_name(role), scope[0] ? " on " : "", scope);
+	if (role == ROLE_ADMINISTRATOR && scope[0] == '\0' && administrators(from) == 1)
+		return reason_fail(reason, ERR_STATE, "%s is the last administrator; make another one first", principal);
+
+	struct grants *next = grants_new(count - 1);
+	ENSURE(next, ERR_MEMORY);
+	for (size_t i = 0, j = 0; i < count; i++)
+		if (i != at) next->items[j++] = from->items[i];
+	enum coffer_err err = store_erase(txn_store(txn), STORE_GRANT, view_of(from->items[at].id, UUID_LEN));
+	if (err) {
+		grants_unref(next);
+		return err;
+	}
+	*out = next;
+	return ERR_OK;
+}

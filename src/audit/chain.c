@@ -1,0 +1,162 @@
+/* The chain's tail: opened at start, moved by appends, moved back when a transaction is undone. */
+#include "audit/chain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit/row.h"
+#include "base/clock.h"
+#include "base/cleanup.h"
+#include "keyring/record.h"
+
+struct tail {
+	uint64_t seq;
+	uint8_t link[AUDIT_LINK_LEN];
+};
+
+struct audit_chain {
+	struct tail tail;
+};
+
+void audit_chain_free(struct audit_chain *chain)
+{
+	free(chain);
+}
+
+uint64_t audit_chain_length(const struct audit_chain *chain)
+{
+	return chain->tail.seq;
+}
+
+struct newest {
+	struct ring *ring;
+	unsigned rows;
+	uint64_t seq[2];
+	uint8_t link[2][AUDIT_LINK_LEN];
+	uint32_t generation;
+	struct buf row; /* plaintext of the newest */
+};
+
+static enum coffer_err take_newest(void *arg, const struct store_row *row)
+{
+	struct newest *n = arg;
+	struct audit_header header;
+	const struct domain_id *domain = ring_domain(n->ring);
+	uint64_t seq;
+	if (row->id_len != AUDIT_ID_LEN || memcmp(row->id, domain->node_id, UUID_LEN) != 0)
+		return ERR_EXISTS; /* another node's rows: enough seen */
+	TRY(audit_row_seq(domain, row, &seq));
+	TRY(audit_header_decode(row->header, &header));
+	n->seq[n->rows] = seq;
+	memcpy(n->link[n->rows], header.link, AUDIT_LINK_LEN);
+	if (n->rows == 0) {
+		n->generation = header.link_generation;
+		TRY(record_open(n->ring, STORE_AUDIT, row, &n->row));
+	}
+	n->rows++;
+	return ERR_OK;
+}
+
+static enum coffer_err check_newest(struct newest *n)
+{
+	uint8_t previous[AUDIT_LINK_LEN], expected[AUDIT_LINK_LEN];
+	struct audit_event event;
+	if (n->rows == 2) {
+		ENSURE(n->seq[0] == n->seq[1] + 1, ERR_CORRUPT);
+		memcpy(previous, n->link[1], sizeof previous);
+	} else {
+		ENSURE(n->seq[0] == 1, ERR_CORRUPT);
+		TRY(audit_genesis(ring_domain(n->ring), previous));
+	}
+	TRY(audit_row_decode(ring_domain(n->ring), buf_view(&n->row), &event));
+	ENSURE(event.seq == n->seq[0], ERR_CORRUPT);
+	TRY(audit_link(n->ring, n->generation, n->seq[0], previous, buf_view(&n->row), expected));
+	ENSURE(memcmp(expected, n->link[0], sizeof expected) == 0, ERR_CORRUPT);
+	return ERR_OK;
+}
+
+enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, struct reason *reason)
+{
+	struct newest n = { .ring = txn_ring(txn), .row = BUF_EMPTY };
+	uint8_t end[AUDIT_ID_LEN];
+	audit_row_id(ring_domain(n.ring), UINT64_MAX, end);
+	enum coffer_err err = store_scan(txn_store(txn), STORE_AUDIT, view_of(end, sizeof end), true, 2, take_newest, &n);
+	if (err == ERR_EXISTS) err = ERR_OK;
+	if (!err && n.rows) err = check_newest(&n);
+	buf_free(&n.row);
+	if (err)
+		return reason_fail(reason, err, "the end of the audit log does not verify; the store was edited or damaged");
+
+	struct audit_chain *chain = calloc(1, sizeof *chain);
+	ENSURE(chain, ERR_MEMORY);
+	if (n.rows) {
+		chain->tail.seq = n.seq[0];
+		memcpy(chain->tail.link, n.link[0], AUDIT_LINK_LEN);
+	} else {
+		err = audit_genesis(ring_domain(n.ring), chain->tail.link);
+	}
+	if (err) {
+		free(chain);
+		return err;
+	}
+	*out = chain;
+	return ERR_OK;
+}
+
+/* What undoes one append: the tail as it was before. */
+struct step {
+	struct audit_chain *chain;
+	struct tail before;
+};
+
+static void step_keep(void *arg)
+{
+	free(arg);
+}
+
+static void step_undo(void *arg)
+{
+	struct step *step = arg;
+	step->chain->tail = step->before;
+	free(step);
+}
+
+static enum coffer_err write_row(struct txn *txn, const struct audit_event *event, struct view plain,
+	const struct audit_header *header)
+{
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	uint8_t header_bytes[AUDIT_HEADER_LEN];
+	static const uint8_t no_index[] = { 0, 0 };
+	struct store_row row = { .id_len = AUDIT_ID_LEN, .version = 1 };
+	audit_row_id(ring_domain(txn_ring(txn)), event->seq, row.id);
+	audit_header_encode(header, header_bytes);
+	row.header = view_of(header_bytes, sizeof header_bytes);
+	row.index = view_of(no_index, sizeof no_index);
+	TRY(record_seal(txn_ring(txn), STORE_AUDIT, plain, &row, &body));
+	return store_put(txn_store(txn), STORE_AUDIT, &row, false);
+}
+
+enum coffer_err audit_append(struct audit_chain *chain, struct txn *txn, const struct audit_event *event)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct audit_event e = *event;
+	struct audit_header header = { .link_generation = ring_newest(txn_ring(txn)) };
+
+	e.seq = chain->tail.seq + 1;
+	e.time_ms = clock_wall_s() * 1000;
+	TRY(audit_row_encode(ring_domain(txn_ring(txn)), &e, &plain));
+	TRY(audit_link(txn_ring(txn), header.link_generation, e.seq, chain->tail.link, buf_view(&plain), header.link));
+	TRY(write_row(txn, &e, buf_view(&plain), &header));
+
+	struct step *step = malloc(sizeof *step);
+	ENSURE(step, ERR_MEMORY);
+	*step = (struct step){ chain, chain->tail };
+	enum coffer_err err = txn_on_commit(txn, step_keep, step_undo, step);
+	if (err) {
+		free(step);
+		return err;
+	}
+	chain->tail.seq = e.seq;
+	memcpy(chain->tail.link, header.link, AUDIT_LINK_LEN);
+	return ERR_OK;
+}

@@ -1,0 +1,163 @@
+/* libcoffer: keys, encryption and decryption through cofferd, the key server of this appliance.
+ *
+ * The one header a firmware engineer reads. Link with `pkg-config --cflags --libs coffer`.
+ *
+ *   struct coffer *c;
+ *   enum coffer_status st = coffer_connect(NULL, NULL, &c);
+ *   if (st) { fprintf(stderr, "%s\n", coffer_strerror(st)); return 1; }
+ *   st = coffer_encrypt(c, "disk-key", NULL, 0, plain, plain_len, sealed, sizeof sealed, &sealed_len);
+ *   if (st) fprintf(stderr, "%s\n", coffer_error(c));
+ *   coffer_close(c);
+ *
+ * Conventions
+ *   Sizes are bytes. Every function that can fail returns enum coffer_status, 0 = done; on failure output parameters are untouched.
+ *   Pointers in are borrowed for the call; pointers out belong to the caller unless the function says otherwise.
+ *   A connection may be used from several threads: calls take turns. Different connections are independent. No global state, no
+ *   signal handlers, no threads; SIGPIPE is never raised. After fork() only the parent may use a connection.
+ *   Memory: a connection takes at most the limit of struct coffer_options, nothing is allocated per call beyond it.
+ *   Key material never reaches this library: the daemon encrypts and decrypts.
+ */
+#ifndef COFFER_H
+#define COFFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum coffer_status {
+	COFFER_OK = 0,
+	COFFER_EINVAL = 1,       /* an argument is not allowed */
+	COFFER_EUNREACHABLE = 2, /* no daemon at the socket */
+	COFFER_EPEER = 3,        /* the daemon at the socket runs as another user than expected */
+	COFFER_ETIMEOUT = 4,     /* the deadline passed; the outcome of a change may be unknown: repeat it */
+	COFFER_ECLOSED = 5,      /* the connection broke; likewise */
+	COFFER_EPROTOCOL = 6,    /* an answer that is not well-formed */
+	COFFER_EDENIED = 7,      /* no permission */
+	COFFER_ENOTFOUND = 8,    /* no such key */
+	COFFER_ESTATE = 9,       /* the key is in the wrong state (destroyed, not active …) */
+	COFFER_EEXISTS = 10,     /* the name is taken */
+	COFFER_ESEALED = 11,     /* the node is sealed or not initialised */
+	COFFER_EBUSY = 12,       /* a limit was reached or the server is busy: try again */
+	COFFER_ETOOLARGE = 13,   /* larger than a sealed message or the buffer allows */
+	COFFER_ENOSPACE = 14,    /* the out buffer is too small */
+	COFFER_EFOREIGN = 15,    /* not a sealed message or stream of Coffer */
+	COFFER_EVERSION = 16,    /* a format version unknown here */
+	COFFER_ETRUNCATED = 17,  /* the input ends too early */
+	COFFER_EINTEGRITY = 18,  /* altered, or another context, key or order */
+	COFFER_EUNSUPPORTED = 19,
+	COFFER_EMEMORY = 20,
+	COFFER_EIO = 21,         /* the server could not read or write its store, its disk is full … */
+	COFFER_ESERVER = 22      /* any other failure of the server */
+};
+
+/* Static text, never NULL. Thread-safe. */
+const char *coffer_strerror(enum coffer_status status);
+
+struct coffer; /* one connection */
+
+struct coffer_options {
+	uint32_t size;            /* sizeof(struct coffer_options) */
+	uint32_t timeout_ms;      /* deadline of one call; 0 = 30,000 */
+	int64_t server_uid;       /* -1 = the daemon must run as root, as the owner of the socket's directory, or as the caller; else
+	                             exactly this uid */
+	size_t max_memory;        /* 0 = 12 MiB */
+};
+
+#define COFFER_CONTEXT_MAX 64
+struct coffer_pair { const char *name; const void *value; size_t value_len; }; /* context: name 1..255, value 0..4096 bytes */
+
+/* Connects. socket_path NULL: $COFFER_SOCKET (not when set-uid), else /run/coffer/coffer.sock. options NULL: defaults.
+ * COFFER_EUNREACHABLE, COFFER_EPEER, COFFER_EMEMORY. */
+enum coffer_status coffer_connect(const char *socket_path, const struct coffer_options *options, struct coffer **out);
+/* Closes, wipes and frees; accepts NULL. */
+void coffer_close(struct coffer *c);
+/* The sentence of the last failure on this connection (this thread's view is only right while it is the only caller); "" when none.
+ * Borrowed until the next call. */
+const char *coffer_error(struct coffer *c);
+
+/* ---- sealed messages: up to 1 MiB (docs/formats.md section 3) ---- */
+#define COFFER_MESSAGE_MAX (1024u * 1024u)  /* plaintext bytes */
+#define COFFER_MESSAGE_OVERHEAD 68u         /* sealed = plain + this */
+
+/* Seals plain under the newest version of the named key (a name, or a UUID as text). *out_len = plain_len + COFFER_MESSAGE_OVERHEAD.
+ * COFFER_ENOSPACE when out_cap is smaller; COFFER_ETOOLARGE above COFFER_MESSAGE_MAX. out may not overlap plain. */
+enum coffer_status coffer_encrypt(struct coffer *c, const char *key, const struct coffer_pair *context, size_t context_count,
+	const void *plain, size_t plain_len, void *out, size_t out_cap, size_t *out_len);
+/* Opens a sealed message; the key is named inside. */
+enum coffer_status coffer_decrypt(struct coffer *c, const struct coffer_pair *context, size_t context_count,
+	const void *sealed, size_t sealed_len, void *out, size_t out_cap, size_t *out_len);
+/* The same plaintext under the key's newest version; the plaintext never leaves the daemon. */
+enum coffer_status coffer_rewrap(struct coffer *c, const struct coffer_pair *context, size_t context_count,
+	const void *sealed, size_t sealed_len, void *out, size_t out_cap, size_t *out_len);
+
+/* ---- sealed streams: any size (docs/formats.md section 4) ----
+ * Seal: begin gives the header; then segments of exactly segment_size bytes, the last one shorter, full or (as the only one) empty.
+ * Open: begin takes the header; then sealed segments of segment_size + COFFER_SEGMENT_OVERHEAD bytes, the last one shorter.
+ * Segments may be sent ahead (COFFER_STREAM_AHEAD at most) and collected in order, so that the daemon always has work.
+ * Nothing comes out before its tag was checked, but the whole is only verified when the last segment was collected: write to a
+ * temporary place until then. After any failure the stream is dead. */
+#define COFFER_STREAM_HEADER 99u
+#define COFFER_SEGMENT_OVERHEAD 16u
+#define COFFER_STREAM_AHEAD 4u
+struct coffer_stream;
+
+/* segment_size: 0 = 1 MiB, else a power of two from 64 KiB to 16 MiB. The stream borrows the connection, which must outlive it. */
+enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const struct coffer_pair *context, size_t context_count,
+	uint32_t segment_size, uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out);
+enum coffer_status coffer_stream_open(struct coffer *c, const struct coffer_pair *context, size_t context_count,
+	const uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out);
+uint32_t coffer_stream_segment_size(const struct coffer_stream *s);
+/* Sends one segment; last != 0 for the last one. COFFER_EBUSY when COFFER_STREAM_AHEAD are under way: collect first. */
+enum coffer_status coffer_stream_send(struct coffer_stream *s, const void *in, size_t in_len, int last);
+/* Collects the oldest segment under way. */
+enum coffer_status coffer_stream_collect(struct coffer_stream *s, void *out, size_t out_cap, size_t *out_len);
+unsigned coffer_stream_under_way(const struct coffer_stream *s);
+/* Ends the stream (a part that was not finished is forgotten by the daemon); accepts NULL. */
+void coffer_stream_close(struct coffer_stream *s);
+
+/* ---- keys ---- */
+#define COFFER_UUID_TEXT 37u /* characters with NUL */
+#define COFFER_NAME_MAX 255u
+
+struct coffer_key_info {
+	char uuid[COFFER_UUID_TEXT];
+	char name[COFFER_NAME_MAX + 1]; /* "" when this version has no name any more */
+	char algorithm[32];             /* "AES" */
+	uint32_t length_bits;
+	uint32_t version;
+	char state[24];                 /* "active" … as KMIP names them, lower case */
+	char owner[256];
+	char group[256];
+	uint64_t created_s, activated_s, deactivated_s, compromised_s, destroyed_s; /* Unix time, 0 = not */
+	char replaced_by[COFFER_UUID_TEXT], replaces[COFFER_UUID_TEXT];             /* "" = none */
+};
+
+/* algorithm: "aes-256" or "aes-128"; NULL = "aes-256". group NULL: none. The key is active at once. */
+enum coffer_status coffer_key_create(struct coffer *c, const char *name, const char *algorithm, const char *group, char uuid[COFFER_UUID_TEXT]);
+/* key: a name or a UUID, here and below. */
+enum coffer_status coffer_key_info(struct coffer *c, const char *key, struct coffer_key_info *out);
+/* Calls fn for every key the caller may see, newest versions first by name; fn returns 0 to go on. */
+enum coffer_status coffer_key_list(struct coffer *c, int (*fn)(void *arg, const struct coffer_key_info *key), void *arg);
+/* A new version takes the name; older ones still decrypt. */
+enum coffer_status coffer_key_rotate(struct coffer *c, const char *key, char uuid[COFFER_UUID_TEXT]);
+enum coffer_status coffer_key_activate(struct coffer *c, const char *key);
+/* reason: "unspecified", "key-compromise", "ca-compromise", "affiliation-changed", "superseded", "cessation-of-operation",
+ * "privilege-withdrawn". A compromise makes the key Compromised, any other reason Deactivated. message may be NULL. */
+enum coffer_status coffer_key_revoke(struct coffer *c, const char *key, const char *reason, const char *message);
+/* The key must be deactivated, compromised or never activated. Gone for good. */
+enum coffer_status coffer_key_destroy(struct coffer *c, const char *key);
+
+/* ---- others ---- */
+/* len 1..65,536 bytes from the daemon's generator (token random mixed in). */
+enum coffer_status coffer_random(struct coffer *c, void *out, size_t len);
+/* The status document (JSON text, NUL-terminated) of the daemon. */
+enum coffer_status coffer_status_json(struct coffer *c, char *out, size_t out_cap, size_t *out_len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,58 @@
+/* The admin threads. */
+#include "daemon/admin_pool.h"
+
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "daemon/conn.h"
+
+static void run_job(struct op_local *local, struct job *job)
+{
+	if (job->kind == JOB_CALL) {
+		job->call(job->arg);
+		free(job);
+		return;
+	}
+	struct request *r = &job->request;
+	enum coffer_err err = request_run(r, local, NULL);
+	if (err) request_fail(r, err, NULL);
+	conn_return_job(job);
+}
+
+static void *admin_main(void *arg)
+{
+	struct daemon *d = arg;
+	prctl(PR_SET_NAME, "admin");
+	struct op_local *local = op_local_new(d->engine.objects);
+	for (struct job *job; (job = job_queue_wait_one(&d->admin_jobs)) != NULL;) run_job(local, job);
+	op_local_free(local);
+	return NULL;
+}
+
+enum coffer_err admin_pool_start(struct daemon *d)
+{
+	TRY(job_queue_init(&d->admin_jobs, false));
+	for (; d->admin_started < DAEMON_ADMINS; d->admin_started++)
+		ENSURE(pthread_create(&d->admin_threads[d->admin_started], NULL, admin_main, d) == 0, ERR_MEMORY);
+	return ERR_OK;
+}
+
+bool admin_pool_call(struct daemon *d, void (*fn)(void *arg), void *arg)
+{
+	struct job *job = calloc(1, sizeof *job);
+	if (!job) return false;
+	job->kind = JOB_CALL;
+	job->call = fn;
+	job->arg = arg;
+	if (job_queue_put(&d->admin_jobs, job)) return true;
+	free(job);
+	return false;
+}
+
+void admin_pool_stop(struct daemon *d)
+{
+	if (!d->admin_started) return;
+	job_queue_close(&d->admin_jobs);
+	while (d->admin_started > 0) pthread_join(d->admin_threads[--d->admin_started], NULL);
+	job_queue_done(&d->admin_jobs);
+}

@@ -1,0 +1,107 @@
+/* The life of a connection: made, events, closed. */
+#include "daemon/conn.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "daemon/conn_internal.h"
+#include "daemon/daemon.h"
+
+struct conn *conn_next(struct conn *c)
+{
+	return c->next;
+}
+
+static void unlink_conn(struct conn *c)
+{
+	if (c->prev) c->prev->next = c->next;
+	else c->worker->conns = c->next;
+	if (c->next) c->next->prev = c->prev;
+	c->next = c->prev = NULL;
+}
+
+static void free_conn(struct conn *c)
+{
+	struct worker *w = c->worker;
+	request_done(&c->job.request);
+	op_streams_free(c->streams);
+	buf_free(&c->in);
+	buf_free(&c->out);
+	free(c);
+	w->daemon->engine.connections--;
+	w->conn_count--;
+	if (w->draining && w->conn_count == 0) event_base_loopbreak(w->base);
+}
+
+/* The descriptor goes at once; the connection is counted until its job came back, so that a drain waits for it. */
+void conn_close(struct conn *c)
+{
+	if (!c->closed) {
+		c->closed = true;
+		if (c->read_event) event_free(c->read_event);
+		if (c->write_event) event_free(c->write_event);
+		c->read_event = c->write_event = NULL;
+		close(c->fd);
+		c->fd = -1;
+		unlink_conn(c);
+	}
+	if (!c->busy) free_conn(c);
+}
+
+static void on_read(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	(void)fd;
+	c->reading = false;
+	if (what & EV_TIMEOUT) conn_close(c);
+	else conn_on_readable(c);
+}
+
+static void on_write(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+	(void)fd;
+	if (what & EV_TIMEOUT) conn_close(c);
+	else conn_flush(c);
+}
+
+struct conn *conn_new(struct worker *worker, int fd, const struct principal *principal)
+{
+	struct conn *c = calloc(1, sizeof *c);
+	if (!c) {
+		close(fd);
+		return NULL;
+	}
+	*c = (struct conn){ .worker = worker, .fd = fd, .principal = *principal };
+	c->read_event = event_new(worker->base, fd, EV_READ, on_read, c);
+	c->write_event = event_new(worker->base, fd, EV_WRITE, on_write, c);
+	c->streams = op_streams_new();
+	if (!c->read_event || !c->write_event || !c->streams) {
+		if (c->read_event) event_free(c->read_event);
+		if (c->write_event) event_free(c->write_event);
+		op_streams_free(c->streams);
+		free(c);
+		close(fd);
+		return NULL;
+	}
+	c->next = worker->conns;
+	if (c->next) c->next->prev = c;
+	worker->conns = c;
+	worker->conn_count++;
+	conn_rearm(c);
+	return c;
+}
+
+void conn_drain(struct conn *c)
+{
+	if (c->closed) return;
+	c->closing = true;
+	if (!c->busy && c->out.len == c->out_sent) conn_close(c);
+}
+
+void conn_return_job(struct job *job)
+{
+	/* The inbox stays open as long as a connection lives, so this cannot fail. */
+	bool put = job_queue_put(&job->conn->worker->inbox, job);
+	INVARIANT(put);
+}

@@ -1,0 +1,47 @@
+/* cofferd's threads and how they hang together. One per process.
+ *
+ *   main thread     signals, monitor's control channel, accept
+ *   workers         connections, decode, bulk encryption
+ *   store thread    every transaction; many requests share a commit
+ *   admin threads   what may wait: token, init, status, unsealing
+ */
+#ifndef COFFER_DAEMON_DAEMON_H
+#define COFFER_DAEMON_DAEMON_H
+
+#include <event2/event.h>
+#include <pthread.h>
+
+#include "config/config.h"
+#include "daemon/job.h"
+#include "daemon/worker.h"
+#include "ops/engine.h"
+
+#define DAEMON_WORKERS_MAX 256u
+#define DAEMON_ADMINS 3u
+
+struct daemon {
+	struct config *config;
+	const char *config_path;
+	struct engine engine;
+	struct event_base *base;      /* main thread */
+	int state_lock_fd;
+	int listen_fd;
+	struct event *accept_event, *accept_pause;
+	struct worker *workers;
+	unsigned worker_count, next_worker;
+	struct job_queue store_jobs;
+	pthread_t store_thread;
+	struct op_local *store_local;
+	struct job_queue admin_jobs;
+	pthread_t admin_threads[DAEMON_ADMINS];
+	unsigned admin_started;
+	bool store_started;
+	struct control_link *link;    /* to the monitor */
+	struct unsealer *unsealer;
+	bool draining;
+	struct event *drain_timer;
+	struct event *signal_events[3];
+	int exit_code;
+};
+
+#endif

@@ -1,0 +1,12 @@
+/* The state directory: checked, and locked against a second daemon. */
+#ifndef COFFER_DAEMON_STATE_DIR_H
+#define COFFER_DAEMON_STATE_DIR_H
+
+#include "base/err.h"
+#include "base/reason.h"
+
+/* Opens `dir`/lock and takes the lock; the descriptor holds it until it is closed (the kernel drops it when the process dies).
+ * ERR_USAGE: not a directory of ours, or open to others; ERR_BUSY: another daemon has it (its pid in the sentence). */
+enum coffer_err state_dir_lock(const char *dir, int *out_fd, struct reason *reason) MUST_USE;
+
+#endif

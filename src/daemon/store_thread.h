@@ -1,0 +1,13 @@
+/* The store thread: runs every transaction. Requests that wait together share one commit, and are answered after it. */
+#ifndef COFFER_DAEMON_STORE_THREAD_H
+#define COFFER_DAEMON_STORE_THREAD_H
+
+#include "daemon/daemon.h"
+
+enum coffer_err store_thread_start(struct daemon *d) MUST_USE;
+/* Ends when its queue is empty. */
+void store_thread_stop(struct daemon *d);
+/* engine->on_store: waits for the store thread. Not from a worker, not from the store thread itself. */
+enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason) MUST_USE;
+
+#endif

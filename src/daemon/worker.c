@@ -1,0 +1,110 @@
+/* Worker threads. */
+#include "daemon/worker.h"
+
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/conn.h"
+#include "daemon/conn_internal.h"
+#include "daemon/daemon.h"
+
+static void drain_all(void *arg)
+{
+	struct worker *w = arg;
+	w->draining = true;
+	for (struct conn *c = w->conns, *next; c; c = next) {
+		next = conn_next(c);
+		conn_drain(c);
+	}
+}
+
+static void adopt(struct worker *w, struct job *job)
+{
+	if (w->draining) {
+		close(job->fd);
+		w->daemon->engine.connections--;
+		return;
+	}
+	if (!conn_new(w, job->fd, &job->principal)) {
+		log_warn("a connection was refused: out of memory");
+		w->daemon->engine.connections--;
+	}
+}
+
+static void run_job(struct worker *w, struct job *job)
+{
+	switch (job->kind) {
+	case JOB_ADOPT:
+		adopt(w, job);
+		free(job);
+		break;
+	case JOB_CALL:
+		job->call(job->arg);
+		free(job);
+		break;
+	case JOB_REQUEST:
+	case JOB_LOAD:
+		conn_job_done(job->conn, job); /* part of the connection */
+		break;
+	}
+}
+
+static void on_inbox(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	(void)fd;
+	(void)what;
+	for (struct job *job = job_queue_take_all(&w->inbox), *next; job; job = next) {
+		next = job->next;
+		run_job(w, job);
+	}
+	if (w->draining && w->conn_count == 0) event_base_loopbreak(w->base);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	prctl(PR_SET_NAME, "worker");
+	event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	return NULL;
+}
+
+enum coffer_err worker_start(struct worker *w, struct daemon *daemon)
+{
+	w->daemon = daemon;
+	TRY(job_queue_init(&w->inbox, true));
+	w->base = event_base_new();
+	w->local = op_local_new(daemon->engine.objects);
+	ENSURE(w->base && w->local, ERR_MEMORY);
+	w->inbox_event = event_new(w->base, w->inbox.event_fd, EV_READ | EV_PERSIST, on_inbox, w);
+	ENSURE(w->inbox_event && event_add(w->inbox_event, NULL) == 0, ERR_MEMORY);
+	ENSURE(pthread_create(&w->thread, NULL, worker_main, w) == 0, ERR_MEMORY);
+	w->started = true;
+	return ERR_OK;
+}
+
+void worker_call(struct worker *w, void (*fn)(void *arg), void *arg)
+{
+	struct job *job = calloc(1, sizeof *job);
+	if (!job) return;
+	job->kind = JOB_CALL;
+	job->call = fn;
+	job->arg = arg;
+	if (!job_queue_put(&w->inbox, job)) free(job);
+}
+
+void worker_drain(struct worker *w)
+{
+	if (w->started) worker_call(w, drain_all, w);
+}
+
+void worker_join(struct worker *w)
+{
+	if (w->started) pthread_join(w->thread, NULL);
+	if (w->inbox_event) event_free(w->inbox_event);
+	if (w->base) event_base_free(w->base);
+	op_local_free(w->local);
+	job_queue_done(&w->inbox);
+}

@@ -1,0 +1,34 @@
+/* A worker: a thread with its own event loop, connections and warm cipher contexts. Nothing that blocks runs on it. */
+#ifndef COFFER_DAEMON_WORKER_H
+#define COFFER_DAEMON_WORKER_H
+
+#include <event2/event.h>
+#include <pthread.h>
+
+#include "daemon/job.h"
+#include "ops/local.h"
+
+struct daemon;
+
+struct worker {
+	struct daemon *daemon;
+	struct event_base *base;
+	struct event *inbox_event;
+	struct job_queue inbox;       /* connections to adopt, jobs that came back */
+	struct op_local *local;
+	struct conn *conns;           /* list, worker thread only */
+	size_t conn_count;            /* also those closed whose job is still out */
+	bool draining;
+	bool started;
+	pthread_t thread;
+};
+
+enum coffer_err worker_start(struct worker *w, struct daemon *daemon) MUST_USE;
+/* Any thread: run fn(arg) on the worker (a JOB_CALL made and freed inside). */
+void worker_call(struct worker *w, void (*fn)(void *arg), void *arg);
+/* Answers what is under way, closes the connections and ends the loop when the last one is gone. Any thread. */
+void worker_drain(struct worker *w);
+/* After worker_drain: waits for the thread and frees what it had. */
+void worker_join(struct worker *w);
+
+#endif
