@@ -11,7 +11,7 @@
 
 /* AES: 256 bits, on the token, private, sensitive, always sensitive, never extractable, made by the token; wrap and unwrap;
  * no other use, unless its allowed mechanisms hold only key-wrap mechanisms. Where the token offers no key wrap: encrypt
- * and decrypt instead. RSA: at least 2048 bits, the same protection, decrypt, and only where there is no better key.
+ * and decrypt instead. RSA: at least 2048 bits, the same protection, decrypt, and status warns (weak usage).
  * ERR_TOKEN_REFUSED with the sentence. */
 enum coffer_err hsm_key_check(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
 	struct reason *reason) MUST_USE;

@@ -69,10 +69,14 @@ static enum coffer_err prove_refusal(struct hsm_session *s, const struct hsm_mec
 	struct reason *reason)
 {
 	AUTO_SECRET struct secret *opened = NULL;
+	s->last_rv = CKR_OK;
 	blob->ptr[blob->len / 2] ^= 0x01;
-	enum coffer_err err = mech->method->unwrap(s, mech, key, buf_view(blob), &opened, NULL);
+	enum coffer_err err = mech->method->unwrap(s, mech, key, buf_view(blob), &opened, reason);
 	blob->ptr[blob->len / 2] ^= 0x01;
 	if (err == ERR_OK) return reason_fail(reason, ERR_TOKEN_REFUSED, "%s of this token opens altered data", mech->name);
+	/* A refusal, or a failure that says nothing about the blob? */
+	if (!hsm_err_map(s->last_rv).blame_blob) return err;
+	s->last_rv = CKR_OK;
 	return ERR_OK;
 }
 

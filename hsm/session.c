@@ -93,11 +93,8 @@ enum coffer_err hsm_session_token_present(struct hsm_session *s, struct reason *
 {
 	CK_TOKEN_INFO info = { 0 };
 	CK_RV rv = s->fn->C_GetTokenInfo(s->slot, &info);
-	if (rv != CKR_OK) {
-		(void)hsm_session_fail(s, reason, "C_GetTokenInfo", rv);
-		return ERR_TOKEN_GONE;
-	}
-	return ERR_OK;
+	enum coffer_err err = hsm_session_fail(s, reason, "C_GetTokenInfo", rv);
+	return err == ERR_OK || err == ERR_MEMORY ? err : ERR_TOKEN_GONE;
 }
 
 void hsm_session_done(struct hsm_session *s)

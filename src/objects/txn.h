@@ -40,6 +40,8 @@ enum coffer_err txn_object(struct txn *txn, const uint8_t id[static UUID_LEN], s
 enum coffer_err txn_object_by_name(struct txn *txn, struct view name, struct object **out) MUST_USE;
 /* Writes a new object. ERR_EXISTS when one of its Names is taken by a live object (reason names it). */
 enum coffer_err txn_create(struct txn *txn, struct object *o, struct reason *reason) MUST_USE;
+/* ERR_EXISTS with a sentence when an object other than except_id (NULL: any) has the name. */
+enum coffer_err txn_name_free(struct txn *txn, struct view name, const uint8_t *except_id, struct reason *reason) MUST_USE;
 /* Writes a changed copy; raises record_version; the state move is checked against the table. */
 enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *reason) MUST_USE;
 /* Every object in id order after `after`, opened one by one; at most limit. */

@@ -1,0 +1,107 @@
+/* Adopting and making the master secret. */
+#include "hsm/provision.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/rng.h"
+#include "hsm/key_check.h"
+#include "hsm/mech.h"
+
+#define NEW_ID_LEN 16u
+
+/* A mechanism that did not work may be passed over for the next; a token that fails may not, or a passing fault would
+ * leave the node with a weaker mechanism for good. */
+static bool may_pass_over(const struct hsm_session *s, enum coffer_err err)
+{
+	struct hsm_verdict v = hsm_err_map(s->last_rv);
+	return err != ERR_MEMORY && (v.action == HSM_ACTION_STOP || v.blame_blob);
+}
+
+/* The first mechanism in order that the token proves with this key. */
+static enum coffer_err choose_mech(struct hsm_session *s, const struct hsm_key *key, const struct hsm_mech **out, struct reason *reason)
+{
+	struct reason last = { "" };
+	enum coffer_err err = ERR_UNSUPPORTED;
+	for (size_t i = 0; hsm_mech_at(i); i++) {
+		const struct hsm_mech *mech = hsm_mech_at(i);
+		if (mech->key_type != key->type || !hsm_mech_offered(s, mech)) continue;
+		s->last_rv = CKR_OK;
+		err = hsm_mech_prove(s, mech, key, &last);
+		if (err == ERR_OK) {
+			*out = mech;
+			return ERR_OK;
+		}
+		if (!may_pass_over(s, err)) break;
+	}
+	return reason_fail(reason, err, "no wrapping mechanism of the token works with the key '%s' (%s)", key->label,
+		reason_text(&last, err));
+}
+
+/* The first mechanism that works with a session key of the template that the master secret would get: so no key ever has to
+ * be taken off the token again. */
+static enum coffer_err choose_mech_for_new(struct hsm_session *s, const struct hsm_mech **out, struct reason *reason)
+{
+	struct reason last = { "it offers none" };
+	for (size_t i = 0; hsm_mech_at(i); i++) {
+		const struct hsm_mech *mech = hsm_mech_at(i);
+		struct hsm_key trial;
+		if (mech->key_type != CKK_AES || !hsm_mech_offered(s, mech)) continue;
+		s->last_rv = CKR_OK;
+		enum coffer_err err = hsm_object_generate(s, mech, HSM_TMP_LABEL, NULL, 0, false, &trial, &last);
+		if (err == ERR_OK) {
+			err = hsm_mech_prove(s, mech, &trial, &last);
+			(void)s->fn->C_DestroyObject(s->handle, trial.handle);
+		}
+		if (err == ERR_OK) {
+			*out = mech;
+			return ERR_OK;
+		}
+		if (!may_pass_over(s, err)) return reason_fail(reason, err, "%s", last.text);
+	}
+	return reason_fail(reason, ERR_UNSUPPORTED, "the token can make no master secret that wraps data keys (%.200s); if it holds RSA keys "
+		"alone, make one with pkcs11-tool --keypairgen --key-type RSA:3072 --usage-decrypt", last.text);
+}
+
+static enum coffer_err adopt(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key, bool made_here,
+	struct hsm_binding *out, struct reason *reason)
+{
+	const struct hsm_mech *mech = NULL;
+	TRY(hsm_key_check(s, uri, key, reason));
+	TRY(choose_mech(s, key, &mech, reason));
+	return hsm_binding_make(s, key, mech, made_here, out, reason);
+}
+
+/* Makes the key and believes in it only after a new session shows it. */
+static enum coffer_err make(struct hsm_session *s, const struct hsm_uri *uri, struct hsm_key *out_key, struct hsm_binding *out_binding,
+	struct reason *reason)
+{
+	const struct hsm_mech *mech = NULL;
+	struct hsm_key made, key;
+	uint8_t id[HSM_ID_MAX];
+	size_t id_len = uri->id_len ? uri->id_len : NEW_ID_LEN;
+	const char *label = uri->label[0] ? uri->label : HSM_DEFAULT_LABEL;
+	if (uri->id_len) memcpy(id, uri->id, uri->id_len);
+	else TRY(rng_bytes(id, NEW_ID_LEN));
+	TRY(choose_mech_for_new(s, &mech, reason));
+	TRY(hsm_object_generate(s, mech, label, id, id_len, true, &made, reason));
+	sync(); /* tokens that keep their objects in files do not flush them (SoftHSM) */
+	TRY(hsm_session_reopen(s, reason));
+	TRY(hsm_object_find(s, label, id, id_len, &key, reason));
+	TRY(adopt(s, uri, &key, true, out_binding, reason));
+	*out_key = key;
+	return ERR_OK;
+}
+
+enum coffer_err hsm_provision(struct hsm_session *s, const struct hsm_uri *uri, struct hsm_key *out_key,
+	struct hsm_binding *out_binding, struct reason *reason)
+{
+	struct hsm_key key;
+	struct reason why = { "" };
+	enum coffer_err err = hsm_object_find(s, uri->label, uri->id, uri->id_len, &key, &why);
+	if (err == ERR_TOKEN_KEY_MISSING) return make(s, uri, out_key, out_binding, reason);
+	if (err != ERR_OK) return reason_fail(reason, err, "%s", why.text);
+	TRY(adopt(s, uri, &key, false, out_binding, reason));
+	*out_key = key;
+	return ERR_OK;
+}

@@ -1,0 +1,299 @@
+/* The PKCS#11 token backend: the ops table, and what happens when a session or login is lost. */
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "crypto/rng.h"
+#include "hsm/binding.h"
+#include "hsm/mech.h"
+#include "hsm/module.h"
+#include "hsm/object.h"
+#include "hsm/pin.h"
+#include "hsm/provision.h"
+#include "hsm/session.h"
+#include "hsm/slot.h"
+#include "hsm/uri.h"
+#include "token/token.h"
+
+struct token {
+	struct hsm_uri uri;
+	struct hsm_module module;
+	struct hsm_session session;
+	struct hsm_key key;         /* valid while attached */
+	struct hsm_binding binding; /* valid while attached */
+	bool attached;
+	bool dead; /* only a full re-initialisation helps */
+};
+
+static void p11_close(struct token *t)
+{
+	if (!t) return;
+	hsm_session_done(&t->session);
+	hsm_module_close(&t->module);
+	hsm_uri_done(&t->uri);
+	free(t);
+}
+
+static enum coffer_err open_parts(struct token *t, const char *uri, struct reason *reason)
+{
+	CK_SLOT_ID slot = 0;
+	CK_TOKEN_INFO info = { 0 };
+	AUTO_SECRET struct secret *pin = NULL;
+	TRY(hsm_uri_init(&t->uri, uri, reason));
+	if (t->uri.pin_source) TRY(hsm_pin_read(t->uri.pin_source, &pin, reason));
+	TRY(hsm_module_open(&t->module, t->uri.module_path, reason));
+	TRY(hsm_slot_find(t->module.fn, &t->uri, &slot, &info, reason));
+	TRY(hsm_session_init(&t->session, t->module.fn, slot, &info, TAKE(pin), reason));
+	return hsm_object_sweep(&t->session, reason);
+}
+
+static enum coffer_err p11_open(const char *uri, struct token **out, struct reason *reason)
+{
+	struct token *t = calloc(1, sizeof *t);
+	ENSURE(t, ERR_MEMORY);
+	enum coffer_err err = open_parts(t, uri, reason);
+	if (err != ERR_OK) {
+		p11_close(t);
+		return err;
+	}
+	*out = t;
+	return ERR_OK;
+}
+
+/* ---- one call, and once more after a lost session or login ---- */
+
+struct step {
+	enum coffer_err (*run)(struct token *t, struct step *step, struct reason *reason);
+	const struct secret *plain;
+	struct buf *out_buf;
+	struct view blob;
+	struct secret **out_secret;
+	struct hsm_binding *out_binding;
+	uint8_t *out_bytes;
+	size_t len;
+};
+
+static enum coffer_err find_again(struct token *t, struct reason *reason)
+{
+	struct hsm_key key;
+	if (!t->attached) return ERR_OK;
+	TRY(hsm_object_find(&t->session, t->binding.key.label, t->binding.key.id, t->binding.key.id_len, &key, reason));
+	t->key = key;
+	return ERR_OK;
+}
+
+static enum coffer_err recover(struct token *t, enum hsm_action action, struct reason *reason)
+{
+	if (action == HSM_ACTION_REOPEN) TRY(hsm_session_reopen(&t->session, reason));
+	else TRY(hsm_session_login(&t->session, reason));
+	return find_again(t, reason);
+}
+
+/* For idempotent steps alone: a lost session or login is mended and the step runs once more; an answer after which only a
+ * re-initialisation helps makes every later call fail at once. */
+static enum coffer_err run_step(struct token *t, struct step *step, struct reason *reason)
+{
+	if (t->dead) {
+		return reason_fail(reason, ERR_TOKEN_GONE, "the token was lost; the token helper must be started again");
+	}
+	enum coffer_err err = ERR_OK;
+	for (int attempt = 0; attempt < 2; attempt++) {
+		t->session.last_rv = CKR_OK;
+		err = step->run(t, step, reason);
+		if (err == ERR_OK) return ERR_OK;
+		enum hsm_action action = hsm_err_map(t->session.last_rv).action;
+		if (attempt > 0 || (action != HSM_ACTION_REOPEN && action != HSM_ACTION_LOGIN)) break;
+		t->session.last_rv = CKR_OK;
+		err = recover(t, action, reason);
+		if (err != ERR_OK) break;
+	}
+	if (err == ERR_TOKEN_GONE) t->dead = true;
+	return err;
+}
+
+/* ---- provision and attach ---- */
+
+/* Idempotent: a second run adopts what the first one made. */
+static enum coffer_err provision_step(struct token *t, struct step *step, struct reason *reason)
+{
+	struct hsm_key key;
+	TRY(hsm_provision(&t->session, &t->uri, &key, step->out_binding, reason));
+	t->key = key;
+	return ERR_OK;
+}
+
+static enum coffer_err p11_provision(struct token *t, struct token_binding *out, struct reason *reason)
+{
+	struct token_binding encoded;
+	struct hsm_binding binding;
+	struct step step = { .run = provision_step, .out_binding = &binding };
+	t->attached = false;
+	TRY(run_step(t, &step, reason));
+	TRY(hsm_binding_encode(&binding, &encoded));
+	t->binding = binding;
+	t->attached = true;
+	*out = encoded;
+	return ERR_OK;
+}
+
+/* A canary that does not open: another key, or a token that fails? A fresh round trip tells. */
+static enum coffer_err judge_canary(struct token *t, enum coffer_err err, struct reason *reason)
+{
+	struct hsm_verdict v = hsm_err_map(t->session.last_rv);
+	if (err == ERR_TOKEN_OTHER || !v.blame_blob) return err;
+	struct reason ignored = { "" };
+	t->session.last_rv = CKR_OK;
+	if (hsm_mech_prove(&t->session, t->binding.mech, &t->key, &ignored) != ERR_OK) return err == ERR_CORRUPT ? ERR_TOKEN : err;
+	t->session.last_rv = CKR_OK;
+	return reason_fail(reason, ERR_TOKEN_OTHER, "the token has a key '%s' with the right id, but it is not this node's master secret: it does "
+		"not open the canary; put the right token back or restore its files", t->key.label);
+}
+
+static enum coffer_err check_attached(struct token *t, struct reason *reason)
+{
+	t->session.last_rv = CKR_OK;
+	enum coffer_err err = hsm_binding_check_canary(&t->binding, &t->session, &t->key, reason);
+	return err == ERR_OK ? ERR_OK : judge_canary(t, err, reason);
+}
+
+static enum coffer_err attach_step(struct token *t, struct step *step, struct reason *reason)
+{
+	(void)step;
+	TRY(hsm_binding_check_token(&t->binding, &t->session, reason));
+	t->attached = true; /* lets find_again work */
+	TRY(find_again(t, reason));
+	if (t->key.type != t->binding.key.type) {
+		return reason_fail(reason, ERR_TOKEN_OTHER, "the token's key '%s' is of another type than this node's master secret", t->key.label);
+	}
+	return check_attached(t, reason);
+}
+
+static enum coffer_err p11_attach(struct token *t, const struct token_binding *binding, struct reason *reason)
+{
+	struct step step = { .run = attach_step };
+	struct hsm_binding b;
+	t->attached = false;
+	TRY(hsm_binding_decode(binding, &b, reason));
+	t->binding = b;
+	enum coffer_err err = run_step(t, &step, reason);
+	t->attached = err == ERR_OK;
+	return err;
+}
+
+/* ---- wrap, unwrap, random, probe ---- */
+
+static enum coffer_err require_attached(const struct token *t, struct reason *reason)
+{
+	if (!t->attached) return reason_fail(reason, ERR_STATE, "the token is not attached to this node's master secret");
+	return ERR_OK;
+}
+
+static enum coffer_err wrap_step(struct token *t, struct step *step, struct reason *reason)
+{
+	size_t before = step->out_buf->len;
+	enum coffer_err err = t->binding.mech->method->wrap(&t->session, t->binding.mech, &t->key, step->plain, step->out_buf, reason);
+	if (err == ERR_OK && step->out_buf->len - before > TOKEN_BLOB_MAX) err = ERR_TOO_LARGE;
+	if (err != ERR_OK) step->out_buf->len = before;
+	return err;
+}
+
+static enum coffer_err p11_wrap(struct token *t, const struct secret *plain, struct buf *out, struct reason *reason)
+{
+	struct step step = { .run = wrap_step, .plain = plain, .out_buf = out };
+	TRY(require_attached(t, reason));
+	ENSURE(secret_len(plain) == TOKEN_SECRET_LEN, reason_fail(reason, ERR_INPUT, "a data key has 32 bytes"));
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err unwrap_step(struct token *t, struct step *step, struct reason *reason)
+{
+	enum coffer_err err = t->binding.mech->method->unwrap(&t->session, t->binding.mech, &t->key, step->blob, step->out_secret, reason);
+	if (err == ERR_OK || !hsm_err_map(t->session.last_rv).blame_blob) return err;
+	/* The blob or the token? If the canary still opens, it is the blob. */
+	TRY(check_attached(t, reason));
+	t->session.last_rv = CKR_OK;
+	return reason_fail(reason, ERR_CORRUPT, "the token refuses this wrapped data key, although it opens its canary: the wrapped data key was "
+		"altered or belongs to another node");
+}
+
+static enum coffer_err p11_unwrap(struct token *t, struct view blob, struct secret **out, struct reason *reason)
+{
+	struct step step = { .run = unwrap_step, .blob = blob, .out_secret = out };
+	TRY(require_attached(t, reason));
+	if (blob.len == 0 || blob.len > TOKEN_BLOB_MAX) {
+		return reason_fail(reason, ERR_CORRUPT, "a wrapped data key of %zu bytes is not one", blob.len);
+	}
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err random_step(struct token *t, struct step *step, struct reason *reason)
+{
+	CK_RV rv = t->session.fn->C_GenerateRandom(t->session.handle, step->out_bytes, step->len);
+	return hsm_session_fail(&t->session, reason, "C_GenerateRandom", rv);
+}
+
+static enum coffer_err p11_random(struct token *t, uint8_t *out, size_t len, struct reason *reason)
+{
+	struct step step = { .run = random_step, .out_bytes = out, .len = len };
+	ENSURE(len > 0, ERR_OK);
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err probe_step(struct token *t, struct step *step, struct reason *reason)
+{
+	(void)step;
+	TRY(hsm_session_token_present(&t->session, reason));
+	TRY(find_again(t, reason));
+	TRY(check_attached(t, reason));
+	return hsm_mech_prove(&t->session, t->binding.mech, &t->key, reason);
+}
+
+static enum coffer_err p11_probe(struct token *t, struct reason *reason)
+{
+	struct step step = { .run = probe_step };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+/* ---- describe ---- */
+
+static void describe_key(const struct token *t, struct token_info *info)
+{
+	char label[HSM_LABEL_MAX + 1], id[2 * HSM_ID_MAX + 1];
+	text_printable(view_str(t->key.label), label, sizeof label);
+	text_hex(view_of(t->key.id, t->key.id_len), id);
+	(void)snprintf(info->master_secret, sizeof info->master_secret, "%s '%.40s' id %.64s", t->key.type == CKK_RSA ? "RSA" : "AES-256",
+		label, t->key.id_len ? id : "(none)");
+	(void)snprintf(info->mechanism, sizeof info->mechanism, "%s", t->binding.mech->name);
+	if (t->binding.mech->weak) (void)snprintf(info->warning, sizeof info->warning, "master secret: weak usage");
+	info->made_here = t->binding.made_here;
+}
+
+static enum coffer_err p11_describe(struct token *t, struct token_info *out, struct reason *reason)
+{
+	(void)reason;
+	const CK_TOKEN_INFO *ti = &t->session.token;
+	struct token_info info = { .kind = "pkcs11" };
+	hsm_slot_text(ti->manufacturerID, sizeof ti->manufacturerID, info.manufacturer, sizeof info.manufacturer);
+	hsm_slot_text(ti->model, sizeof ti->model, info.model, sizeof info.model);
+	hsm_slot_text(ti->serialNumber, sizeof ti->serialNumber, info.serial, sizeof info.serial);
+	hsm_slot_text(ti->label, sizeof ti->label, info.label, sizeof info.label);
+	(void)snprintf(info.firmware, sizeof info.firmware, "%u.%u", ti->firmwareVersion.major, ti->firmwareVersion.minor);
+	if (t->attached) describe_key(t, &info);
+	*out = info;
+	return ERR_OK;
+}
+
+const struct token_ops token_backend = {
+	.kind = "pkcs11",
+	.open = p11_open,
+	.provision = p11_provision,
+	.attach = p11_attach,
+	.describe = p11_describe,
+	.wrap = p11_wrap,
+	.unwrap = p11_unwrap,
+	.random = p11_random,
+	.probe = p11_probe,
+	.close = p11_close,
+};

@@ -1,0 +1,149 @@
+/* The ring: generations in rising order, each with its data key, its subkeys and its warm record ciphers. */
+#include "keyring/ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/writer.h"
+#include "keyring/ring_internal.h"
+
+struct entry {
+	uint32_t generation;
+	struct secret *key;
+	struct secret *subkeys[SUBKEY_COUNT];   /* NULL until first used */
+	struct xaes_key *ciphers[SUBKEY_COUNT]; /* only those of records; NULL until first used */
+};
+
+struct ring {
+	struct domain_id domain;
+	unsigned count;
+	unsigned cap;
+	struct entry *entries; /* rising generations; pointers only, the keys are in the arena */
+};
+
+struct ring *ring_new(const struct domain_id *domain)
+{
+	struct ring *ring = calloc(1, sizeof *ring);
+	if (ring) ring->domain = *domain;
+	return ring;
+}
+
+static void entry_free(struct entry *e)
+{
+	for (unsigned i = 0; i < SUBKEY_COUNT; i++) {
+		xaes_key_free(e->ciphers[i]);
+		secret_free(e->subkeys[i]);
+	}
+	secret_free(e->key);
+}
+
+void ring_free(struct ring *ring)
+{
+	if (!ring) return;
+	for (unsigned i = 0; i < ring->count; i++) entry_free(&ring->entries[i]);
+	free(ring->entries);
+	free(ring);
+}
+
+const struct domain_id *ring_domain(const struct ring *ring)
+{
+	return &ring->domain;
+}
+
+/* Index of the first entry whose generation is not below `generation`. */
+static unsigned lower_bound(const struct ring *ring, uint32_t generation)
+{
+	unsigned low = 0, high = ring->count;
+	while (low < high) {
+		unsigned mid = low + (high - low) / 2;
+		if (ring->entries[mid].generation < generation) low = mid + 1;
+		else high = mid;
+	}
+	return low;
+}
+
+static struct entry *find(const struct ring *ring, uint32_t generation)
+{
+	unsigned at = lower_bound(ring, generation);
+	return at < ring->count && ring->entries[at].generation == generation ? &ring->entries[at] : NULL;
+}
+
+static enum coffer_err make_room(struct ring *ring)
+{
+	if (ring->count < ring->cap) return ERR_OK;
+	unsigned cap = ring->cap ? ring->cap * 2 : 4;
+	struct entry *entries = reallocarray(ring->entries, cap, sizeof *entries);
+	ENSURE(entries, ERR_MEMORY);
+	ring->entries = entries;
+	ring->cap = cap;
+	return ERR_OK;
+}
+
+enum coffer_err ring_add(struct ring *ring, uint32_t generation, struct secret **key)
+{
+	ENSURE(generation != 0 && *key && secret_len(*key) == DATA_KEY_LEN, ERR_FIELD);
+	ENSURE(!find(ring, generation), ERR_EXISTS);
+	ENSURE(ring->count < RING_GENERATIONS_MAX, ERR_LIMIT);
+	TRY(make_room(ring));
+	unsigned at = lower_bound(ring, generation);
+	memmove(&ring->entries[at + 1], &ring->entries[at], (ring->count - at) * sizeof *ring->entries);
+	ring->entries[at] = (struct entry){ .generation = generation, .key = TAKE(*key) };
+	ring->count++;
+	return ERR_OK;
+}
+
+uint32_t ring_newest(const struct ring *ring)
+{
+	return ring->count ? ring->entries[ring->count - 1].generation : 0;
+}
+
+unsigned ring_count(const struct ring *ring)
+{
+	return ring->count;
+}
+
+uint32_t ring_generation_at(const struct ring *ring, unsigned i)
+{
+	PRE(i < ring->count);
+	return ring->entries[i].generation;
+}
+
+enum coffer_err ring_data_key(const struct ring *ring, uint32_t generation, const struct secret **out)
+{
+	const struct entry *e = find(ring, generation);
+	ENSURE(e, ERR_NOT_FOUND);
+	*out = e->key;
+	return ERR_OK;
+}
+
+enum coffer_err ring_subkey(struct ring *ring, uint32_t generation, enum subkey which, const struct secret **out)
+{
+	uint8_t tail[4];
+	struct writer w;
+	struct entry *e = find(ring, generation);
+	PRE((unsigned)which < SUBKEY_COUNT);
+	ENSURE(e, ERR_NOT_FOUND);
+	if (!e->subkeys[which]) {
+		AUTO_SECRET struct secret *subkey = secret_new(SUBKEY_LEN);
+		ENSURE(subkey, ERR_MEMORY);
+		writer_init(&w, tail, sizeof tail);
+		writer_u32(&w, generation);
+		TRY(writer_done(&w));
+		TRY(subkey_derive(e->key, ring->domain.id, subkey_label(which), writer_view(&w), secret_mut(subkey)));
+		e->subkeys[which] = TAKE(subkey);
+	}
+	*out = e->subkeys[which];
+	return ERR_OK;
+}
+
+enum coffer_err ring_cipher(struct ring *ring, uint32_t generation, enum subkey which, struct xaes_key **out)
+{
+	const struct secret *subkey;
+	PRE(which == SUBKEY_OBJECT_SEAL || which == SUBKEY_DOMAIN_KEY);
+	TRY(ring_subkey(ring, generation, which, &subkey));
+	struct entry *e = find(ring, generation);
+	INVARIANT(e);
+	if (!e->ciphers[which]) TRY(xaes_key_new(secret_view(subkey), &e->ciphers[which]));
+	*out = e->ciphers[which];
+	return ERR_OK;
+}

@@ -1,0 +1,148 @@
+/* The table of objects in memory: shards by UUID, and shards by Name beside them. */
+#include "objects/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/rng.h"
+#include "objects/hashmap.h"
+#include "objects/names.h"
+
+#define SHARDS 64u
+
+struct object_table {
+	struct hashmap ids[SHARDS];
+	struct hashmap names[SHARDS];
+	size_t max_per_shard;
+	uint64_t seed; /* so that nobody can choose names that collide */
+};
+
+static uint64_t hash_bytes(const struct object_table *t, struct view v)
+{
+	uint64_t h = t->seed;
+	for (size_t i = 0; i < v.len; i++) h = (h ^ v.ptr[i]) * UINT64_C(0x100000001b3);
+	h ^= h >> 32;
+	h *= UINT64_C(0xd6e8feb86659fd93);
+	return h ^ (h >> 32);
+}
+
+static bool same_id(const struct object *o, struct view id)
+{
+	return memcmp(o->id, id.ptr, UUID_LEN) == 0;
+}
+
+static bool same_name(const struct object *o, struct view name)
+{
+	return object_has_name(o, name);
+}
+
+struct object_table *object_table_new(size_t max_objects)
+{
+	struct object_table *t = calloc(1, sizeof *t);
+	if (!t) return NULL;
+	t->max_per_shard = max_objects / SHARDS + 1;
+	bool ok = rng_bytes(&t->seed, sizeof t->seed) == ERR_OK;
+	for (size_t i = 0; i < SHARDS; i++) ok = hashmap_init(&t->ids[i]) && hashmap_init(&t->names[i]) && ok;
+	if (!ok) {
+		object_table_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void object_table_free(struct object_table *t)
+{
+	if (!t) return;
+	for (size_t i = 0; i < SHARDS; i++) {
+		hashmap_done(&t->names[i]);
+		hashmap_done(&t->ids[i]);
+	}
+	free(t);
+}
+
+struct object *object_table_get(struct object_table *t, const uint8_t id[static UUID_LEN])
+{
+	uint64_t hash = hash_bytes(t, view_of(id, UUID_LEN));
+	return hashmap_get(&t->ids[hash % SHARDS], hash, view_of(id, UUID_LEN), same_id);
+}
+
+struct object *object_table_get_by_name(struct object_table *t, struct view name)
+{
+	uint64_t hash = hash_bytes(t, name);
+	struct object *o = hashmap_get(&t->names[hash % SHARDS], hash, name, same_name);
+	if (o && o->stale) {
+		object_unref(o);
+		return NULL;
+	}
+	return o;
+}
+
+/* Names of an object leave the name map, unless a newer object holds them by now. */
+static void drop_names(struct object_table *t, struct object *o)
+{
+	struct view name;
+	for (size_t i = 0; names_at(&o->attrs, i, &name); i++) {
+		uint64_t hash = hash_bytes(t, name);
+		hashmap_remove(&t->names[hash % SHARDS], hash, o);
+	}
+}
+
+static enum coffer_err put_names(struct object_table *t, struct object *o)
+{
+	struct view name;
+	for (size_t i = 0; names_at(&o->attrs, i, &name); i++) {
+		uint64_t hash = hash_bytes(t, name);
+		struct object *old = NULL;
+		TRY(hashmap_put(&t->names[hash % SHARDS], hash, name, same_name, o, &old));
+		object_unref(old);
+	}
+	return ERR_OK;
+}
+
+static void evict_one(struct object_table *t, struct hashmap *map)
+{
+	struct object *old = hashmap_evict(map);
+	if (!old) return;
+	drop_names(t, old);
+	object_unref(old); /* not stale: whoever holds it may go on */
+}
+
+enum coffer_err object_table_publish(struct object_table *t, struct object *o)
+{
+	uint64_t hash = hash_bytes(t, view_of(o->id, UUID_LEN));
+	struct hashmap *map = &t->ids[hash % SHARDS];
+	struct object *old = hashmap_get(map, hash, view_of(o->id, UUID_LEN), same_id);
+	if (old) {
+		bool newer = o->record_version > old->record_version;
+		object_unref(old);
+		if (!newer) return ERR_OK;
+		old = NULL;
+	}
+	enum coffer_err err = hashmap_put(map, hash, view_of(o->id, UUID_LEN), same_id, o, &old);
+	if (old) {
+		old->stale = true;
+		drop_names(t, old);
+		object_unref(old);
+	}
+	TRY(err);
+	if (hashmap_count(map) > t->max_per_shard) evict_one(t, map);
+	return put_names(t, o);
+}
+
+size_t object_table_count(struct object_table *t)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < SHARDS; i++) n += hashmap_count(&t->ids[i]);
+	return n;
+}
+
+void object_table_clear(struct object_table *t)
+{
+	for (size_t i = 0; i < SHARDS; i++) {
+		for (struct object *o; (o = hashmap_evict(&t->ids[i])) != NULL;) {
+			o->stale = true;
+			drop_names(t, o);
+			object_unref(o);
+		}
+	}
+}

@@ -1,0 +1,143 @@
+/* The fault shim of shim.h. One thread. */
+#include "unit/hsm/shim.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <p11-kit/pkcs11.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define LIE 0x12345UL /* far more than any buffer of this project */
+#define NAMES_MAX 40u
+
+static CK_FUNCTION_LIST *real;
+static CK_FUNCTION_LIST list;
+static struct { const char *name; unsigned count; } calls[NAMES_MAX];
+static struct { char name[32]; unsigned nth; CK_RV rv; bool forever, lie; } armed;
+
+hsm_shim_arm_fn hsm_shim_arm EXPORT;
+hsm_shim_lie_fn hsm_shim_lie EXPORT;
+hsm_shim_calls_fn hsm_shim_calls EXPORT;
+
+static unsigned *counter(const char *name)
+{
+	for (size_t i = 0; i < NAMES_MAX; i++) {
+		if (!calls[i].name) calls[i].name = name;
+		if (strcmp(calls[i].name, name) == 0) return &calls[i].count;
+	}
+	abort();
+}
+
+static void set(const char *call, unsigned nth, CK_RV rv, bool forever, bool lie)
+{
+	for (size_t i = 0; i < NAMES_MAX; i++) calls[i].count = 0;
+	memset(&armed, 0, sizeof armed);
+	if (!call) return;
+	strncpy(armed.name, call, sizeof armed.name - 1);
+	armed.nth = nth;
+	armed.rv = rv;
+	armed.forever = forever;
+	armed.lie = lie;
+}
+
+void hsm_shim_arm(const char *call, unsigned nth, unsigned long rv, int forever) { set(call, nth, rv, forever != 0, false); }
+void hsm_shim_lie(const char *call, unsigned nth) { set(call, nth, CKR_OK, false, true); }
+
+unsigned hsm_shim_calls(const char *call)
+{
+	for (size_t i = 0; i < NAMES_MAX && calls[i].name; i++) {
+		if (strcmp(calls[i].name, call) == 0) return calls[i].count;
+	}
+	return 0;
+}
+
+/* Counts the call; true when it is the armed one. */
+static bool hit(const char *name)
+{
+	unsigned n = ++*counter(name);
+	return strcmp(armed.name, name) == 0 && (n == armed.nth || (armed.forever && n > armed.nth));
+}
+
+#define FORWARD(name, params, args) \
+	static CK_RV shim_##name params \
+	{ \
+		if (hit(#name) && !armed.lie) return armed.rv; \
+		return real->name args; \
+	}
+/* With a length at *len that can be made to lie. */
+#define FORWARD_LEN(name, params, args, len) \
+	static CK_RV shim_##name params \
+	{ \
+		bool now = hit(#name); \
+		if (now && !armed.lie) return armed.rv; \
+		CK_RV rv = real->name args; \
+		if (now && rv == CKR_OK) *(len) = LIE; \
+		return rv; \
+	}
+
+typedef CK_SESSION_HANDLE S;
+typedef CK_OBJECT_HANDLE O;
+typedef CK_ULONG U;
+typedef CK_BYTE *B;
+
+FORWARD(C_Initialize, (void *a), (a))
+FORWARD(C_Finalize, (void *a), (a))
+FORWARD_LEN(C_GetSlotList, (CK_BBOOL p, CK_SLOT_ID *l, U *n), (p, l, n), n)
+FORWARD(C_GetTokenInfo, (CK_SLOT_ID s, CK_TOKEN_INFO *i), (s, i))
+FORWARD(C_OpenSession, (CK_SLOT_ID s, CK_FLAGS f, void *a, CK_NOTIFY n, S *h), (s, f, a, n, h))
+FORWARD(C_CloseSession, (S s), (s))
+FORWARD(C_Login, (S s, CK_USER_TYPE u, B p, U n), (s, u, p, n))
+FORWARD(C_CreateObject, (S s, CK_ATTRIBUTE *t, U n, O *o), (s, t, n, o))
+FORWARD(C_DestroyObject, (S s, O o), (s, o))
+FORWARD_LEN(C_GetAttributeValue, (S s, O o, CK_ATTRIBUTE *t, U n), (s, o, t, n), &t[0].ulValueLen)
+FORWARD(C_FindObjectsInit, (S s, CK_ATTRIBUTE *t, U n), (s, t, n))
+FORWARD_LEN(C_FindObjects, (S s, O *o, U m, U *n), (s, o, m, n), n)
+FORWARD(C_FindObjectsFinal, (S s), (s))
+FORWARD(C_GenerateKey, (S s, CK_MECHANISM *m, CK_ATTRIBUTE *t, U n, O *o), (s, m, t, n, o))
+FORWARD_LEN(C_WrapKey, (S s, CK_MECHANISM *m, O w, O k, B o, U *n), (s, m, w, k, o, n), n)
+FORWARD(C_UnwrapKey, (S s, CK_MECHANISM *m, O w, B i, U n, CK_ATTRIBUTE *t, U c, O *o), (s, m, w, i, n, t, c, o))
+FORWARD(C_EncryptInit, (S s, CK_MECHANISM *m, O k), (s, m, k))
+FORWARD_LEN(C_Encrypt, (S s, B i, U n, B o, U *l), (s, i, n, o, l), l)
+FORWARD(C_DecryptInit, (S s, CK_MECHANISM *m, O k), (s, m, k))
+FORWARD_LEN(C_Decrypt, (S s, B i, U n, B o, U *l), (s, i, n, o, l), l)
+FORWARD(C_GenerateRandom, (S s, B o, U n), (s, o, n))
+
+static CK_RV shim_C_GetMechanismInfo(CK_SLOT_ID s, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *i)
+{
+	const char *p = getenv("HSM_SHIM_HIDE");
+	while (p && *p) {
+		char *end;
+		if (strtoul(p, &end, 0) == type) return CKR_MECHANISM_INVALID;
+		p = *end ? end + 1 : NULL;
+	}
+	if (hit("C_GetMechanismInfo")) return armed.rv;
+	return real->C_GetMechanismInfo(s, type, i);
+}
+
+static void arm_from_environment(void)
+{
+	const char *call = getenv("HSM_SHIM_CALL"), *nth = getenv("HSM_SHIM_NTH"), *rv = getenv("HSM_SHIM_RV");
+	if (call && rv) set(call, nth ? (unsigned)strtoul(nth, NULL, 0) : 1, strtoul(rv, NULL, 0), false, false);
+}
+
+EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
+{
+	if (!real) {
+		const char *path = getenv("HSM_SHIM_MODULE");
+		void *lib = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+		CK_C_GetFunctionList get = NULL;
+		if (lib) *(void **)&get = dlsym(lib, "C_GetFunctionList");
+		if (!get || get(&real) != CKR_OK) return CKR_GENERAL_ERROR;
+		arm_from_environment();
+	}
+	list = *real;
+#define SET(name) list.name = shim_##name
+	SET(C_Initialize); SET(C_Finalize); SET(C_GetSlotList); SET(C_GetTokenInfo); SET(C_GetMechanismInfo); SET(C_OpenSession);
+	SET(C_CloseSession); SET(C_Login); SET(C_CreateObject); SET(C_DestroyObject); SET(C_GetAttributeValue);
+	SET(C_FindObjectsInit); SET(C_FindObjects); SET(C_FindObjectsFinal); SET(C_GenerateKey); SET(C_WrapKey); SET(C_UnwrapKey);
+	SET(C_EncryptInit); SET(C_Encrypt); SET(C_DecryptInit); SET(C_Decrypt); SET(C_GenerateRandom);
+	*out = &list;
+	return CKR_OK;
+}

@@ -1,0 +1,15 @@
+/* A PKCS#11 module between Coffer and SoftHSM that fails on demand. It forwards everything to the module that
+ * $HSM_SHIM_MODULE names. From a test in the same process, arm it through the functions below (dlsym); from outside, through
+ * $HSM_SHIM_CALL (C_Login …), $HSM_SHIM_NTH (from 1), $HSM_SHIM_RV (number) and $HSM_SHIM_HIDE (mechanism numbers that the token
+ * then does not list, separated by commas). */
+#ifndef COFFER_TESTS_UNIT_HSM_SHIM_H
+#define COFFER_TESTS_UNIT_HSM_SHIM_H
+
+/* The nth call of `call` from now on answers rv without reaching the token; `forever`: every later one too. call NULL: off. */
+typedef void hsm_shim_arm_fn(const char *call, unsigned nth, unsigned long rv, int forever);
+/* The nth call of `call` from now on succeeds but returns a length far too large. */
+typedef void hsm_shim_lie_fn(const char *call, unsigned nth);
+/* How often `call` was made since it was armed last (or since the load). */
+typedef unsigned hsm_shim_calls_fn(const char *call);
+
+#endif
