@@ -1,7 +1,8 @@
 /* C_GetAttributeValue, one attribute at a time. */
 #include "hsm/attr.h"
 
-enum coffer_err hsm_attr_bytes(struct hsm_session *s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *out, size_t cap,
+enum coffer_err hsm_attr_bytes(struct hsm_session *s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *out,
+	size_t cap,
 	size_t *out_len, struct reason *reason)
 {
 	CK_ATTRIBUTE a = { type, out, cap };
@@ -11,7 +12,8 @@ enum coffer_err hsm_attr_bytes(struct hsm_session *s, CK_OBJECT_HANDLE object, C
 		return ERR_OK;
 	}
 	if (rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && a.ulValueLen > cap)) {
-		return reason_fail(reason, ERR_TOO_LARGE, "attribute 0x%lX of the token's object is longer than %zu bytes", type, cap);
+		return reason_fail(reason, ERR_TOO_LARGE, "attribute 0x%lX of the token's object is longer than %zu bytes", type,
+			cap);
 	}
 	TRY(hsm_session_fail(s, reason, "C_GetAttributeValue", rv));
 	*out_len = a.ulValueLen;

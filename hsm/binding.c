@@ -14,7 +14,8 @@
 #define FORMAT 1u
 #define FLAG_MADE_HERE 1u
 
-enum coffer_err hsm_binding_make(struct hsm_session *s, const struct hsm_key *key, const struct hsm_mech *mech, bool made_here,
+enum coffer_err hsm_binding_make(struct hsm_session *s, const struct hsm_key *key, const struct hsm_mech *mech,
+	bool made_here,
 	struct hsm_binding *out, struct reason *reason)
 {
 	AUTO_SECRET struct secret *canary = secret_new(TOKEN_SECRET_LEN);
@@ -121,8 +122,8 @@ enum coffer_err hsm_binding_decode(const struct token_binding *in, struct hsm_bi
 	}
 	b.mech = hsm_mech_by_name(in->mechanism);
 	if (!b.mech) {
-		return reason_fail(reason, ERR_TOKEN_OTHER, "this node's data keys are wrapped by '%s', which is not a PKCS#11 mechanism of this "
-			"version; start the token helper that made them", in->mechanism);
+		return reason_fail(reason, ERR_TOKEN_OTHER, "this node's data keys are wrapped by '%s', which is not a PKCS#11 "
+			"mechanism of this version; start the token helper that made them", in->mechanism);
 	}
 	struct reader r;
 	reader_init(&r, view_of(in->data, in->data_len));
@@ -143,8 +144,8 @@ enum coffer_err hsm_binding_check_token(const struct hsm_binding *b, const struc
 	hsm_slot_text(s->token.serialNumber, sizeof s->token.serialNumber, serial, sizeof serial);
 	hsm_slot_text(s->token.label, sizeof s->token.label, label, sizeof label);
 	if (strcmp(serial, b->serial) != 0 || strcmp(label, b->token_label) != 0) {
-		return reason_fail(reason, ERR_TOKEN_OTHER, "this is token '%s' (serial %s), but this node's master secret is in token '%s' (serial %s); "
-			"put that one back", label, serial, b->token_label, b->serial);
+		return reason_fail(reason, ERR_TOKEN_OTHER, "this is token '%s' (serial %s), but this node's master secret is in "
+			"token '%s' (serial %s); put that one back", label, serial, b->token_label, b->serial);
 	}
 	return ERR_OK;
 }
@@ -157,8 +158,8 @@ enum coffer_err hsm_binding_check_canary(const struct hsm_binding *b, struct hsm
 	TRY(b->mech->method->unwrap(s, b->mech, key, view_of(b->canary_blob, b->canary_blob_len), &opened, reason));
 	TRY(hash_sha256(secret_view(opened), hash));
 	if (!ct_equal(hash, b->canary_hash, sizeof hash)) {
-		return reason_fail(reason, ERR_TOKEN_OTHER, "the token's key '%s' is not this node's master secret: it opens the canary to something "
-			"else", key->label);
+		return reason_fail(reason, ERR_TOKEN_OTHER, "the token's key '%s' is not this node's master secret: it opens the "
+			"canary to something else", key->label);
 	}
 	return ERR_OK;
 }

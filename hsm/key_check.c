@@ -38,7 +38,8 @@ static const struct rule cipher_uses[] = {
 
 static const struct rule no_other_uses[] = {
 	{ CKA_ENCRYPT, false, "may also encrypt, and its allowed mechanisms do not rule that out" },
-	{ CKA_DECRYPT, false, "may also decrypt, so whoever logs in could open wrapped keys with it; its allowed mechanisms do not rule that out" },
+	{ CKA_DECRYPT, false, "may also decrypt, so whoever logs in could open wrapped keys with it; its allowed mechanisms "
+		"do not rule that out" },
 	{ CKA_SIGN, false, "may also sign, and its allowed mechanisms do not rule that out" },
 	{ CKA_VERIFY, false, "may also verify, and its allowed mechanisms do not rule that out" },
 	{ CKA_DERIVE, false, "may also derive keys, and its allowed mechanisms do not rule that out" },
@@ -54,13 +55,15 @@ static const char *mend_options(CK_KEY_TYPE type, bool key_wrap)
 }
 
 /* "the key 'master' FAULT; use another key, for example: pkcs11-tool …" */
-static enum coffer_err refuse(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key, const char *fault,
+static enum coffer_err refuse(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
+	const char *fault,
 	struct reason *reason)
 {
 	char token[33], label[HSM_LABEL_MAX + 1];
 	hsm_slot_text(s->token.label, sizeof s->token.label, token, sizeof token);
 	text_printable(view_str(key->label), label, sizeof label);
-	return reason_fail(reason, ERR_TOKEN_REFUSED, "the key '%s' %s; remove or rename it and make one with: pkcs11-tool --module %s "
+	return reason_fail(reason, ERR_TOKEN_REFUSED, "the key '%s' %s; remove or rename it and make one with: pkcs11-tool "
+		"--module %s "
 		"--token-label '%s' --login %s --label '%s' --id 11 --sensitive --private", label, fault, uri->module_path, token,
 		mend_options(key->type, hsm_mech_key_wrap_offered(s)), label[0] ? label : HSM_DEFAULT_LABEL);
 }
@@ -91,7 +94,8 @@ static enum coffer_err only_key_wrap(struct hsm_session *s, const struct hsm_key
 	return ERR_OK;
 }
 
-static enum coffer_err check_aes(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key, struct reason *reason)
+static enum coffer_err check_aes(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
+	struct reason *reason)
 {
 	CK_ULONG value_len = 0;
 	TRY(hsm_attr_ulong(s, key->handle, CKA_VALUE_LEN, &value_len, reason));
@@ -104,7 +108,8 @@ static enum coffer_err check_aes(struct hsm_session *s, const struct hsm_uri *ur
 	return check_rules(s, uri, key, no_other_uses, COUNT(no_other_uses), reason);
 }
 
-static enum coffer_err check_rsa(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key, struct reason *reason)
+static enum coffer_err check_rsa(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
+	struct reason *reason)
 {
 	uint8_t modulus[1024];
 	size_t len = 0;
@@ -114,9 +119,11 @@ static enum coffer_err check_rsa(struct hsm_session *s, const struct hsm_uri *ur
 	return check_rules(s, uri, key, decrypt, COUNT(decrypt), reason);
 }
 
-enum coffer_err hsm_key_check(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key, struct reason *reason)
+enum coffer_err hsm_key_check(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
+	struct reason *reason)
 {
-	if (key->type != CKK_AES && key->type != CKK_RSA) return refuse(s, uri, key, "is neither an AES nor an RSA key", reason);
+	if (key->type != CKK_AES && key->type != CKK_RSA) return refuse(s, uri, key, "is neither an AES nor an RSA key",
+		reason);
 	TRY(check_rules(s, uri, key, protection, COUNT(protection), reason));
 	return key->type == CKK_AES ? check_aes(s, uri, key, reason) : check_rsa(s, uri, key, reason);
 }

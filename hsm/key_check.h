@@ -2,6 +2,8 @@
 #ifndef COFFER_HSM_KEY_CHECK_H
 #define COFFER_HSM_KEY_CHECK_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/reason.h"
 #include "hsm/object.h"
@@ -11,9 +13,9 @@
 
 /* AES: 256 bits, on the token, private, sensitive, always sensitive, never extractable, made by the token; wrap and unwrap;
  * no other use, unless its allowed mechanisms hold only key-wrap mechanisms. Where the token offers no key wrap: encrypt
- * and decrypt instead. RSA: at least 2048 bits, the same protection, decrypt, and status warns (weak usage).
+ * and decrypt instead (key_wrap: whether it does). RSA: at least 2048 bits, the same protection, decrypt, and status warns (weak usage).
  * ERR_TOKEN_REFUSED with the sentence. */
 enum coffer_err hsm_key_check(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
-	struct reason *reason) MUST_USE;
+	bool key_wrap, struct reason *reason) MUST_USE;
 
 #endif

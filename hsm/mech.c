@@ -65,7 +65,8 @@ CK_ULONG hsm_mech_allowed(const struct hsm_mech *mech, CK_MECHANISM_TYPE *out, C
 	return n;
 }
 
-static enum coffer_err prove_refusal(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key, struct buf *blob,
+static enum coffer_err prove_refusal(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
+	struct buf *blob,
 	struct reason *reason)
 {
 	AUTO_SECRET struct secret *opened = NULL;
@@ -80,7 +81,8 @@ static enum coffer_err prove_refusal(struct hsm_session *s, const struct hsm_mec
 	return ERR_OK;
 }
 
-enum coffer_err hsm_mech_prove(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key, struct reason *reason)
+enum coffer_err hsm_mech_prove(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
+	struct reason *reason)
 {
 	AUTO_SECRET struct secret *canary = secret_new(TOKEN_SECRET_LEN);
 	AUTO_SECRET struct secret *opened = NULL;
@@ -89,7 +91,8 @@ enum coffer_err hsm_mech_prove(struct hsm_session *s, const struct hsm_mech *mec
 	TRY(rng_bytes(secret_mut(canary), TOKEN_SECRET_LEN));
 	TRY(mech->method->wrap(s, mech, key, canary, &blob, reason));
 	if (blob.len < TOKEN_SECRET_LEN + 8) {
-		return reason_fail(reason, ERR_TOKEN_REFUSED, "%s of this token gives %zu bytes, which cannot carry an integrity check",
+		return reason_fail(reason, ERR_TOKEN_REFUSED, "%s of this token gives %zu bytes, which cannot carry an integrity "
+			"check",
 			mech->name, blob.len);
 	}
 	TRY(prove_refusal(s, mech, key, &blob, reason));

@@ -11,7 +11,8 @@ static enum coffer_err check_file(const char *path, struct reason *reason)
 {
 	struct stat st;
 	if (stat(path, &st) != 0) {
-		return reason_fail(reason, ERR_USAGE, "PKCS#11 module %s: %s; correct module-path in the token URI", path, strerror(errno));
+		return reason_fail(reason, ERR_USAGE, "PKCS#11 module %s: %s; correct module-path in the token URI", path,
+			strerror(errno));
 	}
 	if (!S_ISREG(st.st_mode)) return reason_fail(reason, ERR_USAGE, "PKCS#11 module %s is not a regular file", path);
 	if (st.st_mode & S_IWOTH) {
@@ -25,7 +26,8 @@ static bool functions_complete(const CK_FUNCTION_LIST *f)
 {
 	return f->C_Initialize && f->C_Finalize && f->C_GetSlotList && f->C_GetTokenInfo && f->C_GetMechanismInfo &&
 	       f->C_OpenSession && f->C_CloseSession && f->C_Login && f->C_CreateObject && f->C_DestroyObject &&
-	       f->C_GetAttributeValue && f->C_FindObjectsInit && f->C_FindObjects && f->C_FindObjectsFinal && f->C_GenerateKey &&
+	       f->C_GetAttributeValue && f->C_FindObjectsInit && f->C_FindObjects && f->C_FindObjectsFinal &&
+		f->C_GenerateKey &&
 	       f->C_WrapKey && f->C_UnwrapKey && f->C_EncryptInit && f->C_Encrypt && f->C_DecryptInit && f->C_Decrypt &&
 	       f->C_GenerateRandom;
 }
@@ -34,10 +36,12 @@ enum coffer_err hsm_module_open(struct hsm_module *out, const char *path, struct
 {
 	TRY(check_file(path, reason));
 	struct hsm_module m = { 0 };
+	p11_kit_be_quiet(); /* its sentences go into the reason instead */
 	m.fn = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED | P11_KIT_MODULE_CRITICAL);
 	if (!m.fn) {
 		const char *why = p11_kit_message();
-		return reason_fail(reason, ERR_USAGE, "%s cannot be loaded as a PKCS#11 module: %s", path, why ? why : "no reason given");
+		return reason_fail(reason, ERR_USAGE, "%s cannot be loaded as a PKCS#11 module: %s", path,
+			why ? why : "no reason given");
 	}
 	if (!functions_complete(m.fn)) {
 		p11_kit_module_release(m.fn);

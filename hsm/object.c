@@ -13,13 +13,19 @@
 static enum coffer_err find_all(struct hsm_session *s, CK_ATTRIBUTE *tmpl, CK_ULONG count, CK_OBJECT_HANDLE *found,
 	CK_ULONG *out_found, struct reason *reason)
 {
-	TRY(hsm_session_fail(s, reason, "C_FindObjectsInit", s->fn->C_FindObjectsInit(s->handle, tmpl, count)));
+	CK_RV init_rv = s->fn->C_FindObjectsInit(s->handle, tmpl, count);
+	if (init_rv == CKR_OPERATION_ACTIVE) { /* a search that a fault cut short */
+		(void)s->fn->C_FindObjectsFinal(s->handle);
+		init_rv = s->fn->C_FindObjectsInit(s->handle, tmpl, count);
+	}
+	TRY(hsm_session_fail(s, reason, "C_FindObjectsInit", init_rv));
 	CK_ULONG total = 0;
 	CK_RV rv = CKR_OK;
 	while (total < FOUND_MAX) {
 		CK_ULONG n = 0;
 		rv = s->fn->C_FindObjects(s->handle, found + total, FOUND_MAX - total, &n);
-		if (rv != CKR_OK || n == 0 || n > FOUND_MAX - total) break;
+		if (rv == CKR_OK && n > FOUND_MAX - total) rv = CKR_GENERAL_ERROR; /* a count that cannot be */
+		if (rv != CKR_OK || n == 0) break;
 		total += n;
 	}
 	CK_RV final_rv = s->fn->C_FindObjectsFinal(s->handle);
@@ -53,7 +59,8 @@ static void search_init(struct search *q, CK_OBJECT_CLASS cls, const char *label
 	}
 }
 
-static enum coffer_err find_class(struct hsm_session *s, CK_OBJECT_CLASS cls, const char *label, const uint8_t *id, size_t id_len,
+static enum coffer_err find_class(struct hsm_session *s, CK_OBJECT_CLASS cls, const char *label, const uint8_t *id,
+	size_t id_len,
 	CK_OBJECT_HANDLE *found, CK_ULONG *out_found, struct reason *reason)
 {
 	struct search q;
@@ -75,7 +82,8 @@ static enum coffer_err read_key(struct hsm_session *s, CK_OBJECT_HANDLE h, struc
 	return ERR_OK;
 }
 
-static enum coffer_err refuse_several(struct hsm_session *s, const CK_OBJECT_HANDLE *found, CK_ULONG count, struct reason *reason)
+static enum coffer_err refuse_several(struct hsm_session *s, const CK_OBJECT_HANDLE *found, CK_ULONG count,
+	struct reason *reason)
 {
 	char names[300] = "";
 	for (CK_ULONG i = 0; i < count; i++) {
@@ -87,8 +95,8 @@ static enum coffer_err refuse_several(struct hsm_session *s, const CK_OBJECT_HAN
 		size_t at = strlen(names);
 		(void)snprintf(names + at, sizeof names - at, "%s'%s' id %s", at ? ", " : "", label, k.id_len ? id : "(none)");
 	}
-	return reason_fail(reason, ERR_TOKEN_REFUSED, "several keys in the token could be the master secret: %s; name one with ;id=%%… in "
-		"the token URI, or rename the others", names);
+	return reason_fail(reason, ERR_TOKEN_REFUSED, "several keys in the token could be the master secret: %s; name one "
+		"with ;id=%%… in the token URI, or rename the others", names);
 }
 
 /* The public half of an RSA master secret: same id. */
@@ -102,7 +110,8 @@ static enum coffer_err find_public(struct hsm_session *s, struct hsm_key *k, str
 	return ERR_OK;
 }
 
-enum coffer_err hsm_object_find(struct hsm_session *s, const char *label, const uint8_t *id, size_t id_len, struct hsm_key *out,
+enum coffer_err hsm_object_find(struct hsm_session *s, const char *label, const uint8_t *id, size_t id_len,
+	struct hsm_key *out,
 	struct reason *reason)
 {
 	CK_OBJECT_HANDLE found[2 * FOUND_MAX];
@@ -115,7 +124,8 @@ enum coffer_err hsm_object_find(struct hsm_session *s, const char *label, const 
 		TRY(hsm_session_token_present(s, reason));
 		char id_text[2 * HSM_ID_MAX + 1];
 		text_hex(view_of(id, id_len), id_text);
-		return reason_fail(reason, ERR_TOKEN_KEY_MISSING, "the token does not show the master secret (label '%s', id %s); no new one is "
+		return reason_fail(reason, ERR_TOKEN_KEY_MISSING, "the token does not show the master secret (label '%s', id %s); "
+			"no new one is "
 			"made; check the token's files and the object and id of the token URI", label, id_len ? id_text : "any");
 	}
 	if (n > 1) return refuse_several(s, found, n, reason);
@@ -149,7 +159,8 @@ static void making_add(struct making *m, CK_ATTRIBUTE_TYPE type, void *value, CK
 	m->rows[m->count++] = (CK_ATTRIBUTE){ type, value, len };
 }
 
-static void making_init(struct making *m, const struct hsm_mech *mech, const char *label, const uint8_t *id, size_t id_len, bool on_token)
+static void making_init(struct making *m, const struct hsm_mech *mech, const char *label, const uint8_t *id,
+	size_t id_len, bool on_token)
 {
 	bool wraps = hsm_mech_is_key_wrap(mech);
 	*m = (struct making){ .cls = CKO_SECRET_KEY, .inner_cls = CKO_SECRET_KEY, .type = CKK_AES, .value_len = 32, .yes = CK_TRUE,
@@ -201,7 +212,8 @@ static bool is_template_refusal(CK_RV rv)
 	       rv == CKR_TEMPLATE_INCONSISTENT;
 }
 
-enum coffer_err hsm_object_generate(struct hsm_session *s, const struct hsm_mech *mech, const char *label, const uint8_t *id,
+enum coffer_err hsm_object_generate(struct hsm_session *s, const struct hsm_mech *mech, const char *label,
+	const uint8_t *id,
 	size_t id_len, bool on_token, struct hsm_key *out, struct reason *reason)
 {
 	ENSURE(id_len <= HSM_ID_MAX, ERR_BUG);

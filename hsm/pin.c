@@ -53,7 +53,8 @@ static enum coffer_err check_file(int fd, const char *path, bool credential, str
 			path, (unsigned)(st.st_mode & 07777), path);
 	}
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
-		return reason_fail(reason, ERR_USAGE, "PIN file %s belongs to another user (uid %u); run: chown to this service's user",
+		return reason_fail(reason, ERR_USAGE, "PIN file %s belongs to another user (uid %u); run: chown to this service's "
+			"user",
 			path, (unsigned)st.st_uid);
 	}
 	return ERR_OK;
@@ -82,7 +83,8 @@ enum coffer_err hsm_pin_read(const char *source, struct secret **out, struct rea
 
 	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
-		if (errno == ELOOP) return reason_fail(reason, ERR_USAGE, "PIN file %s is a symbolic link; name the file itself", path);
+		if (errno == ELOOP) return reason_fail(reason, ERR_USAGE, "PIN file %s is a symbolic link; name the file itself",
+			path);
 		return reason_fail(reason, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "PIN file %s: %s", path, strerror(errno));
 	}
 	TRY(check_file(fd, path, credential, reason));
@@ -93,7 +95,8 @@ enum coffer_err hsm_pin_read(const char *source, struct secret **out, struct rea
 	TRY(read_all(fd, path, raw, &len, reason));
 	if (len > 0 && secret_bytes(raw)[len - 1] == '\n') len--;
 	if (len == 0) return reason_fail(reason, ERR_USAGE, "PIN file %s is empty", path);
-	if (len > HSM_PIN_MAX) return reason_fail(reason, ERR_USAGE, "PIN file %s holds more than %u bytes", path, HSM_PIN_MAX);
+	if (len > HSM_PIN_MAX) return reason_fail(reason, ERR_USAGE, "PIN file %s holds more than %u bytes", path,
+		HSM_PIN_MAX);
 	struct secret *pin = secret_copy(secret_bytes(raw), len);
 	ENSURE(pin, ERR_MEMORY);
 	*out = pin;

@@ -19,7 +19,8 @@ static bool may_pass_over(const struct hsm_session *s, enum coffer_err err)
 }
 
 /* The first mechanism in order that the token proves with this key. */
-static enum coffer_err choose_mech(struct hsm_session *s, const struct hsm_key *key, const struct hsm_mech **out, struct reason *reason)
+static enum coffer_err choose_mech(struct hsm_session *s, const struct hsm_key *key, const struct hsm_mech **out,
+	struct reason *reason)
 {
 	struct reason last = { "" };
 	enum coffer_err err = ERR_UNSUPPORTED;
@@ -59,11 +60,12 @@ static enum coffer_err choose_mech_for_new(struct hsm_session *s, const struct h
 		}
 		if (!may_pass_over(s, err)) return reason_fail(reason, err, "%s", last.text);
 	}
-	return reason_fail(reason, ERR_UNSUPPORTED, "the token can make no master secret that wraps data keys (%.200s); if it holds RSA keys "
-		"alone, make one with pkcs11-tool --keypairgen --key-type RSA:3072 --usage-decrypt", last.text);
+	return reason_fail(reason, ERR_UNSUPPORTED, "the token can make no master secret that wraps data keys (%.200s); if "
+		"it holds RSA keys alone, make one with pkcs11-tool --keypairgen --key-type RSA:3072 --usage-decrypt", last.text);
 }
 
-static enum coffer_err adopt(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key, bool made_here,
+static enum coffer_err adopt(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
+	bool made_here,
 	struct hsm_binding *out, struct reason *reason)
 {
 	const struct hsm_mech *mech = NULL;
@@ -73,7 +75,8 @@ static enum coffer_err adopt(struct hsm_session *s, const struct hsm_uri *uri, c
 }
 
 /* Makes the key and believes in it only after a new session shows it. */
-static enum coffer_err make(struct hsm_session *s, const struct hsm_uri *uri, struct hsm_key *out_key, struct hsm_binding *out_binding,
+static enum coffer_err make(struct hsm_session *s, const struct hsm_uri *uri, struct hsm_key *out_key,
+	struct hsm_binding *out_binding,
 	struct reason *reason)
 {
 	const struct hsm_mech *mech = NULL;

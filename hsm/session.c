@@ -25,11 +25,12 @@ static enum coffer_err check_tries(struct hsm_session *s, struct reason *reason)
 	CK_TOKEN_INFO info = { 0 };
 	TRY(hsm_session_fail(s, reason, "C_GetTokenInfo", s->fn->C_GetTokenInfo(s->slot, &info)));
 	if (info.flags & CKF_USER_PIN_LOCKED) {
-		return reason_fail(reason, ERR_TOKEN_LOCKED, "the user PIN of the token is locked; its security officer must reset it");
+		return reason_fail(reason, ERR_TOKEN_LOCKED, "the user PIN of the token is locked; its security officer must reset "
+			"it");
 	}
 	if (info.flags & CKF_USER_PIN_FINAL_TRY) {
-		return reason_fail(reason, ERR_TOKEN_LOCKED, "the token has one last PIN try, which Coffer does not spend; log in once "
-			"with pkcs11-tool --login --list-objects and the right PIN, then start again");
+		return reason_fail(reason, ERR_TOKEN_LOCKED, "the token has one last PIN try, which Coffer does not spend; log in "
+			"once with pkcs11-tool --login --list-objects and the right PIN, then start again");
 	}
 	return ERR_OK;
 }
@@ -51,21 +52,20 @@ enum coffer_err hsm_session_login(struct hsm_session *s, struct reason *reason)
 {
 	if (!(s->token.flags & CKF_LOGIN_REQUIRED)) return ERR_OK;
 	if (s->pin_refused) {
-		return reason_fail(reason, ERR_AUTH, "the token refused the PIN before; it is not tried again until coffer is restarted");
+		return reason_fail(reason, ERR_AUTH, "the token refused the PIN before; it is not tried again until coffer is "
+			"restarted");
 	}
 	if (!s->pin && !(s->token.flags & CKF_PROTECTED_AUTHENTICATION_PATH)) {
 		return reason_fail(reason, ERR_USAGE, "the token wants a PIN; add &pin-source=file:/PATH to the token URI");
 	}
-	CK_SESSION_INFO info = { 0 };
-	if (s->fn->C_GetSessionInfo && s->fn->C_GetSessionInfo(s->handle, &info) == CKR_OK &&
-	    (info.state == CKS_RW_USER_FUNCTIONS || info.state == CKS_RO_USER_FUNCTIONS)) {
-		return ERR_OK;
-	}
+	/* C_GetSessionInfo is not asked whether a login stands: it says so even after the token was made anew. C_Login answers
+	 * CKR_USER_ALREADY_LOGGED_IN then. */
 	TRY(check_tries(s, reason));
 	return send_pin(s, reason);
 }
 
-enum coffer_err hsm_session_init(struct hsm_session *out, CK_FUNCTION_LIST *fn, CK_SLOT_ID slot, const CK_TOKEN_INFO *token,
+enum coffer_err hsm_session_init(struct hsm_session *out, CK_FUNCTION_LIST *fn, CK_SLOT_ID slot,
+	const CK_TOKEN_INFO *token,
 	struct secret *pin, struct reason *reason)
 {
 	struct hsm_session s = { .fn = fn, .slot = slot, .token = *token, .handle = CK_INVALID_HANDLE, .pin = pin };

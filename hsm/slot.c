@@ -34,7 +34,8 @@ static enum coffer_err list_slots(CK_FUNCTION_LIST *fn, CK_SLOT_ID *slots, CK_UL
 	return ERR_OK;
 }
 
-enum coffer_err hsm_slot_find(CK_FUNCTION_LIST *fn, const struct hsm_uri *uri, CK_SLOT_ID *out_slot, CK_TOKEN_INFO *out_info,
+enum coffer_err hsm_slot_find(CK_FUNCTION_LIST *fn, const struct hsm_uri *uri, CK_SLOT_ID *out_slot,
+	CK_TOKEN_INFO *out_info,
 	struct reason *reason)
 {
 	CK_SLOT_ID slots[HSM_SLOTS_MAX];
@@ -56,7 +57,8 @@ enum coffer_err hsm_slot_find(CK_FUNCTION_LIST *fn, const struct hsm_uri *uri, C
 		found = info;
 	}
 	if (matches == 0) {
-		return reason_fail(reason, ERR_TOKEN_GONE, "no token matches the token URI; the module shows %s", seen[0] ? seen : "none");
+		return reason_fail(reason, ERR_TOKEN_GONE, "no token matches the token URI; the module shows %s",
+			seen[0] ? seen : "none");
 	}
 	if (matches > 1) {
 		return reason_fail(reason, ERR_USAGE, "several tokens match the token URI: %s; add ;serial=… to it", matching);

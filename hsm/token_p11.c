@@ -144,10 +144,11 @@ static enum coffer_err judge_canary(struct token *t, enum coffer_err err, struct
 	if (err == ERR_TOKEN_OTHER || !v.blame_blob) return err;
 	struct reason ignored = { "" };
 	t->session.last_rv = CKR_OK;
-	if (hsm_mech_prove(&t->session, t->binding.mech, &t->key, &ignored) != ERR_OK) return err == ERR_CORRUPT ? ERR_TOKEN : err;
+	if (hsm_mech_prove(&t->session, t->binding.mech, &t->key,
+		&ignored) != ERR_OK) return err == ERR_CORRUPT ? ERR_TOKEN : err;
 	t->session.last_rv = CKR_OK;
-	return reason_fail(reason, ERR_TOKEN_OTHER, "the token has a key '%s' with the right id, but it is not this node's master secret: it does "
-		"not open the canary; put the right token back or restore its files", t->key.label);
+	return reason_fail(reason, ERR_TOKEN_OTHER, "the token has a key '%s' with the right id, but it is not this node's "
+		"master secret: it does not open the canary; put the right token back or restore its files", t->key.label);
 }
 
 static enum coffer_err check_attached(struct token *t, struct reason *reason)
@@ -164,7 +165,8 @@ static enum coffer_err attach_step(struct token *t, struct step *step, struct re
 	t->attached = true; /* lets find_again work */
 	TRY(find_again(t, reason));
 	if (t->key.type != t->binding.key.type) {
-		return reason_fail(reason, ERR_TOKEN_OTHER, "the token's key '%s' is of another type than this node's master secret", t->key.label);
+		return reason_fail(reason, ERR_TOKEN_OTHER, "the token's key '%s' is of another type than this node's master "
+			"secret", t->key.label);
 	}
 	return check_attached(t, reason);
 }
@@ -192,7 +194,8 @@ static enum coffer_err require_attached(const struct token *t, struct reason *re
 static enum coffer_err wrap_step(struct token *t, struct step *step, struct reason *reason)
 {
 	size_t before = step->out_buf->len;
-	enum coffer_err err = t->binding.mech->method->wrap(&t->session, t->binding.mech, &t->key, step->plain, step->out_buf, reason);
+	enum coffer_err err = t->binding.mech->method->wrap(&t->session, t->binding.mech, &t->key, step->plain,
+		step->out_buf, reason);
 	if (err == ERR_OK && step->out_buf->len - before > TOKEN_BLOB_MAX) err = ERR_TOO_LARGE;
 	if (err != ERR_OK) step->out_buf->len = before;
 	return err;
@@ -208,13 +211,17 @@ static enum coffer_err p11_wrap(struct token *t, const struct secret *plain, str
 
 static enum coffer_err unwrap_step(struct token *t, struct step *step, struct reason *reason)
 {
-	enum coffer_err err = t->binding.mech->method->unwrap(&t->session, t->binding.mech, &t->key, step->blob, step->out_secret, reason);
-	if (err == ERR_OK || !hsm_err_map(t->session.last_rv).blame_blob) return err;
-	/* The blob or the token? If the canary still opens, it is the blob. */
-	TRY(check_attached(t, reason));
+	const struct hsm_mech *mech = t->binding.mech;
+	for (int attempt = 0; attempt < 2; attempt++) {
+		t->session.last_rv = CKR_OK;
+		enum coffer_err err = mech->method->unwrap(&t->session, mech, &t->key, step->blob, step->out_secret, reason);
+		if (err == ERR_OK || !hsm_err_map(t->session.last_rv).blame_blob) return err;
+		/* The blob or the token? If the canary opens and then the blob still does not, it is the blob. */
+		TRY(check_attached(t, reason));
+	}
 	t->session.last_rv = CKR_OK;
-	return reason_fail(reason, ERR_CORRUPT, "the token refuses this wrapped data key, although it opens its canary: the wrapped data key was "
-		"altered or belongs to another node");
+	return reason_fail(reason, ERR_CORRUPT, "the token refuses this wrapped data key, although it opens its canary: the "
+		"wrapped data key was altered or belongs to another node");
 }
 
 static enum coffer_err p11_unwrap(struct token *t, struct view blob, struct secret **out, struct reason *reason)
@@ -263,7 +270,8 @@ static void describe_key(const struct token *t, struct token_info *info)
 	char label[HSM_LABEL_MAX + 1], id[2 * HSM_ID_MAX + 1];
 	text_printable(view_str(t->key.label), label, sizeof label);
 	text_hex(view_of(t->key.id, t->key.id_len), id);
-	(void)snprintf(info->master_secret, sizeof info->master_secret, "%s '%.40s' id %.64s", t->key.type == CKK_RSA ? "RSA" : "AES-256",
+	(void)snprintf(info->master_secret, sizeof info->master_secret, "%s '%.40s' id %.64s",
+		t->key.type == CKK_RSA ? "RSA" : "AES-256",
 		label, t->key.id_len ? id : "(none)");
 	(void)snprintf(info->mechanism, sizeof info->mechanism, "%s", t->binding.mech->name);
 	if (t->binding.mech->weak) (void)snprintf(info->warning, sizeof info->warning, "master secret: weak usage");

@@ -44,7 +44,8 @@ static enum coffer_err check_parsed(struct hsm_uri *u, struct reason *reason)
 		return reason_fail(reason, ERR_USAGE, "token URI: add ?module-path=/PATH/OF/THE/PKCS11/MODULE.so");
 	}
 	if (u->module_path[0] != '/') {
-		return reason_fail(reason, ERR_USAGE, "token URI: module-path must be an absolute path, '%s' is not one", u->module_path);
+		return reason_fail(reason, ERR_USAGE, "token URI: module-path must be an absolute path, '%s' is not one",
+			u->module_path);
 	}
 	u->pin_source = p11_kit_uri_get_pin_source(u->parsed);
 	TRY(copy_label(u, reason));
@@ -63,8 +64,8 @@ enum coffer_err hsm_uri_init(struct hsm_uri *out, const char *text, struct reaso
 	enum coffer_err err;
 	int rc = p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, u.parsed);
 	if (rc != P11_KIT_URI_OK) {
-		err = reason_fail(reason, ERR_USAGE, "token URI: %s; write it as pkcs11:token=LABEL;object=master?module-path=/PATH.so"
-			"&pin-source=file:/PATH", p11_kit_uri_message(rc));
+		err = reason_fail(reason, ERR_USAGE, "token URI: %s; write it as "
+			"pkcs11:token=LABEL;object=master?module-path=/PATH.so&pin-source=file:/PATH", p11_kit_uri_message(rc));
 	} else {
 		err = check_parsed(&u, reason);
 	}

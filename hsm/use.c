@@ -17,7 +17,8 @@ static enum coffer_err destroy(struct hsm_session *s, CK_OBJECT_HANDLE h, struct
 	return hsm_session_fail(s, reason, "C_DestroyObject", s->fn->C_DestroyObject(s->handle, h));
 }
 
-static enum coffer_err create_object(struct hsm_session *s, const struct secret *plain, CK_OBJECT_HANDLE *out, struct reason *reason)
+static enum coffer_err create_object(struct hsm_session *s, const struct secret *plain, CK_OBJECT_HANDLE *out,
+	struct reason *reason)
 {
 	CK_OBJECT_CLASS cls = CKO_SECRET_KEY;
 	CK_KEY_TYPE type = CKK_AES;
@@ -31,7 +32,8 @@ static enum coffer_err create_object(struct hsm_session *s, const struct secret 
 		{ CKA_LABEL, label, sizeof label - 1 }, { CKA_VALUE, secret_mut(value), secret_len(value) },
 	};
 	CK_OBJECT_HANDLE h = CK_INVALID_HANDLE;
-	TRY(hsm_session_fail(s, reason, "C_CreateObject", s->fn->C_CreateObject(s->handle, rows, sizeof rows / sizeof rows[0], &h)));
+	TRY(hsm_session_fail(s, reason, "C_CreateObject", s->fn->C_CreateObject(s->handle, rows,
+		sizeof rows / sizeof rows[0], &h)));
 	*out = h;
 	return ERR_OK;
 }
@@ -51,11 +53,13 @@ static enum coffer_err wrap_key(struct hsm_session *s, const struct hsm_mech *me
 		return err;
 	}
 	TRY(destroy(s, tmp, reason));
-	if (len == 0 || len > sizeof wrapped) return reason_fail(reason, ERR_TOKEN, "C_WrapKey: the module returns a wrong length");
+	if (len == 0 || len > sizeof wrapped) return reason_fail(reason, ERR_TOKEN, "C_WrapKey: the module returns a wrong "
+		"length");
 	return buf_append(out, view_of(wrapped, len));
 }
 
-static enum coffer_err unwrap_object(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key, struct view blob,
+static enum coffer_err unwrap_object(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
+	struct view blob,
 	CK_OBJECT_HANDLE *out, struct reason *reason)
 {
 	CK_OBJECT_CLASS cls = CKO_SECRET_KEY;
@@ -79,7 +83,8 @@ static enum coffer_err unwrap_object(struct hsm_session *s, const struct hsm_mec
 	return ERR_OK;
 }
 
-static enum coffer_err unwrap_key(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key, struct view blob,
+static enum coffer_err unwrap_key(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
+	struct view blob,
 	struct secret **out, struct reason *reason)
 {
 	CK_OBJECT_HANDLE tmp = CK_INVALID_HANDLE;
@@ -88,7 +93,8 @@ static enum coffer_err unwrap_key(struct hsm_session *s, const struct hsm_mech *
 	TRY(unwrap_object(s, mech, key, blob, &tmp, reason));
 	CK_ATTRIBUTE value = { CKA_VALUE, secret_mut(plain), TOKEN_SECRET_LEN };
 	CK_RV rv = s->fn->C_GetAttributeValue(s->handle, tmp, &value, 1);
-	if (rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK && value.ulValueLen != TOKEN_SECRET_LEN)) rv = CKR_WRAPPED_KEY_LEN_RANGE;
+	if (rv == CKR_BUFFER_TOO_SMALL || (rv == CKR_OK &&
+		value.ulValueLen != TOKEN_SECRET_LEN)) rv = CKR_WRAPPED_KEY_LEN_RANGE;
 	enum coffer_err err = hsm_session_fail(s, reason, "C_GetAttributeValue", rv);
 	if (err != ERR_OK) {
 		(void)s->fn->C_DestroyObject(s->handle, tmp);

@@ -20,7 +20,8 @@ struct hsm_method {
 	enum coffer_err (*wrap)(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
 		const struct secret *plain, struct buf *out, struct reason *reason);
 	/* Any failure that may be the blob's fault leaves the token's answer in s->last_rv. Caller frees *out. */
-	enum coffer_err (*unwrap)(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key, struct view blob,
+	enum coffer_err (*unwrap)(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
+		struct view blob,
 		struct secret **out, struct reason *reason);
 };
 

@@ -39,7 +39,8 @@ static enum coffer_err gcm_wrap(struct hsm_session *s, const struct hsm_mech *me
 	TRY(hsm_session_fail(s, reason, "C_EncryptInit", s->fn->C_EncryptInit(s->handle, &p.mech, key->handle)));
 	uint8_t sealed[BLOB_LEN];
 	CK_ULONG len = sizeof sealed;
-	TRY(hsm_session_fail(s, reason, "C_Encrypt", s->fn->C_Encrypt(s->handle, secret_mut(in), secret_len(in), sealed, &len)));
+	TRY(hsm_session_fail(s, reason, "C_Encrypt", s->fn->C_Encrypt(s->handle, secret_mut(in), secret_len(in), sealed,
+		&len)));
 	if (len != TOKEN_SECRET_LEN + TAG_LEN) {
 		return reason_fail(reason, ERR_TOKEN, "C_Encrypt: the module returns a wrong length for %s", mech->name);
 	}
@@ -48,7 +49,8 @@ static enum coffer_err gcm_wrap(struct hsm_session *s, const struct hsm_mech *me
 	return buf_append(out, view_of(sealed, len));
 }
 
-static enum coffer_err gcm_unwrap(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key, struct view blob,
+static enum coffer_err gcm_unwrap(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
+	struct view blob,
 	struct secret **out, struct reason *reason)
 {
 	if (blob.len != BLOB_LEN) {

@@ -13,7 +13,8 @@ struct params {
 
 static void params_init(struct params *p, const struct hsm_mech *mech)
 {
-	p->oaep = (CK_RSA_PKCS_OAEP_PARAMS){ .hashAlg = mech->hash, .mgf = mech->hash == CKM_SHA256 ? CKG_MGF1_SHA256 : CKG_MGF1_SHA1,
+	p->oaep = (CK_RSA_PKCS_OAEP_PARAMS){ .hashAlg = mech->hash,
+		.mgf = mech->hash == CKM_SHA256 ? CKG_MGF1_SHA256 : CKG_MGF1_SHA1,
 		.source = CKZ_DATA_SPECIFIED, .pSourceData = NULL, .ulSourceDataLen = 0 };
 	p->mech = (CK_MECHANISM){ mech->type, &p->oaep, sizeof p->oaep };
 }
@@ -22,8 +23,8 @@ static enum coffer_err oaep_wrap(struct hsm_session *s, const struct hsm_mech *m
 	const struct secret *plain, struct buf *out, struct reason *reason)
 {
 	if (key->public_key == CK_INVALID_HANDLE) {
-		return reason_fail(reason, ERR_TOKEN_REFUSED, "the token does not show the one public key with the master secret's id; "
-			"write it back with pkcs11-tool --write-object --type pubkey");
+		return reason_fail(reason, ERR_TOKEN_REFUSED, "the token does not show the one public key with the master secret's "
+			"id; write it back with pkcs11-tool --write-object --type pubkey");
 	}
 	struct params p;
 	params_init(&p, mech);
@@ -32,12 +33,15 @@ static enum coffer_err oaep_wrap(struct hsm_session *s, const struct hsm_mech *m
 	TRY(hsm_session_fail(s, reason, "C_EncryptInit", s->fn->C_EncryptInit(s->handle, &p.mech, key->public_key)));
 	uint8_t sealed[RSA_MAX];
 	CK_ULONG len = sizeof sealed;
-	TRY(hsm_session_fail(s, reason, "C_Encrypt", s->fn->C_Encrypt(s->handle, secret_mut(in), secret_len(in), sealed, &len)));
-	if (len == 0 || len > sizeof sealed) return reason_fail(reason, ERR_TOKEN, "C_Encrypt: the module returns a wrong length");
+	TRY(hsm_session_fail(s, reason, "C_Encrypt", s->fn->C_Encrypt(s->handle, secret_mut(in), secret_len(in), sealed,
+		&len)));
+	if (len == 0 || len > sizeof sealed) return reason_fail(reason, ERR_TOKEN, "C_Encrypt: the module returns a wrong "
+		"length");
 	return buf_append(out, view_of(sealed, len));
 }
 
-static enum coffer_err oaep_unwrap(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key, struct view blob,
+static enum coffer_err oaep_unwrap(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
+	struct view blob,
 	struct secret **out, struct reason *reason)
 {
 	if (blob.len > RSA_MAX) return hsm_session_fail(s, reason, "wrapped data key", CKR_ENCRYPTED_DATA_LEN_RANGE);

@@ -8,6 +8,7 @@
 #include "daemon/conn.h"
 #include "daemon/worker.h"
 #include "ops/local.h"
+#include "ops/streams.h"
 
 #define CONN_READ_CHUNK (64u * 1024u) /* bytes asked for when no frame says more */
 

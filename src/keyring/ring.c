@@ -143,7 +143,7 @@ enum coffer_err ring_cipher(struct ring *ring, uint32_t generation, enum subkey 
 	TRY(ring_subkey(ring, generation, which, &subkey));
 	struct entry *e = find(ring, generation);
 	INVARIANT(e);
-	if (!e->ciphers[which]) TRY(xaes_key_new(secret_view(subkey), &e->ciphers[which]));
+	if (!e->ciphers[which]) TRY(xaes_key_new(secret_bytes(subkey), &e->ciphers[which]));
 	*out = e->ciphers[which];
 	return ERR_OK;
 }

@@ -32,7 +32,7 @@ enum coffer_err subkey_derive(const struct secret *key, const uint8_t domain_id[
 	writer_bytes(&w, view_str(label));
 	writer_bytes(&w, tail);
 	TRY(writer_done(&w));
-	return kdf_hkdf_sha256(secret_view(key), view_of(domain_id, UUID_LEN), writer_view(&w), out, SUBKEY_LEN);
+	return kdf_hkdf(KDF_SHA256, secret_view(key), view_of(domain_id, UUID_LEN), writer_view(&w), out, SUBKEY_LEN);
 }
 
 enum coffer_err ring_key_check(const struct domain_id *domain, uint32_t generation, const struct secret *key,

@@ -26,13 +26,9 @@ void op_local_free(struct op_local *local);
 struct rng_pool *op_local_rng(struct op_local *local);
 /* The cache entry of an object (fetching it from the table when needed); borrowed until the next call. ERR_NOT_CACHED. */
 enum coffer_err op_local_key(struct op_local *local, const uint8_t id[static UUID_LEN], struct op_key **out) MUST_USE;
+/* Drops the entries whose object is stale, so that key bytes of destroyed objects do not linger (after a Destroy). */
+void op_local_sweep(struct op_local *local);
 /* Drops every entry (seal). */
 void op_local_clear(struct op_local *local);
-
-/* Streams of one connection: at most OP_STREAMS_MAX open ones, by handle. */
-#define OP_STREAMS_MAX 16u
-struct op_streams;
-struct op_streams *op_streams_new(void);
-void op_streams_free(struct op_streams *streams);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/writer.h"
 #include "ops/engine.h"
 #include "ops/local.h"
+#include "ops/streams.h"
 #include "ttlv/ttlv.h"
 
 enum op_lane { OP_LANE_WORKER, OP_LANE_STORE, OP_LANE_ADMIN };

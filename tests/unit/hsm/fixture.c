@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "hsm/slot.h"
 
 static const char *const softhsm_paths[] = {
 	"/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
@@ -43,7 +44,8 @@ void hsm_fixture_shell(const char *fmt, ...)
 
 void hsm_fixture_add_token(const struct hsm_fixture *f, const char *label)
 {
-	hsm_fixture_shell("softhsm2-util --module %s --init-token --free --label '%s' --so-pin 12345678 --pin " HSM_TEST_PIN " >/dev/null",
+	hsm_fixture_shell("softhsm2-util --module %s --init-token --free --label '%s' --so-pin 12345678 --pin "
+		"" HSM_TEST_PIN " >/dev/null",
 		f->softhsm, label);
 }
 
@@ -70,8 +72,8 @@ int hsm_fixture_setup(void **state)
 	(void)snprintf(conf, sizeof conf, "%s/softhsm2.conf", f->dir);
 	(void)snprintf(f->pin_path, sizeof f->pin_path, "%s/pin", f->dir);
 	setenv("SOFTHSM2_CONF", conf, 1);
-	hsm_fixture_shell("mkdir %s/tokens && printf 'directories.tokendir = %s/tokens\\nobjectstore.backend = file\\nlog.level = ERROR\\n' "
-		">%s && umask 077 && echo " HSM_TEST_PIN " >%s", f->dir, f->dir, conf, f->pin_path);
+	hsm_fixture_shell("mkdir %s/tokens && printf 'directories.tokendir = %s/tokens\\nobjectstore.backend = "
+		"file\\nlog.level = ERROR\\n' >%s && umask 077 && echo " HSM_TEST_PIN " >%s", f->dir, f->dir, conf, f->pin_path);
 	hsm_fixture_add_token(f, "coffer");
 	*state = f;
 	return 0;
@@ -88,7 +90,8 @@ int hsm_fixture_teardown(void **state)
 const char *hsm_fixture_uri(const struct hsm_fixture *f, const char *path, const char *module)
 {
 	static char uri[TOKEN_URI_MAX + 1];
-	(void)snprintf(uri, sizeof uri, "pkcs11:%s?module-path=%s&pin-source=file:%s", path, module ? module : f->softhsm, f->pin_path);
+	(void)snprintf(uri, sizeof uri, "pkcs11:%s?module-path=%s&pin-source=file:%s", path, module ? module : f->softhsm,
+		f->pin_path);
 	return uri;
 }
 
@@ -106,10 +109,30 @@ struct token *hsm_fixture_open(const struct hsm_fixture *f, const char *path, co
 	return t;
 }
 
-struct token *hsm_fixture_provision(const struct hsm_fixture *f, const char *path, const char *module, struct token_binding *out)
+struct token *hsm_fixture_provision(const struct hsm_fixture *f, const char *path, const char *module,
+	struct token_binding *out)
 {
 	struct reason reason = { "" };
 	struct token *t = hsm_fixture_open(f, path, module);
 	hsm_fixture_expect(token_backend.provision(t, out, &reason), ERR_OK, &reason);
 	return t;
+}
+
+void hsm_fixture_raw_open(const struct hsm_fixture *f, struct hsm_raw *raw)
+{
+	CK_SLOT_ID slot = 0;
+	CK_TOKEN_INFO info;
+	struct secret *pin = secret_copy(HSM_TEST_PIN, sizeof HSM_TEST_PIN - 1);
+	assert_non_null(pin);
+	assert_int_equal(hsm_uri_init(&raw->uri, hsm_fixture_uri(f, "token=coffer", NULL), NULL), ERR_OK);
+	assert_int_equal(hsm_module_open(&raw->module, f->softhsm, NULL), ERR_OK);
+	assert_int_equal(hsm_slot_find(raw->module.fn, &raw->uri, &slot, &info, NULL), ERR_OK);
+	assert_int_equal(hsm_session_init(&raw->session, raw->module.fn, slot, &info, pin, NULL), ERR_OK);
+}
+
+void hsm_fixture_raw_close(struct hsm_raw *raw)
+{
+	hsm_session_done(&raw->session);
+	hsm_module_close(&raw->module);
+	hsm_uri_done(&raw->uri);
 }

@@ -6,6 +6,9 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "hsm/module.h"
+#include "hsm/session.h"
+#include "hsm/uri.h"
 #include "token/token.h"
 
 #define HSM_TEST_PIN "1234"
@@ -34,10 +37,20 @@ const char *hsm_fixture_uri(const struct hsm_fixture *f, const char *path, const
 #define HSM_TEST_OPERATOR_KEY "--keygen --key-type AES:32 --label master --id 11 --sensitive --private --usage-wrap " \
 	"--allowed-mechanisms AES-KEY-WRAP"
 
+/* The parts of the backend by themselves, logged in to the token "coffer", for looking at attributes. */
+struct hsm_raw {
+	struct hsm_uri uri;
+	struct hsm_module module;
+	struct hsm_session session;
+};
+void hsm_fixture_raw_open(const struct hsm_fixture *f, struct hsm_raw *raw);
+void hsm_fixture_raw_close(struct hsm_raw *raw);
+
 /* Opens; fails the test with the token's sentence when that does not work. */
 struct token *hsm_fixture_open(const struct hsm_fixture *f, const char *path, const char *module);
 /* Opens and provisions. */
-struct token *hsm_fixture_provision(const struct hsm_fixture *f, const char *path, const char *module, struct token_binding *out);
+struct token *hsm_fixture_provision(const struct hsm_fixture *f, const char *path, const char *module,
+	struct token_binding *out);
 /* Asserts err == wanted, and prints the sentence otherwise. */
 void hsm_fixture_expect(enum coffer_err err, enum coffer_err wanted, const struct reason *reason);
 

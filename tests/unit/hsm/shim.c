@@ -42,7 +42,8 @@ static void set(const char *call, unsigned nth, CK_RV rv, bool forever, bool lie
 	armed.lie = lie;
 }
 
-void hsm_shim_arm(const char *call, unsigned nth, unsigned long rv, int forever) { set(call, nth, rv, forever != 0, false); }
+void hsm_shim_arm(const char *call, unsigned nth, unsigned long rv, int forever) { set(call, nth, rv, forever != 0,
+	false); }
 void hsm_shim_lie(const char *call, unsigned nth) { set(call, nth, CKR_OK, false, true); }
 
 unsigned hsm_shim_calls(const char *call)

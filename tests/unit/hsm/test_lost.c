@@ -30,7 +30,8 @@ static void removed_object_file_is_a_missing_key_and_no_new_one_is_made(void **s
 {
 	struct hsm_fixture *f = *state;
 	struct token_binding binding = provisioned(f);
-	hsm_fixture_shell("cd %s/tokens/*/ && for o in *.object; do case $o in token.object) ;; *) mv $o ../../saved;; esac; done", f->dir);
+	hsm_fixture_shell("cd %s/tokens/*/ && for o in *.object; do case $o in token.object) ;; *) mv $o ../../saved;; esac; "
+		"done", f->dir);
 	attach_gives(f, &binding, ERR_TOKEN_KEY_MISSING);
 	hsm_fixture_tool(f, "coffer", "--list-objects --type secrkey");
 	hsm_fixture_shell("! grep -q master %s/tool.log", f->dir);
@@ -42,7 +43,8 @@ static void truncated_object_file_is_a_missing_key(void **state)
 {
 	struct hsm_fixture *f = *state;
 	struct token_binding binding = provisioned(f);
-	hsm_fixture_shell("cd %s/tokens/*/ && for o in *.object; do case $o in token.object) ;; *) truncate -s 100 $o;; esac; done", f->dir);
+	hsm_fixture_shell("cd %s/tokens/*/ && for o in *.object; do case $o in token.object) ;; *) truncate -s 100 $o;; "
+		"esac; done", f->dir);
 	attach_gives(f, &binding, ERR_TOKEN_KEY_MISSING);
 }
 

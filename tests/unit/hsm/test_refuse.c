@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include "hsm/mech.h"
+#include "hsm/object.h"
 #include "unit/hsm/fixture.h"
 
 static void provision_refuses(struct hsm_fixture *f, const char *path, const char *const *words)
@@ -25,8 +27,10 @@ static void provision_refuses(struct hsm_fixture *f, const char *path, const cha
 
 static void extractable_key_is_refused(void **state)
 {
-	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label master --id 11 --sensitive --private --extractable --usage-wrap");
-	provision_refuses(*state, "token=coffer", WORDS("can leave the token", "pkcs11-tool --module", "--label 'master'", "--sensitive --private"));
+	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label master --id 11 --sensitive --private "
+		"--extractable --usage-wrap");
+	provision_refuses(*state, "token=coffer", WORDS("can leave the token", "pkcs11-tool --module", "--label 'master'",
+		"--sensitive --private"));
 }
 
 static void key_that_is_not_sensitive_is_refused(void **state)
@@ -43,22 +47,29 @@ static void key_that_is_seen_without_login_is_refused(void **state)
 
 static void key_that_may_decrypt_is_refused_unless_its_mechanisms_rule_that_out(void **state)
 {
-	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label master --id 11 --sensitive --private --usage-wrap "
-		"--usage-decrypt");
+	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label master --id 11 --sensitive --private "
+		"--usage-wrap --usage-decrypt");
 	provision_refuses(*state, "token=coffer", WORDS("may also encrypt", "--allowed-mechanisms AES-KEY-WRAP"));
-	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label mixed --id 12 --sensitive --private --usage-wrap "
-		"--usage-decrypt --allowed-mechanisms AES-KEY-WRAP,AES-CBC");
+	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label mixed --id 12 --sensitive --private "
+		"--usage-wrap --usage-decrypt --allowed-mechanisms AES-KEY-WRAP,AES-CBC");
 	provision_refuses(*state, "token=coffer;object=mixed", WORDS("may also encrypt"));
-	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label good --id 13 --sensitive --private --usage-wrap "
-		"--usage-decrypt --allowed-mechanisms AES-KEY-WRAP");
+	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label good --id 13 --sensitive --private "
+		"--usage-wrap --usage-decrypt --allowed-mechanisms AES-KEY-WRAP");
 	struct token_binding binding;
 	token_backend.close(hsm_fixture_provision(*state, "token=coffer;object=good", NULL, &binding));
 }
 
 static void key_that_may_not_wrap_is_refused(void **state)
 {
-	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label master --id 11 --sensitive --private --usage-decrypt "
-		"--allowed-mechanisms AES-GCM");
+	static const uint8_t id[] = { 0x11 };
+	struct hsm_raw raw;
+	struct hsm_key key;
+	struct reason reason = { "" };
+	hsm_fixture_raw_open(*state, &raw);
+	enum coffer_err err = hsm_object_generate(&raw.session, hsm_mech_by_name("CKM_AES_GCM"), "master", id, sizeof id,
+		true, &key, &reason);
+	hsm_fixture_raw_close(&raw);
+	hsm_fixture_expect(err, ERR_OK, &reason);
 	provision_refuses(*state, "token=coffer", WORDS("may not wrap", "--usage-wrap"));
 }
 
@@ -67,16 +78,16 @@ static void imported_key_is_refused(void **state)
 	struct hsm_fixture *f = *state;
 	hsm_fixture_shell("head -c 32 /dev/urandom >%s/raw", f->dir);
 	char args[256];
-	(void)snprintf(args, sizeof args, "--write-object %s/raw --type secrkey --key-type AES:32 --label master --id 11 --sensitive --private "
-		"--usage-wrap", f->dir);
+	(void)snprintf(args, sizeof args, "--write-object %s/raw --type secrkey --key-type AES:32 --label master --id 11 "
+		"--sensitive --private --usage-wrap", f->dir);
 	hsm_fixture_tool(f, "coffer", args);
 	provision_refuses(f, "token=coffer", WORDS("a copy may exist"));
 }
 
 static void short_aes_key_is_refused(void **state)
 {
-	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:16 --label master --id 11 --sensitive --private --usage-wrap "
-		"--allowed-mechanisms AES-KEY-WRAP");
+	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:16 --label master --id 11 --sensitive --private "
+		"--usage-wrap --allowed-mechanisms AES-KEY-WRAP");
 	provision_refuses(*state, "token=coffer", WORDS("256 bits", "AES:32"));
 }
 
@@ -90,8 +101,8 @@ static void doubled_label_is_refused_and_both_are_named(void **state)
 {
 	struct token_binding binding;
 	hsm_fixture_tool(*state, "coffer", HSM_TEST_OPERATOR_KEY);
-	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label master --id 22 --sensitive --private --usage-wrap "
-		"--allowed-mechanisms AES-KEY-WRAP");
+	hsm_fixture_tool(*state, "coffer", "--keygen --key-type AES:32 --label master --id 22 --sensitive --private "
+		"--usage-wrap --allowed-mechanisms AES-KEY-WRAP");
 	provision_refuses(*state, "token=coffer", WORDS("'master' id 11", "'master' id 22", ";id="));
 	token_backend.close(hsm_fixture_provision(*state, "token=coffer;object=master;id=%22", NULL, &binding));
 	token_backend.close(hsm_fixture_provision(*state, "token=coffer;id=%11", NULL, &binding));

@@ -2,6 +2,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -9,11 +11,7 @@
 #include "base/ct.h"
 #include "hsm/attr.h"
 #include "hsm/mech.h"
-#include "hsm/module.h"
 #include "hsm/object.h"
-#include "hsm/session.h"
-#include "hsm/slot.h"
-#include "hsm/uri.h"
 #include "unit/hsm/fixture.h"
 
 static struct secret *data_key(uint8_t seed)
@@ -53,6 +51,36 @@ static void operator_key_of_pkcs11_tool_is_adopted(void **state)
 	token_backend.close(t);
 }
 
+static void token_of_provision_sh_is_adopted_by_the_uri_that_it_prints(void **state)
+{
+	struct hsm_fixture *f = *state;
+	char conf[128], uri[TOKEN_URI_MAX];
+	struct token *t = NULL;
+	struct token_binding binding;
+	struct reason reason = { "" };
+	const char *source = getenv("COFFER_SOURCE_DIR");
+	hsm_fixture_shell("umask 077 && cd %s && echo 87654321 >so", f->dir);
+	for (int run = 0; run < 2; run++) {
+		hsm_fixture_shell("%s/softhsm-config/provision.sh --pin-file %s --so-pin-file %s/so --tokendir %s/p/tokens "
+			">%s/uri 2>%s/tool.log || { cat %s/tool.log; false; }", source ? source : ".", f->pin_path, f->dir, f->dir, f->dir,
+				f->dir, f->dir);
+	}
+	hsm_fixture_shell("grep -q \"master secret 'master' exists already\" %s/tool.log", f->dir);
+	(void)snprintf(conf, sizeof conf, "%s/uri", f->dir);
+	FILE *file = fopen(conf, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(uri, sizeof uri, file));
+	(void)fclose(file);
+	uri[strcspn(uri, "\n")] = '\0';
+	(void)snprintf(conf, sizeof conf, "%s/p/softhsm2.conf", f->dir);
+	setenv("SOFTHSM2_CONF", conf, 1);
+	hsm_fixture_expect(token_backend.open(uri, &t, &reason), ERR_OK, &reason);
+	hsm_fixture_expect(token_backend.provision(t, &binding, &reason), ERR_OK, &reason);
+	assert_string_equal(binding.mechanism, "CKM_AES_KEY_WRAP");
+	expect_round_trip(t);
+	token_backend.close(t);
+}
+
 static void provision_makes_a_key_where_there_is_none_and_adopts_it_later(void **state)
 {
 	struct hsm_fixture *f = *state;
@@ -75,32 +103,23 @@ static void provision_makes_a_key_where_there_is_none_and_adopts_it_later(void *
 /* What pkcs11-tool does not show. */
 static void expect_strict_attributes(const struct hsm_fixture *f)
 {
-	struct hsm_uri uri;
-	struct hsm_module module;
-	struct hsm_session session;
+	struct hsm_raw raw;
 	struct hsm_key key;
-	CK_SLOT_ID slot;
-	CK_TOKEN_INFO info;
 	CK_MECHANISM_TYPE allowed[8];
 	size_t len = 0;
 	bool modifiable = true;
-	assert_int_equal(hsm_uri_init(&uri, hsm_fixture_uri(f, "token=coffer", NULL), NULL), ERR_OK);
-	assert_int_equal(hsm_module_open(&module, f->softhsm, NULL), ERR_OK);
-	assert_int_equal(hsm_slot_find(module.fn, &uri, &slot, &info, NULL), ERR_OK);
-	assert_int_equal(hsm_session_init(&session, module.fn, slot, &info, secret_copy(HSM_TEST_PIN, 4), NULL), ERR_OK);
-	assert_int_equal(hsm_object_find(&session, "master", NULL, 0, &key, NULL), ERR_OK);
-	assert_int_equal(hsm_attr_flag(&session, key.handle, CKA_MODIFIABLE, &modifiable, NULL), ERR_OK);
+	hsm_fixture_raw_open(f, &raw);
+	assert_int_equal(hsm_object_find(&raw.session, "master", NULL, 0, &key, NULL), ERR_OK);
+	assert_int_equal(hsm_attr_flag(&raw.session, key.handle, CKA_MODIFIABLE, &modifiable, NULL), ERR_OK);
 	assert_false(modifiable);
-	assert_int_equal(hsm_attr_bytes(&session, key.handle, CKA_ALLOWED_MECHANISMS, allowed, sizeof allowed, &len, NULL), ERR_OK);
+	assert_int_equal(hsm_attr_bytes(&raw.session, key.handle, CKA_ALLOWED_MECHANISMS, allowed, sizeof allowed, &len,
+		NULL), ERR_OK);
 	assert_int_equal(len, 2 * sizeof allowed[0]);
 	for (size_t i = 0; i < 2; i++) assert_true(hsm_mech_type_is_key_wrap(allowed[i]));
-	/* SoftHSM gives lengths but no values of nested templates without buffers for them. */
 	CK_ATTRIBUTE nested = { CKA_UNWRAP_TEMPLATE, NULL, 0 };
-	assert_int_equal(module.fn->C_GetAttributeValue(session.handle, key.handle, &nested, 1), CKR_OK);
+	assert_int_equal(raw.module.fn->C_GetAttributeValue(raw.session.handle, key.handle, &nested, 1), CKR_OK);
 	assert_int_equal(nested.ulValueLen, 3 * sizeof(CK_ATTRIBUTE));
-	hsm_session_done(&session);
-	hsm_module_close(&module);
-	hsm_uri_done(&uri);
+	hsm_fixture_raw_close(&raw);
 }
 
 static void made_key_has_the_full_template(void **state)
@@ -189,6 +208,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(operator_key_of_pkcs11_tool_is_adopted),
+		T(token_of_provision_sh_is_adopted_by_the_uri_that_it_prints),
 		T(provision_makes_a_key_where_there_is_none_and_adopts_it_later),
 		T(made_key_has_the_full_template),
 		T(attach_after_a_restart_opens_what_was_wrapped_before),

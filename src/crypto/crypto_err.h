@@ -1,0 +1,13 @@
+/* Translation of OpenSSL's error queue (style.md 12). Nothing of the queue's text travels further: it may name inputs. */
+#ifndef COFFER_CRYPTO_CRYPTO_ERR_H
+#define COFFER_CRYPTO_CRYPTO_ERR_H
+
+#include "base/err.h"
+
+/* Empties this thread's OpenSSL error queue; ERR_MEMORY when an allocation failed (the arena is full), else ERR_CRYPTO.
+ * Call it right after an OpenSSL call that failed: ENSURE(EVP_x(…) == 1, crypto_err_take()). */
+enum coffer_err crypto_err_take(void) MUST_USE;
+/* Empties the queue after a failure that is expected (a tag that does not match). */
+void crypto_err_drop(void);
+
+#endif

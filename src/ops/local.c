@@ -1,0 +1,90 @@
+/* Warm keys of one thread: a small direct-mapped cache. */
+#include "ops/local.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOCAL_SLOTS 256u /* a power of two; two ways each */
+#define LOCAL_WAYS 2u
+
+struct op_local {
+	struct object_table *objects;
+	struct rng_pool *rng;
+	struct op_key keys[LOCAL_SLOTS][LOCAL_WAYS];
+	uint8_t victim[LOCAL_SLOTS];
+};
+
+static void drop(struct op_key *key)
+{
+	xaes_key_free(key->message);
+	aead_key_free(key->raw_gcm);
+	object_unref(key->object);
+	*key = (struct op_key){ NULL, NULL, NULL };
+}
+
+struct op_local *op_local_new(struct object_table *objects)
+{
+	struct op_local *local = calloc(1, sizeof *local);
+	if (!local) return NULL;
+	local->objects = objects;
+	local->rng = rng_pool_new();
+	if (!local->rng) {
+		free(local);
+		return NULL;
+	}
+	return local;
+}
+
+void op_local_clear(struct op_local *local)
+{
+	for (size_t i = 0; i < LOCAL_SLOTS; i++)
+		for (size_t w = 0; w < LOCAL_WAYS; w++) drop(&local->keys[i][w]);
+}
+
+void op_local_sweep(struct op_local *local)
+{
+	for (size_t i = 0; i < LOCAL_SLOTS; i++)
+		for (size_t w = 0; w < LOCAL_WAYS; w++)
+			if (local->keys[i][w].object && local->keys[i][w].object->stale) drop(&local->keys[i][w]);
+}
+
+void op_local_free(struct op_local *local)
+{
+	if (!local) return;
+	op_local_clear(local);
+	rng_pool_free(local->rng);
+	free(local);
+}
+
+struct rng_pool *op_local_rng(struct op_local *local)
+{
+	return local->rng;
+}
+
+/* UUIDs are random: two of their bytes are a hash. */
+static size_t slot_of(const uint8_t id[static UUID_LEN])
+{
+	return ((size_t)id[14] << 8 | id[15]) & (LOCAL_SLOTS - 1);
+}
+
+enum coffer_err op_local_key(struct op_local *local, const uint8_t id[static UUID_LEN], struct op_key **out)
+{
+	size_t slot = slot_of(id);
+	struct op_key *ways = local->keys[slot];
+	for (size_t w = 0; w < LOCAL_WAYS; w++) {
+		struct op_key *key = &ways[w];
+		if (!key->object || memcmp(key->object->id, id, UUID_LEN) != 0) continue;
+		if (!key->object->stale) {
+			*out = key;
+			return ERR_OK;
+		}
+		drop(key);
+	}
+	struct object *o = object_table_get(local->objects, id);
+	ENSURE(o, ERR_NOT_CACHED);
+	struct op_key *key = !ways[0].object ? &ways[0] : &ways[local->victim[slot]++ % LOCAL_WAYS];
+	drop(key);
+	key->object = o;
+	*out = key;
+	return ERR_OK;
+}

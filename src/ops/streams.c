@@ -1,0 +1,54 @@
+/* The open streams of a connection. */
+#include "ops/streams.h"
+
+#include <stdlib.h>
+
+struct op_streams {
+	struct op_stream slots[OP_STREAMS_MAX];
+	uint32_t next_handle;
+};
+
+struct op_streams *op_streams_new(void)
+{
+	return calloc(1, sizeof(struct op_streams));
+}
+
+void op_streams_close(struct op_streams *streams, struct op_stream *stream)
+{
+	(void)streams;
+	stream_sealer_free(stream->sealer);
+	stream_opener_free(stream->opener);
+	object_unref(stream->object);
+	*stream = (struct op_stream){ 0 };
+}
+
+void op_streams_free(struct op_streams *streams)
+{
+	if (!streams) return;
+	for (size_t i = 0; i < OP_STREAMS_MAX; i++) op_streams_close(streams, &streams->slots[i]);
+	free(streams);
+}
+
+enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer *sealer, struct stream_opener *opener,
+	struct object *object, struct op_stream **out)
+{
+	for (size_t i = 0; i < OP_STREAMS_MAX; i++) {
+		struct op_stream *s = &streams->slots[i];
+		if (s->handle) continue;
+		if (++streams->next_handle == 0) streams->next_handle = 1;
+		*s = (struct op_stream){ streams->next_handle, sealer, opener, object_ref(object) };
+		*out = s;
+		return ERR_OK;
+	}
+	return ERR_LIMIT;
+}
+
+enum coffer_err op_streams_find(struct op_streams *streams, uint32_t handle, struct op_stream **out)
+{
+	for (size_t i = 0; handle && i < OP_STREAMS_MAX; i++) {
+		if (streams->slots[i].handle != handle) continue;
+		*out = &streams->slots[i];
+		return ERR_OK;
+	}
+	return ERR_NOT_FOUND;
+}

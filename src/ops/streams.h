@@ -1,0 +1,34 @@
+/* Sealed streams of one connection: the daemon keeps segment number, last flag and segment key (docs/formats.md section 4), the client only a
+ * handle. One thread at a time: the connection's worker, or whoever runs its request. */
+#ifndef COFFER_OPS_STREAMS_H
+#define COFFER_OPS_STREAMS_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "crypto/stream.h"
+#include "objects/object.h"
+
+#define OP_STREAMS_MAX 16u
+
+struct op_streams;
+
+/* One open stream: exactly one of sealer and opener is set. */
+struct op_stream {
+	uint32_t handle;        /* 0: free */
+	struct stream_sealer *sealer;
+	struct stream_opener *opener;
+	struct object *object;  /* reference: its key must still be usable when a segment comes */
+};
+
+struct op_streams *op_streams_new(void);
+/* Wipes every stream; accepts NULL. */
+void op_streams_free(struct op_streams *streams);
+/* Takes sealer or opener (one is NULL) and a reference of its own to the object. ERR_LIMIT when OP_STREAMS_MAX are open (the caller keeps both). */
+enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer *sealer, struct stream_opener *opener,
+	struct object *object, struct op_stream **out) MUST_USE;
+/* ERR_NOT_FOUND. Borrowed until it is closed. */
+enum coffer_err op_streams_find(struct op_streams *streams, uint32_t handle, struct op_stream **out) MUST_USE;
+void op_streams_close(struct op_streams *streams, struct op_stream *stream);
+
+#endif
