@@ -2,8 +2,7 @@
 #include "hsm/attr.h"
 
 enum coffer_err hsm_attr_bytes(struct hsm_session *s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *out,
-	size_t cap,
-	size_t *out_len, struct reason *reason)
+	size_t cap, size_t *out_len, struct reason *reason)
 {
 	CK_ATTRIBUTE a = { type, out, cap };
 	CK_RV rv = s->fn->C_GetAttributeValue(s->handle, object, &a, 1);

@@ -20,7 +20,6 @@ enum coffer_err hsm_attr_ulong(struct hsm_session *s, CK_OBJECT_HANDLE object, C
 	struct reason *reason) MUST_USE;
 /* At most cap bytes; ERR_TOO_LARGE when the token has more. */
 enum coffer_err hsm_attr_bytes(struct hsm_session *s, CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, void *out,
-	size_t cap,
-	size_t *out_len, struct reason *reason) MUST_USE;
+	size_t cap, size_t *out_len, struct reason *reason) MUST_USE;
 
 #endif

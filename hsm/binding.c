@@ -15,8 +15,7 @@
 #define FLAG_MADE_HERE 1u
 
 enum coffer_err hsm_binding_make(struct hsm_session *s, const struct hsm_key *key, const struct hsm_mech *mech,
-	bool made_here,
-	struct hsm_binding *out, struct reason *reason)
+	bool made_here, struct hsm_binding *out, struct reason *reason)
 {
 	AUTO_SECRET struct secret *canary = secret_new(TOKEN_SECRET_LEN);
 	AUTO_BUF struct buf blob = BUF_EMPTY;

@@ -36,8 +36,7 @@ struct hsm_binding {
 
 /* Wraps a fresh canary with the key and fills everything. */
 enum coffer_err hsm_binding_make(struct hsm_session *s, const struct hsm_key *key, const struct hsm_mech *mech,
-	bool made_here,
-	struct hsm_binding *out, struct reason *reason) MUST_USE;
+	bool made_here, struct hsm_binding *out, struct reason *reason) MUST_USE;
 enum coffer_err hsm_binding_encode(const struct hsm_binding *b, struct token_binding *out) MUST_USE;
 /* ERR_CORRUPT, ERR_VERSION, or ERR_TOKEN_OTHER when it is not a PKCS#11 binding at all. */
 enum coffer_err hsm_binding_decode(const struct token_binding *in, struct hsm_binding *out,

@@ -54,37 +54,42 @@ static const char *mend_options(CK_KEY_TYPE type, bool key_wrap)
 	return "--keygen --key-type AES:32 --usage-decrypt --allowed-mechanisms AES-GCM";
 }
 
-/* "the key 'master' FAULT; use another key, for example: pkcs11-tool …" */
-static enum coffer_err refuse(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
-	const char *fault,
-	struct reason *reason)
+struct check {
+	struct hsm_session *s;
+	const struct hsm_uri *uri;
+	const struct hsm_key *key;
+	bool key_wrap; /* key wrap works with this token */
+	struct reason *reason;
+};
+
+/* "the key 'master' FAULT; remove or rename it and make one with: pkcs11-tool …" */
+static enum coffer_err refuse(const struct check *c, const char *fault)
 {
 	char token[33], label[HSM_LABEL_MAX + 1];
-	hsm_slot_text(s->token.label, sizeof s->token.label, token, sizeof token);
-	text_printable(view_str(key->label), label, sizeof label);
-	return reason_fail(reason, ERR_TOKEN_REFUSED, "the key '%s' %s; remove or rename it and make one with: pkcs11-tool "
-		"--module %s "
-		"--token-label '%s' --login %s --label '%s' --id 11 --sensitive --private", label, fault, uri->module_path, token,
-		mend_options(key->type, hsm_mech_key_wrap_offered(s)), label[0] ? label : HSM_DEFAULT_LABEL);
+	hsm_slot_text(c->s->token.label, sizeof c->s->token.label, token, sizeof token);
+	text_printable(view_str(c->key->label), label, sizeof label);
+	return reason_fail(c->reason, ERR_TOKEN_REFUSED, "the key '%s' %s; remove or rename it and make one with: "
+		"pkcs11-tool --module %s --token-label '%s' --login %s --label '%s' --id 11 --sensitive --private", label, fault,
+		c->uri->module_path, token, mend_options(c->key->type, c->key_wrap), label[0] ? label : HSM_DEFAULT_LABEL);
 }
 
-static enum coffer_err check_rules(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
-	const struct rule *rules, size_t count, struct reason *reason)
+static enum coffer_err check_rules(const struct check *c, const struct rule *rules, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		bool value = !rules[i].wanted;
-		TRY(hsm_attr_flag(s, key->handle, rules[i].type, &value, reason));
-		if (value != rules[i].wanted) return refuse(s, uri, key, rules[i].fault, reason);
+		TRY(hsm_attr_flag(c->s, c->key->handle, rules[i].type, &value, c->reason));
+		if (value != rules[i].wanted) return refuse(c, rules[i].fault);
 	}
 	return ERR_OK;
 }
 
 /* Whether CKA_ALLOWED_MECHANISMS is set and names key-wrap mechanisms alone. */
-static enum coffer_err only_key_wrap(struct hsm_session *s, const struct hsm_key *key, bool *out, struct reason *reason)
+static enum coffer_err only_key_wrap(const struct check *c, bool *out)
 {
 	CK_MECHANISM_TYPE allowed[ALLOWED_MAX];
 	size_t len = 0;
-	enum coffer_err err = hsm_attr_bytes(s, key->handle, CKA_ALLOWED_MECHANISMS, allowed, sizeof allowed, &len, reason);
+	enum coffer_err err = hsm_attr_bytes(c->s, c->key->handle, CKA_ALLOWED_MECHANISMS, allowed, sizeof allowed, &len,
+		c->reason);
 	if (err == ERR_TOO_LARGE) len = 0; /* that many are not key-wrap mechanisms alone */
 	else TRY(err);
 	size_t count = len / sizeof allowed[0];
@@ -94,36 +99,34 @@ static enum coffer_err only_key_wrap(struct hsm_session *s, const struct hsm_key
 	return ERR_OK;
 }
 
-static enum coffer_err check_aes(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
-	struct reason *reason)
+static enum coffer_err check_aes(const struct check *c)
 {
 	CK_ULONG value_len = 0;
-	TRY(hsm_attr_ulong(s, key->handle, CKA_VALUE_LEN, &value_len, reason));
-	if (value_len != 32) return refuse(s, uri, key, "is not an AES key of 256 bits", reason);
-	if (!hsm_mech_key_wrap_offered(s)) return check_rules(s, uri, key, cipher_uses, COUNT(cipher_uses), reason);
+	TRY(hsm_attr_ulong(c->s, c->key->handle, CKA_VALUE_LEN, &value_len, c->reason));
+	if (value_len != 32) return refuse(c, "is not an AES key of 256 bits");
+	if (!c->key_wrap) return check_rules(c, cipher_uses, COUNT(cipher_uses));
 	bool only = false;
-	TRY(check_rules(s, uri, key, wrap_uses, COUNT(wrap_uses), reason));
-	TRY(only_key_wrap(s, key, &only, reason));
+	TRY(check_rules(c, wrap_uses, COUNT(wrap_uses)));
+	TRY(only_key_wrap(c, &only));
 	if (only) return ERR_OK;
-	return check_rules(s, uri, key, no_other_uses, COUNT(no_other_uses), reason);
+	return check_rules(c, no_other_uses, COUNT(no_other_uses));
 }
 
-static enum coffer_err check_rsa(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
-	struct reason *reason)
+static enum coffer_err check_rsa(const struct check *c)
 {
+	static const struct rule decrypt[] = { { CKA_DECRYPT, true, "may not decrypt" } };
 	uint8_t modulus[1024];
 	size_t len = 0;
-	TRY(hsm_attr_bytes(s, key->handle, CKA_MODULUS, modulus, sizeof modulus, &len, reason));
-	if (len * 8 < RSA_MIN_BITS) return refuse(s, uri, key, "is an RSA key of less than 2048 bits", reason);
-	static const struct rule decrypt[] = { { CKA_DECRYPT, true, "may not decrypt" } };
-	return check_rules(s, uri, key, decrypt, COUNT(decrypt), reason);
+	TRY(hsm_attr_bytes(c->s, c->key->handle, CKA_MODULUS, modulus, sizeof modulus, &len, c->reason));
+	if (len * 8 < RSA_MIN_BITS) return refuse(c, "is an RSA key of less than 2048 bits");
+	return check_rules(c, decrypt, COUNT(decrypt));
 }
 
 enum coffer_err hsm_key_check(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
-	struct reason *reason)
+	bool key_wrap, struct reason *reason)
 {
-	if (key->type != CKK_AES && key->type != CKK_RSA) return refuse(s, uri, key, "is neither an AES nor an RSA key",
-		reason);
-	TRY(check_rules(s, uri, key, protection, COUNT(protection), reason));
-	return key->type == CKK_AES ? check_aes(s, uri, key, reason) : check_rsa(s, uri, key, reason);
+	struct check c = { s, uri, key, key_wrap, reason };
+	if (key->type != CKK_AES && key->type != CKK_RSA) return refuse(&c, "is neither an AES nor an RSA key");
+	TRY(check_rules(&c, protection, COUNT(protection)));
+	return key->type == CKK_AES ? check_aes(&c) : check_rsa(&c);
 }

@@ -66,8 +66,7 @@ CK_ULONG hsm_mech_allowed(const struct hsm_mech *mech, CK_MECHANISM_TYPE *out, C
 }
 
 static enum coffer_err prove_refusal(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
-	struct buf *blob,
-	struct reason *reason)
+	struct buf *blob, struct reason *reason)
 {
 	AUTO_SECRET struct secret *opened = NULL;
 	s->last_rv = CKR_OK;

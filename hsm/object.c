@@ -60,8 +60,7 @@ static void search_init(struct search *q, CK_OBJECT_CLASS cls, const char *label
 }
 
 static enum coffer_err find_class(struct hsm_session *s, CK_OBJECT_CLASS cls, const char *label, const uint8_t *id,
-	size_t id_len,
-	CK_OBJECT_HANDLE *found, CK_ULONG *out_found, struct reason *reason)
+	size_t id_len, CK_OBJECT_HANDLE *found, CK_ULONG *out_found, struct reason *reason)
 {
 	struct search q;
 	search_init(&q, cls, label, id, id_len);
@@ -111,8 +110,7 @@ static enum coffer_err find_public(struct hsm_session *s, struct hsm_key *k, str
 }
 
 enum coffer_err hsm_object_find(struct hsm_session *s, const char *label, const uint8_t *id, size_t id_len,
-	struct hsm_key *out,
-	struct reason *reason)
+	struct hsm_key *out, struct reason *reason)
 {
 	CK_OBJECT_HANDLE found[2 * FOUND_MAX];
 	CK_ULONG secret_keys = 0, private_keys = 0;
@@ -213,8 +211,7 @@ static bool is_template_refusal(CK_RV rv)
 }
 
 enum coffer_err hsm_object_generate(struct hsm_session *s, const struct hsm_mech *mech, const char *label,
-	const uint8_t *id,
-	size_t id_len, bool on_token, struct hsm_key *out, struct reason *reason)
+	const uint8_t *id, size_t id_len, bool on_token, struct hsm_key *out, struct reason *reason)
 {
 	ENSURE(id_len <= HSM_ID_MAX, ERR_BUG);
 	CK_MECHANISM gen = { CKM_AES_KEY_GEN, NULL, 0 };

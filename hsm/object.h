@@ -27,13 +27,11 @@ struct hsm_key {
  * ERR_TOKEN_KEY_MISSING: the token is there but does not show it. ERR_TOKEN_GONE: the token itself does not answer.
  * ERR_TOKEN_REFUSED: several match; the sentence names them. */
 enum coffer_err hsm_object_find(struct hsm_session *s, const char *label, const uint8_t *id, size_t id_len,
-	struct hsm_key *out,
-	struct reason *reason) MUST_USE;
+	struct hsm_key *out, struct reason *reason) MUST_USE;
 /* Makes an AES-256 key with the strictest template that the token takes for `mech`. `on_token` false: a session object, to
  * try the mechanism with. */
 enum coffer_err hsm_object_generate(struct hsm_session *s, const struct hsm_mech *mech, const char *label,
-	const uint8_t *id,
-	size_t id_len, bool on_token, struct hsm_key *out, struct reason *reason) MUST_USE;
+	const uint8_t *id, size_t id_len, bool on_token, struct hsm_key *out, struct reason *reason) MUST_USE;
 /* Destroys every secret key labelled HSM_TMP_LABEL. A failure to destroy one is no error. */
 enum coffer_err hsm_object_sweep(struct hsm_session *s, struct reason *reason) MUST_USE;
 

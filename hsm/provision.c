@@ -64,20 +64,20 @@ static enum coffer_err choose_mech_for_new(struct hsm_session *s, const struct h
 		"it holds RSA keys alone, make one with pkcs11-tool --keypairgen --key-type RSA:3072 --usage-decrypt", last.text);
 }
 
+/* made_for: the mechanism that Coffer just made the key for; NULL: an operator's key. */
 static enum coffer_err adopt(struct hsm_session *s, const struct hsm_uri *uri, const struct hsm_key *key,
-	bool made_here,
-	struct hsm_binding *out, struct reason *reason)
+	const struct hsm_mech *made_for, struct hsm_binding *out, struct reason *reason)
 {
 	const struct hsm_mech *mech = NULL;
-	TRY(hsm_key_check(s, uri, key, reason));
+	bool key_wrap = made_for ? hsm_mech_is_key_wrap(made_for) : hsm_mech_key_wrap_offered(s);
+	TRY(hsm_key_check(s, uri, key, key_wrap, reason));
 	TRY(choose_mech(s, key, &mech, reason));
-	return hsm_binding_make(s, key, mech, made_here, out, reason);
+	return hsm_binding_make(s, key, mech, made_for != NULL, out, reason);
 }
 
 /* Makes the key and believes in it only after a new session shows it. */
 static enum coffer_err make(struct hsm_session *s, const struct hsm_uri *uri, struct hsm_key *out_key,
-	struct hsm_binding *out_binding,
-	struct reason *reason)
+	struct hsm_binding *out_binding, struct reason *reason)
 {
 	const struct hsm_mech *mech = NULL;
 	struct hsm_key made, key;
@@ -91,7 +91,7 @@ static enum coffer_err make(struct hsm_session *s, const struct hsm_uri *uri, st
 	sync(); /* tokens that keep their objects in files do not flush them (SoftHSM) */
 	TRY(hsm_session_reopen(s, reason));
 	TRY(hsm_object_find(s, label, id, id_len, &key, reason));
-	TRY(adopt(s, uri, &key, true, out_binding, reason));
+	TRY(adopt(s, uri, &key, mech, out_binding, reason));
 	*out_key = key;
 	return ERR_OK;
 }
@@ -104,7 +104,7 @@ enum coffer_err hsm_provision(struct hsm_session *s, const struct hsm_uri *uri, 
 	enum coffer_err err = hsm_object_find(s, uri->label, uri->id, uri->id_len, &key, &why);
 	if (err == ERR_TOKEN_KEY_MISSING) return make(s, uri, out_key, out_binding, reason);
 	if (err != ERR_OK) return reason_fail(reason, err, "%s", why.text);
-	TRY(adopt(s, uri, &key, false, out_binding, reason));
+	TRY(adopt(s, uri, &key, NULL, out_binding, reason));
 	*out_key = key;
 	return ERR_OK;
 }

@@ -65,8 +65,7 @@ enum coffer_err hsm_session_login(struct hsm_session *s, struct reason *reason)
 }
 
 enum coffer_err hsm_session_init(struct hsm_session *out, CK_FUNCTION_LIST *fn, CK_SLOT_ID slot,
-	const CK_TOKEN_INFO *token,
-	struct secret *pin, struct reason *reason)
+	const CK_TOKEN_INFO *token, struct secret *pin, struct reason *reason)
 {
 	struct hsm_session s = { .fn = fn, .slot = slot, .token = *token, .handle = CK_INVALID_HANDLE, .pin = pin };
 	enum coffer_err err = open_handle(&s, &s.handle, reason);

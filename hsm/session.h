@@ -25,8 +25,7 @@ struct hsm_session {
  * ERR_AUTH: PIN wrong, or refused before. ERR_TOKEN_LOCKED: locked, or one last try is left, which Coffer does not spend.
  * ERR_USAGE: the token wants a PIN and there is none. On failure *out needs no done. */
 enum coffer_err hsm_session_init(struct hsm_session *out, CK_FUNCTION_LIST *fn, CK_SLOT_ID slot,
-	const CK_TOKEN_INFO *token,
-	struct secret *pin, struct reason *reason) MUST_USE;
+	const CK_TOKEN_INFO *token, struct secret *pin, struct reason *reason) MUST_USE;
 /* Logs in again (no PIN is spent when the login still stands). */
 enum coffer_err hsm_session_login(struct hsm_session *s, struct reason *reason) MUST_USE;
 /* A new session in place of the old one, logged in. All object handles are stale afterwards. */

@@ -35,8 +35,7 @@ static enum coffer_err list_slots(CK_FUNCTION_LIST *fn, CK_SLOT_ID *slots, CK_UL
 }
 
 enum coffer_err hsm_slot_find(CK_FUNCTION_LIST *fn, const struct hsm_uri *uri, CK_SLOT_ID *out_slot,
-	CK_TOKEN_INFO *out_info,
-	struct reason *reason)
+	CK_TOKEN_INFO *out_info, struct reason *reason)
 {
 	CK_SLOT_ID slots[HSM_SLOTS_MAX];
 	CK_ULONG count = 0;

@@ -59,8 +59,7 @@ static enum coffer_err wrap_key(struct hsm_session *s, const struct hsm_mech *me
 }
 
 static enum coffer_err unwrap_object(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
-	struct view blob,
-	CK_OBJECT_HANDLE *out, struct reason *reason)
+	struct view blob, CK_OBJECT_HANDLE *out, struct reason *reason)
 {
 	CK_OBJECT_CLASS cls = CKO_SECRET_KEY;
 	CK_KEY_TYPE type = CKK_AES;
@@ -84,8 +83,7 @@ static enum coffer_err unwrap_object(struct hsm_session *s, const struct hsm_mec
 }
 
 static enum coffer_err unwrap_key(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
-	struct view blob,
-	struct secret **out, struct reason *reason)
+	struct view blob, struct secret **out, struct reason *reason)
 {
 	CK_OBJECT_HANDLE tmp = CK_INVALID_HANDLE;
 	AUTO_SECRET struct secret *plain = secret_new(TOKEN_SECRET_LEN);

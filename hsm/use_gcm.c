@@ -50,8 +50,7 @@ static enum coffer_err gcm_wrap(struct hsm_session *s, const struct hsm_mech *me
 }
 
 static enum coffer_err gcm_unwrap(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
-	struct view blob,
-	struct secret **out, struct reason *reason)
+	struct view blob, struct secret **out, struct reason *reason)
 {
 	if (blob.len != BLOB_LEN) {
 		return hsm_session_fail(s, reason, "wrapped data key", CKR_ENCRYPTED_DATA_LEN_RANGE);

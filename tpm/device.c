@@ -175,6 +175,7 @@ void tpm_device_flush(struct tpm_device *dev, ESYS_TR *handle)
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_FlushContext");
 	while (tpm_call_again(&c)) c.rc = Esys_FlushContext(dev->esys, *handle);
 	if (tpm_err_map(c.rc).action == TPM_ACTION_END) dev->dead = true;
+	if (c.rc != TSS2_RC_SUCCESS) (void)Esys_TR_Close(dev->esys, handle);
 	*handle = ESYS_TR_NONE;
 }
 

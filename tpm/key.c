@@ -71,8 +71,8 @@ enum coffer_err tpm_key_find_master(struct tpm_device *dev, struct tpm_key *key,
 		c.rc = Esys_TR_FromTPMPublic(dev->esys, key->handle, session, ESYS_TR_NONE, ESYS_TR_NONE, &master);
 	}
 	if (tpm_err_map(c.rc).err == ERR_TOKEN_KEY_MISSING) {
-		(void)tpm_call_end(&c, NULL);
-		return reason_fail(reason, ERR_TOKEN_KEY_MISSING, "the TPM has no object at persistent handle 0x%08X", key->handle);
+		enum coffer_err missing = tpm_call_end(&c, NULL);
+		return reason_fail(reason, missing, "the TPM has no object at persistent handle 0x%08X", key->handle);
 	}
 	TRY(tpm_call_end(&c, reason));
 	c = tpm_call_begin(dev, "TPM2_ReadPublic");

@@ -1,17 +1,14 @@
-/* The secret arena: the region and the locking around the buddy allocator. */
+/* The secret arena: malloc over locked pages, with canaries and wiping. */
 #include "base/arena.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/arena_region.h"
 #include "base/buddy.h"
 #include "base/ct.h"
 
@@ -24,198 +21,147 @@
 #endif
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
-#define POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
-#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+#include <sanitizer/lsan_interface.h>
+#define POISON(p, len) ASAN_POISON_MEMORY_REGION(p, len)
+#define UNPOISON(p, len) ASAN_UNPOISON_MEMORY_REGION(p, len)
+#define LEAK_ROOT(p, len) __lsan_register_root_region(p, len) /* what the arena points to is not leaked */
 #else
-#define POISON(p, n) ((void)(p), (void)(n))
-#define UNPOISON(p, n) ((void)(p), (void)(n))
+#define POISON(p, len) ((void)(p), (void)(len))
+#define UNPOISON(p, len) ((void)(p), (void)(len))
+#define LEAK_ROOT(p, len) ((void)(p), (void)(len))
 #endif
 
-#ifndef SYS_memfd_secret
-#define SYS_memfd_secret 447
-#endif
+#define ARENA_MIN ((size_t)1 << 20) /* bytes */
 
-#define ARENA_MIN (1024u * 1024u)
-#define HEADER_LEN 16u /* length of the user's bytes, kept before them; alignment 16 */
-#define CANARY_LEN 8u  /* after the user's bytes */
-
-static struct {
-	uint8_t *base;
-	size_t size;
-	enum arena_level level;
-	struct buddy buddy;
-	uint8_t canary[CANARY_LEN];
-	pthread_mutex_t lock;
-	struct arena_stats stats;
-} arena = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static uint8_t *map_between_guards(size_t size, int fd)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uint8_t *whole = mmap(NULL, size + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (whole == MAP_FAILED) return NULL;
-	int flags = MAP_FIXED | (fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS);
-	void *base = mmap(whole + page, size, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (base == MAP_FAILED) {
-		munmap(whole, size + 2 * page);
-		return NULL;
-	}
-	return base;
-}
-
-static void unmap_with_guards(uint8_t *base, size_t size)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	munmap(base - page, size + 2 * page);
-}
-
-static uint8_t *map_secret(size_t size)
-{
-	if (getenv("COFFER_TEST_NO_MEMFD_SECRET")) return NULL;
-	int fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
-	if (fd < 0) return NULL;
-	uint8_t *base = ftruncate(fd, (off_t)size) == 0 ? map_between_guards(size, fd) : NULL;
-	close(fd);
-	if (!base) return NULL;
-	/* Pages come when they are touched: touch them now, so that a shortage shows at start and not in the middle of a request. */
-	if (madvise(base, size, MADV_DONTFORK) != 0) {
-		unmap_with_guards(base, size);
-		return NULL;
-	}
-	for (size_t at = 0, page = (size_t)sysconf(_SC_PAGESIZE); at < size; at += page) ((volatile uint8_t *)base)[at] = 0;
-	return base;
-}
-
-static uint8_t *map_locked(size_t size)
-{
-	uint8_t *base = map_between_guards(size, -1);
-	if (!base) return NULL;
-	if (mlock(base, size) != 0 || madvise(base, size, MADV_DONTDUMP) != 0 || madvise(base, size, MADV_DONTFORK) != 0) {
-		unmap_with_guards(base, size);
-		return NULL;
-	}
-	return base;
-}
-
-static size_t round_up(size_t size)
-{
-	size_t rounded = ARENA_MIN;
-	while (rounded < size && rounded <= SIZE_MAX / 4) rounded *= 2;
-	return rounded;
-}
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct buddy buddy;       /* free lists: guarded by lock */
+static struct arena_stats stats; /* guarded by lock */
+static _Atomic int level = ARENA_NONE;
+static uint8_t canary[ARENA_CANARY_LEN]; /* random, fixed before the first block */
 
 enum coffer_err arena_init(size_t size, bool require_full, struct reason *reason)
 {
-	ENSURE(arena.level == ARENA_NONE, ERR_BUG);
-	size = round_up(size);
-	enum arena_level level = ARENA_FULL;
-	uint8_t *base = map_secret(size);
-	if (!base && !require_full) {
-		level = ARENA_REDUCED;
-		base = map_locked(size);
-	}
-	if (!base)
-		return reason_fail(reason, ERR_MEMORY, "%zu bytes of memory cannot be locked for secrets (%s); raise RLIMIT_MEMLOCK "
-			"(LimitMEMLOCK= in the service, 'ulimit -l' in a shell)%s", size, strerror(errno),
-			require_full ? " and enable memfd_secret (kernel parameter secretmem.enable=1)" : " or lower secret_memory");
-	if (getrandom(arena.canary, sizeof arena.canary, 0) != (ssize_t)sizeof arena.canary || !buddy_init(&arena.buddy, size)) {
-		unmap_with_guards(base, size);
-		return reason_fail(reason, ERR_MEMORY, "the secret memory cannot be set up");
-	}
-	arena.base = base;
-	arena.size = size;
-	arena.level = level;
-	arena.stats.size = size;
-	POISON(base, size);
+	size_t rounded = ARENA_MIN;
+	enum arena_level got;
+	void *base;
+	if (arena_level() != ARENA_NONE) return reason_fail(reason, ERR_BUG, "the secret arena exists already");
+	if (size > BUDDY_SIZE_MAX)
+		return reason_fail(reason, ERR_MEMORY, "secret memory can have at most %zu bytes", BUDDY_SIZE_MAX);
+	while (rounded < size)
+		rounded *= 2;
+	if (getrandom(canary, sizeof canary, 0) != (ssize_t)sizeof canary)
+		return reason_fail(reason, ERR_IO, "the kernel gives no random bytes: %m");
+	TRY(arena_region_map(rounded, require_full, &base, &got, reason));
+	if (!buddy_init(&buddy, base, rounded))
+		return reason_fail(reason, ERR_MEMORY, "no memory for the bookkeeping of %zu bytes of secret memory", rounded);
+	stats.size = rounded;
+	LEAK_ROOT(base, rounded);
+	POISON(base, rounded);
+	atomic_store(&level, (int)got);
 	return ERR_OK;
 }
 
 enum arena_level arena_level(void)
 {
-	return arena.level;
+	return (enum arena_level)atomic_load_explicit(&level, memory_order_acquire);
 }
 
 const char *arena_level_name(void)
 {
-	static const char *const names[] = { "none", "reduced", "full" };
-	return names[arena.level];
+	static const char *const names[] = { [ARENA_NONE] = "none", [ARENA_REDUCED] = "reduced", [ARENA_FULL] = "full" };
+	return names[arena_level()];
+}
+
+/* Ends the process: the arena was misused or damaged, and nothing in it can be trusted any more. */
+static void die(const char *what) __attribute__((noreturn));
+static void die(const char *what)
+{
+	err_assert_fail(what, __FILE__, __LINE__);
+}
+
+/* The block is len bytes for the caller, the canary, and then nothing that anybody may touch. */
+static void seal_block(uint8_t *p, size_t len, size_t block)
+{
+	UNPOISON(p, block);
+	memcpy(p + len, canary, sizeof canary);
+	POISON(p + len, block - len);
+}
+
+/* Opens the whole block to this file after checking that the caller stayed in his part. */
+static void unseal_block(uint8_t *p, size_t len, size_t block)
+{
+	UNPOISON(p, block);
+	if (!ct_equal(p + len, canary, sizeof canary)) die("arena: bytes behind a block were overwritten");
 }
 
 void *arena_alloc(size_t len)
 {
-	if (arena.level == ARENA_NONE || len > arena.size) return NULL;
-	size_t need = HEADER_LEN + len + CANARY_LEN;
-	pthread_mutex_lock(&arena.lock);
-	size_t offset = buddy_alloc(&arena.buddy, need);
-	if (offset == SIZE_MAX) {
-		arena.stats.failed++;
+	if (arena_level() == ARENA_NONE) return NULL;
+	unsigned order = len < BUDDY_SIZE_MAX ? buddy_order_for(len + ARENA_CANARY_LEN) : BUDDY_ORDERS;
+
+	pthread_mutex_lock(&lock);
+	uint8_t *p = buddy_take(&buddy, order, len);
+	if (p) {
+		stats.used += buddy_order_size(order);
+		if (stats.used > stats.used_max) stats.used_max = stats.used;
 	} else {
-		arena.stats.used += buddy_size(&arena.buddy, offset);
-		if (arena.stats.used > arena.stats.used_max) arena.stats.used_max = arena.stats.used;
+		stats.failed++;
 	}
-	pthread_mutex_unlock(&arena.lock);
-	if (offset == SIZE_MAX) return NULL;
-	uint8_t *block = arena.base + offset; /* zero: wiped when it was freed, or never used */
-	UNPOISON(block, need);
-	memcpy(block, &len, sizeof len);
-	memcpy(block + HEADER_LEN + len, arena.canary, CANARY_LEN);
-	POISON(block, HEADER_LEN);
-	POISON(block + HEADER_LEN + len, CANARY_LEN);
-	return block + HEADER_LEN;
+	pthread_mutex_unlock(&lock);
+
+	/* Free memory is all zero: the kernel's pages are, and arena_free wipes whole blocks. */
+	if (p) seal_block(p, len, buddy_order_size(order));
+	return p;
 }
 
-/* The length of a live block; aborts when p is not one or its end was overwritten. */
-static size_t checked_len(uint8_t *p)
+void arena_free(void *ptr)
 {
-	size_t len, offset = (size_t)(p - arena.base) - HEADER_LEN;
-	INVARIANT(arena.level != ARENA_NONE && p >= arena.base + HEADER_LEN && p < arena.base + arena.size);
-	pthread_mutex_lock(&arena.lock);
-	size_t block_len = buddy_size(&arena.buddy, offset);
-	pthread_mutex_unlock(&arena.lock);
-	INVARIANT(block_len > 0);
-	UNPOISON(p - HEADER_LEN, HEADER_LEN);
-	memcpy(&len, p - HEADER_LEN, sizeof len);
-	INVARIANT(len <= block_len - HEADER_LEN - CANARY_LEN);
-	UNPOISON(p + len, CANARY_LEN);
-	INVARIANT(ct_equal(p + len, arena.canary, CANARY_LEN));
-	POISON(p - HEADER_LEN, HEADER_LEN);
-	POISON(p + len, CANARY_LEN);
-	return len;
-}
-
-void arena_free(void *p)
-{
+	uint8_t *p = ptr;
 	if (!p) return;
-	size_t len = checked_len(p);
-	uint8_t *block = (uint8_t *)p - HEADER_LEN;
-	size_t need = HEADER_LEN + len + CANARY_LEN, offset = (size_t)(block - arena.base);
-	UNPOISON(block, need);
-	wipe(block, need);
-	POISON(block, need);
-	pthread_mutex_lock(&arena.lock);
-	size_t block_len = buddy_size(&arena.buddy, offset);
-	if (block_len) {
-		arena.stats.used -= block_len;
-		buddy_free(&arena.buddy, offset);
-	}
-	pthread_mutex_unlock(&arena.lock);
-	INVARIANT(block_len > 0); /* freed twice at the same time */
+	unsigned order = arena_level() == ARENA_NONE ? BUDDY_ORDERS : buddy_retire(&buddy, p);
+	if (order == BUDDY_ORDERS) die("arena: a pointer that is not an arena block, or was freed before");
+	size_t block = buddy_order_size(order);
+	unseal_block(p, buddy_len(&buddy, p), block);
+	wipe(p, block); /* before the lock: nobody else can have the block yet */
+	POISON(p, block);
+
+	pthread_mutex_lock(&lock);
+	buddy_give(&buddy, p, order);
+	stats.used -= block;
+	pthread_mutex_unlock(&lock);
 }
 
-void *arena_realloc(void *p, size_t len)
+void *arena_realloc(void *ptr, size_t len)
 {
+	uint8_t *p = ptr;
 	if (!p) return arena_alloc(len);
-	size_t old = checked_len(p);
-	void *q = arena_alloc(len);
-	if (!q) return NULL;
-	memcpy(q, p, old < len ? old : len);
+	if (len == 0) {
+		arena_free(p);
+		return NULL;
+	}
+	unsigned order = arena_level() == ARENA_NONE ? BUDDY_ORDERS : buddy_order_of(&buddy, p);
+	if (order == BUDDY_ORDERS) die("arena: a pointer that is not an arena block, or was freed before");
+	size_t block = buddy_order_size(order), old_len = buddy_len(&buddy, p);
+
+	/* Stays where it is when it fits and would not leave more than three quarters empty. */
+	if (len <= block - ARENA_CANARY_LEN && (order == 0 || len > block / 4)) {
+		unseal_block(p, old_len, block);
+		size_t kept = len < old_len ? len : old_len;
+		wipe(p + kept, old_len - kept + ARENA_CANARY_LEN);
+		buddy_set_len(&buddy, p, len);
+		seal_block(p, len, block);
+		return p;
+	}
+	uint8_t *moved = arena_alloc(len);
+	if (!moved) return NULL;
+	memcpy(moved, p, len < old_len ? len : old_len);
 	arena_free(p);
-	return q;
+	return moved;
 }
 
 void arena_stats(struct arena_stats *out)
 {
-	pthread_mutex_lock(&arena.lock);
-	*out = arena.stats;
-	pthread_mutex_unlock(&arena.lock);
+	pthread_mutex_lock(&lock);
+	*out = stats;
+	pthread_mutex_unlock(&lock);
 }

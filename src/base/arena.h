@@ -1,7 +1,8 @@
 /* The secret arena: one fixed region of memfd_secret(2) pages (fallback: mlock + MADV_DONTDUMP + MADV_DONTFORK),
  * with an allocator in it. All key bytes, PINs, plaintext messages and OpenSSL's own allocations live here.
  * One arena per process. Thread-safe after arena_init. Freed blocks are wiped at once. Guard pages stand before
- * and after the region; every block ends in a canary that arena_free checks (damage aborts the process). */
+ * and after the region; every block ends in a canary that arena_free checks (damage aborts the process). The bookkeeping lies outside of the
+ * region. AddressSanitizer builds also catch accesses past a block and after free. */
 #ifndef COFFER_BASE_ARENA_H
 #define COFFER_BASE_ARENA_H
 
@@ -25,8 +26,13 @@ enum arena_level arena_level(void);
 /* For status: "full", "reduced", "none". */
 const char *arena_level_name(void);
 
-/* Like malloc, calloc, realloc, free. NULL when the arena is full or absent. Alignment 16 bytes. arena_free(NULL) is
- * fine; a pointer that is not the arena's aborts. New memory is zeroed. */
+/* Blocks are powers of two of at least 64 bytes; a request of 2^n - ARENA_CANARY_LEN bytes fills one. */
+#define ARENA_CANARY_LEN 8u
+
+/* Like malloc, calloc, realloc, free. NULL when the arena is full or absent. Alignment 64 bytes. arena_free(NULL) is
+ * fine; a pointer that is not the arena's aborts, as does a second free. New memory is zeroed, also the bytes that
+ * arena_realloc adds; it wipes what it gives up. arena_realloc(p, 0) frees p and returns NULL. A forked child does not
+ * have the arena: it must exec or _exit without touching it. */
 void *arena_alloc(size_t len);
 void *arena_realloc(void *p, size_t len);
 void arena_free(void *p);

@@ -1,91 +1,132 @@
-/* The buddy allocator. */
+/* Free lists of power-of-two blocks, kept outside of the memory they describe. */
 #include "base/buddy.h"
 
-#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/err.h"
 
 #define NONE UINT32_MAX
 
-static void list_push(struct buddy *b, unsigned order, uint32_t unit)
+/* State of a unit: one of these with the block's order in the low bits; 0 inside a block. */
+#define STATE_FREE 0x40u
+#define STATE_USED 0x80u
+#define STATE_RETIRED 0xc0u /* between free's begin and end: no longer its owner's, not yet to be had */
+#define STATE_ORDER 0x3fu
+
+static void *map_table(size_t bytes)
 {
-	b->order[unit] = (uint8_t)(order + 1);
-	b->used[unit] = false;
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void list_push(struct buddy *b, uint32_t unit, unsigned order)
+{
+	uint32_t first = b->head[order];
+	b->next[unit] = first;
 	b->prev[unit] = NONE;
-	b->next[unit] = b->head[order];
-	if (b->head[order] != NONE) b->prev[b->head[order]] = unit;
+	if (first != NONE) b->prev[first] = unit;
 	b->head[order] = unit;
+	b->free_orders |= UINT32_C(1) << order;
+	atomic_store_explicit(&b->state[unit], (uint8_t)(STATE_FREE | order), memory_order_relaxed);
 }
 
-static void list_remove(struct buddy *b, unsigned order, uint32_t unit)
+static void list_remove(struct buddy *b, uint32_t unit, unsigned order)
 {
-	if (b->prev[unit] != NONE) b->next[b->prev[unit]] = b->next[unit];
-	else b->head[order] = b->next[unit];
-	if (b->next[unit] != NONE) b->prev[b->next[unit]] = b->prev[unit];
-	b->order[unit] = 0;
+	uint32_t next = b->next[unit], prev = b->prev[unit];
+	if (next != NONE) b->prev[next] = prev;
+	if (prev != NONE)
+		b->next[prev] = next;
+	else
+		b->head[order] = next;
+	if (b->head[order] == NONE) b->free_orders &= ~(UINT32_C(1) << order);
+	atomic_store_explicit(&b->state[unit], 0, memory_order_relaxed);
 }
 
-bool buddy_init(struct buddy *b, size_t size)
+bool buddy_init(struct buddy *b, void *base, size_t size)
 {
-	*b = (struct buddy){ .units = size / BUDDY_UNIT };
-	while (((size_t)1 << b->top) < b->units) b->top++;
-	b->order = calloc(b->units, 1);
-	b->used = calloc(b->units, sizeof *b->used);
-	b->next = calloc(b->units, sizeof *b->next);
-	b->prev = calloc(b->units, sizeof *b->prev);
-	if (!b->order || !b->used || !b->next || !b->prev) {
-		buddy_done(b);
-		return false;
-	}
-	for (unsigned i = 0; i < BUDDY_ORDERS; i++) b->head[i] = NONE;
-	list_push(b, b->top, 0);
+	size_t units = size / BUDDY_UNIT;
+	PRE(size >= BUDDY_UNIT && size <= BUDDY_SIZE_MAX && (size & (size - 1)) == 0);
+	/* One mapping for the four tables, the widest first. */
+	uint32_t *tables = map_table(units * (3 * sizeof(uint32_t) + 1));
+	if (!tables) return false;
+	*b = (struct buddy){ .base = base, .size = size, .next = tables, .prev = tables + units, .len = tables + 2 * units,
+		.state = (_Atomic uint8_t *)(tables + 3 * units) };
+	for (unsigned order = 0; order < BUDDY_ORDERS; order++)
+		b->head[order] = NONE;
+	list_push(b, 0, buddy_order_for(size));
 	return true;
 }
 
-void buddy_done(struct buddy *b)
+unsigned buddy_order_for(size_t len)
 {
-	free(b->order);
-	free(b->used);
-	free(b->next);
-	free(b->prev);
-	*b = (struct buddy){ 0 };
-}
-
-size_t buddy_alloc(struct buddy *b, size_t len)
-{
-	unsigned want = 0, order;
-	if (len > b->units * BUDDY_UNIT) return SIZE_MAX;
-	while (((size_t)BUDDY_UNIT << want) < len) want++;
-	for (order = want; order <= b->top && b->head[order] == NONE;) order++;
-	if (order > b->top) return SIZE_MAX;
-	uint32_t unit = b->head[order];
-	list_remove(b, order, unit);
-	while (order > want) {
-		order--;
-		list_push(b, order, unit + (UINT32_C(1) << order));
-	}
-	b->order[unit] = (uint8_t)(want + 1);
-	b->used[unit] = true;
-	return (size_t)unit * BUDDY_UNIT;
-}
-
-size_t buddy_size(const struct buddy *b, size_t offset)
-{
-	size_t unit = offset / BUDDY_UNIT;
-	if (offset % BUDDY_UNIT || unit >= b->units || !b->used[unit] || b->order[unit] == 0) return 0;
-	return (size_t)BUDDY_UNIT << (b->order[unit] - 1);
-}
-
-void buddy_free(struct buddy *b, size_t offset)
-{
-	uint32_t unit = (uint32_t)(offset / BUDDY_UNIT);
-	unsigned order = b->order[unit] - 1u;
-	b->used[unit] = false;
-	b->order[unit] = 0;
-	while (order < b->top) {
-		uint32_t other = unit ^ (UINT32_C(1) << order);
-		if (b->used[other] || b->order[other] != order + 1) break;
-		list_remove(b, order, other);
-		unit &= ~(UINT32_C(1) << order);
+	unsigned order = 0;
+	while (order < BUDDY_ORDERS && buddy_order_size(order) < len)
 		order++;
+	return order;
+}
+
+/* The unit where p lies, NONE when p is not the start of a unit of this region. */
+static uint32_t unit_of(const struct buddy *b, const void *p)
+{
+	uintptr_t at = (uintptr_t)p - (uintptr_t)b->base; /* wraps to a large number for a pointer before the region */
+	return at < b->size && at % BUDDY_UNIT == 0 ? (uint32_t)(at / BUDDY_UNIT) : NONE;
+}
+
+void *buddy_take(struct buddy *b, unsigned order, size_t len)
+{
+	if (order >= BUDDY_ORDERS) return NULL;
+	uint32_t fitting = b->free_orders & ~((UINT32_C(1) << order) - 1u);
+	if (fitting == 0) return NULL;
+	unsigned have = (unsigned)__builtin_ctz(fitting);
+	uint32_t unit = b->head[have];
+	list_remove(b, unit, have);
+	while (have > order) { /* the upper half goes back to its list */
+		have--;
+		list_push(b, unit + (UINT32_C(1) << have), have);
 	}
-	list_push(b, order, unit);
+	b->len[unit] = (uint32_t)len;
+	atomic_store_explicit(&b->state[unit], (uint8_t)(STATE_USED | order), memory_order_relaxed);
+	return b->base + (size_t)unit * BUDDY_UNIT;
+}
+
+void buddy_give(struct buddy *b, void *p, unsigned order)
+{
+	uint32_t unit = unit_of(b, p);
+	unsigned top = buddy_order_for(b->size);
+	PRE(unit != NONE && b->state[unit] == (STATE_RETIRED | order));
+	atomic_store_explicit(&b->state[unit], 0, memory_order_relaxed);
+	for (; order < top; order++) {
+		uint32_t other = unit ^ (UINT32_C(1) << order);
+		if (atomic_load_explicit(&b->state[other], memory_order_relaxed) != (STATE_FREE | order)) break;
+		list_remove(b, other, order);
+		unit &= ~(UINT32_C(1) << order);
+	}
+	list_push(b, unit, order);
+}
+
+unsigned buddy_order_of(const struct buddy *b, const void *p)
+{
+	uint32_t unit = unit_of(b, p);
+	if (unit == NONE) return BUDDY_ORDERS;
+	unsigned state = atomic_load_explicit(&b->state[unit], memory_order_relaxed);
+	return (state & ~STATE_ORDER) == STATE_USED ? state & STATE_ORDER : BUDDY_ORDERS;
+}
+
+unsigned buddy_retire(struct buddy *b, const void *p)
+{
+	unsigned order = buddy_order_of(b, p);
+	if (order == BUDDY_ORDERS) return BUDDY_ORDERS;
+	uint8_t used = (uint8_t)(STATE_USED | order);
+	return atomic_compare_exchange_strong(&b->state[unit_of(b, p)], &used, (uint8_t)(STATE_RETIRED | order)) ?
+		order : BUDDY_ORDERS;
+}
+
+size_t buddy_len(const struct buddy *b, const void *p)
+{
+	return b->len[unit_of(b, p)];
+}
+
+void buddy_set_len(struct buddy *b, const void *p, size_t len)
+{
+	b->len[unit_of(b, p)] = (uint32_t)len;
 }

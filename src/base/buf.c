@@ -44,7 +44,7 @@ void buf_consume(struct buf *b, size_t n)
 
 void buf_clear(struct buf *b)
 {
-	wipe(b->ptr, b->cap);
+	wipe(b->ptr, b->len); /* what lies behind len was wiped when it was given up */
 	b->len = 0;
 }
 

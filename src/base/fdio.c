@@ -1,180 +1,193 @@
-/* Descriptors. */
+/* Exact reads and writes with deadlines, and descriptors that travel over a socket. */
 #include "base/fdio.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/ct.h"
 
-static enum coffer_err wait_for(int fd, short events, uint64_t deadline_ms)
+#define READ_CHUNK 4096u  /* bytes read at a time when the length is not known */
+#define FDS_MAX 16u       /* descriptors that one message may carry and we can still close */
+
+static enum coffer_err err_of_errno(void)
+{
+	switch (errno) {
+	case EPIPE: case ECONNRESET: case ENOTCONN: return ERR_CLOSED;
+	case ENOSPC: case EDQUOT: return ERR_FULL;
+	case EMSGSIZE: return ERR_TOO_LARGE;
+	default: return ERR_IO;
+	}
+}
+
+/* Waits until fd is ready for events, has an error or has ended. */
+static enum coffer_err wait_ready(int fd, short events, uint64_t deadline_mono_ms)
 {
 	for (;;) {
+		struct pollfd p = { .fd = fd, .events = events };
 		int timeout = -1;
-		if (deadline_ms != FDIO_NO_DEADLINE) {
-			uint64_t now = clock_mono_ms();
-			if (now >= deadline_ms) return ERR_TIMEOUT;
-			timeout = deadline_ms - now > 60000 ? 60000 : (int)(deadline_ms - now);
+		if (deadline_mono_ms != FDIO_NO_DEADLINE) {
+			uint64_t now = clock_mono_ms(), left = deadline_mono_ms > now ? deadline_mono_ms - now : 0;
+			timeout = left > INT_MAX ? INT_MAX : (int)left;
 		}
-		struct pollfd p = { fd, events, 0 };
 		int n = poll(&p, 1, timeout);
-		if (n > 0) return ERR_OK;
+		if (n > 0) return p.revents & POLLNVAL ? ERR_IO : ERR_OK;
 		if (n < 0 && errno != EINTR) return ERR_IO;
+		if (n == 0 && timeout >= 0 && clock_mono_ms() >= deadline_mono_ms) return ERR_TIMEOUT;
 	}
 }
 
-static bool would_block(void)
+static bool is_retry(void)
 {
-	return errno == EAGAIN || errno == EWOULDBLOCK;
+	return errno == EINTR || errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
-enum coffer_err fdio_read_exact(int fd, void *ptr, size_t len, uint64_t deadline_ms)
+/* One read that does not block on sockets; other descriptors were polled before. */
+static ssize_t read_some(int fd, void *ptr, size_t len)
 {
-	for (uint8_t *p = ptr; len > 0;) {
-		TRY(wait_for(fd, POLLIN, deadline_ms));
-		ssize_t n = read(fd, p, len);
-		if (n == 0) return ERR_CLOSED;
-		if (n < 0 && (errno == EINTR || would_block())) continue;
-		if (n < 0) return errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
-		p += n;
-		len -= (size_t)n;
+	ssize_t n = recv(fd, ptr, len, MSG_DONTWAIT);
+	return n < 0 && errno == ENOTSOCK ? read(fd, ptr, len) : n;
+}
+
+/* A pipe that polls as writable takes PIPE_BUF bytes without blocking. */
+static ssize_t write_some(int fd, const void *ptr, size_t len)
+{
+	ssize_t n = send(fd, ptr, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n < 0 && errno == ENOTSOCK ? write(fd, ptr, len < PIPE_BUF ? len : PIPE_BUF) : n;
+}
+
+enum coffer_err fdio_read_exact(int fd, void *ptr, size_t len, uint64_t deadline_mono_ms)
+{
+	uint8_t *at = ptr;
+	size_t done = 0;
+	while (done < len) {
+		TRY(wait_ready(fd, POLLIN, deadline_mono_ms));
+		ssize_t n = read_some(fd, at + done, len - done);
+		if (n == 0) return done ? ERR_TRUNCATED : ERR_CLOSED;
+		if (n < 0 && !is_retry()) return err_of_errno();
+		if (n > 0) done += (size_t)n;
 	}
 	return ERR_OK;
 }
 
-enum coffer_err fdio_write_exact(int fd, const void *ptr, size_t len, uint64_t deadline_ms)
+enum coffer_err fdio_write_exact(int fd, const void *ptr, size_t len, uint64_t deadline_mono_ms)
 {
-	for (const uint8_t *p = ptr; len > 0;) {
-		TRY(wait_for(fd, POLLOUT, deadline_ms));
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n < 0 && errno == ENOTSOCK) n = write(fd, p, len);
-		if (n < 0 && (errno == EINTR || would_block())) continue;
-		if (n < 0) return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
-		p += n;
-		len -= (size_t)n;
+	const uint8_t *at = ptr;
+	size_t done = 0;
+	while (done < len) {
+		TRY(wait_ready(fd, POLLOUT, deadline_mono_ms));
+		ssize_t n = write_some(fd, at + done, len - done);
+		if (n < 0 && !is_retry()) return err_of_errno();
+		if (n > 0) done += (size_t)n;
 	}
 	return ERR_OK;
 }
 
-enum coffer_err fdio_read_file(const char *path, size_t max, struct buf *out, struct reason *reason)
+enum coffer_err fdio_write_all(int fd, struct view bytes)
 {
-	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return reason_fail(reason, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s cannot be read: %s", path, strerror(errno));
+	return fdio_write_exact(fd, bytes.ptr, bytes.len, FDIO_NO_DEADLINE);
+}
+
+/* Reads to the end into the room behind out->len, without moving out->len past what was read. */
+static enum coffer_err read_to_end(int fd, size_t max, struct buf *out)
+{
 	size_t begin = out->len;
 	for (;;) {
-		TRY(buf_reserve(out, 4096));
-		ssize_t n = read(fd, out->ptr + out->len, out->cap - out->len);
-		if (n < 0 && errno == EINTR) continue;
-		if (n < 0) return reason_fail(reason, ERR_IO, "%s cannot be read: %s", path, strerror(errno));
+		TRY(wait_ready(fd, POLLIN, FDIO_NO_DEADLINE));
+		TRY(buf_reserve(out, READ_CHUNK));
+		ssize_t n = read_some(fd, out->ptr + out->len, READ_CHUNK);
 		if (n == 0) return ERR_OK;
-		out->len += (size_t)n;
-		if (out->len - begin > max) return reason_fail(reason, ERR_TOO_LARGE, "%s is larger than %zu bytes", path, max);
+		if (n < 0 && !is_retry()) return err_of_errno();
+		if (n > 0) out->len += (size_t)n;
+		if (out->len - begin > max) return ERR_TOO_LARGE;
 	}
 }
 
-static enum coffer_err io_fail(struct reason *reason, const char *path)
+enum coffer_err fdio_read_all(int fd, size_t max, struct buf *out)
 {
-	return reason_fail(reason, errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO, "%s cannot be written: %s", path, strerror(errno));
+	size_t begin = out->len;
+	enum coffer_err err = read_to_end(fd, max, out);
+	if (err == ERR_OK) return ERR_OK;
+	if (out->len > begin) wipe(out->ptr + begin, out->len - begin);
+	out->len = begin;
+	return err;
 }
 
-static enum coffer_err sync_folder(const char *path, struct reason *reason)
-{
-	char folder[4096];
-	snprintf(folder, sizeof folder, "%s", path);
-	char *slash = strrchr(folder, '/');
-	if (!slash) memcpy(folder, ".", 2);
-	else slash[slash == folder ? 1 : 0] = '\0';
-	AUTO_FD int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) != 0) return io_fail(reason, folder);
-	return ERR_OK;
-}
+/* Room for control data, aligned as its header. */
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+};
 
-static enum coffer_err write_temporary(const char *temporary, mode_t mode, struct view bytes, struct reason *reason)
+enum coffer_err fdio_send_fd(int sock, struct view message, int fd, uint64_t deadline_mono_ms)
 {
-	AUTO_FD int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-	if (fd < 0) return io_fail(reason, temporary);
-	for (size_t at = 0; at < bytes.len;) {
-		ssize_t n = write(fd, bytes.ptr + at, bytes.len - at);
-		if (n < 0 && errno == EINTR) continue;
-		if (n < 0) return io_fail(reason, temporary);
-		at += (size_t)n;
-	}
-	if (fchmod(fd, mode) != 0 || fsync(fd) != 0) return io_fail(reason, temporary);
-	return ERR_OK;
-}
-
-enum coffer_err fdio_write_file_atomic(const char *path, mode_t mode, struct view bytes, struct reason *reason)
-{
-	char temporary[4096];
-	if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
-		return reason_fail(reason, ERR_USAGE, "the path %s is too long", path);
-	unlink(temporary); /* what a crash left */
-	enum coffer_err err = write_temporary(temporary, mode, bytes, reason);
-	if (!err && rename(temporary, path) != 0) err = io_fail(reason, path);
-	if (err) {
-		unlink(temporary);
-		return err;
-	}
-	return sync_folder(path, reason);
-}
-
-enum coffer_err fdio_send_fd(int socket, struct view message, int pass_fd)
-{
-	union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int))]; } control = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)message.ptr, message.len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	if (pass_fd >= 0) {
-		msg.msg_control = control.space;
-		msg.msg_controllen = sizeof control.space;
+	union control control = { .bytes = { 0 } };
+	union { const uint8_t *in; void *out; } base = { .in = message.ptr }; /* iovec has no const */
+	struct iovec part = { base.out, message.len };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+	PRE(message.len > 0);
+	if (fd >= 0) {
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = CMSG_SPACE(sizeof fd);
 		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &pass_fd, sizeof pass_fd);
+		c->cmsg_len = CMSG_LEN(sizeof fd);
+		memcpy(CMSG_DATA(c), &fd, sizeof fd);
 	}
-	ssize_t n;
-	do n = sendmsg(socket, &msg, MSG_NOSIGNAL); while (n < 0 && errno == EINTR);
-	if (n < 0) return errno == EPIPE || errno == ECONNRESET ? ERR_CLOSED : would_block() ? ERR_BUSY : ERR_IO;
-	return (size_t)n == message.len ? ERR_OK : ERR_IO;
+	for (;;) {
+		TRY(wait_ready(sock, POLLOUT, deadline_mono_ms));
+		ssize_t n = sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n >= 0) return (size_t)n == message.len ? ERR_OK : ERR_IO;
+		if (!is_retry()) return err_of_errno();
+	}
 }
 
-/* Keeps the first descriptor of the message, closes the others. Returns how many there were. */
-static size_t take_fds(struct msghdr *msg, int *out_fd)
+/* The first descriptor of the message, or -1; closes the others. */
+static int take_first_fd(struct msghdr *msg)
 {
-	size_t count = 0;
+	int first = -1;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n; i++, count++) {
+		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
 			int fd;
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-			if (count == 0) *out_fd = fd;
-			else close(fd);
+			if (first < 0)
+				first = fd;
+			else
+				close(fd);
 		}
 	}
-	return count;
+	return first;
 }
 
-enum coffer_err fdio_recv_fd(int socket, void *message, size_t cap, size_t *out_len, int *out_fd)
+enum coffer_err fdio_recv_fd(int sock, void *message, size_t cap, uint64_t deadline_mono_ms, size_t *out_len, int *out_fd)
 {
-	union { struct cmsghdr header; char space[CMSG_SPACE(8 * sizeof(int))]; } control = { 0 };
-	struct iovec iov = { message, cap };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space };
+	union control control;
+	struct iovec part = { message, cap };
+	struct msghdr msg;
 	ssize_t n;
-	do n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC); while (n < 0 && errno == EINTR);
-	if (n < 0) return would_block() ? ERR_BUSY : errno == ECONNRESET ? ERR_CLOSED : ERR_IO;
-	AUTO_FD int fd = -1;
-	size_t count = take_fds(&msg, &fd);
-	if (n == 0 && count == 0) return ERR_CLOSED;
-	if (msg.msg_flags & MSG_TRUNC) return ERR_TOO_LARGE;
-	if (count > 1 || (msg.msg_flags & MSG_CTRUNC)) return ERR_INPUT;
+	do {
+		TRY(wait_ready(sock, POLLIN, deadline_mono_ms));
+		msg = (struct msghdr){ .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
+			.msg_controllen = sizeof control.bytes };
+		n = recvmsg(sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n < 0 && !is_retry()) return err_of_errno();
+	} while (n < 0);
+
+	int fd = take_first_fd(&msg);
+	enum coffer_err err = n == 0 ? ERR_CLOSED : msg.msg_flags & MSG_TRUNC ? ERR_TOO_LARGE :
+		msg.msg_flags & MSG_CTRUNC ? ERR_INPUT : ERR_OK;
+	if (err != ERR_OK) {
+		if (fd >= 0) close(fd);
+		return err;
+	}
 	*out_len = (size_t)n;
-	*out_fd = TAKE_FD(fd);
+	*out_fd = fd;
 	return ERR_OK;
 }

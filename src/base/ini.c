@@ -1,223 +1,164 @@
-/* Configuration lines. */
+/* Configuration lines: splits a file into sections, keys and values. */
 #include "base/ini.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
+#include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/fdio.h"
 #include "base/text.h"
 
-#define KEYS_MAX 512u
-
-struct parse {
+struct parser {
 	const char *file;
+	unsigned line;
+	struct view section;     /* into the file's bytes */
+	char section_text[INI_LINE_MAX + 1];
+	void *seen;              /* search tree of struct seen: keys met so far */
 	ini_fn *fn;
 	void *arg;
 	struct reason *reason;
-	char section[64];
-	unsigned section_line;
-	char *seen[KEYS_MAX]; /* "section\0key" of every line, for doubled keys */
-	size_t seen_count;
 };
 
-static char *trim(char *s)
+struct seen {
+	struct view section, key; /* into the file's bytes */
+	unsigned line;
+};
+
+static int compare_view(struct view a, struct view b)
 {
-	while (*s == ' ' || *s == '\t') s++;
-	size_t n = strlen(s);
-	while (n > 0 && (s[n - 1] == ' ' || s[n - 1] == '\t' || s[n - 1] == '\r')) s[--n] = '\0';
-	return s;
+	size_t len = a.len < b.len ? a.len : b.len;
+	int order = len ? memcmp(a.ptr, b.ptr, len) : 0;
+	return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-static enum coffer_err begin_section(struct parse *p, char *s, unsigned line)
+static int compare_seen(const void *a, const void *b)
 {
-	size_t n = strlen(s);
-	if (n < 3 || s[n - 1] != ']' || n - 2 >= sizeof p->section)
-		return reason_fail(p->reason, ERR_USAGE, "%s:%u: a section is written [name]", p->file, line);
-	memcpy(p->section, s + 1, n - 2);
-	p->section[n - 2] = '\0';
-	return ERR_OK;
+	const struct seen *x = a, *y = b;
+	int order = compare_view(x->section, y->section);
+	return order ? order : compare_view(x->key, y->key);
 }
 
-static enum coffer_err check_doubled(struct parse *p, const char *key, unsigned line)
+static bool is_blank(uint8_t c)
 {
-	char word[256];
-	snprintf(word, sizeof word, "%s]%s", p->section, key);
-	for (size_t i = 0; i < p->seen_count; i++)
-		if (strcmp(p->seen[i], word) == 0)
-			return reason_fail(p->reason, ERR_USAGE, "%s:%u: '%s' stands here a second time; keep one of the lines", p->file, line, key);
-	if (p->seen_count == KEYS_MAX) return reason_fail(p->reason, ERR_USAGE, "%s:%u: too many lines", p->file, line);
-	p->seen[p->seen_count] = strdup(word);
-	ENSURE(p->seen[p->seen_count], ERR_MEMORY);
-	p->seen_count++;
-	return ERR_OK;
+	return c == ' ' || c == '\t';
 }
 
-static enum coffer_err key_line(struct parse *p, char *s, unsigned line)
+static struct view trim(struct view v)
 {
-	char *equals = strchr(s, '=');
-	if (!equals) return reason_fail(p->reason, ERR_USAGE, "%s:%u: a line is written key = value", p->file, line);
-	*equals = '\0';
-	char *key = trim(s), *value = trim(equals + 1);
-	if (!*key) return reason_fail(p->reason, ERR_USAGE, "%s:%u: there is no key before '='", p->file, line);
-	TRY(check_doubled(p, key, line));
-	struct ini_line l = { p->file, line, p->section, key, value };
-	return p->fn(p->arg, &l, p->reason);
+	while (v.len && is_blank(v.ptr[0]))
+		v = view_of(v.ptr + 1, v.len - 1);
+	while (v.len && is_blank(v.ptr[v.len - 1]))
+		v.len--;
+	return v;
 }
 
-static enum coffer_err one_line(struct parse *p, struct view text, unsigned line)
+/* Letters, digits and these marks: what a key or section can be made of. */
+static bool is_name(struct view v, const char *marks)
 {
-	char copy[INI_LINE_MAX + 1];
-	if (text.len > INI_LINE_MAX)
-		return reason_fail(p->reason, ERR_USAGE, "%s:%u: the line is longer than %u bytes", p->file, line, INI_LINE_MAX);
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t c = text.ptr[i];
-		if ((c < 0x20 && c != '\t' && c != '\r') || c == 0x7f)
-			return reason_fail(p->reason, ERR_USAGE, "%s:%u: there is a control character in the line", p->file, line);
+	for (size_t i = 0; i < v.len; i++) {
+		uint8_t c = v.ptr[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		if (!plain && !strchr(marks, c)) return false;
 	}
-	if (!text_is_utf8(text)) return reason_fail(p->reason, ERR_USAGE, "%s:%u: the line is not UTF-8", p->file, line);
-	memcpy(copy, text.ptr, text.len);
-	copy[text.len] = '\0';
-	char *s = trim(copy);
-	if (!*s || *s == '#' || *s == ';') return ERR_OK;
-	return *s == '[' ? begin_section(p, s, line) : key_line(p, s, line);
+	return v.len > 0;
+}
+
+static void to_text(struct view v, char *out)
+{
+	if (v.len) memcpy(out, v.ptr, v.len);
+	out[v.len] = '\0';
+}
+
+#define FAIL_LINE(p, ...) FAIL_LINE_(p, __VA_ARGS__, "")
+#define FAIL_LINE_(p, fmt, ...) \
+	reason_fail((p)->reason, ERR_USAGE, "%s:%u: " fmt "%s", (p)->file, (p)->line, __VA_ARGS__)
+
+static enum coffer_err check_bytes(const struct parser *p, struct view line)
+{
+	if (line.len > INI_LINE_MAX) return FAIL_LINE(p, "the line is longer than %u bytes", INI_LINE_MAX);
+	for (size_t i = 0; i < line.len; i++) {
+		uint8_t c = line.ptr[i];
+		if (c == '\r') return FAIL_LINE(p, "a carriage return; save the file with Unix line ends");
+		if ((c < 0x20 && c != '\t') || c == 0x7f) return FAIL_LINE(p, "a control character (byte 0x%02x)", c);
+	}
+	if (!text_is_utf8(line)) return FAIL_LINE(p, "this is not valid UTF-8 text");
+	return ERR_OK;
+}
+
+static enum coffer_err parse_section(struct parser *p, struct view line)
+{
+	if (line.ptr[line.len - 1] != ']') return FAIL_LINE(p, "a section line ends in ']'");
+	struct view name = trim(view_of(line.ptr + 1, line.len - 2));
+	if (!is_name(name, "_-.:@/ ")) return FAIL_LINE(p, "'[...]' needs a section name of letters, digits and _-.:@/");
+	p->section = name;
+	to_text(name, p->section_text);
+	return ERR_OK;
+}
+
+static enum coffer_err remember_key(struct parser *p, struct view key, const char *key_text)
+{
+	AUTO_FREE struct seen *entry = malloc(sizeof *entry);
+	ENSURE(entry, ERR_MEMORY);
+	*entry = (struct seen){ p->section, key, p->line };
+	void *found = tsearch(entry, &p->seen, compare_seen);
+	ENSURE(found, ERR_MEMORY);
+	struct seen *first = *(struct seen **)found;
+	if (first != entry) return FAIL_LINE(p, "%s: given twice, first in line %u", key_text, first->line);
+	(void)TAKE(entry); /* the tree's now */
+	return ERR_OK;
+}
+
+static enum coffer_err parse_line(struct parser *p, struct view line)
+{
+	char key_text[INI_LINE_MAX + 1], value_text[INI_LINE_MAX + 1];
+	TRY(check_bytes(p, line));
+	line = trim(line);
+	if (line.len == 0 || line.ptr[0] == '#' || line.ptr[0] == ';') return ERR_OK;
+	if (line.ptr[0] == '[') return parse_section(p, line);
+
+	const uint8_t *equals = memchr(line.ptr, '=', line.len);
+	if (!equals) return FAIL_LINE(p, "expected 'key = value', '[section]' or a comment");
+	size_t at = (size_t)(equals - line.ptr);
+	struct view key = trim(view_of(line.ptr, at));
+	struct view value = trim(view_of(equals + 1, line.len - at - 1));
+	if (key.len == 0) return FAIL_LINE(p, "there is no key before '='");
+	if (!is_name(key, "_-.")) return FAIL_LINE(p, "a key has letters, digits and _-. only");
+	to_text(key, key_text);
+	to_text(value, value_text);
+	TRY(remember_key(p, key, key_text));
+	struct ini_line parsed = { p->file, p->line, p->section_text, key_text, value_text };
+	return p->fn(p->arg, &parsed, p->reason);
+}
+
+static enum coffer_err parse_lines(struct parser *p, struct view rest)
+{
+	if (rest.len > INI_FILE_MAX)
+		return reason_fail(p->reason, ERR_USAGE, "%s:1: the file is longer than %u bytes", p->file, INI_FILE_MAX);
+	while (rest.len) {
+		const uint8_t *newline = memchr(rest.ptr, '\n', rest.len);
+		size_t len = newline ? (size_t)(newline - rest.ptr) : rest.len;
+		size_t used = newline ? len + 1 : len;
+		p->line++;
+		TRY(parse_line(p, view_of(rest.ptr, len)));
+		rest = view_of(rest.ptr + used, rest.len - used);
+	}
+	return ERR_OK;
 }
 
 enum coffer_err ini_parse(const char *file, struct view bytes, ini_fn *fn, void *arg, struct reason *reason)
 {
-	struct parse p = { .file = file, .fn = fn, .arg = arg, .reason = reason };
-	enum coffer_err err = ERR_OK;
-	if (bytes.len > INI_FILE_MAX)
-		return reason_fail(reason, ERR_USAGE, "%s: the file is larger than %u bytes", file, INI_FILE_MAX);
-	unsigned line = 1;
-	for (size_t at = 0; at < bytes.len && !err; line++) {
-		const uint8_t *end = memchr(bytes.ptr + at, '\n', bytes.len - at);
-		size_t len = end ? (size_t)(end - bytes.ptr) - at : bytes.len - at;
-		err = one_line(&p, view_of(bytes.ptr + at, len), line);
-		at += len + 1;
-	}
-	for (size_t i = 0; i < p.seen_count; i++) free(p.seen[i]);
+	struct parser p = { .file = file, .fn = fn, .arg = arg, .reason = reason };
+	enum coffer_err err = parse_lines(&p, bytes);
+	tdestroy(p.seen, free);
 	return err;
 }
 
 enum coffer_err ini_parse_file(const char *path, ini_fn *fn, void *arg, struct reason *reason)
 {
-	AUTO_FILE FILE *f = fopen(path, "re");
-	if (!f)
-		return reason_fail(reason, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s cannot be read: %s", path, strerror(errno));
-	AUTO_FREE char *bytes = malloc(INI_FILE_MAX + 1);
-	ENSURE(bytes, ERR_MEMORY);
-	size_t n = fread(bytes, 1, INI_FILE_MAX + 1, f);
-	if (ferror(f)) return reason_fail(reason, ERR_IO, "%s cannot be read: %s", path, strerror(errno));
-	return ini_parse(path, view_of(bytes, n), fn, arg, reason);
-}
-
-enum coffer_err ini_bool(const struct ini_line *line, bool *out, struct reason *reason)
-{
-	static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no", "false", "off", "0" };
-	for (size_t i = 0; i < 4; i++) {
-		if (strcasecmp(line->value, yes[i]) == 0) {
-			*out = true;
-			return ERR_OK;
-		}
-		if (strcasecmp(line->value, no[i]) == 0) {
-			*out = false;
-			return ERR_OK;
-		}
-	}
-	return reason_fail(reason, ERR_USAGE, "%s:%u: %s: '%s' is neither yes nor no", line->file, line->line, line->key, line->value);
-}
-
-/* Number and unit of "10s", "64M". ERR_USAGE without a sentence. */
-static enum coffer_err number_with_unit(const char *value, uint64_t *out, const char **unit)
-{
-	size_t digits = strspn(value, "0123456789");
-	*unit = value + digits;
-	return text_parse_u64(view_of(value, digits), out) == ERR_OK ? ERR_OK : ERR_USAGE;
-}
-
-static enum coffer_err in_range(const struct ini_line *line, uint64_t v, uint64_t min, uint64_t max, const char *what,
-	uint64_t *out, struct reason *reason)
-{
-	if (v < min || v > max)
-		return reason_fail(reason, ERR_USAGE, "%s:%u: %s: %s is out of range; allowed is %llu to %llu%s", line->file, line->line, line->key,
-			line->value, (unsigned long long)min, (unsigned long long)max, what);
-	*out = v;
-	return ERR_OK;
-}
-
-enum coffer_err ini_u64(const struct ini_line *line, uint64_t min, uint64_t max, uint64_t *out, struct reason *reason)
-{
-	uint64_t v;
-	if (text_parse_u64(view_str(line->value), &v) != ERR_OK)
-		return reason_fail(reason, ERR_USAGE, "%s:%u: %s: '%s' is not a whole number", line->file, line->line, line->key, line->value);
-	return in_range(line, v, min, max, "", out, reason);
-}
-
-enum coffer_err ini_size(const struct ini_line *line, uint64_t min, uint64_t max, uint64_t *out, struct reason *reason)
-{
-	static const struct { const char *unit; unsigned shift; } units[] = { { "", 0 }, { "K", 10 }, { "M", 20 }, { "G", 30 } };
-	uint64_t v;
-	const char *unit;
-	if (number_with_unit(line->value, &v, &unit) == ERR_OK) {
-		for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-			if (strcasecmp(unit, units[i].unit) == 0 && v <= UINT64_MAX >> units[i].shift)
-				return in_range(line, v << units[i].shift, min, max, " bytes", out, reason);
-	}
-	return reason_fail(reason, ERR_USAGE, "%s:%u: %s: '%s' is not a size; write bytes, or a number with K, M or G", line->file, line->line,
-		line->key, line->value);
-}
-
-enum coffer_err ini_duration_ms(const struct ini_line *line, uint64_t min, uint64_t max, uint64_t *out, struct reason *reason)
-{
-	static const struct { const char *unit; uint64_t ms; } units[] = {
-		{ "", 1000 }, { "s", 1000 }, { "ms", 1 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 },
-	};
-	uint64_t v, ms;
-	const char *unit;
-	if (number_with_unit(line->value, &v, &unit) == ERR_OK) {
-		for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-			if (strcmp(unit, units[i].unit) == 0 && !__builtin_mul_overflow(v, units[i].ms, &ms))
-				return in_range(line, ms, min, max, " ms", out, reason);
-	}
-	return reason_fail(reason, ERR_USAGE, "%s:%u: %s: '%s' is not a time; write a number with ms, s, m, h or d", line->file, line->line,
-		line->key, line->value);
-}
-
-/* Levenshtein distance, at most `limit` + 1. */
-static unsigned distance(const char *a, const char *b, unsigned limit)
-{
-	enum { LONGEST = 64 };
-	unsigned row[LONGEST + 1];
-	size_t la = strlen(a), lb = strlen(b);
-	if (la > LONGEST || lb > LONGEST) return limit + 1;
-	for (size_t j = 0; j <= lb; j++) row[j] = (unsigned)j;
-	for (size_t i = 1; i <= la; i++) {
-		unsigned diagonal = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= lb; j++) {
-			unsigned change = diagonal + (a[i - 1] != b[j - 1]), best = row[j] < row[j - 1] ? row[j] : row[j - 1];
-			diagonal = row[j];
-			row[j] = best + 1 < change ? best + 1 : change;
-		}
-	}
-	return row[lb];
-}
-
-const char *ini_nearest(const char *word, const char *const *names)
-{
-	const char *best = NULL;
-	unsigned best_distance = 4;
-	for (; *names; names++) {
-		unsigned d = distance(word, *names, 3);
-		if (d < best_distance && d < strlen(*names)) {
-			best_distance = d;
-			best = *names;
-		}
-	}
-	return best;
+	AUTO_BUF struct buf bytes = BUF_EMPTY;
+	TRY(fdio_read_file(path, INI_FILE_MAX, &bytes, reason));
+	return ini_parse(path, buf_view(&bytes), fn, arg, reason);
 }

@@ -2,13 +2,13 @@
 #ifndef COFFER_CRYPTO_ALGS_H
 #define COFFER_CRYPTO_ALGS_H
 
-#include <openssl/evp.h>
 
 #include "base/err.h"
 
 enum alg {
 #define ALG(kind, name, text) ALG_##name,
 #include "crypto/algs.def"
+#include "crypto/ossl.h"
 #undef ALG
 	ALG_COUNT
 };

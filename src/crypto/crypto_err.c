@@ -1,7 +1,7 @@
 /* OpenSSL's error queue to enum coffer_err. */
 #include "crypto/crypto_err.h"
+#include "crypto/ossl.h"
 
-#include <openssl/err.h>
 
 enum coffer_err crypto_err_take(void)
 {

@@ -1,14 +1,11 @@
 /* HKDF and scrypt through EVP_KDF. */
 #include "crypto/kdf.h"
 
-#include <openssl/core_names.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
-
 #include "base/cleanup.h"
 #include "base/ct.h"
 #include "crypto/algs.h"
 #include "crypto/crypto_err.h"
+#include "crypto/ossl.h"
 
 #define KDF_PARAMS_MAX 7u
 

@@ -1,13 +1,11 @@
 /* HMAC-SHA-256 through EVP_MAC. */
 #include "crypto/mac.h"
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
-
 #include "base/cleanup.h"
 #include "base/ct.h"
 #include "crypto/algs.h"
 #include "crypto/crypto_err.h"
+#include "crypto/ossl.h"
 
 DEFINE_AUTO(EVP_MAC_CTX, EVP_MAC_CTX_free)
 

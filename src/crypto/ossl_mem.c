@@ -1,7 +1,6 @@
 /* OpenSSL's allocator: the arena, and locked mappings for what is too big for it. */
 #include "crypto/ossl_mem.h"
 
-#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/ct.h"
 #include "crypto/algs.h"
 #include "crypto/crypto_err.h"
+#include "crypto/ossl.h"
 
 struct big_block {
 	void *ptr; /* NULL: free row */

@@ -1,7 +1,6 @@
 /* Random bytes: OpenSSL's generators, and blocks for the small draws of one thread. */
 #include "crypto/rng.h"
 
-#include <openssl/rand.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "base/arena.h"
 #include "base/ct.h"
 #include "crypto/crypto_err.h"
+#include "crypto/ossl.h"
 
 #define RNG_DRAW_MAX (1024u * 1024u * 1024u) /* bytes */
 #define RNG_MIX_MAX 4096u

@@ -1,4 +1,5 @@
 /* The five lines of a share: printed, and read back from what a person typed. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/ct.h"

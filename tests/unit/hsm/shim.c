@@ -97,8 +97,41 @@ FORWARD(C_FindObjectsInit, (S s, CK_ATTRIBUTE *t, U n), (s, t, n))
 FORWARD_LEN(C_FindObjects, (S s, O *o, U m, U *n), (s, o, m, n), n)
 FORWARD(C_FindObjectsFinal, (S s), (s))
 FORWARD(C_GenerateKey, (S s, CK_MECHANISM *m, CK_ATTRIBUTE *t, U n, O *o), (s, m, t, n, o))
-FORWARD_LEN(C_WrapKey, (S s, CK_MECHANISM *m, O w, O k, B o, U *n), (s, m, w, k, o, n), n)
-FORWARD(C_UnwrapKey, (S s, CK_MECHANISM *m, O w, B i, U n, CK_ATTRIBUTE *t, U c, O *o), (s, m, w, i, n, t, c, o))
+/* What was wrapped last: a careless token opens that when it is given altered data. */
+static CK_BYTE last[128];
+static CK_ULONG last_len;
+
+static CK_RV wrap_and_keep(S s, CK_MECHANISM *m, O w, O k, B o, U *n)
+{
+	CK_RV rv = real->C_WrapKey(s, m, w, k, o, n);
+	if (rv == CKR_OK && *n <= sizeof last) {
+		memcpy(last, o, *n);
+		last_len = *n;
+	}
+	return rv;
+}
+
+static CK_RV unwrap_carelessly(S s, CK_MECHANISM *m, O w, B i, U n, CK_ATTRIBUTE *t, U c, O *o)
+{
+	CK_RV rv = real->C_UnwrapKey(s, m, w, i, n, t, c, o);
+	if (rv == CKR_OK || !getenv("HSM_SHIM_CARELESS")) return rv;
+	return real->C_UnwrapKey(s, m, w, last, last_len, t, c, o);
+}
+
+static CK_RV shim_C_WrapKey(S s, CK_MECHANISM *m, O w, O k, B o, U *n)
+{
+	bool now = hit("C_WrapKey");
+	if (now && !armed.lie) return armed.rv;
+	CK_RV rv = wrap_and_keep(s, m, w, k, o, n);
+	if (now && rv == CKR_OK) *n = LIE;
+	return rv;
+}
+
+static CK_RV shim_C_UnwrapKey(S s, CK_MECHANISM *m, O w, B i, U n, CK_ATTRIBUTE *t, U c, O *o)
+{
+	return hit("C_UnwrapKey") ? armed.rv : unwrap_carelessly(s, m, w, i, n, t, c, o);
+}
+
 FORWARD(C_EncryptInit, (S s, CK_MECHANISM *m, O k), (s, m, k))
 FORWARD_LEN(C_Encrypt, (S s, B i, U n, B o, U *l), (s, i, n, o, l), l)
 FORWARD(C_DecryptInit, (S s, CK_MECHANISM *m, O k), (s, m, k))

@@ -1,7 +1,8 @@
 /* A PKCS#11 module between Coffer and SoftHSM that fails on demand. It forwards everything to the module that
- * $HSM_SHIM_MODULE names. From a test in the same process, arm it through the functions below (dlsym); from outside, through
- * $HSM_SHIM_CALL (C_Login …), $HSM_SHIM_NTH (from 1), $HSM_SHIM_RV (number) and $HSM_SHIM_HIDE (mechanism numbers that the token
- * then does not list, separated by commas). */
+ * $HSM_SHIM_MODULE names. From a test in the same process, arm it through the functions below (dlsym); from outside,
+ * through $HSM_SHIM_CALL (C_Login …), $HSM_SHIM_NTH (from 1) and $HSM_SHIM_RV (number). $HSM_SHIM_HIDE: mechanism numbers,
+ * separated by commas, that the token does not list. $HSM_SHIM_CARELESS: C_UnwrapKey opens altered data to what was wrapped
+ * last. */
 #ifndef COFFER_TESTS_UNIT_HSM_SHIM_H
 #define COFFER_TESTS_UNIT_HSM_SHIM_H
 

@@ -26,6 +26,7 @@ static int setup(void **state)
 	const struct hsm_fixture *f = *state;
 	setenv("HSM_SHIM_MODULE", f->softhsm, 1);
 	unsetenv("HSM_SHIM_HIDE");
+	unsetenv("HSM_SHIM_CARELESS");
 	if (!shim_arm) {
 		void *lib = dlopen(HSM_SHIM_PATH, RTLD_NOW | RTLD_LOCAL);
 		if (!lib) return -1;
@@ -318,6 +319,23 @@ static void mechanisms_are_taken_in_order_of_preference(void **state)
 	hsm_fixture_expect(err, ERR_UNSUPPORTED, &reason);
 }
 
+static void mechanism_that_opens_altered_data_is_passed_over(void **state)
+{
+	struct hsm_fixture *f = *state;
+	struct token_binding binding;
+	struct reason reason = { "" };
+	setenv("HSM_SHIM_CARELESS", "1", 1);
+	struct token *t = hsm_fixture_provision(f, "token=coffer", HSM_SHIM_PATH, &binding);
+	assert_string_equal(binding.mechanism, "CKM_AES_GCM");
+	close_token(t);
+	/* An operator's key for key wrap alone has nothing to fall back on. */
+	hsm_fixture_tool(f, "coffer", "--keygen --key-type AES:32 --label wrap --id 44 --sensitive --private --usage-wrap "
+		"--allowed-mechanisms AES-KEY-WRAP");
+	t = hsm_fixture_open(f, "token=coffer;object=wrap", HSM_SHIM_PATH);
+	assert_int_not_equal(token_backend.provision(t, &binding, &reason), ERR_OK);
+	close_token(t);
+}
+
 static void passing_fault_while_provisioning_never_weakens_the_mechanism(void **state)
 {
 	static const CK_RV rvs[] = { CKR_DEVICE_ERROR, CKR_SESSION_HANDLE_INVALID };
@@ -345,6 +363,7 @@ int main(void)
 		T(sessions_that_really_closed_are_mended_and_a_changed_pin_is_tried_once),
 		T(lengths_that_cannot_be_are_refused),
 		T(mechanisms_are_taken_in_order_of_preference),
+		T(mechanism_that_opens_altered_data_is_passed_over),
 		T(passing_fault_while_provisioning_never_weakens_the_mechanism),
 	};
 	return cmocka_run_group_tests(tests, hsm_fixture_group, NULL);

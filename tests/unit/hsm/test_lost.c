@@ -17,13 +17,16 @@ static struct token_binding provisioned(struct hsm_fixture *f)
 	return binding;
 }
 
-static void attach_gives(struct hsm_fixture *f, const struct token_binding *binding, enum coffer_err wanted)
+/* word: what the sentence must say. */
+static void attach_gives(struct hsm_fixture *f, const struct token_binding *binding, enum coffer_err wanted,
+	const char *word)
 {
 	struct reason reason = { "" };
 	struct token *t = hsm_fixture_open(f, "token=coffer", NULL);
 	enum coffer_err err = token_backend.attach(t, binding, &reason);
 	token_backend.close(t);
 	hsm_fixture_expect(err, wanted, &reason);
+	if (!strstr(reason.text, word)) fail_msg("'%s' is not in: %s", word, reason.text);
 }
 
 static void removed_object_file_is_a_missing_key_and_no_new_one_is_made(void **state)
@@ -32,11 +35,11 @@ static void removed_object_file_is_a_missing_key_and_no_new_one_is_made(void **s
 	struct token_binding binding = provisioned(f);
 	hsm_fixture_shell("cd %s/tokens/*/ && for o in *.object; do case $o in token.object) ;; *) mv $o ../../saved;; esac; "
 		"done", f->dir);
-	attach_gives(f, &binding, ERR_TOKEN_KEY_MISSING);
+	attach_gives(f, &binding, ERR_TOKEN_KEY_MISSING, "no new one is made");
 	hsm_fixture_tool(f, "coffer", "--list-objects --type secrkey");
 	hsm_fixture_shell("! grep -q master %s/tool.log", f->dir);
 	hsm_fixture_shell("cd %s/tokens/*/ && mv ../../saved 11111111-2222-3333-4444-555555555555.object", f->dir);
-	attach_gives(f, &binding, ERR_OK);
+	attach_gives(f, &binding, ERR_OK, "");
 }
 
 static void truncated_object_file_is_a_missing_key(void **state)
@@ -45,7 +48,7 @@ static void truncated_object_file_is_a_missing_key(void **state)
 	struct token_binding binding = provisioned(f);
 	hsm_fixture_shell("cd %s/tokens/*/ && for o in *.object; do case $o in token.object) ;; *) truncate -s 100 $o;; "
 		"esac; done", f->dir);
-	attach_gives(f, &binding, ERR_TOKEN_KEY_MISSING);
+	attach_gives(f, &binding, ERR_TOKEN_KEY_MISSING, "no new one is made");
 }
 
 static void key_removed_while_running_is_found_missing_by_the_probe(void **state)
@@ -67,9 +70,9 @@ static void other_token_with_the_same_label_is_refused(void **state)
 	hsm_fixture_shell("mv %s/tokens %s/old && mkdir %s/tokens", f->dir, f->dir, f->dir);
 	hsm_fixture_add_token(f, "coffer");
 	hsm_fixture_tool(f, "coffer", HSM_TEST_OPERATOR_KEY);
-	attach_gives(f, &binding, ERR_TOKEN_OTHER);
+	attach_gives(f, &binding, ERR_TOKEN_OTHER, "but this node's master secret is in token");
 	hsm_fixture_shell("rm -r %s/tokens && mv %s/old %s/tokens", f->dir, f->dir, f->dir);
-	attach_gives(f, &binding, ERR_OK);
+	attach_gives(f, &binding, ERR_OK, "");
 }
 
 static void other_key_with_the_same_label_and_id_is_refused(void **state)
@@ -78,7 +81,7 @@ static void other_key_with_the_same_label_and_id_is_refused(void **state)
 	struct token_binding binding = provisioned(f);
 	hsm_fixture_tool(f, "coffer", "--delete-object --type secrkey --id 11");
 	hsm_fixture_tool(f, "coffer", HSM_TEST_OPERATOR_KEY);
-	attach_gives(f, &binding, ERR_TOKEN_OTHER);
+	attach_gives(f, &binding, ERR_TOKEN_OTHER, "does not open the canary");
 }
 
 static void second_key_with_the_same_id_is_refused_at_attach(void **state)
@@ -86,7 +89,7 @@ static void second_key_with_the_same_id_is_refused_at_attach(void **state)
 	struct hsm_fixture *f = *state;
 	struct token_binding binding = provisioned(f);
 	hsm_fixture_tool(f, "coffer", HSM_TEST_OPERATOR_KEY);
-	attach_gives(f, &binding, ERR_TOKEN_REFUSED);
+	attach_gives(f, &binding, ERR_TOKEN_REFUSED, "several keys");
 }
 
 static void token_directory_removed_while_running_is_gone_until_opened_again(void **state)
@@ -98,12 +101,18 @@ static void token_directory_removed_while_running_is_gone_until_opened_again(voi
 	AUTO_BUF struct buf blob = BUF_EMPTY;
 	struct token *t = hsm_fixture_provision(f, "token=coffer", NULL, &binding);
 	hsm_fixture_shell("mv %s/tokens %s/away && mkdir %s/tokens", f->dir, f->dir, f->dir);
+	/* The token then shows no key, without any error: gone, not missing. */
+	hsm_fixture_expect(token_backend.attach(t, &binding, &reason), ERR_TOKEN_GONE, &reason);
+	token_backend.close(t);
+	hsm_fixture_shell("rmdir %s/tokens && mv %s/away %s/tokens", f->dir, f->dir, f->dir);
+	t = hsm_fixture_provision(f, "token=coffer", NULL, &binding);
+	hsm_fixture_shell("mv %s/tokens %s/away && mkdir %s/tokens", f->dir, f->dir, f->dir);
 	hsm_fixture_expect(token_backend.probe(t, &reason), ERR_TOKEN_GONE, &reason);
 	hsm_fixture_expect(token_backend.wrap(t, plain, &blob, &reason), ERR_TOKEN_GONE, &reason);
 	assert_int_equal(blob.len, 0);
 	token_backend.close(t);
 	hsm_fixture_shell("rmdir %s/tokens && mv %s/away %s/tokens", f->dir, f->dir, f->dir);
-	attach_gives(f, &binding, ERR_OK);
+	attach_gives(f, &binding, ERR_OK, "");
 }
 
 static void damaged_binding_is_refused_at_every_byte(void **state)

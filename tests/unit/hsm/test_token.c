@@ -179,6 +179,31 @@ static void every_tampered_blob_is_corrupt_and_the_token_stays_usable(void **sta
 	token_backend.close(t);
 }
 
+static void wrapped_key_of_another_length_is_corrupt(void **state)
+{
+	struct hsm_fixture *f = *state;
+	struct token_binding binding;
+	struct reason reason = { "" };
+	struct hsm_raw raw;
+	struct hsm_key key;
+	token_backend.close(hsm_fixture_provision(f, "token=coffer", NULL, &binding));
+	for (size_t len = 16; len <= 24; len += 8) {
+		AUTO_SECRET struct secret *shorter = secret_new(len);
+		AUTO_SECRET struct secret *back = NULL;
+		AUTO_BUF struct buf blob = BUF_EMPTY;
+		const struct hsm_mech *mech = hsm_mech_by_name(binding.mechanism);
+		hsm_fixture_raw_open(f, &raw);
+		assert_int_equal(hsm_object_find(&raw.session, "master", NULL, 0, &key, NULL), ERR_OK);
+		assert_int_equal(mech->method->wrap(&raw.session, mech, &key, shorter, &blob, NULL), ERR_OK);
+		hsm_fixture_raw_close(&raw);
+		struct token *t = hsm_fixture_open(f, "token=coffer", NULL);
+		hsm_fixture_expect(token_backend.attach(t, &binding, &reason), ERR_OK, &reason);
+		enum coffer_err err = token_backend.unwrap(t, buf_view(&blob), &back, &reason);
+		token_backend.close(t);
+		hsm_fixture_expect(err, ERR_CORRUPT, &reason);
+	}
+}
+
 static void random_bytes_come_from_the_token(void **state)
 {
 	struct hsm_fixture *f = *state;
@@ -213,6 +238,7 @@ int main(void)
 		T(made_key_has_the_full_template),
 		T(attach_after_a_restart_opens_what_was_wrapped_before),
 		T(every_tampered_blob_is_corrupt_and_the_token_stays_usable),
+		T(wrapped_key_of_another_length_is_corrupt),
 		T(random_bytes_come_from_the_token),
 		T(leftovers_of_a_crash_are_swept_at_open),
 	};

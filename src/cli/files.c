@@ -1,0 +1,132 @@
+/* Files and pipes of the command line. */
+#include "cli/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The temporary file of the command under way, for the signal handler: one command has one output. */
+static char pending[4096];
+
+static void on_signal(int signal)
+{
+	if (pending[0]) unlink(pending);
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigaction(signal, &standard, NULL);
+	raise(signal);
+}
+
+int input_open(const char *path, struct input *out)
+{
+	struct stat st;
+	*out = (struct input){ .fd = STDIN_FILENO, .name = "standard input" };
+	if (path && strcmp(path, "-") != 0) {
+		out->name = path;
+		out->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		if (out->fd < 0) return cli_fail(EXIT_REFUSED, "%s cannot be read: %s", path, strerror(errno));
+	}
+	if (fstat(out->fd, &st) == 0) {
+		if (S_ISDIR(st.st_mode)) {
+			input_close(out);
+			return cli_fail(EXIT_REFUSED, "%s is a folder; name a file", out->name);
+		}
+		if (S_ISREG(st.st_mode)) out->size = (uint64_t)st.st_size;
+	}
+	return EXIT_DONE;
+}
+
+void input_close(struct input *in)
+{
+	if (in->fd > STDERR_FILENO) close(in->fd);
+	in->fd = -1;
+}
+
+int input_read(struct input *in, uint8_t *buf, size_t cap, size_t *out_len)
+{
+	size_t len = 0;
+	while (len < cap) {
+		ssize_t n = read(in->fd, buf + len, cap - len);
+		if (n < 0 && errno == EINTR) continue;
+		if (n < 0) return cli_fail(EXIT_REFUSED, "%s cannot be read: %s", in->name, strerror(errno));
+		if (n == 0) break;
+		len += (size_t)n;
+	}
+	*out_len = len;
+	return EXIT_DONE;
+}
+
+static int write_failed(const struct output *out)
+{
+	return cli_fail(EXIT_REFUSED, "%s cannot be written: %s%s", out->path ? out->path : "standard output", strerror(errno),
+		out->path ? "; nothing was changed" : "");
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+int output_open(const char *path, struct output *out)
+{
+	struct stat st;
+	*out = (struct output){ .fd = STDOUT_FILENO };
+	if (!path || strcmp(path, "-") == 0) return EXIT_DONE;
+	out->path = path;
+	/* Devices and pipes are written in place; a file, also one behind a link, is replaced. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		out->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		return out->fd < 0 ? write_failed(out) : EXIT_DONE;
+	}
+	out->regular = true;
+	if (snprintf(out->temporary, sizeof out->temporary, "%s.part-XXXXXX", path) >= (int)sizeof out->temporary)
+		return cli_fail(EXIT_REFUSED, "the path %s is too long", path);
+	out->fd = mkostemp(out->temporary, O_CLOEXEC);
+	if (out->fd < 0) {
+		out->temporary[0] = '\0';
+		return write_failed(out);
+	}
+	memcpy(pending, out->temporary, sizeof pending);
+	catch_signals();
+	return EXIT_DONE;
+}
+
+int output_write(struct output *out, const uint8_t *bytes, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(out->fd, bytes, len);
+		if (n < 0 && errno == EINTR) continue;
+		if (n < 0) return write_failed(out);
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return EXIT_DONE;
+}
+
+int output_commit(struct output *out)
+{
+	if (!out->regular) return EXIT_DONE;
+	struct stat st;
+	mode_t mask = umask(077), mode = 0666 & ~mask;
+	umask(mask);
+	if (stat(out->path, &st) == 0) mode = st.st_mode & 07777; /* a file that is replaced keeps its mode */
+	if (fchmod(out->fd, mode) != 0 || fsync(out->fd) != 0 || rename(out->temporary, out->path) != 0) return write_failed(out);
+	out->temporary[0] = pending[0] = '\0';
+	close(out->fd);
+	out->fd = -1;
+	return EXIT_DONE;
+}
+
+void output_abandon(struct output *out)
+{
+	if (out->temporary[0]) unlink(out->temporary);
+	out->temporary[0] = pending[0] = '\0';
+	if (out->fd > STDERR_FILENO) close(out->fd);
+	out->fd = -1;
+}

@@ -1,0 +1,51 @@
+/* Input and output of encrypt, decrypt and rewrap: files, pipes, and an output that appears whole or not at all. */
+#ifndef COFFER_CLI_FILES_H
+#define COFFER_CLI_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "cli/cli.h"
+
+struct input {
+	int fd;
+	const char *name;    /* for messages */
+	uint64_t size;       /* bytes, 0 when unknown (a pipe) */
+};
+
+/* path NULL or "-": standard input. EXIT_DONE, or the status after a sentence. */
+int input_open(const char *path, struct input *out);
+void input_close(struct input *in);
+/* Reads until cap bytes or the end; *out_len < cap means the end. */
+int input_read(struct input *in, uint8_t *buf, size_t cap, size_t *out_len);
+
+/* A file is written under a temporary name beside its place, and renamed only by output_commit. Standard output cannot be taken back: what
+ * is written there has been verified piece by piece, and the exit status says whether the whole is good. */
+struct output {
+	int fd;
+	const char *path;    /* NULL: standard output */
+	char temporary[4096];
+	bool regular;
+};
+
+int output_open(const char *path, struct output *out);
+int output_write(struct output *out, const uint8_t *bytes, size_t len);
+/* Flushes to disk and renames. */
+int output_commit(struct output *out);
+/* Removes the temporary file; nothing after output_commit. */
+void output_abandon(struct output *out);
+
+/* A progress line on stderr when it is a terminal. total 0: unknown. */
+struct progress {
+	bool on;
+	uint64_t done, total, began_ms, shown_ms;
+	const char *what;
+};
+void progress_begin(struct progress *p, const struct cli *cli, const char *what, uint64_t total);
+void progress_add(struct progress *p, uint64_t bytes);
+void progress_end(struct progress *p);
+
+#endif

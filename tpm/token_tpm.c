@@ -1,0 +1,273 @@
+/* The TPM 2.0 token backend: the ops table, and what happens when the TPM lost what was loaded. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "token/token.h"
+#include "tpm/binding.h"
+#include "tpm/device.h"
+#include "tpm/key.h"
+#include "tpm/provision.h"
+#include "tpm/seal.h"
+#include "tpm/session.h"
+#include "tpm/template.h"
+#include "tpm/tpm_err.h"
+#include "tpm/uri.h"
+
+#define RANDOM_CHUNK 32u /* bytes: every TPM gives at least a SHA-256 digest's worth at once */
+
+struct token {
+	struct tpm_uri uri;
+	struct tpm_device dev;
+	struct tpm_key key;
+	bool attached;
+	bool made_here;
+};
+
+static void tpm_close(struct token *t)
+{
+	if (!t) return;
+	tpm_key_release(&t->dev, &t->key);
+	tpm_device_close(&t->dev);
+	free(t);
+}
+
+static enum coffer_err tpm_open(const char *uri, struct token **out, struct reason *reason)
+{
+	struct token *t = calloc(1, sizeof *t);
+	ENSURE(t, ERR_MEMORY);
+	t->key = TPM_KEY_NONE;
+	enum coffer_err err = tpm_uri_parse(uri, &t->uri, reason);
+	if (err == ERR_OK) err = tpm_device_open(&t->uri, &t->dev, reason);
+	if (err != ERR_OK) {
+		tpm_close(t);
+		return err;
+	}
+	*out = t;
+	return ERR_OK;
+}
+
+/* ---- one operation, and once more after the TPM lost what was loaded ---- */
+
+struct step {
+	enum coffer_err (*run)(struct token *t, struct step *step, struct reason *reason);
+	const struct secret *plain;
+	struct buf *out_buf;
+	struct view blob;
+	struct secret **out_secret;
+	uint8_t *out_bytes;
+	size_t len;
+};
+
+/* For idempotent steps alone: when slots were full or a TPM reset took primary and sessions away, everything is swept, the primary made
+ * (and compared) again, and the step runs once more. */
+static enum coffer_err run_step(struct token *t, struct step *step, struct reason *reason)
+{
+	t->dev.last_rc = TSS2_RC_SUCCESS;
+	enum coffer_err err = step->run(t, step, reason);
+	if (err == ERR_OK || t->dev.dead || tpm_err_map(t->dev.last_rc).action != TPM_ACTION_REFRESH) return err;
+	tpm_key_release(&t->dev, &t->key);
+	t->dev.last_rc = TSS2_RC_SUCCESS;
+	if (reason) reason->text[0] = '\0';
+	TRY(tpm_device_sweep(&t->dev, reason));
+	return step->run(t, step, reason);
+}
+
+/* Primary loaded and compared, master secret found and compared. */
+static enum coffer_err ready(struct token *t, struct reason *reason)
+{
+	ESYS_TR session = ESYS_TR_NONE;
+	TRY(tpm_key_load_primary(&t->dev, &t->key, reason));
+	if (t->key.master != ESYS_TR_NONE) return ERR_OK;
+	TRY(tpm_session_open(&t->dev, t->key.primary, &session, reason));
+	enum coffer_err err = tpm_key_confirm_master(&t->dev, &t->key, session, reason);
+	tpm_device_flush(&t->dev, &session);
+	return err;
+}
+
+/* ---- provision and attach ---- */
+
+static enum coffer_err provision_step(struct token *t, struct step *step, struct reason *reason)
+{
+	(void)step;
+	return tpm_provision(&t->dev, &t->key, &t->made_here, reason);
+}
+
+static enum coffer_err tpm_provision_token(struct token *t, struct token_binding *out, struct reason *reason)
+{
+	struct step step = { .run = provision_step };
+	t->attached = false;
+	tpm_key_release(&t->dev, &t->key);
+	t->key = TPM_KEY_NONE;
+	t->key.handle = t->uri.handle;
+	TRY(run_step(t, &step, reason));
+	TRY(tpm_binding_encode(&t->key, t->made_here, out));
+	t->attached = true;
+	return ERR_OK;
+}
+
+static enum coffer_err attach_step(struct token *t, struct step *step, struct reason *reason)
+{
+	(void)step;
+	return ready(t, reason);
+}
+
+static enum coffer_err tpm_attach(struct token *t, const struct token_binding *binding, struct reason *reason)
+{
+	struct step step = { .run = attach_step };
+	struct tpm_key key;
+	bool made_here = false;
+	t->attached = false;
+	TRY(tpm_binding_decode(binding, &key, &made_here, reason));
+	if (t->uri.handle_given && t->uri.handle != key.handle) {
+		return reason_fail(reason, ERR_USAGE, "the token URI says handle=0x%08X, but this node's master secret stands at 0x%08X; "
+			"correct the URI", t->uri.handle, key.handle);
+	}
+	tpm_key_release(&t->dev, &t->key);
+	t->key = key;
+	t->made_here = made_here;
+	TRY(run_step(t, &step, reason));
+	t->attached = true;
+	return ERR_OK;
+}
+
+/* ---- wrap, unwrap, random, probe ---- */
+
+static enum coffer_err require_attached(const struct token *t, struct reason *reason)
+{
+	if (!t->attached) return reason_fail(reason, ERR_STATE, "the token is not attached to this node's master secret");
+	return ERR_OK;
+}
+
+static enum coffer_err wrap_step(struct token *t, struct step *step, struct reason *reason)
+{
+	TRY(ready(t, reason));
+	return tpm_seal_wrap(&t->dev, &t->key, step->plain, step->out_buf, reason);
+}
+
+static enum coffer_err tpm_wrap(struct token *t, const struct secret *plain, struct buf *out, struct reason *reason)
+{
+	struct step step = { .run = wrap_step, .plain = plain, .out_buf = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err unwrap_step(struct token *t, struct step *step, struct reason *reason)
+{
+	TRY(ready(t, reason));
+	return tpm_seal_unwrap(&t->dev, &t->key, step->blob, step->out_secret, reason);
+}
+
+static enum coffer_err tpm_unwrap(struct token *t, struct view blob, struct secret **out, struct reason *reason)
+{
+	struct step step = { .run = unwrap_step, .blob = blob, .out_secret = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+/* Through the salted session, so that the bus does not see it. Before attach the primary is made but compared with nothing. */
+static enum coffer_err random_step(struct token *t, struct step *step, struct reason *reason)
+{
+	ESYS_TR session = ESYS_TR_NONE;
+	size_t done = 0;
+	enum coffer_err err = ERR_OK;
+	if (!t->key.profile) TRY(tpm_template_choose(&t->dev, &t->key.profile, reason));
+	TRY(tpm_key_load_primary(&t->dev, &t->key, reason));
+	TRY(tpm_session_open(&t->dev, t->key.primary, &session, reason));
+	err = tpm_session_encrypt(&t->dev, session, false, true, reason);
+	while (err == ERR_OK && done < step->len) {
+		size_t want = step->len - done < RANDOM_CHUNK ? step->len - done : RANDOM_CHUNK;
+		TPM2B_DIGEST *bytes = NULL;
+		struct tpm_call c = tpm_call_begin(&t->dev, "TPM2_GetRandom");
+		while (tpm_call_again(&c)) {
+			c.rc = Esys_GetRandom(t->dev.esys, session, ESYS_TR_NONE, ESYS_TR_NONE, (UINT16)want, &bytes);
+		}
+		err = tpm_call_end(&c, reason);
+		if (err != ERR_OK) break;
+		if (bytes->size == 0 || bytes->size > want) err = reason_fail(reason, ERR_TOKEN, "TPM2_GetRandom: the TPM gives no random bytes");
+		else memcpy(step->out_bytes + done, bytes->buffer, bytes->size);
+		done += bytes->size;
+		Esys_Free(bytes);
+	}
+	tpm_device_flush(&t->dev, &session);
+	return err;
+}
+
+static enum coffer_err tpm_random(struct token *t, uint8_t *out, size_t len, struct reason *reason)
+{
+	struct step step = { .run = random_step, .out_bytes = out, .len = len };
+	ENSURE(len > 0, ERR_OK);
+	return run_step(t, &step, reason);
+}
+
+/* The primary is made anew and the master secret read again: a TPM that was cleared or exchanged shows here. */
+static enum coffer_err probe_step(struct token *t, struct step *step, struct reason *reason)
+{
+	(void)step;
+	tpm_key_release(&t->dev, &t->key);
+	TRY(ready(t, reason));
+	return tpm_seal_prove(&t->dev, &t->key, reason);
+}
+
+static enum coffer_err tpm_probe(struct token *t, struct reason *reason)
+{
+	struct step step = { .run = probe_step };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+/* ---- describe ---- */
+
+/* Four characters of text in a property, most significant first. */
+static void property_text(struct token *t, uint32_t first, unsigned count, char *out, size_t cap)
+{
+	uint8_t raw[16] = { 0 };
+	size_t len = 0;
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t value = 0;
+		if (tpm_device_property(&t->dev, first + i, &value, NULL) != ERR_OK) break;
+		for (int shift = 24; shift >= 0; shift -= 8) {
+			uint8_t byte = (uint8_t)(value >> shift);
+			if (byte != 0 && len < sizeof raw) raw[len++] = byte;
+		}
+	}
+	while (len > 0 && raw[len - 1] == ' ') len--;
+	text_printable(view_of(raw, len), out, cap);
+}
+
+static enum coffer_err tpm_describe(struct token *t, struct token_info *out, struct reason *reason)
+{
+	struct token_info info = { .kind = "tpm2" };
+	uint32_t v1 = 0, v2 = 0, permanent = 0;
+	TRY(tpm_device_property(&t->dev, TPM2_PT_FIRMWARE_VERSION_1, &v1, reason));
+	TRY(tpm_device_property(&t->dev, TPM2_PT_FIRMWARE_VERSION_2, &v2, reason));
+	TRY(tpm_device_property(&t->dev, TPM2_PT_PERMANENT, &permanent, reason));
+	property_text(t, TPM2_PT_MANUFACTURER, 1, info.manufacturer, sizeof info.manufacturer);
+	property_text(t, TPM2_PT_VENDOR_STRING_1, 4, info.model, sizeof info.model);
+	(void)snprintf(info.firmware, sizeof info.firmware, "%" PRIu32 ".%" PRIu32 ".%08" PRIX32, v1 >> 16, v1 & 0xFFFF, v2);
+	if (t->attached) {
+		(void)snprintf(info.master_secret, sizeof info.master_secret, "%s, persistent 0x%08" PRIX32, t->key.profile->name, t->key.handle);
+		(void)snprintf(info.mechanism, sizeof info.mechanism, "%s", TPM_SEAL_MECHANISM);
+		info.made_here = t->made_here;
+	}
+	if (permanent & TPMA_PERMANENT_INLOCKOUT) {
+		(void)snprintf(info.warning, sizeof info.warning, "the TPM is in dictionary-attack lockout (Coffer's own keys do not need it)");
+	}
+	*out = info;
+	return ERR_OK;
+}
+
+const struct token_ops token_backend = {
+	.kind = "tpm2",
+	.open = tpm_open,
+	.provision = tpm_provision_token,
+	.attach = tpm_attach,
+	.describe = tpm_describe,
+	.wrap = tpm_wrap,
+	.unwrap = tpm_unwrap,
+	.random = tpm_random,
+	.probe = tpm_probe,
+	.close = tpm_close,
+};
