@@ -1,12 +1,12 @@
-/* Process hardening and privileges. */
+/* A process hardens itself, leaves root and ties its life to its parent's. */
 #include "base/process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdint.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -14,82 +14,128 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
+
+#define PASSWD_TEXT_MAX ((size_t)1 << 20) /* bytes of one user's entry */
+#define ENVIRONMENT_KEPT_MAX 64u          /* variables */
 
 enum coffer_err process_harden(struct reason *reason)
 {
 	const struct rlimit none = { 0, 0 };
-	umask(077);
-	if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return reason_fail(reason, ERR_IO, "the process cannot be hardened: %s", strerror(errno));
+	if (setrlimit(RLIMIT_CORE, &none) != 0) return reason_fail(reason, ERR_IO, "cannot switch core dumps off: %m");
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return reason_fail(reason, ERR_IO, "cannot keep debuggers out of this process: %m");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return reason_fail(reason, ERR_IO, "cannot set no_new_privs: %m");
+	(void)umask(077);
 	return ERR_OK;
 }
 
 void process_close_fds_from(int first)
 {
-	if (close_range((unsigned)first, ~0u, 0) != 0) {
-		long max = sysconf(_SC_OPEN_MAX);
-		for (int fd = first; fd < (max > 0 ? max : 1024); fd++) close(fd);
-	}
-	for (int fd = 0; fd < 3; fd++) {
-		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
-		int opened = open("/dev/null", O_RDWR);
-		if (opened >= 0 && opened != fd) {
-			dup2(opened, fd);
-			close(opened);
-		}
-	}
+	PRE(first >= 0);
+	closefrom(first);
+}
+
+static void free_values(char **values, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(values[i]);
 }
 
 enum coffer_err process_clean_environment(const char *const *keep)
 {
-	enum { KEEP_MAX = 64 };
-	char *values[KEEP_MAX] = { NULL };
+	char *values[ENVIRONMENT_KEPT_MAX] = { NULL };
 	enum coffer_err err = ERR_OK;
-	size_t n = 0;
-	for (; keep && keep[n] && n < KEEP_MAX; n++) {
-		const char *value = getenv(keep[n]);
-		values[n] = value ? strdup(value) : NULL;
-		if (value && !values[n]) err = ERR_MEMORY;
+	size_t count = 0;
+	for (; keep[count]; count++) {
+		PRE(count < ENVIRONMENT_KEPT_MAX);
+		const char *value = getenv(keep[count]);
+		if (value && !(values[count] = strdup(value))) err = ERR_MEMORY;
 	}
-	clearenv();
-	for (size_t i = 0; i < n; i++) {
+	if (clearenv() != 0) err = ERR_MEMORY;
+	for (size_t i = 0; i < count && err == ERR_OK; i++)
 		if (values[i] && setenv(keep[i], values[i], 1) != 0) err = ERR_MEMORY;
-		free(values[i]);
-	}
+	if (err != ERR_OK) (void)clearenv();
+	free_values(values, count);
 	return err;
 }
 
-enum coffer_err process_parse_user(const char *user, uid_t *out_uid, gid_t *out_gid, struct reason *reason)
+/* Whether all three user ids and all three group ids are the given ones. */
+static bool is_user(uid_t uid, gid_t gid)
 {
-	uint64_t number;
-	if (text_parse_u64(view_str(user), &number) == ERR_OK) {
-		if (number >= UINT32_MAX) return reason_fail(reason, ERR_USAGE, "%s is not a user number", user);
-		*out_uid = (uid_t)number;
-		*out_gid = (gid_t)number;
-		return ERR_OK;
-	}
-	char buffer[4096];
-	struct passwd entry, *found = NULL;
-	if (getpwnam_r(user, &entry, buffer, sizeof buffer, &found) != 0 || !found)
-		return reason_fail(reason, ERR_USAGE, "there is no user '%s'; make it with 'useradd --system --no-create-home "
-			"--shell /usr/sbin/nologin %s'", user, user);
-	*out_uid = found->pw_uid;
-	*out_gid = found->pw_gid;
-	return ERR_OK;
+	uid_t r, e, s;
+	gid_t gr, ge, gs;
+	return getresuid(&r, &e, &s) == 0 && getresgid(&gr, &ge, &gs) == 0 && r == uid && e == uid && s == uid && gr == gid &&
+		ge == gid && gs == gid;
 }
 
 enum coffer_err process_drop_user(uid_t uid, gid_t gid, struct reason *reason)
 {
-	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
-		return reason_fail(reason, ERR_IO, "the process cannot become user %lu: %s", (unsigned long)uid, strerror(errno));
-	if (uid != 0 && (setresuid(0, 0, 0) == 0 || geteuid() == 0))
-		return reason_fail(reason, ERR_BUG, "root could be regained after dropping it");
+	if (uid == 0 || gid == 0 || uid == (uid_t)-1 || gid == (gid_t)-1)
+		return reason_fail(reason, ERR_USAGE, "name a user that is not root to run as (user id %lld, group id %lld)",
+			(long long)uid, (long long)gid);
+	if (!is_user(uid, gid)) {
+		if (setgroups(0, NULL) != 0)
+			return reason_fail(reason, ERR_IO, "cannot give up supplementary groups: %m; start as root or as user %lld",
+				(long long)uid);
+		if (setresgid(gid, gid, gid) != 0)
+			return reason_fail(reason, ERR_IO, "cannot become group %lld: %m", (long long)gid);
+		if (setresuid(uid, uid, uid) != 0)
+			return reason_fail(reason, ERR_IO, "cannot become user %lld: %m", (long long)uid);
+	}
+	/* The proof: root must be out of reach by every id, also for a process that kept a capability. */
+	if (setresuid((uid_t)-1, 0, (uid_t)-1) == 0 || setresgid((gid_t)-1, 0, (gid_t)-1) == 0 || !is_user(uid, gid))
+		return reason_fail(reason, ERR_IO, "root can be had back after becoming user %lld: refusing to go on", (long long)uid);
+	/* A change of ids resets this to a system-wide default. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		return reason_fail(reason, ERR_IO, "cannot keep debuggers out of this process: %m");
 	return ERR_OK;
 }
 
-void process_die_with_parent(pid_t expected_parent)
+/* Looks a name up with as much room as its entry needs. */
+static enum coffer_err find_user(const char *name, struct passwd *entry, char **out_text, struct reason *reason)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != expected_parent) _exit(1);
+	for (size_t size = 1024; size <= PASSWD_TEXT_MAX; size *= 2) {
+		AUTO_FREE char *text = malloc(size);
+		struct passwd *found = NULL;
+		ENSURE(text, ERR_MEMORY);
+		int error = getpwnam_r(name, entry, text, size, &found);
+		if (error == ERANGE) continue;
+		if (found) {
+			*out_text = TAKE(text);
+			return ERR_OK;
+		}
+		/* getpwnam_r(3): several values of errno mean no more than "there is none". */
+		bool missing = error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
+		errno = error;
+		if (!missing) return reason_fail(reason, ERR_IO, "cannot look up the user '%s': %m", name);
+		return reason_fail(reason, ERR_NOT_FOUND, "there is no user '%s'; make it, or give a numeric user id", name);
+	}
+	return reason_fail(reason, ERR_IO, "the entry of the user '%s' is too long", name);
+}
+
+enum coffer_err process_parse_user(const char *name_or_uid, uid_t *out_uid, gid_t *out_gid, struct reason *reason)
+{
+	uint64_t number;
+	if (text_parse_u64(view_str(name_or_uid), &number) == ERR_OK) {
+		if (number >= (uid_t)-1)
+			return reason_fail(reason, ERR_NOT_FOUND, "'%s' is not a user id", name_or_uid);
+		*out_uid = (uid_t)number;
+		*out_gid = (gid_t)number;
+		return ERR_OK;
+	}
+	AUTO_FREE char *text = NULL;
+	struct passwd entry;
+	TRY(find_user(name_or_uid, &entry, &text, reason));
+	*out_uid = entry.pw_uid;
+	*out_gid = entry.pw_gid;
+	return ERR_OK;
+}
+
+enum coffer_err process_die_with_parent(pid_t expected_parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return ERR_IO;
+	/* The parent may have ended before the line above; then nobody would send the signal. */
+	return getppid() == expected_parent ? ERR_OK : ERR_CLOSED;
 }

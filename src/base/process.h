@@ -1,4 +1,6 @@
-/* What every process of Coffer does to itself at start: harden, clean up, drop privileges. Single-threaded callers only. */
+/* What a process does to itself at its start: hardening, closing what it inherited, leaving root, dying with its parent.
+ * Call from the main thread before others are started. The order that works: process_close_fds_from,
+ * process_clean_environment, process_harden, process_drop_user, process_die_with_parent. */
 #ifndef COFFER_BASE_PROCESS_H
 #define COFFER_BASE_PROCESS_H
 
@@ -7,17 +9,26 @@
 #include "base/err.h"
 #include "base/reason.h"
 
-/* Not dumpable (no core, no ptrace by the same user, /proc/self owned by root), RLIMIT_CORE 0, no_new_privs, umask 077. */
+/* No core dumps, no ptrace by others (PR_SET_DUMPABLE 0, RLIMIT_CORE 0), no privileges gained by exec
+ * (PR_SET_NO_NEW_PRIVS), umask 077. ERR_IO. A program that is run afterwards by exec is dumpable again. */
 enum coffer_err process_harden(struct reason *reason) MUST_USE;
-/* Closes every descriptor from `first` on; opens /dev/null for 0 to 2 where they are closed. */
+
+/* Closes every descriptor from `first` up. */
 void process_close_fds_from(int first);
-/* Empties the environment but for the names in `keep` (NULL-terminated; may be NULL). */
+
+/* Removes every environment variable but those named (`keep` ends in NULL). ERR_MEMORY leaves the environment empty. */
 enum coffer_err process_clean_environment(const char *const *keep) MUST_USE;
-/* Name (looked up) or decimal number (gid = uid). ERR_USAGE names what to do. */
-enum coffer_err process_parse_user(const char *user, uid_t *out_uid, gid_t *out_gid, struct reason *reason) MUST_USE;
-/* Becomes the user for good: no supplementary groups; checks that the way back is closed. */
+
+/* Becomes the user for good: no supplementary groups, all user and group ids replaced, and a check that root cannot be
+ * had back. A process that is this user already and not privileged stays as it is. ERR_USAGE for root or the
+ * "no id" value, ERR_IO otherwise; after a failure the process must end. Clears process_die_with_parent. */
 enum coffer_err process_drop_user(uid_t uid, gid_t gid, struct reason *reason) MUST_USE;
-/* SIGKILL when the parent dies; ends now when it is gone already. */
-void process_die_with_parent(pid_t expected_parent);
+
+/* A user name of the system, or a decimal user id (then the group has the same number). ERR_NOT_FOUND, ERR_IO. */
+enum coffer_err process_parse_user(const char *name_or_uid, uid_t *out_uid, gid_t *out_gid, struct reason *reason) MUST_USE;
+
+/* From now on the kernel kills this process when its parent ends. ERR_CLOSED when the parent has ended already (it is
+ * not expected_parent any more): the caller must end at once. ERR_IO. */
+enum coffer_err process_die_with_parent(pid_t expected_parent) MUST_USE;
 
 #endif

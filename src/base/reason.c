@@ -3,10 +3,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void set(struct reason *reason, const char *fmt, va_list args)
 {
-	vsnprintf(reason->text, sizeof reason->text, fmt, args);
+	char text[REASON_MAX]; /* apart from `reason`, whose old text may be among the arguments */
+	vsnprintf(text, sizeof text, fmt, args);
+	memcpy(reason->text, text, sizeof text);
 	for (char *c = reason->text; *c; c++)
 		if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
 }

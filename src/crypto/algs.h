@@ -2,13 +2,14 @@
 #ifndef COFFER_CRYPTO_ALGS_H
 #define COFFER_CRYPTO_ALGS_H
 
+#include <stddef.h>
 
 #include "base/err.h"
+#include "crypto/ossl.h"
 
 enum alg {
 #define ALG(kind, name, text) ALG_##name,
 #include "crypto/algs.def"
-#include "crypto/ossl.h"
 #undef ALG
 	ALG_COUNT
 };

@@ -2,7 +2,6 @@
 #include "crypto/crypto_err.h"
 #include "crypto/ossl.h"
 
-
 enum coffer_err crypto_err_take(void)
 {
 	enum coffer_err err = ERR_CRYPTO;

@@ -86,7 +86,15 @@ typedef CK_BYTE *B;
 FORWARD(C_Initialize, (void *a), (a))
 FORWARD(C_Finalize, (void *a), (a))
 FORWARD_LEN(C_GetSlotList, (CK_BBOOL p, CK_SLOT_ID *l, U *n), (p, l, n), n)
-FORWARD(C_GetTokenInfo, (CK_SLOT_ID s, CK_TOKEN_INFO *i), (s, i))
+static CK_RV shim_C_GetTokenInfo(CK_SLOT_ID s, CK_TOKEN_INFO *i)
+{
+	const char *flags = getenv("HSM_SHIM_FLAGS");
+	if (hit("C_GetTokenInfo")) return armed.rv;
+	CK_RV rv = real->C_GetTokenInfo(s, i);
+	if (rv == CKR_OK && flags) i->flags |= strtoul(flags, NULL, 0);
+	return rv;
+}
+
 FORWARD(C_OpenSession, (CK_SLOT_ID s, CK_FLAGS f, void *a, CK_NOTIFY n, S *h), (s, f, a, n, h))
 FORWARD(C_CloseSession, (S s), (s))
 FORWARD(C_Login, (S s, CK_USER_TYPE u, B p, U n), (s, u, p, n))

@@ -2,7 +2,7 @@
  * $HSM_SHIM_MODULE names. From a test in the same process, arm it through the functions below (dlsym); from outside,
  * through $HSM_SHIM_CALL (C_Login …), $HSM_SHIM_NTH (from 1) and $HSM_SHIM_RV (number). $HSM_SHIM_HIDE: mechanism numbers,
  * separated by commas, that the token does not list. $HSM_SHIM_CARELESS: C_UnwrapKey opens altered data to what was wrapped
- * last. */
+ * last. $HSM_SHIM_FLAGS: token flags that are set in addition. */
 #ifndef COFFER_TESTS_UNIT_HSM_SHIM_H
 #define COFFER_TESTS_UNIT_HSM_SHIM_H
 

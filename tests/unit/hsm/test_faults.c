@@ -27,6 +27,7 @@ static int setup(void **state)
 	setenv("HSM_SHIM_MODULE", f->softhsm, 1);
 	unsetenv("HSM_SHIM_HIDE");
 	unsetenv("HSM_SHIM_CARELESS");
+	unsetenv("HSM_SHIM_FLAGS");
 	if (!shim_arm) {
 		void *lib = dlopen(HSM_SHIM_PATH, RTLD_NOW | RTLD_LOCAL);
 		if (!lib) return -1;
@@ -91,6 +92,26 @@ static void wrong_pin_costs_exactly_one_try(void **state)
 	hsm_fixture_expect(err, ERR_AUTH, &reason);
 	assert_int_equal(shim_calls("C_Login"), 1);
 	assert_null(strstr(reason.text, "9999"));
+}
+
+static void last_try_is_never_spent(void **state)
+{
+	static const struct { const char *flags; enum coffer_err err; unsigned logins; } rows[] = {
+		{ "0x10000", ERR_OK, 1 },           /* some tries are gone */
+		{ "0x20000", ERR_TOKEN_LOCKED, 0 }, /* one is left */
+		{ "0x40000", ERR_TOKEN_LOCKED, 0 }, /* none */
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct token *t = NULL;
+		struct reason reason = { "" };
+		setenv("HSM_SHIM_FLAGS", rows[i].flags, 1);
+		shim_arm(NULL, 0, 0, 0);
+		enum coffer_err err = token_backend.open(hsm_fixture_uri(*state, "token=coffer", HSM_SHIM_PATH), &t, &reason);
+		unsigned logins = shim_calls("C_Login");
+		close_token(t);
+		hsm_fixture_expect(err, rows[i].err, &reason);
+		assert_int_equal(logins, rows[i].logins);
+	}
 }
 
 /* ---- wrapping and unwrapping ---- */
@@ -358,6 +379,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(answers_while_opening_are_mapped_and_the_pin_is_sent_once),
 		T(wrong_pin_costs_exactly_one_try),
+		T(last_try_is_never_spent),
 		T(answers_of_wrap_and_unwrap_are_mapped),
 		T(session_lost_at_any_call_is_mended),
 		T(sessions_that_really_closed_are_mended_and_a_changed_pin_is_tried_once),

@@ -136,6 +136,8 @@ static void damaged_binding_is_refused_at_every_byte(void **state)
 	memcpy(bad.mechanism, "tpm2-seal", sizeof "tpm2-seal");
 	hsm_fixture_expect(token_backend.attach(t, &bad, &reason), ERR_TOKEN_OTHER, &reason);
 	hsm_fixture_expect(token_backend.attach(t, &binding, &reason), ERR_OK, &reason);
+	hsm_fixture_expect(token_backend.attach(t, &bad, &reason), ERR_TOKEN_OTHER, &reason);
+	hsm_fixture_expect(token_backend.probe(t, &reason), ERR_STATE, &reason);
 	token_backend.close(t);
 }
 

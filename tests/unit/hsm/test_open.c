@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -95,6 +96,14 @@ static void pin_file_that_others_can_read_is_refused(void **state)
 	}
 }
 
+static void pin_file_of_another_user_is_refused(void **state)
+{
+	struct hsm_fixture *f = *state;
+	if (geteuid() != 0) skip(); /* only root can give a file away */
+	hsm_fixture_shell("chown 12345 %s/pin", f->dir);
+	open_fails(hsm_fixture_uri(f, "token=coffer", NULL), ERR_USAGE, "belongs to another user");
+}
+
 static void pin_may_come_with_or_without_newline_and_from_a_credential(void **state)
 {
 	struct hsm_fixture *f = *state;
@@ -143,6 +152,7 @@ int main(void)
 		T(missing_token_is_gone_and_the_present_ones_are_named),
 		T(two_matching_tokens_are_refused),
 		T(pin_file_that_others_can_read_is_refused),
+		T(pin_file_of_another_user_is_refused),
 		T(pin_may_come_with_or_without_newline_and_from_a_credential),
 		T(pin_with_a_second_newline_is_another_pin),
 		cmocka_unit_test(close_accepts_null),

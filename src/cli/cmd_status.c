@@ -1,0 +1,106 @@
+/* coffer status: what the daemon says of itself, for people and for scripts. */
+#include <jansson.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/json.h"
+
+#define STATUS_MAX (64u * 1024u)
+
+static void line(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void line(const char *name, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	printf("%-14s ", name);
+	vprintf(fmt, args);
+	putchar('\n');
+	va_end(args);
+}
+
+static long long whole(const json_t *doc, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(doc, name));
+}
+
+static void print_token(const json_t *token)
+{
+	if (!json_is_object(token)) return;
+	const char *sentence = json_text(token, "sentence"), *warning = json_text(token, "warning");
+	line("token", "%s, %s%s%s", json_text(token, "kind"), json_text(token, "health"), sentence[0] ? ": " : "", sentence);
+	if (json_text(token, "model")[0])
+		line("", "%s %s %s", json_text(token, "manufacturer"), json_text(token, "model"), json_text(token, "serial"));
+	if (json_text(token, "master_secret")[0])
+		line("master secret", "%s, wraps with %s", json_text(token, "master_secret"), json_text(token, "mechanism"));
+	if (warning[0]) line("", "%s", warning);
+	if (json_object_get(token, "probe_age_s"))
+		line("health probe", "%lld s ago, took %.1f ms, helper restarted %lld times", whole(token, "probe_age_s"),
+			(double)whole(token, "probe_us") / 1000.0, whole(token, "restarts"));
+}
+
+static void print_status(const json_t *doc)
+{
+	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
+	line("state", "%s", json_text(doc, "state"));
+	if (json_text(doc, "note")[0]) line("", "%s", json_text(doc, "note"));
+	if (domain) {
+		line("domain", "%s", json_text(domain, "fingerprint"));
+		line("node", "%s", json_text(doc, "node"));
+	}
+	print_token(json_object_get(doc, "token"));
+	if (json_object_get(doc, "generation")) line("data key", "generation %lld", whole(doc, "generation"));
+	if (json_text(doc, "recovery")[0]) line("recovery", "%s", json_text(doc, "recovery"));
+	line("memory", "protection: %s, %lld of %lld KiB used", json_text(memory, "protection"), whole(memory, "used") / 1024,
+		whole(memory, "size") / 1024);
+	if (json_text(doc, "store")[0])
+		line("store", "%s, %lld audit records, %lld objects in memory", json_text(doc, "store"), whole(doc, "audit_records"),
+			whole(doc, "objects_in_memory"));
+	line("connections", "%lld, %lld requests, %lld refused", whole(doc, "connections"), whole(doc, "requests"), whole(doc, "refused"));
+	line("version", "%s, running for %lld s", json_text(doc, "version"), whole(doc, "uptime_s"));
+}
+
+/* 0 when open and the token is well, else 4. */
+static int judge(const json_t *doc)
+{
+	const char *health = json_text(json_object_get(doc, "token"), "health");
+	return strcmp(json_text(doc, "state"), "open") == 0 && strcmp(health, "well") == 0 ? EXIT_DONE : EXIT_SEALED;
+}
+
+static int once(struct cli *cli)
+{
+	static char text[STATUS_MAX];
+	size_t len;
+	json_error_t error;
+	int status = cli_connect(cli);
+	if (status) return status;
+	enum coffer_status st = coffer_status_json(cli->conn, text, sizeof text, &len);
+	if (st) return cli_fail_call(cli, st);
+	json_t *doc = json_loadb(text, len, 0, &error);
+	if (!doc) return cli_fail(EXIT_REFUSED, "the daemon's status is no JSON: %s", error.text);
+	int verdict = judge(doc);
+	if (cli->json) {
+		status = json_print(doc);
+		return status ? status : verdict;
+	}
+	if (!cli->quiet) print_status(doc);
+	json_decref(doc);
+	return verdict;
+}
+
+int cmd_status(struct cli *cli, const struct cmd_args *args)
+{
+	if (!args_get(cli->cmd, args, "watch")) return once(cli);
+	for (;;) {
+		if (isatty(STDOUT_FILENO)) fputs("\033[H\033[2J", stdout);
+		once(cli);
+		fflush(stdout);
+		coffer_close(cli->conn); /* the daemon may be another one by now */
+		cli->conn = NULL;
+		struct timespec pause = { 1, 0 };
+		nanosleep(&pause, NULL);
+	}
+}

@@ -1,0 +1,85 @@
+/* The table of commands: one row each, options included. docs/man/coffer.1 has an entry for every row (tests/lint checks). */
+#include "cli/commands.h"
+
+static const struct cmd_option init_options[] = {
+	{ "token", 't', "URI", "tpm2:TCTI or an RFC 7512 pkcs11: URI" },
+	{ "recovery-shares", 0, "N", "make N recovery shares (default 5)" },
+	{ "recovery-threshold", 0, "K", "any K of them recover (default 3)" },
+	{ "recovery-out", 0, "FOLDER", "write one file each there instead of showing them" },
+	{ "recovery-passphrase", 0, NULL, "a passphrase instead of shares" },
+	{ "no-recovery", 0, NULL, "no way back without the token; stays visible in status" },
+	{ "secret-file", 0, "FILE", "read the passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the passphrase from an open descriptor" },
+	{ 0 },
+};
+static const struct cmd_option status_options[] = {
+	{ "watch", 'w', NULL, "show it again every second" },
+	{ 0 },
+};
+static const struct cmd_option create_options[] = {
+	{ "algorithm", 'a', "NAME", "aes-256 (default) or aes-128" },
+	{ "group", 'g', "GROUP", "Object Group that grants can name with --on" },
+	{ 0 },
+};
+static const struct cmd_option revoke_options[] = {
+	{ "reason", 'r', "REASON", "key-compromise, superseded, cessation-of-operation, …" },
+	{ "message", 'm', "TEXT", "why, for people" },
+	{ 0 },
+};
+static const struct cmd_option destroy_options[] = {
+	{ "version", 0, "N", "that version of the key (default: the one that has the name)" },
+	{ 0 },
+};
+static const struct cmd_option encrypt_options[] = {
+	{ "key", 'k', "NAME", "the key: its name or UUID" },
+	{ "context", 'c', "NAME=VALUE", "bound to the output; needed again to decrypt (may be repeated)" },
+	{ "input", 'i', "FILE", "default: standard input" },
+	{ "output", 'o', "FILE", "default: standard output; appears only when whole" },
+	{ 0 },
+};
+static const struct cmd_option decrypt_options[] = {
+	{ "context", 'c', "NAME=VALUE", "as it was given to encrypt (may be repeated)" },
+	{ "input", 'i', "FILE", "default: standard input" },
+	{ "output", 'o', "FILE", "default: standard output; appears only when whole and verified" },
+	{ 0 },
+};
+static const struct cmd_option random_options[] = {
+	{ "raw", 0, NULL, "bytes as they are instead of hex" },
+	{ 0 },
+};
+static const struct cmd_option grant_options[] = {
+	{ "to", 0, "PRINCIPAL", "unix:UID, unix:USER or tls:SUBJECT" },
+	{ "role", 0, "ROLE", "administrator, key-manager, key-user, key-exporter, auditor" },
+	{ "on", 0, "GROUP", "only for objects of this group" },
+	{ 0 },
+};
+static const struct cmd_option audit_options[] = {
+	{ "from", 0, "N", "first record (default: the newest ones)" },
+	{ "limit", 0, "N", "at most so many (default 1000)" },
+	{ 0 },
+};
+
+const struct cmd commands[] = {
+	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
+	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
+	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
+	{ "token test", "", 0, 0, "a canary round trip through the token now", NULL, cmd_token_test },
+	{ "key create", "NAME", 1, 1, "make a key, active at once", create_options, cmd_key_create },
+	{ "key list", "", 0, 0, "the keys that you may see", NULL, cmd_key_list },
+	{ "key show", "NAME", 1, 1, "one key (a name or a UUID, as everywhere)", NULL, cmd_key_show },
+	{ "key rotate", "NAME", 1, 1, "a new version takes the name; older ones still decrypt", NULL, cmd_key_rotate },
+	{ "key activate", "NAME", 1, 1, "from pre-active to active", NULL, cmd_key_activate },
+	{ "key deactivate", "NAME", 1, 1, "it protects nothing new, and still decrypts", NULL, cmd_key_deactivate },
+	{ "key revoke", "NAME", 1, 1, "deactivated, or compromised when the reason says so", revoke_options, cmd_key_revoke },
+	{ "key destroy", "NAME", 1, 1, "gone for good; not from the active state", destroy_options, cmd_key_destroy },
+	{ "encrypt", "", 0, 0, "a sealed message (up to 1 MiB) or a sealed stream", encrypt_options, cmd_encrypt },
+	{ "decrypt", "", 0, 0, "open it; the key is named inside", decrypt_options, cmd_decrypt },
+	{ "rewrap", "", 0, 0, "a sealed message under its key's newest version", decrypt_options, cmd_rewrap },
+	{ "random", "N", 1, 1, "N random bytes as hex", random_options, cmd_random },
+	{ "grant", "", 0, 0, "give a role to a principal", grant_options, cmd_grant },
+	{ "revoke-grant", "", 0, 0, "take a role away", grant_options, cmd_revoke_grant },
+	{ "grants", "", 0, 0, "who has which role", NULL, cmd_grants },
+	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
+	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
+	{ 0 },
+};

@@ -1,0 +1,104 @@
+/* Secrets from people and files. */
+#include "cli/prompt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+
+static int to_secret(const struct buf *b, size_t len, struct secret **out)
+{
+	if (len == 0) return cli_fail(EXIT_REFUSED, "the secret is empty");
+	struct secret *s = secret_new(len + 1); /* NUL-terminated, the NUL is not counted by its users */
+	if (!s) return cli_fail(EXIT_REFUSED, "out of memory");
+	memcpy(secret_mut(s), b->ptr, len);
+	*out = s;
+	return EXIT_DONE;
+}
+
+/* Reads up to the end (lines 0), or `lines` lines; an empty line ends too. */
+static int read_secret(int fd, const char *name, bool one_line, bool until_empty, struct buf *out)
+{
+	size_t line_begin = 0;
+	for (;;) {
+		uint8_t c;
+		ssize_t n = read(fd, &c, 1);
+		if (n < 0 && errno == EINTR) continue;
+		if (n < 0) return cli_fail(EXIT_REFUSED, "%s cannot be read: %s", name, strerror(errno));
+		if (n == 0) return EXIT_DONE;
+		if (out->len >= PROMPT_SECRET_MAX) return cli_fail(EXIT_REFUSED, "%s holds more than %u bytes", name, PROMPT_SECRET_MAX);
+		if (c == '\n' && one_line) return EXIT_DONE;
+		if (c == '\n' && until_empty && out->len == line_begin) {
+			if (out->len) return EXIT_DONE;
+			continue;
+		}
+		if (buf_append(out, view_of(&c, 1)) != ERR_OK) return cli_fail(EXIT_REFUSED, "out of memory");
+		if (c == '\n') line_begin = out->len;
+	}
+}
+
+static int ask(const char *question, bool until_empty, struct secret **out)
+{
+	AUTO_BUF struct buf b = BUF_EMPTY;
+	struct termios old, silent;
+	AUTO_FD int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (tty < 0 || tcgetattr(tty, &old) != 0)
+		return cli_fail(EXIT_REFUSED, "there is no terminal to ask on; give the secret with --secret-file or --secret-fd");
+	dprintf(tty, "%s", question);
+	silent = old;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	tcsetattr(tty, TCSAFLUSH, &silent);
+	int status = read_secret(tty, "the terminal", !until_empty, until_empty, &b);
+	tcsetattr(tty, TCSAFLUSH, &old);
+	dprintf(tty, "\n");
+	return status ? status : to_secret(&b, b.len, out);
+}
+
+int prompt_secret(const char *question, struct secret **out)
+{
+	return ask(question, false, out);
+}
+
+int prompt_share(const char *question, struct secret **out)
+{
+	return ask(question, true, out);
+}
+
+static int from_fd(int fd, const char *name, struct secret **out)
+{
+	AUTO_BUF struct buf b = BUF_EMPTY;
+	int status = read_secret(fd, name, false, false, &b);
+	if (status) return status;
+	size_t len = b.len;
+	if (len && b.ptr[len - 1] == '\n') len--;
+	return to_secret(&b, len, out);
+}
+
+int secret_from_file(const char *path, struct secret **out)
+{
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) return cli_fail(EXIT_REFUSED, "%s cannot be read: %s", path, strerror(errno));
+	return from_fd(fd, path, out);
+}
+
+int secret_from_fd(const char *number, struct secret **out)
+{
+	uint64_t fd;
+	if (text_parse_u64(view_str(number), &fd) != ERR_OK || fd > 1023)
+		return cli_fail(EXIT_USAGE, "--secret-fd wants the number of an open descriptor, not '%s'", number);
+	return from_fd((int)fd, "the descriptor", out);
+}
+
+int secret_from_args(struct cli *cli, const struct cmd_args *args, const char *question, struct secret **out)
+{
+	const char *file = args_get(cli->cmd, args, "secret-file"), *fd = args_get(cli->cmd, args, "secret-fd");
+	if (file && fd) return cli_usage(cli, "--secret-file and --secret-fd exclude each other");
+	if (file) return secret_from_file(file, out);
+	if (fd) return secret_from_fd(fd, out);
+	return prompt_secret(question, out);
+}

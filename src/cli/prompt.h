@@ -1,0 +1,20 @@
+/* Secrets typed by a person or read from a file or descriptor: never arguments. */
+#ifndef COFFER_CLI_PROMPT_H
+#define COFFER_CLI_PROMPT_H
+
+#include "base/secret.h"
+#include "cli/cli.h"
+
+#define PROMPT_SECRET_MAX 4096u
+
+/* Asks on the terminal without echo. EXIT_DONE, or the status after a sentence (no terminal). Caller frees. */
+int prompt_secret(const char *question, struct secret **out);
+/* Asks for several lines with echo off, up to an empty line (a recovery share). */
+int prompt_share(const char *question, struct secret **out);
+/* Reads a file; one trailing newline is dropped. */
+int secret_from_file(const char *path, struct secret **out);
+int secret_from_fd(const char *number, struct secret **out);
+/* --secret-file, --secret-fd, else the prompt. */
+int secret_from_args(struct cli *cli, const struct cmd_args *args, const char *question, struct secret **out);
+
+#endif
