@@ -14,29 +14,28 @@
  * leave the node with a weaker mechanism for good. */
 static bool may_pass_over(const struct hsm_session *s, enum coffer_err err)
 {
-	struct hsm_verdict v = hsm_err_map(s->last_rv);
-	return err != ERR_MEMORY && (v.action == HSM_ACTION_STOP || v.blame_blob);
+	return err == ERR_UNSUPPORTED || err == ERR_TOKEN_REFUSED || hsm_err_map(s->last_rv).blame_blob;
 }
 
 /* The first mechanism in order that the token proves with this key. */
 static enum coffer_err choose_mech(struct hsm_session *s, const struct hsm_key *key, const struct hsm_mech **out,
 	struct reason *reason)
 {
-	struct reason last = { "" };
-	enum coffer_err err = ERR_UNSUPPORTED;
+	struct reason last = { "it offers none" };
 	for (size_t i = 0; hsm_mech_at(i); i++) {
 		const struct hsm_mech *mech = hsm_mech_at(i);
 		if (mech->key_type != key->type || !hsm_mech_offered(s, mech)) continue;
 		s->last_rv = CKR_OK;
-		err = hsm_mech_prove(s, mech, key, &last);
+		enum coffer_err err = hsm_mech_prove(s, mech, key, &last);
 		if (err == ERR_OK) {
 			*out = mech;
 			return ERR_OK;
 		}
-		if (!may_pass_over(s, err)) break;
+		if (!may_pass_over(s, err)) return reason_fail(reason, err, "%s", reason_text(&last, err));
 	}
-	return reason_fail(reason, err, "no wrapping mechanism of the token works with the key '%s' (%s)", key->label,
-		reason_text(&last, err));
+	TRY(hsm_session_token_present(s, reason)); /* it may have gone meanwhile, and then that is the reason */
+	return reason_fail(reason, ERR_UNSUPPORTED, "no wrapping mechanism of the token works with the key '%s' (%s)",
+		key->label, last.text);
 }
 
 /* The first mechanism that works with a session key of the template that the master secret would get: so no key ever has to
@@ -58,8 +57,9 @@ static enum coffer_err choose_mech_for_new(struct hsm_session *s, const struct h
 			*out = mech;
 			return ERR_OK;
 		}
-		if (!may_pass_over(s, err)) return reason_fail(reason, err, "%s", last.text);
+		if (!may_pass_over(s, err)) return reason_fail(reason, err, "%s", reason_text(&last, err));
 	}
+	TRY(hsm_session_token_present(s, reason));
 	return reason_fail(reason, ERR_UNSUPPORTED, "the token can make no master secret that wraps data keys (%.200s); if "
 		"it holds RSA keys alone, make one with pkcs11-tool --keypairgen --key-type RSA:3072 --usage-decrypt", last.text);
 }

@@ -23,7 +23,7 @@ int fixture_start(void **state)
 	snprintf(path, sizeof path, "%s/formats-v1.json", dir ? dir : "tests/vectors");
 	vectors = json_load_file(path, 0, NULL);
 	if (!vectors) fprintf(stderr, "cannot read %s\n", path);
-	if (arena_level() == ARENA_NONE && arena_init(8u << 20, false, &reason) != ERR_OK) return -1;
+	if (arena_level() == ARENA_NONE && arena_init(32u << 20, false, &reason) != ERR_OK) return -1;
 	return vectors ? 0 : -1;
 }
 

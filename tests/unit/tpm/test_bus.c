@@ -1,0 +1,286 @@
+/* What goes over the bus between the backend and the TPM, and what happens when it is altered there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "unit/tpm/helpers.h"
+#include "unit/tpm/proxy.h"
+
+struct bus {
+	struct swtpm swtpm;
+	struct proxy *proxy;
+};
+
+static int new_bus(void **state)
+{
+	static struct bus bus;
+	swtpm_init(&bus.swtpm);
+	bus.proxy = proxy_new(&bus.swtpm);
+	*state = &bus;
+	return 0;
+}
+
+static int free_bus(void **state)
+{
+	struct bus *bus = *state;
+	proxy_free(bus->proxy);
+	swtpm_done(&bus->swtpm);
+	return 0;
+}
+
+/* ---- sniffing ---- */
+
+static void no_part_of_a_data_key_crosses_the_bus_in_clear(void **state)
+{
+	struct bus *bus = *state;
+	struct token_binding binding;
+	AUTO_SECRET struct secret *key = help_key();
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	struct token *t = help_provision(proxy_uri(bus->proxy), &binding);
+	help_wrap(t, key, &blob);
+	help_unwraps_to(t, buf_view(&blob), key);
+	assert_int_equal(token_backend.probe(t, NULL), ERR_OK);
+	token_backend.close(t);
+	t = help_attach(proxy_uri(bus->proxy), &binding);
+	help_unwraps_to(t, buf_view(&blob), key);
+	token_backend.close(t);
+	assert_true(proxy_seen(bus->proxy, TPM2_CC_Create) >= 3);
+	assert_true(proxy_seen(bus->proxy, TPM2_CC_Unseal) >= 4);
+	assert_true(proxy_log_len(bus->proxy) > 4000);
+	assert_int_equal(proxy_windows_of(bus->proxy, secret_view(key)), 0);
+}
+
+static void random_bytes_do_not_cross_the_bus_in_clear(void **state)
+{
+	struct bus *bus = *state;
+	uint8_t bytes[64];
+	struct token *t = help_open(proxy_uri(bus->proxy));
+	assert_int_equal(token_backend.random(t, bytes, sizeof bytes, NULL), ERR_OK);
+	token_backend.close(t);
+	assert_true(proxy_seen(bus->proxy, TPM2_CC_GetRandom) >= 2);
+	assert_int_equal(proxy_windows_of(bus->proxy, view_of(bytes, sizeof bytes)), 0);
+}
+
+/* Seals and unseals with passwords alone, as a careless program would. */
+static void seal_in_the_open(const char *tcti, const struct secret *key)
+{
+	struct raw raw;
+	ESYS_TR primary = ESYS_TR_NONE;
+	TPM2B_SENSITIVE_DATA *data = NULL;
+	TPM2B_PUBLIC *pub = NULL;
+	const TPM2B_DATA outside = { 0 };
+	const TPML_PCR_SELECTION pcrs = { 0 };
+	TPM2B_SENSITIVE_CREATE sensitive = { .sensitive = { .data = { .size = TOKEN_SECRET_LEN } } };
+	TPM2B_PUBLIC template = { .publicArea = { .type = TPM2_ALG_KEYEDHASH, .nameAlg = TPM2_ALG_SHA256,
+		.objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA } };
+	template.publicArea.parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL;
+	memcpy(sensitive.sensitive.data.buffer, secret_bytes(key), TOKEN_SECRET_LEN);
+	help_raw_open(&raw, tcti);
+	assert_int_equal(Esys_CreatePrimary(raw.esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template,
+		&outside, &pcrs, &primary, &pub, NULL, NULL, NULL), TSS2_RC_SUCCESS);
+	assert_int_equal(Esys_Unseal(raw.esys, primary, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data), TSS2_RC_SUCCESS);
+	assert_int_equal(Esys_FlushContext(raw.esys, primary), TSS2_RC_SUCCESS);
+	Esys_Free(data);
+	Esys_Free(pub);
+	help_raw_close(&raw);
+}
+
+static void the_bus_log_would_show_a_key_sent_in_clear(void **state)
+{
+	struct bus *bus = *state;
+	AUTO_SECRET struct secret *key = help_key();
+	assert_int_equal(proxy_windows_of(bus->proxy, secret_view(key)), 0);
+	seal_in_the_open(proxy_tcti(bus->proxy), key);
+	assert_int_equal(proxy_windows_of(bus->proxy, secret_view(key)), TOKEN_SECRET_LEN - 7);
+}
+
+/* ---- altered answers ---- */
+
+static void an_altered_unseal_answer_is_never_taken(void **state)
+{
+	struct bus *bus = *state;
+	struct token_binding binding;
+	AUTO_SECRET struct secret *key = help_key();
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	struct token *t = help_provision(proxy_uri(bus->proxy), &binding);
+	help_wrap(t, key, &blob);
+	token_backend.close(t);
+	unsigned refused = 0;
+	for (size_t at = 0; at < 130; at += 3) {
+		if (at >= 2 && at < 6) continue; /* the message length: the stream itself would stall */
+		AUTO_SECRET struct secret *back = NULL;
+		t = help_attach(proxy_uri(bus->proxy), &binding);
+		proxy_flip(bus->proxy, TPM2_CC_Unseal, at, 0x10);
+		enum coffer_err err = token_backend.unwrap(t, buf_view(&blob), &back, NULL);
+		if (err == ERR_OK) assert_true(secret_equal(key, back));
+		else refused++;
+		token_backend.close(t);
+	}
+	assert_true(refused >= 30);
+	t = help_attach(proxy_uri(bus->proxy), &binding);
+	help_unwraps_to(t, buf_view(&blob), key);
+	token_backend.close(t);
+}
+
+static void a_false_primary_is_noticed_before_a_session_is_salted_to_it(void **state)
+{
+	struct bus *bus = *state;
+	struct token_binding binding;
+	token_backend.close(help_provision(proxy_uri(bus->proxy), &binding));
+	for (size_t at = 20; at < 140; at += 3) {
+		unsigned sessions = proxy_seen(bus->proxy, TPM2_CC_StartAuthSession);
+		struct token *t = help_open(proxy_uri(bus->proxy));
+		proxy_flip(bus->proxy, TPM2_CC_CreatePrimary, at, 0x04);
+		assert_int_not_equal(token_backend.attach(t, &binding, NULL), ERR_OK);
+		assert_int_equal(proxy_seen(bus->proxy, TPM2_CC_StartAuthSession), sessions);
+		token_backend.close(t);
+	}
+}
+
+static void a_connection_that_breaks_in_an_answer_is_reported_as_gone(void **state)
+{
+	static const uint32_t commands[] = { TPM2_CC_StartAuthSession, TPM2_CC_Load, TPM2_CC_PolicyCommandCode, TPM2_CC_Unseal };
+	struct bus *bus = *state;
+	struct token_binding binding;
+	AUTO_SECRET struct secret *key = help_key();
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	struct token *t = help_provision(proxy_uri(bus->proxy), &binding);
+	help_wrap(t, key, &blob);
+	token_backend.close(t);
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		for (size_t len = 0; len < 20; len += 7) {
+			AUTO_SECRET struct secret *back = NULL;
+			t = help_attach(proxy_uri(bus->proxy), &binding);
+			proxy_cut(bus->proxy, commands[i], len);
+			print_message("cut %zu %zu\n", i, len);
+			assert_int_equal(token_backend.unwrap(t, buf_view(&blob), &back, NULL), ERR_TOKEN_GONE);
+			assert_int_equal(token_backend.unwrap(t, buf_view(&blob), &back, NULL), ERR_TOKEN_GONE);
+			token_backend.close(t);
+		}
+	}
+	t = help_attach(proxy_uri(bus->proxy), &binding); /* sweeps what the cuts left */
+	help_unwraps_to(t, buf_view(&blob), key);
+	token_backend.close(t);
+	assert_int_equal(help_count_handles(bus->swtpm.tcti, TPM2_TRANSIENT_FIRST), 0);
+}
+
+/* ---- busy and failing TPMs ---- */
+
+static void a_busy_tpm_is_waited_for(void **state)
+{
+	static const struct {
+		uint32_t rc;
+		unsigned times;
+	} cases[] = { { 0x922, 1 }, { 0x922, 3 }, { 0x922, 5 }, { 0x908, 6 }, { 0x90A, 20 }, { 0x922, 50 }, { 0x920, 3 }, { 0x909, 2 } };
+	struct bus *bus = *state;
+	struct token_binding binding;
+	AUTO_SECRET struct secret *key = help_key();
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	struct token *t = help_provision(proxy_uri(bus->proxy), &binding);
+	help_wrap(t, key, &blob);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		proxy_answer(bus->proxy, TPM2_CC_Unseal, cases[i].rc, cases[i].times);
+		help_unwraps_to(t, buf_view(&blob), key);
+	}
+	token_backend.close(t);
+	assert_int_equal(help_count_handles(bus->swtpm.tcti, TPM2_TRANSIENT_FIRST), 0);
+}
+
+static void a_tpm_that_stays_busy_is_given_up_after_the_deadline(void **state)
+{
+	struct bus *bus = *state;
+	struct token_binding binding;
+	AUTO_SECRET struct secret *key = help_key();
+	AUTO_SECRET struct secret *back = NULL;
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	struct token *t = help_provision(proxy_uri(bus->proxy), &binding);
+	help_wrap(t, key, &blob);
+	uint64_t start_ms = clock_mono_ms();
+	proxy_answer(bus->proxy, TPM2_CC_Unseal, 0x922, 100000);
+	assert_int_equal(token_backend.unwrap(t, buf_view(&blob), &back, NULL), ERR_BUSY);
+	uint64_t took_ms = clock_mono_ms() - start_ms;
+	assert_in_range(took_ms, 1000, 6000);
+	proxy_answer(bus->proxy, TPM2_CC_Unseal, 0, 0);
+	help_unwraps_to(t, buf_view(&blob), key);
+	token_backend.close(t);
+}
+
+static void failures_are_reported_without_a_second_try(void **state)
+{
+	static const struct {
+		uint32_t rc;
+		enum coffer_err err;
+		bool dead;
+	} cases[] = {
+		{ 0x921, ERR_TOKEN_LOCKED, false }, { 0x98E, ERR_AUTH, false }, { 0x923, ERR_BUSY, false }, { 0x101, ERR_TOKEN, true },
+		{ 0x1DF, ERR_CORRUPT, false }, { 0x126, ERR_TOKEN, false },
+	};
+	struct bus *bus = *state;
+	struct token_binding binding;
+	AUTO_SECRET struct secret *key = help_key();
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	struct token *t = help_provision(proxy_uri(bus->proxy), &binding);
+	help_wrap(t, key, &blob);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		AUTO_SECRET struct secret *back = NULL;
+		unsigned before = proxy_seen(bus->proxy, TPM2_CC_Load);
+		proxy_answer(bus->proxy, TPM2_CC_Load, cases[i].rc, 1000);
+		assert_int_equal(token_backend.unwrap(t, buf_view(&blob), &back, NULL), cases[i].err);
+		assert_int_equal(proxy_seen(bus->proxy, TPM2_CC_Load), before + 1);
+		proxy_answer(bus->proxy, TPM2_CC_Load, 0, 0);
+		if (cases[i].dead) {
+			assert_int_equal(token_backend.unwrap(t, buf_view(&blob), &back, NULL), ERR_TOKEN_GONE);
+			token_backend.close(t);
+			t = help_attach(proxy_uri(bus->proxy), &binding);
+		}
+		help_unwraps_to(t, buf_view(&blob), key);
+	}
+	token_backend.close(t);
+}
+
+static void full_slots_are_swept_once(void **state)
+{
+	static const uint32_t codes[] = { 0x902, 0x903, 0x910 };
+	struct bus *bus = *state;
+	struct token_binding binding;
+	AUTO_SECRET struct secret *key = help_key();
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	struct token *t = help_provision(proxy_uri(bus->proxy), &binding);
+	help_wrap(t, key, &blob);
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		AUTO_SECRET struct secret *back = NULL;
+		proxy_answer(bus->proxy, TPM2_CC_StartAuthSession, codes[i], 1);
+		help_unwraps_to(t, buf_view(&blob), key);
+		proxy_answer(bus->proxy, TPM2_CC_StartAuthSession, codes[i], 1000);
+		assert_int_not_equal(token_backend.unwrap(t, buf_view(&blob), &back, NULL), ERR_OK);
+		proxy_answer(bus->proxy, TPM2_CC_StartAuthSession, 0, 0);
+		help_unwraps_to(t, buf_view(&blob), key);
+	}
+	token_backend.close(t);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, new_bus, free_bus)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(no_part_of_a_data_key_crosses_the_bus_in_clear),
+		T(random_bytes_do_not_cross_the_bus_in_clear),
+		T(the_bus_log_would_show_a_key_sent_in_clear),
+		T(an_altered_unseal_answer_is_never_taken),
+		T(a_false_primary_is_noticed_before_a_session_is_salted_to_it),
+		T(a_connection_that_breaks_in_an_answer_is_reported_as_gone),
+		T(a_busy_tpm_is_waited_for),
+		T(a_tpm_that_stays_busy_is_given_up_after_the_deadline),
+		T(failures_are_reported_without_a_second_try),
+		T(full_slots_are_swept_once),
+	};
+	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
