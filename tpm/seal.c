@@ -33,15 +33,17 @@ static enum coffer_err write_blob(const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *
 	return err;
 }
 
-/* The TSS keeps a copy of the last sensitive parameter in its context: a second call that fails before anything is sent puts an empty
- * one over it. */
+#define NO_SUCH_OBJECT ((ESYS_TR)0xFFFFFFFEu) /* an ESYS_TR that was never handed out */
+
+/* The TSS keeps a copy of the last sensitive parameter in its context: a second call, which fails before anything is sent, puts an
+ * empty one over it. */
 static void forget_sensitive(struct tpm_device *dev, const TPM2B_PUBLIC *template)
 {
 	const TPM2B_SENSITIVE_CREATE empty = { 0 };
 	const TPM2B_DATA outside = { 0 };
 	const TPML_PCR_SELECTION pcrs = { 0 };
 	if (dev->dead) return;
-	(void)Esys_Create_Async(dev->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &empty, template, &outside, &pcrs);
+	(void)Esys_Create_Async(dev->esys, NO_SUCH_OBJECT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &empty, template, &outside, &pcrs);
 }
 
 static enum coffer_err create_sealed(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, const struct secret *plain,

@@ -63,7 +63,7 @@ enum coffer_err slot_accept(struct ring *ring, const struct store_row *row, cons
 	const struct domain_id *domain = ring_domain(ring);
 	uint8_t check[32];
 	PRE(*key && row->body.len > MAC_LEN);
-	if (memcmp(slot->node_id, domain->node_id, UUID_LEN) != 0)
+	if (!view_equal(view_of(slot->node_id, UUID_LEN), view_of(domain->node_id, UUID_LEN)))
 		return reason_fail(reason, ERR_CORRUPT, "the wrapped data key belongs to another node");
 	if (secret_len(*key) != DATA_KEY_LEN)
 		return reason_fail(reason, ERR_CORRUPT, "the token opened something that is not a data key (wrong length)");

@@ -32,7 +32,7 @@ struct kmip_attr_row {
 	enum kmip_attr id;
 	uint32_t tag;             /* of the value item; TAG_ATTRIBUTE_VALUE for custom attributes */
 	const char *name;         /* 1.x name: "Cryptographic Algorithm"; "" for custom attributes */
-	enum ttlv_type type;      /* of the value; 0 for custom attributes (any) */
+	enum ttlv_type type;      /* of the value; TTLV_ANY for custom attributes */
 	enum kmip_enum enumeration; /* of an Enumeration value or a bit mask; else ENUM_NONE */
 	bool multi;               /* several instances permitted */
 	enum kmip_attr_set set_by;

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/view.h"
+#include "ttlv/ttlv.h"
 
 #define ATTRSET_MAX 512u             /* values of one object */
 #define ATTRSET_BYTES_MAX (256u * 1024u)
@@ -31,6 +32,8 @@ void attrset_free(struct attrset *set);
 enum coffer_err attrset_copy(const struct attrset *from, struct attrset *out) MUST_USE;
 /* Appends a value; its index is the next free one of its attribute. ERR_LIMIT. */
 enum coffer_err attrset_add(struct attrset *set, uint32_t attr, const char *custom, struct view item) MUST_USE;
+/* Appends with a given index (reading back a record). ERR_EXISTS. */
+enum coffer_err attrset_add_at(struct attrset *set, uint32_t attr, const char *custom, uint32_t index, struct view item) MUST_USE;
 /* Adds or replaces the value with index 0. */
 enum coffer_err attrset_set(struct attrset *set, uint32_t attr, struct view item) MUST_USE;
 enum coffer_err attrset_set_enum(struct attrset *set, uint32_t attr, uint32_t value) MUST_USE;
@@ -39,6 +42,8 @@ enum coffer_err attrset_set_bool(struct attrset *set, uint32_t attr, bool value)
 enum coffer_err attrset_set_time(struct attrset *set, uint32_t attr, uint64_t unix_s) MUST_USE;
 /* The value, or NULL. custom: NULL but for custom attributes. */
 const struct attrset_value *attrset_get(const struct attrset *set, uint32_t attr, const char *custom, uint32_t index);
+/* The value as an item that borrows from it; false when value is NULL. */
+bool attrset_item(const struct attrset_value *value, struct ttlv_item *out);
 /* Convenience reads of index 0; false when absent. */
 bool attrset_get_time(const struct attrset *set, uint32_t attr, uint64_t *out_unix_s);
 bool attrset_get_bool(const struct attrset *set, uint32_t attr, bool *out);

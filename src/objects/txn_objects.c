@@ -79,7 +79,7 @@ enum coffer_err txn_object_by_name(struct txn *txn, struct view name, struct obj
 	return ERR_NOT_FOUND;
 }
 
-static enum coffer_err write(struct txn *txn, struct object *o, bool replace)
+static enum coffer_err write_object(struct txn *txn, struct object *o, bool replace)
 {
 	struct store_row row;
 	AUTO_BUF struct buf header = BUF_EMPTY;
@@ -117,7 +117,7 @@ enum coffer_err txn_create(struct txn *txn, struct object *o, struct reason *rea
 	ENSURE(txn->ring, ERR_SEALED);
 	for (size_t i = 0; names_at(&o->attrs, i, &name); i++) TRY(txn_name_free(txn, name, o->id, reason));
 	o->record_version = 1;
-	return write(txn, o, false);
+	return write_object(txn, o, false);
 }
 
 enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *reason)
@@ -131,7 +131,7 @@ enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *rea
 			lifecycle_name(o->state));
 	ENSURE(before->record_version < UINT32_MAX - 1, ERR_LIMIT);
 	o->record_version = before->record_version + 1;
-	return write(txn, o, true);
+	return write_object(txn, o, true);
 }
 
 struct scan {

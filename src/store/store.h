@@ -1,7 +1,4 @@
-/* CHANGED while you build: tables follow docs/formats.md section 6, rows have an index column, and store_put keeps the index
- * entries itself (no index_put, no index_erase). Re-read this header. Remove this line when done.
- *
- * The store: durable records of sealed bytes with a few clear columns, in one transaction at a time.
+/* The store: durable records of sealed bytes with a few clear columns, in one transaction at a time.
  *
  * One small interface with several implementations: sqlite.c (the embedded default), memory.c (tests; keeps nothing).
  * The store is untrusted for secrecy and integrity, trusted for availability and order (architecture.md section 3): what
@@ -44,8 +41,8 @@ struct store_row {
 	uint8_t id[STORE_ID_MAX];
 	size_t id_len;         /* 1..STORE_ID_MAX */
 	uint32_t version;      /* format version of header and body, chosen by the layer above */
-	uint32_t state;        /* indexed; meaning by table */
-	uint32_t generation;   /* data-key generation that sealed the body; indexed */
+	uint32_t state;        /* meaning by table */
+	uint32_t generation;   /* data-key generation that sealed the body */
 	struct view header;    /* clear bytes that the AAD or MAC covers */
 	struct view index;     /* the index column of docs/formats.md section 7: count u16 | count * (index u8 | token (32));
 	                          empty means no entries. store_put makes the searchable copies from it */
@@ -57,9 +54,10 @@ struct store_row {
 typedef enum coffer_err store_row_fn(void *arg, const struct store_row *row);
 typedef enum coffer_err store_id_fn(void *arg, struct view id);
 
-struct store; /* opaque; begins with a const struct store_ops * in every implementation */
+struct store; /* opaque; every implementation's handle begins with it (store_internal.h) */
 
-/* The interface (style.md 5). All members are present in every implementation. */
+/* The interface. All members are present in every implementation. The functions below are the only callers: they have
+ * checked order, sizes and ids before. */
 struct store_ops {
 	const char *name; /* "sqlite", "memory" */
 	void (*close)(struct store *s);
@@ -80,11 +78,11 @@ struct store_ops {
 	enum coffer_err (*reopen)(struct store *s, struct reason *reason);
 };
 
-struct store_base { const struct store_ops *ops; };
-
 /* Opens or makes the database file `path` (mode 0600) and migrates it to the newest schema. ERR_SCHEMA when it is newer
- * than this program, or has tables, triggers or views that are not ours; ERR_CORRUPT; ERR_IO; ERR_FULL; ERR_BUSY.
- * The directory must exist, belong to the effective user and not be writable by others (ERR_USAGE). Caller closes. */
+ * than this program, or has tables, triggers or views that are not ours; ERR_CORRUPT (an empty file too: a new one is
+ * made under another name and renamed when it is whole); ERR_IO; ERR_FULL; ERR_BUSY when another handle has it.
+ * The directory must exist; it and the files must belong to the effective user and not be writable by others, and the
+ * files must not be symbolic links (ERR_USAGE). Caller closes. */
 enum coffer_err store_open_sqlite(const char *path, struct store **out, struct reason *reason) MUST_USE;
 /* An empty store in memory. ERR_MEMORY. Caller closes. */
 enum coffer_err store_open_memory(struct store **out) MUST_USE;
@@ -92,12 +90,15 @@ enum coffer_err store_open_memory(struct store **out) MUST_USE;
 /* Releases everything; an open transaction is rolled back; accepts NULL. */
 void store_close(struct store *s);
 
-/* Transactions do not nest. Writes outside one abort (PRE). Reads are allowed with or without one. */
+/* Transactions do not nest. Writes outside one abort (PRE). Reads are allowed with or without one.
+ * A write that fails with ERR_FULL, ERR_IO, ERR_MEMORY, ERR_CORRUPT or ERR_STORE dooms its transaction: every later call
+ * in it returns the same error, and so does store_commit, which then has rolled back. */
 enum coffer_err store_begin(struct store *s, struct reason *reason) MUST_USE;
 /* Durable when it returns ERR_OK (SQLite: WAL, synchronous=FULL). ERR_UNKNOWN_OUTCOME: the transaction may or may not be
- * there: call store_reopen, read again, only then answer. Any other error: rolled back for certain (ERR_FULL, ERR_BUSY,
- * ERR_IO, ERR_STORE). */
+ * there; every call but store_reopen and store_close returns it from now on: call store_reopen, read again, only then
+ * answer. Any other error: rolled back for certain. In each case the transaction is over. */
 enum coffer_err store_commit(struct store *s, struct reason *reason) MUST_USE;
+/* Does nothing without a transaction (so it may follow a failed store_commit). */
 void store_rollback(struct store *s);
 /* One level inside a transaction, so that many requests share one commit: store_savepoint, then
  * store_release(s, true) to keep or (s, false) to undo what was written since. */
@@ -105,7 +106,7 @@ enum coffer_err store_savepoint(struct store *s) MUST_USE;
 void store_release(struct store *s, bool keep);
 
 /* Writes a row and its index entries (replacing the old ones). replace=false: ERR_EXISTS when the id is there. A malformed
- * index column is ERR_FIELD. */
+ * index column is ERR_FIELD, a header or body over its limit ERR_TOO_LARGE; neither dooms the transaction. */
 enum coffer_err store_put(struct store *s, enum store_table table, const struct store_row *row, bool replace) MUST_USE;
 /* ERR_NOT_FOUND. out's views are borrowed until the next call. */
 enum coffer_err store_get(struct store *s, enum store_table table, struct view id, struct store_row *out) MUST_USE;
@@ -123,10 +124,11 @@ enum coffer_err store_index_find(struct store *s, enum store_table table, uint8_
 
 /* Makes deleted bytes really gone (SQLite: TRUNCATE checkpoint). Outside a transaction. */
 enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason) MUST_USE;
-/* Closes and opens again after ERR_UNKNOWN_OUTCOME or ERR_IO; what is there afterwards is the truth. */
+/* Closes and opens again after ERR_UNKNOWN_OUTCOME or ERR_IO; an open transaction is rolled back. What is there afterwards
+ * is the truth, and durable. When it fails the handle stays unusable and store_reopen may be called again. */
 enum coffer_err store_reopen(struct store *s, struct reason *reason) MUST_USE;
 
-/* The newest schema this program writes, and the one found (equal after open). */
+/* The newest schema, the one that every open store has. */
 #define STORE_SCHEMA_VERSION 1u
 
 #endif

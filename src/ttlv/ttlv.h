@@ -25,6 +25,7 @@
 #define TTLV_MESSAGE_MAX (17u * 1024u * 1024u)    /* bytes: a 16 MiB stream segment and its frame */
 
 enum ttlv_type {
+	TTLV_ANY = 0, /* never on the wire: "no fixed type" in tables */
 #define TTLV_TYPE(id, number, len, name) TTLV_##id = number,
 #include "ttlv/types.def"
 #undef TTLV_TYPE
@@ -133,6 +134,8 @@ void ttlv_put_str(struct writer *w, uint32_t tag, const char *s);     /* NUL-ter
 void ttlv_put_bytes(struct writer *w, uint32_t tag, struct view bytes);
 void ttlv_put_time(struct writer *w, uint32_t tag, int64_t unix_s);
 void ttlv_put_interval(struct writer *w, uint32_t tag, uint32_t seconds);
+/* An Integer whose value is written later with writer_fill_u32. */
+struct writer_mark ttlv_reserve_i32(struct writer *w, uint32_t tag);
 /* Two's complement, big-endian, any length; sign-extended in front to a multiple of 8 bytes (no bytes: zero). */
 void ttlv_put_bigint(struct writer *w, uint32_t tag, struct view number);
 /* Copies an item under another tag (or item->tag): a structure with all its children. */

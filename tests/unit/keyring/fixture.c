@@ -13,6 +13,7 @@
 #include "base/text.h"
 
 static json_t *vectors;
+static size_t used_at_start; /* bytes of the arena */
 
 int fixture_start(void **state)
 {
@@ -24,14 +25,21 @@ int fixture_start(void **state)
 	vectors = json_load_file(path, 0, NULL);
 	if (!vectors) fprintf(stderr, "cannot read %s\n", path);
 	if (arena_level() == ARENA_NONE && arena_init(32u << 20, false, &reason) != ERR_OK) return -1;
+	struct arena_stats stats;
+	arena_stats(&stats);
+	used_at_start = stats.used;
 	return vectors ? 0 : -1;
 }
 
 int fixture_stop(void **state)
 {
+	struct arena_stats stats;
 	(void)state;
 	json_decref(vectors);
-	return 0;
+	arena_stats(&stats);
+	if (stats.used == used_at_start) return 0;
+	fprintf(stderr, "%zu bytes of the arena were not given back\n", stats.used - used_at_start);
+	return -1;
 }
 
 struct view answer(const char *name, uint8_t *into)

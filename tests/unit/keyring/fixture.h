@@ -12,7 +12,8 @@
 
 #define ANSWER_MAX 2048u /* bytes */
 
-/* Starts the arena and reads the vectors. cmocka group setup; fixture_stop is the teardown. */
+/* Starts the arena and reads the vectors. cmocka group setup; fixture_stop is the teardown and fails when
+ * arena memory was not given back. */
 int fixture_start(void **state);
 int fixture_stop(void **state);
 

@@ -113,12 +113,30 @@ static void a_domain_key_that_is_not_the_pinned_one_is_corrupt(void **state)
 	done(&k);
 }
 
+static void the_frozen_record_of_the_domain_key_opens(void **state)
+{
+	static const uint8_t header[] = { 1 };
+	struct store_row row = { .id = "domain-key", .id_len = 10, .version = 1, .generation = 1, .header = view_of(header, 1) };
+	struct kept k;
+	struct secret *seed = NULL;
+	uint8_t body[ANSWER_MAX];
+	(void)state;
+	keep(&k);
+	row.body = answer("domain-key-body", body); /* sealed under the subkey of its own */
+	assert_int_equal(store_put(k.store, STORE_DOMAIN, &row, false), ERR_OK);
+	assert_int_equal(generation_get_domain_key(k.store, k.ring, &seed), ERR_OK);
+	assert_true(secret_equal(seed, k.seed));
+	secret_free(seed);
+	done(&k);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_signature_is_the_frozen_one_and_verifies),
 		cmocka_unit_test(the_signature_binds_domain_generation_and_key_check),
 		cmocka_unit_test(the_domain_key_comes_back_and_counts_its_writes),
+		cmocka_unit_test(the_frozen_record_of_the_domain_key_opens),
 		cmocka_unit_test(a_domain_key_that_is_not_the_pinned_one_is_corrupt),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);

@@ -1,0 +1,126 @@
+/* One operation over a connection. */
+#include "client/call.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/ct.h"
+#include "base/text.h"
+
+#define FRAME_OVERHEAD 1024u /* headers, batch item, message extension */
+
+static enum coffer_status check_usable(struct coffer *c)
+{
+	if (c->broken) return conn_fail(c, COFFER_ECLOSED, "the connection is broken; connect again");
+	if (c->ahead) return conn_fail(c, COFFER_EBUSY, "a stream on this connection has segments under way; collect them first");
+	return COFFER_OK;
+}
+
+enum coffer_status call_begin(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max)
+{
+	call->c = c;
+	call->frame = view_of(NULL, 0);
+	pthread_mutex_lock(&c->lock);
+	c->text[0] = '\0';
+	enum coffer_status st = check_usable(c);
+	if (!st) st = conn_prepare(c, payload_max + FRAME_OVERHEAD);
+	if (st) {
+		pthread_mutex_unlock(&c->lock);
+		return st;
+	}
+	call->deadline_ms = clock_mono_ms() + c->timeout_ms;
+	writer_init(&call->w, c->out.ptr, c->out.cap);
+	call->request = kmip_request_begin(&call->w, KMIP_VERSION_HIGHEST, 0, 1);
+	call->item = kmip_request_item_begin(&call->w, &(struct kmip_item_id){ .operation = operation });
+	return COFFER_OK;
+}
+
+enum coffer_status call_send(struct call *call, bool change)
+{
+	uint8_t request_id[KMIP_REQUEST_ID_LEN];
+	struct coffer *c = call->c;
+	if (change && getrandom(request_id, sizeof request_id, 0) != (ssize_t)sizeof request_id)
+		return conn_fail(c, COFFER_ESERVER, "the system has no random bytes");
+	kmip_request_item_end(&call->w, call->item, change ? request_id : NULL);
+	kmip_request_end(&call->w, call->request);
+	if (writer_done(&call->w) != ERR_OK) return conn_fail(c, COFFER_ETOOLARGE, "the request is too large");
+	size_t len = writer_len(&call->w);
+	enum coffer_status st = conn_send(c, len, call->deadline_ms);
+	wipe(c->out.ptr, len);
+	return st;
+}
+
+enum coffer_status call_malformed(struct call *call)
+{
+	call->c->broken = true;
+	return conn_fail(call->c, COFFER_EPROTOCOL, "the daemon's answer is not well-formed");
+}
+
+enum coffer_status call_receive(struct call *call)
+{
+	struct coffer *c = call->c;
+	struct ttlv_limits limits = ttlv_limits_of(c->max_memory);
+	enum coffer_status st = conn_receive(c, call->deadline_ms, &call->frame);
+	if (st) return st;
+	limits.max_items = 1000000;
+	if (kmip_response_parse(call->frame, &limits, &call->answer, NULL) != ERR_OK || call->answer.count != 1)
+		return call_malformed(call);
+	const struct kmip_response_item *item = &call->answer.items[0];
+	if (item->err == ERR_OK) return COFFER_OK;
+	text_printable(item->message, c->text, sizeof c->text);
+	return conn_status_of(item->err);
+}
+
+enum coffer_status call_run(struct call *call, bool change)
+{
+	enum coffer_status st = call_send(call, change);
+	return st ? st : call_receive(call);
+}
+
+enum coffer_status call_end(struct call *call, enum coffer_status status)
+{
+	if (call->frame.len) conn_consume(call->c, call->frame.len);
+	pthread_mutex_unlock(&call->c->lock);
+	return status;
+}
+
+bool call_is_uuid(const char *key)
+{
+	uint8_t uuid[UUID_LEN];
+	return text_parse_uuid(view_str(key), uuid) == ERR_OK;
+}
+
+void call_put_key(struct call *call, const char *key)
+{
+	ttlv_put_str(&call->w, call_is_uuid(key) ? TAG_UNIQUE_IDENTIFIER : TAG_COFFER_KEY_NAME, key);
+}
+
+size_t call_context_size(const struct coffer_pair *context, size_t count)
+{
+	size_t size = 0;
+	for (size_t i = 0; i < count && i < COFFER_CONTEXT_MAX; i++) size += strlen(context[i].name) + context[i].value_len + 64;
+	return size;
+}
+
+enum coffer_status call_put_context(struct call *call, const struct coffer_pair *context, size_t count)
+{
+	if (count > COFFER_CONTEXT_MAX) return conn_fail(call->c, COFFER_EINVAL, "a context has at most %d pairs", COFFER_CONTEXT_MAX);
+	for (size_t i = 0; i < count; i++) {
+		struct ttlv_mark pair = ttlv_begin(&call->w, TAG_COFFER_CONTEXT);
+		ttlv_put_str(&call->w, TAG_COFFER_CONTEXT_NAME, context[i].name);
+		ttlv_put_bytes(&call->w, TAG_COFFER_CONTEXT_VALUE, view_of(context[i].value, context[i].value_len));
+		ttlv_end(&call->w, pair);
+	}
+	return COFFER_OK;
+}
+
+enum coffer_status call_copy_out(struct call *call, struct view bytes, void *out, size_t out_cap, size_t *out_len)
+{
+	if (bytes.len > out_cap)
+		return conn_fail(call->c, COFFER_ENOSPACE, "the out buffer has %zu bytes, %zu are needed", out_cap, bytes.len);
+	if (bytes.len) memcpy(out, bytes.ptr, bytes.len);
+	*out_len = bytes.len;
+	return COFFER_OK;
+}

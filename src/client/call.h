@@ -1,0 +1,40 @@
+/* One operation: build a request, send it, take its answer apart. */
+#ifndef COFFER_CLIENT_CALL_H
+#define COFFER_CLIENT_CALL_H
+
+#include "client/conn.h"
+
+/* A request that is being built in c->out. */
+struct call {
+	struct coffer *c;
+	struct writer w;
+	struct kmip_request_mark request;
+	struct kmip_item_mark item;
+	uint64_t deadline_ms;
+	struct view frame;          /* the answer, until call_end */
+	struct kmip_response answer;
+};
+
+/* Takes the connection's lock and begins a request with one batch item; payload_max: bytes that its fields take at most.
+ * On failure the lock is not held. */
+enum coffer_status call_begin(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max);
+/* Sends it. change: with a request id, so that repeating it has one effect. */
+enum coffer_status call_send(struct call *call, bool change);
+/* Waits for the answer; call->answer.items[0].payload holds its fields. A refusal keeps its sentence and becomes a status. */
+enum coffer_status call_receive(struct call *call);
+/* call_send and call_receive. */
+enum coffer_status call_run(struct call *call, bool change);
+/* Forgets the answer (wiped) and gives the lock back. Returns status. */
+enum coffer_status call_end(struct call *call, enum coffer_status status);
+/* An answer that lacks what it should have: breaks the connection. */
+enum coffer_status call_malformed(struct call *call);
+
+/* Fields that several operations share. */
+void call_put_key(struct call *call, const char *key);   /* Unique Identifier or key name */
+enum coffer_status call_put_context(struct call *call, const struct coffer_pair *context, size_t count);
+size_t call_context_size(const struct coffer_pair *context, size_t count);
+/* Copies a byte string to the caller. COFFER_ENOSPACE. */
+enum coffer_status call_copy_out(struct call *call, struct view bytes, void *out, size_t out_cap, size_t *out_len);
+bool call_is_uuid(const char *key);
+
+#endif

@@ -1,0 +1,215 @@
+/* Connecting, and bytes over the connection. */
+#include "client/conn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/ct.h"
+#include "ttlv/ttlv.h"
+
+#define DEFAULT_SOCKET "/run/coffer/coffer.sock"
+#define READ_CHUNK (64u * 1024u)
+
+enum coffer_status conn_fail(struct coffer *c, enum coffer_status status, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(c->text, sizeof c->text, fmt, args);
+	va_end(args);
+	return status;
+}
+
+void wire_free(struct wire *w)
+{
+	if (w->ptr) wipe(w->ptr, w->cap);
+	free(w->ptr);
+	*w = (struct wire){ NULL, 0, 0, 0 };
+}
+
+/* Room for `want` bytes behind begin + len, moving to the front or to a larger block; old blocks are wiped. */
+static bool wire_reserve(struct coffer *c, struct wire *w, size_t want)
+{
+	if (want <= w->cap - w->begin - w->len) return true;
+	if (w->begin) {
+		memmove(w->ptr, w->ptr + w->begin, w->len);
+		w->begin = 0;
+		if (want <= w->cap - w->len) return true;
+	}
+	if (want > c->max_memory || w->len > c->max_memory - want) return false;
+	size_t cap = w->len + want;
+	if (cap < 2 * w->cap && 2 * w->cap <= c->max_memory) cap = 2 * w->cap;
+	uint8_t *p = malloc(cap);
+	if (!p) return false;
+	if (w->len) memcpy(p, w->ptr, w->len);
+	struct wire next = { p, 0, w->len, cap };
+	wire_free(w);
+	*w = next;
+	return true;
+}
+
+enum coffer_status conn_prepare(struct coffer *c, size_t len)
+{
+	c->out.begin = c->out.len = 0;
+	if (wire_reserve(c, &c->out, len)) return COFFER_OK;
+	return conn_fail(c, COFFER_ETOOLARGE, "the request takes more memory than this connection may use (%zu bytes)", c->max_memory);
+}
+
+static enum coffer_status broken(struct coffer *c, enum coffer_status status, const char *sentence)
+{
+	c->broken = true;
+	return conn_fail(c, status, "%s", sentence);
+}
+
+/* Reads what is there. */
+static enum coffer_status read_some(struct coffer *c, size_t want)
+{
+	if (!wire_reserve(c, &c->in, want > READ_CHUNK ? want : READ_CHUNK))
+		return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
+	ssize_t n = recv(c->fd, c->in.ptr + c->in.begin + c->in.len, c->in.cap - c->in.begin - c->in.len, 0);
+	if (n > 0) {
+		c->in.len += (size_t)n;
+		return COFFER_OK;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) return COFFER_OK;
+	return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
+}
+
+static enum coffer_status wait_for(struct coffer *c, short events, uint64_t deadline_ms, short *out_ready)
+{
+	for (;;) {
+		uint64_t now = clock_mono_ms();
+		if (now >= deadline_ms) return broken(c, COFFER_ETIMEOUT, "the daemon did not answer in time; the outcome of a change is unknown: repeat it");
+		struct pollfd p = { c->fd, events, 0 };
+		int n = poll(&p, 1, deadline_ms - now > 1000 ? 1000 : (int)(deadline_ms - now));
+		if (n > 0) {
+			*out_ready = p.revents;
+			return COFFER_OK;
+		}
+		if (n < 0 && errno != EINTR) return broken(c, COFFER_ECLOSED, "the connection failed");
+	}
+}
+
+enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
+{
+	size_t sent = 0;
+	while (sent < len) {
+		ssize_t n = send(c->fd, c->out.ptr + sent, len - sent, MSG_NOSIGNAL);
+		if (n > 0) {
+			sent += (size_t)n;
+			continue;
+		}
+		if (n < 0 && errno != EAGAIN && errno != EINTR) return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
+		short ready;
+		enum coffer_status st = wait_for(c, POLLOUT | POLLIN, deadline_ms, &ready);
+		if (!st && (ready & POLLIN)) st = read_some(c, READ_CHUNK);
+		if (st) return st;
+	}
+	return COFFER_OK;
+}
+
+enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out)
+{
+	for (;;) {
+		size_t size = 0;
+		const uint8_t *p = c->in.ptr + c->in.begin;
+		if (c->in.len >= TTLV_HEADER_LEN &&
+		    ttlv_frame_size(view_of(p, TTLV_HEADER_LEN), TAG_RESPONSE_MESSAGE, c->max_memory, &size) != ERR_OK)
+			return broken(c, COFFER_EPROTOCOL, "what answers at the socket does not speak Coffer's protocol");
+		if (size && c->in.len >= size) {
+			*out = view_of(p, size);
+			return COFFER_OK;
+		}
+		short ready;
+		enum coffer_status st = wait_for(c, POLLIN, deadline_ms, &ready);
+		if (!st) st = read_some(c, size > c->in.len ? size - c->in.len : READ_CHUNK);
+		if (st) return st;
+	}
+}
+
+void conn_consume(struct coffer *c, size_t len)
+{
+	wipe(c->in.ptr + c->in.begin, len);
+	c->in.begin += len;
+	c->in.len -= len;
+	if (c->in.len == 0) c->in.begin = 0;
+}
+
+/* The daemon must be who it should be, before anything is sent to it. */
+static bool peer_trusted(int fd, const char *path, int64_t wanted_uid)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) return false;
+	if (wanted_uid >= 0) return peer.uid == (uid_t)wanted_uid;
+	if (peer.uid == 0 || peer.uid == geteuid()) return true;
+	char folder[4096];
+	struct stat st;
+	snprintf(folder, sizeof folder, "%s", path);
+	char *slash = strrchr(folder, '/');
+	if (!slash) return false;
+	slash[slash == folder ? 1 : 0] = '\0';
+	/* The owner of a folder that only he can write decides what stands in it. */
+	return stat(folder, &st) == 0 && st.st_uid == peer.uid && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static enum coffer_status open_socket(const char *path, int64_t uid, int *out_fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	if (strlen(path) >= sizeof address.sun_path) return COFFER_EINVAL;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) return COFFER_EMEMORY;
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) return COFFER_EUNREACHABLE;
+	if (!peer_trusted(fd, path, uid)) return COFFER_EPEER;
+	*out_fd = TAKE_FD(fd);
+	return COFFER_OK;
+}
+
+enum coffer_status coffer_connect(const char *socket_path, const struct coffer_options *options, struct coffer **out)
+{
+	static const struct coffer_options defaults = { .server_uid = -1 };
+	const struct coffer_options *o = options ? options : &defaults;
+	int fd = -1;
+	if (!out || (options && options->size != sizeof *options)) return COFFER_EINVAL;
+	if (!socket_path) socket_path = secure_getenv("COFFER_SOCKET");
+	if (!socket_path || !socket_path[0]) socket_path = DEFAULT_SOCKET;
+	enum coffer_status st = open_socket(socket_path, o->server_uid, &fd);
+	if (st) return st;
+	struct coffer *c = calloc(1, sizeof *c);
+	if (!c || pthread_mutex_init(&c->lock, NULL) != 0) {
+		free(c);
+		close(fd);
+		return COFFER_EMEMORY;
+	}
+	c->fd = fd;
+	c->timeout_ms = o->timeout_ms ? o->timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
+	c->max_memory = o->max_memory ? o->max_memory : CONN_MEMORY_DEFAULT;
+	*out = c;
+	return COFFER_OK;
+}
+
+void coffer_close(struct coffer *c)
+{
+	if (!c) return;
+	close(c->fd);
+	wire_free(&c->out);
+	wire_free(&c->in);
+	pthread_mutex_destroy(&c->lock);
+	wipe(c, sizeof *c);
+	free(c);
+}
+
+const char *coffer_error(struct coffer *c)
+{
+	return c ? c->text : "";
+}

@@ -1,0 +1,47 @@
+/* One connection of libcoffer: socket, wire buffers, the last sentence. Used by client/ only. */
+#ifndef COFFER_CLIENT_CONN_H
+#define COFFER_CLIENT_CONN_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "base/writer.h"
+#include "client/include/coffer.h"
+#include "kmip/message.h"
+
+#define CONN_TEXT_MAX 512u
+#define CONN_MEMORY_DEFAULT (12u * 1024u * 1024u)
+#define CONN_TIMEOUT_DEFAULT_MS 30000u
+
+/* Bytes on their way, in ordinary memory that is wiped: len bytes from `begin` on. */
+struct wire {
+	uint8_t *ptr;
+	size_t begin, len, cap;
+};
+
+struct coffer {
+	int fd;
+	pthread_mutex_t lock;     /* one call at a time */
+	uint32_t timeout_ms;
+	size_t max_memory;
+	struct wire out, in;
+	unsigned ahead;           /* requests sent whose answers were not read yet */
+	bool broken;              /* framing or connection lost: every call fails */
+	char text[CONN_TEXT_MAX]; /* sentence of the last failure */
+};
+
+/* Keeps a sentence and returns the status. */
+enum coffer_status conn_fail(struct coffer *c, enum coffer_status status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+enum coffer_status conn_status_of(enum coffer_err err);
+void wire_free(struct wire *w);
+
+/* Sends the request of `len` bytes that stands in c->out, while reading what comes meanwhile, so that neither side waits for the other. */
+enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms);
+/* The oldest answer: a whole frame, borrowed until conn_consume. */
+enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out);
+void conn_consume(struct coffer *c, size_t len);
+/* Room for a request of up to len bytes at c->out.ptr. */
+enum coffer_status conn_prepare(struct coffer *c, size_t len);
+
+#endif

@@ -1,0 +1,152 @@
+/* The store's front: checks the order of calls and the sizes, then dispatches through the implementation's table. */
+#include "store/store.h"
+
+#include <string.h>
+
+#include "store/store_internal.h"
+
+#define INDEX_COUNT_LEN 2u /* bytes before the first entry */
+
+size_t store_index_count(struct view index)
+{
+	return index.len ? (size_t)index.ptr[0] << 8 | index.ptr[1] : 0;
+}
+
+const uint8_t *store_index_entry(struct view index, size_t n)
+{
+	return index.ptr + INDEX_COUNT_LEN + n * STORE_INDEX_ENTRY_LEN;
+}
+
+bool store_index_is_valid(struct view index)
+{
+	if (!index.len) return true;
+	if (index.len < INDEX_COUNT_LEN) return false;
+	size_t count = store_index_count(index);
+	if (count > STORE_INDEX_MAX || index.len != INDEX_COUNT_LEN + count * STORE_INDEX_ENTRY_LEN) return false;
+	for (size_t i = 1; i < count; i++)
+		if (memcmp(store_index_entry(index, i - 1), store_index_entry(index, i), STORE_INDEX_ENTRY_LEN) >= 0) return false;
+	return true;
+}
+
+static bool is_table(enum store_table table)
+{
+	return table >= STORE_OBJECT && table < STORE_TABLE_END;
+}
+
+static bool is_id(struct view id)
+{
+	return id.len >= 1 && id.len <= STORE_ID_MAX;
+}
+
+void store_close(struct store *s)
+{
+	if (!s) return;
+	PRE(!s->in_callback);
+	s->ops->close(s);
+}
+
+enum coffer_err store_begin(struct store *s, struct reason *reason)
+{
+	PRE(!s->in_transaction && !s->in_callback);
+	TRY(s->ops->begin(s, reason));
+	s->in_transaction = true;
+	return ERR_OK;
+}
+
+enum coffer_err store_commit(struct store *s, struct reason *reason)
+{
+	PRE(s->in_transaction && !s->in_savepoint && !s->in_callback);
+	enum coffer_err err = s->ops->commit(s, reason);
+	s->in_transaction = false;
+	return err;
+}
+
+void store_rollback(struct store *s)
+{
+	PRE(!s->in_callback);
+	if (!s->in_transaction) return;
+	s->ops->rollback(s);
+	s->in_transaction = false;
+	s->in_savepoint = false;
+}
+
+enum coffer_err store_savepoint(struct store *s)
+{
+	PRE(s->in_transaction && !s->in_savepoint && !s->in_callback);
+	TRY(s->ops->savepoint(s));
+	s->in_savepoint = true;
+	return ERR_OK;
+}
+
+void store_release(struct store *s, bool keep)
+{
+	PRE(s->in_savepoint && !s->in_callback);
+	s->ops->release(s, keep);
+	s->in_savepoint = false;
+}
+
+enum coffer_err store_put(struct store *s, enum store_table table, const struct store_row *row, bool replace)
+{
+	PRE(s->in_transaction && !s->in_callback);
+	PRE(is_table(table));
+	PRE(row->id_len >= 1 && row->id_len <= STORE_ID_MAX);
+	ENSURE(row->header.len <= STORE_HEADER_MAX && row->body.len <= STORE_BODY_MAX, ERR_TOO_LARGE);
+	ENSURE(store_index_is_valid(row->index), ERR_FIELD);
+	return s->ops->put(s, table, row, replace);
+}
+
+enum coffer_err store_get(struct store *s, enum store_table table, struct view id, struct store_row *out)
+{
+	PRE(!s->in_callback);
+	PRE(is_table(table) && is_id(id));
+	return s->ops->get(s, table, id, out);
+}
+
+enum coffer_err store_erase(struct store *s, enum store_table table, struct view id)
+{
+	PRE(s->in_transaction && !s->in_callback);
+	PRE(is_table(table) && is_id(id));
+	return s->ops->erase(s, table, id);
+}
+
+enum coffer_err store_scan(struct store *s, enum store_table table, struct view after, bool backwards, size_t limit,
+	store_row_fn *fn, void *arg)
+{
+	PRE(!s->in_callback);
+	PRE(is_table(table) && after.len <= STORE_ID_MAX);
+	s->in_callback = true;
+	enum coffer_err err = s->ops->scan(s, table, after, backwards, limit, fn, arg);
+	s->in_callback = false;
+	return err;
+}
+
+enum coffer_err store_count(struct store *s, enum store_table table, uint64_t *out)
+{
+	PRE(!s->in_callback);
+	PRE(is_table(table));
+	return s->ops->count(s, table, out);
+}
+
+enum coffer_err store_index_find(struct store *s, enum store_table table, uint8_t index, struct view token,
+	struct view after, size_t limit, store_id_fn *fn, void *arg)
+{
+	PRE(!s->in_callback);
+	PRE(is_table(table) && token.len == STORE_TOKEN_LEN && after.len <= STORE_ID_MAX);
+	s->in_callback = true;
+	enum coffer_err err = s->ops->index_find(s, table, index, token, after, limit, fn, arg);
+	s->in_callback = false;
+	return err;
+}
+
+enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason)
+{
+	PRE(!s->in_transaction && !s->in_callback);
+	return s->ops->scrub_deleted(s, reason);
+}
+
+enum coffer_err store_reopen(struct store *s, struct reason *reason)
+{
+	PRE(!s->in_callback);
+	store_rollback(s);
+	return s->ops->reopen(s, reason);
+}

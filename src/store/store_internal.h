@@ -1,0 +1,21 @@
+/* What store.c and the implementations share; nobody else includes it. */
+#ifndef COFFER_STORE_STORE_INTERNAL_H
+#define COFFER_STORE_STORE_INTERNAL_H
+
+#include "store/store.h"
+
+/* First member of every implementation's handle. The flags belong to store.c, which keeps the order of calls. */
+struct store {
+	const struct store_ops *ops;
+	bool in_transaction;
+	bool in_savepoint;
+	bool in_callback; /* a scan or search is running: no other call may come */
+};
+
+/* True when the bytes are an index column: empty, or count and exactly that many entries, sorted as bytes, none doubled. */
+bool store_index_is_valid(struct view index);
+/* Entries of a valid index column, and the n-th of them (STORE_INDEX_ENTRY_LEN bytes, borrowed). */
+size_t store_index_count(struct view index);
+const uint8_t *store_index_entry(struct view index, size_t n);
+
+#endif

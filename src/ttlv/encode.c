@@ -1,0 +1,141 @@
+/* Writing items. */
+#include <string.h>
+
+#include "base/checked.h"
+#include "ttlv/ttlv_internal.h"
+
+static void put_tag(struct writer *w, uint32_t tag, enum ttlv_type type)
+{
+	writer_u24(w, tag);
+	writer_u8(w, (uint8_t)type);
+}
+
+static void put_header(struct writer *w, uint32_t tag, enum ttlv_type type, size_t len)
+{
+	if (len > UINT32_MAX && w->err == ERR_OK) w->err = ERR_TOO_LARGE;
+	put_tag(w, tag, type);
+	writer_u32(w, (uint32_t)len);
+}
+
+static void put_u32(struct writer *w, uint32_t tag, enum ttlv_type type, uint32_t v)
+{
+	put_header(w, tag, type, 4);
+	writer_u32(w, v);
+	writer_zero(w, 4);
+}
+
+static void put_u64(struct writer *w, uint32_t tag, enum ttlv_type type, uint64_t v)
+{
+	put_header(w, tag, type, 8);
+	writer_u64(w, v);
+}
+
+static void put_view(struct writer *w, uint32_t tag, enum ttlv_type type, struct view value)
+{
+	put_header(w, tag, type, value.len);
+	writer_bytes(w, value);
+	writer_zero(w, ttlv_pad(value.len));
+}
+
+void ttlv_put_i32(struct writer *w, uint32_t tag, int32_t v)
+{
+	put_u32(w, tag, TTLV_INTEGER, (uint32_t)v);
+}
+
+void ttlv_put_i64(struct writer *w, uint32_t tag, int64_t v)
+{
+	put_u64(w, tag, TTLV_LONG_INTEGER, (uint64_t)v);
+}
+
+void ttlv_put_enum(struct writer *w, uint32_t tag, uint32_t v)
+{
+	put_u32(w, tag, TTLV_ENUMERATION, v);
+}
+
+void ttlv_put_bool(struct writer *w, uint32_t tag, bool v)
+{
+	put_u64(w, tag, TTLV_BOOLEAN, v ? 1 : 0);
+}
+
+void ttlv_put_text(struct writer *w, uint32_t tag, struct view utf8)
+{
+	put_view(w, tag, TTLV_TEXT, utf8);
+}
+
+void ttlv_put_str(struct writer *w, uint32_t tag, const char *s)
+{
+	put_view(w, tag, TTLV_TEXT, view_str(s));
+}
+
+void ttlv_put_bytes(struct writer *w, uint32_t tag, struct view bytes)
+{
+	put_view(w, tag, TTLV_BYTES, bytes);
+}
+
+void ttlv_put_time(struct writer *w, uint32_t tag, int64_t unix_s)
+{
+	put_u64(w, tag, TTLV_DATE_TIME, (uint64_t)unix_s);
+}
+
+void ttlv_put_interval(struct writer *w, uint32_t tag, uint32_t seconds)
+{
+	put_u32(w, tag, TTLV_INTERVAL, seconds);
+}
+
+struct writer_mark ttlv_reserve_i32(struct writer *w, uint32_t tag)
+{
+	put_header(w, tag, TTLV_INTEGER, 4);
+	struct writer_mark mark = writer_reserve_u32(w);
+	writer_zero(w, 4);
+	return mark;
+}
+
+void ttlv_put_bigint(struct writer *w, uint32_t tag, struct view number)
+{
+	size_t pad = number.len == 0 ? 8 : ttlv_pad(number.len);
+	bool negative = number.len > 0 && (number.ptr[0] & 0x80) != 0;
+	put_header(w, tag, TTLV_BIG_INTEGER, pad + number.len);
+	for (size_t i = 0; i < pad; i++)
+		writer_u8(w, negative ? 0xff : 0);
+	writer_bytes(w, number);
+}
+
+void ttlv_put_item(struct writer *w, uint32_t tag, const struct ttlv_item *item)
+{
+	put_view(w, tag, item->type, item->value);
+}
+
+struct ttlv_mark ttlv_begin(struct writer *w, uint32_t tag)
+{
+	put_tag(w, tag, TTLV_STRUCTURE);
+	return (struct ttlv_mark){ writer_reserve_u32(w) };
+}
+
+void ttlv_end(struct writer *w, struct ttlv_mark mark)
+{
+	writer_fill_len(w, mark.len);
+}
+
+struct ttlv_space ttlv_reserve_bytes(struct writer *w, uint32_t tag, size_t max_len)
+{
+	struct ttlv_space space = { .max_len = max_len };
+	size_t padded;
+	if (max_len > UINT32_MAX || !size_add(max_len, ttlv_pad(max_len), &padded)) {
+		if (w->err == ERR_OK) w->err = ERR_TOO_LARGE;
+		return space;
+	}
+	put_tag(w, tag, TTLV_BYTES);
+	space.len = writer_reserve_u32(w);
+	space.at = writer_len(w);
+	space.ptr = writer_space(w, padded);
+	return space;
+}
+
+void ttlv_commit_bytes(struct writer *w, struct ttlv_space space, size_t actual_len)
+{
+	if (w->err != ERR_OK) return;
+	PRE(actual_len <= space.max_len && writer_len(w) == space.at + space.max_len + ttlv_pad(space.max_len));
+	writer_rewind(w, space.at + actual_len);
+	writer_zero(w, ttlv_pad(actual_len));
+	writer_fill_u32(w, space.len, (uint32_t)actual_len);
+}

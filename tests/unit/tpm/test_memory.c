@@ -1,0 +1,92 @@
+/* Where a data key stands in this process after it went through the TSS: in the secret arena alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "unit/tpm/helpers.h"
+#include "unit/tpm/swtpm.h"
+
+#define WINDOW 16u /* bytes of the key that count as a find */
+
+/* Reads whole mappings, which an address sanitizer does not like; compares without copying. */
+__attribute__((no_sanitize("address", "undefined"))) static size_t finds_between(uintptr_t from, uintptr_t to, const uint8_t *needle)
+{
+	size_t finds = 0;
+	for (uintptr_t at = from; at + WINDOW <= to; at++) {
+		const volatile uint8_t *p = (const volatile uint8_t *)at;
+		size_t i = 0;
+		while (i < WINDOW && p[i] == needle[i]) i++;
+		if (i == WINDOW) finds++;
+	}
+	return finds;
+}
+
+/* In all writable memory but the mapping that holds the secret itself. */
+static size_t finds_outside_arena(const struct secret *key, size_t offset)
+{
+	char line[512];
+	size_t finds = 0;
+	uintptr_t own = (uintptr_t)secret_bytes(key);
+	AUTO_FILE FILE *maps = fopen("/proc/self/maps", "re");
+	assert_non_null(maps);
+	while (fgets(line, sizeof line, maps)) {
+		unsigned long from = 0, to = 0;
+		char mode[5] = "";
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) != 3 || strncmp(mode, "rw", 2) != 0) continue;
+		if (own >= from && own < to) continue;
+		finds += finds_between(from, to, secret_bytes(key) + offset);
+	}
+	return finds;
+}
+
+static void a_data_key_stays_in_the_arena(void **state)
+{
+	(void)state;
+	struct swtpm s;
+	struct token_binding binding;
+	AUTO_SECRET struct secret *key = help_key();
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	swtpm_init(&s);
+	struct token *t = help_provision(s.uri, &binding);
+	help_wrap(t, key, &blob);
+	for (size_t offset = 0; offset + WINDOW <= TOKEN_SECRET_LEN; offset += WINDOW) {
+		assert_int_equal(finds_outside_arena(key, offset), 0);
+	}
+	help_unwraps_to(t, buf_view(&blob), key);
+	for (size_t offset = 0; offset + WINDOW <= TOKEN_SECRET_LEN; offset += WINDOW) {
+		assert_int_equal(finds_outside_arena(key, offset), 0);
+	}
+	token_backend.close(t);
+	for (size_t offset = 0; offset + WINDOW <= TOKEN_SECRET_LEN; offset += WINDOW) {
+		assert_int_equal(finds_outside_arena(key, offset), 0);
+	}
+	swtpm_done(&s);
+}
+
+static void the_search_finds_a_copy_on_the_heap(void **state)
+{
+	(void)state;
+	AUTO_SECRET struct secret *key = help_key();
+	AUTO_FREE uint8_t *copy = malloc(TOKEN_SECRET_LEN);
+	assert_non_null(copy);
+	memcpy(copy, secret_bytes(key), TOKEN_SECRET_LEN);
+	assert_true(finds_outside_arena(key, 0) > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_data_key_stays_in_the_arena),
+		cmocka_unit_test(the_search_finds_a_copy_on_the_heap),
+	};
+	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
