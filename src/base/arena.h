@@ -1,8 +1,8 @@
 /* The secret arena: one fixed region of memfd_secret(2) pages (fallback: mlock + MADV_DONTDUMP + MADV_DONTFORK),
  * with an allocator in it. All key bytes, PINs, plaintext messages and OpenSSL's own allocations live here.
  * One arena per process. Thread-safe after arena_init. Freed blocks are wiped at once. Guard pages stand before
- * and after the region; every block ends in a canary that arena_free checks (damage aborts the process). The bookkeeping lies outside of the
- * region. AddressSanitizer builds also catch accesses past a block and after free. */
+ * and after the region; every block ends in a canary that arena_free checks (damage aborts the process). The
+ * bookkeeping lies outside of the region. AddressSanitizer builds also catch accesses past a block and after free. */
 #ifndef COFFER_BASE_ARENA_H
 #define COFFER_BASE_ARENA_H
 

@@ -75,7 +75,8 @@ enum coffer_err ini_size(const struct ini_line *line, uint64_t min, uint64_t max
 	return ERR_OK;
 }
 
-enum coffer_err ini_duration_ms(const struct ini_line *line, uint64_t min, uint64_t max, uint64_t *out, struct reason *reason)
+enum coffer_err ini_duration_ms(const struct ini_line *line, uint64_t min, uint64_t max, uint64_t *out,
+	struct reason *reason)
 {
 	static const struct unit units[] = {
 		{ "", 1000 }, { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { NULL, 0 },

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+static void set(struct reason *reason, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 static void set(struct reason *reason, const char *fmt, va_list args)
 {
-	char text[REASON_MAX]; /* apart from `reason`, whose old text may be among the arguments */
+	char text[REASON_MAX] = ""; /* apart from `reason`, whose old text may be among the arguments */
 	vsnprintf(text, sizeof text, fmt, args);
 	memcpy(reason->text, text, sizeof text);
 	for (char *c = reason->text; *c; c++)

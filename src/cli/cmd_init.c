@@ -178,7 +178,7 @@ static int run(struct init *in, const struct cmd_args *args)
 	if (st) return cli_fail_call(in->cli, st);
 	status = gather_proofs(in);
 	if (status) return status;
-	st = admin_init_confirm(in->cli->conn, (const struct secret *const *)in->proofs, in->proof_count);
+	st = admin_init_confirm(in->cli->conn, &in->answer, in->request.recovery, (const struct secret *const *)in->proofs, in->proof_count);
 	return st ? cli_fail_call(in->cli, st) : report(in);
 }
 

@@ -23,6 +23,8 @@ struct admin_init_answer {
 	char domain_id[COFFER_UUID_TEXT];
 	char node_id[COFFER_UUID_TEXT];
 	char token[256];                 /* one line about the master secret */
+	uint8_t init_id[64];
+	size_t init_id_len;
 	size_t share_count;
 	struct secret *shares[ADMIN_SHARES_MAX]; /* printed form, NUL-terminated; caller frees with admin_init_answer_free */
 };
@@ -31,7 +33,8 @@ void admin_init_answer_free(struct admin_init_answer *answer);
 /* Prepares the domain: nothing is kept until admin_init_confirm proves the recovery (without recovery: with no proof). */
 enum coffer_status admin_init(struct coffer *c, const struct admin_init *init, struct admin_init_answer *out);
 /* proofs: k share texts, or the passphrase once more; count 0 without recovery. Afterwards the domain is initialised and open. */
-enum coffer_status admin_init_confirm(struct coffer *c, const struct secret *const *proofs, size_t count);
+enum coffer_status admin_init_confirm(struct coffer *c, const struct admin_init_answer *answer, enum admin_recovery recovery,
+	const struct secret *const *proofs, size_t count);
 
 /* scope may be NULL. */
 enum coffer_status admin_grant(struct coffer *c, const char *principal, const char *role, const char *scope);
@@ -39,19 +42,16 @@ enum coffer_status admin_revoke_grant(struct coffer *c, const char *principal, c
 struct admin_grant { const char *principal, *role, *scope, *granted_by; uint64_t created_s; };
 enum coffer_status admin_grants(struct coffer *c, int (*fn)(void *arg, const struct admin_grant *grant), void *arg);
 
-struct admin_audit_row {
-	uint64_t seq, time_s;
-	const char *principal, *operation, *object, *details; /* text, "" when none */
-	uint32_t result_reason;                               /* 0: success */
-	const char *result;                                   /* "ok" or the KMIP Result Reason's name */
-};
-/* Rows from `first` on (1 is the oldest; 0: the newest `limit` rows), in order. */
+/* Rows from `first` on (1 is the oldest; 0: the newest `limit` rows), in order, as JSON objects with seq, time, principal, operation, result,
+ * object, details. The text is borrowed for the call. */
 enum coffer_status admin_audit_show(struct coffer *c, uint64_t first, uint32_t limit,
-	int (*fn)(void *arg, const struct admin_audit_row *row), void *arg);
+	int (*fn)(void *arg, const char *json, size_t len), void *arg);
+/* Sequence number of the newest record. */
+enum coffer_status admin_audit_length(struct coffer *c, uint64_t *out_records);
 /* Checks the whole chain; *out_records = its length. COFFER_EINTEGRITY with the sentence that names the first bad record. */
 enum coffer_status admin_audit_verify(struct coffer *c, uint64_t *out_records);
 
-/* A canary round trip now; *out_us = how long it took, microseconds. */
-enum coffer_status admin_token_test(struct coffer *c, uint64_t *out_us);
+/* A canary round trip now; *out_ms = how long it took, milliseconds, rounded up. */
+enum coffer_status admin_token_test(struct coffer *c, uint32_t *out_ms);
 
 #endif

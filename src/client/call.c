@@ -11,30 +11,46 @@
 
 #define FRAME_OVERHEAD 1024u /* headers, batch item, message extension */
 
-static enum coffer_status check_usable(struct coffer *c)
-{
-	if (c->broken) return conn_fail(c, COFFER_ECLOSED, "the connection is broken; connect again");
-	if (c->ahead) return conn_fail(c, COFFER_EBUSY, "a stream on this connection has segments under way; collect them first");
-	return COFFER_OK;
-}
-
-enum coffer_status call_begin(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max)
+static enum coffer_status take(struct call *call, struct coffer *c, bool may_be_ahead)
 {
 	call->c = c;
 	call->frame = view_of(NULL, 0);
 	pthread_mutex_lock(&c->lock);
 	c->text[0] = '\0';
-	enum coffer_status st = check_usable(c);
-	if (!st) st = conn_prepare(c, payload_max + FRAME_OVERHEAD);
-	if (st) {
-		pthread_mutex_unlock(&c->lock);
-		return st;
-	}
+	enum coffer_status st = COFFER_OK;
+	if (c->broken) st = conn_fail(c, COFFER_ECLOSED, "the connection is broken; connect again");
+	else if (c->ahead && !may_be_ahead)
+		st = conn_fail(c, COFFER_EBUSY, "a stream on this connection has segments under way; collect them first");
+	if (st) pthread_mutex_unlock(&c->lock);
 	call->deadline_ms = clock_mono_ms() + c->timeout_ms;
+	return st;
+}
+
+static enum coffer_status begin(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max, bool may_be_ahead)
+{
+	enum coffer_status st = take(call, c, may_be_ahead);
+	if (st) return st;
+	st = conn_prepare(c, payload_max + FRAME_OVERHEAD);
+	if (st) return call_end(call, st);
 	writer_init(&call->w, c->out.ptr, c->out.cap);
 	call->request = kmip_request_begin(&call->w, KMIP_VERSION_HIGHEST, 0, 1);
 	call->item = kmip_request_item_begin(&call->w, &(struct kmip_item_id){ .operation = operation });
 	return COFFER_OK;
+}
+
+enum coffer_status call_begin(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max)
+{
+	return begin(call, c, operation, payload_max, false);
+}
+
+enum coffer_status call_begin_ahead(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max)
+{
+	return begin(call, c, operation, payload_max, true);
+}
+
+enum coffer_status call_begin_collect(struct call *call, struct coffer *c)
+{
+	return take(call, c, true);
 }
 
 enum coffer_status call_send(struct call *call, bool change)

@@ -18,6 +18,10 @@ struct call {
 /* Takes the connection's lock and begins a request with one batch item; payload_max: bytes that its fields take at most.
  * On failure the lock is not held. */
 enum coffer_status call_begin(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max);
+/* The same for a segment of a stream: answers of earlier segments may still be under way. */
+enum coffer_status call_begin_ahead(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max);
+/* Takes the lock to collect an answer whose request was sent before. */
+enum coffer_status call_begin_collect(struct call *call, struct coffer *c);
 /* Sends it. change: with a request id, so that repeating it has one effect. */
 enum coffer_status call_send(struct call *call, bool change);
 /* Waits for the answer; call->answer.items[0].payload holds its fields. A refusal keeps its sentence and becomes a status. */

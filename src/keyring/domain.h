@@ -20,6 +20,7 @@ struct domain_id {
 void domain_fingerprint(const struct domain_id *domain, uint8_t out[static DOMAIN_FINGERPRINT_LEN]);
 void domain_fingerprint_text(const struct domain_id *domain, char out[static DOMAIN_FINGERPRINT_TEXT]);
 /* The text of a fingerprint that came from elsewhere (a share). */
-void domain_fingerprint_format(const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN], char out[static DOMAIN_FINGERPRINT_TEXT]);
+void domain_fingerprint_format(const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN],
+	char out[static DOMAIN_FINGERPRINT_TEXT]);
 
 #endif

@@ -1,4 +1,5 @@
-/* Making a domain and signing its generations (docs/formats.md section 2.3): the domain key pair lives in the sealed record "domain-key". */
+/* Making a domain and signing its generations (docs/formats.md section 2.3): the domain key pair lives in the sealed
+ * record "domain-key". */
 #ifndef COFFER_KEYRING_GENERATION_H
 #define COFFER_KEYRING_GENERATION_H
 

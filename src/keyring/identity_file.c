@@ -103,7 +103,8 @@ enum coffer_err identity_read(const char *dir, struct identity *out, struct reas
 	enum coffer_err err = read_all(fd, bytes, sizeof bytes, &len);
 	if (!err) err = identity_decode(view_of(bytes, len), out);
 	if (err == ERR_VERSION)
-		return reason_fail(reason, err, "%s/" FILE_NAME " has a format that this version does not know; install a newer Coffer", dir);
+		return reason_fail(reason, err,
+			"%s/" FILE_NAME " has a format that this version does not know; install a newer Coffer", dir);
 	if (err == ERR_CORRUPT)
 		return reason_fail(reason, err, "%s/" FILE_NAME " is damaged; put back a copy of it, or restore this node", dir);
 	if (err) return reason_fail(reason, err, "cannot read %s/" FILE_NAME, dir);

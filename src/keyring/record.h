@@ -12,12 +12,13 @@
 enum coffer_err record_bind(const struct domain_id *domain, enum store_table table, const struct store_row *row,
 	struct buf *out) MUST_USE;
 
-/* Seals plain (at most 2,097,152 bytes) as the body of *row under the ring's newest generation: sets row->generation and appends the
- * body to *body (row->body then points into it). id, version, state, header and index of row must be final. */
+/* Seals plain (at most 2,097,152 bytes) as the body of *row under the ring's newest generation: sets row->generation and
+ * appends the body to *body (row->body then points into it). id, version, state, header and index of row must be final. */
 enum coffer_err record_seal(struct ring *ring, enum store_table table, struct view plain, struct store_row *row,
 	struct buf *body) MUST_USE;
 /* Opens row's body into *plain (appended). ERR_CORRUPT when it does not open: an integrity fault, never "not found". */
-enum coffer_err record_open(struct ring *ring, enum store_table table, const struct store_row *row, struct buf *plain) MUST_USE;
+enum coffer_err record_open(struct ring *ring, enum store_table table, const struct store_row *row,
+	struct buf *plain) MUST_USE;
 
 /* token = HMAC(index subkey of generation, table | index | LP(value)) */
 enum coffer_err record_token(struct ring *ring, uint32_t generation, enum store_table table, uint8_t index,

@@ -14,8 +14,8 @@
 
 struct ring;
 
-/* Subkey labels: one use each. SUBKEY(name, label) of keyring/subkey.def: OBJECT_SEAL "object-seal", INDEX "index", AUDIT "audit",
- * NODE_RECORD "node-record", KEY_CHECK "key-check", DOMAIN_KEY "domain-key", ANCHOR "anchor". */
+/* Subkey labels: one use each. SUBKEY(name, label) of keyring/subkey.def: OBJECT_SEAL "object-seal", INDEX "index",
+ * AUDIT "audit", NODE_RECORD "node-record", KEY_CHECK "key-check", DOMAIN_KEY "domain-key", ANCHOR "anchor". */
 enum subkey {
 #define SUBKEY(name, label) SUBKEY_##name,
 #include "keyring/subkey.def"

@@ -113,7 +113,8 @@ enum coffer_err slot_parse(const struct store_row *row, struct slot *out, struct
 	enum coffer_err err = parse_row(row, &s);
 	if (!err) err = parse_body(row->body, &s);
 	if (err == ERR_VERSION)
-		return reason_fail(reason, err, "the wrapped data key has a format that this version does not know; install a newer Coffer");
+		return reason_fail(reason, err,
+			"the wrapped data key has a format that this version does not know; install a newer Coffer");
 	if (err)
 		return reason_fail(reason, ERR_CORRUPT, "the wrapped data key in the store is damaged; restore the store from a backup");
 	*out = s;

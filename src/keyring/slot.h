@@ -21,17 +21,19 @@ struct slot {
 	uint8_t mac[32];
 };
 
-/* Builds the row (header, body with MAC) of a data key wrapped as `blob` by the master secret of `binding`. Header and body are appended to
- * *header and *body, and row's views point there. row->version is the write count to use; 0 counts as 1 (a new row). The generation must be in the ring. */
+/* Builds the row (header, body with MAC) of a data key wrapped as `blob` by the master secret of `binding`. Header and
+ * body are appended to *header and *body, and row's views point there. row->version is the write count to use; 0 counts
+ * as 1 (a new row). The generation must be in the ring. */
 enum coffer_err slot_make(struct ring *ring, uint32_t generation, const char *kind, const struct token_binding *binding,
 	struct view blob, const uint8_t signature[static DOMAIN_SIGNATURE_LEN], uint64_t created_ms,
 	struct store_row *row, struct buf *header, struct buf *body) MUST_USE;
 enum coffer_err slot_parse(const struct store_row *row, struct slot *out, struct reason *reason) MUST_USE;
-/* Before the token is used: kind, master secret, mechanism and details are those of the identity file. ERR_TOKEN_OTHER names what differs. */
+/* Before the token is used: kind, master secret, mechanism and details are those of the identity file. ERR_TOKEN_OTHER
+ * names what differs. */
 enum coffer_err slot_check_binding(const struct slot *slot, const char *kind, const struct token_binding *pinned,
 	struct reason *reason) MUST_USE;
-/* After the token unwrapped the blob: key check, generation signature under the pinned domain public key, MAC; only then the key moves into
- * the ring (*key becomes NULL). ERR_CORRUPT names which check failed. */
+/* After the token unwrapped the blob: key check, generation signature under the pinned domain public key, MAC; only then
+ * the key moves into the ring (*key becomes NULL). ERR_CORRUPT names which check failed. */
 enum coffer_err slot_accept(struct ring *ring, const struct store_row *row, const struct slot *slot, struct secret **key,
 	struct reason *reason) MUST_USE;
 

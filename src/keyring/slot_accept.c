@@ -73,8 +73,8 @@ enum coffer_err slot_accept(struct ring *ring, const struct store_row *row, cons
 			"the data key that the token opened is not the one of generation %u (key check)", slot->generation);
 	enum coffer_err err = generation_verify(domain, slot->generation, slot->key_check, slot->signature);
 	if (err == ERR_CORRUPT)
-		return reason_fail(reason, err, "generation %u is not signed by this domain (generation signature); the store was exchanged",
-			slot->generation);
+		return reason_fail(reason, err,
+			"generation %u is not signed by this domain (generation signature); the store was exchanged", slot->generation);
 	TRY(err);
 	err = check_mac(domain, row, slot, *key);
 	if (err == ERR_CORRUPT)

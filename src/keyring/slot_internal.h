@@ -4,7 +4,9 @@
 
 #include "keyring/slot.h"
 
-/* HMAC under the node-record subkey of row->generation over T("slot-mac") | R | LP(fields); fields: the body before its MAC. */
-enum coffer_err slot_mac(struct ring *ring, const struct store_row *row, struct view fields, uint8_t out[static 32]) MUST_USE;
+/* HMAC under the node-record subkey of row->generation over T("slot-mac") | R | LP(fields); fields: the body before its
+ * MAC. */
+enum coffer_err slot_mac(struct ring *ring, const struct store_row *row, struct view fields,
+	uint8_t out[static 32]) MUST_USE;
 
 #endif

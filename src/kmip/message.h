@@ -111,7 +111,7 @@ void kmip_refuse(struct writer *w, struct kmip_version version, int64_t now_s, e
 
 struct kmip_request_mark { struct ttlv_mark message; };
 
-/* Header with version, Maximum Response Size (0 = left out) and batch count. */
+/* Header with version, Maximum Response Size (at most INT32_MAX; 0 = left out) and batch count. */
 struct kmip_request_mark kmip_request_begin(struct writer *w, struct kmip_version version, uint32_t max_response_size, uint32_t batch_count);
 void kmip_request_end(struct writer *w, struct kmip_request_mark mark);
 struct kmip_item_mark kmip_request_item_begin(struct writer *w, const struct kmip_item_id *id);
@@ -139,7 +139,7 @@ struct kmip_response {
 	struct kmip_response_item items[KMIP_BATCH_MAX];
 };
 
-/* Untouched on failure. Errors as kmip_request_parse. */
+/* *out is only for ERR_OK. Errors as kmip_request_parse. */
 enum coffer_err kmip_response_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_response *out, struct reason *reason) MUST_USE;
 
 #endif

@@ -1,9 +1,14 @@
-/* From one request frame to one answer frame. The only caller of operation handlers, the only place of authorisation and audit. */
+/* From one request frame to one answer frame. The only caller of operation handlers, the only place of authorisation and audit.
+ *
+ * Who may not see an object (permission READ) is told that there is none, in the same words as when there is none; only who may see it is told
+ * "permission denied". Both are audited as what they are. */
 #ifndef COFFER_OPS_DISPATCH_H
 #define COFFER_OPS_DISPATCH_H
 
 #include "base/buf.h"
 #include "ops/op.h"
+
+struct kmip_request;
 
 /* One request on its way: the daemon owns it, one thread at a time works on it. */
 struct request {
@@ -20,21 +25,28 @@ struct request {
 	uint8_t wanted_name[256];
 	size_t wanted_name_len;
 	bool loaded_once;            /* the load was tried: a second miss is ERR_NOT_FOUND */
+	/* set by request_run on the worker lane when an item was refused: the refusal belongs into the audit log, so the daemon runs the request
+	 * again on the store lane (lane is set to it, nothing is to be loaded) */
+	bool rerun_on_store;
+	struct kmip_request *parsed; /* views into frame; from request_classify to request_done */
+	uint64_t audit_seq;          /* newest audit row that this request wrote; 0 none */
 };
 
 /* Checks the frame and says on which lane it runs. When the request cannot even be parsed, the error answer is already in
  * r->answer and ERR_INPUT (or the like) is returned: send it. Any thread. */
 enum coffer_err request_classify(struct request *r) MUST_USE;
 /* Runs it on the lane it belongs to (txn NULL off the store lane). ERR_OK: r->answer is complete (it may well be an error
- * answer). ERR_NOT_CACHED: load r->wanted_* on the store lane, then run again. On the store lane the caller brackets it with txn_begin/txn_commit and
+ * answer). ERR_NOT_CACHED: when r->rerun_on_store, submit the request to the store lane; else load r->wanted_* there, then run again. On the store lane the caller brackets it with txn_begin/txn_commit and
  * sends the answer only after the commit. */
 enum coffer_err request_run(struct request *r, struct op_local *local, struct txn *txn) MUST_USE;
 /* Store lane: brings what a worker lacked into the object table. ERR_OK also when it does not exist. */
 enum coffer_err request_load(struct request *r, struct txn *txn) MUST_USE;
 /* Replaces the answer of a store-lane request by a failure (the commit failed): ERR_FULL, ERR_UNKNOWN_OUTCOME … */
 void request_fail(struct request *r, enum coffer_err err, const struct reason *reason);
-/* After ERR_UNKNOWN_OUTCOME and store_reopen: whether this request's record is in the store. Store lane. */
+/* After ERR_UNKNOWN_OUTCOME and store_reopen: whether what this request wrote is in the store. Told by its audit row, which stands in the same
+ * transaction as every change; a request that wrote none tells nothing (*out false). Store lane. */
 enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *out) MUST_USE;
+/* Wipes and frees frame, answer and what was parsed. */
 void request_done(struct request *r);
 
 /* The dispatch table, for Query, docs and tests. */

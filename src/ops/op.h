@@ -16,7 +16,9 @@
 
 enum op_lane { OP_LANE_WORKER, OP_LANE_STORE, OP_LANE_ADMIN };
 
-/* Where the dispatcher finds the object that the operation is about. */
+/* Where the dispatcher finds the object that the operation is about. The dispatcher takes the Unique Identifier and the key name (TAG_COFFER_KEY_NAME)
+ * from the payload, so a handler starts behind them and uses ctx->object; sealed data, stream header and stream handle stay for the handler.
+ * A payload with a stream handle is about the object of that stream. */
 enum op_target {
 	OP_TARGET_NONE,
 	OP_TARGET_ID,       /* Unique Identifier of the payload, else the ID Placeholder (KMIP 1.4 section 4) */
@@ -46,6 +48,7 @@ struct op_ctx {
 	uint8_t touched[UUID_LEN];
 	char detail[256];                /* for the audit row; never a secret */
 	struct reason reason;            /* one sentence when the handler fails */
+	uint32_t result_reason;          /* KMIP Result Reason of the failure; 0: that of the error */
 	bool want_name;                  /* with ERR_NOT_CACHED: what is to be loaded: wanted_name, else wanted_id */
 	uint8_t wanted_id[UUID_LEN];
 	struct view wanted_name;

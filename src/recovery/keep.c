@@ -36,7 +36,8 @@ enum coffer_err recovery_get(struct store *store, struct ring *ring, struct reco
 	return read_record(store, ring, out, &row_version);
 }
 
-static enum coffer_err put_record(struct store *store, struct ring *ring, const struct recovery_record *record, uint32_t row_version)
+static enum coffer_err put_record(struct store *store, struct ring *ring, const struct recovery_record *record,
+	uint32_t row_version)
 {
 	static const uint8_t header[] = { RECORD_SCHEMA };
 	AUTO_BUF struct buf body = BUF_EMPTY;
@@ -53,7 +54,8 @@ static enum coffer_err put_record(struct store *store, struct ring *ring, const 
 }
 
 /* The record there is, or a zero one when there is none. */
-static enum coffer_err current_record(struct store *store, struct ring *ring, struct recovery_record *out, uint32_t *out_row_version)
+static enum coffer_err current_record(struct store *store, struct ring *ring, struct recovery_record *out,
+	uint32_t *out_row_version)
 {
 	enum coffer_err err = read_record(store, ring, out, out_row_version);
 	if (err == ERR_NOT_FOUND) {
@@ -86,8 +88,8 @@ static enum coffer_err copy_row(const struct store_row *row, struct store_row *o
 	return ERR_OK;
 }
 
-static enum coffer_err get_stanza_row(struct store *store, const struct recovery_record *record, struct store_row *out, struct buf *to,
-	struct reason *reason)
+static enum coffer_err get_stanza_row(struct store *store, const struct recovery_record *record, struct store_row *out,
+	struct buf *to, struct reason *reason)
 {
 	struct store_row row;
 	static const uint8_t none[] = { 0, 0 };
@@ -97,12 +99,13 @@ static enum coffer_err get_stanza_row(struct store *store, const struct recovery
 	TRY(err);
 	if (row.version != record->version || row.state != STANZA_CURRENT || row.id_len != RECOVERY_KEY_ID_LEN ||
 		(row.index.len != 0 && !view_equal(row.index, view_of(none, sizeof none))))
-		return reason_fail(reason, ERR_CORRUPT, "the recovery record is not the newest one; the store was edited or is an old copy in part");
+		return reason_fail(reason, ERR_CORRUPT,
+			"the recovery record is not the newest one; the store was edited or is an old copy in part");
 	return copy_row(&row, out, to);
 }
 
-enum coffer_err recovery_load(struct store *store, struct ring *ring, struct store_row *out_row, struct stanza *out, struct buf *body,
-	struct reason *reason)
+enum coffer_err recovery_load(struct store *store, struct ring *ring, struct store_row *out_row, struct stanza *out,
+	struct buf *body, struct reason *reason)
 {
 	struct recovery_record record;
 	struct store_row row;
@@ -143,8 +146,8 @@ enum coffer_err recovery_put(struct store *store, struct ring *ring, const struc
 	return put_record(store, ring, &record, row_version + 1);
 }
 
-enum coffer_err recovery_add_generation(struct store *store, struct ring *ring, const struct secret *domain_seed, uint32_t generation,
-	struct reason *reason)
+enum coffer_err recovery_add_generation(struct store *store, struct ring *ring, const struct secret *domain_seed,
+	uint32_t generation, struct reason *reason)
 {
 	AUTO_BUF struct buf old = BUF_EMPTY;
 	AUTO_BUF struct buf wraps = BUF_EMPTY;

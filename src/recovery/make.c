@@ -22,8 +22,8 @@ enum coffer_err recovery_wrap_info(const struct stanza *stanza, uint32_t generat
 	return ERR_OK;
 }
 
-enum coffer_err recovery_wrap(const struct ring *ring, const struct secret *domain_seed, const struct stanza *stanza, uint32_t generation,
-	struct buf *wraps)
+enum coffer_err recovery_wrap(const struct ring *ring, const struct secret *domain_seed, const struct stanza *stanza,
+	uint32_t generation, struct buf *wraps)
 {
 	AUTO_BUF struct buf ciphertext = BUF_EMPTY;
 	struct stanza_wrap wrap = { .generation = generation };
@@ -51,8 +51,8 @@ static enum coffer_err begin(const struct domain_id *domain, struct stanza *stan
 	return ERR_OK;
 }
 
-static enum coffer_err finish(const struct ring *ring, const struct secret *domain_seed, struct stanza *stanza, struct store_row *row,
-	struct buf *body)
+static enum coffer_err finish(const struct ring *ring, const struct secret *domain_seed, struct stanza *stanza,
+	struct store_row *row, struct buf *body)
 {
 	AUTO_BUF struct buf wraps = BUF_EMPTY;
 	ENSURE(ring_count(ring) > 0, ERR_SEALED);
@@ -63,7 +63,8 @@ static enum coffer_err finish(const struct ring *ring, const struct secret *doma
 	return stanza_sign(ring_domain(ring), domain_seed, stanza, 1, STANZA_CURRENT, row, body);
 }
 
-static enum coffer_err print_share(const struct domain_id *domain, struct stanza *stanza, unsigned x, struct view y, struct buf *text)
+static enum coffer_err print_share(const struct domain_id *domain, struct stanza *stanza, unsigned x, struct view y,
+	struct buf *text)
 {
 	struct share share = { .k = stanza->shares.k, .n = stanza->shares.n, .x = (uint8_t)x, .y = secret_copy(y.ptr, y.len) };
 	ENSURE(share.y, ERR_MEMORY);
@@ -75,7 +76,8 @@ static enum coffer_err print_share(const struct domain_id *domain, struct stanza
 	return err;
 }
 
-static enum coffer_err split(const struct domain_id *domain, struct stanza *stanza, const struct secret *private_key, struct buf *texts)
+static enum coffer_err split(const struct domain_id *domain, struct stanza *stanza, const struct secret *private_key,
+	struct buf *texts)
 {
 	unsigned n = stanza->shares.n;
 	AUTO_SECRET struct secret *ys = secret_new((size_t)n * SHARE_SECRET_LEN);
@@ -83,7 +85,8 @@ static enum coffer_err split(const struct domain_id *domain, struct stanza *stan
 	TRY(rng_bytes(stanza->shares.set_id, SHARE_SET_LEN));
 	TRY(shamir_split(secret_view(private_key), stanza->shares.k, n, secret_mut(ys)));
 	for (unsigned x = 1; x <= n; x++)
-		TRY(print_share(domain, stanza, x, view_of(secret_bytes(ys) + (size_t)(x - 1) * SHARE_SECRET_LEN, SHARE_SECRET_LEN), &texts[x - 1]));
+		TRY(print_share(domain, stanza, x,
+			view_of(secret_bytes(ys) + (size_t)(x - 1) * SHARE_SECRET_LEN, SHARE_SECRET_LEN), &texts[x - 1]));
 	return ERR_OK;
 }
 
@@ -92,7 +95,8 @@ enum coffer_err recovery_new_shares(const struct ring *ring, const struct secret
 {
 	AUTO_SECRET struct secret *private_key = NULL;
 	if (k < 1 || k > n || n > SHAMIR_SHARES_MAX)
-		return reason_fail(reason, ERR_FIELD, "%u of %u shares cannot be: take 1 to 255 shares and a threshold from 1 to their number", k, n);
+		return reason_fail(reason, ERR_FIELD,
+			"%u of %u shares cannot be: take 1 to 255 shares and a threshold from 1 to their number", k, n);
 	struct stanza stanza = { .mode = STANZA_SHARES, .shares = { .k = (uint8_t)k, .n = (uint8_t)n } };
 	TRY(begin(ring_domain(ring), &stanza, &private_key));
 	enum coffer_err err = split(ring_domain(ring), &stanza, private_key, texts);

@@ -85,8 +85,8 @@ enum coffer_err passphrase_open(const struct domain_id *domain, const struct sta
 	TRY(write_aad(domain, stanza, &aad));
 	const struct view part = writer_view(&aad);
 	TRY(aead_key_new(secret_bytes(derived), KEY_LEN, &key));
-	enum coffer_err err = aead_open(key, stanza->passphrase.nonce, &part, 1, view_of(sealed, HPKE_PRIVATE_LEN), sealed + HPKE_PRIVATE_LEN,
-		secret_mut(private_key));
+	enum coffer_err err = aead_open(key, stanza->passphrase.nonce, &part, 1, view_of(sealed, HPKE_PRIVATE_LEN),
+		sealed + HPKE_PRIVATE_LEN, secret_mut(private_key));
 	ENSURE(err != ERR_CONTEXT, ERR_CORRUPT);
 	TRY(err);
 	*out = TAKE(private_key);

@@ -9,14 +9,15 @@ static enum coffer_err newest_opens(const struct domain_id *domain, const struct
 	return recovery_unwrap(domain, stanza, stanza->count - 1, private_key, &generation, &key, reason);
 }
 
-static enum coffer_err read_row(const struct domain_id *domain, const struct store_row *row, struct stanza *out, struct reason *reason)
+static enum coffer_err read_row(const struct domain_id *domain, const struct store_row *row, struct stanza *out,
+	struct reason *reason)
 {
 	TRY(stanza_parse(row, out, reason));
 	return stanza_verify(domain, row, out, reason);
 }
 
-enum coffer_err recovery_prove_shares(const struct domain_id *domain, const struct store_row *row, const struct view *texts, unsigned count,
-	struct reason *reason)
+enum coffer_err recovery_prove_shares(const struct domain_id *domain, const struct store_row *row,
+	const struct view *texts, unsigned count, struct reason *reason)
 {
 	struct stanza stanza;
 	AUTO_SECRET struct secret *private_key = NULL;

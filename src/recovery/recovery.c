@@ -60,8 +60,8 @@ static enum coffer_err check_share(const uint8_t fingerprint[static DOMAIN_FINGE
 	if (!view_equal(view_of(share->set_id, SHARE_SET_LEN), view_of(stanza->shares.set_id, SHARE_SET_LEN)))
 		return reason_fail(reason, ERR_FOREIGN, "share %u is of another set than this domain's newest shares", share->x);
 	if (share->k != stanza->shares.k || share->n != stanza->shares.n)
-		return reason_fail(reason, ERR_CORRUPT, "share %u says %u of %u, but this domain has %u of %u", share->x, share->k, share->n,
-			stanza->shares.k, stanza->shares.n);
+		return reason_fail(reason, ERR_CORRUPT, "share %u says %u of %u, but this domain has %u of %u", share->x, share->k,
+			share->n, stanza->shares.k, stanza->shares.n);
 	for (unsigned i = 0; i < taken->count; i++)
 		if (taken->shares[i].x == share->x) return reason_fail(reason, ERR_EXISTS, "share %u was given twice", share->x);
 	TRY(share_digest(share, digest));
@@ -107,8 +107,8 @@ static enum coffer_err combine(const struct stanza *stanza, const struct taken *
 	return ERR_OK;
 }
 
-enum coffer_err recovery_open_shares(const struct domain_id *domain, const struct stanza *stanza, const struct view *texts, unsigned count,
-	struct secret **out, struct reason *reason)
+enum coffer_err recovery_open_shares(const struct domain_id *domain, const struct stanza *stanza, const struct view *texts,
+	unsigned count, struct secret **out, struct reason *reason)
 {
 	AUTO(taken_done) struct taken taken = { .count = 0 };
 	AUTO_SECRET struct secret *private_key = NULL;
@@ -116,16 +116,16 @@ enum coffer_err recovery_open_shares(const struct domain_id *domain, const struc
 		return reason_fail(reason, ERR_STATE, "this domain is recovered with a passphrase, not with shares");
 	TRY(take(domain, stanza, texts, count, &taken, reason));
 	if (taken.count < stanza->shares.k)
-		return reason_fail(reason, ERR_MISSING, "%u more of the shares are needed: any %u of %u recover", stanza->shares.k - taken.count,
-			stanza->shares.k, stanza->shares.n);
+		return reason_fail(reason, ERR_MISSING, "%u more of the shares are needed: any %u of %u recover",
+			stanza->shares.k - taken.count, stanza->shares.k, stanza->shares.n);
 	TRY(combine(stanza, &taken, &private_key));
 	TRY(check_pair(stanza, private_key, reason));
 	*out = TAKE(private_key);
 	return ERR_OK;
 }
 
-enum coffer_err recovery_unwrap(const struct domain_id *domain, const struct stanza *stanza, unsigned i, const struct secret *private_key,
-	uint32_t *out_generation, struct secret **out_key, struct reason *reason)
+enum coffer_err recovery_unwrap(const struct domain_id *domain, const struct stanza *stanza, unsigned i,
+	const struct secret *private_key, uint32_t *out_generation, struct secret **out_key, struct reason *reason)
 {
 	struct stanza_wrap wrap;
 	uint8_t info[RECOVERY_INFO_MAX], check[32];
@@ -140,10 +140,12 @@ enum coffer_err recovery_unwrap(const struct domain_id *domain, const struct sta
 		return reason_fail(reason, ERR_CORRUPT, "the recovery key does not open the data key of generation %u", wrap.generation);
 	TRY(ring_key_check(domain, wrap.generation, key, check));
 	if (!ct_equal(check, wrap.key_check, sizeof check))
-		return reason_fail(reason, ERR_CORRUPT, "the recovered data key is not the one of generation %u (key check)", wrap.generation);
+		return reason_fail(reason, ERR_CORRUPT, "the recovered data key is not the one of generation %u (key check)",
+			wrap.generation);
 	err = generation_verify(domain, wrap.generation, wrap.key_check, wrap.signature);
 	if (err == ERR_CORRUPT)
-		return reason_fail(reason, err, "the recovered generation %u is not signed by this domain (generation signature)", wrap.generation);
+		return reason_fail(reason, err, "the recovered generation %u is not signed by this domain (generation signature)",
+			wrap.generation);
 	TRY(err);
 	*out_generation = wrap.generation;
 	*out_key = TAKE(key);

@@ -9,8 +9,8 @@
 enum coffer_err recovery_wrap_info(const struct stanza *stanza, uint32_t generation, uint8_t out[static RECOVERY_INFO_MAX],
 	size_t *out_len) MUST_USE;
 /* Wraps one generation of the ring for the stanza's public key and appends the wrap. */
-enum coffer_err recovery_wrap(const struct ring *ring, const struct secret *domain_seed, const struct stanza *stanza, uint32_t generation,
-	struct buf *wraps) MUST_USE;
+enum coffer_err recovery_wrap(const struct ring *ring, const struct secret *domain_seed, const struct stanza *stanza,
+	uint32_t generation, struct buf *wraps) MUST_USE;
 
 /* Takes one trailing newline off. */
 struct view passphrase_trim(struct view passphrase);

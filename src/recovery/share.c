@@ -64,7 +64,8 @@ enum coffer_err share_encode(const struct share *share, struct secret **out)
 static enum coffer_err check_numbers(const struct share *s, struct reason *reason)
 {
 	if (s->k < 1 || s->k > s->n || s->x < 1 || s->x > s->n)
-		return reason_fail(reason, ERR_FIELD, "the share's numbers make no sense (share %u of %u, any %u recover)", s->x, s->n, s->k);
+		return reason_fail(reason, ERR_FIELD, "the share's numbers make no sense (share %u of %u, any %u recover)", s->x,
+			s->n, s->k);
 	return ERR_OK;
 }
 

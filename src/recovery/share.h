@@ -33,9 +33,9 @@ void share_done(struct share *share);
 enum coffer_err share_digest(const struct share *share, uint8_t out[static SHARE_DIGEST_LEN]) MUST_USE;
 /* Appends the printed form: two lines for people, five lines of the share, each ending in a newline. */
 enum coffer_err share_print(const struct share *share, struct buf *out) MUST_USE;
-/* Reads the printed form (in any order of lines, copied or typed). Each failure is a sentence of its own that names the line:
- * ERR_CORRUPT: mistyped, or lines of different shares; ERR_MISSING: a line is missing; ERR_FIELD: a line twice, or numbers out of
- * range; ERR_VERSION; ERR_TOO_LARGE: over SHARE_TEXT_MAX. Caller calls share_done. */
+/* Reads the printed form (in any order of lines, copied or typed). Each failure is a sentence of its own that names the
+ * line: ERR_CORRUPT: mistyped, or lines of different shares; ERR_MISSING: a line is missing; ERR_FIELD: a line twice, or
+ * numbers out of range; ERR_VERSION; ERR_TOO_LARGE: over SHARE_TEXT_MAX. Caller calls share_done. */
 enum coffer_err share_read(struct view text, struct share *out, struct reason *reason) MUST_USE;
 
 #endif

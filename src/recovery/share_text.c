@@ -57,7 +57,8 @@ enum coffer_err share_print(const struct share *share, struct buf *out)
 	AUTO_SECRET struct secret *bytes = NULL;
 	TRY(share_encode(share, &bytes));
 	domain_fingerprint_format(share->fingerprint, fingerprint);
-	int len = snprintf(head, sizeof head, "coffer share %u of %u, any %u recover\ndomain %s\n", share->x, share->n, share->k, fingerprint);
+	int len = snprintf(head, sizeof head, "coffer share %u of %u, any %u recover\ndomain %s\n", share->x, share->n,
+		share->k, fingerprint);
 	INVARIANT(len > 0 && (size_t)len < sizeof head);
 	writer_init_buf(&w, out, PRINTED_MAX);
 	writer_bytes(&w, view_of(head, (size_t)len));
@@ -71,7 +72,8 @@ static enum coffer_err decode_line(unsigned i, const char chars[static SHARE_LIN
 {
 	char sum[SUM_CHARS + 1];
 	size_t len = 0;
-	if (text_unbase32(view_of(chars, DATA_CHARS), out, SHARE_LINE_BYTES, &len) != ERR_OK || len != SHARE_LINE_BYTES) return ERR_CORRUPT;
+	if (text_unbase32(view_of(chars, DATA_CHARS), out, SHARE_LINE_BYTES, &len) != ERR_OK ||
+		len != SHARE_LINE_BYTES) return ERR_CORRUPT;
 	TRY(line_sum(i, view_of(out, SHARE_LINE_BYTES), sum));
 	bool same = ct_equal(sum, chars + DATA_CHARS, GROUP_CHARS);
 	wipe(sum, sizeof sum);

@@ -117,7 +117,8 @@ enum coffer_err stanza_parse(const struct store_row *row, struct stanza *out, st
 	if (err == ERR_VERSION)
 		return reason_fail(reason, err, "the recovery record has a format that this version does not know; install a newer Coffer");
 	if (err == ERR_LIMIT)
-		return reason_fail(reason, ERR_CORRUPT, "the recovery record asks for scrypt parameters that are not allowed (log2 N %u to %u, r %u, "
+		return reason_fail(reason, ERR_CORRUPT,
+			"the recovery record asks for scrypt parameters that are not allowed (log2 N %u to %u, r %u, "
 			"p 1 to %u); it was altered", STANZA_LOG2N_MIN, STANZA_LOG2N_MAX, STANZA_R, STANZA_P_MAX);
 	if (err)
 		return reason_fail(reason, ERR_CORRUPT, "the recovery record is damaged; restore the store from a backup");

@@ -78,13 +78,15 @@ bool stanza_scrypt_is_sound(unsigned log2n, unsigned r, unsigned p);
 void stanza_wrap_at(const struct stanza *stanza, unsigned i, struct stanza_wrap *out);
 enum coffer_err stanza_wrap_append(const struct stanza_wrap *wrap, struct buf *out) MUST_USE;
 
-/* Fills *row (id, version, state, header, body) with the signed stanza; the body is appended to *body. ERR_FIELD: fields that the format cannot hold. */
+/* Fills *row (id, version, state, header, body) with the signed stanza; the body is appended to *body. ERR_FIELD: fields
+ * that the format cannot hold. */
 enum coffer_err stanza_sign(const struct domain_id *domain, const struct secret *domain_seed, const struct stanza *stanza,
 	uint32_t version, uint32_t state, struct store_row *row, struct buf *body) MUST_USE;
-/* Reads the form; every bound and order is checked, scrypt's parameters too. Views borrow from the row. ERR_CORRUPT, ERR_VERSION. */
+/* Reads the form; every bound and order is checked, scrypt's parameters too. Views borrow from the row. ERR_CORRUPT,
+ * ERR_VERSION. */
 enum coffer_err stanza_parse(const struct store_row *row, struct stanza *out, struct reason *reason) MUST_USE;
-/* The domain's signature over the row, the domain id, the recovery-key id against the public key and the row's id; that the public key is a point.
- * ERR_CORRUPT: an integrity fault. */
+/* The domain's signature over the row, the domain id, the recovery-key id against the public key and the row's id; that
+ * the public key is a point. ERR_CORRUPT: an integrity fault. */
 enum coffer_err stanza_verify(const struct domain_id *domain, const struct store_row *row, const struct stanza *stanza,
 	struct reason *reason) MUST_USE;
 

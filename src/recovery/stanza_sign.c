@@ -50,7 +50,8 @@ static enum coffer_err write_fields(const struct stanza *s, struct buf *body)
 	struct writer w;
 	ENSURE(s->mode == STANZA_SHARES || s->mode == STANZA_PASSPHRASE, ERR_FIELD);
 	ENSURE(s->mode != STANZA_SHARES || (s->shares.k >= 1 && s->shares.k <= s->shares.n), ERR_FIELD);
-	ENSURE(s->mode != STANZA_PASSPHRASE || stanza_scrypt_is_sound(s->passphrase.log2n, s->passphrase.r, s->passphrase.p), ERR_FIELD);
+	ENSURE(s->mode != STANZA_PASSPHRASE ||
+		stanza_scrypt_is_sound(s->passphrase.log2n, s->passphrase.r, s->passphrase.p), ERR_FIELD);
 	ENSURE(s->count >= 1 && s->count <= STANZA_WRAPS_MAX && s->wraps.len == (size_t)s->count * STANZA_WRAP_LEN, ERR_LIMIT);
 	writer_init_buf(&w, body, STANZA_BODY_MAX);
 	writer_u8(&w, STANZA_FORMAT);
@@ -64,7 +65,8 @@ static enum coffer_err write_fields(const struct stanza *s, struct buf *body)
 }
 
 /* T("recovery-stanza") | R | LP(body before the signature) */
-static enum coffer_err write_message(const struct domain_id *domain, const struct store_row *row, struct view fields, struct buf *out)
+static enum coffer_err write_message(const struct domain_id *domain, const struct store_row *row, struct view fields,
+	struct buf *out)
 {
 	struct writer w;
 	writer_init_buf(&w, out, LABEL_MAX);
@@ -81,7 +83,8 @@ enum coffer_err stanza_sign(const struct domain_id *domain, const struct secret 
 {
 	static const uint8_t schema[] = { STANZA_SCHEMA };
 	AUTO_BUF struct buf message = BUF_EMPTY;
-	struct store_row made = { .id_len = RECOVERY_KEY_ID_LEN, .version = version, .state = state, .header = view_of(schema, sizeof schema) };
+	struct store_row made = { .id_len = RECOVERY_KEY_ID_LEN, .version = version, .state = state,
+		.header = view_of(schema, sizeof schema) };
 	uint8_t signature[DOMAIN_SIGNATURE_LEN];
 	size_t start = body->len;
 
@@ -115,6 +118,7 @@ enum coffer_err stanza_verify(const struct domain_id *domain, const struct store
 {
 	enum coffer_err err = check(domain, row, stanza);
 	if (err == ERR_MEMORY || err == ERR_CRYPTO) return err;
-	if (err) return reason_fail(reason, ERR_CORRUPT, "the recovery record is not signed by this domain; the store was edited or exchanged");
+	if (err) return reason_fail(reason, ERR_CORRUPT,
+		"the recovery record is not signed by this domain; the store was edited or exchanged");
 	return ERR_OK;
 }

@@ -27,6 +27,10 @@
 extern "C" {
 #endif
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 enum coffer_status {
 	COFFER_OK = 0,
 	COFFER_EINVAL = 1,       /* an argument is not allowed */
@@ -155,6 +159,10 @@ enum coffer_status coffer_key_destroy(struct coffer *c, const char *key);
 enum coffer_status coffer_random(struct coffer *c, void *out, size_t len);
 /* The status document (JSON text, NUL-terminated) of the daemon. */
 enum coffer_status coffer_status_json(struct coffer *c, char *out, size_t out_cap, size_t *out_len);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

@@ -81,17 +81,14 @@ static void bounds_of_the_page_hold(void **state)
 {
 	static char text[CONTEXT_VALUE_MAX + 1];
 	struct context c;
-	char name[8];
 	(void)state;
 	memset(text, 'a', sizeof text);
 	context_init(&c);
 	assert_ok(context_add(&c, view_of(text, CONTEXT_NAME_MAX), view_of(text, CONTEXT_VALUE_MAX), NULL));
 	assert_err(context_add(&c, view_of(text, CONTEXT_NAME_MAX + 1), view_str(""), NULL), ERR_FIELD);
 	assert_err(context_add(&c, view_str("n"), view_of(text, CONTEXT_VALUE_MAX + 1), NULL), ERR_TOO_LARGE);
-	for (unsigned i = 0; i < 2; i++) {
-		snprintf(name, sizeof name, "n%u", i);
-		assert_ok(context_add(&c, view_str(name), view_of(text, CONTEXT_VALUE_MAX), NULL));
-	}
+	assert_ok(context_add(&c, view_str("n0"), view_of(text, CONTEXT_VALUE_MAX), NULL));
+	assert_ok(context_add(&c, view_str("n1"), view_of(text, CONTEXT_VALUE_MAX), NULL));
 	size_t left = CONTEXT_ENCODED_MAX - c.encoded_len;
 	assert_err(context_add(&c, view_str("z"), view_of(text, left - 8), NULL), ERR_TOO_LARGE);
 	assert_ok(context_add(&c, view_str("z"), view_of(text, left - 9), NULL));

@@ -55,7 +55,8 @@ static void rows_that_no_table_has_are_not_bound(void **state)
 {
 	static uint8_t large[STORE_HEADER_MAX + 1];
 	static const struct { const char *what; int table; size_t id_len; uint32_t version; size_t header_len; } bad[] = {
-		{ "table 0", 0, 16, 1, 1 }, { "table 9", 9, 16, 1, 1 }, { "object id of 15", 1, 15, 1, 1 }, { "object id of 17", 1, 17, 1, 1 },
+		{ "table 0", 0, 16, 1, 1 }, { "table 9", 9, 16, 1, 1 }, { "object id of 15", 1, 15, 1, 1 },
+		{ "object id of 17", 1, 17, 1, 1 },
 		{ "audit id of 16", 3, 16, 1, 1 }, { "request id of 31", 4, 31, 1, 1 }, { "domain id of 0", 5, 0, 1, 1 },
 		{ "domain id of 65", 5, 65, 1, 1 }, { "slot id of 16", 7, 16, 1, 1 }, { "version 0", 1, 16, 0, 1 },
 		{ "version at its end", 1, 16, UINT32_MAX, 1 }, { "no header", 1, 16, 1, 0 }, { "header too long", 1, 16, 1, sizeof large },

@@ -34,7 +34,8 @@ static void tokens_differ_by_table_index_generation_and_value(void **state)
 	(void)state;
 	assert_int_equal(record_token(ring, 1, STORE_OBJECT, 1, view_str("payroll-key"), first), ERR_OK);
 	for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
-		assert_int_equal(record_token(ring, other[i].generation, other[i].table, other[i].index, view_str(other[i].value), token), ERR_OK);
+		assert_int_equal(record_token(ring, other[i].generation, other[i].table, other[i].index, view_str(other[i].value),
+			token), ERR_OK);
 		assert_memory_not_equal(first, token, sizeof token);
 	}
 	assert_int_equal(record_token(ring, 3, STORE_OBJECT, 1, view_str("x"), token), ERR_NOT_FOUND);
@@ -43,7 +44,8 @@ static void tokens_differ_by_table_index_generation_and_value(void **state)
 
 static void the_column_is_sorted_and_without_doubles(void **state)
 {
-	struct record_index_entry entries[] = { { 2, view_str("b") }, { 1, view_str("z") }, { 1, view_str("a") }, { 2, view_str("b") } };
+	struct record_index_entry entries[] = { { 2, view_str("b") }, { 1, view_str("z") }, { 1, view_str("a") },
+		{ 2, view_str("b") } };
 	AUTO_BUF struct buf column = BUF_EMPTY;
 	struct ring *ring = fixture_ring(1);
 	uint8_t token[STORE_TOKEN_LEN];

@@ -140,7 +140,8 @@ static void a_planted_data_key_fails_the_generation_signature(void **state)
 	assert_int_equal(ring_add(m.ring, 1, &key), ERR_OK);
 	for (size_t i = 0; i < 2; i++) {
 		m.row = (struct store_row){ 0 };
-		assert_int_equal(slot_make(m.ring, 1, "tpm2", &binding, view_str("blob"), signatures[i], 1, &m.row, &m.header, &m.body), ERR_OK);
+		assert_int_equal(slot_make(m.ring, 1, "tpm2", &binding, view_str("blob"), signatures[i], 1, &m.row, &m.header,
+			&m.body), ERR_OK);
 		assert_int_equal(slot_mac(m.ring, &m.row, view_of(m.row.body.ptr, m.row.body.len - 32), mac), ERR_OK);
 		assert_memory_equal(mac, m.row.body.ptr + m.row.body.len - 32, 32);
 		assert_int_equal(open_slot(&m.row, 0x99, &why), ERR_CORRUPT);
@@ -208,9 +209,11 @@ static void what_the_format_cannot_hold_is_not_made(void **state)
 	make(&m);
 	fixture_binding(&binding);
 	assert_int_equal(slot_make(m.ring, 1, "tpm2", &binding, view_of(blob, 0), signature, 1, &row, &m.header, &m.body), ERR_FIELD);
-	assert_int_equal(slot_make(m.ring, 1, "tpm2", &binding, view_of(blob, sizeof blob), signature, 1, &row, &m.header, &m.body), ERR_FIELD);
+	assert_int_equal(slot_make(m.ring, 1, "tpm2", &binding, view_of(blob, sizeof blob), signature, 1, &row, &m.header,
+		&m.body), ERR_FIELD);
 	assert_int_equal(slot_make(m.ring, 1, "tpm", &binding, view_of(blob, 1), signature, 1, &row, &m.header, &m.body), ERR_FIELD);
-	assert_int_equal(slot_make(m.ring, 2, "tpm2", &binding, view_of(blob, 1), signature, 1, &row, &m.header, &m.body), ERR_NOT_FOUND);
+	assert_int_equal(slot_make(m.ring, 2, "tpm2", &binding, view_of(blob, 1), signature, 1, &row, &m.header, &m.body),
+		ERR_NOT_FOUND);
 	binding.mechanism[0] = '\0';
 	assert_int_equal(slot_make(m.ring, 1, "tpm2", &binding, view_of(blob, 1), signature, 1, &row, &m.header, &m.body), ERR_FIELD);
 	unmake(&m);

@@ -27,7 +27,8 @@ static void give(struct domain_id *domain, struct store_row *row)
 static void the_frozen_stanza_opens_with_its_passphrase_alone(void **state)
 {
 	static const struct { const char *passphrase; enum coffer_err expected; } table[] = {
-		{ "correct horse", ERR_OK }, { "correct horse\n", ERR_OK }, { "correct horse\n\n", ERR_AUTH }, { "correct horse ", ERR_AUTH },
+		{ "correct horse", ERR_OK }, { "correct horse\n", ERR_OK }, { "correct horse\n\n", ERR_AUTH },
+		{ "correct horse ", ERR_AUTH },
 		{ "Correct horse", ERR_AUTH }, { "", ERR_AUTH }, { "\n", ERR_AUTH },
 	};
 	struct domain_id domain;
@@ -67,8 +68,8 @@ static void an_altered_stanza_is_not_a_wrong_passphrase(void **state)
 
 static void hostile_scrypt_parameters_cost_neither_memory_nor_time(void **state)
 {
-	static const struct { uint8_t log2n, r, p; } bad[] = { { 30, 8, 1 }, { 21, 8, 1 }, { 255, 255, 255 }, { 20, 8, 200 }, { 20, 32, 1 },
-		{ 20, 8, 5 }, { 14, 8, 1 }, { 15, 9, 1 } /* what scrypt itself would take */ };
+	static const struct { uint8_t log2n, r, p; } bad[] = { { 30, 8, 1 }, { 21, 8, 1 }, { 255, 255, 255 }, { 20, 8, 200 },
+		{ 20, 32, 1 }, { 20, 8, 5 }, { 14, 8, 1 }, { 15, 9, 1 } /* what scrypt itself would take */ };
 	struct domain_id domain;
 	struct store_row row;
 	struct stanza stanza;

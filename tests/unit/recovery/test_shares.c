@@ -41,7 +41,8 @@ static void unmake(struct made *m)
 	ring_free(m->ring);
 }
 
-static void assert_proof(const struct made *m, const struct view *texts, unsigned count, enum coffer_err expected, const char *sentence)
+static void assert_proof(const struct made *m, const struct view *texts, unsigned count, enum coffer_err expected,
+	const char *sentence)
 {
 	struct reason why = { "" };
 	enum coffer_err err = recovery_prove_shares(ring_domain(m->ring), &m->row, texts, count, &why);
@@ -198,7 +199,8 @@ static void reprint(const struct made *m, unsigned i, uint8_t k, uint8_t n, uint
 static void a_share_that_was_not_issued_is_never_interpolated(void **state)
 {
 	static const struct { uint8_t k, n, flip; const char *sentence; } table[] = {
-		{ 3, 5, 1, "share 2 is not the one that was issued" }, { 2, 5, 0, "share 2 says 2 of 5" }, { 3, 6, 0, "share 2 says 3 of 6" },
+		{ 3, 5, 1, "share 2 is not the one that was issued" }, { 2, 5, 0, "share 2 says 2 of 5" },
+		{ 3, 6, 0, "share 2 says 3 of 6" },
 	};
 	struct made m;
 	(void)state;
@@ -208,7 +210,8 @@ static void a_share_that_was_not_issued_is_never_interpolated(void **state)
 		reprint(&m, 1, table[i].k, table[i].n, table[i].flip, &forged);
 		const struct view given[] = { m.views[0], buf_view(&forged), m.views[2], m.views[3] };
 		assert_proof(&m, given, 4, ERR_CORRUPT, table[i].sentence);
-		const struct view last[] = { m.views[0], m.views[2], m.views[3], buf_view(&forged) }; /* not needed, and refused all the same */
+		/* the last of four: not needed, and refused all the same */
+		const struct view last[] = { m.views[0], m.views[2], m.views[3], buf_view(&forged) };
 		assert_proof(&m, last, 4, ERR_CORRUPT, table[i].sentence);
 	}
 	unmake(&m);
@@ -267,7 +270,8 @@ static void another_data_key_wrapped_to_the_recovery_key_is_refused(void **state
 	assert_int_equal(recovery_open_shares(ring_domain(m.ring), &stanza, m.views, 1, &private_key, NULL), ERR_OK);
 	stanza_wrap_at(&stanza, 0, &wrap);
 	assert_int_equal(recovery_wrap_info(&stanza, 1, info, &info_len), ERR_OK);
-	assert_int_equal(hpke_seal(stanza.public_key, view_of(info, info_len), view_of(NULL, 0), secret_view(planted), wrap.enc, &ciphertext), ERR_OK);
+	assert_int_equal(hpke_seal(stanza.public_key, view_of(info, info_len), view_of(NULL, 0), secret_view(planted),
+		wrap.enc, &ciphertext), ERR_OK);
 	memcpy(wrap.ciphertext, ciphertext.ptr, sizeof wrap.ciphertext);
 	for (int own_check = 0; own_check < 2; own_check++) {
 		buf_clear(&wraps);

@@ -84,7 +84,8 @@ static void every_flipped_byte_is_refused(void **state)
 				struct reason why = { "" };
 				parts[p].bytes[i] ^= 0x02;
 				enum coffer_err err = read_row(&g, &stanza, &why);
-				if ((err != ERR_CORRUPT && err != ERR_VERSION) || !why.text[0]) fail_msg("part %zu byte %zu: %s", p, i, err_name(err));
+				if ((err != ERR_CORRUPT && err != ERR_VERSION) ||
+					!why.text[0]) fail_msg("part %zu byte %zu: %s", p, i, err_name(err));
 				parts[p].bytes[i] ^= 0x02;
 			}
 		}
@@ -120,7 +121,8 @@ static void hostile_scrypt_parameters_are_refused_by_the_reader(void **state)
 {
 	static const struct { uint8_t log2n, r, p; bool sound; } table[] = {
 		{ 15, 8, 1, true }, { 20, 8, 4, true }, { 17, 8, 1, true }, { 14, 8, 1, false }, { 21, 8, 1, false }, { 30, 8, 1, false },
-		{ 1, 8, 1, false }, { 0, 8, 1, false }, { 255, 8, 1, false }, { 17, 7, 1, false }, { 17, 9, 1, false }, { 17, 255, 1, false },
+		{ 1, 8, 1, false }, { 0, 8, 1, false }, { 255, 8, 1, false }, { 17, 7, 1, false }, { 17, 9, 1, false },
+		{ 17, 255, 1, false },
 		{ 17, 0, 1, false }, { 17, 8, 0, false }, { 17, 8, 5, false }, { 17, 8, 255, false },
 	};
 	struct given g;

@@ -1,0 +1,250 @@
+/* Administration: init, grants, audit, token. */
+#include "client/admin.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "client/call.h"
+
+#define INIT_TIMEOUT_MS 120000u /* tokens can take long to make a key */
+#define AUDIT_PAGE 200
+
+void admin_init_answer_free(struct admin_init_answer *answer)
+{
+	for (size_t i = 0; i < answer->share_count; i++) secret_free(answer->shares[i]);
+	answer->share_count = 0;
+}
+
+static void copy_text_item(const struct ttlv_item *item, char *out, size_t cap)
+{
+	struct view text;
+	if (ttlv_get_text(item, &text) == ERR_OK) text_printable(text, out, cap);
+}
+
+static void copy_uuid_item(const struct ttlv_item *item, char out[static COFFER_UUID_TEXT])
+{
+	struct view bytes;
+	if (ttlv_get_bytes(item, &bytes) == ERR_OK && bytes.len == UUID_LEN) text_uuid(bytes.ptr, out);
+}
+
+/* A share keeps a NUL behind it: people print it. */
+static enum coffer_status take_share(const struct ttlv_item *item, struct admin_init_answer *out)
+{
+	struct view text;
+	if (ttlv_get_text(item, &text) != ERR_OK || out->share_count >= ADMIN_SHARES_MAX || text.len > 4096) return COFFER_EPROTOCOL;
+	struct secret *share = secret_new(text.len + 1);
+	if (!share) return COFFER_EMEMORY;
+	memcpy(secret_mut(share), text.ptr, text.len);
+	out->shares[out->share_count++] = share;
+	return COFFER_OK;
+}
+
+static enum coffer_status read_init(struct call *call, struct admin_init_answer *out)
+{
+	struct ttlv_cursor *c = &call->answer.items[0].payload;
+	struct ttlv_item item;
+	struct view bytes;
+	enum coffer_status st = COFFER_OK;
+	while (!st && ttlv_next(c, &item)) {
+		switch (item.tag) {
+		case TAG_COFFER_INIT_ID:
+			if (ttlv_get_bytes(&item, &bytes) != ERR_OK || bytes.len > sizeof out->init_id) return call_malformed(call);
+			memcpy(out->init_id, bytes.ptr, bytes.len);
+			out->init_id_len = bytes.len;
+			break;
+		case TAG_COFFER_FINGERPRINT: copy_text_item(&item, out->fingerprint, sizeof out->fingerprint); break;
+		case TAG_COFFER_TOKEN_KEY_LABEL: copy_text_item(&item, out->token, sizeof out->token); break;
+		case TAG_COFFER_DOMAIN_ID: copy_uuid_item(&item, out->domain_id); break;
+		case TAG_COFFER_NODE_ID: copy_uuid_item(&item, out->node_id); break;
+		case TAG_COFFER_SHARE: st = take_share(&item, out); break;
+		default: break;
+		}
+	}
+	if (!st && !out->init_id_len) return call_malformed(call);
+	return st;
+}
+
+enum coffer_status admin_init(struct coffer *c, const struct admin_init *init, struct admin_init_answer *out)
+{
+	struct call call;
+	*out = (struct admin_init_answer){ .share_count = 0 };
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_INIT, 16384);
+	if (st) return st;
+	call.deadline_ms += INIT_TIMEOUT_MS;
+	ttlv_put_str(&call.w, TAG_COFFER_TOKEN_URI, init->token_uri);
+	ttlv_put_i32(&call.w, TAG_COFFER_RECOVERY_MODE, (int32_t)init->recovery);
+	if (init->recovery == ADMIN_RECOVERY_SHARES) {
+		ttlv_put_i32(&call.w, TAG_COFFER_SHARE_COUNT, (int32_t)init->shares);
+		ttlv_put_i32(&call.w, TAG_COFFER_SHARE_THRESHOLD, (int32_t)init->threshold);
+	}
+	if (init->passphrase)
+		ttlv_put_bytes(&call.w, TAG_COFFER_PASSPHRASE, view_of(secret_bytes(init->passphrase), secret_len(init->passphrase) - 1));
+	st = call_run(&call, false);
+	if (!st) st = read_init(&call, out);
+	return call_end(&call, st);
+}
+
+enum coffer_status admin_init_confirm(struct coffer *c, const struct admin_init_answer *answer, enum admin_recovery recovery,
+	const struct secret *const *proofs, size_t count)
+{
+	struct call call;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_INIT_CONFIRM, 8192 + count * 4200);
+	if (st) return st;
+	call.deadline_ms += INIT_TIMEOUT_MS;
+	ttlv_put_bytes(&call.w, TAG_COFFER_INIT_ID, view_of(answer->init_id, answer->init_id_len));
+	for (size_t i = 0; i < count; i++) {
+		struct view text = view_of(secret_bytes(proofs[i]), secret_len(proofs[i]) - 1);
+		if (recovery == ADMIN_RECOVERY_SHARES) ttlv_put_text(&call.w, TAG_COFFER_SHARE, text);
+		else ttlv_put_bytes(&call.w, TAG_COFFER_PASSPHRASE, text);
+	}
+	return call_end(&call, call_run(&call, false));
+}
+
+static enum coffer_status change_grant(struct coffer *c, uint32_t operation, const char *principal, const char *role, const char *scope)
+{
+	struct call call;
+	if (strlen(principal) > 1024 || strlen(role) > 64 || (scope && strlen(scope) > 255))
+		return conn_fail(c, COFFER_EINVAL, "the principal, role or group is too long");
+	enum coffer_status st = call_begin(&call, c, operation, 4096);
+	if (st) return st;
+	ttlv_put_str(&call.w, TAG_COFFER_PRINCIPAL, principal);
+	ttlv_put_str(&call.w, TAG_COFFER_ROLE, role);
+	if (scope && scope[0]) ttlv_put_str(&call.w, TAG_COFFER_SCOPE, scope);
+	return call_end(&call, call_run(&call, true));
+}
+
+enum coffer_status admin_grant(struct coffer *c, const char *principal, const char *role, const char *scope)
+{
+	return change_grant(c, OPERATION_COFFER_GRANT, principal, role, scope);
+}
+
+enum coffer_status admin_revoke_grant(struct coffer *c, const char *principal, const char *role, const char *scope)
+{
+	return change_grant(c, OPERATION_COFFER_REVOKE_GRANT, principal, role, scope);
+}
+
+static int give_grant(const struct ttlv_item *entry, int (*fn)(void *arg, const struct admin_grant *grant), void *arg)
+{
+	char principal[1100] = "", role[64] = "", scope[300] = "", by[1100] = "";
+	struct admin_grant grant = { principal, role, scope, by, 0 };
+	struct ttlv_cursor c;
+	struct ttlv_item item;
+	int64_t t = 0;
+	if (ttlv_enter(entry, &c) != ERR_OK) return 0;
+	while (ttlv_next(&c, &item)) {
+		if (item.tag == TAG_COFFER_PRINCIPAL) copy_text_item(&item, principal, sizeof principal);
+		if (item.tag == TAG_COFFER_ROLE) copy_text_item(&item, role, sizeof role);
+		if (item.tag == TAG_COFFER_SCOPE) copy_text_item(&item, scope, sizeof scope);
+		if (item.tag == TAG_COFFER_GRANTED_BY) copy_text_item(&item, by, sizeof by);
+		if (item.tag == TAG_COFFER_GRANTED_AT && ttlv_get_time(&item, &t) == ERR_OK) grant.created_s = (uint64_t)t;
+	}
+	return fn(arg, &grant);
+}
+
+enum coffer_status admin_grants(struct coffer *c, int (*fn)(void *arg, const struct admin_grant *grant), void *arg)
+{
+	struct call call;
+	struct ttlv_item item;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_LIST_GRANTS, 64);
+	if (st) return st;
+	st = call_run(&call, false);
+	while (!st && ttlv_next(&call.answer.items[0].payload, &item))
+		if (item.tag == TAG_COFFER_GRANT_ENTRY && give_grant(&item, fn, arg)) break;
+	return call_end(&call, st);
+}
+
+/* Lines of JSON, one row each. Returns how many, or -1 when fn had enough. */
+static int give_rows(struct view text, int (*fn)(void *arg, const char *json, size_t len), void *arg)
+{
+	int rows = 0;
+	while (text.len > 0) {
+		const uint8_t *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len;
+		if (len && fn(arg, (const char *)text.ptr, len)) return -1;
+		rows += len > 0;
+		size_t step = end ? len + 1 : len;
+		text = view_of(text.ptr + step, text.len - step);
+	}
+	return rows;
+}
+
+/* One page; *next is where to go on, 0 at the end. */
+static enum coffer_status audit_page(struct coffer *c, uint64_t first, uint32_t count, int (*fn)(void *arg, const char *json, size_t len),
+	void *arg, uint64_t *next, uint32_t *got)
+{
+	struct call call;
+	struct view text;
+	int64_t more = 0;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_AUDIT_SHOW, 128);
+	if (st) return st;
+	if (first) ttlv_put_i64(&call.w, TAG_COFFER_AUDIT_FROM, (int64_t)first);
+	ttlv_put_i32(&call.w, TAG_COFFER_AUDIT_COUNT, (int32_t)count);
+	st = call_run(&call, false);
+	struct ttlv_cursor *p = &call.answer.items[0].payload;
+	if (!st && (ttlv_take_text(p, TAG_COFFER_AUDIT_ROWS, &text) != ERR_OK ||
+	            ttlv_take_optional_i64(p, TAG_COFFER_AUDIT_NEXT, &more, NULL) != ERR_OK))
+		st = call_malformed(&call);
+	if (!st) {
+		int rows = give_rows(text, fn, arg);
+		*got = rows < 0 ? 0 : (uint32_t)rows;
+		*next = rows <= 0 || more < 0 ? 0 : (uint64_t)more;
+	}
+	return call_end(&call, st);
+}
+
+enum coffer_status admin_audit_show(struct coffer *c, uint64_t first, uint32_t limit,
+	int (*fn)(void *arg, const char *json, size_t len), void *arg)
+{
+	if (first == 0) {
+		uint64_t records = 0;
+		enum coffer_status st = admin_audit_length(c, &records);
+		if (st) return st;
+		first = records > limit ? records - limit + 1 : 1;
+	}
+	while (first && limit) {
+		uint32_t got = 0;
+		enum coffer_status st = audit_page(c, first, limit < AUDIT_PAGE ? limit : AUDIT_PAGE, fn, arg, &first, &got);
+		if (st) return st;
+		limit -= got < limit ? got : limit;
+	}
+	return COFFER_OK;
+}
+
+static enum coffer_status audit_number(struct coffer *c, uint32_t operation, int32_t count, uint64_t *out)
+{
+	struct call call;
+	struct ttlv_item item;
+	int64_t n = -1;
+	enum coffer_status st = call_begin(&call, c, operation, 128);
+	if (st) return st;
+	call.deadline_ms += INIT_TIMEOUT_MS;
+	if (count >= 0) ttlv_put_i32(&call.w, TAG_COFFER_AUDIT_COUNT, count);
+	st = call_run(&call, false);
+	while (!st && ttlv_next(&call.answer.items[0].payload, &item))
+		if (item.tag == TAG_COFFER_AUDIT_LENGTH && ttlv_get_i64(&item, &n) != ERR_OK) break;
+	if (!st && n < 0) st = call_malformed(&call);
+	if (!st) *out = (uint64_t)n;
+	return call_end(&call, st);
+}
+
+enum coffer_status admin_audit_length(struct coffer *c, uint64_t *out_records)
+{
+	return audit_number(c, OPERATION_COFFER_AUDIT_SHOW, 0, out_records);
+}
+
+enum coffer_status admin_audit_verify(struct coffer *c, uint64_t *out_records)
+{
+	return audit_number(c, OPERATION_COFFER_AUDIT_VERIFY, -1, out_records);
+}
+
+enum coffer_status admin_token_test(struct coffer *c, uint32_t *out_ms)
+{
+	struct call call;
+	int32_t ms = -1;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_TOKEN_TEST, 64);
+	if (st) return st;
+	st = call_run(&call, false);
+	if (!st && (ttlv_take_i32(&call.answer.items[0].payload, TAG_COFFER_ELAPSED_MS, &ms) != ERR_OK || ms < 0)) st = call_malformed(&call);
+	if (!st) *out_ms = (uint32_t)ms;
+	return call_end(&call, st);
+}

@@ -1,0 +1,160 @@
+/* Sealed streams: segments sent ahead, answers collected in order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/call.h"
+
+struct coffer_stream {
+	struct coffer *c;
+	uint32_t operation;    /* Seal Stream or Open Stream */
+	int32_t handle;
+	uint32_t segment_size; /* plaintext bytes */
+	unsigned under_way;
+	bool last_sent, dead;
+};
+
+/* Reads handle, segment size and (sealing) header of the answer to a begin. */
+static enum coffer_status read_begin(struct call *call, struct coffer_stream *s, uint8_t *header)
+{
+	struct ttlv_cursor *c = &call->answer.items[0].payload;
+	struct ttlv_item item;
+	struct view bytes;
+	int32_t size = 0;
+	bool has_header = false;
+	while (ttlv_next(c, &item)) {
+		enum coffer_err err = ERR_OK;
+		if (item.tag == TAG_COFFER_STREAM_HANDLE) err = ttlv_get_i32(&item, &s->handle);
+		else if (item.tag == TAG_COFFER_SEGMENT_SIZE) err = ttlv_get_i32(&item, &size);
+		else if (item.tag == TAG_COFFER_STREAM_HEADER && header) {
+			err = ttlv_get_bytes(&item, &bytes);
+			if (!err && bytes.len == COFFER_STREAM_HEADER) {
+				memcpy(header, bytes.ptr, bytes.len);
+				has_header = true;
+			}
+		}
+		if (err) return call_malformed(call);
+	}
+	if (s->handle <= 0 || size < 65536 || size > 16 * 1024 * 1024 || (header && !has_header)) return call_malformed(call);
+	s->segment_size = (uint32_t)size;
+	return COFFER_OK;
+}
+
+static enum coffer_status finish_begin(struct call *call, uint32_t operation, uint8_t *header, enum coffer_status st,
+	struct coffer_stream **out)
+{
+	struct coffer_stream *s = st ? NULL : calloc(1, sizeof *s);
+	if (!st && !s) st = COFFER_EMEMORY;
+	if (!st) {
+		s->c = call->c;
+		s->operation = operation;
+		st = read_begin(call, s, header);
+	}
+	st = call_end(call, st);
+	if (st) free(s);
+	else *out = s;
+	return st;
+}
+
+enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const struct coffer_pair *context, size_t context_count,
+	uint32_t segment_size, uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out)
+{
+	struct call call;
+	if (!c || !key || !header || !out || segment_size > 16 * 1024 * 1024) return COFFER_EINVAL;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_SEAL_STREAM, strlen(key) + call_context_size(context, context_count) + 64);
+	if (st) return st;
+	call_put_key(&call, key);
+	st = call_put_context(&call, context, context_count);
+	if (segment_size) ttlv_put_i32(&call.w, TAG_COFFER_SEGMENT_SIZE, (int32_t)segment_size);
+	if (!st) st = call_run(&call, false);
+	return finish_begin(&call, OPERATION_COFFER_SEAL_STREAM, header, st, out);
+}
+
+enum coffer_status coffer_stream_open(struct coffer *c, const struct coffer_pair *context, size_t context_count,
+	const uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out)
+{
+	struct call call;
+	if (!c || !header || !out) return COFFER_EINVAL;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_OPEN_STREAM, COFFER_STREAM_HEADER + call_context_size(context, context_count) + 64);
+	if (st) return st;
+	st = call_put_context(&call, context, context_count);
+	ttlv_put_bytes(&call.w, TAG_COFFER_STREAM_HEADER, view_of(header, COFFER_STREAM_HEADER));
+	if (!st) st = call_run(&call, false);
+	return finish_begin(&call, OPERATION_COFFER_OPEN_STREAM, NULL, st, out);
+}
+
+uint32_t coffer_stream_segment_size(const struct coffer_stream *s)
+{
+	return s->segment_size;
+}
+
+unsigned coffer_stream_under_way(const struct coffer_stream *s)
+{
+	return s->under_way;
+}
+
+enum coffer_status coffer_stream_send(struct coffer_stream *s, const void *in, size_t in_len, int last)
+{
+	struct call call;
+	if (!s || (!in && in_len)) return COFFER_EINVAL;
+	if (s->dead || s->last_sent) return conn_fail(s->c, COFFER_ESTATE, "the stream has ended");
+	if (s->under_way >= COFFER_STREAM_AHEAD) return conn_fail(s->c, COFFER_EBUSY, "collect a segment first");
+	enum coffer_status st = call_begin_ahead(&call, s->c, s->operation, in_len + 128);
+	if (st) return st;
+	ttlv_put_i32(&call.w, TAG_COFFER_STREAM_HANDLE, s->handle);
+	ttlv_put_bytes(&call.w, TAG_COFFER_SEGMENT, view_of(in, in_len));
+	ttlv_put_bool(&call.w, TAG_COFFER_LAST_SEGMENT, last != 0);
+	st = call_send(&call, false);
+	if (st) {
+		s->dead = true;
+	} else {
+		s->under_way++;
+		s->c->ahead++;
+		s->last_sent = last != 0;
+	}
+	return call_end(&call, st);
+}
+
+enum coffer_status coffer_stream_collect(struct coffer_stream *s, void *out, size_t out_cap, size_t *out_len)
+{
+	struct call call;
+	struct view bytes;
+	if (!s || !out || !out_len) return COFFER_EINVAL;
+	if (!s->under_way) return conn_fail(s->c, COFFER_ESTATE, "no segment is under way");
+	enum coffer_status st = call_begin_collect(&call, s->c);
+	if (st) return st;
+	st = call_receive(&call);
+	s->under_way--;
+	s->c->ahead--;
+	if (!st && ttlv_take_bytes(&call.answer.items[0].payload, TAG_COFFER_SEGMENT, &bytes) != ERR_OK) st = call_malformed(&call);
+	if (!st) st = call_copy_out(&call, bytes, out, out_cap, out_len);
+	if (st) s->dead = true;
+	return call_end(&call, st);
+}
+
+/* Answers under way are read and dropped, so that the connection can be used again; an unfinished stream is forgotten by the daemon too. */
+static void settle(struct coffer_stream *s)
+{
+	struct call call;
+	while (s->under_way && !s->c->broken) {
+		if (call_begin_collect(&call, s->c)) return;
+		enum coffer_status st = call_receive(&call);
+		s->under_way--;
+		s->c->ahead--;
+		if (st) s->dead = true;
+		call_end(&call, st);
+	}
+	if (s->last_sent && !s->dead) return;
+	if (call_begin(&call, s->c, OPERATION_COFFER_CLOSE_STREAM, 64)) return;
+	ttlv_put_i32(&call.w, TAG_COFFER_STREAM_HANDLE, s->handle);
+	call_end(&call, call_run(&call, false));
+}
+
+void coffer_stream_close(struct coffer_stream *s)
+{
+	char text[CONN_TEXT_MAX];
+	if (!s) return;
+	memcpy(text, s->c->text, sizeof text); /* closing does not hide why */
+	settle(s);
+	memcpy(s->c->text, text, sizeof text);
+	free(s);
+}

@@ -1,0 +1,63 @@
+/* The configuration of cofferd and its monitor (cofferd.conf(5)): every key with type, default, limits and help in one table,
+ * config/keys.def. The file has no section, or [cofferd]. Needs no arena. A struct config is read-only once loaded and may
+ * then be read by any thread. */
+#ifndef COFFER_CONFIG_CONFIG_H
+#define COFFER_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/reason.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/coffer/cofferd.conf"
+#define CONFIG_ENVIRONMENT_MAX 16u /* NAME=VALUE words of tokend_environment */
+
+/* Strings are owned by the struct, NUL-terminated, never NULL; "" means not set. */
+struct config {
+	char *socket;
+	uint32_t socket_mode;          /* permission bits */
+	char *state_dir;
+	char *store;                   /* "sqlite" */
+	char *token;                   /* token URI that init takes when none is given */
+	char *user_cofferd;            /* names or decimal ids; used when started as root */
+	char *user_tokend;
+	uint32_t workers;              /* threads; 0: one per core */
+	size_t max_message;            /* bytes */
+	uint32_t max_connections;
+	uint64_t request_timeout_ms;
+	uint64_t idle_timeout_ms;      /* 0: none */
+	uint64_t drain_timeout_ms;
+	uint64_t stop_timeout_ms;      /* the monitor's patience before SIGKILL */
+	size_t secret_memory;          /* bytes of the arena */
+	bool require_secret_memory;
+	uint64_t token_deadline_ms;    /* opening the token; other calls have half of it, provisioning three times as much */
+	uint64_t token_probe_interval_ms;
+	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */
+	uint32_t object_cache;         /* objects kept in memory */
+	enum log_level log_level;
+	char *pid_file;
+	char *monitor_pid_file;
+};
+
+/* The built-in defaults. ERR_MEMORY. */
+enum coffer_err config_defaults(struct config *out) MUST_USE;
+/* Defaults, then the file at `path`. ERR_USAGE "FILE:LINE: …" for an unknown key (with the nearest known one), a bad value or
+ * two keys that contradict each other; ERR_NOT_FOUND, ERR_IO, ERR_MEMORY. `out` is untouched on failure; else config_free it. */
+enum coffer_err config_load(const char *path, struct config *out, struct reason *reason) MUST_USE;
+/* Releases the strings; accepts a zeroed struct. */
+void config_free(struct config *config);
+
+/* For SIGHUP: loads the file, and takes from `running` every key that only a restart can change, calling needs_restart
+ * (may be NULL) for each of these whose value in the file differs. So *out is what holds from now on. */
+typedef void config_restart_fn(void *arg, const char *key);
+enum coffer_err config_reload(const char *path, const struct config *running, struct config *out,
+	config_restart_fn *needs_restart, void *arg, struct reason *reason) MUST_USE;
+
+/* One line "key<TAB>type<TAB>default<TAB>reload|restart<TAB>help" per key: what the man page is checked against. */
+void config_print_help(FILE *out);
+
+#endif

@@ -1,0 +1,39 @@
+/* The inside of the dispatcher: one run of a request, shared by dispatch.c (batch), dispatch_item.c (one item), dispatch_target.c (its object) and
+ * dispatch_audit.c (its audit row). */
+#ifndef COFFER_OPS_DISPATCH_INTERNAL_H
+#define COFFER_OPS_DISPATCH_INTERNAL_H
+
+#include "kmip/message.h"
+#include "ops/dispatch.h"
+
+struct run {
+	struct request *r;
+	struct grants *grants;    /* reference */
+	struct writer w;          /* into r->answer */
+	struct kmip_response_mark message;
+	size_t limit;             /* bytes of an answer without a failure */
+	uint32_t written;         /* batch items written */
+	bool one_mark;            /* Undo: the batch has one mark, the items have none */
+	bool has_record;          /* the client gave a request id */
+	uint8_t request_id[KMIP_REQUEST_ID_LEN];
+	uint8_t digest[32];       /* of what was asked */
+	bool secret;              /* an answer written so far holds a secret */
+	bool recorded;            /* the stored answer is the one written so far */
+	bool changed;             /* an item changed something */
+	struct op_ctx ctx;        /* of the item under way; the placeholder goes from item to item */
+};
+
+/* Runs one batch item and writes its answer. ERR_NOT_CACHED: nothing was written, leave the lane. Else the item's result. */
+enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *item) MUST_USE;
+/* Takes back what the writer wrote after `len`, its failure too. */
+void dispatch_take_back(struct writer *w, size_t len);
+
+/* Finds the object of the item: run->ctx.object. ERR_NOT_FOUND, ERR_NOT_CACHED (ctx.wanted_*), ERR_MISSING. */
+enum coffer_err dispatch_target(struct op_ctx *ctx, enum op_target target, struct ttlv_cursor *payload) MUST_USE;
+
+/* Whether the result of this item goes into the audit log. */
+bool dispatch_audit_wants(const struct op_row *row, enum coffer_err err);
+/* Writes the audit row of an item, on the store lane at once, on the admin lane through engine->on_store. */
+enum coffer_err dispatch_audit(struct run *run, const struct op_row *row, enum coffer_err err) MUST_USE;
+
+#endif

@@ -1,0 +1,61 @@
+/* The dispatch table of KMIP's own operations, and the look-up over both tables. A missing row means refused. */
+#include "ops/dispatch.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "kmip/enums.h"
+#include "ops/tables.h"
+
+#define ROW(op, text, fn, perm, where, on, log, bits, since) \
+	{ .operation = OPERATION_##op, .name = text, .run = fn, .permission = PERMISSION_##perm, .target = OP_TARGET_##where, \
+	  .lane = OP_LANE_##on, .audit = OP_AUDIT_##log, .flags = (bits), .since_minor = (since) }
+
+#define ANY_STATE (OP_SEALED_OK | OP_UNINITIALISED_OK)
+
+const struct op_row kmip_rows[] = {
+	ROW(CREATE,             "Create",             op_create,             CREATE, NONE, STORE,  ALWAYS, 0, 0),
+	ROW(RE_KEY,             "Re-key",             op_rekey,              MANAGE, ID,   STORE,  ALWAYS, 0, 0),
+	ROW(LOCATE,             "Locate",             op_locate,             NONE,   NONE, STORE,  NEVER,  0, 0),
+	ROW(GET,                "Get",                op_get,                EXPORT, ID,   STORE,  ALWAYS, OP_SECRET_ANSWER, 0),
+	ROW(GET_ATTRIBUTES,     "Get Attributes",     op_get_attributes,     READ,   ID,   WORKER, DENIED, 0, 0),
+	ROW(GET_ATTRIBUTE_LIST, "Get Attribute List", op_get_attribute_list, READ,   ID,   WORKER, DENIED, 0, 0),
+	ROW(ACTIVATE,           "Activate",           op_activate,           MANAGE, ID,   STORE,  ALWAYS, 0, 0),
+	ROW(REVOKE,             "Revoke",             op_revoke,             MANAGE, ID,   STORE,  ALWAYS, 0, 0),
+	ROW(DESTROY,            "Destroy",            op_destroy,            MANAGE, ID,   STORE,  ALWAYS, 0, 0),
+	ROW(QUERY,              "Query",              op_query,              NONE,   NONE, WORKER, NEVER,  ANY_STATE, 0),
+	ROW(DISCOVER_VERSIONS,  "Discover Versions",  op_discover_versions,  NONE,   NONE, WORKER, NEVER,  ANY_STATE, 1),
+	ROW(ENCRYPT,            "Encrypt",            op_encrypt,            USE,    ID,   WORKER, DENIED, 0, 2),
+	ROW(DECRYPT,            "Decrypt",            op_decrypt,            USE,    ID,   WORKER, DENIED, OP_SECRET_ANSWER, 2),
+};
+const size_t kmip_row_count = sizeof kmip_rows / sizeof kmip_rows[0];
+
+#define ROWS_MAX 128u
+
+static struct op_row all_rows[ROWS_MAX];
+static size_t all_count;
+static pthread_once_t joined = PTHREAD_ONCE_INIT;
+
+static void join_tables(void)
+{
+	PRE(kmip_row_count + vendor_row_count <= ROWS_MAX);
+	memcpy(all_rows, kmip_rows, kmip_row_count * sizeof *kmip_rows);
+	memcpy(all_rows + kmip_row_count, vendor_rows, vendor_row_count * sizeof *vendor_rows);
+	all_count = kmip_row_count + vendor_row_count;
+}
+
+const struct op_row *dispatch_rows(size_t *out_count)
+{
+	pthread_once(&joined, join_tables);
+	*out_count = all_count;
+	return all_rows;
+}
+
+const struct op_row *dispatch_find(uint32_t operation)
+{
+	size_t count;
+	const struct op_row *rows = dispatch_rows(&count);
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].operation == operation) return &rows[i];
+	return NULL;
+}

@@ -1,0 +1,103 @@
+/* The life of a request outside its run: classified, loaded for, failed, done. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "kmip/message.h"
+#include "ops/dispatch.h"
+
+/* Room for an answer that only says what went wrong. */
+#define REFUSAL_MAX (256u * 1024u)
+
+static enum coffer_err refuse(struct request *r, struct kmip_version version, enum coffer_err err, const struct reason *reason)
+{
+	struct writer w;
+	buf_clear(&r->answer);
+	writer_init_buf(&w, &r->answer, REFUSAL_MAX);
+	kmip_refuse(&w, version, (int64_t)clock_wall_s(), err, reason_text(reason, err));
+	if (writer_done(&w) != ERR_OK) r->close_after = true;
+	r->engine->refused++;
+	return err;
+}
+
+static enum op_lane lane_of(const struct kmip_request *q)
+{
+	enum op_lane lane = q->count > 1 && q->header.error_continuation == BATCH_ERROR_CONTINUATION_OPTION_UNDO
+		? OP_LANE_STORE : OP_LANE_WORKER;
+	for (size_t i = 0; i < q->count; i++) {
+		const struct op_row *row = q->items[i].err ? NULL : dispatch_find(q->items[i].id.operation);
+		if (row && row->lane > lane) lane = row->lane;
+	}
+	return lane;
+}
+
+enum coffer_err request_classify(struct request *r)
+{
+	struct reason reason = { "" };
+	struct ttlv_limits limits = ttlv_limits_of(r->engine->config->max_message);
+	if (!r->parsed) r->parsed = malloc(sizeof *r->parsed);
+	if (!r->parsed) return refuse(r, KMIP_VERSION_HIGHEST, ERR_MEMORY, &reason);
+	enum coffer_err err = kmip_request_parse(buf_view(&r->frame), &limits, r->parsed, &reason);
+	if (err) {
+		struct kmip_version version = r->parsed->version;
+		free(TAKE(r->parsed));
+		return refuse(r, version, err, &reason);
+	}
+	r->lane = lane_of(r->parsed);
+	return ERR_OK;
+}
+
+enum coffer_err request_load(struct request *r, struct txn *txn)
+{
+	AUTO_OBJECT struct object *o = NULL;
+	r->loaded_once = true;
+	enum coffer_err err = r->want_name ? txn_object_by_name(txn, view_of(r->wanted_name, r->wanted_name_len), &o)
+		: txn_object(txn, r->wanted_id, &o);
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+void request_fail(struct request *r, enum coffer_err err, const struct reason *reason)
+{
+	static const struct reason none = { "" };
+	const char *text = reason_text(reason ? reason : &none, err);
+	const struct kmip_request *q = r->parsed;
+	struct writer w;
+	if (!q) {
+		enum coffer_err same = refuse(r, KMIP_VERSION_HIGHEST, err, reason ? reason : &none);
+		(void)same;
+		return;
+	}
+	buf_clear(&r->answer);
+	writer_init_buf(&w, &r->answer, REFUSAL_MAX);
+	struct kmip_response_mark mark = kmip_response_begin(&w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation,
+		view_of(NULL, 0));
+	for (size_t i = 0; i < q->count; i++) kmip_item_fail(&w, &q->items[i].id, err, text, q->items[i].from_coffer);
+	kmip_response_end(&w, mark, (uint32_t)q->count);
+	if (writer_done(&w) != ERR_OK) r->close_after = true;
+	r->engine->refused++;
+}
+
+enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *out)
+{
+	uint8_t id[UUID_LEN + 8];
+	struct store_row row;
+	struct writer w;
+	*out = false;
+	if (r->audit_seq == 0) return ERR_OK;
+	writer_init(&w, id, sizeof id);
+	writer_bytes(&w, view_of(r->engine->domain.node_id, UUID_LEN));
+	writer_u64(&w, r->audit_seq);
+	TRY(writer_done(&w));
+	enum coffer_err err = store_get(txn_store(txn), STORE_AUDIT, view_of(id, sizeof id), &row);
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	TRY(err);
+	*out = true;
+	return ERR_OK;
+}
+
+void request_done(struct request *r)
+{
+	buf_free(&r->frame);
+	buf_free(&r->answer);
+	free(TAKE(r->parsed));
+}

@@ -1,0 +1,154 @@
+/* The store on SQLite: one file, one connection, transactions and what a failed one means. */
+#include <stdlib.h>
+
+#include "store/sqlite_internal.h"
+
+static struct sqlite_store *self(struct store *base)
+{
+	return (struct sqlite_store *)base;
+}
+
+static enum coffer_err run(struct sqlite_store *s, enum sqlite_stmt_id id, int *out_rc)
+{
+	sqlite3_stmt *stmt;
+	TRY(sqlite_stmt(s, id, &stmt));
+	*out_rc = sqlite_stmt_run(stmt);
+	return sqlite_judge(s, *out_rc, true);
+}
+
+static void disconnect(struct sqlite_store *s)
+{
+	sqlite_stmt_finalize_all(s);
+	sqlite3_close(s->db);
+	s->db = NULL;
+}
+
+static void end(struct store *base)
+{
+	struct sqlite_store *s = self(base);
+	disconnect(s);
+	free(s->path);
+	free(s);
+}
+
+static enum coffer_err begin(struct store *base, struct reason *reason)
+{
+	struct sqlite_store *s = self(base);
+	int rc = SQLITE_OK;
+	enum coffer_err err = sqlite_ready(s);
+	if (err == ERR_UNKNOWN_OUTCOME)
+		return reason_fail(reason, err, "the store %s failed and was not opened again since; restart the daemon", s->path);
+	TRY(err);
+	err = run(s, STMT_BEGIN, &rc);
+	return rc ? sqlite_fail(s->db, rc, s->path, reason) : err;
+}
+
+static void rollback(struct store *base)
+{
+	struct sqlite_store *s = self(base);
+	int rc;
+	sqlite_stmt_return_lent(s);
+	s->doom = ERR_OK;
+	if (!s->db || s->unknown) return;
+	enum coffer_err err = sqlite3_get_autocommit(s->db) ? ERR_OK : run(s, STMT_ROLLBACK, &rc);
+	s->doom = ERR_OK;
+	/* Not to be ended by any means: the next user must not write into it. */
+	if (err && !sqlite3_get_autocommit(s->db)) s->unknown = true;
+}
+
+static enum coffer_err commit(struct store *base, struct reason *reason)
+{
+	struct sqlite_store *s = self(base);
+	sqlite3_stmt *stmt;
+	enum coffer_err err = sqlite_ready(s);
+	if (err == ERR_UNKNOWN_OUTCOME)
+		return reason_fail(reason, err, "the store %s failed; it must be opened again before its contents are known", s->path);
+	if (!err) err = sqlite_stmt(s, STMT_COMMIT, &stmt);
+	if (err) {
+		rollback(base);
+		return reason_fail(reason, err, "the store %s took back the whole change because a write in it failed: %s", s->path,
+			err_text(err));
+	}
+	int rc = sqlite_stmt_run(stmt);
+	if (rc == SQLITE_OK) return ERR_OK;
+	err = sqlite_commit_fail(s->db, rc, s->path, reason);
+	if (err == ERR_UNKNOWN_OUTCOME) s->unknown = true;
+	else rollback(base);
+	return err;
+}
+
+static enum coffer_err savepoint(struct store *base)
+{
+	struct sqlite_store *s = self(base);
+	int rc;
+	TRY(sqlite_ready(s));
+	return run(s, STMT_SAVEPOINT, &rc);
+}
+
+static void release(struct store *base, bool keep)
+{
+	struct sqlite_store *s = self(base);
+	int rc;
+	if (sqlite_ready(s) != ERR_OK) return; /* the whole transaction goes */
+	enum coffer_err err = keep ? ERR_OK : run(s, STMT_ROLLBACK_TO, &rc);
+	if (!err) err = run(s, STMT_RELEASE, &rc);
+	if (err) s->doom = err;
+}
+
+static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
+{
+	struct sqlite_store *s = self(base);
+	TRY(sqlite_ready(s));
+	return sqlite_checkpoint(s->db, s->path, reason);
+}
+
+static enum coffer_err reopen(struct store *base, struct reason *reason)
+{
+	struct sqlite_store *s = self(base);
+	sqlite3 *db;
+	disconnect(s);
+	TRY(sqlite_connect(s->path, false, &db, reason));
+	/* After a failed fsync the log may read well from memory and yet not be on the disk: what it says is written anew. */
+	enum coffer_err err = sqlite_checkpoint(db, s->path, reason);
+	if (err) {
+		sqlite3_close(db);
+		return err;
+	}
+	s->db = db;
+	s->doom = ERR_OK;
+	s->unknown = false;
+	return ERR_OK;
+}
+
+static const struct store_ops sqlite_ops = {
+	.name = "sqlite",
+	.close = end,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.savepoint = savepoint,
+	.release = release,
+	.put = sqlite_put,
+	.get = sqlite_get,
+	.erase = sqlite_erase,
+	.scan = sqlite_scan,
+	.count = sqlite_count,
+	.index_find = sqlite_index_find,
+	.scrub_deleted = scrub_deleted,
+	.reopen = reopen,
+};
+
+enum coffer_err store_open_sqlite(const char *path, struct store **out, struct reason *reason)
+{
+	struct sqlite_store *s = calloc(1, sizeof *s);
+	ENSURE(s, ERR_MEMORY);
+	s->base.ops = &sqlite_ops;
+	enum coffer_err err = sqlite_file_resolve(path, &s->path, reason);
+	if (!err) err = sqlite_connect(s->path, true, &s->db, reason);
+	if (err) {
+		end(&s->base);
+		return err;
+	}
+	*out = &s->base;
+	return ERR_OK;
+}

@@ -1,0 +1,49 @@
+/* The contract suite of the store: every test runs against every implementation, each time on a new empty store. */
+#ifndef COFFER_TESTS_CONTRACT_STORE_H
+#define COFFER_TESTS_CONTRACT_STORE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "store/store.h"
+
+struct contract {
+	struct store *store;
+	char dir[64]; /* empty: nothing on disk */
+};
+
+int contract_setup_sqlite(void **state);
+int contract_setup_memory(void **state);
+int contract_teardown(void **state);
+
+/* Two lines of a group's table. */
+#define CONTRACT(test) \
+	{ #test " [sqlite]", test, contract_setup_sqlite, contract_teardown, NULL }, \
+	{ #test " [memory]", test, contract_setup_memory, contract_teardown, NULL }
+
+struct store *contract_store(void **state);
+/* A row with a text id and body. */
+struct store_row contract_row(const char *id, const char *body);
+/* One row in a transaction of its own; must succeed. */
+void contract_put(struct store *s, enum store_table table, const char *id, const char *body);
+void contract_erase(struct store *s, enum store_table table, const char *id);
+void contract_begin(struct store *s);
+void contract_commit(struct store *s);
+enum coffer_err contract_put_inside(struct store *s, const char *id, const char *body, bool replace);
+bool contract_has(struct store *s, enum store_table table, const char *id);
+/* Fails the test unless the row is there with this body. */
+void contract_expect(struct store *s, enum store_table table, const char *id, const char *body);
+
+/* The ids seen by a scan or a search, joined with spaces. `stop_after` rows it answers ERR_LIMIT (0: never). */
+struct contract_list {
+	char text[512];
+	size_t count, stop_after;
+};
+enum coffer_err contract_list_row(void *arg, const struct store_row *row);
+enum coffer_err contract_list_id(void *arg, struct view id);
+
+#endif
