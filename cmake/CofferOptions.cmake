@@ -23,6 +23,7 @@ set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
 set(CMAKE_C_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 
 function(coffer_flags)
+  set(CMAKE_REQUIRED_FLAGS "-Werror")
   foreach(flag ${ARGN})
     string(MAKE_C_IDENTIFIER "HAVE_CFLAG${flag}" var)
     check_c_compiler_flag(${flag} ${var})

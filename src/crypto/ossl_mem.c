@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -19,6 +20,7 @@ struct big_block {
 
 static pthread_mutex_t big_lock = PTHREAD_MUTEX_INITIALIZER; /* guards big_blocks */
 static struct big_block big_blocks[OSSL_MEM_BIG_COUNT];
+static atomic_bool installed;
 static atomic_uint big_live; /* rows in use: free and realloc look no further when it is 0 */
 
 /* The row that holds ptr (NULL: a free one), or NULL. With big_lock held. */
@@ -112,6 +114,7 @@ static void *mem_realloc(void *ptr, size_t len, const char *file, int line)
 enum coffer_err ossl_mem_install(void)
 {
 	ENSURE(arena_level() != ARENA_NONE, ERR_STATE);
+	ENSURE(!atomic_exchange(&installed, true), ERR_STATE);
 	ENSURE(CRYPTO_set_mem_functions(mem_alloc, mem_realloc, mem_free) == 1, ERR_STATE);
 	ENSURE(OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1, crypto_err_take());
 	return algs_load();

@@ -19,7 +19,7 @@
 /* ATTR_UNIQUE_IDENTIFIER = 1 … ATTR_CUSTOM_ATTRIBUTE. Numbers may change between releases: store tags, never these. */
 enum kmip_attr {
 	ATTR_NONE,
-#define ATTR(id, name, type, multi, set, modify, remove, since) ATTR_##id,
+#define ATTR(id, name, type, which, multi, set, modify, remove, since) ATTR_##id,
 #include "kmip/attr.def"
 #undef ATTR
 	ATTR_COUNT

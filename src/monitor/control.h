@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/view.h"
 #include "base/writer.h"
+#include "token/kind.h"
 
 #define CONTROL_TEXT_MAX 400u    /* bytes of text, without NUL; longer text is cut when sent */
 #define CONTROL_MESSAGE_MAX 512u /* bytes of one message */
@@ -28,8 +29,6 @@ enum control_op {
 	CONTROL_RELOAD,              /* read the configuration again */
 	CONTROL_STOP                 /* drain and exit 0 */
 };
-
-enum token_kind { TOKEN_KIND_TPM2 = 1, TOKEN_KIND_PKCS11 = 2 };
 
 struct control_message {
 	enum control_op op;

@@ -1,0 +1,143 @@
+/* The attribute table and reading of attributes. */
+#include "kmip/attr.h"
+
+#include "kmip/names.h"
+#include "kmip/values.h"
+
+#define TAG_OF_VALUE(id) (ATTR_##id == ATTR_CUSTOM_ATTRIBUTE ? TAG_ATTRIBUTE_VALUE : TAG_##id)
+
+static const struct kmip_attr_row rows[ATTR_COUNT] = {
+#define ATTR(id, name, type, which, multi, set, modify, remove, since) \
+	[ATTR_##id] = { ATTR_##id, TAG_OF_VALUE(id), name, type, which, multi, set, modify, remove, since },
+#include "kmip/attr.def"
+#undef ATTR
+};
+
+const struct kmip_attr_row *kmip_attr_row(enum kmip_attr id)
+{
+	PRE(id > ATTR_NONE && id < ATTR_COUNT);
+	return &rows[id];
+}
+
+static bool is_custom_name(struct view name)
+{
+	return name.len > 2 && (name.ptr[0] == 'x' || name.ptr[0] == 'y') && name.ptr[1] == '-';
+}
+
+enum kmip_attr kmip_attr_by_name(struct view name)
+{
+	if (is_custom_name(name)) return ATTR_CUSTOM_ATTRIBUTE;
+	if (name.len == 0) return ATTR_NONE;
+	for (int id = ATTR_NONE + 1; id < ATTR_COUNT; id++)
+		if (view_equal_str(name, rows[id].name)) return (enum kmip_attr)id;
+	return ATTR_NONE;
+}
+
+enum kmip_attr kmip_attr_by_tag(uint32_t tag)
+{
+	for (int id = ATTR_NONE + 1; id < ATTR_COUNT; id++)
+		if (rows[id].tag == tag && id != ATTR_CUSTOM_ATTRIBUTE) return (enum kmip_attr)id;
+	return ATTR_NONE;
+}
+
+/* KMIP 1.4 section 3.39: a structure in a custom attribute holds no structures. */
+static enum coffer_err check_custom(const struct ttlv_item *value)
+{
+	struct ttlv_cursor c;
+	struct ttlv_item item;
+	if (value->type != TTLV_STRUCTURE) return ERR_OK;
+	TRY(ttlv_enter(value, &c));
+	while (ttlv_next(&c, &item))
+		ENSURE(item.type != TTLV_STRUCTURE, ERR_FIELD);
+	return ttlv_done(&c);
+}
+
+static enum coffer_err check_structure(enum kmip_attr id, const struct ttlv_item *value)
+{
+	struct kmip_name name;
+	struct kmip_link link;
+	struct kmip_revocation revocation;
+	struct kmip_application application;
+	struct kmip_params params;
+	switch (id) {
+	case ATTR_NAME: return kmip_name_parse(value, &name);
+	case ATTR_LINK: return kmip_link_parse(value, &link);
+	case ATTR_REVOCATION_REASON: return kmip_revocation_parse(value, &revocation);
+	case ATTR_APPLICATION_SPECIFIC_INFORMATION: return kmip_application_parse(value, &application);
+	case ATTR_CRYPTOGRAPHIC_PARAMETERS: return kmip_params_parse(value, &params);
+	default: return ERR_OK;
+	}
+}
+
+static enum coffer_err check_number(const struct kmip_attr_row *row, const struct ttlv_item *value)
+{
+	uint32_t number;
+	int32_t mask;
+	if (row->enumeration == ENUM_NONE) return ERR_OK;
+	if (row->type == TTLV_ENUMERATION) {
+		TRY(ttlv_get_enum(value, &number));
+	} else {
+		TRY(ttlv_get_i32(value, &mask));
+		number = (uint32_t)mask;
+	}
+	return kmip_enum_has(row->enumeration, number) ? ERR_OK : ERR_FIELD;
+}
+
+enum coffer_err kmip_attr_check(enum kmip_attr id, const struct ttlv_item *value)
+{
+	const struct kmip_attr_row *row = kmip_attr_row(id);
+	if (row->type == TTLV_ANY) return check_custom(value);
+	ENSURE(value->type == row->type, ERR_FIELD);
+	if (row->type == TTLV_STRUCTURE) return check_structure(id, value) == ERR_OK ? ERR_OK : ERR_FIELD;
+	return check_number(row, value);
+}
+
+static enum coffer_err parse_name(struct ttlv_cursor *c, struct kmip_attr_value *v)
+{
+	struct view name;
+	TRY(ttlv_take_text(c, TAG_ATTRIBUTE_NAME, &name));
+	v->id = kmip_attr_by_name(name);
+	ENSURE(v->id != ATTR_NONE && name.len <= KMIP_ATTR_NAME_MAX, ERR_FIELD);
+	if (v->id == ATTR_CUSTOM_ATTRIBUTE) v->custom = name;
+	return ERR_OK;
+}
+
+enum coffer_err kmip_attr_parse(const struct ttlv_item *attribute, struct kmip_attr_value *out)
+{
+	struct ttlv_cursor c;
+	struct kmip_attr_value v = { .id = ATTR_NONE };
+	int32_t index = 0;
+	TRY(ttlv_enter(attribute, &c));
+	TRY(parse_name(&c, &v));
+	TRY(ttlv_take_optional_i32(&c, TAG_ATTRIBUTE_INDEX, &index, &v.has_index));
+	TRY(ttlv_take_optional(&c, TAG_ATTRIBUTE_VALUE, &v.value, &v.has_value));
+	TRY(ttlv_done(&c));
+	ENSURE(index >= 0, ERR_FIELD);
+	v.index = (uint32_t)index;
+	if (v.has_value) TRY(kmip_attr_check(v.id, &v.value));
+	v.value.tag = rows[v.id].tag;
+	*out = v;
+	return ERR_OK;
+}
+
+enum coffer_err kmip_attr_next(struct ttlv_cursor *c, struct kmip_attr_value *out, bool *out_found)
+{
+	struct ttlv_item item;
+	bool found;
+	TRY(ttlv_take_optional(c, TAG_ATTRIBUTE, &item, &found));
+	if (found) {
+		c->last = 0; /* Attribute may be repeated */
+		TRY(kmip_attr_parse(&item, out));
+	}
+	*out_found = found;
+	return ERR_OK;
+}
+
+enum coffer_err kmip_template_enter(const struct ttlv_item *template_attribute, struct ttlv_cursor *out)
+{
+	struct ttlv_cursor c;
+	TRY(ttlv_enter(template_attribute, &c));
+	ENSURE(ttlv_peek_tag(&c) != TAG_NAME, ERR_UNSUPPORTED);
+	*out = c;
+	return ERR_OK;
+}

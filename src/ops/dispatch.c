@@ -1,0 +1,166 @@
+/* A whole request: its batch in order, error continuation, repeated request ids. */
+#include "ops/dispatch.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "ops/dispatch_internal.h"
+#include "ops/request_record.h"
+
+/* The request id is the whole message's: every item that carries one carries the same. */
+static enum coffer_err take_request_id(struct run *run)
+{
+	const struct kmip_request *q = run->r->parsed;
+	for (size_t i = 0; i < q->count; i++) {
+		const struct kmip_batch_item *item = &q->items[i];
+		if (!item->has_request_id) continue;
+		if (run->has_record && memcmp(run->request_id, item->request_id, sizeof run->request_id) != 0)
+			return reason_fail(&run->ctx.reason, ERR_FIELD, "the items of this batch carry different request ids; use one");
+		run->has_record = true;
+		memcpy(run->request_id, item->request_id, sizeof run->request_id);
+	}
+	if (!run->has_record) return ERR_OK;
+	return request_record_digest(q, run->digest);
+}
+
+static void begin_answer(struct run *run)
+{
+	const struct kmip_request *q = run->r->parsed;
+	buf_clear(&run->r->answer);
+	writer_init_buf(&run->w, &run->r->answer, run->limit);
+	run->message = kmip_response_begin(&run->w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation, view_of(NULL, 0));
+}
+
+static void start_run(struct run *run, struct request *r, struct op_local *local, struct txn *txn)
+{
+	const struct kmip_request *q = r->parsed;
+	memset(run, 0, sizeof *run);
+	run->r = r;
+	run->grants = engine_grants(r->engine);
+	run->limit = r->engine->config->max_message;
+	if (q->header.has_max_response_size && q->header.max_response_size < run->limit) run->limit = q->header.max_response_size;
+	run->ctx.engine = r->engine;
+	run->ctx.principal = &r->principal;
+	run->ctx.local = local;
+	run->ctx.streams = r->streams;
+	run->ctx.txn = txn;
+	run->ctx.version_major = q->version.major;
+	run->ctx.version_minor = q->version.minor;
+}
+
+/* Everything that was done is undone: the answer says so item by item, the failed one last. */
+static void answer_undone(struct run *run, size_t failed, enum coffer_err err)
+{
+	const struct kmip_request *q = run->r->parsed;
+	const char *text = reason_text(&run->ctx.reason, err);
+	begin_answer(run);
+	run->w.max = SIZE_MAX;
+	for (size_t i = 0; i < failed; i++) kmip_item_undone(&run->w, &q->items[i].id);
+	kmip_item_fail(&run->w, &q->items[failed].id, err, text, q->items[failed].from_coffer);
+	run->written = (uint32_t)failed + 1;
+	run->changed = run->recorded = false;
+}
+
+static enum coffer_err run_items(struct run *run, size_t *out_failed, enum coffer_err *out_err)
+{
+	const struct kmip_request *q = run->r->parsed;
+	bool go_on = q->header.error_continuation == BATCH_ERROR_CONTINUATION_OPTION_CONTINUE;
+	for (size_t i = 0; i < q->count; i++) {
+		enum coffer_err err = dispatch_item(run, &q->items[i]);
+		if (err == ERR_NOT_CACHED && !run->ctx.txn) return err;
+		if (!err) continue;
+		*out_failed = i;
+		*out_err = err;
+		if (!go_on) break;
+	}
+	return ERR_OK;
+}
+
+/* Undo (KMIP 1.4 section 6.13): one mark around the batch. */
+static enum coffer_err run_or_undo(struct run *run)
+{
+	size_t failed = 0;
+	enum coffer_err err = ERR_OK;
+	TRY(txn_mark(run->ctx.txn));
+	run->one_mark = true;
+	enum coffer_err left = run_items(run, &failed, &err);
+	if (!left && !err) {
+		txn_keep(run->ctx.txn);
+		return ERR_OK;
+	}
+	txn_undo(run->ctx.txn);
+	if (!left) {
+		const struct op_row *row = dispatch_find(run->r->parsed->items[failed].id.operation);
+		if (row && dispatch_audit_wants(row, err)) TRY(dispatch_audit(run, row, err));
+		answer_undone(run, failed, err);
+	}
+	return left;
+}
+
+static enum coffer_err end_answer(struct run *run)
+{
+	kmip_response_end(&run->w, run->message, run->written);
+	TRY(writer_done(&run->w));
+	if (!run->has_record || !run->changed || run->recorded || !run->ctx.txn) return ERR_OK;
+	/* An item after the last change was answered too: the stored answer becomes the whole one. */
+	struct view answer = run->secret ? view_of(NULL, 0) : buf_view(&run->r->answer);
+	TRY(txn_mark(run->ctx.txn));
+	enum coffer_err err = request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer);
+	if (err) txn_undo(run->ctx.txn); /* the shorter one stays */
+	else txn_keep(run->ctx.txn);
+	return ERR_OK;
+}
+
+static enum coffer_err run_batch(struct run *run)
+{
+	bool found = false, undo = run->r->parsed->header.error_continuation == BATCH_ERROR_CONTINUATION_OPTION_UNDO;
+	size_t failed;
+	enum coffer_err item_err;
+	TRY(take_request_id(run));
+	if (run->has_record && run->ctx.txn && engine_state_get(run->r->engine) == ENGINE_OPEN) {
+		buf_clear(&run->r->answer);
+		TRY(request_record_find(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, &run->r->answer, &found,
+			&run->ctx.reason));
+	}
+	if (found) return ERR_OK;
+	begin_answer(run);
+	if (undo && run->ctx.txn) TRY(run_or_undo(run));
+	else TRY(run_items(run, &failed, &item_err));
+	return end_answer(run);
+}
+
+/* Off the store lane: what must be loaded first. A second different miss goes to the store lane, which needs nothing loaded. */
+static void leave_lane(struct run *run)
+{
+	struct request *r = run->r;
+	const struct op_ctx *ctx = &run->ctx;
+	if (r->rerun_on_store) return;
+	if (r->loaded_once) {
+		r->rerun_on_store = true;
+		r->lane = OP_LANE_STORE;
+		return;
+	}
+	r->want_name = ctx->want_name;
+	memcpy(r->wanted_id, ctx->wanted_id, sizeof r->wanted_id);
+	r->wanted_name_len = 0;
+	if (!ctx->want_name) return;
+	PRE(ctx->wanted_name.len <= sizeof r->wanted_name);
+	memcpy(r->wanted_name, ctx->wanted_name.ptr, ctx->wanted_name.len);
+	r->wanted_name_len = ctx->wanted_name.len;
+}
+
+enum coffer_err request_run(struct request *r, struct op_local *local, struct txn *txn)
+{
+	struct run run;
+	PRE(r->parsed);
+	start_run(&run, r, local, txn);
+	enum coffer_err err = run_batch(&run);
+	grants_unref(run.grants);
+	if (err == ERR_NOT_CACHED && !txn) {
+		leave_lane(&run);
+		buf_clear(&r->answer);
+		return err;
+	}
+	if (err) request_fail(r, err, &run.ctx.reason);
+	return ERR_OK;
+}

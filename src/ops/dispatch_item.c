@@ -1,0 +1,203 @@
+/* One batch item: gates, target, policy, handler, audit. */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "ops/dispatch_internal.h"
+#include "ops/request_record.h"
+
+#define TOO_LARGE_TEXT "the answer is larger than the Maximum Response Size of the request"
+
+/* root, and the user that the daemon runs as. */
+static bool is_own(const struct principal *p)
+{
+	return p->is_unix && (p->uid == 0 || p->uid == geteuid());
+}
+
+static enum coffer_err check_state(struct run *run, const struct op_row *row)
+{
+	struct reason *reason = &run->ctx.reason;
+	switch (engine_state_get(run->r->engine)) {
+	case ENGINE_OPEN:
+		return ERR_OK;
+	case ENGINE_UNINITIALISED:
+		if (!(row->flags & OP_UNINITIALISED_OK)) return ERR_UNINITIALISED;
+		if (is_own(run->ctx.principal)) return ERR_OK;
+		return reason_fail(reason, ERR_UNINITIALISED, "the domain is not initialised; root or the daemon's user can run 'coffer init'");
+	case ENGINE_SEALED:
+		if (row->flags & OP_SEALED_OK) return ERR_OK;
+		return reason_fail(reason, ERR_SEALED, "the node is sealed: its token has not opened the data key; 'coffer status' says why");
+	case ENGINE_STARTING:
+		return reason_fail(reason, ERR_BUSY, "the daemon is starting; try again in a moment");
+	case ENGINE_DRAINING:
+		return reason_fail(reason, ERR_BUSY, "the daemon is stopping; try again when it runs again");
+	case ENGINE_FAULT:
+		if (row->operation == OPERATION_COFFER_STATUS) return ERR_OK;
+		return reason_fail(reason, ERR_STATE, "the node stopped serving after a fault; 'coffer status' says which");
+	}
+	return ERR_BUG;
+}
+
+static enum coffer_err check_row(struct run *run, const struct op_row *row)
+{
+	struct reason *reason = &run->ctx.reason;
+	if (!row || row->since_minor > run->ctx.version_minor) {
+		run->ctx.result_reason = RESULT_REASON_OPERATION_NOT_SUPPORTED;
+		return reason_fail(reason, ERR_UNSUPPORTED, "this operation is not supported%s", row ? " in this protocol version" : "");
+	}
+	TRY(check_state(run, row));
+	bool alone = run->r->parsed->count == 1;
+	if (!alone && ((row->flags & OP_ALONE) || row->lane == OP_LANE_ADMIN || run->r->lane == OP_LANE_ADMIN))
+		return reason_fail(reason, ERR_UNSUPPORTED, "%s cannot share a batch with these operations; send it alone", row->name);
+	if (row->lane == OP_LANE_STORE && !run->ctx.txn)
+		return reason_fail(reason, ERR_BUG, "%s runs on the store thread only", row->name);
+	return ERR_OK;
+}
+
+/* Init belongs to no role. Before the grants can be read, root and the daemon's user may look and test. */
+static enum coffer_err check_policy(struct run *run, const struct op_row *row)
+{
+	struct op_ctx *ctx = &run->ctx;
+	bool own = is_own(ctx->principal);
+	if (row->permission == PERMISSION_INIT && own) return ERR_OK;
+	if (own && engine_state_get(run->r->engine) != ENGINE_OPEN &&
+	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN))
+		return ERR_OK;
+	return policy_check(run->grants, ctx->principal, row->permission, ctx->object, &ctx->reason);
+}
+
+static enum coffer_err attempt(struct run *run, const struct op_row *row, const struct kmip_batch_item *item)
+{
+	struct op_ctx *ctx = &run->ctx;
+	struct ttlv_cursor payload = item->payload;
+	TRY(dispatch_target(ctx, row->target, &payload));
+	TRY(check_policy(run, row));
+	struct kmip_item_mark mark = kmip_item_begin(&run->w, &item->id);
+	TRY(row->run(ctx, &payload, &run->w));
+	kmip_item_end(&run->w, mark);
+	if (writer_done(&run->w) == ERR_TOO_LARGE) {
+		ctx->result_reason = RESULT_REASON_RESPONSE_TOO_LARGE;
+		return reason_fail(&ctx->reason, ERR_TOO_LARGE, TOO_LARGE_TEXT);
+	}
+	return writer_done(&run->w);
+}
+
+static bool changes(const struct op_row *row)
+{
+	return row->lane == OP_LANE_STORE && row->audit == OP_AUDIT_ALWAYS && !(row->flags & OP_SECRET_ANSWER);
+}
+
+/* The answer so far, whole: an item that follows ends it again. */
+static enum coffer_err record(struct run *run, const struct op_row *row)
+{
+	if (row->flags & OP_SECRET_ANSWER) run->secret = true;
+	run->recorded = false;
+	if (!changes(row)) return ERR_OK;
+	run->changed = true;
+	if (!run->has_record) return ERR_OK;
+	kmip_response_end(&run->w, run->message, run->written + 1);
+	TRY(writer_done(&run->w));
+	struct view answer = run->secret ? view_of(NULL, 0) : buf_view(&run->r->answer);
+	TRY(request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer));
+	run->recorded = true;
+	return ERR_OK;
+}
+
+static enum coffer_err attempt_and_note(struct run *run, const struct op_row *row, const struct kmip_batch_item *item)
+{
+	TRY(attempt(run, row, item));
+	if (dispatch_audit_wants(row, ERR_OK)) TRY(dispatch_audit(run, row, ERR_OK));
+	return run->ctx.txn ? record(run, row) : ERR_OK;
+}
+
+/* On the store lane: effect, audit row and stored answer stay together or go together. */
+static enum coffer_err run_marked(struct run *run, const struct op_row *row, const struct kmip_batch_item *item)
+{
+	struct txn *txn = run->ctx.txn;
+	if (!txn || run->one_mark) return attempt_and_note(run, row, item);
+	TRY(txn_mark(txn));
+	enum coffer_err err = attempt_and_note(run, row, item);
+	if (err) txn_undo(txn);
+	else txn_keep(txn);
+	return err;
+}
+
+static void fresh_ctx(struct run *run, const struct kmip_batch_item *item)
+{
+	struct op_ctx *ctx = &run->ctx;
+	ctx->object = NULL;
+	ctx->has_touched = ctx->want_name = false;
+	ctx->detail[0] = ctx->reason.text[0] = '\0';
+	ctx->result_reason = 0;
+	ctx->has_request_id = item->has_request_id;
+	memcpy(ctx->request_id, item->request_id, sizeof ctx->request_id);
+}
+
+void dispatch_take_back(struct writer *w, size_t len)
+{
+	w->err = ERR_OK;
+	writer_rewind(w, len);
+}
+
+/* What the client learns: nothing about objects that it may not see. */
+static enum coffer_err shown(struct run *run, enum coffer_err err)
+{
+	struct op_ctx *ctx = &run->ctx;
+	if (err != ERR_DENIED || !ctx->object || policy_sees(run->grants, ctx->principal, ctx->object)) return err;
+	ctx->reason.text[0] = '\0';
+	ctx->result_reason = 0;
+	return ERR_NOT_FOUND;
+}
+
+static void write_failure(struct run *run, const struct kmip_batch_item *item, enum coffer_err err)
+{
+	struct op_ctx *ctx = &run->ctx;
+	const char *text = reason_text(&ctx->reason, err);
+	run->w.max = SIZE_MAX; /* what went wrong is always said */
+	if (ctx->result_reason && !item->from_coffer) kmip_item_fail_reason(&run->w, &item->id, ctx->result_reason, text);
+	else kmip_item_fail(&run->w, &item->id, err, text, item->from_coffer);
+	run->w.max = run->limit > run->w.len ? run->limit : run->w.len;
+	run->recorded = false;
+	run->r->engine->refused++;
+}
+
+/* A refusal belongs into the audit log, which only the store thread writes. */
+static bool wants_store(const struct run *run, const struct op_row *row, enum coffer_err err)
+{
+	return err == ERR_DENIED && row && !run->ctx.txn && run->r->lane == OP_LANE_WORKER && dispatch_audit_wants(row, err) &&
+		run->r->engine->audit && engine_state_get(run->r->engine) == ENGINE_OPEN;
+}
+
+enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *item)
+{
+	struct op_ctx *ctx = &run->ctx;
+	size_t start = writer_len(&run->w);
+	bool had_placeholder = ctx->has_placeholder;
+	uint8_t placeholder[UUID_LEN];
+	memcpy(placeholder, ctx->placeholder, UUID_LEN);
+
+	fresh_ctx(run, item);
+	const struct op_row *row = item->err ? NULL : dispatch_find(item->id.operation);
+	enum coffer_err err = item->err ? item->err : check_row(run, row);
+	bool checked = err == ERR_OK;
+	if (checked) err = run_marked(run, row, item);
+	if (err) {
+		dispatch_take_back(&run->w, start);
+		ctx->has_placeholder = had_placeholder;
+		memcpy(ctx->placeholder, placeholder, UUID_LEN);
+	}
+	if (wants_store(run, row, err)) {
+		run->r->rerun_on_store = true;
+		run->r->lane = OP_LANE_STORE;
+		err = ERR_NOT_CACHED;
+	}
+	bool leave = err == ERR_NOT_CACHED && !ctx->txn;
+	if (err && !leave) {
+		if (checked && !run->one_mark && dispatch_audit_wants(row, err) && dispatch_audit(run, row, err) != ERR_OK) err = ERR_STORE;
+		err = shown(run, err);
+		write_failure(run, item, err);
+	}
+	object_unref(TAKE(ctx->object));
+	if (!leave) run->written++;
+	return err;
+}

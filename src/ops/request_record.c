@@ -1,0 +1,163 @@
+/* Stored answers of the store lane. */
+#include "ops/request_record.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/ct.h"
+#include "base/reader.h"
+#include "crypto/hash.h"
+#include "keyring/label.h"
+#include "keyring/record.h"
+
+#define SCHEMA 1u
+#define HEADER_LEN 9u /* schema u8, expires u64 */
+#define SWEEP_EVERY 16u
+
+enum coffer_err request_record_digest(const struct kmip_request *request, uint8_t out[static 32])
+{
+	AUTO(auto_hash_free) struct hash *h = NULL;
+	TRY(hash_new(HASH_SHA256, &h));
+	for (size_t i = 0; i < request->count; i++) {
+		uint8_t head[12];
+		struct writer w;
+		writer_init(&w, head, sizeof head);
+		writer_u32(&w, request->items[i].id.operation);
+		writer_u64(&w, request->items[i].payload.rest.len);
+		TRY(writer_done(&w));
+		TRY(hash_update(h, writer_view(&w)));
+		TRY(hash_update(h, request->items[i].payload.rest));
+	}
+	return hash_final(h, out);
+}
+
+/* SHA-256(T("request") || domain id || LP(principal) || LP(request id)) */
+static enum coffer_err record_id(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
+	uint8_t out[static 32])
+{
+	uint8_t bytes[64 + UUID_LEN + PRINCIPAL_MAX + 8 + KMIP_REQUEST_ID_LEN];
+	struct writer w;
+	ENSURE(txn_ring(txn), ERR_SEALED);
+	writer_init(&w, bytes, sizeof bytes);
+	label_write(&w, "request");
+	writer_bytes(&w, view_of(ring_domain(txn_ring(txn))->id, UUID_LEN));
+	writer_view_u32(&w, view_str(principal->text));
+	writer_view_u32(&w, view_of(id, KMIP_REQUEST_ID_LEN));
+	TRY(writer_done(&w));
+	return hash_sha256(writer_view(&w), out);
+}
+
+static enum coffer_err expiry(struct view header, uint64_t *out)
+{
+	struct reader r;
+	uint8_t schema;
+	reader_init(&r, header);
+	TRY(reader_u8(&r, &schema));
+	ENSURE(schema == SCHEMA, ERR_CORRUPT);
+	TRY(reader_u64(&r, out));
+	return reader_end(&r);
+}
+
+static enum coffer_err read_body(struct view body, const uint8_t digest[static 32], struct buf *answer, struct reason *reason)
+{
+	uint8_t stored[32];
+	uint64_t answered_ms;
+	struct view response;
+	struct reader r;
+	reader_init(&r, body);
+	TRY(reader_bytes(&r, stored, sizeof stored));
+	TRY(reader_u64(&r, &answered_ms));
+	TRY(reader_view_u32(&r, REQUEST_RECORD_ANSWER_MAX, &response));
+	TRY(reader_end(&r));
+	if (!ct_equal(stored, digest, sizeof stored))
+		return reason_fail(reason, ERR_EXISTS, "this request id was used for another request; take a new one");
+	if (response.len == 0)
+		return reason_fail(reason, ERR_EXISTS, "this request was carried out already and its answer was not kept; read the object to see its state");
+	return buf_append(answer, response);
+}
+
+enum coffer_err request_record_find(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
+	const uint8_t digest[static 32], struct buf *answer, bool *out_found, struct reason *reason)
+{
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	uint8_t key[32];
+	uint64_t expires_ms;
+	struct store_row row;
+	TRY(record_id(txn, principal, id, key));
+	enum coffer_err err = store_get(txn_store(txn), STORE_REQUEST, view_of(key, sizeof key), &row);
+	*out_found = false;
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	TRY(err);
+	TRY(expiry(row.header, &expires_ms));
+	if (expires_ms <= clock_wall_s() * 1000) return ERR_OK;
+	TRY(record_open(txn_ring(txn), STORE_REQUEST, &row, &body));
+	TRY(read_body(buf_view(&body), digest, answer, reason));
+	*out_found = true;
+	return ERR_OK;
+}
+
+struct sweep {
+	uint64_t now_ms;
+	uint8_t ids[REQUEST_RECORD_SWEEP][32];
+	size_t count;
+};
+
+static enum coffer_err note_expired(void *arg, const struct store_row *row)
+{
+	struct sweep *s = arg;
+	uint64_t expires_ms;
+	TRY(expiry(row->header, &expires_ms));
+	if (expires_ms > s->now_ms || row->id_len != sizeof s->ids[0]) return ERR_OK;
+	memcpy(s->ids[s->count++], row->id, sizeof s->ids[0]);
+	return ERR_OK;
+}
+
+/* Ids are digests: the rows behind a new one are a random sample, so every row is looked at in time. */
+static enum coffer_err sweep_after(struct txn *txn, const uint8_t key[static 32])
+{
+	struct sweep s = { .now_ms = clock_wall_s() * 1000 };
+	TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(key, 32), false, REQUEST_RECORD_SWEEP, note_expired, &s));
+	for (size_t i = 0; i < s.count; i++) TRY(store_erase(txn_store(txn), STORE_REQUEST, view_of(s.ids[i], sizeof s.ids[i])));
+	return ERR_OK;
+}
+
+static enum coffer_err next_version(struct txn *txn, struct view key, uint32_t *out)
+{
+	struct store_row row;
+	enum coffer_err err = store_get(txn_store(txn), STORE_REQUEST, key, &row);
+	*out = 1;
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	TRY(err);
+	ENSURE(row.version < UINT32_MAX - 1, ERR_LIMIT);
+	*out = row.version + 1;
+	return ERR_OK;
+}
+
+enum coffer_err request_record_put(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
+	const uint8_t digest[static 32], struct view answer)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	static const uint8_t no_index[] = { 0, 0 };
+	uint8_t header[HEADER_LEN];
+	struct store_row row = { .id_len = 32, .index = view_of(no_index, sizeof no_index) };
+	struct writer w;
+	uint64_t now_ms = clock_wall_s() * 1000;
+
+	TRY(record_id(txn, principal, id, row.id));
+	TRY(next_version(txn, view_of(row.id, row.id_len), &row.version));
+	writer_init(&w, header, sizeof header);
+	writer_u8(&w, SCHEMA);
+	writer_u64(&w, now_ms + REQUEST_RECORD_LIFE_S * UINT64_C(1000));
+	TRY(writer_done(&w));
+	row.header = writer_view(&w);
+	writer_init_buf(&w, &plain, REQUEST_RECORD_ANSWER_MAX + 64);
+	writer_bytes(&w, view_of(digest, 32));
+	writer_u64(&w, now_ms);
+	writer_view_u32(&w, answer.len <= REQUEST_RECORD_ANSWER_MAX ? answer : view_of(NULL, 0));
+	TRY(writer_done(&w));
+	TRY(record_seal(txn_ring(txn), STORE_REQUEST, buf_view(&plain), &row, &body));
+	TRY(store_put(txn_store(txn), STORE_REQUEST, &row, true));
+	if (row.id[31] % SWEEP_EVERY == 0) return sweep_after(txn, row.id);
+	return ERR_OK;
+}

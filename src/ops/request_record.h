@@ -1,0 +1,24 @@
+/* Answers already given, so that a repeated request id has one effect (docs/formats.md section 6, kind request). Store thread. */
+#ifndef COFFER_OPS_REQUEST_RECORD_H
+#define COFFER_OPS_REQUEST_RECORD_H
+
+#include "access/principal.h"
+#include "base/buf.h"
+#include "kmip/message.h"
+#include "objects/txn.h"
+
+#define REQUEST_RECORD_LIFE_S 86400u
+#define REQUEST_RECORD_ANSWER_MAX (1024u * 1024u) /* bytes; a longer answer is not kept */
+#define REQUEST_RECORD_SWEEP 64u                  /* rows looked at by one sweep */
+
+/* SHA-256 of what is asked: operation and payload of every item. The header does not count (time stamp, size limits). */
+enum coffer_err request_record_digest(const struct kmip_request *request, uint8_t out[static 32]) MUST_USE;
+/* Appends the stored answer to *answer when this principal's request id was carried out in the last 24 hours with the same digest. ERR_EXISTS with a
+ * sentence: the id was used for something else, or the answer was not kept. */
+enum coffer_err request_record_find(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
+	const uint8_t digest[static 32], struct buf *answer, bool *out_found, struct reason *reason) MUST_USE;
+/* Writes or replaces the record; an empty answer says "carried out, answer not kept". Now and then sweeps expired ones. */
+enum coffer_err request_record_put(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
+	const uint8_t digest[static 32], struct view answer) MUST_USE;
+
+#endif

@@ -1,0 +1,66 @@
+/* Messages between cofferd and coffer-tokend on a stream socket. One request is under way at a time.
+ *
+ *   request  u32 length | u32 sequence | u16 op  | payload          length: bytes after the length field
+ *   reply    u32 length | u32 sequence | u16 err | u16 text length | text | payload (only with err 0)
+ *
+ *   op          request payload     reply payload
+ *   OPEN        URI                 -
+ *   PROVISION   -                   binding
+ *   ATTACH      binding             -
+ *   DESCRIBE    -                   info
+ *   WRAP        32 bytes            blob
+ *   UNWRAP      blob                32 bytes
+ *   RANDOM      u32 n               n bytes
+ *   PROBE       -                   -
+ *   CLOSE       -                   -
+ *
+ * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
+ * struct token_info, then u8 made_here. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
+ * left over, or an unknown op is an error that ends the channel. Frames hold secrets: keep them in struct buf. */
+#ifndef COFFER_TOKEN_CHANNEL_H
+#define COFFER_TOKEN_CHANNEL_H
+
+#include <stdint.h>
+
+#include "token/token.h"
+
+#define CHANNEL_FRAME_MAX (16u * 1024u) /* bytes of a frame with its length field */
+#define CHANNEL_RANDOM_MAX 4096u        /* bytes of one RANDOM */
+
+enum channel_op {
+	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
+	CHANNEL_PROBE, CHANNEL_CLOSE
+};
+
+/* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
+struct channel_request {
+	uint32_t sequence;
+	enum channel_op op;
+	char uri[TOKEN_URI_MAX + 1];
+	struct token_binding binding;
+	struct view bytes;   /* WRAP: plaintext; UNWRAP: blob */
+	uint32_t random_len;
+};
+
+struct channel_reply {
+	uint32_t sequence;
+	enum coffer_err err;
+	struct reason reason;     /* printable; "" with ERR_OK */
+	struct token_binding binding;
+	struct token_info info;
+	struct view bytes;        /* WRAP: blob; UNWRAP: plaintext; RANDOM: bytes */
+};
+
+/* Appends one frame. ERR_TOO_LARGE, ERR_MEMORY: `out` may hold part of it. */
+enum coffer_err channel_encode_request(const struct channel_request *request, struct buf *out) MUST_USE;
+/* op: the request that is answered (what payload there is depends on it). */
+enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum channel_op op, struct buf *out) MUST_USE;
+/* A whole frame without its length field. ERR_INPUT, ERR_TRUNCATED, ERR_TOO_LARGE: the channel must end. */
+enum coffer_err channel_decode_request(struct view frame, struct channel_request *out) MUST_USE;
+/* ERR_INPUT also when the sequence is not the expected one. A failing err with an unknown number is ERR_INPUT as well. */
+enum coffer_err channel_decode_reply(struct view frame, uint32_t sequence, enum channel_op op, struct channel_reply *out) MUST_USE;
+
+/* Reads one frame into `out` (cleared first), without its length field. Errors of fdio_read_exact, and ERR_TOO_LARGE. */
+enum coffer_err channel_read(int fd, struct buf *out, uint64_t deadline_mono_ms) MUST_USE;
+
+#endif

@@ -1,0 +1,99 @@
+/* cofferd's side of the token: one thread that owns one coffer-tokend at a time, gives every call a deadline, probes the
+ * token's health, and ends and restarts a helper that hangs, crashes or breaks the protocol. Calls block and are made by
+ * admin threads, never by workers; any number of threads may call at once, one call runs at a time.
+ *
+ * No retry costs a PIN try: a wrong PIN and a locked token stop the automatic attempts until token_proxy_retry. */
+#ifndef COFFER_TOKEN_PROXY_H
+#define COFFER_TOKEN_PROXY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "token/kind.h"
+#include "token/token.h"
+
+struct token_proxy;
+
+/* How helpers come to be: in cofferd through the monitor. Called from the proxy's thread only; may block for a few seconds. */
+struct token_spawner {
+	/* A fresh helper of this kind: *out_fd is a stream socket to it (the proxy's to close), *out_instance names it in kill. */
+	enum coffer_err (*start)(void *arg, enum token_kind kind, int *out_fd, uint32_t *out_instance, struct reason *reason);
+	/* SIGKILL, also for a stopped helper; one that ended already is no error. */
+	void (*kill)(void *arg, uint32_t instance);
+	void *arg;
+};
+
+/* The state of the token as this node sees it; the diagram of moves stands in token/proxy_state.c. */
+enum token_state {
+	TOKEN_STARTING,      /* first attempt under way */
+	TOKEN_OPEN,          /* open, without a binding: waits for token_proxy_provision */
+	TOKEN_WELL,          /* open, attached, the last probe went well */
+	TOKEN_NOT_ANSWERING, /* a deadline passed; attempts go on */
+	TOKEN_GONE,          /* not present, helper ended or cannot be started; attempts go on */
+	TOKEN_REFUSED,       /* the master secret does not meet the rules; looked at again every 2 s */
+	TOKEN_KEY_MISSING,   /* the token does not show the master secret; looked at again every 2 s */
+	TOKEN_OTHER,         /* another token or master secret; looked at again every 2 s */
+	TOKEN_WRONG_PIN,     /* stopped until token_proxy_retry */
+	TOKEN_LOCKED,        /* stopped until token_proxy_retry */
+	TOKEN_MISCONFIGURED  /* the URI is not usable; stopped until token_proxy_retry */
+};
+
+#define TOKEN_DEFAULT_DEADLINE_MS 10000u
+#define TOKEN_DEFAULT_PROBE_INTERVAL_MS 10000u
+
+struct token_proxy_config {
+	const char *uri;                       /* copied */
+	const struct token_binding *binding;   /* copied; NULL before provisioning */
+	const struct token_spawner *spawner;   /* borrowed, outlives the proxy */
+	uint64_t deadline_ms;                  /* open and attach; provision has three times as much, other calls half; 0: default */
+	uint64_t probe_interval_ms;            /* while well; 0: default */
+	/* A change of state; called from the proxy's thread without locks. It must not call the proxy but for
+	 * token_proxy_health and token_proxy_retry. May be NULL. */
+	void (*on_health)(void *arg, enum token_state from, enum token_state to);
+	void *on_health_arg;
+};
+
+struct token_health {
+	enum token_state state;
+	uint64_t since_wall_s;             /* when the state was entered */
+	char sentence[REASON_MAX];         /* what is wrong and what to do; "" when well */
+	bool probed;                       /* the next two are valid */
+	uint64_t probe_age_ms;             /* since the last successful probe */
+	uint64_t probe_duration_ms;
+	uint32_t failures;                 /* attempts and probes that failed since the token was last well */
+	uint32_t restarts;                 /* helpers started after the first one */
+	bool described;                    /* info is valid (of the last good attach, also while the token is unwell) */
+	struct token_info info;
+};
+
+/* Starts the thread and the first attempt, and returns at once. ERR_USAGE: URI; ERR_MEMORY; ERR_IO: no thread. */
+enum coffer_err token_proxy_new(const struct token_proxy_config *config, struct token_proxy **out, struct reason *reason) MUST_USE;
+/* Ends the helper and the thread; no call may be under way. Accepts NULL. */
+void token_proxy_free(struct token_proxy *p);
+
+/* The calls. Each waits for its turn, while the state is TOKEN_STARTING for the attempt to end, and then at most its deadline. In
+ * an unwell state it fails at once with the state's error and sentence. ERR_TIMEOUT and ERR_TOKEN_GONE: the helper was
+ * ended, and whether a provision took effect is not known (it may be repeated: it adopts what it made). */
+
+/* Only without a binding (ERR_STATE): makes or adopts the master secret; the proxy keeps the binding for restarts. */
+enum coffer_err token_proxy_provision(struct token_proxy *p, struct token_binding *out, struct reason *reason) MUST_USE;
+/* plain: TOKEN_SECRET_LEN bytes. Appends at most TOKEN_BLOB_MAX bytes to out. ERR_STATE while there is no binding. */
+enum coffer_err token_proxy_wrap(struct token_proxy *p, const struct secret *plain, struct buf *out, struct reason *reason) MUST_USE;
+/* ERR_CORRUPT when the token refuses the blob. Caller frees *out. ERR_STATE while there is no binding. */
+enum coffer_err token_proxy_unwrap(struct token_proxy *p, struct view blob, struct secret **out, struct reason *reason) MUST_USE;
+/* len: at most CHANNEL_RANDOM_MAX (4096) bytes, else ERR_TOO_LARGE. */
+enum coffer_err token_proxy_random(struct token_proxy *p, uint8_t *out, size_t len, struct reason *reason) MUST_USE;
+enum coffer_err token_proxy_describe(struct token_proxy *p, struct token_info *out, struct reason *reason) MUST_USE;
+/* Probes now; in an unwell state that is not stopped makes an attempt now. ERR_TIMEOUT after max_wait_ms (what was begun goes on). */
+enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_ms, struct reason *reason) MUST_USE;
+
+/* An operator asks for a new attempt (SIGHUP, unseal): also from the stopped states; this one may cost a PIN try. */
+void token_proxy_retry(struct token_proxy *p);
+
+void token_proxy_health(struct token_proxy *p, struct token_health *out);
+/* "starting", "open", "well", "not answering", "gone", "refused", "key missing", "other token", "wrong PIN", "locked",
+ * "misconfigured". Static storage. */
+const char *token_state_name(enum token_state state);
+
+#endif
