@@ -10,16 +10,18 @@
 #include "tpm/seal.h"
 
 #define FORMAT 1u
-#define FLAG_MADE_HERE 1u
+#define MADE_HERE 1u
+#define EK_SHIFT 1
+#define EK_MASK 3u
 
-enum coffer_err tpm_binding_encode(const struct tpm_key *key, bool made_here, struct token_binding *out)
+enum coffer_err tpm_binding_encode(const struct tpm_key *key, const struct tpm_facts *facts, struct token_binding *out)
 {
 	struct token_binding b = { .mechanism = TPM_SEAL_MECHANISM };
 	struct writer w;
 	writer_init(&w, b.data, sizeof b.data);
 	writer_u8(&w, FORMAT);
 	writer_u8(&w, key->profile->id);
-	writer_u8(&w, made_here ? FLAG_MADE_HERE : 0);
+	writer_u8(&w, (uint8_t)((facts->made_here ? MADE_HERE : 0u) | (unsigned)facts->ek << EK_SHIFT));
 	writer_u32(&w, key->handle);
 	writer_view_u16(&w, view_of(key->primary_name.name, key->primary_name.size));
 	writer_view_u16(&w, view_of(key->master_name.name, key->master_name.size));
@@ -40,28 +42,29 @@ static enum coffer_err read_name(struct reader *r, TPM2B_NAME *out)
 	return ERR_OK;
 }
 
-static enum coffer_err parse(struct reader *r, struct tpm_key *key, bool *made_here)
+static enum coffer_err parse(struct reader *r, struct tpm_key *key, struct tpm_facts *facts)
 {
-	uint8_t format = 0, profile = 0, flags = 0;
+	uint8_t format = 0, profile = 0, bits = 0;
 	TRY(reader_u8(r, &format));
 	ENSURE(format == FORMAT, ERR_VERSION);
 	TRY(reader_u8(r, &profile));
-	TRY(reader_u8(r, &flags));
+	TRY(reader_u8(r, &bits));
 	TRY(reader_u32(r, &key->handle));
 	TRY(read_name(r, &key->primary_name));
 	TRY(read_name(r, &key->master_name));
 	TRY(reader_end(r));
 	key->profile = tpm_template_profile(profile);
-	ENSURE(key->profile && (flags & ~FLAG_MADE_HERE) == 0, ERR_CORRUPT);
+	ENSURE(key->profile && bits >> EK_SHIFT <= EK_MASK, ERR_CORRUPT);
 	ENSURE(key->handle >= TPM_HANDLE_MIN && key->handle <= TPM_HANDLE_MAX, ERR_CORRUPT);
-	*made_here = flags & FLAG_MADE_HERE;
+	facts->made_here = bits & MADE_HERE;
+	facts->ek = (enum tpm_ek)(bits >> EK_SHIFT & EK_MASK);
 	return ERR_OK;
 }
 
-enum coffer_err tpm_binding_decode(const struct token_binding *in, struct tpm_key *out, bool *out_made_here, struct reason *reason)
+enum coffer_err tpm_binding_decode(const struct token_binding *in, struct tpm_key *out, struct tpm_facts *out_facts, struct reason *reason)
 {
 	struct tpm_key key = TPM_KEY_NONE;
-	bool made_here = false;
+	struct tpm_facts facts = { .made_here = false };
 	uint8_t id[TOKEN_MS_ID_LEN];
 	struct reader r;
 	if (!view_equal_str(view_of(in->mechanism, strnlen(in->mechanism, sizeof in->mechanism)), TPM_SEAL_MECHANISM)) {
@@ -69,13 +72,13 @@ enum coffer_err tpm_binding_decode(const struct token_binding *in, struct tpm_ke
 	}
 	ENSURE(in->data_len <= sizeof in->data, ERR_CORRUPT);
 	reader_init(&r, view_of(in->data, in->data_len));
-	enum coffer_err err = parse(&r, &key, &made_here);
+	enum coffer_err err = parse(&r, &key, &facts);
 	if (err == ERR_VERSION) return reason_fail(reason, err, "the node's token binding was written by a newer version of Coffer");
 	if (err == ERR_OK) err = hash_sha256(view_of(key.master_name.name, key.master_name.size), id);
 	if (err != ERR_OK || !ct_equal(id, in->master_secret_id, sizeof id)) {
 		return reason_fail(reason, ERR_CORRUPT, "the node's token binding is damaged; restore the identity file from a backup");
 	}
 	*out = key;
-	*out_made_here = made_here;
+	*out_facts = facts;
 	return ERR_OK;
 }

@@ -2,12 +2,20 @@
 #ifndef COFFER_TPM_KEY_H
 #define COFFER_TPM_KEY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/reason.h"
 #include "tpm/device.h"
+#include "tpm/ek.h"
 #include "tpm/template.h"
+
+/* What provisioning found; kept in the binding for status. */
+struct tpm_facts {
+	bool made_here;
+	enum tpm_ek ek;
+};
 
 struct tpm_key {
 	const struct tpm_profile *profile; /* NULL until chosen or read from a binding */

@@ -58,16 +58,19 @@ static void raise_max_tries(struct tpm_device *dev)
 	}
 }
 
-enum coffer_err tpm_provision(struct tpm_device *dev, struct tpm_key *key, bool *out_made_here, struct reason *reason)
+enum coffer_err tpm_provision(struct tpm_device *dev, struct tpm_key *key, struct tpm_facts *out_facts, struct reason *reason)
 {
 	ESYS_TR session = ESYS_TR_NONE;
+	struct tpm_facts facts = { .made_here = false };
 	TRY(tpm_template_choose(dev, &key->profile, reason));
 	TRY(tpm_key_load_primary(dev, key, reason));
 	TRY(tpm_session_open(dev, key->primary, &session, reason));
-	enum coffer_err err = adopt_or_make(dev, key, session, out_made_here, reason);
+	enum coffer_err err = adopt_or_make(dev, key, session, &facts.made_here, reason);
 	tpm_device_flush(dev, &session);
 	TRY(err);
 	TRY(tpm_seal_prove(dev, key, reason));
+	TRY(tpm_ek_check(dev, &facts.ek, reason));
 	raise_max_tries(dev);
+	*out_facts = facts;
 	return ERR_OK;
 }

@@ -23,7 +23,7 @@ struct token {
 	struct tpm_device dev;
 	struct tpm_key key;
 	bool attached;
-	bool made_here;
+	struct tpm_facts facts;
 };
 
 static void tpm_close(struct token *t)
@@ -92,7 +92,7 @@ static enum coffer_err ready(struct token *t, struct reason *reason)
 static enum coffer_err provision_step(struct token *t, struct step *step, struct reason *reason)
 {
 	(void)step;
-	return tpm_provision(&t->dev, &t->key, &t->made_here, reason);
+	return tpm_provision(&t->dev, &t->key, &t->facts, reason);
 }
 
 static enum coffer_err tpm_provision_token(struct token *t, struct token_binding *out, struct reason *reason)
@@ -103,7 +103,7 @@ static enum coffer_err tpm_provision_token(struct token *t, struct token_binding
 	t->key = TPM_KEY_NONE;
 	t->key.handle = t->uri.handle;
 	TRY(run_step(t, &step, reason));
-	TRY(tpm_binding_encode(&t->key, t->made_here, out));
+	TRY(tpm_binding_encode(&t->key, &t->facts, out));
 	t->attached = true;
 	return ERR_OK;
 }
@@ -118,16 +118,16 @@ static enum coffer_err tpm_attach(struct token *t, const struct token_binding *b
 {
 	struct step step = { .run = attach_step };
 	struct tpm_key key;
-	bool made_here = false;
+	struct tpm_facts facts;
 	t->attached = false;
-	TRY(tpm_binding_decode(binding, &key, &made_here, reason));
+	TRY(tpm_binding_decode(binding, &key, &facts, reason));
 	if (t->uri.handle_given && t->uri.handle != key.handle) {
 		return reason_fail(reason, ERR_USAGE, "the token URI says handle=0x%08X, but this node's master secret stands at 0x%08X; "
 			"correct the URI", t->uri.handle, key.handle);
 	}
 	tpm_key_release(&t->dev, &t->key);
 	t->key = key;
-	t->made_here = made_here;
+	t->facts = facts;
 	TRY(run_step(t, &step, reason));
 	t->attached = true;
 	return ERR_OK;
@@ -237,6 +237,21 @@ static void property_text(struct token *t, uint32_t first, unsigned count, char 
 	text_printable(view_of(raw, len), out, cap);
 }
 
+/* A TPM has no label of its own: this is where status says what its certificate is worth. */
+static void describe_ek(enum tpm_ek ek, struct token_info *info)
+{
+	static const char *const texts[] = {
+		[TPM_EK_NONE] = "no EK certificate",
+		[TPM_EK_MATCHES] = "EK certificate matches",
+		[TPM_EK_DIFFERS] = "EK certificate of another TPM",
+		[TPM_EK_UNCHECKED] = "EK certificate not compared",
+	};
+	(void)snprintf(info->label, sizeof info->label, "%s", texts[ek]);
+	if (ek == TPM_EK_DIFFERS) {
+		(void)snprintf(info->warning, sizeof info->warning, "the EK certificate belongs to another TPM: something may stand between");
+	}
+}
+
 static enum coffer_err tpm_describe(struct token *t, struct token_info *out, struct reason *reason)
 {
 	struct token_info info = { .kind = "tpm2" };
@@ -250,11 +265,12 @@ static enum coffer_err tpm_describe(struct token *t, struct token_info *out, str
 	if (t->attached) {
 		(void)snprintf(info.master_secret, sizeof info.master_secret, "%s, persistent 0x%08" PRIX32, t->key.profile->name, t->key.handle);
 		(void)snprintf(info.mechanism, sizeof info.mechanism, "%s", TPM_SEAL_MECHANISM);
-		info.made_here = t->made_here;
+		info.made_here = t->facts.made_here;
 	}
 	if (permanent & TPMA_PERMANENT_INLOCKOUT) {
 		(void)snprintf(info.warning, sizeof info.warning, "the TPM is in dictionary-attack lockout (Coffer's own keys do not need it)");
 	}
+	if (t->attached) describe_ek(t->facts.ek, &info);
 	*out = info;
 	return ERR_OK;
 }

@@ -93,14 +93,14 @@ enum coffer_err aead_open_rekeyed(struct aead_key *k, const uint8_t *new_key, co
 	return EVP_DecryptFinal_ex(k->ctx, none, &n) == 1 ? ERR_OK : fail(out_pt, ct.len, true);
 }
 
-enum coffer_err aead_seal(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], const struct view *aad, size_t aad_count,
-	struct view pt, uint8_t *out_ct, uint8_t out_tag[static AEAD_TAG_LEN])
+enum coffer_err aead_seal(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], const struct view *aad,
+	size_t aad_count, struct view pt, uint8_t *out_ct, uint8_t out_tag[static AEAD_TAG_LEN])
 {
 	return aead_seal_rekeyed(k, NULL, nonce, aad, aad_count, pt, out_ct, out_tag);
 }
 
-enum coffer_err aead_open(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], const struct view *aad, size_t aad_count,
-	struct view ct, const uint8_t tag[static AEAD_TAG_LEN], uint8_t *out_pt)
+enum coffer_err aead_open(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], const struct view *aad,
+	size_t aad_count, struct view ct, const uint8_t tag[static AEAD_TAG_LEN], uint8_t *out_pt)
 {
 	return aead_open_rekeyed(k, NULL, nonce, aad, aad_count, ct, tag, out_pt);
 }

@@ -20,14 +20,15 @@ struct aead_key;
 enum coffer_err aead_key_new(const uint8_t *key, size_t key_len, struct aead_key **out) MUST_USE;
 void aead_key_free(struct aead_key *k); /* wipes; accepts NULL */
 
-/* Seals pt under nonce; associated data is the parts, one after another. out_ct has pt.len bytes and may be pt.ptr itself; no other
- * overlap. The caller answers for the nonce being new. ERR_TOO_LARGE over AEAD_TEXT_MAX. On failure out_ct is wiped. */
-enum coffer_err aead_seal(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], const struct view *aad, size_t aad_count,
-	struct view pt, uint8_t *out_ct, uint8_t out_tag[static AEAD_TAG_LEN]) MUST_USE;
-/* Opens ct. out_pt has ct.len bytes and may be ct.ptr itself. ERR_CONTEXT when the tag does not match: then out_pt is wiped, so
- * that nothing unproven stays (in place: the ciphertext is gone as well). */
-enum coffer_err aead_open(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], const struct view *aad, size_t aad_count,
-	struct view ct, const uint8_t tag[static AEAD_TAG_LEN], uint8_t *out_pt) MUST_USE;
+/* Seals pt under nonce; associated data is the parts, one after another. out_ct has pt.len bytes and may be pt.ptr
+ * itself; no other overlap. The caller answers for the nonce being new. ERR_TOO_LARGE over AEAD_TEXT_MAX. On failure
+ * out_ct is wiped. */
+enum coffer_err aead_seal(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], const struct view *aad,
+	size_t aad_count, struct view pt, uint8_t *out_ct, uint8_t out_tag[static AEAD_TAG_LEN]) MUST_USE;
+/* Opens ct. out_pt has ct.len bytes and may be ct.ptr itself. ERR_CONTEXT when the tag does not match: then out_pt is
+ * wiped, so that nothing unproven stays (in place: the ciphertext is gone as well). */
+enum coffer_err aead_open(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], const struct view *aad,
+	size_t aad_count, struct view ct, const uint8_t tag[static AEAD_TAG_LEN], uint8_t *out_pt) MUST_USE;
 
 DEFINE_AUTO(struct aead_key, aead_key_free)
 

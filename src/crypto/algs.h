@@ -1,4 +1,5 @@
-/* OpenSSL's algorithms of algs.def, fetched once per process (a fetch for each call costs more than a short encryption). */
+/* OpenSSL's algorithms of algs.def, fetched once per process (a fetch for each call costs more than a short
+ * encryption). */
 #ifndef COFFER_CRYPTO_ALGS_H
 #define COFFER_CRYPTO_ALGS_H
 

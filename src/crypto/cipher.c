@@ -60,8 +60,8 @@ enum coffer_err cipher_traits(const struct cipher_params *params, struct cipher_
 }
 
 /* Checks all lengths and makes run->ctx ready for the text. */
-static enum coffer_err start(struct cipher_run *run, const struct cipher_params *params, int enc, struct view key, struct view iv,
-	struct view aad, size_t text_len)
+static enum coffer_err start(struct cipher_run *run, const struct cipher_params *params, int enc, struct view key,
+	struct view iv, struct view aad, size_t text_len)
 {
 	const struct cipher_row *row;
 	int n = 0;
@@ -101,8 +101,8 @@ static enum coffer_err run_text(EVP_CIPHER_CTX *ctx, struct view text, struct bu
 	return ERR_OK;
 }
 
-enum coffer_err cipher_encrypt(const struct cipher_params *params, struct view key, struct view iv, struct view aad, struct view pt,
-	struct buf *out, uint8_t out_tag[static CIPHER_TAG_MAX], size_t *out_tag_len)
+enum coffer_err cipher_encrypt(const struct cipher_params *params, struct view key, struct view iv, struct view aad,
+	struct view pt, struct buf *out, uint8_t out_tag[static CIPHER_TAG_MAX], size_t *out_tag_len)
 {
 	struct cipher_run run = { .ctx = NULL };
 	uint8_t tag[CIPHER_TAG_MAX] = { 0 };
@@ -122,8 +122,8 @@ enum coffer_err cipher_encrypt(const struct cipher_params *params, struct view k
 	return ERR_OK;
 }
 
-enum coffer_err cipher_decrypt(const struct cipher_params *params, struct view key, struct view iv, struct view aad, struct view ct,
-	struct view tag, struct buf *out)
+enum coffer_err cipher_decrypt(const struct cipher_params *params, struct view key, struct view iv, struct view aad,
+	struct view ct, struct view tag, struct buf *out)
 {
 	struct cipher_run run = { .ctx = NULL };
 	uint8_t expected[CIPHER_TAG_MAX]; /* OpenSSL takes the tag without const */
@@ -133,7 +133,8 @@ enum coffer_err cipher_decrypt(const struct cipher_params *params, struct view k
 	TRY(err);
 	ENSURE(tag.len == run.traits.tag_len, ERR_FIELD);
 	for (size_t i = 0; i < tag.len; i++) expected[i] = tag.ptr[i];
-	if (tag.len != 0) ENSURE(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, (int)tag.len, expected) == 1, crypto_err_take());
+	if (tag.len != 0) ENSURE(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, (int)tag.len, expected) == 1,
+		crypto_err_take());
 	TRY(run_text(ctx, ct, out, &final_ok));
 	if (final_ok) return ERR_OK;
 	crypto_err_drop();

@@ -1,5 +1,5 @@
-/* Ciphers that a KMIP client chooses for a key (docs/formats.md section 5). The values are KMIP's, so they are copied and not mapped;
- * what the table in cipher.c does not list is refused. */
+/* Ciphers that a KMIP client chooses for a key (docs/formats.md section 5). The values are KMIP's, so they are copied
+ * and not mapped; what the table in cipher.c does not list is refused. */
 #ifndef COFFER_CRYPTO_CIPHER_H
 #define COFFER_CRYPTO_CIPHER_H
 
@@ -43,14 +43,15 @@ struct cipher_traits {
 /* ERR_UNSUPPORTED: the table has no such row. ERR_FIELD: tag length. */
 enum coffer_err cipher_traits(const struct cipher_params *params, struct cipher_traits *out) MUST_USE;
 
-/* Appends the ciphertext to *out (borrowed; taken back on failure). key of 16, 24, 32 bytes, else ERR_FIELD. ERR_FIELD: IV length,
- * associated data in a mode without a tag, a text that is no multiple of the block without padding. ERR_TOO_LARGE: text over
- * CIPHER_TEXT_MAX. *out_tag_len is 0 in a mode without a tag. Any thread. */
-enum coffer_err cipher_encrypt(const struct cipher_params *params, struct view key, struct view iv, struct view aad, struct view pt,
-	struct buf *out, uint8_t out_tag[static CIPHER_TAG_MAX], size_t *out_tag_len) MUST_USE;
-/* Appends the plaintext to *out. tag of exactly params' length (empty in a mode without). ERR_CONTEXT: tag or padding does not
- * match (one error for all that depends on the bytes); then nothing is appended and what was decrypted is wiped. */
-enum coffer_err cipher_decrypt(const struct cipher_params *params, struct view key, struct view iv, struct view aad, struct view ct,
-	struct view tag, struct buf *out) MUST_USE;
+/* Appends the ciphertext to *out (borrowed; taken back on failure). key of 16, 24, 32 bytes, else ERR_FIELD. ERR_FIELD:
+ * IV length, associated data in a mode without a tag, a text that is no multiple of the block without padding.
+ * ERR_TOO_LARGE: text over CIPHER_TEXT_MAX. *out_tag_len is 0 in a mode without a tag. Any thread. */
+enum coffer_err cipher_encrypt(const struct cipher_params *params, struct view key, struct view iv, struct view aad,
+	struct view pt, struct buf *out, uint8_t out_tag[static CIPHER_TAG_MAX], size_t *out_tag_len) MUST_USE;
+/* Appends the plaintext to *out. tag of exactly params' length (empty in a mode without). ERR_CONTEXT: tag or padding
+ * does not match (one error for all that depends on the bytes); then nothing is appended and what was decrypted is
+ * wiped. */
+enum coffer_err cipher_decrypt(const struct cipher_params *params, struct view key, struct view iv, struct view aad,
+	struct view ct, struct view tag, struct buf *out) MUST_USE;
 
 #endif

@@ -41,7 +41,8 @@ enum coffer_err context_add(struct context *c, struct view name, struct view val
 	size_t at = c->count;
 	while (at > 0 && compare(c->pairs[at - 1].name, name) > 0) at--;
 	if (at > 0 && view_equal(c->pairs[at - 1].name, name))
-		return reason_fail(reason, ERR_FIELD, "context '%.*s' is given twice; give it once", (int)name.len, (const char *)name.ptr);
+		return reason_fail(reason, ERR_FIELD, "context '%.*s' is given twice; give it once",
+			(int)name.len, (const char *)name.ptr);
 	memmove(&c->pairs[at + 1], &c->pairs[at], (c->count - at) * sizeof c->pairs[0]);
 	c->pairs[at] = (struct context_pair){ name, value };
 	c->count++;

@@ -1,4 +1,5 @@
-/* The caller's context of sealed messages and streams: name=value pairs and their one encoding (docs/formats.md section 3).
+/* The caller's context of sealed messages and streams: name=value pairs and their one encoding (docs/formats.md
+ * section 3).
  *     for each pair, sorted by name as unsigned bytes: u32 length, name, u32 length, value
  * Not secret. A value type: no allocation, names and values are borrowed. */
 #ifndef COFFER_CRYPTO_CONTEXT_H
@@ -28,13 +29,13 @@ struct context {
 };
 
 void context_init(struct context *c);
-/* Adds a pair at its place; any order will do. ERR_FIELD: bad or doubled name. ERR_TOO_LARGE: value, name or the whole. ERR_LIMIT:
- * too many pairs. The sentence names the pair; reason may be NULL. The context is unchanged on failure. */
+/* Adds a pair at its place; any order will do. ERR_FIELD: bad or doubled name. ERR_TOO_LARGE: value, name or the whole.
+ * ERR_LIMIT: too many pairs. The sentence names the pair; reason may be NULL. The context is unchanged on failure. */
 enum coffer_err context_add(struct context *c, struct view name, struct view value, struct reason *reason) MUST_USE;
 /* Writes encoded_len bytes. */
 void context_encode(const struct context *c, struct writer *w);
-/* Reads an encoding; the views borrow from it. Strict: unsorted or doubled names, leftover bytes and all that context_add refuses
- * are ERR_FIELD, ERR_TOO_LARGE, ERR_LIMIT; an end too early is ERR_TRUNCATED. */
+/* Reads an encoding; the views borrow from it. Strict: unsorted or doubled names, leftover bytes and all that
+ * context_add refuses are ERR_FIELD, ERR_TOO_LARGE, ERR_LIMIT; an end too early is ERR_TRUNCATED. */
 enum coffer_err context_parse(struct view encoded, struct context *out, struct reason *reason) MUST_USE;
 
 #endif

@@ -44,8 +44,8 @@ enum coffer_err envelope_parse_header(struct view sealed, struct envelope_header
 	return ERR_OK;
 }
 
-enum coffer_err envelope_seal_header(struct xaes_key *key, const struct envelope_header *header, struct view aad, struct view pt,
-	uint8_t *out)
+enum coffer_err envelope_seal_header(struct xaes_key *key, const struct envelope_header *header, struct view aad,
+	struct view pt, uint8_t *out)
 {
 	struct writer w;
 	ENSURE(header->key_version != 0, ERR_FIELD);
@@ -63,8 +63,8 @@ enum coffer_err envelope_seal_header(struct xaes_key *key, const struct envelope
 	return xaes_seal(key, header->nonce, parts, 2, pt, out + ENVELOPE_HEADER_LEN);
 }
 
-enum coffer_err envelope_seal(struct xaes_key *key, struct rng_pool *pool, enum envelope_kind kind, const uint8_t key_id[static UUID_LEN],
-	uint32_t key_version, struct view aad, struct view pt, uint8_t *out)
+enum coffer_err envelope_seal(struct xaes_key *key, struct rng_pool *pool, enum envelope_kind kind,
+	const uint8_t key_id[static UUID_LEN], uint32_t key_version, struct view aad, struct view pt, uint8_t *out)
 {
 	struct envelope_header h = { .kind = kind, .key_version = key_version };
 	memcpy(h.key_id, key_id, UUID_LEN);
@@ -72,7 +72,8 @@ enum coffer_err envelope_seal(struct xaes_key *key, struct rng_pool *pool, enum 
 	return envelope_seal_header(key, &h, aad, pt, out);
 }
 
-enum coffer_err envelope_open(struct xaes_key *key, enum envelope_kind kind, struct view sealed, struct view aad, uint8_t *out)
+enum coffer_err envelope_open(struct xaes_key *key, enum envelope_kind kind, struct view sealed, struct view aad,
+	uint8_t *out)
 {
 	struct envelope_header h;
 	TRY(envelope_parse_header(sealed, &h));

@@ -36,17 +36,22 @@ static inline size_t envelope_plain_size(size_t sealed_len)
 	return sealed_len > ENVELOPE_OVERHEAD ? sealed_len - ENVELOPE_OVERHEAD : 0;
 }
 
-/* Reads the header of a whole sealed message or record, before any key is used. ERR_FOREIGN: not our magic. ERR_VERSION: unknown suite, flag
- * or reserved byte. ERR_TRUNCATED: shorter than header and tag. ERR_TOO_LARGE: more than the kind allows. ERR_FIELD: key version 0. */
+/* Reads the header of a whole sealed message or record, before any key is used. ERR_FOREIGN: not our magic.
+ * ERR_VERSION: unknown suite, flag or reserved byte. ERR_TRUNCATED: shorter than header and tag. ERR_TOO_LARGE: more
+ * than the kind allows. ERR_FIELD: key version 0. */
 enum coffer_err envelope_parse_header(struct view sealed, struct envelope_header *out) MUST_USE;
 
-/* Seals pt under a fresh random nonce from pool (NULL: from the generator). Writes envelope_size(pt.len) bytes to out; pt may already
- * stand at out + ENVELOPE_HEADER_LEN, no other overlap. aad: the encoded context, or R. ERR_TOO_LARGE, ERR_FIELD (key version 0). */
-enum coffer_err envelope_seal(struct xaes_key *key, struct rng_pool *pool, enum envelope_kind kind, const uint8_t key_id[static UUID_LEN],
+/* Seals pt under a fresh random nonce from pool (NULL: from the generator). Writes envelope_size(pt.len) bytes to out;
+ * pt may already stand at out + ENVELOPE_HEADER_LEN, no other overlap. aad: the encoded context, or R. ERR_TOO_LARGE,
+ * ERR_FIELD (key version 0). */
+enum coffer_err envelope_seal(struct xaes_key *key, struct rng_pool *pool, enum envelope_kind kind,
+	const uint8_t key_id[static UUID_LEN],
 	uint32_t key_version, struct view aad, struct view pt, uint8_t *out) MUST_USE;
-/* Parses the header (errors above; another kind than asked for: ERR_VERSION) and opens. Writes envelope_plain_size(sealed.len) bytes
- * to out; out may be sealed.ptr + ENVELOPE_HEADER_LEN. That key id and version are the key's own is for the caller to check first.
- * ERR_CONTEXT: key, context, header or bytes are others; out is wiped. */
-enum coffer_err envelope_open(struct xaes_key *key, enum envelope_kind kind, struct view sealed, struct view aad, uint8_t *out) MUST_USE;
+/* Parses the header (errors above; another kind than asked for: ERR_VERSION) and opens. Writes
+ * envelope_plain_size(sealed.len) bytes to out; out may be sealed.ptr + ENVELOPE_HEADER_LEN. That key id and version
+ * are the key's own is for the caller to check first. ERR_CONTEXT: key, context, header or bytes are others; out is
+ * wiped. */
+enum coffer_err envelope_open(struct xaes_key *key, enum envelope_kind kind, struct view sealed, struct view aad,
+	uint8_t *out) MUST_USE;
 
 #endif

@@ -5,7 +5,7 @@
 #include "crypto/envelope.h"
 
 /* envelope_seal with the header's nonce. */
-enum coffer_err envelope_seal_header(struct xaes_key *key, const struct envelope_header *header, struct view aad, struct view pt,
-	uint8_t *out) MUST_USE;
+enum coffer_err envelope_seal_header(struct xaes_key *key, const struct envelope_header *header, struct view aad,
+	struct view pt, uint8_t *out) MUST_USE;
 
 #endif

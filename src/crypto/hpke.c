@@ -62,8 +62,8 @@ static enum coffer_err labeled_extract(const struct suite *suite, struct view sa
 	return kdf_hkdf_extract(KDF_SHA256, buf_view(&in), salt, out);
 }
 
-static enum coffer_err labeled_expand(const struct suite *suite, const uint8_t prk[static HASH_LEN], const char *label, struct view info,
-	uint8_t *out, size_t out_len)
+static enum coffer_err labeled_expand(const struct suite *suite, const uint8_t prk[static HASH_LEN], const char *label,
+	struct view info, uint8_t *out, size_t out_len)
 {
 	AUTO_BUF struct buf in = BUF_EMPTY;
 	struct writer w;
@@ -113,7 +113,8 @@ static enum coffer_err key_schedule(struct hpke_schedule *s, struct view info)
 
 /* The schedule of one side: its own private key, the other's point, and the two that bind the KEM's context. */
 static enum coffer_err schedule(enum hpke_aead aead, const struct secret *own, const uint8_t other[static HPKE_PUBLIC_LEN],
-	const uint8_t enc[static HPKE_ENC_LEN], const uint8_t receiver[static HPKE_PUBLIC_LEN], struct view info, struct hpke_schedule *out)
+	const uint8_t enc[static HPKE_ENC_LEN], const uint8_t receiver[static HPKE_PUBLIC_LEN], struct view info,
+	struct hpke_schedule *out)
 {
 	uint8_t dh[32];
 	struct hpke_schedule s = { .aead = aead };
@@ -126,7 +127,8 @@ static enum coffer_err schedule(enum hpke_aead aead, const struct secret *own, c
 	return err;
 }
 
-enum coffer_err hpke_schedule_send(enum hpke_aead aead, const struct secret *ephemeral, const uint8_t public_key[static HPKE_PUBLIC_LEN],
+enum coffer_err hpke_schedule_send(enum hpke_aead aead, const struct secret *ephemeral,
+	const uint8_t public_key[static HPKE_PUBLIC_LEN],
 	struct view info, uint8_t out_enc[static HPKE_ENC_LEN], struct hpke_schedule *out)
 {
 	uint8_t enc[HPKE_ENC_LEN];
@@ -136,8 +138,8 @@ enum coffer_err hpke_schedule_send(enum hpke_aead aead, const struct secret *eph
 	return ERR_OK;
 }
 
-enum coffer_err hpke_schedule_receive(enum hpke_aead aead, const struct secret *private_key, const uint8_t enc[static HPKE_ENC_LEN],
-	struct view info, struct hpke_schedule *out)
+enum coffer_err hpke_schedule_receive(enum hpke_aead aead, const struct secret *private_key,
+	const uint8_t enc[static HPKE_ENC_LEN], struct view info, struct hpke_schedule *out)
 {
 	uint8_t receiver[HPKE_PUBLIC_LEN];
 	TRY(p256_public_of(private_key, receiver));
@@ -145,7 +147,8 @@ enum coffer_err hpke_schedule_receive(enum hpke_aead aead, const struct secret *
 }
 
 /* A context under the key and the nonce of `sequence` (base_nonce xor the number). Caller frees. */
-static enum coffer_err message_start(const struct hpke_schedule *s, uint64_t sequence, int enc, struct view aad, EVP_CIPHER_CTX **out)
+static enum coffer_err message_start(const struct hpke_schedule *s, uint64_t sequence, int enc, struct view aad,
+	EVP_CIPHER_CTX **out)
 {
 	uint8_t nonce[HPKE_NONCE_LEN];
 	int n = 0;
@@ -160,7 +163,8 @@ static enum coffer_err message_start(const struct hpke_schedule *s, uint64_t seq
 	return ERR_OK;
 }
 
-enum coffer_err hpke_schedule_seal(const struct hpke_schedule *s, uint64_t sequence, struct view aad, struct view pt, uint8_t *out)
+enum coffer_err hpke_schedule_seal(const struct hpke_schedule *s, uint64_t sequence, struct view aad, struct view pt,
+	uint8_t *out)
 {
 	AUTO(auto_EVP_CIPHER_CTX_free) EVP_CIPHER_CTX *ctx = NULL;
 	uint8_t none[16];
@@ -173,7 +177,8 @@ enum coffer_err hpke_schedule_seal(const struct hpke_schedule *s, uint64_t seque
 	return ERR_OK;
 }
 
-enum coffer_err hpke_schedule_open(const struct hpke_schedule *s, uint64_t sequence, struct view aad, struct view ct, uint8_t *out)
+enum coffer_err hpke_schedule_open(const struct hpke_schedule *s, uint64_t sequence, struct view aad, struct view ct,
+	uint8_t *out)
 {
 	AUTO(auto_EVP_CIPHER_CTX_free) EVP_CIPHER_CTX *ctx = NULL;
 	uint8_t tag[HPKE_TAG_LEN], none[16];

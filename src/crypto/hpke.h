@@ -1,5 +1,5 @@
-/* HPKE (RFC 9180) base mode, one Seal per context: KEM 0x0010 (DHKEM P-256, HKDF-SHA256), KDF 0x0001 (HKDF-SHA256), AEAD 0x0002 (AES-256-GCM).
- * Base mode proves no sender. Any thread. */
+/* HPKE (RFC 9180) base mode, one Seal per context: KEM 0x0010 (DHKEM P-256, HKDF-SHA256), KDF 0x0001 (HKDF-SHA256),
+ * AEAD 0x0002 (AES-256-GCM). Base mode proves no sender. Any thread. */
 #ifndef COFFER_CRYPTO_HPKE_H
 #define COFFER_CRYPTO_HPKE_H
 
@@ -24,13 +24,13 @@ enum coffer_err hpke_public_of(const struct secret *private_key, uint8_t out_pub
 /* ERR_FIELD unless the 65 bytes are an uncompressed point on the curve. */
 enum coffer_err hpke_public_check(const uint8_t public_key[static HPKE_PUBLIC_LEN]) MUST_USE;
 
-/* Seals pt to a public key: writes the encapsulated key, appends pt.len + 16 bytes to *out_ct. ERR_FIELD: the public key is not on the curve.
- * ERR_TOO_LARGE: info over HPKE_INFO_MAX. */
-enum coffer_err hpke_seal(const uint8_t public_key[static HPKE_PUBLIC_LEN], struct view info, struct view aad, struct view pt,
-	uint8_t out_enc[static HPKE_ENC_LEN], struct buf *out_ct) MUST_USE;
-/* Opens; caller frees *out (1 byte to SECRET_MAX of plaintext; ERR_TRUNCATED, ERR_TOO_LARGE outside). ERR_FIELD: enc is not on the curve.
- * ERR_CONTEXT: key, info, aad or bytes are others. */
-enum coffer_err hpke_open(const struct secret *private_key, const uint8_t enc[static HPKE_ENC_LEN], struct view info, struct view aad,
-	struct view ct, struct secret **out) MUST_USE;
+/* Seals pt to a public key: writes the encapsulated key, appends pt.len + 16 bytes to *out_ct. ERR_FIELD: the public
+ * key is not on the curve. ERR_TOO_LARGE: info over HPKE_INFO_MAX. */
+enum coffer_err hpke_seal(const uint8_t public_key[static HPKE_PUBLIC_LEN], struct view info, struct view aad,
+	struct view pt, uint8_t out_enc[static HPKE_ENC_LEN], struct buf *out_ct) MUST_USE;
+/* Opens; caller frees *out (1 byte to SECRET_MAX of plaintext; ERR_TRUNCATED, ERR_TOO_LARGE outside). ERR_FIELD: enc is
+ * not on the curve. ERR_CONTEXT: key, info, aad or bytes are others. */
+enum coffer_err hpke_open(const struct secret *private_key, const uint8_t enc[static HPKE_ENC_LEN], struct view info,
+	struct view aad, struct view ct, struct secret **out) MUST_USE;
 
 #endif

@@ -26,8 +26,8 @@ enum coffer_err hpke_public_check(const uint8_t public_key[static HPKE_PUBLIC_LE
 	return p256_check(public_key);
 }
 
-enum coffer_err hpke_seal_with(const struct secret *ephemeral, const uint8_t public_key[static HPKE_PUBLIC_LEN], struct view info,
-	struct view aad, struct view pt, uint8_t out_enc[static HPKE_ENC_LEN], struct buf *out_ct)
+enum coffer_err hpke_seal_with(const struct secret *ephemeral, const uint8_t public_key[static HPKE_PUBLIC_LEN],
+	struct view info, struct view aad, struct view pt, uint8_t out_enc[static HPKE_ENC_LEN], struct buf *out_ct)
 {
 	uint8_t enc[HPKE_ENC_LEN];
 	struct hpke_schedule s;
@@ -43,16 +43,16 @@ enum coffer_err hpke_seal_with(const struct secret *ephemeral, const uint8_t pub
 	return ERR_OK;
 }
 
-enum coffer_err hpke_seal(const uint8_t public_key[static HPKE_PUBLIC_LEN], struct view info, struct view aad, struct view pt,
-	uint8_t out_enc[static HPKE_ENC_LEN], struct buf *out_ct)
+enum coffer_err hpke_seal(const uint8_t public_key[static HPKE_PUBLIC_LEN], struct view info, struct view aad,
+	struct view pt, uint8_t out_enc[static HPKE_ENC_LEN], struct buf *out_ct)
 {
 	AUTO_SECRET struct secret *ephemeral = NULL;
 	TRY(p256_generate(&ephemeral));
 	return hpke_seal_with(ephemeral, public_key, info, aad, pt, out_enc, out_ct);
 }
 
-enum coffer_err hpke_open(const struct secret *private_key, const uint8_t enc[static HPKE_ENC_LEN], struct view info, struct view aad,
-	struct view ct, struct secret **out)
+enum coffer_err hpke_open(const struct secret *private_key, const uint8_t enc[static HPKE_ENC_LEN], struct view info,
+	struct view aad, struct view ct, struct secret **out)
 {
 	struct hpke_schedule s;
 	ENSURE(ct.len > HPKE_TAG_LEN, ERR_TRUNCATED);

@@ -1,4 +1,5 @@
-/* Parts of HPKE, so that the published vectors (other AEADs, given ephemeral keys, later sequence numbers) check the code that Coffer runs. */
+/* Parts of HPKE, so that the published vectors (other AEADs, given ephemeral keys, later sequence numbers) check the
+ * code that Coffer runs. */
 #ifndef COFFER_CRYPTO_HPKE_INTERNAL_H
 #define COFFER_CRYPTO_HPKE_INTERNAL_H
 
@@ -20,16 +21,20 @@ struct hpke_schedule {
 };
 
 /* Encap with a given ephemeral key, then the schedule; and Decap, then the schedule. */
-enum coffer_err hpke_schedule_send(enum hpke_aead aead, const struct secret *ephemeral, const uint8_t public_key[static HPKE_PUBLIC_LEN],
+enum coffer_err hpke_schedule_send(enum hpke_aead aead, const struct secret *ephemeral,
+	const uint8_t public_key[static HPKE_PUBLIC_LEN],
 	struct view info, uint8_t out_enc[static HPKE_ENC_LEN], struct hpke_schedule *out) MUST_USE;
-enum coffer_err hpke_schedule_receive(enum hpke_aead aead, const struct secret *private_key, const uint8_t enc[static HPKE_ENC_LEN],
-	struct view info, struct hpke_schedule *out) MUST_USE;
+enum coffer_err hpke_schedule_receive(enum hpke_aead aead, const struct secret *private_key,
+	const uint8_t enc[static HPKE_ENC_LEN], struct view info, struct hpke_schedule *out) MUST_USE;
 /* One message of a context. Seal writes pt.len + 16 bytes, open ct.len - 16 bytes. */
-enum coffer_err hpke_schedule_seal(const struct hpke_schedule *s, uint64_t sequence, struct view aad, struct view pt, uint8_t *out) MUST_USE;
-enum coffer_err hpke_schedule_open(const struct hpke_schedule *s, uint64_t sequence, struct view aad, struct view ct, uint8_t *out) MUST_USE;
+enum coffer_err hpke_schedule_seal(const struct hpke_schedule *s, uint64_t sequence, struct view aad, struct view pt,
+	uint8_t *out) MUST_USE;
+enum coffer_err hpke_schedule_open(const struct hpke_schedule *s, uint64_t sequence, struct view aad, struct view ct,
+	uint8_t *out) MUST_USE;
 
 /* hpke_seal with a given ephemeral key. */
-enum coffer_err hpke_seal_with(const struct secret *ephemeral, const uint8_t public_key[static HPKE_PUBLIC_LEN], struct view info,
+enum coffer_err hpke_seal_with(const struct secret *ephemeral, const uint8_t public_key[static HPKE_PUBLIC_LEN],
+	struct view info,
 	struct view aad, struct view pt, uint8_t out_enc[static HPKE_ENC_LEN], struct buf *out_ct) MUST_USE;
 
 #endif

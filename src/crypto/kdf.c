@@ -41,7 +41,8 @@ static enum coffer_err derive(enum alg which, const OSSL_PARAM *params, uint8_t 
 	return crypto_err_take();
 }
 
-static enum coffer_err hkdf(enum kdf_hash hash, int mode, struct view key, struct view salt, struct view info, uint8_t *out, size_t out_len)
+static enum coffer_err hkdf(enum kdf_hash hash, int mode, struct view key, struct view salt, struct view info,
+	uint8_t *out, size_t out_len)
 {
 	PRE((unsigned)hash < sizeof hashes / sizeof hashes[0]);
 	OSSL_PARAM params[KDF_PARAMS_MAX];
@@ -57,7 +58,8 @@ static enum coffer_err hkdf(enum kdf_hash hash, int mode, struct view key, struc
 	return derive(ALG_HKDF, params, out, out_len);
 }
 
-enum coffer_err kdf_hkdf(enum kdf_hash hash, struct view ikm, struct view salt, struct view info, uint8_t *out, size_t out_len)
+enum coffer_err kdf_hkdf(enum kdf_hash hash, struct view ikm, struct view salt, struct view info, uint8_t *out,
+	size_t out_len)
 {
 	return hkdf(hash, EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, ikm, salt, info, out, out_len);
 }
@@ -75,7 +77,8 @@ enum coffer_err kdf_hkdf_expand(enum kdf_hash hash, struct view prk, struct view
 	return hkdf(hash, EVP_KDF_HKDF_MODE_EXPAND_ONLY, prk, view_of(NULL, 0), info, out, out_len);
 }
 
-enum coffer_err kdf_scrypt(struct view passphrase, struct view salt, unsigned log2n, unsigned r, unsigned p, uint8_t *out, size_t out_len)
+enum coffer_err kdf_scrypt(struct view passphrase, struct view salt, unsigned log2n, unsigned r, unsigned p,
+	uint8_t *out, size_t out_len)
 {
 	ENSURE(out_len >= 1 && out_len <= 64, ERR_FIELD);
 	ENSURE(log2n >= 1 && log2n <= 24 && r >= 1 && r <= 32 && p >= 1 && p <= KDF_SCRYPT_P_MAX, ERR_LIMIT);

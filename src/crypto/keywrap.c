@@ -55,6 +55,7 @@ enum coffer_err keywrap_unwrap(struct view key, enum keywrap_kind kind, struct v
 	AUTO(auto_EVP_CIPHER_CTX_free) EVP_CIPHER_CTX *ctx = NULL;
 	size_t shortest = (kind == KEYWRAP_RFC3394 ? 3 : 2) * SEMIBLOCK_LEN;
 	TRY(start(key, kind, 0, &ctx));
-	ENSURE(in.len >= shortest && in.len <= KEYWRAP_TEXT_MAX + 2 * SEMIBLOCK_LEN && in.len % SEMIBLOCK_LEN == 0, ERR_CONTEXT);
+	ENSURE(in.len >= shortest && in.len <= KEYWRAP_TEXT_MAX + 2 * SEMIBLOCK_LEN && in.len % SEMIBLOCK_LEN == 0,
+		ERR_CONTEXT);
 	return run(ctx, in, out, true);
 }

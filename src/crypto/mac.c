@@ -1,6 +1,8 @@
 /* HMAC-SHA-256 through EVP_MAC. */
 #include "crypto/mac.h"
 
+#include <pthread.h>
+
 #include "base/cleanup.h"
 #include "base/ct.h"
 #include "crypto/algs.h"
@@ -9,19 +11,29 @@
 
 DEFINE_AUTO(EVP_MAC_CTX, EVP_MAC_CTX_free)
 
-enum coffer_err mac_hmac_sha256(struct view key, const struct view *parts, size_t count, uint8_t out[static MAC_LEN])
+/* A context with the digest chosen and no key yet. Choosing it costs more than a short HMAC, copying it does not. */
+static EVP_MAC_CTX *unkeyed;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void make_unkeyed(void)
 {
 	static char digest[] = "SHA2-256";
 	const OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()
 	};
+	EVP_MAC *mac = algs_mac(ALG_HMAC);
+	AUTO(auto_EVP_MAC_CTX_free) EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
+	if (ctx != NULL && EVP_MAC_CTX_set_params(ctx, params) == 1) unkeyed = TAKE(ctx);
+}
+
+enum coffer_err mac_hmac_sha256(struct view key, const struct view *parts, size_t count, uint8_t out[static MAC_LEN])
+{
 	size_t len = 0;
 	ENSURE(key.len >= 1, ERR_FIELD);
-	EVP_MAC *mac = algs_mac(ALG_HMAC);
-	ENSURE(mac != NULL, ERR_CRYPTO);
-	AUTO(auto_EVP_MAC_CTX_free) EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
+	ENSURE(pthread_once(&once, make_unkeyed) == 0 && unkeyed != NULL, crypto_err_take());
+	AUTO(auto_EVP_MAC_CTX_free) EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(unkeyed);
 	ENSURE(ctx != NULL, crypto_err_take());
-	ENSURE(EVP_MAC_init(ctx, key.ptr, key.len, params) == 1, crypto_err_take());
+	ENSURE(EVP_MAC_init(ctx, key.ptr, key.len, NULL) == 1, crypto_err_take());
 	for (size_t i = 0; i < count; i++)
 		if (parts[i].len != 0)
 			ENSURE(EVP_MAC_update(ctx, parts[i].ptr, parts[i].len) == 1, crypto_err_take());
@@ -29,7 +41,8 @@ enum coffer_err mac_hmac_sha256(struct view key, const struct view *parts, size_
 	return ERR_OK;
 }
 
-enum coffer_err mac_hmac_sha256_check(struct view key, const struct view *parts, size_t count, const uint8_t mac[static MAC_LEN])
+enum coffer_err mac_hmac_sha256_check(struct view key, const struct view *parts, size_t count,
+	const uint8_t mac[static MAC_LEN])
 {
 	uint8_t right[MAC_LEN];
 	TRY(mac_hmac_sha256(key, parts, count, right));

@@ -1,4 +1,5 @@
-/* The one door to OpenSSL's headers: its type ERR_STATE is renamed while they are read, since ERR_STATE is ours (base/err.def). */
+/* The one door to OpenSSL's headers: its type ERR_STATE is renamed while they are read, since ERR_STATE is ours
+ * (base/err.def). */
 #ifndef COFFER_CRYPTO_OSSL_H
 #define COFFER_CRYPTO_OSSL_H
 

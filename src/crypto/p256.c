@@ -1,4 +1,5 @@
-/* P-256 through EVP; the one point multiplication that EVP does not offer (d times G) through EC_POINT_mul, which is constant-time. */
+/* P-256 through EVP; the one point multiplication that EVP does not offer (d times G) through EC_POINT_mul, which is
+ * constant-time. */
 #include "crypto/p256.h"
 
 #include "base/cleanup.h"

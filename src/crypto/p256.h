@@ -17,6 +17,7 @@ enum coffer_err p256_public_of(const struct secret *d, uint8_t out[static P256_P
 /* ERR_FIELD unless an uncompressed point on the curve. */
 enum coffer_err p256_check(const uint8_t point[static P256_PUBLIC_LEN]) MUST_USE;
 /* The X coordinate of d times the point; checks both as above. Caller wipes out. */
-enum coffer_err p256_ecdh(const struct secret *d, const uint8_t point[static P256_PUBLIC_LEN], uint8_t out[static 32]) MUST_USE;
+enum coffer_err p256_ecdh(const struct secret *d, const uint8_t point[static P256_PUBLIC_LEN],
+	uint8_t out[static 32]) MUST_USE;
 
 #endif

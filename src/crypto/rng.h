@@ -1,5 +1,5 @@
-/* Random bytes from OpenSSL's generator (seeded by the kernel). A failure of the generator is ERR_CRYPTO and the output is wiped:
- * weak bytes are never handed out. */
+/* Random bytes from OpenSSL's generator (seeded by the kernel). A failure of the generator is ERR_CRYPTO and the output
+ * is wiped: weak bytes are never handed out. */
 #ifndef COFFER_CRYPTO_RNG_H
 #define COFFER_CRYPTO_RNG_H
 
@@ -13,12 +13,13 @@
 /* Fills out with len random bytes (at most 1 GiB) of the private generator. For keys, salts, identifiers. Any thread. */
 enum coffer_err rng_bytes(void *out, size_t len) MUST_USE;
 
-/* Mixes entropy (the token's random bytes) into the generator as additional input; counted as worth nothing, so bad bytes do no
- * harm. 1 to 4096 bytes, else ERR_FIELD. Any thread. */
+/* Mixes entropy (the token's random bytes) into the generator as additional input; counted as worth nothing, so bad
+ * bytes do no harm. 1 to 4096 bytes, else ERR_FIELD. Any thread. */
 enum coffer_err rng_mix(struct view entropy) MUST_USE;
 
-/* Random bytes drawn in blocks of 4 KiB, for the many small draws of one thread (nonces, IVs, identifiers). The block lives in the
- * arena; bytes are wiped as they are handed out. One thread at a time. A block drawn before a fork is never used by the child. */
+/* Random bytes drawn in blocks of 4 KiB, for the many small draws of one thread (nonces, IVs, identifiers). The block
+ * lives in the arena; bytes are wiped as they are handed out. One thread at a time. A block drawn before a fork is
+ * never used by the child. */
 struct rng_pool;
 #define RNG_POOL_BLOCK 4096u /* bytes */
 

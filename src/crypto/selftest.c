@@ -50,7 +50,8 @@ static enum coffer_err test_hmac(void)
 static enum coffer_err test_hkdf(void)
 {
 	uint8_t ikm[TEXT_MAX], salt[TEXT_MAX], info[TEXT_MAX], out[42];
-	TRY(kdf_hkdf(KDF_SHA256, unhex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", ikm), unhex("000102030405060708090a0b0c", salt),
+	TRY(kdf_hkdf(KDF_SHA256, unhex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b", ikm),
+		unhex("000102030405060708090a0b0c", salt),
 		unhex("f0f1f2f3f4f5f6f7f8f9", info), out, sizeof out));
 	return expect(out, "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865");
 }
@@ -80,7 +81,8 @@ static enum coffer_err test_xaes(void)
 {
 	AUTO(auto_xaes_key_free) struct xaes_key *k = NULL;
 	uint8_t key[XAES_KEY_LEN], out[TEXT_MAX];
-	const struct view nonce = view_str("ABCDEFGHIJKLMNOPQRSTUVWX"), aad = view_str("c2sp.org/XAES-256-GCM"), pt = view_str("XAES-256-GCM");
+	const struct view nonce = view_str("ABCDEFGHIJKLMNOPQRSTUVWX"), aad = view_str("c2sp.org/XAES-256-GCM");
+	const struct view pt = view_str("XAES-256-GCM");
 	memset(key, 3, sizeof key); /* a published key */
 	TRY(xaes_key_new(key, &k));
 	TRY(xaes_seal(k, nonce.ptr, &aad, 1, pt, out));
@@ -149,7 +151,8 @@ enum coffer_err crypto_selftest(struct reason *reason)
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		if (tests[i].run() != ERR_OK)
 			return reason_fail(reason, ERR_CRYPTO,
-				"the self-test of %s failed; this machine's cryptography cannot be trusted: check the OpenSSL installation and the memory",
+				"the self-test of %s failed, so this machine's cryptography cannot be trusted: "
+				"check the OpenSSL installation and the memory",
 				tests[i].name);
 	return ERR_OK;
 }

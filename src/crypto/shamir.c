@@ -31,7 +31,8 @@ uint8_t shamir_inv(uint8_t a)
 	return r;
 }
 
-enum coffer_err shamir_split_with(struct view secret, unsigned k, unsigned n, const uint8_t *coefficients, uint8_t *out_shares)
+enum coffer_err shamir_split_with(struct view secret, unsigned k, unsigned n, const uint8_t *coefficients,
+	uint8_t *out_shares)
 {
 	ENSURE(secret.len >= 1 && secret.len <= SHAMIR_SECRET_MAX, ERR_FIELD);
 	ENSURE(k >= 1 && k <= n && n <= SHAMIR_SHARES_MAX, ERR_FIELD);

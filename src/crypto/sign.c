@@ -37,7 +37,8 @@ enum coffer_err sign_public_of(const struct secret *private_key, uint8_t out_pub
 	return ERR_OK;
 }
 
-enum coffer_err sign_ed25519(const struct secret *private_key, struct view message, uint8_t out_signature[static SIGN_SIGNATURE_LEN])
+enum coffer_err sign_ed25519(const struct secret *private_key, struct view message,
+	uint8_t out_signature[static SIGN_SIGNATURE_LEN])
 {
 	AUTO(auto_EVP_PKEY_free) EVP_PKEY *pkey = NULL;
 	size_t len = SIGN_SIGNATURE_LEN;
@@ -45,7 +46,8 @@ enum coffer_err sign_ed25519(const struct secret *private_key, struct view messa
 	AUTO(auto_EVP_MD_CTX_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	ENSURE(ctx != NULL, ERR_MEMORY);
 	ENSURE(EVP_DigestSignInit_ex(ctx, NULL, NULL, NULL, NULL, pkey, NULL) == 1, crypto_err_take());
-	ENSURE(EVP_DigestSign(ctx, out_signature, &len, message.ptr, message.len) == 1 && len == SIGN_SIGNATURE_LEN, crypto_err_take());
+	ENSURE(EVP_DigestSign(ctx, out_signature, &len, message.ptr, message.len) == 1 && len == SIGN_SIGNATURE_LEN,
+		crypto_err_take());
 	return ERR_OK;
 }
 

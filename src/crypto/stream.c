@@ -60,8 +60,10 @@ enum coffer_err stream_header_parse(struct view bytes, struct stream_header *out
 	return ERR_OK;
 }
 
-/* Segment key and commitment from the first INFO_HEADER_LEN bytes of the header and the context. Makes at->key; writes the commitment. */
-static enum coffer_err derive(const uint8_t key[static STREAM_KEY_LEN], const uint8_t *header, const uint8_t salt[static STREAM_SALT_LEN],
+/* Segment key and commitment from the first INFO_HEADER_LEN bytes of the header and the context. Makes at->key; writes
+ * the commitment. */
+static enum coffer_err derive(const uint8_t key[static STREAM_KEY_LEN], const uint8_t *header,
+	const uint8_t salt[static STREAM_SALT_LEN],
 	struct view context, struct place *at, uint8_t out_commitment[static STREAM_COMMITMENT_LEN])
 {
 	AUTO_BUF struct buf info = BUF_EMPTY;
@@ -69,7 +71,8 @@ static enum coffer_err derive(const uint8_t key[static STREAM_KEY_LEN], const ui
 	ENSURE(context.len <= CONTEXT_ENCODED_MAX, ERR_TOO_LARGE);
 	TRY(buf_append(&info, view_of(header, INFO_HEADER_LEN)));
 	TRY(buf_append(&info, context));
-	TRY(stream_core_derive(KDF_SHA512, view_of(key, STREAM_KEY_LEN), view_of(salt, STREAM_SALT_LEN), buf_view(&info), okm, sizeof okm));
+	TRY(stream_core_derive(KDF_SHA512, view_of(key, STREAM_KEY_LEN), view_of(salt, STREAM_SALT_LEN), buf_view(&info),
+		okm, sizeof okm));
 	enum coffer_err err = aead_key_new(okm, STREAM_KEY_LEN, &at->key);
 	if (err == ERR_OK) memcpy(out_commitment, okm + STREAM_KEY_LEN, STREAM_COMMITMENT_LEN);
 	wipe(okm, sizeof okm);
@@ -77,7 +80,8 @@ static enum coffer_err derive(const uint8_t key[static STREAM_KEY_LEN], const ui
 }
 
 /* Whether a segment of plain_len bytes may come next. */
-static enum coffer_err check_place(const struct place *at, size_t plain_len, bool last, enum coffer_err too_short, enum coffer_err too_long)
+static enum coffer_err check_place(const struct place *at, size_t plain_len, bool last, enum coffer_err too_short,
+	enum coffer_err too_long)
 {
 	ENSURE(!at->complete && !at->dead, ERR_STATE);
 	ENSURE(plain_len <= at->segment_size, too_long);
@@ -98,9 +102,10 @@ static void step(struct place *at, size_t plain_len, bool last, enum coffer_err 
 	at->complete = last;
 }
 
-enum coffer_err stream_sealer_new_with(const uint8_t key[static STREAM_KEY_LEN], const uint8_t key_id[static UUID_LEN], uint32_t key_version,
-	struct view context, unsigned segment_bits, const uint8_t salt[static STREAM_SALT_LEN],
-	const uint8_t prefix[static STREAM_PREFIX_LEN], uint8_t out_header[static STREAM_HEADER_LEN], struct stream_sealer **out)
+enum coffer_err stream_sealer_new_with(const uint8_t key[static STREAM_KEY_LEN], const uint8_t key_id[static UUID_LEN],
+	uint32_t key_version, struct view context, unsigned segment_bits, const uint8_t salt[static STREAM_SALT_LEN],
+	const uint8_t prefix[static STREAM_PREFIX_LEN], uint8_t out_header[static STREAM_HEADER_LEN],
+	struct stream_sealer **out)
 {
 	uint8_t header[STREAM_HEADER_LEN], commitment[STREAM_COMMITMENT_LEN];
 	struct writer w;
@@ -127,7 +132,8 @@ enum coffer_err stream_sealer_new_with(const uint8_t key[static STREAM_KEY_LEN],
 	return ERR_OK;
 }
 
-enum coffer_err stream_sealer_new(const uint8_t key[static STREAM_KEY_LEN], const uint8_t key_id[static UUID_LEN], uint32_t key_version,
+enum coffer_err stream_sealer_new(const uint8_t key[static STREAM_KEY_LEN], const uint8_t key_id[static UUID_LEN],
+	uint32_t key_version,
 	struct view context, unsigned segment_bits, uint8_t out_header[static STREAM_HEADER_LEN], struct stream_sealer **out)
 {
 	uint8_t salt[STREAM_SALT_LEN], prefix[STREAM_PREFIX_LEN];

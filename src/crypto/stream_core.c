@@ -3,7 +3,8 @@
 
 #include "base/writer.h"
 
-static void make_nonce(const uint8_t prefix[static STREAM_CORE_PREFIX_LEN], uint32_t number, bool last, uint8_t out[static AEAD_NONCE_LEN])
+static void make_nonce(const uint8_t prefix[static STREAM_CORE_PREFIX_LEN], uint32_t number, bool last,
+	uint8_t out[static AEAD_NONCE_LEN])
 {
 	struct writer w;
 	writer_init(&w, out, AEAD_NONCE_LEN);
@@ -13,21 +14,22 @@ static void make_nonce(const uint8_t prefix[static STREAM_CORE_PREFIX_LEN], uint
 	INVARIANT(writer_done(&w) == ERR_OK && writer_len(&w) == AEAD_NONCE_LEN);
 }
 
-enum coffer_err stream_core_derive(enum kdf_hash hash, struct view key, struct view salt, struct view info, uint8_t *out, size_t out_len)
+enum coffer_err stream_core_derive(enum kdf_hash hash, struct view key, struct view salt, struct view info,
+	uint8_t *out, size_t out_len)
 {
 	return kdf_hkdf(hash, key, salt, info, out, out_len);
 }
 
-enum coffer_err stream_core_seal(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN], uint32_t number, bool last,
-	struct view pt, uint8_t *out)
+enum coffer_err stream_core_seal(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN],
+	uint32_t number, bool last, struct view pt, uint8_t *out)
 {
 	uint8_t nonce[AEAD_NONCE_LEN];
 	make_nonce(prefix, number, last, nonce);
 	return aead_seal(k, nonce, NULL, 0, pt, out, out + pt.len);
 }
 
-enum coffer_err stream_core_open(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN], uint32_t number, bool last,
-	struct view ct, uint8_t *out)
+enum coffer_err stream_core_open(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN],
+	uint32_t number, bool last, struct view ct, uint8_t *out)
 {
 	uint8_t nonce[AEAD_NONCE_LEN];
 	ENSURE(ct.len >= AEAD_TAG_LEN, ERR_TRUNCATED);

@@ -18,10 +18,11 @@
 enum coffer_err stream_core_derive(enum kdf_hash hash, struct view key, struct view salt, struct view info,
 	uint8_t *out, size_t out_len) MUST_USE;
 /* Writes pt.len + 16 bytes; in place allowed. */
-enum coffer_err stream_core_seal(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN], uint32_t number, bool last,
-	struct view pt, uint8_t *out) MUST_USE;
-/* Writes ct.len - 16 bytes; in place allowed. ERR_TRUNCATED: shorter than a tag. ERR_CONTEXT: the tag does not match; out is wiped. */
-enum coffer_err stream_core_open(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN], uint32_t number, bool last,
-	struct view ct, uint8_t *out) MUST_USE;
+enum coffer_err stream_core_seal(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN],
+	uint32_t number, bool last, struct view pt, uint8_t *out) MUST_USE;
+/* Writes ct.len - 16 bytes; in place allowed. ERR_TRUNCATED: shorter than a tag. ERR_CONTEXT: the tag does not match;
+ * out is wiped. */
+enum coffer_err stream_core_open(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN],
+	uint32_t number, bool last, struct view ct, uint8_t *out) MUST_USE;
 
 #endif

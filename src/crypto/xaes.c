@@ -58,7 +58,8 @@ void xaes_key_free(struct xaes_key *k)
 }
 
 /* Kx = AES(K, K1 xor M1) || AES(K, K1 xor M2), M_i = 00 i 58 00 || the first 12 bytes of the nonce. */
-static enum coffer_err derive(struct xaes_key *k, const uint8_t nonce[static XAES_NONCE_LEN], uint8_t out[static XAES_KEY_LEN])
+static enum coffer_err derive(struct xaes_key *k, const uint8_t nonce[static XAES_NONCE_LEN],
+	uint8_t out[static XAES_KEY_LEN])
 {
 	uint8_t m[2 * BLOCK_LEN] = { [1] = 0x01, [2] = 0x58, [BLOCK_LEN + 1] = 0x02, [BLOCK_LEN + 2] = 0x58 };
 	int n = 0;
@@ -74,8 +75,8 @@ static enum coffer_err derive(struct xaes_key *k, const uint8_t nonce[static XAE
 	return ERR_OK;
 }
 
-enum coffer_err xaes_seal(struct xaes_key *k, const uint8_t nonce[static XAES_NONCE_LEN], const struct view *aad_parts, size_t aad_count,
-	struct view pt, uint8_t *out_ct_and_tag)
+enum coffer_err xaes_seal(struct xaes_key *k, const uint8_t nonce[static XAES_NONCE_LEN], const struct view *aad_parts,
+	size_t aad_count, struct view pt, uint8_t *out_ct_and_tag)
 {
 	uint8_t kx[XAES_KEY_LEN];
 	ENSURE(pt.len <= AEAD_TEXT_MAX, ERR_TOO_LARGE);
@@ -86,14 +87,15 @@ enum coffer_err xaes_seal(struct xaes_key *k, const uint8_t nonce[static XAES_NO
 	return err;
 }
 
-enum coffer_err xaes_open(struct xaes_key *k, const uint8_t nonce[static XAES_NONCE_LEN], const struct view *aad_parts, size_t aad_count,
-	struct view ct_and_tag, uint8_t *out_pt)
+enum coffer_err xaes_open(struct xaes_key *k, const uint8_t nonce[static XAES_NONCE_LEN], const struct view *aad_parts,
+	size_t aad_count, struct view ct_and_tag, uint8_t *out_pt)
 {
 	uint8_t kx[XAES_KEY_LEN];
 	ENSURE(ct_and_tag.len >= XAES_TAG_LEN, ERR_TRUNCATED);
 	struct view ct = view_of(ct_and_tag.ptr, ct_and_tag.len - XAES_TAG_LEN);
 	TRY(derive(k, nonce, kx));
-	enum coffer_err err = aead_open_rekeyed(k->gcm, kx, nonce + DERIVE_NONCE_LEN, aad_parts, aad_count, ct, ct.ptr + ct.len, out_pt);
+	enum coffer_err err = aead_open_rekeyed(k->gcm, kx, nonce + DERIVE_NONCE_LEN, aad_parts, aad_count, ct,
+		ct.ptr + ct.len, out_pt);
 	wipe(kx, sizeof kx);
 	return err;
 }

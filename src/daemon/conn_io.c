@@ -91,6 +91,12 @@ static void submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
 	c->closing = true;
 }
 
+/* A worker lacks an object, or the refusal of an item is to be audited. */
+static void submit_to_store(struct conn *c)
+{
+	submit(c, &c->worker->daemon->store_jobs, c->job.request.rerun_on_store ? JOB_REQUEST : JOB_LOAD);
+}
+
 /* Runs the request on its lane. True: its answer is ready. */
 static bool run(struct conn *c)
 {
@@ -100,7 +106,7 @@ static bool run(struct conn *c)
 	if (request_classify(r) != ERR_OK) return true;
 	if (r->lane == OP_LANE_WORKER) {
 		if (request_run(r, c->worker->local, NULL) != ERR_NOT_CACHED) return true;
-		submit(c, &d->store_jobs, JOB_LOAD);
+		submit_to_store(c);
 	} else {
 		submit(c, r->lane == OP_LANE_STORE ? &d->store_jobs : &d->admin_jobs, JOB_REQUEST);
 	}
@@ -197,7 +203,7 @@ void conn_job_done(struct conn *c, struct job *job)
 	if (job->kind == JOB_LOAD && job->request.answer.len == 0) {
 		job->request.loaded_once = true;
 		ready = request_run(&job->request, c->worker->local, NULL) != ERR_NOT_CACHED;
-		if (!ready) submit(c, &c->worker->daemon->store_jobs, JOB_LOAD);
+		if (!ready) submit_to_store(c);
 	}
 	if (ready && !take_answer(c)) c->closing = true;
 	conn_process(c);

@@ -18,10 +18,14 @@
 
 #define DAEMON_WORKERS_MAX 256u
 #define DAEMON_ADMINS 3u
+#define DAEMON_RETIRED_MAX 64u /* configurations kept after SIGHUP; older ones are simply not freed */
 
 struct daemon {
 	struct config *config;
+	struct config *retired[DAEMON_RETIRED_MAX];
+	size_t retired_count;
 	const char *config_path;
+	bool config_given;            /* named on the command line */
 	struct engine engine;
 	struct event_base *base;      /* main thread */
 	int state_lock_fd;
@@ -37,8 +41,9 @@ struct daemon {
 	unsigned admin_started;
 	bool store_started;
 	struct control_link *link;    /* to the monitor */
-	struct unsealer *unsealer;
+	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	bool draining;
+	uint64_t drain_until_ms;
 	struct event *drain_timer;
 	struct event *signal_events[3];
 	int exit_code;

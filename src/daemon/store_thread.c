@@ -98,17 +98,45 @@ static void *store_main(void *arg)
 	return NULL;
 }
 
+/* A call that somebody waits for. */
+struct waited {
+	void (*fn)(void *arg);
+	void *arg;
+	bool done;
+	pthread_mutex_t lock;
+	pthread_cond_t finished;
+};
+
+static void run_waited(void *arg)
+{
+	struct waited *w = arg;
+	w->fn(w->arg);
+	pthread_mutex_lock(&w->lock);
+	w->done = true;
+	pthread_cond_signal(&w->finished);
+	pthread_mutex_unlock(&w->lock);
+}
+
+bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg)
+{
+	struct waited w = { .fn = fn, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER };
+	struct job job = { .kind = JOB_CALL, .call = run_waited, .arg = &w };
+	if (!job_queue_put(&d->store_jobs, &job)) return false;
+	pthread_mutex_lock(&w.lock);
+	while (!w.done) pthread_cond_wait(&w.finished, &w.lock);
+	pthread_mutex_unlock(&w.lock);
+	return true;
+}
+
 struct store_call {
 	struct engine *engine;
 	engine_store_fn *fn;
 	void *arg;
 	struct reason *reason;
 	enum coffer_err err;
-	bool done;
-	pthread_mutex_t lock;
-	pthread_cond_t finished;
 };
 
+/* After an unknown outcome nobody can tell for a call without a request record: the store is opened again, and the caller reads what is there. */
 static void run_call(void *arg)
 {
 	struct store_call *call = arg;
@@ -120,27 +148,17 @@ static void run_call(void *arg)
 		else err = txn_commit(txn, call->reason);
 	}
 	if (err == ERR_UNKNOWN_OUTCOME) {
-		enum coffer_err ignored = txn_settle(txn, false);
-		if (!ignored) ignored = store_reopen(call->engine->store, NULL);
-		if (ignored) log_error("store: %s", err_text(ignored));
+		enum coffer_err after = store_reopen(call->engine->store, NULL);
+		if (!after) after = txn_settle(txn, false);
+		if (after) log_error("store: %s", err_text(after));
 	}
-	pthread_mutex_lock(&call->lock);
 	call->err = err;
-	call->done = true;
-	pthread_cond_signal(&call->finished);
-	pthread_mutex_unlock(&call->lock);
 }
 
 enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason)
 {
-	struct daemon *d = engine->daemon;
-	struct store_call call = { .engine = engine, .fn = fn, .arg = arg, .reason = reason,
-		.lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER };
-	struct job job = { .kind = JOB_CALL, .call = run_call, .arg = &call };
-	if (!job_queue_put(&d->store_jobs, &job)) return reason_fail(reason, ERR_BUSY, "the daemon is stopping");
-	pthread_mutex_lock(&call.lock);
-	while (!call.done) pthread_cond_wait(&call.finished, &call.lock);
-	pthread_mutex_unlock(&call.lock);
+	struct store_call call = { engine, fn, arg, reason, ERR_OK };
+	if (!store_thread_do(engine->daemon, run_call, &call)) return reason_fail(reason, ERR_BUSY, "the daemon is stopping");
 	return call.err;
 }
 

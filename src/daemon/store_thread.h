@@ -7,6 +7,8 @@
 enum coffer_err store_thread_start(struct daemon *d) MUST_USE;
 /* Ends when its queue is empty. */
 void store_thread_stop(struct daemon *d);
+/* Runs fn(arg) on the store thread, outside a transaction, and waits for it. Same callers as below. False when the daemon is stopping. */
+bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg);
 /* engine->on_store: waits for the store thread. Not from a worker, not from the store thread itself. */
 enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason) MUST_USE;
 

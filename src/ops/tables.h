@@ -23,4 +23,21 @@ op_fn op_query;
 op_fn op_rekey;
 op_fn op_revoke;
 
+op_fn op_audit_show;
+op_fn op_audit_verify;
+op_fn op_close_stream;
+op_fn op_grant;
+op_fn op_init;
+op_fn op_init_confirm;
+op_fn op_list_grants;
+op_fn op_open;
+op_fn op_open_stream;
+op_fn op_revoke_grant;
+op_fn op_rewrap;
+op_fn op_rng_retrieve;
+op_fn op_seal;
+op_fn op_seal_stream;
+op_fn op_status;
+op_fn op_token_test;
+
 #endif

@@ -1,5 +1,6 @@
-/* Fuzzes stream_header_parse, stream_opener_new and stream_open_segment, envelope_parse_header and envelope_open, context_parse; and seals what
- * it gets and opens it again. Input: any bytes; a sealed stream or message under the all-zero key with an empty context opens. */
+/* Fuzzes stream_header_parse, stream_opener_new and stream_open_segment, envelope_parse_header and envelope_open,
+ * context_parse; and seals what it gets and opens it again. Input: any bytes; a sealed stream or message under the
+ * all-zero key with an empty context opens. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* SHAKE-128 (FIPS 202) for the accumulated XAES vectors: OpenSSL 3.0 cannot squeeze in parts. Tests only; not constant time. */
+/* SHAKE-128 (FIPS 202) for the accumulated XAES vectors: OpenSSL 3.0 cannot squeeze in parts. Tests only; not constant
+ * time. */
 #ifndef COFFER_TESTS_CRYPTO_SHAKE128_H
 #define COFFER_TESTS_CRYPTO_SHAKE128_H
 

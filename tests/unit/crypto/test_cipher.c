@@ -31,7 +31,8 @@ static void modes_give_the_answers_of_sp_800_38a(void **state)
 		for (size_t j = 0; j < 3; j++) {
 			AUTO_BUF struct buf key = BUF_EMPTY, iv = BUF_EMPTY, pt = BUF_EMPTY, out = BUF_EMPTY, back = BUF_EMPTY;
 			const struct cipher_params params = { CIPHER_AES, sp_table[i].mode, j == 0 ? 0 : CIPHER_PAD_NONE, 0 };
-			struct view k = support_unhex(&key, sp_keys[j]), v = support_unhex(&iv, sp_table[i].iv), none = view_of(NULL, 0);
+			struct view k = support_unhex(&key, sp_keys[j]), v = support_unhex(&iv, sp_table[i].iv),
+				none = view_of(NULL, 0);
 			uint8_t tag[CIPHER_TAG_MAX];
 			size_t tag_len = 9;
 			assert_ok(cipher_encrypt(&params, k, v, none, support_unhex(&pt, "6bc1bee22e409f96e93d7e117393172a"), &out, tag, &tag_len));
@@ -91,8 +92,8 @@ static void choices_outside_the_table_and_wrong_lengths_are_refused(void **state
 		AUTO_BUF struct buf out = BUF_EMPTY;
 		uint8_t tag[CIPHER_TAG_MAX];
 		size_t tag_len;
-		assert_err(cipher_encrypt(&table[i].params, view_of(bytes, table[i].key), view_of(bytes, table[i].iv), view_of(bytes, table[i].aad),
-			view_of(bytes, table[i].text), &out, tag, &tag_len), table[i].err);
+		assert_err(cipher_encrypt(&table[i].params, view_of(bytes, table[i].key), view_of(bytes, table[i].iv),
+			view_of(bytes, table[i].aad), view_of(bytes, table[i].text), &out, tag, &tag_len), table[i].err);
 		assert_int_equal(out.len, table[i].err == ERR_OK ? table[i].text : 0);
 	}
 }

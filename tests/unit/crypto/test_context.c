@@ -13,7 +13,9 @@ static enum coffer_err add(struct context *c, const char *name, const char *valu
 
 static void any_order_gives_the_one_encoding(void **state)
 {
-	static const char *const orders[][4] = { { "env", "app", "ap", "\xC3\xA9" }, { "\xC3\xA9", "ap", "app", "env" }, { "app", "\xC3\xA9", "env", "ap" } };
+	static const char *const orders[][4] = {
+		{ "env", "app", "ap", "\xC3\xA9" }, { "\xC3\xA9", "ap", "app", "env" }, { "app", "\xC3\xA9", "env", "ap" }
+	};
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct context c;
@@ -25,7 +27,8 @@ static void any_order_gives_the_one_encoding(void **state)
 		context_encode(&c, &w);
 		assert_ok(writer_done(&w));
 		assert_int_equal(writer_len(&w), c.encoded_len);
-		assert_hex(out, c.encoded_len, "0000000261700000000176" "000000036170700000000176" "00000003656e7600000000" "00000002c3a90000000176");
+		assert_hex(out, c.encoded_len,
+			"0000000261700000000176" "000000036170700000000176" "00000003656e7600000000" "00000002c3a90000000176");
 	}
 }
 
@@ -53,7 +56,9 @@ static void page_example_encodes_and_parses(void **state)
 
 static void bad_names_are_refused_with_a_sentence(void **state)
 {
-	static const struct { const char *name; size_t len; } table[] = { { "", 0 }, { "a\0b", 3 }, { "\xFF", 1 }, { "\xED\xA0\x80", 3 } };
+	static const struct { const char *name; size_t len; } table[] = {
+		{ "", 0 }, { "a\0b", 3 }, { "\xFF", 1 }, { "\xED\xA0\x80", 3 }
+	};
 	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
 		struct reason why = { "" };

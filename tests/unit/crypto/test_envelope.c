@@ -35,7 +35,8 @@ static void frozen_messages_open_and_are_made_again(void **state)
 		AUTO(auto_xaes_key_free) struct xaes_key *k = NULL;
 		struct envelope_header h;
 		uint8_t out[1024], opened[1024];
-		struct view p = support_field(&pt, v, "plaintext"), s = support_field(&sealed, v, "sealed"), c = support_field(&context, v, "context");
+		struct view p = support_field(&pt, v, "plaintext");
+		struct view s = support_field(&sealed, v, "sealed"), c = support_field(&context, v, "context");
 		assert_ok(xaes_key_new(support_field(&key, v, "key").ptr, &k));
 		assert_ok(envelope_parse_header(s, &h));
 		assert_hex(h.key_id, UUID_LEN, support_text(v, "key_id"));
@@ -113,8 +114,10 @@ static void another_context_key_or_kind_is_refused(void **state)
 static void foreign_files_and_unknown_versions_are_named(void **state)
 {
 	static const struct { const char *hex; enum coffer_err err; } table[] = {
-		{ "", ERR_TRUNCATED }, { "43", ERR_TRUNCATED }, { "00", ERR_FOREIGN }, { "43465253", ERR_FOREIGN }, { "7f454c4602010100", ERR_FOREIGN },
-		{ "43465231", ERR_TRUNCATED }, { "4346523102", ERR_VERSION }, { "4346523100", ERR_VERSION }, { "434652310102", ERR_VERSION },
+		{ "", ERR_TRUNCATED }, { "43", ERR_TRUNCATED }, { "00", ERR_FOREIGN }, { "43465253", ERR_FOREIGN },
+		{ "7f454c4602010100", ERR_FOREIGN },
+		{ "43465231", ERR_TRUNCATED }, { "4346523102", ERR_VERSION }, { "4346523100", ERR_VERSION },
+		{ "434652310102", ERR_VERSION },
 		{ "43465231010080", ERR_TRUNCATED }, { "4346523101000001", ERR_VERSION }, { "4346523101000000", ERR_TRUNCATED },
 	};
 	struct envelope_header h;
@@ -133,7 +136,8 @@ static void sizes_are_bounded_and_version_zero_refused(void **state)
 	uint8_t *big = test_calloc(1, len), *out = test_calloc(1, len);
 	(void)state;
 	AUTO(auto_xaes_key_free) struct xaes_key *k = make(small, ENVELOPE_MESSAGE);
-	struct view most = view_of(big, ENVELOPE_MESSAGE_MAX), more = view_of(big, ENVELOPE_MESSAGE_MAX + 1), none = view_of(NULL, 0);
+	struct view most = view_of(big, ENVELOPE_MESSAGE_MAX), more = view_of(big, ENVELOPE_MESSAGE_MAX + 1),
+		none = view_of(NULL, 0);
 	assert_err(envelope_seal(k, NULL, ENVELOPE_MESSAGE, key_id, 1, none, more, out), ERR_TOO_LARGE);
 	assert_err(envelope_seal(k, NULL, ENVELOPE_MESSAGE, key_id, 0, none, most, out), ERR_FIELD);
 	assert_ok(envelope_seal(k, NULL, ENVELOPE_RECORD, key_id, 1, none, more, out));

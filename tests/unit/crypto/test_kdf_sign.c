@@ -94,7 +94,8 @@ static void changed_macs_and_empty_keys_are_refused(void **state)
 static void signatures_verify_and_changed_ones_do_not(void **state)
 {
 	AUTO_SECRET struct secret *seed = NULL, *other = NULL, *small = secret_new(31);
-	uint8_t public_key[SIGN_PUBLIC_LEN], other_public[SIGN_PUBLIC_LEN], again[SIGN_PUBLIC_LEN], signature[SIGN_SIGNATURE_LEN];
+	uint8_t public_key[SIGN_PUBLIC_LEN], other_public[SIGN_PUBLIC_LEN], again[SIGN_PUBLIC_LEN],
+		signature[SIGN_SIGNATURE_LEN];
 	struct view message = view_str("generation 1");
 	(void)state;
 	assert_ok(sign_keypair_generate(&seed, public_key));

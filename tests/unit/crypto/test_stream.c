@@ -97,12 +97,15 @@ static void extended_streams_are_refused(void **state)
 
 static void truncation_at_every_class_of_place_is_refused(void **state)
 {
-	static const size_t whole[] = { 0, 1, STREAM_TAG_LEN - 1, STREAM_TAG_LEN, STREAM_TAG_LEN + 1, SEGMENT - 1, SEGMENT, SEALED - 1 };
+	static const size_t whole[] = { 0, 1, STREAM_TAG_LEN - 1, STREAM_TAG_LEN, STREAM_TAG_LEN + 1, SEGMENT - 1, SEGMENT,
+		SEALED - 1 };
 	(void)state;
 	for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
 		expect_refused(0, view_of(made.segment[0], whole[i]), false, ERR_TRUNCATED);
-		expect_refused(1, view_of(made.segment[1], whole[i]), true, whole[i] <= STREAM_TAG_LEN ? ERR_TRUNCATED : ERR_CONTEXT);
-		expect_refused(0, view_of(made.segment[0], whole[i]), true, whole[i] < STREAM_TAG_LEN ? ERR_TRUNCATED : ERR_CONTEXT);
+		expect_refused(1, view_of(made.segment[1], whole[i]), true,
+			whole[i] <= STREAM_TAG_LEN ? ERR_TRUNCATED : ERR_CONTEXT);
+		expect_refused(0, view_of(made.segment[0], whole[i]), true,
+			whole[i] < STREAM_TAG_LEN ? ERR_TRUNCATED : ERR_CONTEXT);
 	}
 	for (size_t len = 0; len < LAST; len++)
 		expect_refused(2, view_of(made.segment[2], len), true, len <= STREAM_TAG_LEN ? ERR_TRUNCATED : ERR_CONTEXT);

@@ -13,8 +13,8 @@ static enum kdf_hash tink_hash(const char *name)
 	return strcmp(name, "SHA512") == 0 ? KDF_SHA512 : KDF_SHA256;
 }
 
-/* Tink: header = length u8 | salt (as long as the derived key) | prefix (7); a segment's size counts ciphertext, and the
- * first segment is shorter by the header. */
+/* Tink: header = length u8 | salt (as long as the derived key) | prefix (7); a segment's size counts ciphertext, and
+ * the first segment is shorter by the header. */
 static void check_tink(const json_t *v)
 {
 	AUTO_BUF struct buf key = BUF_EMPTY, ct = BUF_EMPTY, pt = BUF_EMPTY, aad = BUF_EMPTY, out = BUF_EMPTY;

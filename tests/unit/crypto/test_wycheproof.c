@@ -19,7 +19,8 @@ typedef bool run_one(const json_t *group, const json_t *test);
 
 static bool run_aes_gcm(const json_t *group, const json_t *test)
 {
-	AUTO_BUF struct buf key = BUF_EMPTY, iv = BUF_EMPTY, aad = BUF_EMPTY, msg = BUF_EMPTY, ct = BUF_EMPTY, tag = BUF_EMPTY, out = BUF_EMPTY;
+	AUTO_BUF struct buf key = BUF_EMPTY, iv = BUF_EMPTY, aad = BUF_EMPTY, msg = BUF_EMPTY, ct = BUF_EMPTY,
+		tag = BUF_EMPTY, out = BUF_EMPTY;
 	AUTO_BUF struct buf sealed = BUF_EMPTY;
 	const struct cipher_params params = { CIPHER_AES, CIPHER_GCM, 0, support_number(group, "tagSize") / 8 };
 	struct view k = support_field(&key, test, "key"), n = support_field(&iv, test, "iv"), a = support_field(&aad, test, "aad");
@@ -51,8 +52,8 @@ static bool hkdf(enum kdf_hash hash, const json_t *test)
 	size_t len = support_number(test, "size");
 	assert_in_range(len, 1, sizeof out);
 	struct view want = support_field(&okm, test, "okm");
-	if (kdf_hkdf(hash, support_field(&ikm, test, "ikm"), support_field(&salt, test, "salt"), support_field(&info, test, "info"), out, len) != ERR_OK)
-		return false;
+	struct view k = support_field(&ikm, test, "ikm"), s = support_field(&salt, test, "salt");
+	if (kdf_hkdf(hash, k, s, support_field(&info, test, "info"), out, len) != ERR_OK) return false;
 	return view_equal(view_of(out, len), want);
 }
 
@@ -106,7 +107,8 @@ static bool refused_by_limit(const char *file, const json_t *group)
 	return strstr(file, "aes_gcm") != NULL && support_number(group, "ivSize") / 8 > CIPHER_IV_MAX;
 }
 
-static void check(const char *file, run_one *run, struct count *c, unsigned *limited, const json_t *group, const json_t *test)
+static void check(const char *file, run_one *run, struct count *c, unsigned *limited, const json_t *group,
+	const json_t *test)
 {
 	const char *result = support_text(test, "result");
 	bool taken = run(group, test);
@@ -141,12 +143,41 @@ static void run_file(const char *file, run_one *run)
 	json_decref(root);
 }
 
-static void aes_gcm_gives_the_published_verdicts(void **state) { (void)state; run_file("wycheproof/aes_gcm_test.json", run_aes_gcm); }
-static void hkdf_sha256_gives_the_published_verdicts(void **state) { (void)state; run_file("wycheproof/hkdf_sha256_test.json", run_hkdf_sha256); }
-static void hkdf_sha512_gives_the_published_verdicts(void **state) { (void)state; run_file("wycheproof/hkdf_sha512_test.json", run_hkdf_sha512); }
-static void hmac_sha256_gives_the_published_verdicts(void **state) { (void)state; run_file("wycheproof/hmac_sha256_test.json", run_hmac); }
-static void aes_wrap_gives_the_published_verdicts(void **state) { (void)state; run_file("wycheproof/aes_wrap_test.json", run_aes_wrap); }
-static void aes_kwp_gives_the_published_verdicts(void **state) { (void)state; run_file("wycheproof/aes_kwp_test.json", run_aes_kwp); }
+static void aes_gcm_gives_the_published_verdicts(void **state)
+{
+	(void)state;
+	run_file("wycheproof/aes_gcm_test.json", run_aes_gcm);
+}
+
+static void hkdf_sha256_gives_the_published_verdicts(void **state)
+{
+	(void)state;
+	run_file("wycheproof/hkdf_sha256_test.json", run_hkdf_sha256);
+}
+
+static void hkdf_sha512_gives_the_published_verdicts(void **state)
+{
+	(void)state;
+	run_file("wycheproof/hkdf_sha512_test.json", run_hkdf_sha512);
+}
+
+static void hmac_sha256_gives_the_published_verdicts(void **state)
+{
+	(void)state;
+	run_file("wycheproof/hmac_sha256_test.json", run_hmac);
+}
+
+static void aes_wrap_gives_the_published_verdicts(void **state)
+{
+	(void)state;
+	run_file("wycheproof/aes_wrap_test.json", run_aes_wrap);
+}
+
+static void aes_kwp_gives_the_published_verdicts(void **state)
+{
+	(void)state;
+	run_file("wycheproof/aes_kwp_test.json", run_aes_kwp);
+}
 
 int main(void)
 {

@@ -45,7 +45,8 @@ static void accumulate(unsigned rounds, uint8_t out[static 32])
 	struct shake128 random = { .at = 0 }, digest = { .at = 0 };
 	for (unsigned i = 0; i < rounds; i++) {
 		AUTO(auto_xaes_key_free) struct xaes_key *k = NULL;
-		uint8_t key[XAES_KEY_LEN], nonce[XAES_NONCE_LEN], pt[PART_MAX], aad[PART_MAX], ct[PART_MAX + XAES_TAG_LEN], opened[PART_MAX];
+		uint8_t key[XAES_KEY_LEN], nonce[XAES_NONCE_LEN], pt[PART_MAX], aad[PART_MAX], ct[PART_MAX + XAES_TAG_LEN],
+			opened[PART_MAX];
 		size_t pt_len, aad_len;
 		shake128_squeeze(&random, key, sizeof key);
 		shake128_squeeze(&random, nonce, sizeof nonce);

@@ -186,7 +186,8 @@ static void what_a_crash_left_in_the_tpm_is_swept_at_open(void **state)
 	struct swtpm *s = *state;
 	struct token_binding binding;
 	token_backend.close(help_provision(s->uri, &binding));
-	assert_int_equal(swtpm_tool(s, "tpm2_createprimary -C o -c k.ctx && tpm2_evictcontrol -C o -c k.ctx 0x81000123 && tpm2_flushcontext -t"), 0);
+	assert_int_equal(swtpm_tool(s, "tpm2_createprimary -C o -c k.ctx && tpm2_evictcontrol -C o -c k.ctx 0x81000123 && "
+		"tpm2_flushcontext -t"), 0);
 	leave_things_behind(s);
 	assert_int_equal(help_count_handles(s->tcti, TPM2_TRANSIENT_FIRST), 3);
 	assert_true(help_count_handles(s->tcti, TPM2_LOADED_SESSION_FIRST) == 3);

@@ -81,7 +81,8 @@ static void another_handle_can_be_chosen(void **state)
 	struct token_binding binding;
 	struct token_info info;
 	char uri[192];
-	assert_int_equal(swtpm_tool(s, "tpm2_createprimary -C o -c k.ctx && tpm2_evictcontrol -C o -c k.ctx " HANDLE " && tpm2_flushcontext -t"), 0);
+	assert_int_equal(swtpm_tool(s, "tpm2_createprimary -C o -c k.ctx && tpm2_evictcontrol -C o -c k.ctx " HANDLE
+		" && tpm2_flushcontext -t"), 0);
 	provision_is_refused(s, s->uri, "?handle=0x8101XXXX", "default handle");
 	(void)snprintf(uri, sizeof uri, "%s?handle=0x81010C10", s->uri);
 	struct token *t = help_provision(uri, &binding);
@@ -128,6 +129,47 @@ static void the_strongest_profile_is_chosen_and_shown(void **state)
 		"userwithauth|noda|restricted|decrypt' pub.txt && grep -q 'value: NIST p384' pub.txt"), 0);
 }
 
+static void assert_label_after_provisioning(const struct swtpm *s, const char *label, bool warned)
+{
+	struct token_binding binding;
+	struct token_info info;
+	token_backend.close(help_provision(s->uri, &binding));
+	struct token *t = help_attach(s->uri, &binding); /* it is kept in the binding */
+	assert_int_equal(token_backend.describe(t, &info, NULL), ERR_OK);
+	assert_string_equal(info.label, label);
+	assert_int_equal(info.warning[0] != '\0', warned);
+	token_backend.close(t);
+	assert_int_equal(help_count_handles(s->tcti, TPM2_TRANSIENT_FIRST), 0);
+}
+
+#define NV_ATTRIBUTES "'ppwrite|ppread|ownerread|authread|no_da|platformcreate'"
+
+/* The certificate is found by the key in it, so a bare public key in DER stands for one. */
+static void a_certificate_is_compared_with_the_endorsement_key(void **state)
+{
+	static const struct {
+		const char *type, *convert, *index, *size;
+	} keys[] = {
+		{ "rsa", "openssl rsa -pubin -outform DER", "0x01C00002", "294" },
+		{ "ecc", "openssl ec -pubin -outform DER", "0x01C0000A", "91" },
+	};
+	struct swtpm *s = *state;
+	char line[600];
+	assert_label_after_provisioning(s, "no EK certificate", false);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		(void)snprintf(line, sizeof line, "tpm2_createek -c ek.ctx -G %s -u ek.pem -f pem && tpm2_flushcontext -t && %s -in ek.pem -out ek.der && "
+			"tpm2_nvdefine %s -C p -s %s -a " NV_ATTRIBUTES " && tpm2_nvwrite %s -C p -i ek.der", keys[i].type, keys[i].convert, keys[i].index,
+			keys[i].size, keys[i].index);
+		assert_int_equal(swtpm_tool(s, line), 0);
+		assert_label_after_provisioning(s, "EK certificate matches", false);
+		(void)snprintf(line, sizeof line, "printf x | tpm2_nvwrite %s -C p -i- --offset 60", keys[i].index);
+		assert_int_equal(swtpm_tool(s, line), 0);
+		assert_label_after_provisioning(s, "EK certificate of another TPM", true);
+	}
+	assert_int_equal(swtpm_tool(s, "tpm2_changeauth -c endorsement abc"), 0);
+	assert_label_after_provisioning(s, "EK certificate not compared", false);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, new_tpm, free_tpm)
 
 int main(void)
@@ -137,6 +179,7 @@ int main(void)
 		T(another_handle_can_be_chosen),
 		T(an_owner_authorization_value_is_reported_and_not_guessed),
 		T(the_strongest_profile_is_chosen_and_shown),
+		T(a_certificate_is_compared_with_the_endorsement_key),
 	};
 	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);

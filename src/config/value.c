@@ -1,0 +1,213 @@
+/* Values of configuration keys, by kind. */
+#include "config/value.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/text.h"
+
+#define PATH_TEXT_MAX 4095u /* bytes, PATH_MAX without NUL */
+#define URI_TEXT_MAX 1024u
+#define USER_TEXT_MAX 64u
+#define SHOWN_MAX 65
+
+static const char *const kind_names[] = {
+	[CONFIG_SOCKET] = "path", [CONFIG_PATH] = "path", [CONFIG_OPTIONAL_PATH] = "path", [CONFIG_STORE] = "word",
+	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
+	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
+	[CONFIG_LEVEL] = "word",
+};
+
+static const struct { const char *word; enum log_level level; } levels[] = {
+	{ "error", LOG_LEVEL_ERROR }, { "warn", LOG_LEVEL_WARN }, { "info", LOG_LEVEL_INFO }, { "debug", LOG_LEVEL_DEBUG },
+};
+
+const char *config_kind_name(enum config_kind kind)
+{
+	return kind_names[kind];
+}
+
+static void *field(const struct config_key *key, struct config *config)
+{
+	return (char *)config + key->offset;
+}
+
+static const void *const_field(const struct config_key *key, const struct config *config)
+{
+	return (const char *)config + key->offset;
+}
+
+static bool is_text(enum config_kind kind)
+{
+	return kind <= CONFIG_ENVIRONMENT;
+}
+
+static const char *text_of(const struct config_key *key, const struct config *config)
+{
+	return *(char *const *)const_field(key, config);
+}
+
+static enum coffer_err fail(const struct ini_line *line, const char *what, struct reason *reason)
+{
+	char shown[SHOWN_MAX];
+	text_printable(view_str(line->value), shown, sizeof shown);
+	return reason_fail(reason, ERR_USAGE, "%s:%u: %s: '%s' %s", line->file, line->line, line->key, shown, what);
+}
+
+static enum coffer_err check_path(const struct ini_line *line, size_t max, struct reason *reason)
+{
+	size_t len = strlen(line->value);
+	if (line->value[0] != '/') return fail(line, "is not an absolute path; begin it with '/'", reason);
+	if (line->value[len - 1] == '/' && len > 1) return fail(line, "ends in '/'; leave that out", reason);
+	if (len > max)
+		return reason_fail(reason, ERR_USAGE, "%s:%u: %s: the path is longer than %zu bytes", line->file, line->line, line->key,
+			max);
+	return ERR_OK;
+}
+
+/* Names as in environ(7): letters, digits and '_', not beginning with a digit. */
+static bool is_assignment(const char *word, size_t len)
+{
+	size_t name = 0;
+	while (name < len && (word[name] == '_' || (word[name] >= 'A' && word[name] <= 'Z') ||
+			(word[name] >= 'a' && word[name] <= 'z') || (name && word[name] >= '0' && word[name] <= '9')))
+		name++;
+	return name > 0 && name < len && word[name] == '=';
+}
+
+static enum coffer_err check_environment(const struct ini_line *line, struct reason *reason)
+{
+	unsigned count = 0;
+	for (const char *at = line->value; *(at += strspn(at, " \t"));) {
+		size_t len = strcspn(at, " \t");
+		if (!is_assignment(at, len)) return fail(line, "is not a list of NAME=VALUE words", reason);
+		if (++count > CONFIG_ENVIRONMENT_MAX) return fail(line, "has more than 16 NAME=VALUE words", reason);
+		at += len;
+	}
+	return ERR_OK;
+}
+
+static enum coffer_err check_text(const struct config_key *key, const struct ini_line *line, struct reason *reason)
+{
+	const char *value = line->value;
+	switch (key->kind) {
+	case CONFIG_SOCKET:
+		return check_path(line, sizeof ((struct sockaddr_un *)NULL)->sun_path - 1, reason);
+	case CONFIG_OPTIONAL_PATH:
+		return value[0] ? check_path(line, PATH_TEXT_MAX, reason) : ERR_OK;
+	case CONFIG_PATH:
+		return check_path(line, PATH_TEXT_MAX, reason);
+	case CONFIG_STORE:
+		return strcmp(value, "sqlite") == 0 ? ERR_OK : fail(line, "is not a store of this version; use sqlite", reason);
+	case CONFIG_URI:
+		if (!value[0] || ((strncmp(value, "tpm2:", 5) == 0 || strncmp(value, "pkcs11:", 7) == 0) && strlen(value) <= URI_TEXT_MAX))
+			return ERR_OK;
+		return fail(line, "is not a token URI; it begins with tpm2: or pkcs11: and has at most 1024 bytes", reason);
+	case CONFIG_USER:
+		if (value[0] && strlen(value) <= USER_TEXT_MAX && !strpbrk(value, " \t:/")) return ERR_OK;
+		return fail(line, "is not a user name or id", reason);
+	default:
+		return check_environment(line, reason);
+	}
+}
+
+static enum coffer_err set_text(const struct config_key *key, const struct ini_line *line, struct config *config,
+	struct reason *reason)
+{
+	TRY(check_text(key, line, reason));
+	char *copy = strdup(line->value);
+	ENSURE(copy, ERR_MEMORY);
+	free(*(char **)field(key, config));
+	*(char **)field(key, config) = copy;
+	return ERR_OK;
+}
+
+static enum coffer_err set_mode(const struct config_key *key, const struct ini_line *line, uint32_t *out, struct reason *reason)
+{
+	size_t digits = strspn(line->value, "01234567");
+	unsigned long mode = 0;
+	if (digits >= 3 && digits <= 4 && line->value[digits] == '\0') mode = strtoul(line->value, NULL, 8);
+	if (mode < key->min || mode > key->max) return fail(line, "is not octal permission bits from 0600 to 0777", reason);
+	*out = (uint32_t)mode;
+	return ERR_OK;
+}
+
+static enum coffer_err set_level(const struct ini_line *line, enum log_level *out, struct reason *reason)
+{
+	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
+		if (strcmp(line->value, levels[i].word) != 0) continue;
+		*out = levels[i].level;
+		return ERR_OK;
+	}
+	return fail(line, "is not error, warn, info or debug", reason);
+}
+
+enum coffer_err config_value_set(const struct config_key *key, const struct ini_line *line, struct config *config,
+	struct reason *reason)
+{
+	uint64_t number = 0, max = key->max;
+	void *out = field(key, config);
+	if (is_text(key->kind)) return set_text(key, line, config, reason);
+	switch (key->kind) {
+	case CONFIG_MODE:
+		return set_mode(key, line, out, reason);
+	case CONFIG_BOOL:
+		return ini_bool(line, out, reason);
+	case CONFIG_LEVEL:
+		return set_level(line, out, reason);
+	case CONFIG_SIZE:
+		if (max > SIZE_MAX) max = SIZE_MAX;
+		TRY(ini_size(line, key->min, max, &number, reason));
+		*(size_t *)out = (size_t)number;
+		return ERR_OK;
+	case CONFIG_MS:
+		return ini_duration_ms(line, key->min, max, out, reason);
+	default:
+		TRY(ini_u64(line, key->min, max, &number, reason));
+		*(uint32_t *)out = (uint32_t)number;
+		return ERR_OK;
+	}
+}
+
+static size_t field_size(enum config_kind kind)
+{
+	switch (kind) {
+	case CONFIG_SIZE:
+		return sizeof(size_t);
+	case CONFIG_MS:
+		return sizeof(uint64_t);
+	case CONFIG_BOOL:
+		return sizeof(bool);
+	case CONFIG_LEVEL:
+		return sizeof(enum log_level);
+	default:
+		return sizeof(uint32_t);
+	}
+}
+
+bool config_value_equal(const struct config_key *key, const struct config *a, const struct config *b)
+{
+	if (is_text(key->kind)) return strcmp(text_of(key, a), text_of(key, b)) == 0;
+	return memcmp(const_field(key, a), const_field(key, b), field_size(key->kind)) == 0;
+}
+
+enum coffer_err config_value_copy(const struct config_key *key, const struct config *from, struct config *to)
+{
+	if (!is_text(key->kind)) {
+		memcpy(field(key, to), const_field(key, from), field_size(key->kind));
+		return ERR_OK;
+	}
+	char *copy = strdup(text_of(key, from));
+	ENSURE(copy, ERR_MEMORY);
+	free(*(char **)field(key, to));
+	*(char **)field(key, to) = copy;
+	return ERR_OK;
+}
+
+void config_value_free(const struct config_key *key, struct config *config)
+{
+	if (!is_text(key->kind)) return;
+	free(*(char **)field(key, config));
+	*(char **)field(key, config) = NULL;
+}

@@ -1,0 +1,205 @@
+/* The control channel. */
+#include "daemon/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/shutdown.h"
+#include "monitor/control.h"
+
+#define SEND_DEADLINE_MS 2000u
+#define START_DEADLINE_S 5
+#define STARTS_MAX 4u
+
+/* A start that a proxy's thread waits for. */
+struct start {
+	uint32_t request; /* 0: free */
+	bool done;
+	enum coffer_err err;
+	int fd;
+	uint32_t instance;
+	struct reason reason;
+};
+
+struct control_link {
+	int fd;
+	struct event *event;
+	pthread_mutex_t send_lock;
+	pthread_mutex_t lock;      /* guards the two below */
+	pthread_cond_t answered;
+	struct start starts[STARTS_MAX];
+	uint32_t next_request;
+	struct token_spawner spawner;
+};
+
+static enum coffer_err send_message(struct control_link *link, const struct control_message *message)
+{
+	pthread_mutex_lock(&link->send_lock);
+	enum coffer_err err = control_send(link->fd, message, -1, clock_mono_ms() + SEND_DEADLINE_MS);
+	pthread_mutex_unlock(&link->send_lock);
+	if (err) log_warn("the monitor did not take a message: %s", err_text(err));
+	return err;
+}
+
+static struct start *find_start(struct control_link *link, uint32_t request)
+{
+	for (size_t i = 0; i < STARTS_MAX; i++)
+		if (link->starts[i].request == request) return &link->starts[i];
+	return NULL;
+}
+
+static enum coffer_err wait_start(struct control_link *link, struct start *s)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += START_DEADLINE_S;
+	int rc = 0;
+	while (!s->done && rc == 0) rc = pthread_cond_timedwait(&link->answered, &link->lock, &until);
+	return s->done ? s->err : ERR_TIMEOUT;
+}
+
+static enum coffer_err start_tokend(void *arg, enum token_kind kind, int *out_fd, uint32_t *out_instance, struct reason *reason)
+{
+	struct control_link *link = arg;
+	pthread_mutex_lock(&link->lock);
+	struct start *s = find_start(link, 0);
+	if (!s) {
+		pthread_mutex_unlock(&link->lock);
+		return reason_fail(reason, ERR_BUSY, "too many token helpers are being started");
+	}
+	if (++link->next_request == 0) link->next_request = 1;
+	*s = (struct start){ .request = link->next_request, .fd = -1 };
+	struct control_message message = { .op = CONTROL_START_TOKEND, .request = s->request, .kind = kind };
+	pthread_mutex_unlock(&link->lock);
+	enum coffer_err err = send_message(link, &message);
+	pthread_mutex_lock(&link->lock);
+	if (!err) err = wait_start(link, s);
+	if (!err) {
+		*out_fd = s->fd;
+		*out_instance = s->instance;
+	} else {
+		if (s->fd >= 0) close(s->fd);
+		err = reason_fail(reason, err == ERR_TIMEOUT ? ERR_TIMEOUT : err, "the token helper cannot be started: %s", reason_text(&s->reason, err));
+	}
+	s->request = 0;
+	pthread_mutex_unlock(&link->lock);
+	return err;
+}
+
+static void kill_tokend(void *arg, uint32_t instance)
+{
+	enum coffer_err err = send_message(arg, &(struct control_message){ .op = CONTROL_KILL_TOKEND, .instance = instance });
+	(void)err; /* logged */
+}
+
+/* A late answer, after its waiter gave up, ends the helper by closing its channel. */
+static void start_answered(struct control_link *link, const struct control_message *message, int fd)
+{
+	pthread_mutex_lock(&link->lock);
+	struct start *s = message->request ? find_start(link, message->request) : NULL;
+	if (s && !s->done) {
+		s->done = true;
+		s->fd = fd;
+		s->instance = message->instance;
+		s->err = message->op == CONTROL_TOKEND_STARTED ? ERR_OK : reason_fail(&s->reason, ERR_TOKEN_GONE, "%s", message->text);
+		fd = -1;
+		pthread_cond_broadcast(&link->answered);
+	}
+	pthread_mutex_unlock(&link->lock);
+	if (fd >= 0) close(fd);
+}
+
+static void on_message(struct daemon *d, const struct control_message *message, int fd)
+{
+	switch (message->op) {
+	case CONTROL_TOKEND_STARTED:
+	case CONTROL_START_FAILED:
+		start_answered(d->link, message, fd);
+		break;
+	case CONTROL_TOKEND_EXITED:
+		log_debug("token helper %u ended", message->instance);
+		break;
+	case CONTROL_RELOAD:
+		shutdown_reload(d);
+		break;
+	case CONTROL_STOP:
+		shutdown_begin(d);
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_readable(evutil_socket_t sock, short what, void *arg)
+{
+	struct daemon *d = arg;
+	struct control_message message;
+	int fd = -1;
+	(void)what;
+	enum coffer_err err = control_recv((int)sock, clock_mono_ms() + 100, &message, &fd);
+	if (!err) {
+		on_message(d, &message, fd);
+	} else if (err != ERR_TIMEOUT && err != ERR_BUSY) {
+		log_error("the monitor is gone: stopping");
+		event_del(d->link->event);
+		shutdown_begin(d);
+	}
+}
+
+enum coffer_err link_open(struct daemon *d, int fd)
+{
+	struct control_link *link = calloc(1, sizeof *link);
+	ENSURE(link, ERR_MEMORY);
+	link->fd = fd;
+	link->spawner = (struct token_spawner){ start_tokend, kill_tokend, link };
+	pthread_mutex_init(&link->send_lock, NULL);
+	pthread_mutex_init(&link->lock, NULL);
+	pthread_cond_init(&link->answered, NULL);
+	link->event = event_new(d->base, fd, EV_READ | EV_PERSIST, on_readable, d);
+	d->link = link;
+	d->engine.spawner = &link->spawner;
+	ENSURE(link->event && event_add(link->event, NULL) == 0, ERR_MEMORY);
+	return ERR_OK;
+}
+
+void link_close(struct daemon *d)
+{
+	struct control_link *link = d->link;
+	if (!link) return;
+	if (link->event) event_free(link->event);
+	close(link->fd);
+	pthread_cond_destroy(&link->answered);
+	pthread_mutex_destroy(&link->lock);
+	pthread_mutex_destroy(&link->send_lock);
+	free(link);
+	d->link = NULL;
+}
+
+static void send_plain(struct daemon *d, enum control_op op, const char *text)
+{
+	struct control_message message = { .op = op };
+	if (text) snprintf(message.text, sizeof message.text, "%s", text);
+	if (!d->link) return;
+	enum coffer_err err = send_message(d->link, &message);
+	(void)err; /* logged */
+}
+
+void link_ready(struct daemon *d)
+{
+	send_plain(d, CONTROL_READY, NULL);
+}
+
+void link_status(struct daemon *d, const char *text)
+{
+	send_plain(d, CONTROL_STATUS, text);
+}
+
+void link_stopping(struct daemon *d)
+{
+	send_plain(d, CONTROL_STOPPING, NULL);
+}

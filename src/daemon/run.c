@@ -1,0 +1,165 @@
+/* Everything in order: state directory, store, threads, socket, token; and back. */
+#include "daemon/run.h"
+
+#include <event2/thread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/admin_pool.h"
+#include "daemon/link.h"
+#include "daemon/listener.h"
+#include "daemon/shutdown.h"
+#include "daemon/state_dir.h"
+#include "daemon/store_thread.h"
+#include "daemon/unseal.h"
+
+#define EXIT_CONFIGURATION 78
+
+static void sweep_local(void *arg)
+{
+	op_local_sweep(arg);
+}
+
+/* After a Destroy: warm keys of destroyed objects leave every thread's cache. Store thread. */
+static void after_destroy(struct engine *engine)
+{
+	struct daemon *d = engine->daemon;
+	for (unsigned i = 0; i < d->worker_count; i++) worker_call(&d->workers[i], sweep_local, d->workers[i].local);
+	op_local_sweep(d->store_local);
+}
+
+static enum coffer_err init_engine(struct daemon *d)
+{
+	struct engine *e = &d->engine;
+	e->config = d->config;
+	e->daemon = d;
+	e->state = ENGINE_STARTING;
+	e->started_wall_s = clock_wall_s();
+	e->set_ring = unseal_set_ring;
+	e->open = unseal_open;
+	e->token_changed = unseal_on_health;
+	e->after_destroy = after_destroy;
+	e->objects = object_table_new(d->config->object_cache);
+	ENSURE(e->objects, ERR_MEMORY);
+	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
+		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
+	return ERR_OK;
+}
+
+static enum coffer_err open_store(struct daemon *d, struct reason *reason)
+{
+	char path[4096];
+	if (snprintf(path, sizeof path, "%s/store.db", d->config->state_dir) >= (int)sizeof path)
+		return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
+	TRY(store_open_sqlite(path, &d->engine.store, reason));
+	d->engine.txn = txn_new(d->engine.store, d->engine.objects);
+	ENSURE(d->engine.txn, ERR_MEMORY);
+	return ERR_OK;
+}
+
+static enum coffer_err start_workers(struct daemon *d)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned count = d->config->workers ? d->config->workers : cores > 0 ? (unsigned)cores : 1;
+	if (count > DAEMON_WORKERS_MAX) count = DAEMON_WORKERS_MAX;
+	d->workers = calloc(count, sizeof *d->workers);
+	ENSURE(d->workers, ERR_MEMORY);
+	for (; d->worker_count < count; d->worker_count++) TRY(worker_start(&d->workers[d->worker_count], d));
+	return ERR_OK;
+}
+
+/* A connection takes a descriptor: as many as the configuration allows, as far as the limit can be raised. */
+static void raise_descriptor_limit(const struct config *config)
+{
+	struct rlimit limit;
+	rlim_t want = (rlim_t)config->max_connections + 256;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want) return;
+	limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > want ? want : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < want)
+		log_warn("only %llu descriptors are allowed: raise LimitNOFILE for max_connections = %u", (unsigned long long)limit.rlim_cur,
+			config->max_connections);
+}
+
+static enum coffer_err start(struct daemon *d, int control_fd, struct reason *reason)
+{
+	raise_descriptor_limit(d->config);
+	TRY(state_dir_lock(d->config->state_dir, &d->state_lock_fd, reason));
+	TRY(init_engine(d));
+	TRY(open_store(d, reason));
+	TRY(listener_open(d, reason));
+	ENSURE(evthread_use_pthreads() == 0, ERR_MEMORY);
+	d->base = event_base_new();
+	ENSURE(d->base, ERR_MEMORY);
+	TRY(shutdown_catch_signals(d));
+	TRY(link_open(d, control_fd));
+	TRY(store_thread_start(d));
+	TRY(admin_pool_start(d));
+	TRY(start_workers(d));
+	TRY(unseal_start(d, reason));
+	return listener_start(d);
+}
+
+/* Workers have drained; what still runs is waited for, then everything is closed in the order of who uses whom. */
+static void stop(struct daemon *d)
+{
+	listener_close(d);
+	unseal_stop(d);
+	admin_pool_stop(d);
+	store_thread_stop(d);
+	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
+	if (d->engine.txn) ring_free(txn_ring(d->engine.txn));
+	txn_free(d->engine.txn);
+	audit_chain_free(d->engine.audit);
+	store_close(d->engine.store);
+	object_table_free(d->engine.objects);
+	grants_unref(d->engine.grants);
+	link_close(d);
+	for (size_t i = 0; i < 3; i++)
+		if (d->signal_events[i]) event_free(d->signal_events[i]);
+	if (d->drain_timer) event_free(d->drain_timer);
+	if (d->base) event_base_free(d->base);
+	if (d->state_lock_fd >= 0) close(d->state_lock_fd);
+}
+
+static int run_loop(struct daemon *d)
+{
+	log_info("serving at %s: %s", d->config->socket, engine_state_name(engine_state_get(&d->engine)));
+	link_status(d, engine_state_name(engine_state_get(&d->engine)));
+	link_ready(d);
+	event_base_loop(d->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	if (d->engine.connections) {
+		/* Requests that do not end are given up; the store keeps what was committed. */
+		log_warn("stopped with requests under way");
+		_exit(0);
+	}
+	return 0;
+}
+
+int daemon_run(struct config *config, const struct options *options)
+{
+	static struct daemon d;
+	struct reason reason = { "" };
+	d = (struct daemon){ .config = config, .config_path = options->config_path, .config_given = options->config_given,
+		.state_lock_fd = -1, .listen_fd = -1 };
+	enum coffer_err err = start(&d, options->control_fd, &reason);
+	if (err) {
+		log_error("%s", reason_text(&reason, err));
+		link_close(&d);
+		if (d.listen_fd >= 0) unlink(config->socket);
+		/* Threads may run already: no orderly way back is needed, nothing has been answered yet. */
+		_exit(err == ERR_USAGE || err == ERR_SCHEMA || err == ERR_CORRUPT ? EXIT_CONFIGURATION : 1);
+	}
+	int status = run_loop(&d);
+	stop(&d);
+	for (size_t i = 0; i < d.retired_count; i++) {
+		config_free(d.retired[i]);
+		free(d.retired[i]);
+	}
+	config_free(d.config);
+	free(d.config);
+	return status;
+}

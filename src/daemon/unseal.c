@@ -1,0 +1,229 @@
+/* Unsealing: wrapped data keys of this node, opened by its token, into the ring. */
+#include "daemon/unseal.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/admin_pool.h"
+#include "daemon/interrupted.h"
+#include "daemon/store_thread.h"
+#include "keyring/slot.h"
+#include "recovery/recovery.h"
+
+/* The slot rows of this node, copied out of the store. */
+struct slot_copy {
+	struct store_row row;
+	struct buf bytes; /* header, index, body */
+};
+
+struct slots {
+	const struct domain_id *domain;
+	struct slot_copy copies[64];
+	size_t count;
+};
+
+static enum coffer_err copy_slot(void *arg, const struct store_row *row)
+{
+	struct slots *s = arg;
+	if (row->id_len != UUID_LEN + 4 || memcmp(row->id, s->domain->node_id, UUID_LEN) != 0) return ERR_EXISTS; /* another node's: enough */
+	ENSURE(s->count < sizeof s->copies / sizeof s->copies[0], ERR_LIMIT);
+	struct slot_copy *copy = &s->copies[s->count++];
+	copy->bytes = BUF_EMPTY;
+	TRY(buf_reserve(&copy->bytes, row->header.len + row->index.len + row->body.len + 1));
+	TRY(buf_append(&copy->bytes, row->header));
+	TRY(buf_append(&copy->bytes, row->index));
+	TRY(buf_append(&copy->bytes, row->body));
+	copy->row = *row;
+	copy->row.header = view_of(copy->bytes.ptr, row->header.len);
+	copy->row.index = view_of(copy->bytes.ptr + row->header.len, row->index.len);
+	copy->row.body = view_of(copy->bytes.ptr + row->header.len + row->index.len, row->body.len);
+	return ERR_OK;
+}
+
+static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct slots *s = arg;
+	uint8_t after[UUID_LEN + 4] = { 0 };
+	(void)engine;
+	memcpy(after, s->domain->node_id, UUID_LEN);
+	enum coffer_err err = store_scan(txn_store(txn), STORE_SLOT, view_of(after, sizeof after), false, 1024, copy_slot, s);
+	if (err && err != ERR_EXISTS) return reason_default(reason, err, "the wrapped data keys cannot be read: %s", err_text(err));
+	if (s->count == 0) return reason_fail(reason, ERR_CORRUPT, "the store holds no wrapped data key of this node; restore the store");
+	return ERR_OK;
+}
+
+static enum coffer_err open_slot(struct engine *e, struct ring *ring, const struct slot_copy *copy, struct reason *reason)
+{
+	struct slot slot;
+	AUTO_SECRET struct secret *key = NULL;
+	TRY(slot_parse(&copy->row, &slot, reason));
+	TRY(slot_check_binding(&slot, e->identity.token_kind, &e->identity.binding, reason));
+	TRY(token_proxy_unwrap(e->token, slot.blob, &key, reason));
+	return slot_accept(ring, &copy->row, &slot, &key, reason);
+}
+
+static enum coffer_err open_ring(struct engine *e, struct ring **out, struct reason *reason)
+{
+	struct slots slots = { .domain = &e->identity.domain, .count = 0 };
+	struct ring *ring = ring_new(&e->identity.domain);
+	ENSURE(ring, ERR_MEMORY);
+	enum coffer_err err = e->on_store(e, read_slots, &slots, reason);
+	for (size_t i = 0; i < slots.count && !err; i++) err = open_slot(e, ring, &slots.copies[i], reason);
+	for (size_t i = 0; i < slots.count; i++) buf_free(&slots.copies[i].bytes);
+	if (err) ring_free(ring);
+	else *out = ring;
+	return err;
+}
+
+struct set_ring {
+	struct engine *engine;
+	struct ring *ring;
+};
+
+static void set_ring_on_store(void *arg)
+{
+	struct set_ring *s = arg;
+	struct engine *e = s->engine;
+	struct ring *old = txn_ring(e->txn);
+	txn_set_ring(e->txn, s->ring);
+	if (s->ring) e->domain = *ring_domain(s->ring);
+	if (!s->ring) {
+		audit_chain_free(e->audit);
+		e->audit = NULL;
+	}
+	ring_free(old);
+}
+
+enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring)
+{
+	struct set_ring s = { engine, ring ? *ring : NULL };
+	ENSURE(store_thread_do(engine->daemon, set_ring_on_store, &s), ERR_BUSY);
+	if (ring) *ring = NULL;
+	return ERR_OK;
+}
+
+static void describe_recovery(struct engine *e, struct txn *txn)
+{
+	struct store_row row;
+	struct stanza stanza;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	enum coffer_err err = recovery_load(txn_store(txn), txn_ring(txn), &row, &stanza, &body, NULL);
+	if (err == ERR_NOT_FOUND) snprintf(e->recovery, sizeof e->recovery, "none: if this token is lost, everything is lost");
+	else if (err) snprintf(e->recovery, sizeof e->recovery, "damaged: the recovery stanza does not verify; make a backup of what opens");
+	else if (stanza.mode == STANZA_SHARES) snprintf(e->recovery, sizeof e->recovery, "shares: any %u of %u", stanza.k, stanza.n);
+	else snprintf(e->recovery, sizeof e->recovery, "passphrase");
+}
+
+static enum coffer_err append_opened(struct engine *e, struct txn *txn)
+{
+	struct audit_event event = { .principal = view_str("node"), .details = view_str("the token opened the data key") };
+	return audit_append(e->audit, txn, &event);
+}
+
+static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct grants *grants = NULL;
+	(void)arg;
+	if (!e->audit) TRY(audit_chain_open(txn, &e->audit, reason));
+	enum coffer_err err = grants_load(txn, &grants);
+	if (err) return reason_default(reason, err, "the grants do not open: %s", err_text(err));
+	describe_recovery(e, txn);
+	engine_set_grants(e, grants);
+	return append_opened(e, txn);
+}
+
+enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
+{
+	TRY(engine->on_store(engine, open_on_store, NULL, reason));
+	engine_note(engine, "%s", "");
+	engine->state = ENGINE_OPEN;
+	log_info("open: generation %u", ring_newest(txn_ring(engine->txn)));
+	return ERR_OK;
+}
+
+/* Under admin_lock. */
+static enum coffer_err unseal(struct engine *e, struct reason *reason)
+{
+	struct ring *ring = NULL;
+	TRY(open_ring(e, &ring, reason));
+	enum coffer_err err = unseal_set_ring(e, &ring);
+	ring_free(ring);
+	TRY(err);
+	return unseal_open(e, reason);
+}
+
+static void unseal_job(void *arg)
+{
+	struct daemon *d = arg;
+	struct engine *e = &d->engine;
+	struct reason reason = { "" };
+	d->unsealing = false;
+	pthread_mutex_lock(&e->admin_lock);
+	if (e->state == ENGINE_SEALED) {
+		enum coffer_err err = unseal(e, &reason);
+		if (err) {
+			engine_note(e, "sealed: %s", reason_text(&reason, err));
+			log_error("the domain does not open: %s", reason_text(&reason, err));
+			/* What the token answered may pass; what is wrong with the store does not pass by trying again. */
+			if (err_class(err) != ERR_CLASS_token && err != ERR_TIMEOUT && err != ERR_BUSY) e->state = ENGINE_FAULT;
+		}
+	}
+	pthread_mutex_unlock(&e->admin_lock);
+}
+
+void unseal_on_health(void *arg, enum token_state from, enum token_state to)
+{
+	struct daemon *d = arg;
+	if (to == TOKEN_WELL) log_info("token: well (was %s)", token_state_name(from));
+	else log_warn("token: %s (was %s)", token_state_name(to), token_state_name(from));
+	if (to == TOKEN_WELL && d->engine.state == ENGINE_SEALED && !atomic_exchange(&d->unsealing, true))
+		if (!admin_pool_call(d, unseal_job, d)) d->unsealing = false;
+}
+
+static enum coffer_err start_proxy(struct daemon *d, struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	struct token_proxy_config config = {
+		.uri = e->identity.token_uri, .binding = &e->identity.binding, .spawner = e->spawner,
+		.deadline_ms = e->config->token_deadline_ms, .probe_interval_ms = e->config->token_probe_interval_ms,
+		.on_health = unseal_on_health, .on_health_arg = d,
+	};
+	e->state = ENGINE_SEALED;
+	engine_note(e, "sealed: waiting for the token");
+	pthread_mutex_lock(&e->admin_lock);
+	enum coffer_err err = token_proxy_new(&config, &e->token, reason);
+	pthread_mutex_unlock(&e->admin_lock);
+	return err;
+}
+
+enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	bool empty;
+	TRY(interrupted_settle(d, reason));
+	enum coffer_err err = identity_read(e->config->state_dir, &e->identity, reason);
+	if (err && err != ERR_NOT_FOUND) return err;
+	TRY(interrupted_store_is_empty(d, &empty, reason));
+	if (err == ERR_NOT_FOUND) {
+		if (!empty)
+			return reason_fail(reason, ERR_USAGE, "the store in %s holds a domain, but node.id is missing beside it; restore node.id",
+				e->config->state_dir);
+		e->state = ENGINE_UNINITIALISED;
+		engine_note(e, "run 'coffer init --token URI'");
+		return ERR_OK;
+	}
+	e->domain = e->identity.domain;
+	if (empty) {
+		e->state = ENGINE_FAULT;
+		engine_note(e, "this node belongs to a domain, but the store is empty; restore the store, or remove node.id to begin anew");
+		log_error("the store is empty although node.id is there: restore the store");
+		return ERR_OK;
+	}
+	return start_proxy(d, reason);
+}
+
+void unseal_stop(struct daemon *d)
+{
+	token_proxy_free(d->engine.token);
+	d->engine.token = NULL;
+}

@@ -1,0 +1,79 @@
+/* Revoke (KMIP 1.4 section 4.20): a compromised key becomes Compromised, any other Deactivated. */
+#include "base/clock.h"
+#include "kmip/attr.h"
+#include "kmip/values.h"
+#include "ops/kmip_key.h"
+#include "ops/tables.h"
+
+struct revoke {
+	struct kmip_revocation why;
+	bool compromised;
+	bool has_occurred;
+	int64_t occurred_s;
+};
+
+static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payload, struct revoke *q)
+{
+	struct ttlv_item item;
+	TRY(ttlv_take(payload, TAG_REVOCATION_REASON, &item));
+	TRY(kmip_revocation_parse(&item, &q->why));
+	TRY(ttlv_take_optional_time(payload, TAG_COMPROMISE_OCCURRENCE_DATE, &q->occurred_s, &q->has_occurred));
+	TRY(kmip_end(ctx, payload));
+	if (q->why.code < REVOCATION_REASON_CODE_UNSPECIFIED || q->why.code > REVOCATION_REASON_CODE_PRIVILEGE_WITHDRAWN)
+		return reason_fail(&ctx->reason, ERR_FIELD, "this Revocation Reason is not known");
+	q->compromised = q->why.code == REVOCATION_REASON_CODE_KEY_COMPROMISE || q->why.code == REVOCATION_REASON_CODE_CA_COMPROMISE;
+	if (q->has_occurred && !q->compromised)
+		return reason_fail(&ctx->reason, ERR_FIELD, "a Compromise Occurrence Date needs a compromise as the Revocation Reason");
+	if (q->has_occurred && (q->occurred_s < 0 || (uint64_t)q->occurred_s > clock_wall_s()))
+		return reason_fail(&ctx->reason, ERR_FIELD, "the Compromise Occurrence Date is in the future");
+	return ERR_OK;
+}
+
+static enum coffer_err set_reason(struct object *o, const struct kmip_revocation *why)
+{
+	AUTO_BUF struct buf bytes = BUF_EMPTY;
+	struct writer w;
+	writer_init_buf(&w, &bytes, 4096);
+	kmip_revocation_put(&w, TAG_REVOCATION_REASON, why);
+	TRY(writer_done(&w));
+	return attrset_set(&o->attrs, ATTR_REVOCATION_REASON, writer_view(&w));
+}
+
+/* Without a date from the client the key may have been known to others from its beginning (section 3.29). */
+static enum coffer_err set_compromised(struct object *o, const struct revoke *q, uint64_t now_s)
+{
+	uint64_t since_s = now_s;
+	if (q->has_occurred) since_s = (uint64_t)q->occurred_s;
+	else attrset_get_time(&o->attrs, ATTR_INITIAL_DATE, &since_s);
+	o->state = o->state == OBJECT_DESTROYED ? OBJECT_DESTROYED_COMPROMISED : OBJECT_COMPROMISED;
+	TRY(attrset_set_time(&o->attrs, ATTR_COMPROMISE_OCCURRENCE_DATE, since_s));
+	return attrset_set_time(&o->attrs, ATTR_COMPROMISE_DATE, now_s);
+}
+
+static enum coffer_err set_deactivated(struct object *o, uint64_t now_s)
+{
+	o->state = OBJECT_DEACTIVATED;
+	return attrset_set_time(&o->attrs, ATTR_DEACTIVATION_DATE, now_s);
+}
+
+enum coffer_err op_revoke(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	AUTO_OBJECT struct object *o = NULL;
+	struct revoke q = { .has_occurred = false };
+	char label[KMIP_KEY_LABEL_MAX];
+	uint64_t now_s = clock_wall_s();
+	TRY(read_request(ctx, payload, &q));
+	TRY(kmip_key_change(ctx, now_s, &o));
+	enum object_state before = o->state;
+	TRY(q.compromised ? set_compromised(o, &q, now_s) : set_deactivated(o, now_s));
+	if (!lifecycle_allows(before, o->state)) {
+		kmip_key_label(o, label);
+		ctx->result_reason = RESULT_REASON_PERMISSION_DENIED; /* section 11 */
+		return reason_fail(&ctx->reason, ERR_STATE, "%s is %s already", label, lifecycle_name(before));
+	}
+	TRY(set_reason(o, &q.why));
+	TRY(txn_update(ctx->txn, o, &ctx->reason));
+	kmip_touch(ctx, o);
+	kmip_put_id(out, o);
+	return ERR_OK;
+}

@@ -1,0 +1,21 @@
+/* The segment of an open stream: what Seal Stream and Open Stream have in common. On the connection's own lane. */
+#ifndef COFFER_OPS_STREAM_FIELDS_H
+#define COFFER_OPS_STREAM_FIELDS_H
+
+#include "ops/op.h"
+
+struct stream_segment {
+	struct op_stream *stream;
+	struct view bytes;
+	bool last;
+};
+
+/* True when the payload is about a stream that is open: it begins with a handle. */
+bool stream_is_next(const struct ttlv_cursor *payload);
+/* Reads handle, segment and last flag. ERR_NOT_FOUND: this connection has no such stream. */
+enum coffer_err stream_take_segment(struct op_ctx *ctx, struct ttlv_cursor *payload, struct stream_segment *out) MUST_USE;
+enum coffer_err stream_take_handle(struct op_ctx *ctx, struct ttlv_cursor *payload, struct op_stream **out) MUST_USE;
+/* Adds to the connection's streams, with a sentence when there are too many. On failure the caller keeps sealer and opener. */
+enum coffer_err stream_add(struct op_ctx *ctx, struct stream_sealer *sealer, struct stream_opener *opener, struct op_stream **out) MUST_USE;
+
+#endif

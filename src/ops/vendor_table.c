@@ -1,0 +1,31 @@
+/* The dispatch table of Coffer's own operations, and of RNG Retrieve. A missing row means refused. */
+#include "kmip/enums.h"
+#include "ops/tables.h"
+
+#define ROW(op, text, fn, perm, where, on, log, bits) \
+	{ .operation = OPERATION_##op, .name = text, .run = fn, .permission = PERMISSION_##perm, .target = OP_TARGET_##where, \
+	  .lane = OP_LANE_##on, .audit = OP_AUDIT_##log, .flags = (bits), .since_minor = 0 }
+
+#define ANY_STATE (OP_SEALED_OK | OP_UNINITIALISED_OK)
+#define MAKES_DOMAIN (OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE | OP_SECRET_ANSWER) /* refused by the handler once there is a domain */
+
+const struct op_row vendor_rows[] = {
+	ROW(COFFER_STATUS,       "Status",        op_status,       NONE,        NONE,       ADMIN,  NEVER,  ANY_STATE),
+	ROW(COFFER_INIT,         "Init",          op_init,         INIT,        NONE,       ADMIN,  ALWAYS, MAKES_DOMAIN),
+	ROW(COFFER_INIT_CONFIRM, "Init Confirm",  op_init_confirm, INIT,        NONE,       ADMIN,  ALWAYS, MAKES_DOMAIN),
+	ROW(COFFER_SEAL,         "Seal",          op_seal,         USE,         ID_OR_NAME, WORKER, DENIED, 0),
+	ROW(COFFER_OPEN,         "Open",          op_open,         USE,         SEALED,     WORKER, DENIED, OP_SECRET_ANSWER),
+	ROW(COFFER_REWRAP,       "Rewrap",        op_rewrap,       USE,         SEALED,     WORKER, DENIED, 0),
+	ROW(COFFER_SEAL_STREAM,  "Seal Stream",   op_seal_stream,  USE,         ID_OR_NAME, WORKER, DENIED, 0),
+	ROW(COFFER_OPEN_STREAM,  "Open Stream",   op_open_stream,  USE,         SEALED,     WORKER, DENIED, OP_SECRET_ANSWER),
+	ROW(COFFER_CLOSE_STREAM, "Close Stream",  op_close_stream, NONE,        NONE,       WORKER, NEVER,  OP_SEALED_OK),
+	ROW(COFFER_GRANT,        "Grant",         op_grant,        GRANT,       NONE,       STORE,  ALWAYS, 0),
+	ROW(COFFER_REVOKE_GRANT, "Revoke Grant",  op_revoke_grant, GRANT,       NONE,       STORE,  ALWAYS, 0),
+	ROW(COFFER_LIST_GRANTS,  "List Grants",   op_list_grants,  GRANTS_READ, NONE,       WORKER, DENIED, 0),
+	ROW(COFFER_AUDIT_SHOW,   "Audit Show",    op_audit_show,   AUDIT_READ,  NONE,       STORE,  DENIED, 0),
+	ROW(COFFER_AUDIT_VERIFY, "Audit Verify",  op_audit_verify, AUDIT_READ,  NONE,       STORE,  DENIED, 0),
+	ROW(COFFER_TOKEN_TEST,   "Token Test",    op_token_test,   TOKEN,       NONE,       ADMIN,  DENIED, OP_SEALED_OK),
+	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
+	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },
+};
+const size_t vendor_row_count = sizeof vendor_rows / sizeof vendor_rows[0];
