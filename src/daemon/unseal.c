@@ -110,7 +110,7 @@ static void describe_recovery(struct engine *e, struct txn *txn)
 	enum coffer_err err = recovery_load(txn_store(txn), txn_ring(txn), &row, &stanza, &body, NULL);
 	if (err == ERR_NOT_FOUND) snprintf(e->recovery, sizeof e->recovery, "none: if this token is lost, everything is lost");
 	else if (err) snprintf(e->recovery, sizeof e->recovery, "damaged: the recovery stanza does not verify; make a backup of what opens");
-	else if (stanza.mode == STANZA_SHARES) snprintf(e->recovery, sizeof e->recovery, "shares: any %u of %u", stanza.k, stanza.n);
+	else if (stanza.mode == STANZA_SHARES) snprintf(e->recovery, sizeof e->recovery, "shares: any %u of %u", stanza.shares.k, stanza.shares.n);
 	else snprintf(e->recovery, sizeof e->recovery, "passphrase");
 }
 

@@ -31,9 +31,11 @@ enum engine_state {
 	ENGINE_FAULT          /* self test or integrity failure: every operation but status is refused */
 };
 
+struct engine;
 struct init_pending; /* ops/init_flow.c */
 struct token_spawner; /* token/proxy.h */
 
+struct engine;
 typedef enum coffer_err engine_store_fn(struct engine *engine, struct txn *txn, void *arg, struct reason *reason);
 
 struct engine {
@@ -49,6 +51,7 @@ struct engine {
 	struct store *store;
 	struct txn *txn;
 	struct audit_chain *audit;
+	struct grants *staged_grants;      /* a reference: the grants after the transaction under way; NULL while it changes none */
 
 	/* admin lane */
 	pthread_mutex_t admin_lock;        /* one init at a time; guards the four below */
@@ -68,6 +71,12 @@ struct engine {
 	void (*token_changed)(void *daemon, enum token_state from, enum token_state to);
 	/* Store lane, after a destroy is durable: warm keys of destroyed objects leave every thread. May be NULL. */
 	void (*after_destroy)(struct engine *engine);
+	/* The end of init, admin lane, admin_lock held: set_ring, then on_store writes the domain's rows and opens the audit chain, then open_domain.
+	 * set_ring runs on the store thread between transactions: moves *ring in (txn_set_ring) and sets engine->domain; a ring that is NULL takes
+	 * the ring of a failed init away again and frees it, and frees engine->audit. */
+	enum coffer_err (*set_ring)(struct engine *engine, struct ring **ring, struct reason *reason);
+	/* Loads the grants, then sets state OPEN; engine->token, identity, domain and recovery are set. */
+	enum coffer_err (*open_domain)(struct engine *engine, struct reason *reason);
 	void *daemon;                      /* the daemon's own */
 
 	/* for status, any lane */

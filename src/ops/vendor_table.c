@@ -7,6 +7,7 @@
 	  .lane = OP_LANE_##on, .audit = OP_AUDIT_##log, .flags = (bits), .since_minor = 0 }
 
 #define ANY_STATE (OP_SEALED_OK | OP_UNINITIALISED_OK)
+/* Segments move a stream on, so a batch that is run again must not hold them: OP_ALONE. */
 #define MAKES_DOMAIN (OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE | OP_SECRET_ANSWER) /* refused by the handler once there is a domain */
 
 const struct op_row vendor_rows[] = {
@@ -16,9 +17,9 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_SEAL,         "Seal",          op_seal,         USE,         ID_OR_NAME, WORKER, DENIED, 0),
 	ROW(COFFER_OPEN,         "Open",          op_open,         USE,         SEALED,     WORKER, DENIED, OP_SECRET_ANSWER),
 	ROW(COFFER_REWRAP,       "Rewrap",        op_rewrap,       USE,         SEALED,     WORKER, DENIED, 0),
-	ROW(COFFER_SEAL_STREAM,  "Seal Stream",   op_seal_stream,  USE,         ID_OR_NAME, WORKER, DENIED, 0),
-	ROW(COFFER_OPEN_STREAM,  "Open Stream",   op_open_stream,  USE,         SEALED,     WORKER, DENIED, OP_SECRET_ANSWER),
-	ROW(COFFER_CLOSE_STREAM, "Close Stream",  op_close_stream, NONE,        NONE,       WORKER, NEVER,  OP_SEALED_OK),
+	ROW(COFFER_SEAL_STREAM,  "Seal Stream",   op_seal_stream,  USE,         ID_OR_NAME, WORKER, DENIED, OP_ALONE),
+	ROW(COFFER_OPEN_STREAM,  "Open Stream",   op_open_stream,  USE,         SEALED,     WORKER, DENIED, OP_ALONE | OP_SECRET_ANSWER),
+	ROW(COFFER_CLOSE_STREAM, "Close Stream",  op_close_stream, NONE,        NONE,       WORKER, NEVER,  OP_SEALED_OK | OP_ALONE),
 	ROW(COFFER_GRANT,        "Grant",         op_grant,        GRANT,       NONE,       STORE,  ALWAYS, 0),
 	ROW(COFFER_REVOKE_GRANT, "Revoke Grant",  op_revoke_grant, GRANT,       NONE,       STORE,  ALWAYS, 0),
 	ROW(COFFER_LIST_GRANTS,  "List Grants",   op_list_grants,  GRANTS_READ, NONE,       WORKER, DENIED, 0),
