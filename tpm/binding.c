@@ -61,19 +61,22 @@ static enum coffer_err parse(struct reader *r, struct tpm_key *key, struct tpm_f
 	return ERR_OK;
 }
 
-enum coffer_err tpm_binding_decode(const struct token_binding *in, struct tpm_key *out, struct tpm_facts *out_facts, struct reason *reason)
+enum coffer_err tpm_binding_decode(const struct token_binding *in, struct tpm_key *out, struct tpm_facts *out_facts,
+	struct reason *reason)
 {
 	struct tpm_key key = TPM_KEY_NONE;
 	struct tpm_facts facts = { .made_here = false };
 	uint8_t id[TOKEN_MS_ID_LEN];
 	struct reader r;
 	if (!view_equal_str(view_of(in->mechanism, strnlen(in->mechanism, sizeof in->mechanism)), TPM_SEAL_MECHANISM)) {
-		return reason_fail(reason, ERR_TOKEN_OTHER, "this node's master secret is not in a TPM; the token URI must name the token that holds it");
+		return reason_fail(reason, ERR_TOKEN_OTHER,
+			"this node's master secret is not in a TPM; the token URI must name the token that holds it");
 	}
 	ENSURE(in->data_len <= sizeof in->data, ERR_CORRUPT);
 	reader_init(&r, view_of(in->data, in->data_len));
 	enum coffer_err err = parse(&r, &key, &facts);
-	if (err == ERR_VERSION) return reason_fail(reason, err, "the node's token binding was written by a newer version of Coffer");
+	if (err == ERR_VERSION) return reason_fail(reason, err,
+		"the node's token binding was written by a newer version of Coffer");
 	if (err == ERR_OK) err = hash_sha256(view_of(key.master_name.name, key.master_name.size), id);
 	if (err != ERR_OK || !ct_equal(id, in->master_secret_id, sizeof id)) {
 		return reason_fail(reason, ERR_CORRUPT, "the node's token binding is damaged; restore the identity file from a backup");

@@ -26,7 +26,8 @@ enum coffer_err tpm_device_open(const struct tpm_uri *uri, struct tpm_device *ou
 	if (rc == TSS2_RC_SUCCESS) rc = Esys_Initialize(&dev.esys, dev.tcti, NULL);
 	if (rc != TSS2_RC_SUCCESS) {
 		tpm_device_close(&dev);
-		return reason_fail(reason, ERR_TOKEN_GONE, "the TPM at %s does not answer (0x%X); check that it is there, that this user may open it, "
+		return reason_fail(reason, ERR_TOKEN_GONE,
+			"the TPM at %s does not answer (0x%X); check that it is there, that this user may open it, "
 			"and that the TCTI library is installed", uri->tcti, rc);
 	}
 	enum coffer_err err = tpm_device_sweep(&dev, reason);

@@ -7,8 +7,8 @@
 
 #define CERTIFICATE_MAX 4096u /* bytes */
 #define CHUNK 256u            /* bytes of one TPM2_NV_Read: every TPM takes that many */
-#define EK_ATTRIBUTES (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_ADMINWITHPOLICY | \
-	TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
+#define EK_ATTRIBUTES (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | \
+	TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
 
 /* TPM2_PolicySecret(TPM_RH_ENDORSEMENT), EK Credential Profile, "PolicyA SHA-256". */
 static const uint8_t ek_policy[32] = {
@@ -29,7 +29,8 @@ static const struct place places[] = {
 
 static void ek_template(TPM2_ALG_ID type, TPM2B_PUBLIC *out)
 {
-	const TPMT_SYM_DEF_OBJECT aes = { .algorithm = TPM2_ALG_AES, .keyBits = { .aes = 128 }, .mode = { .aes = TPM2_ALG_CFB } };
+	const TPMT_SYM_DEF_OBJECT aes = { .algorithm = TPM2_ALG_AES, .keyBits = { .aes = 128 },
+		.mode = { .aes = TPM2_ALG_CFB } };
 	*out = (TPM2B_PUBLIC){ .publicArea = { .type = type, .nameAlg = TPM2_ALG_SHA256, .objectAttributes = EK_ATTRIBUTES } };
 	TPMT_PUBLIC *p = &out->publicArea;
 	p->authPolicy.size = sizeof ek_policy;
@@ -50,7 +51,8 @@ static void ek_template(TPM2_ALG_ID type, TPM2B_PUBLIC *out)
 }
 
 /* Makes the key, keeps the bytes of its public key, flushes it. */
-static enum coffer_err make_ek(struct tpm_device *dev, TPM2_ALG_ID type, uint8_t *out, size_t cap, size_t *out_len, struct reason *reason)
+static enum coffer_err make_ek(struct tpm_device *dev, TPM2_ALG_ID type, uint8_t *out, size_t cap, size_t *out_len,
+	struct reason *reason)
 {
 	const TPM2B_SENSITIVE_CREATE sensitive = { 0 };
 	const TPM2B_DATA outside = { 0 };
@@ -60,8 +62,8 @@ static enum coffer_err make_ek(struct tpm_device *dev, TPM2_ALG_ID type, uint8_t
 	ek_template(type, &template);
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_CreatePrimary");
 	while (tpm_call_again(&c)) {
-		c.rc = Esys_CreatePrimary(dev->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template,
-			&outside, &pcrs, &ek, &pub, NULL, NULL, NULL);
+		c.rc = Esys_CreatePrimary(dev->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+			&sensitive, &template, &outside, &pcrs, &ek, &pub, NULL, NULL, NULL);
 	}
 	TRY(tpm_call_end(&c, reason));
 	tpm_device_flush(dev, &ek);
@@ -95,14 +97,17 @@ static enum coffer_err find_index(struct tpm_device *dev, TPM2_HANDLE handle, ES
 }
 
 /* With the owner's empty authorization value; *out_len stays 0 when that is not allowed or nothing is written there. */
-static enum coffer_err read_index(struct tpm_device *dev, ESYS_TR index, uint8_t *out, size_t cap, size_t *out_len, struct reason *reason)
+static enum coffer_err read_index(struct tpm_device *dev, ESYS_TR index, uint8_t *out, size_t cap, size_t *out_len,
+	struct reason *reason)
 {
 	TPM2B_NV_PUBLIC *pub = NULL;
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_NV_ReadPublic");
-	while (tpm_call_again(&c)) c.rc = Esys_NV_ReadPublic(dev->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &pub, NULL);
+	while (tpm_call_again(&c)) c.rc = Esys_NV_ReadPublic(dev->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+		&pub, NULL);
 	TRY(tpm_call_end(&c, reason));
 	size_t size = pub->nvPublic.dataSize, done = 0;
-	bool readable = (pub->nvPublic.attributes & TPMA_NV_OWNERREAD) && (pub->nvPublic.attributes & TPMA_NV_WRITTEN) && size <= cap;
+	bool readable = (pub->nvPublic.attributes & TPMA_NV_OWNERREAD) && (pub->nvPublic.attributes & TPMA_NV_WRITTEN) &&
+		size <= cap;
 	Esys_Free(pub);
 	while (readable && done < size) {
 		TPM2B_MAX_NV_BUFFER *data = NULL;
@@ -123,7 +128,8 @@ static enum coffer_err read_index(struct tpm_device *dev, ESYS_TR index, uint8_t
 	return ERR_OK;
 }
 
-static enum coffer_err compare(struct tpm_device *dev, const struct place *place, ESYS_TR index, enum tpm_ek *out, struct reason *reason)
+static enum coffer_err compare(struct tpm_device *dev, const struct place *place, ESYS_TR index, enum tpm_ek *out,
+	struct reason *reason)
 {
 	uint8_t certificate[CERTIFICATE_MAX], key[512];
 	size_t certificate_len = 0, key_len = 0;

@@ -1,5 +1,6 @@
-/* The endorsement key's certificate, looked at once, at provisioning: is it the certificate of this TPM? Whether its issuer is to be
- * trusted is for people to judge; the public key in it is what an interposer with a TPM of its own cannot match. */
+/* The endorsement key's certificate, looked at once, at provisioning: is it the certificate of this TPM? Whether its
+ * issuer is to be trusted is for people to judge; the public key in it is what an interposer with a TPM of its own
+ * cannot match. */
 #ifndef COFFER_TPM_EK_H
 #define COFFER_TPM_EK_H
 
@@ -14,8 +15,8 @@ enum tpm_ek {
 	TPM_EK_UNCHECKED  /* it cannot be read or compared (authorization values, a vendor's own template) */
 };
 
-/* Reads NV 0x01C0000A (ECC P-256), else 0x01C00002 (RSA 2048), and makes the key again by the TCG default template (EK Credential
- * Profile, templates L-2 and L-1). Leaves nothing in the TPM. Fails only when the TPM does. */
+/* Reads NV 0x01C0000A (ECC P-256), else 0x01C00002 (RSA 2048), and makes the key again by the TCG default template (EK
+ * Credential Profile, templates L-2 and L-1). Leaves nothing in the TPM. Fails only when the TPM does. */
 enum coffer_err tpm_ek_check(struct tpm_device *dev, enum tpm_ek *out, struct reason *reason) MUST_USE;
 
 #endif

@@ -12,12 +12,13 @@ static enum coffer_err check_owner(struct tpm_device *dev, struct reason *reason
 	uint32_t permanent = 0;
 	TRY(tpm_device_property(dev, TPM2_PT_PERMANENT, &permanent, reason));
 	if (!(permanent & TPMA_PERMANENT_OWNERAUTHSET)) return ERR_OK;
-	return reason_fail(reason, ERR_TOKEN_REFUSED, "the TPM's owner hierarchy has an authorization value and Coffer needs it empty; "
+	return reason_fail(reason, ERR_TOKEN_REFUSED,
+		"the TPM's owner hierarchy has an authorization value and Coffer needs it empty; "
 		"clear it with 'tpm2_changeauth -c owner -p OLD_VALUE'");
 }
 
-static enum coffer_err create_primary(struct tpm_device *dev, const struct tpm_profile *profile, ESYS_TR *out, TPM2B_NAME *out_name,
-	struct reason *reason)
+static enum coffer_err create_primary(struct tpm_device *dev, const struct tpm_profile *profile, ESYS_TR *out,
+	TPM2B_NAME *out_name, struct reason *reason)
 {
 	const TPM2B_SENSITIVE_CREATE sensitive = { 0 };
 	const TPM2B_DATA outside = { 0 };
@@ -27,8 +28,8 @@ static enum coffer_err create_primary(struct tpm_device *dev, const struct tpm_p
 	tpm_template_primary(profile, &template);
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_CreatePrimary");
 	while (tpm_call_again(&c)) {
-		c.rc = Esys_CreatePrimary(dev->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template,
-			&outside, &pcrs, &primary, &pub, NULL, NULL, NULL);
+		c.rc = Esys_CreatePrimary(dev->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
+			&template, &outside, &pcrs, &primary, &pub, NULL, NULL, NULL);
 	}
 	TRY(tpm_call_end(&c, reason));
 	enum coffer_err err = tpm_name_compute(&pub->publicArea, out_name);
@@ -50,7 +51,8 @@ enum coffer_err tpm_key_load_primary(struct tpm_device *dev, struct tpm_key *key
 	TRY(create_primary(dev, key->profile, &primary, &name, reason));
 	if (key->primary_name.size != 0 && !tpm_name_equal(&name, &key->primary_name)) {
 		tpm_device_flush(dev, &primary);
-		return reason_fail(reason, ERR_TOKEN_OTHER, "this is not the TPM that holds this node's master secret, or it was cleared since: its "
+		return reason_fail(reason, ERR_TOKEN_OTHER,
+			"this is not the TPM that holds this node's master secret, or it was cleared since: its "
 			"primary key is another one; put the right TPM back, or recover the node");
 	}
 	key->primary_name = name;
@@ -60,8 +62,8 @@ enum coffer_err tpm_key_load_primary(struct tpm_device *dev, struct tpm_key *key
 
 /* ---- master secret ---- */
 
-enum coffer_err tpm_key_find_master(struct tpm_device *dev, struct tpm_key *key, ESYS_TR session, TPM2B_PUBLIC **out_public,
-	TPM2B_NAME **out_qualified, struct reason *reason)
+enum coffer_err tpm_key_find_master(struct tpm_device *dev, struct tpm_key *key, ESYS_TR session,
+	TPM2B_PUBLIC **out_public, TPM2B_NAME **out_qualified, struct reason *reason)
 {
 	ESYS_TR master = ESYS_TR_NONE;
 	TPM2B_NAME *name = NULL;
@@ -90,7 +92,8 @@ enum coffer_err tpm_key_find_master(struct tpm_device *dev, struct tpm_key *key,
 	return ERR_OK;
 }
 
-enum coffer_err tpm_key_confirm_master(struct tpm_device *dev, struct tpm_key *key, ESYS_TR session, struct reason *reason)
+enum coffer_err tpm_key_confirm_master(struct tpm_device *dev, struct tpm_key *key, ESYS_TR session,
+	struct reason *reason)
 {
 	TPM2B_PUBLIC *pub = NULL;
 	TPM2B_NAME *qualified = NULL, name;
@@ -103,7 +106,8 @@ enum coffer_err tpm_key_confirm_master(struct tpm_device *dev, struct tpm_key *k
 		"it was replaced, so recover the node", key->handle);
 }
 
-static enum coffer_err create_child(struct tpm_device *dev, struct tpm_key *key, ESYS_TR session, ESYS_TR *out, struct reason *reason)
+static enum coffer_err create_child(struct tpm_device *dev, struct tpm_key *key, ESYS_TR session, ESYS_TR *out,
+	struct reason *reason)
 {
 	const TPM2B_SENSITIVE_CREATE sensitive = { 0 };
 	const TPM2B_DATA outside = { 0 };

@@ -6,15 +6,15 @@
 
 #define MAX_TRIES 32u
 
-static enum coffer_err adopt(struct tpm_device *dev, struct tpm_key *key, const TPM2B_PUBLIC *pub, const TPM2B_NAME *qualified,
+static enum coffer_err adopt(struct tpm_key *key, const TPM2B_PUBLIC *pub, const TPM2B_NAME *qualified,
 	struct reason *reason)
 {
 	TPM2B_NAME name, wanted;
-	(void)dev;
 	TRY(tpm_template_check_master(key->profile, &pub->publicArea, key->handle, reason));
 	TRY(tpm_name_compute(&pub->publicArea, &name));
 	TRY(tpm_name_qualify(key->profile, &key->primary_name, &name, &wanted));
-	if (!tpm_name_equal(qualified, &wanted)) return tpm_template_refuse(key->handle, "is not a child of Coffer's own primary key", reason);
+	if (!tpm_name_equal(qualified, &wanted)) return tpm_template_refuse(key->handle,
+		"is not a child of Coffer's own primary key", reason);
 	key->master_name = name;
 	return ERR_OK;
 }
@@ -33,7 +33,7 @@ static enum coffer_err adopt_or_make(struct tpm_device *dev, struct tpm_key *key
 		return ERR_OK;
 	}
 	TRY(err);
-	err = adopt(dev, key, pub, qualified, reason);
+	err = adopt(key, pub, qualified, reason);
 	Esys_Free(pub);
 	Esys_Free(qualified);
 	TRY(err);
@@ -41,8 +41,9 @@ static enum coffer_err adopt_or_make(struct tpm_device *dev, struct tpm_key *key
 	return ERR_OK;
 }
 
-/* Other software on this TPM may use objects that count wrong authorizations, and each power cut can count as one. Only raised, only when
- * the lockout hierarchy needs no authorization value (a guess would be a try); a TPM that refuses keeps its own limit. */
+/* Other software on this TPM may use objects that count wrong authorizations, and each power cut can count as one. Only
+ * raised, only when the lockout hierarchy needs no authorization value (a guess would be a try); a TPM that refuses
+ * keeps its own limit. */
 static void raise_max_tries(struct tpm_device *dev)
 {
 	uint32_t permanent = 0, tries = 0, interval_s = 0, recovery_s = 0;
@@ -53,12 +54,13 @@ static void raise_max_tries(struct tpm_device *dev)
 	if (tpm_device_property(dev, TPM2_PT_LOCKOUT_RECOVERY, &recovery_s, NULL) != ERR_OK) return;
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_DictionaryAttackParameters");
 	while (tpm_call_again(&c)) {
-		c.rc = Esys_DictionaryAttackParameters(dev->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, MAX_TRIES,
-			interval_s, recovery_s);
+		c.rc = Esys_DictionaryAttackParameters(dev->esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+			MAX_TRIES, interval_s, recovery_s);
 	}
 }
 
-enum coffer_err tpm_provision(struct tpm_device *dev, struct tpm_key *key, struct tpm_facts *out_facts, struct reason *reason)
+enum coffer_err tpm_provision(struct tpm_device *dev, struct tpm_key *key, struct tpm_facts *out_facts,
+	struct reason *reason)
 {
 	ESYS_TR session = ESYS_TR_NONE;
 	struct tpm_facts facts = { .made_here = false };

@@ -35,19 +35,20 @@ static enum coffer_err write_blob(const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *
 
 #define NO_SUCH_OBJECT ((ESYS_TR)0xFFFFFFFEu) /* an ESYS_TR that was never handed out */
 
-/* The TSS keeps a copy of the last sensitive parameter in its context: a second call, which fails before anything is sent, puts an
- * empty one over it. */
+/* The TSS keeps a copy of the last sensitive parameter in its context: a second call, which fails before anything is
+ * sent, puts an empty one over it. */
 static void forget_sensitive(struct tpm_device *dev, const TPM2B_PUBLIC *template)
 {
 	const TPM2B_SENSITIVE_CREATE empty = { 0 };
 	const TPM2B_DATA outside = { 0 };
 	const TPML_PCR_SELECTION pcrs = { 0 };
 	if (dev->dead) return;
-	(void)Esys_Create_Async(dev->esys, NO_SUCH_OBJECT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &empty, template, &outside, &pcrs);
+	(void)Esys_Create_Async(dev->esys, NO_SUCH_OBJECT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &empty, template,
+		&outside, &pcrs);
 }
 
-static enum coffer_err create_sealed(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, const struct secret *plain,
-	TPM2B_PRIVATE **out_private, TPM2B_PUBLIC **out_public, struct reason *reason)
+static enum coffer_err create_sealed(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session,
+	const struct secret *plain, TPM2B_PRIVATE **out_private, TPM2B_PUBLIC **out_public, struct reason *reason)
 {
 	const TPM2B_DATA outside = { 0 };
 	const TPML_PCR_SELECTION pcrs = { 0 };
@@ -86,7 +87,8 @@ enum coffer_err tpm_seal_wrap(struct tpm_device *dev, struct tpm_key *key, const
 
 /* ---- unwrap ---- */
 
-static enum coffer_err read_blob(const struct tpm_profile *profile, struct view blob, TPM2B_PUBLIC *pub, TPM2B_PRIVATE *private)
+static enum coffer_err read_blob(const struct tpm_profile *profile, struct view blob, TPM2B_PUBLIC *pub,
+	TPM2B_PRIVATE *private)
 {
 	struct reader r;
 	struct view pub_bytes, private_bytes;
@@ -100,7 +102,8 @@ static enum coffer_err read_blob(const struct tpm_profile *profile, struct view 
 	TRY(reader_end(&r));
 	ENSURE(pub_bytes.len > 0 && private_bytes.len > 0, ERR_CORRUPT);
 	*pub = (TPM2B_PUBLIC){ 0 };
-	ENSURE(Tss2_MU_TPMT_PUBLIC_Unmarshal(pub_bytes.ptr, pub_bytes.len, &used, &pub->publicArea) == TSS2_RC_SUCCESS, ERR_CORRUPT);
+	ENSURE(Tss2_MU_TPMT_PUBLIC_Unmarshal(pub_bytes.ptr, pub_bytes.len, &used, &pub->publicArea) == TSS2_RC_SUCCESS,
+		ERR_CORRUPT);
 	ENSURE(used == pub_bytes.len, ERR_CORRUPT);
 	TRY(tpm_template_check_sealed(profile, &pub->publicArea));
 	*private = (TPM2B_PRIVATE){ .size = (UINT16)private_bytes.len };
@@ -110,7 +113,8 @@ static enum coffer_err read_blob(const struct tpm_profile *profile, struct view 
 
 static enum coffer_err corrupt(struct reason *reason)
 {
-	return reason_fail(reason, ERR_CORRUPT, "the TPM refuses this wrapped data key: it was altered, or another master secret wrapped it");
+	return reason_fail(reason, ERR_CORRUPT,
+		"the TPM refuses this wrapped data key: it was altered, or another master secret wrapped it");
 }
 
 static enum coffer_err load(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, const TPM2B_PUBLIC *pub,
@@ -139,8 +143,8 @@ static enum coffer_err take_data(TPM2B_SENSITIVE_DATA *data, struct secret **out
 	return err;
 }
 
-static enum coffer_err unseal(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, ESYS_TR object, struct secret **out,
-	struct reason *reason)
+static enum coffer_err unseal(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, ESYS_TR object,
+	struct secret **out, struct reason *reason)
 {
 	ESYS_TR policy = ESYS_TR_NONE;
 	TPM2B_SENSITIVE_DATA *data = NULL;
@@ -157,13 +161,15 @@ static enum coffer_err unseal(struct tpm_device *dev, const struct tpm_key *key,
 	return take_data(data, out, reason);
 }
 
-enum coffer_err tpm_seal_unwrap(struct tpm_device *dev, struct tpm_key *key, struct view blob, struct secret **out, struct reason *reason)
+enum coffer_err tpm_seal_unwrap(struct tpm_device *dev, struct tpm_key *key, struct view blob, struct secret **out,
+	struct reason *reason)
 {
 	ESYS_TR session = ESYS_TR_NONE, object = ESYS_TR_NONE;
 	TPM2B_PUBLIC pub;
 	TPM2B_PRIVATE private;
 	if (read_blob(key->profile, blob, &pub, &private) != ERR_OK) {
-		return reason_fail(reason, ERR_CORRUPT, "this is not a wrapped data key of this TPM: it was altered, or another token wrapped it");
+		return reason_fail(reason, ERR_CORRUPT,
+			"this is not a wrapped data key of this TPM: it was altered, or another token wrapped it");
 	}
 	TRY(tpm_session_open(dev, key->primary, &session, reason));
 	enum coffer_err err = load(dev, key, session, &pub, &private, &object, reason);

@@ -1,8 +1,10 @@
 /* Wrapping a data key: a sealed object under the master secret.
  *
- *   wrapped data key = u8 format 1 | u16 length, TPMT_PUBLIC | u16 length, encrypted private part      (big-endian, about 250 bytes)
+ *   wrapped data key = u8 format 1 | u16 length, TPMT_PUBLIC | u16 length, encrypted private part
+ *                                                                            (big-endian, 321 bytes with P-384)
  *
- * The private part is encrypted and authenticated by the TPM under the master secret's seed and covers the Name of the public part. */
+ * The private part is encrypted and authenticated by the TPM under the master secret's seed and covers the Name of the
+ * public part. */
 #ifndef COFFER_TPM_SEAL_H
 #define COFFER_TPM_SEAL_H
 

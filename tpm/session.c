@@ -1,7 +1,8 @@
 /* Opening salted and policy sessions. */
 #include "tpm/session.h"
 
-enum coffer_err tpm_session_encrypt(struct tpm_device *dev, ESYS_TR session, bool to_tpm, bool from_tpm, struct reason *reason)
+enum coffer_err tpm_session_encrypt(struct tpm_device *dev, ESYS_TR session, bool to_tpm, bool from_tpm,
+	struct reason *reason)
 {
 	TPMA_SESSION flags = TPMA_SESSION_CONTINUESESSION;
 	if (to_tpm) flags |= TPMA_SESSION_DECRYPT;
@@ -20,8 +21,8 @@ enum coffer_err tpm_session_open(struct tpm_device *dev, ESYS_TR primary, ESYS_T
 	ESYS_TR session = ESYS_TR_NONE;
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_StartAuthSession");
 	while (tpm_call_again(&c)) {
-		c.rc = Esys_StartAuthSession(dev->esys, primary, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, TPM2_SE_HMAC,
-			&symmetric, TPM2_ALG_SHA256, &session);
+		c.rc = Esys_StartAuthSession(dev->esys, primary, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+			TPM2_SE_HMAC, &symmetric, TPM2_ALG_SHA256, &session);
 	}
 	TRY(tpm_call_end(&c, reason));
 	enum coffer_err err = tpm_session_encrypt(dev, session, true, true, reason);
@@ -33,7 +34,8 @@ enum coffer_err tpm_session_open(struct tpm_device *dev, ESYS_TR primary, ESYS_T
 	return ERR_OK;
 }
 
-enum coffer_err tpm_session_open_policy(struct tpm_device *dev, const struct tpm_profile *profile, ESYS_TR *out, struct reason *reason)
+enum coffer_err tpm_session_open_policy(struct tpm_device *dev, const struct tpm_profile *profile, ESYS_TR *out,
+	struct reason *reason)
 {
 	const TPMT_SYM_DEF none = { .algorithm = TPM2_ALG_NULL };
 	ESYS_TR session = ESYS_TR_NONE;

@@ -1,5 +1,6 @@
-/* Authorization sessions. Every command that carries a secret, and every answer that must not be forged, goes through a salted HMAC
- * session: the salt is encrypted to the primary whose Name was checked, so its session key is known to that TPM alone. */
+/* Authorization sessions. Every command that carries a secret, and every answer that must not be forged, goes through a
+ * salted HMAC session: the salt is encrypted to the primary whose Name was checked, so its session key is known to that
+ * TPM alone. */
 #ifndef COFFER_TPM_SESSION_H
 #define COFFER_TPM_SESSION_H
 
@@ -8,12 +9,14 @@
 #include "tpm/device.h"
 #include "tpm/template.h"
 
-/* A salted HMAC session with AES-128-CFB parameter encryption; one operation long. The caller flushes it (tpm_device_flush). */
+/* A salted HMAC session with AES-128-CFB parameter encryption; one operation long. The caller flushes it
+ * (tpm_device_flush). */
 enum coffer_err tpm_session_open(struct tpm_device *dev, ESYS_TR primary, ESYS_TR *out, struct reason *reason) MUST_USE;
 /* Which directions the next command encrypts: the first parameter to the TPM, the first one back. */
-enum coffer_err tpm_session_encrypt(struct tpm_device *dev, ESYS_TR session, bool to_tpm, bool from_tpm, struct reason *reason) MUST_USE;
-/* A policy session that satisfies the sealed template's policy. It has no key of its own: the command that uses it carries the salted
- * session beside it, which encrypts and authenticates. The caller flushes it. */
+enum coffer_err tpm_session_encrypt(struct tpm_device *dev, ESYS_TR session, bool to_tpm, bool from_tpm,
+	struct reason *reason) MUST_USE;
+/* A policy session that satisfies the sealed template's policy. It has no key of its own: the command that uses it
+ * carries the salted session beside it, which encrypts and authenticates. The caller flushes it. */
 enum coffer_err tpm_session_open_policy(struct tpm_device *dev, const struct tpm_profile *profile, ESYS_TR *out,
 	struct reason *reason) MUST_USE;
 

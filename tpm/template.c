@@ -9,8 +9,8 @@
 #include "base/writer.h"
 #include "tpm/tpm_err.h"
 
-#define STORAGE_KEY (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH | \
-	TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
+#define STORAGE_KEY (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | \
+	TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
 #define SEALED (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA)
 #define PRIMARY_UNIQUE "coffer primary" /* makes it a primary of our own, not the platform's storage root key */
 
@@ -32,7 +32,8 @@ const struct tpm_profile *tpm_template_profile(uint8_t id)
 
 void tpm_template_master(const struct tpm_profile *profile, TPM2B_PUBLIC *out)
 {
-	*out = (TPM2B_PUBLIC){ .publicArea = { .type = TPM2_ALG_ECC, .nameAlg = profile->hash_alg, .objectAttributes = STORAGE_KEY } };
+	*out = (TPM2B_PUBLIC){ .publicArea = { .type = TPM2_ALG_ECC, .nameAlg = profile->hash_alg,
+		.objectAttributes = STORAGE_KEY } };
 	TPMS_ECC_PARMS *ecc = &out->publicArea.parameters.eccDetail;
 	ecc->symmetric.algorithm = TPM2_ALG_AES;
 	ecc->symmetric.keyBits.aes = profile->aes_bits;
@@ -69,7 +70,8 @@ static enum coffer_err unseal_policy(const struct tpm_profile *profile, TPM2B_DI
 
 enum coffer_err tpm_template_sealed(const struct tpm_profile *profile, TPM2B_PUBLIC *out)
 {
-	TPM2B_PUBLIC p = { .publicArea = { .type = TPM2_ALG_KEYEDHASH, .nameAlg = profile->hash_alg, .objectAttributes = SEALED } };
+	TPM2B_PUBLIC p = { .publicArea = { .type = TPM2_ALG_KEYEDHASH, .nameAlg = profile->hash_alg,
+		.objectAttributes = SEALED } };
 	p.publicArea.parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL;
 	TRY(unseal_policy(profile, &p.publicArea.authPolicy));
 	*out = p;
@@ -78,7 +80,8 @@ enum coffer_err tpm_template_sealed(const struct tpm_profile *profile, TPM2B_PUB
 
 /* ---- what the TPM can do ---- */
 
-static enum coffer_err supported(struct tpm_device *dev, const struct tpm_profile *profile, bool *out, struct reason *reason)
+static enum coffer_err supported(struct tpm_device *dev, const struct tpm_profile *profile, bool *out,
+	struct reason *reason)
 {
 	TPM2B_PUBLIC wanted;
 	*out = false;
@@ -103,15 +106,18 @@ enum coffer_err tpm_template_choose(struct tpm_device *dev, const struct tpm_pro
 		*out = &profiles[i];
 		return ERR_OK;
 	}
-	return reason_fail(reason, ERR_UNSUPPORTED, "the TPM does neither ECC P-384 with AES-256 nor P-256 with AES-128; use another token");
+	return reason_fail(reason, ERR_UNSUPPORTED,
+		"the TPM does neither ECC P-384 with AES-256 nor P-256 with AES-128; use another token");
 }
 
 /* ---- checks ---- */
 
 enum coffer_err tpm_template_refuse(uint32_t handle, const char *fault, struct reason *reason)
 {
-	return reason_fail(reason, ERR_TOKEN_REFUSED, "the object at persistent handle 0x%08X %s; if nothing needs it, remove it with "
-		"'tpm2_evictcontrol -C o -c 0x%08X', or choose a free handle with ?handle=0x8101XXXX in the token URI", handle, fault, handle);
+	return reason_fail(reason, ERR_TOKEN_REFUSED,
+		"the object at persistent handle 0x%08X %s; if nothing needs it, remove it with "
+		"'tpm2_evictcontrol -C o -c 0x%08X', or choose a free handle with ?handle=0x8101XXXX in the token URI", handle,
+		fault, handle);
 }
 
 struct rule {
@@ -148,9 +154,11 @@ enum coffer_err tpm_template_check_master(const struct tpm_profile *profile, con
 		bool is_set = (pub->objectAttributes & rules[i].bit) != 0;
 		if (is_set != rules[i].wanted) return tpm_template_refuse(handle, rules[i].fault, reason);
 	}
-	if (pub->objectAttributes != STORAGE_KEY) return tpm_template_refuse(handle, "has attributes that a master secret must not have", reason);
+	if (pub->objectAttributes != STORAGE_KEY) return tpm_template_refuse(handle,
+		"has attributes that a master secret must not have", reason);
 	if (pub->type != TPM2_ALG_ECC) return tpm_template_refuse(handle, "is not an ECC key", reason);
-	if (!same_parameters(profile, pub)) return tpm_template_refuse(handle, "is of another strength than the TPM offers", reason);
+	if (!same_parameters(profile, pub)) return tpm_template_refuse(handle, "is of another strength than the TPM offers",
+		reason);
 	if (pub->authPolicy.size != 0) return tpm_template_refuse(handle, "has a policy", reason);
 	return ERR_OK;
 }
@@ -210,7 +218,8 @@ enum coffer_err tpm_name_compute(const TPMT_PUBLIC *pub, TPM2B_NAME *out)
 	return name_from(pub->nameAlg, &part, 1, out);
 }
 
-enum coffer_err tpm_name_qualify(const struct tpm_profile *profile, const TPM2B_NAME *primary, const TPM2B_NAME *child, TPM2B_NAME *out)
+enum coffer_err tpm_name_qualify(const struct tpm_profile *profile, const TPM2B_NAME *primary,
+	const TPM2B_NAME *child, TPM2B_NAME *out)
 {
 	static const uint8_t owner[4] = { 0x40, 0x00, 0x00, 0x01 }; /* the hierarchy's Name is its handle */
 	TPM2B_NAME primary_qn;

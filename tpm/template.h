@@ -1,5 +1,6 @@
-/* The key templates: which strength this TPM can do, how primary, master secret and sealed object look, and the checks of a key that
- * stands at our handle already. Names (TPM 2.0 Part 1, 16) are computed here from public areas, never taken from an answer. */
+/* The key templates: which strength this TPM can do, how primary, master secret and sealed object look, and the checks
+ * of a key that stands at our handle already. Names (TPM 2.0 Part 1, 16) are computed here from public areas, never
+ * taken from an answer. */
 #ifndef COFFER_TPM_TEMPLATE_H
 #define COFFER_TPM_TEMPLATE_H
 
@@ -14,7 +15,8 @@
 #include "crypto/hash.h"
 #include "tpm/device.h"
 
-/* A child with fixedParent cannot be stronger than its parent, so one profile goes for primary, master secret and sealed objects. */
+/* A child with fixedParent cannot be stronger than its parent, so one profile goes for primary, master secret and sealed
+ * objects. */
 struct tpm_profile {
 	uint8_t id;       /* kept in the binding */
 	const char *name; /* for status: "ECC P-384, AES-256-CFB" */
@@ -26,13 +28,15 @@ struct tpm_profile {
 };
 
 /* The strongest profile that the TPM accepts in TPM2_TestParms. ERR_UNSUPPORTED when it knows none. */
-enum coffer_err tpm_template_choose(struct tpm_device *dev, const struct tpm_profile **out, struct reason *reason) MUST_USE;
+enum coffer_err tpm_template_choose(struct tpm_device *dev, const struct tpm_profile **out,
+	struct reason *reason) MUST_USE;
 /* NULL when there is none of this id. Static storage. */
 const struct tpm_profile *tpm_template_profile(uint8_t id);
 
 void tpm_template_primary(const struct tpm_profile *profile, TPM2B_PUBLIC *out);
 void tpm_template_master(const struct tpm_profile *profile, TPM2B_PUBLIC *out);
-/* Its policy is TPM2_PolicyCommandCode(TPM2_Unseal); there is no userWithAuth, so an empty authorization value opens nothing. */
+/* Its policy is TPM2_PolicyCommandCode(TPM2_Unseal); there is no userWithAuth, so an empty authorization value opens
+ * nothing. */
 enum coffer_err tpm_template_sealed(const struct tpm_profile *profile, TPM2B_PUBLIC *out) MUST_USE;
 
 /* ERR_TOKEN_REFUSED with the first rule that the object at `handle` breaks and how to clear it. */

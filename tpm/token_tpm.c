@@ -61,8 +61,8 @@ struct step {
 	size_t len;
 };
 
-/* For idempotent steps alone: when slots were full or a TPM reset took primary and sessions away, everything is swept, the primary made
- * (and compared) again, and the step runs once more. */
+/* For idempotent steps alone: when slots were full or a TPM reset took primary and sessions away, everything is swept,
+ * the primary made (and compared) again, and the step runs once more. */
 static enum coffer_err run_step(struct token *t, struct step *step, struct reason *reason)
 {
 	t->dev.last_rc = TSS2_RC_SUCCESS;
@@ -122,7 +122,8 @@ static enum coffer_err tpm_attach(struct token *t, const struct token_binding *b
 	t->attached = false;
 	TRY(tpm_binding_decode(binding, &key, &facts, reason));
 	if (t->uri.handle_given && t->uri.handle != key.handle) {
-		return reason_fail(reason, ERR_USAGE, "the token URI says handle=0x%08X, but this node's master secret stands at 0x%08X; "
+		return reason_fail(reason, ERR_USAGE,
+			"the token URI says handle=0x%08X, but this node's master secret stands at 0x%08X; "
 			"correct the URI", t->uri.handle, key.handle);
 	}
 	tpm_key_release(&t->dev, &t->key);
@@ -167,7 +168,8 @@ static enum coffer_err tpm_unwrap(struct token *t, struct view blob, struct secr
 	return run_step(t, &step, reason);
 }
 
-/* Through the salted session, so that the bus does not see it. Before attach the primary is made but compared with nothing. */
+/* Through the salted session, so that the bus does not see it. Before attach the primary is made but compared with
+ * nothing. */
 static enum coffer_err random_step(struct token *t, struct step *step, struct reason *reason)
 {
 	ESYS_TR session = ESYS_TR_NONE;
@@ -186,7 +188,8 @@ static enum coffer_err random_step(struct token *t, struct step *step, struct re
 		}
 		err = tpm_call_end(&c, reason);
 		if (err != ERR_OK) break;
-		if (bytes->size == 0 || bytes->size > want) err = reason_fail(reason, ERR_TOKEN, "TPM2_GetRandom: the TPM gives no random bytes");
+		if (bytes->size == 0 || bytes->size > want) err = reason_fail(reason, ERR_TOKEN,
+			"TPM2_GetRandom: the TPM gives no random bytes");
 		else memcpy(step->out_bytes + done, bytes->buffer, bytes->size);
 		done += bytes->size;
 		Esys_Free(bytes);
@@ -248,7 +251,8 @@ static void describe_ek(enum tpm_ek ek, struct token_info *info)
 	};
 	(void)snprintf(info->label, sizeof info->label, "%s", texts[ek]);
 	if (ek == TPM_EK_DIFFERS) {
-		(void)snprintf(info->warning, sizeof info->warning, "the EK certificate belongs to another TPM: something may stand between");
+		(void)snprintf(info->warning, sizeof info->warning,
+			"the EK certificate belongs to another TPM: something may stand between");
 	}
 }
 
@@ -263,12 +267,14 @@ static enum coffer_err tpm_describe(struct token *t, struct token_info *out, str
 	property_text(t, TPM2_PT_VENDOR_STRING_1, 4, info.model, sizeof info.model);
 	(void)snprintf(info.firmware, sizeof info.firmware, "%" PRIu32 ".%" PRIu32 ".%08" PRIX32, v1 >> 16, v1 & 0xFFFF, v2);
 	if (t->attached) {
-		(void)snprintf(info.master_secret, sizeof info.master_secret, "%s, persistent 0x%08" PRIX32, t->key.profile->name, t->key.handle);
+		(void)snprintf(info.master_secret, sizeof info.master_secret, "%s, persistent 0x%08" PRIX32, t->key.profile->name,
+			t->key.handle);
 		(void)snprintf(info.mechanism, sizeof info.mechanism, "%s", TPM_SEAL_MECHANISM);
 		info.made_here = t->facts.made_here;
 	}
 	if (permanent & TPMA_PERMANENT_INLOCKOUT) {
-		(void)snprintf(info.warning, sizeof info.warning, "the TPM is in dictionary-attack lockout (Coffer's own keys do not need it)");
+		(void)snprintf(info.warning, sizeof info.warning,
+			"the TPM is in dictionary-attack lockout (Coffer's own keys do not need it)");
 	}
 	if (t->attached) describe_ek(t->facts.ek, &info);
 	*out = info;

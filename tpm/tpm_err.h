@@ -22,8 +22,9 @@ struct tpm_verdict {
 	bool blame; /* an altered wrapped data key may be the cause */
 };
 
-/* Codes of the TPM and of a resource manager's copy of them go through tpm_err.def. Everything that the TSS itself reports ends the
- * connection: after an I/O error an ESYS context fails for ever, after a malformed or forged answer its state is not known. */
+/* Codes of the TPM and of a resource manager's copy of them go through tpm_err.def. Everything that the TSS itself
+ * reports ends the connection: after an I/O error an ESYS context fails for ever, after a malformed or forged answer its
+ * state is not known. */
 struct tpm_verdict tpm_err_map(TSS2_RC rc);
 /* Writes "COMMAND: the TPM answers 0x… (text)…" and what helps; returns the mapped error. ERR_OK for success. */
 enum coffer_err tpm_err_fail(struct reason *reason, const char *command, TSS2_RC rc);

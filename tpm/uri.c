@@ -43,7 +43,8 @@ static enum coffer_err parse_handle(struct view value, struct tpm_uri *out, stru
 		text_unhex(view_of(value.ptr + 2, 8), bytes, sizeof bytes) == ERR_OK;
 	for (size_t i = 0; i < sizeof bytes; i++) handle = handle << 8 | bytes[i];
 	if (!ok || handle < TPM_HANDLE_MIN || handle > TPM_HANDLE_MAX) {
-		return reason_fail(reason, ERR_USAGE, "token URI: handle must be a persistent handle of the owner, 0x81000000 to 0x817FFFFF");
+		return reason_fail(reason, ERR_USAGE,
+			"token URI: handle must be a persistent handle of the owner, 0x81000000 to 0x817FFFFF");
 	}
 	if (out->handle_given) return reason_fail(reason, ERR_USAGE, "token URI: handle stands there twice");
 	out->handle = handle;
@@ -62,7 +63,8 @@ static enum coffer_err parse_parameter(struct view text, struct tpm_uri *out, st
 		return reason_fail(reason, ERR_USAGE, "token URI: binding to PCRs is not available in this version; remove pcrs=");
 	}
 	if (view_equal_str(name, "pin-source")) {
-		return reason_fail(reason, ERR_USAGE, "token URI: a PIN for the TPM is not available in this version; remove pin-source=");
+		return reason_fail(reason, ERR_USAGE,
+			"token URI: a PIN for the TPM is not available in this version; remove pin-source=");
 	}
 	text_printable(name, shown, sizeof shown);
 	return reason_fail(reason, ERR_USAGE, "token URI: the parameter '%s' is not known; only handle= is allowed", shown);

@@ -2,9 +2,9 @@
  *
  *   tpm2:TCTI[?handle=0x81010C0F]        tpm2:device:/dev/tpmrm0    tpm2:swtpm:path=/run/swtpm/sock?handle=0x81010C10
  *
- * TCTI is device, swtpm, mssim or tabrmd with its settings; TCTIs that run commands or write files are refused. Every query
- * parameter but handle is refused, pcrs= and pin-source= with a sentence of their own: a protection that was asked for is never
- * silently left out. */
+ * TCTI is device, swtpm, mssim or tabrmd with its settings; TCTIs that run commands or write files are refused. Every
+ * query parameter but handle is refused, pcrs= and pin-source= with a sentence of their own: a protection that was asked
+ * for is never silently left out. */
 #ifndef COFFER_TPM_URI_H
 #define COFFER_TPM_URI_H
 

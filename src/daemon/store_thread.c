@@ -45,6 +45,7 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *list, st
 	}
 	enum coffer_err err = txn_commit(e->txn, reason);
 	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, list, reason);
+	if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
 	return err;
 }
 

@@ -8,11 +8,15 @@ struct name_row {
 	const char *name;
 };
 
-/* Ordered by number: made so, and vendor tags lie above all others. */
+/* In order of number, as every list that make_tables.py makes. */
 static const struct name_row tag_rows[] = {
 #define TAG(id, number, name) { number, name },
 #include "kmip/tags.def"
 #undef TAG
+};
+
+/* Kept by hand, in any order. */
+static const struct name_row vendor_tag_rows[] = {
 #define VENDOR_TAG(id, number, name) { number, name },
 #include "kmip/vendor.def"
 };
@@ -25,7 +29,7 @@ static const struct name_row tag_rows[] = {
 #undef ENUM_VALUE
 #undef ENUM_END
 
-static const struct name_row vendor_rows[] = {
+static const struct name_row vendor_operation_rows[] = {
 #define VENDOR_OPERATION(id, number, name) { number, name },
 #include "kmip/vendor.def"
 };
@@ -61,6 +65,14 @@ static const char *name_of(const struct name_row *rows, size_t count, uint32_t n
 	return NULL;
 }
 
+/* One after the other. */
+static const char *name_in(const struct name_row *rows, size_t count, uint32_t number)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].number == number) return rows[i].name;
+	return NULL;
+}
+
 static bool number_of(const struct name_row *rows, size_t count, struct view name, uint32_t *out)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -73,12 +85,13 @@ static bool number_of(const struct name_row *rows, size_t count, struct view nam
 
 const char *kmip_tag_name(uint32_t tag)
 {
-	return name_of(tag_rows, COUNT(tag_rows), tag);
+	const char *name = name_of(tag_rows, COUNT(tag_rows), tag);
+	return name ? name : name_in(vendor_tag_rows, COUNT(vendor_tag_rows), tag);
 }
 
 bool kmip_tag_find(struct view name, uint32_t *out_tag)
 {
-	return number_of(tag_rows, COUNT(tag_rows), name, out_tag);
+	return number_of(tag_rows, COUNT(tag_rows), name, out_tag) || number_of(vendor_tag_rows, COUNT(vendor_tag_rows), name, out_tag);
 }
 
 static bool is_enum(enum kmip_enum which)
@@ -90,7 +103,7 @@ const char *kmip_enum_name(enum kmip_enum which, uint32_t value)
 {
 	if (!is_enum(which)) return NULL;
 	const char *name = name_of(enum_rows[which].rows, enum_rows[which].count, value);
-	if (!name && which == ENUM_OPERATION) name = name_of(vendor_rows, COUNT(vendor_rows), value);
+	if (!name && which == ENUM_OPERATION) name = name_in(vendor_operation_rows, COUNT(vendor_operation_rows), value);
 	return name;
 }
 
@@ -98,7 +111,7 @@ bool kmip_enum_find(enum kmip_enum which, struct view name, uint32_t *out_value)
 {
 	if (!is_enum(which)) return false;
 	if (number_of(enum_rows[which].rows, enum_rows[which].count, name, out_value)) return true;
-	return which == ENUM_OPERATION && number_of(vendor_rows, COUNT(vendor_rows), name, out_value);
+	return which == ENUM_OPERATION && number_of(vendor_operation_rows, COUNT(vendor_operation_rows), name, out_value);
 }
 
 static bool is_mask(enum kmip_enum which)

@@ -109,7 +109,8 @@ static enum coffer_err read_extension(const struct ttlv_item *item, struct kmip_
 	return ERR_OK;
 }
 
-static enum coffer_err read_item(const struct ttlv_item *item, bool lenient, struct kmip_batch_item *out)
+/* alone: the Batch Count is 1, so that the Unique Batch Item ID may be left out (table 283). */
+static enum coffer_err read_item(const struct ttlv_item *item, bool lenient, bool alone, struct kmip_batch_item *out)
 {
 	struct ttlv_cursor c;
 	struct ttlv_item ext;
@@ -119,9 +120,10 @@ static enum coffer_err read_item(const struct ttlv_item *item, bool lenient, str
 	TRY(ttlv_take_enum(&c, TAG_OPERATION, &out->id.operation));
 	TRY(ttlv_take_optional_bytes(&c, TAG_UNIQUE_BATCH_ITEM_ID, &out->id.unique_id, &out->id.has_unique_id));
 	if (out->id.unique_id.len > KMIP_UNIQUE_ID_MAX) {
-		out->id.has_unique_id = false;
+		out->id.has_unique_id = false; /* too long to be sent back */
 		return ERR_INPUT;
 	}
+	ENSURE(alone || out->id.has_unique_id, ERR_MISSING);
 	TRY(ttlv_take_structure(&c, TAG_REQUEST_PAYLOAD, &out->payload));
 	TRY(ttlv_take_optional(&c, TAG_MESSAGE_EXTENSION, &ext, &has_extension));
 	if (has_extension) TRY(read_extension(&ext, out));
@@ -148,7 +150,7 @@ static enum coffer_err read_items(struct ttlv_cursor *c, bool lenient, struct km
 			return reason_fail(reason, ERR_INPUT, "there are more batch items than the Batch Count says");
 		struct kmip_batch_item *to = &out->items[out->count++];
 		*to = (struct kmip_batch_item){ .err = ERR_OK };
-		to->err = item_err(read_item(&item, lenient, to));
+		to->err = item_err(read_item(&item, lenient, out->header.batch_count == 1, to));
 		critical = critical || to->err == ERR_UNSUPPORTED;
 	}
 	TRY(ttlv_done(c));

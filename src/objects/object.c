@@ -59,6 +59,7 @@ struct object *object_copy(const struct object *from)
 	o->state = from->state;
 	o->record_version = from->record_version;
 	o->generation = from->generation;
+	o->gcm_seals = from->gcm_seals;
 	o->refs = 1;
 	o->owner = strdup(from->owner);
 	if (!o->owner || !copy_secret(from->material, &o->material) || !copy_secret(from->seal_message, &o->seal_message) ||

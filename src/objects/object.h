@@ -36,6 +36,7 @@ struct object {
 	struct attrset attrs;        /* all attributes but state, algorithm, length, mask, owner, type, id */
 	/* bookkeeping */
 	_Atomic unsigned refs;
+	_Atomic uint64_t gcm_seals;  /* KMIP GCM messages under server-made IVs since the key came into memory */
 	_Atomic bool stale;          /* a newer snapshot was published: look it up again */
 };
 

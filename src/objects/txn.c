@@ -72,6 +72,11 @@ void txn_want_scrub(struct txn *txn)
 	txn->want_scrub = true;
 }
 
+bool txn_wants_scrub(const struct txn *txn)
+{
+	return txn->want_scrub;
+}
+
 /* Newest first, so that every undo finds what it left. */
 static void drop_steps(struct txn *txn, size_t down_to)
 {

@@ -53,5 +53,7 @@ enum coffer_err txn_scan(struct txn *txn, struct view after, size_t limit, txn_o
 enum coffer_err txn_on_commit(struct txn *txn, void (*fn)(void *arg), void (*undo)(void *arg), void *arg) MUST_USE;
 /* Set by Destroy: after the commit the store scrubs deleted bytes before the answer goes out. */
 void txn_want_scrub(struct txn *txn);
+/* Whether the transaction under way, or the last one, asked for it. */
+bool txn_wants_scrub(const struct txn *txn);
 
 #endif

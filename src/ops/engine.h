@@ -31,7 +31,6 @@ enum engine_state {
 	ENGINE_FAULT          /* self test or integrity failure: every operation but status is refused */
 };
 
-struct engine;
 struct init_pending; /* ops/init_flow.c */
 struct token_spawner; /* token/proxy.h */
 
@@ -39,7 +38,7 @@ struct engine;
 typedef enum coffer_err engine_store_fn(struct engine *engine, struct txn *txn, void *arg, struct reason *reason);
 
 struct engine {
-	const struct config *config;       /* replaced on SIGHUP by the daemon; read on any lane through engine_config */
+	const struct config *_Atomic config; /* replaced on SIGHUP by the daemon, old ones stay valid; any lane */
 	_Atomic int state;                 /* enum engine_state */
 	struct domain_id domain;           /* valid unless uninitialised; written before the state changes */
 	struct object_table *objects;      /* any lane */
@@ -63,20 +62,10 @@ struct engine {
 	/* provided by the daemon */
 	enum coffer_err (*on_store)(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason); /* runs fn in a
 		transaction on the store thread, commits, returns its result; admin lane only */
-	/* Moves *ring in as the domain's (NULL: takes the ring away) on the store thread, outside a transaction, and sets domain. Admin lane. */
-	enum coffer_err (*set_ring)(struct engine *engine, struct ring **ring);
-	/* After set_ring: opens the audit chain (unless it is open), loads the grants, and the state becomes OPEN. Admin lane. */
-	enum coffer_err (*open)(struct engine *engine, struct reason *reason);
 	/* on_health of every token proxy, with on_health_arg = daemon. */
 	void (*token_changed)(void *daemon, enum token_state from, enum token_state to);
 	/* Store lane, after a destroy is durable: warm keys of destroyed objects leave every thread. May be NULL. */
 	void (*after_destroy)(struct engine *engine);
-	/* The end of init, admin lane, admin_lock held: set_ring, then on_store writes the domain's rows and opens the audit chain, then open_domain.
-	 * set_ring runs on the store thread between transactions: moves *ring in (txn_set_ring) and sets engine->domain; a ring that is NULL takes
-	 * the ring of a failed init away again and frees it, and frees engine->audit. */
-	enum coffer_err (*set_ring)(struct engine *engine, struct ring **ring, struct reason *reason);
-	/* Loads the grants, then sets state OPEN; engine->token, identity, domain and recovery are set. */
-	enum coffer_err (*open_domain)(struct engine *engine, struct reason *reason);
 	void *daemon;                      /* the daemon's own */
 
 	/* for status, any lane */

@@ -2,6 +2,8 @@
 #ifndef COFFER_OPS_KMIP_KEY_H
 #define COFFER_OPS_KMIP_KEY_H
 
+#include "kmip/enums.h"
+#include "kmip/tags.h"
 #include "objects/object.h"
 #include "ops/op.h"
 

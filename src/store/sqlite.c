@@ -31,6 +31,15 @@ static void end(struct store *base)
 	free(s);
 }
 
+/* Before a transaction begins, so that ending it never needs memory for a statement. */
+static enum coffer_err prepare_endings(struct sqlite_store *s)
+{
+	static const enum sqlite_stmt_id ids[] = { STMT_COMMIT, STMT_ROLLBACK, STMT_RELEASE, STMT_ROLLBACK_TO };
+	sqlite3_stmt *stmt;
+	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) TRY(sqlite_stmt(s, ids[i], &stmt));
+	return ERR_OK;
+}
+
 static enum coffer_err begin(struct store *base, struct reason *reason)
 {
 	struct sqlite_store *s = self(base);
@@ -39,6 +48,7 @@ static enum coffer_err begin(struct store *base, struct reason *reason)
 	if (err == ERR_UNKNOWN_OUTCOME)
 		return reason_fail(reason, err, "the store %s failed and was not opened again since; restart the daemon", s->path);
 	TRY(err);
+	TRY(prepare_endings(s));
 	err = run(s, STMT_BEGIN, &rc);
 	return rc ? sqlite_fail(s->db, rc, s->path, reason) : err;
 }

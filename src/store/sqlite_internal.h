@@ -49,6 +49,12 @@ enum coffer_err sqlite_connect(const char *path, bool may_create, sqlite3 **out,
 /* A TRUNCATE checkpoint: everything durable in the database file, the log empty. */
 enum coffer_err sqlite_checkpoint(sqlite3 *db, const char *path, struct reason *reason) MUST_USE;
 
+/* sqlite_vfs.c: the layer over SQLite's file access, registered under this name once per process. SQLite's code. */
+#define SQLITE_STORE_VFS "coffer"
+#define SQLITE_STORE_PAGE_LEN 4096
+#define SQLITE_STORE_PAGE_COUNT_MAX 16777215 /* 64 GiB; the layer needs page numbers below 2^24 */
+int sqlite_vfs_register(void);
+
 /* sqlite_stmt.c */
 /* The prepared statement, reset and without bindings. Borrowed. */
 enum coffer_err sqlite_stmt(struct sqlite_store *s, enum sqlite_stmt_id id, sqlite3_stmt **out) MUST_USE;

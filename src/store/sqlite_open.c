@@ -10,10 +10,14 @@
 #define BUSY_TIMEOUT_MS 500   /* the only other user can be a daemon that is just ending */
 #define ROW_LEN_MAX (8 << 20) /* bytes; STORE_BODY_MAX, header, index and room */
 
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x) TEXT_OF_(x)
+
 /* What must hold on every connection: the statement's only value must be the text. */
 static const struct { const char *sql, *want; } settings[] = {
 	{ "PRAGMA trusted_schema = OFF", NULL },
 	{ "PRAGMA cell_size_check = ON", NULL },
+	{ "PRAGMA page_size = " TEXT_OF(SQLITE_STORE_PAGE_LEN), NULL }, /* of a new file */
 	{ "PRAGMA mmap_size = 0", NULL },
 	{ "PRAGMA temp_store = MEMORY", NULL },
 	{ "PRAGMA secure_delete = ON", "1" },
@@ -22,6 +26,8 @@ static const struct { const char *sql, *want; } settings[] = {
 	{ "PRAGMA locking_mode = EXCLUSIVE", "exclusive" },
 	{ "PRAGMA journal_mode = WAL", "wal" },
 	{ "PRAGMA synchronous = FULL", NULL },
+	{ "PRAGMA page_size", TEXT_OF(SQLITE_STORE_PAGE_LEN) },
+	{ "PRAGMA max_page_count = " TEXT_OF(SQLITE_STORE_PAGE_COUNT_MAX), TEXT_OF(SQLITE_STORE_PAGE_COUNT_MAX) },
 	{ "PRAGMA synchronous", "2" },
 	{ "PRAGMA secure_delete", "1" },
 	{ "PRAGMA trusted_schema", "0" },
@@ -66,8 +72,9 @@ static int apply_setting(sqlite3 *db, const char *sql, const char *want)
 static enum coffer_err open_file(const char *path, sqlite3 **out, struct reason *reason)
 {
 	sqlite3 *db = NULL;
-	int rc = sqlite3_open_v2(path, &db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, NULL);
+	int rc = sqlite_vfs_register();
+	if (!rc) rc = sqlite3_open_v2(path, &db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE, SQLITE_STORE_VFS);
 	if (!rc) rc = set_defences(db);
 	/* SQLite falls back to reading without a word. */
 	if (!rc && sqlite3_db_readonly(db, "main") == 1) rc = SQLITE_READONLY;

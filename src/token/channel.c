@@ -35,8 +35,7 @@ static void write_binding(struct writer *w, const struct token_binding *b)
 static enum coffer_err read_text(struct reader *r, char *out, size_t cap)
 {
 	struct view text;
-	TRY(reader_view_u16(r, &text));
-	ENSURE(text.len < cap, ERR_TOO_LARGE);
+	TRY(reader_view_u16(r, cap - 1, &text));
 	text_printable(text, out, cap);
 	ENSURE(view_equal_str(text, out), ERR_INPUT);
 	return ERR_OK;
@@ -47,8 +46,7 @@ static enum coffer_err read_binding(struct reader *r, struct token_binding *out)
 	struct view data;
 	TRY(reader_bytes(r, out->master_secret_id, sizeof out->master_secret_id));
 	TRY(read_text(r, out->mechanism, sizeof out->mechanism));
-	TRY(reader_view_u16(r, &data));
-	ENSURE(data.len <= sizeof out->data, ERR_TOO_LARGE);
+	TRY(reader_view_u16(r, sizeof out->data, &data));
 	if (data.len) memcpy(out->data, data.ptr, data.len);
 	out->data_len = data.len;
 	return ERR_OK;

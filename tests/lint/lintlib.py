@@ -24,6 +24,9 @@ def files(roots, endings=None, skip_self=False):
 
 
 def text(path):
+    """The whole file; "" when it is not there (what should be in it is then reported as missing)."""
+    if not os.path.exists(path):
+        return ""
     with open(path, encoding="utf-8", errors="replace") as f:
         return f.read()
 

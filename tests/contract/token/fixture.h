@@ -1,5 +1,5 @@
-/* What the token contract suite needs of a backend: tokens to test with. One implementation per backend: fixture_tpm.c starts swtpm,
- * fixture_p11.c makes SoftHSM tokens. A fixture that cannot be made aborts the test program. */
+/* What the token contract suite needs of a backend: tokens to test with. One implementation per backend: fixture_tpm.c
+ * starts swtpm, fixture_p11.c makes SoftHSM tokens. A fixture that cannot be made aborts the test program. */
 #ifndef COFFER_TESTS_CONTRACT_TOKEN_FIXTURE_H
 #define COFFER_TESTS_CONTRACT_TOKEN_FIXTURE_H
 

@@ -47,7 +47,8 @@ static size_t count(ESYS_CONTEXT *esys, uint32_t first)
 {
 	TPMS_CAPABILITY_DATA *data = NULL;
 	TPMI_YES_NO more = 0;
-	if (Esys_GetCapability(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first, TPM2_MAX_CAP_HANDLES, &more, &data) !=
+	if (Esys_GetCapability(esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first, TPM2_MAX_CAP_HANDLES,
+		&more, &data) !=
 		TSS2_RC_SUCCESS) {
 		abort();
 	}
@@ -62,7 +63,8 @@ size_t fixture_residue(struct fixture *f)
 	ESYS_CONTEXT *esys = NULL;
 	if (Tss2_TctiLdr_Initialize(f->swtpm.tcti, &tcti) != TSS2_RC_SUCCESS) abort();
 	if (Esys_Initialize(&esys, tcti, NULL) != TSS2_RC_SUCCESS) abort();
-	size_t found = count(esys, TPM2_TRANSIENT_FIRST) + count(esys, TPM2_LOADED_SESSION_FIRST) + count(esys, TPM2_ACTIVE_SESSION_FIRST);
+	size_t found = count(esys, TPM2_TRANSIENT_FIRST) + count(esys, TPM2_LOADED_SESSION_FIRST) + count(esys,
+		TPM2_ACTIVE_SESSION_FIRST);
 	Esys_Finalize(&esys);
 	Tss2_TctiLdr_Finalize(&tcti);
 	return found;

@@ -69,41 +69,51 @@ static void erased_row_is_in_neither_file_after_a_scrub(void **state)
 	store_close(s);
 }
 
-/* A page that SQLite rebuilds may keep a stale copy of a cell that moved; this looks for one among many sizes. */
+/* A history of writes and erases: which mark each id holds, and which marks are alive. */
+struct history {
+	unsigned seed, next;
+	unsigned holds[ROWS]; /* mark + 1; 0: no row */
+	bool alive[4 * ROWS];
+};
+
+static void one_random_step(struct store *s, struct history *h)
+{
+	unsigned id = (unsigned)rand_r(&h->seed) % ROWS;
+	char text[8];
+	snprintf(text, sizeof text, "%04u", id);
+	if (h->holds[id]) h->alive[h->holds[id] - 1] = false;
+	if (h->holds[id] && rand_r(&h->seed) % 2) {
+		assert_int_equal(store_erase(s, STORE_OBJECT, view_str(text)), ERR_OK);
+		h->holds[id] = 0;
+		return;
+	}
+	size_t marks = (size_t)(rand_r(&h->seed) % 4 ? rand_r(&h->seed) % 60 : rand_r(&h->seed) % 600);
+	assert_int_equal(put_marked(s, id, h->next, marks), ERR_OK);
+	h->alive[h->next] = true;
+	h->holds[id] = ++h->next;
+}
+
+/* A page that SQLite rebuilds keeps stale copies of cells that moved, and later erases miss them (sqlite_vfs.c). One
+ * history in two shows it when nothing is done about it. */
 static void random_writing_and_erasing_leaves_no_dead_bytes_after_a_scrub(void **state)
 {
 	const struct place *p = *state;
-	static bool alive[4 * ROWS];
-	static unsigned holds[ROWS]; /* mark of each id + 1 */
-	unsigned seed = 20, next = 0;
-	memset(alive, 0, sizeof alive);
-	memset(holds, 0, sizeof holds);
-	struct store *s = open_ok(p);
-	while (next < 4 * ROWS) {
-		assert_int_equal(store_begin(s, NULL), ERR_OK);
-		for (unsigned i = 0; i < 60; i++) {
-			unsigned id = (unsigned)rand_r(&seed) % ROWS;
-			char text[8];
-			snprintf(text, sizeof text, "%04u", id);
-			if (holds[id]) alive[holds[id] - 1] = false;
-			if (holds[id] && rand_r(&seed) % 2) {
-				assert_int_equal(store_erase(s, STORE_OBJECT, view_str(text)), ERR_OK);
-				holds[id] = 0;
-			} else if (next < 4 * ROWS) {
-				size_t marks = (size_t)rand_r(&seed) % (rand_r(&seed) % 4 ? 40 : 600);
-				assert_int_equal(put_marked(s, id, next, marks), ERR_OK);
-				alive[next] = true;
-				holds[id] = ++next;
-			} else if (holds[id]) {
-				alive[holds[id] - 1] = true;
-			}
+	static struct history h;
+	for (unsigned seed = 1; seed <= 8; seed++) {
+		place_empty(p);
+		h = (struct history){ .seed = seed };
+		struct store *s = open_ok(p);
+		while (h.next < 4 * ROWS) {
+			assert_int_equal(store_begin(s, NULL), ERR_OK);
+			for (unsigned i = 0; i < 60 && h.next < 4 * ROWS; i++) one_random_step(s, &h);
+			assert_int_equal(store_commit(s, NULL), ERR_OK);
 		}
-		assert_int_equal(store_commit(s, NULL), ERR_OK);
+		assert_int_equal(store_scrub_deleted(s, NULL), ERR_OK);
+		assert_int_equal(count_dead_marks(p->wal, h.alive, 4 * ROWS), 0);
+		assert_int_equal(count_dead_marks(p->db, h.alive, 4 * ROWS), 0);
+		store_close(s);
+		expect_sound(p->db);
 	}
-	assert_int_equal(store_scrub_deleted(s, NULL), ERR_OK);
-	assert_int_equal(count_dead_marks(p->wal, alive, 4 * ROWS), 0);
-	assert_int_equal(count_dead_marks(p->db, alive, 4 * ROWS), 0);
-	store_close(s);
 }
 
 int main(void)

@@ -36,6 +36,8 @@ unsigned count_rows(struct store *s, const char *prefix, unsigned count, size_t 
 
 /* SQL on the file, without the store. Must succeed. */
 void raw_sql(const char *path, const char *sql);
+/* SQLite's own integrity check says ok. */
+void expect_sound(const char *path);
 /* Whole file; caller frees. An absent one has no bytes. */
 uint8_t *read_all(const char *path, size_t *out_len);
 void write_all(const char *path, const void *bytes, size_t len);

@@ -83,7 +83,8 @@ static void log_bytes(struct proxy *p, const uint8_t *bytes, size_t len)
 
 static size_t make_answer(uint8_t *out, uint32_t rc)
 {
-	const uint8_t answer[HEADER_LEN] = { 0x80, 0x01, 0, 0, 0, HEADER_LEN, (uint8_t)(rc >> 24), (uint8_t)(rc >> 16), (uint8_t)(rc >> 8),
+	const uint8_t answer[HEADER_LEN] = { 0x80, 0x01, 0, 0, 0, HEADER_LEN, (uint8_t)(rc >> 24), (uint8_t)(rc >> 16),
+		(uint8_t)(rc >> 8),
 		(uint8_t)rc };
 	memcpy(out, answer, sizeof answer);
 	return sizeof answer;
@@ -186,7 +187,8 @@ struct proxy *proxy_new(const struct swtpm *s)
 	(void)unlink(ctrl);
 	if (symlink(ctrl_target, ctrl) != 0) abort();
 	p->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (p->listener < 0 || bind(p->listener, (const struct sockaddr *)&a, sizeof a) != 0 || listen(p->listener, 4) != 0) abort();
+	if (p->listener < 0 || bind(p->listener, (const struct sockaddr *)&a, sizeof a) != 0 || listen(p->listener,
+		4) != 0) abort();
 	if (pthread_mutex_init(&p->lock, NULL) != 0 || pthread_create(&p->thread, NULL, run, p) != 0) abort();
 	return p;
 }
@@ -208,7 +210,8 @@ void proxy_free(struct proxy *p)
 const char *proxy_uri(const struct proxy *p) { return p->uri; }
 const char *proxy_tcti(const struct proxy *p) { return p->tcti; }
 
-static void set_fault(struct proxy *p, enum fault fault, uint32_t command, uint32_t rc, unsigned times, size_t at, uint8_t mask)
+static void set_fault(struct proxy *p, enum fault fault, uint32_t command, uint32_t rc, unsigned times, size_t at,
+	uint8_t mask)
 {
 	(void)pthread_mutex_lock(&p->lock);
 	p->fault = fault;

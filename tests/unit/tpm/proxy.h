@@ -1,5 +1,5 @@
-/* A man in the middle between the backend and a swtpm: logs every byte, answers chosen commands itself, alters chosen answers. Runs as
- * a thread; one connection at a time, like swtpm. */
+/* A man in the middle between the backend and a swtpm: logs every byte, answers chosen commands itself, alters chosen
+ * answers. Runs as a thread; one connection at a time, like swtpm. */
 #ifndef COFFER_TESTS_UNIT_TPM_PROXY_H
 #define COFFER_TESTS_UNIT_TPM_PROXY_H
 

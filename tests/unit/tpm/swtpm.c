@@ -99,7 +99,8 @@ void swtpm_done(struct swtpm *s)
 int swtpm_tool(const struct swtpm *s, const char *command)
 {
 	char line[1024];
-	(void)snprintf(line, sizeof line, "cd %s && export TPM2TOOLS_TCTI=%s && ( %s ) >>tool.log 2>&1", s->dir, s->tcti, command);
+	(void)snprintf(line, sizeof line, "cd %s && export TPM2TOOLS_TCTI=%s && ( %s ) >>tool.log 2>&1", s->dir, s->tcti,
+		command);
 	int status = system(line);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

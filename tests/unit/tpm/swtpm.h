@@ -20,7 +20,8 @@ void swtpm_start(struct swtpm *s);
 void swtpm_cut(struct swtpm *s);
 /* Ends it and removes the folder. */
 void swtpm_done(struct swtpm *s);
-/* Runs a shell command line with TPM2TOOLS_TCTI set (the folder as working directory, output to its log file); the exit status. */
+/* Runs a shell command line with TPM2TOOLS_TCTI set (the folder as working directory, output to its log file); the exit
+ * status. */
 int swtpm_tool(const struct swtpm *s, const char *command);
 
 #endif

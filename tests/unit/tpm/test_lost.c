@@ -112,7 +112,7 @@ static void a_tpm_killed_in_use_is_gone_until_it_is_opened_again(void **state)
 	token_backend.close(t);
 }
 
-static void a_cleared_tpm_is_noticed_by_the_probe(void **state)
+static void a_cleared_tpm_is_refused_and_opens_no_older_key(void **state)
 {
 	struct swtpm *s = *state;
 	struct token_binding binding, again;
@@ -125,7 +125,8 @@ static void a_cleared_tpm_is_noticed_by_the_probe(void **state)
 	help_wrap(t, key, &blob);
 	token_backend.close(t);
 	help_raw_open(&raw, s->tcti);
-	assert_int_equal(Esys_Clear(raw.esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE), TSS2_RC_SUCCESS);
+	assert_int_equal(Esys_Clear(raw.esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE),
+		TSS2_RC_SUCCESS);
 	help_raw_close(&raw);
 	t = help_open(s->uri);
 	assert_int_equal(token_backend.attach(t, &binding, &why), ERR_TOKEN_OTHER);
@@ -175,7 +176,8 @@ static void leave_things_behind(const struct swtpm *s)
 		"tpm2_createprimary -C e -c c.ctx"), 0);
 	help_raw_open(&raw, s->tcti);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(Esys_StartAuthSession(raw.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+		assert_int_equal(Esys_StartAuthSession(raw.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+			ESYS_TR_NONE, NULL,
 			TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, &session), TSS2_RC_SUCCESS);
 	}
 	help_raw_close(&raw);
@@ -208,7 +210,7 @@ int main(void)
 		T(provisioning_raises_the_tolerance_for_wrong_authorizations),
 		T(a_lockout_value_is_neither_guessed_nor_needed),
 		T(a_tpm_killed_in_use_is_gone_until_it_is_opened_again),
-		T(a_cleared_tpm_is_noticed_by_the_probe),
+		T(a_cleared_tpm_is_refused_and_opens_no_older_key),
 		T(a_master_secret_that_was_evicted_is_missing_and_not_made_again),
 		T(a_master_secret_that_was_replaced_is_refused),
 		T(what_a_crash_left_in_the_tpm_is_swept_at_open),

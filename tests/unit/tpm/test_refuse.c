@@ -48,7 +48,8 @@ static const struct {
 	const char *says;
 } children[] = {
 	{ "-G ecc384:aes256cfb -g sha384 -a 'sensitivedataorigin|userwithauth|noda|restricted|decrypt'", "is not fixedTPM" },
-	{ "-G ecc384:aes256cfb -g sha384 -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt'", "lacks noDA" },
+	{ "-G ecc384:aes256cfb -g sha384 -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt'",
+	"lacks noDA" },
 	{ "-G ecc384 -g sha384 -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|decrypt'", "is not restricted" },
 	{ "-G ecc384:ecdsa-sha384:null -g sha384 -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|sign'",
 		"is not a decryption key" },
@@ -63,7 +64,8 @@ static void an_object_that_breaks_a_rule_is_refused_and_says_how_to_mend_it(void
 	struct swtpm *s = *state;
 	char line[600];
 	for (size_t i = 0; i < sizeof children / sizeof children[0]; i++) {
-		(void)snprintf(line, sizeof line, "tpm2_createprimary -C o -G ecc384:aes256cfb -g sha384 -c p.ctx && tpm2_flushcontext -t && "
+		(void)snprintf(line, sizeof line,
+			"tpm2_createprimary -C o -G ecc384:aes256cfb -g sha384 -c p.ctx && tpm2_flushcontext -t && "
 			"tpm2_create -C p.ctx %s -u k.pub -r k.priv && tpm2_flushcontext -t && tpm2_load -C p.ctx -u k.pub -r k.priv -c k.ctx && "
 			"tpm2_flushcontext -t && tpm2_evictcontrol -C o -c k.ctx " HANDLE " && tpm2_flushcontext -t", children[i].make);
 		if (swtpm_tool(s, line) != 0) fail_msg("tpm2-tools cannot make: %s", children[i].make);
@@ -125,7 +127,8 @@ static void the_strongest_profile_is_chosen_and_shown(void **state)
 	assert_string_equal(info.mechanism, "tpm2-seal");
 	assert_true(info.made_here);
 	token_backend.close(t);
-	assert_int_equal(swtpm_tool(s, "tpm2_readpublic -c " HANDLE " >pub.txt && grep -q 'fixedtpm|fixedparent|sensitivedataorigin|"
+	assert_int_equal(swtpm_tool(s,
+		"tpm2_readpublic -c " HANDLE " >pub.txt && grep -q 'fixedtpm|fixedparent|sensitivedataorigin|"
 		"userwithauth|noda|restricted|decrypt' pub.txt && grep -q 'value: NIST p384' pub.txt"), 0);
 }
 
@@ -157,8 +160,10 @@ static void a_certificate_is_compared_with_the_endorsement_key(void **state)
 	char line[600];
 	assert_label_after_provisioning(s, "no EK certificate", false);
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-		(void)snprintf(line, sizeof line, "tpm2_createek -c ek.ctx -G %s -u ek.pem -f pem && tpm2_flushcontext -t && %s -in ek.pem -out ek.der && "
-			"tpm2_nvdefine %s -C p -s %s -a " NV_ATTRIBUTES " && tpm2_nvwrite %s -C p -i ek.der", keys[i].type, keys[i].convert, keys[i].index,
+		(void)snprintf(line, sizeof line,
+			"tpm2_createek -c ek.ctx -G %s -u ek.pem -f pem && tpm2_flushcontext -t && %s -in ek.pem -out ek.der && "
+			"tpm2_nvdefine %s -C p -s %s -a " NV_ATTRIBUTES " && tpm2_nvwrite %s -C p -i ek.der", keys[i].type,
+			keys[i].convert, keys[i].index,
 			keys[i].size, keys[i].index);
 		assert_int_equal(swtpm_tool(s, line), 0);
 		assert_label_after_provisioning(s, "EK certificate matches", false);

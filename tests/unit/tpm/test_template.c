@@ -27,7 +27,8 @@ static void the_master_secret_is_a_storage_key_that_never_leaves(void **state)
 		const struct tpm_profile *profile = tpm_template_profile(profile_ids[i]);
 		TPM2B_PUBLIC p;
 		tpm_template_master(profile, &p);
-		assert_int_equal(p.publicArea.objectAttributes, TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
+		assert_int_equal(p.publicArea.objectAttributes, TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+			TPMA_OBJECT_SENSITIVEDATAORIGIN |
 			TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT);
 		assert_int_equal(tpm_template_check_master(profile, &p.publicArea, 0x81010C0F, NULL), ERR_OK);
 		for (unsigned bit = 1; bit < 19; bit++) {

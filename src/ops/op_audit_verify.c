@@ -1,0 +1,13 @@
+/* Audit Verify: every link of the chain from its beginning. */
+#include "kmip/tags.h"
+#include "ops/tables.h"
+
+enum coffer_err op_audit_verify(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	uint64_t bad;
+	TRY(ttlv_done(payload));
+	ENSURE(ctx->engine->audit, ERR_SEALED);
+	TRY(audit_verify(ctx->engine->audit, ctx->txn, &bad, &ctx->reason));
+	ttlv_put_i64(out, TAG_COFFER_AUDIT_LENGTH, (int64_t)audit_chain_length(ctx->engine->audit));
+	return ERR_OK;
+}

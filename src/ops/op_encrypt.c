@@ -1,0 +1,57 @@
+/* Encrypt (KMIP 1.4 section 4.29) with the raw key and a cipher that the key's parameters or the client name. */
+#include "crypto/rng.h"
+#include "ops/kmip_cipher.h"
+#include "ops/kmip_key.h"
+#include "ops/tables.h"
+
+#define GCM_SEALS_MAX (UINT64_C(1) << 32) /* messages under server-made IVs and one key (SP 800-38D section 8.3) */
+
+static enum coffer_err check_iv(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct kmip_cipher *c)
+{
+	if (q->has_iv && c->key_decides)
+		return reason_fail(&ctx->reason, ERR_FIELD, "this key takes only IVs that the server makes (Random IV); leave the IV out");
+	if (q->has_iv || c->traits.iv_max == 0 || c->random_iv) return ERR_OK;
+	return reason_fail(&ctx->reason, ERR_MISSING, "the IV/Counter/Nonce is missing; give one, or ask for Random IV");
+}
+
+/* Counts before the IV is drawn, so that a race cannot pass the limit. */
+static enum coffer_err count_seal(struct op_ctx *ctx)
+{
+	if (ctx->object->gcm_seals++ < GCM_SEALS_MAX) return ERR_OK;
+	return reason_fail(&ctx->reason, ERR_LIMIT, "this key has encrypted as many messages as GCM allows; rotate it");
+}
+
+static enum coffer_err choose_iv(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct kmip_cipher *c,
+	uint8_t made[static CIPHER_IV_MAX], struct view *out)
+{
+	TRY(check_iv(ctx, q, c));
+	*out = q->iv;
+	if (q->has_iv || c->traits.iv_max == 0) return ERR_OK;
+	if (c->traits.tag_len) TRY(count_seal(ctx));
+	TRY(rng_pool_bytes(ctx->local ? op_local_rng(ctx->local) : NULL, made, c->traits.iv_len));
+	*out = view_of(made, c->traits.iv_len);
+	return ERR_OK;
+}
+
+enum coffer_err op_encrypt(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	AUTO_BUF struct buf ct = BUF_EMPTY;
+	struct kmip_cipher_request q;
+	struct kmip_cipher c;
+	struct view iv;
+	uint8_t made[CIPHER_IV_MAX], tag[CIPHER_TAG_MAX];
+	size_t tag_len;
+	TRY(kmip_cipher_read(ctx, payload, false, &q));
+	TRY(kmip_cipher_check_key(ctx, OBJECT_USE_PROTECT));
+	TRY(kmip_cipher_choose(ctx, &q, &c));
+	TRY(choose_iv(ctx, &q, &c, made, &iv));
+	enum coffer_err err = cipher_encrypt(&c.params, secret_view(ctx->object->material), iv, q.aad, q.data, &ct, tag, &tag_len);
+	if (err == ERR_FIELD)
+		return reason_fail(&ctx->reason, err, "the length of the IV or of the data does not suit the Block Cipher Mode and Padding Method");
+	TRY(err);
+	kmip_put_id(out, ctx->object);
+	ttlv_put_bytes(out, TAG_DATA, buf_view(&ct));
+	if (!q.has_iv && iv.len) ttlv_put_bytes(out, TAG_IV_COUNTER_NONCE, iv);
+	if (tag_len) ttlv_put_bytes(out, TAG_AUTHENTICATED_ENCRYPTION_TAG, view_of(tag, tag_len));
+	return ERR_OK;
+}

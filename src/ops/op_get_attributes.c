@@ -1,0 +1,41 @@
+/* Get Attributes (KMIP 1.4 section 4.12): all, or those that are named. */
+#include "base/clock.h"
+#include "ops/kmip_attributes.h"
+#include "ops/kmip_key.h"
+#include "ops/tables.h"
+
+#define NAMES_MAX 256u
+
+struct asked {
+	struct view names[NAMES_MAX];
+	size_t count;
+	struct writer *out;
+};
+
+static enum coffer_err read_names(struct op_ctx *ctx, struct ttlv_cursor *payload, struct asked *q)
+{
+	while (ttlv_peek_tag(payload) == TAG_ATTRIBUTE_NAME) {
+		if (q->count == NAMES_MAX) return reason_fail(&ctx->reason, ERR_LIMIT, "at most %u attributes can be named", NAMES_MAX);
+		TRY(ttlv_take_text(payload, TAG_ATTRIBUTE_NAME, &q->names[q->count]));
+		q->count++;
+	}
+	return kmip_end(ctx, payload);
+}
+
+static enum coffer_err put_asked(void *arg, const struct kmip_attr_value *value)
+{
+	struct asked *q = arg;
+	bool wanted = q->count == 0;
+	for (size_t i = 0; i < q->count && !wanted; i++) wanted = view_equal(q->names[i], kmip_attribute_name(value));
+	if (wanted) kmip_attr_put(q->out, value);
+	return ERR_OK;
+}
+
+enum coffer_err op_get_attributes(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	struct asked q = { .count = 0, .out = out };
+	struct kmip_seen seen = { ctx->object, clock_wall_s(), ctx->version_minor };
+	TRY(read_names(ctx, payload, &q));
+	kmip_put_id(out, ctx->object);
+	return kmip_attributes_each(&seen, put_asked, &q);
+}

@@ -1,0 +1,139 @@
+/* Re-key (KMIP 1.4 section 4.4): a replacement key takes the names, the old key keeps opening what it protected. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "kmip/attr.h"
+#include "kmip/values.h"
+#include "ops/kmip_key.h"
+#include "ops/kmip_template.h"
+#include "ops/tables.h"
+
+/* Not copied to the replacement (table 173). */
+static const enum kmip_attr fresh_attributes[] = { ATTR_DESTROY_DATE, ATTR_COMPROMISE_OCCURRENCE_DATE, ATTR_COMPROMISE_DATE,
+	ATTR_REVOCATION_REASON, ATTR_DIGEST, ATTR_LINK, ATTR_INITIAL_DATE, ATTR_LAST_CHANGE_DATE, ATTR_RANDOM_NUMBER_GENERATOR,
+	ATTR_FRESH, ATTR_ORIGINAL_CREATION_DATE, ATTR_ALWAYS_SENSITIVE, ATTR_NEVER_EXTRACTABLE, ATTR_ARCHIVE_DATE };
+
+static enum coffer_err new_from(const struct object *old, struct object **out)
+{
+	AUTO_OBJECT struct object *o = object_new(old->type, old->owner);
+	ENSURE(o, ERR_MEMORY);
+	ENSURE(old->key_version < INT32_MAX, ERR_LIMIT);
+	o->algorithm = old->algorithm;
+	o->length_bits = old->length_bits;
+	o->usage_mask = old->usage_mask;
+	o->key_version = old->key_version + 1;
+	TRY(attrset_copy(&old->attrs, &o->attrs));
+	for (size_t i = 0; i < sizeof fresh_attributes / sizeof fresh_attributes[0]; i++) attrset_remove(&o->attrs, fresh_attributes[i]);
+	*out = TAKE(o);
+	return ERR_OK;
+}
+
+/* Table 172: the other dates keep their distance from the Activation Date. */
+static enum coffer_err shift_dates(struct op_ctx *ctx, struct object *o, uint64_t activation_s)
+{
+	static const enum kmip_attr dates[] = { ATTR_PROCESS_START_DATE, ATTR_PROTECT_STOP_DATE, ATTR_DEACTIVATION_DATE };
+	uint64_t old_s = 0, date_s;
+	bool had = attrset_get_time(&o->attrs, ATTR_ACTIVATION_DATE, &old_s);
+	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
+		if (!attrset_get_time(&o->attrs, dates[i], &date_s)) continue;
+		if (!had) {
+			ctx->result_reason = RESULT_REASON_ILLEGAL_OPERATION;
+			return reason_fail(&ctx->reason, ERR_STATE, "an Offset needs a key with an Activation Date; give the dates instead");
+		}
+		ENSURE(date_s <= INT64_MAX && date_s - old_s + activation_s <= INT64_MAX, ERR_FIELD);
+		TRY(attrset_set_time(&o->attrs, dates[i], date_s - old_s + activation_s));
+	}
+	return attrset_set_time(&o->attrs, ATTR_ACTIVATION_DATE, activation_s);
+}
+
+static bool same_dates(const struct object *a, const struct object *b)
+{
+	static const enum kmip_attr dates[] = { ATTR_ACTIVATION_DATE, ATTR_PROCESS_START_DATE, ATTR_PROTECT_STOP_DATE, ATTR_DEACTIVATION_DATE };
+	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
+		uint64_t x = UINT64_MAX, y = UINT64_MAX;
+		attrset_get_time(&a->attrs, dates[i], &x);
+		attrset_get_time(&b->attrs, dates[i], &y);
+		if (x != y) return false;
+	}
+	return true;
+}
+
+static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payload, const struct object *old, struct object *o,
+	uint64_t now_s)
+{
+	uint32_t offset_s = 0;
+	bool has_offset;
+	uint32_t algorithm = o->algorithm, length_bits = o->length_bits;
+	TRY(ttlv_take_optional_interval(payload, TAG_OFFSET, &offset_s, &has_offset));
+	TRY(kmip_template_apply(ctx, payload, o, true));
+	TRY(kmip_end(ctx, payload));
+	if (o->algorithm != algorithm || o->length_bits != length_bits)
+		return reason_fail(&ctx->reason, ERR_FIELD, "a replacement key has the algorithm and length of the old one; create a new key instead");
+	TRY(kmip_key_check(ctx, o));
+	if (!has_offset) return ERR_OK;
+	if (!same_dates(old, o)) {
+		ctx->result_reason = RESULT_REASON_INVALID_MESSAGE;
+		return reason_fail(&ctx->reason, ERR_FIELD, "give an Offset or dates, not both");
+	}
+	return shift_dates(ctx, o, now_s + offset_s);
+}
+
+static enum coffer_err add_link(struct object *o, enum kmip_link_type type, const struct object *to)
+{
+	uint8_t bytes[128];
+	char id[UUID_TEXT_LEN + 1];
+	struct writer w;
+	text_uuid(to->id, id);
+	writer_init(&w, bytes, sizeof bytes);
+	kmip_link_put(&w, TAG_LINK, &(struct kmip_link){ .type = type, .linked = view_str(id) });
+	TRY(writer_done(&w));
+	return attrset_add(&o->attrs, ATTR_LINK, NULL, writer_view(&w));
+}
+
+static bool is_replaced(const struct object *o)
+{
+	for (size_t i = 0; i < o->attrs.count; i++) {
+		struct ttlv_item item;
+		struct kmip_link link;
+		if (o->attrs.values[i].attr != ATTR_LINK || !attrset_item(&o->attrs.values[i], &item)) continue;
+		if (kmip_link_parse(&item, &link) == ERR_OK && link.type == LINK_TYPE_REPLACEMENT_OBJECT_LINK) return true;
+	}
+	return false;
+}
+
+static enum coffer_err check_old(struct op_ctx *ctx, const struct object *old)
+{
+	char label[KMIP_KEY_LABEL_MAX];
+	kmip_key_label(old, label);
+	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED; /* section 11.5 */
+	if (old->state == OBJECT_DESTROYED || old->state == OBJECT_DESTROYED_COMPROMISED)
+		return reason_fail(&ctx->reason, ERR_STATE, "%s is destroyed; create a new key", label);
+	if (is_replaced(old))
+		return reason_fail(&ctx->reason, ERR_STATE, "%s was replaced already; rotate its newest version", label);
+	ctx->result_reason = 0;
+	return ERR_OK;
+}
+
+enum coffer_err op_rekey(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	AUTO_OBJECT struct object *old = NULL;
+	AUTO_OBJECT struct object *o = NULL;
+	char id[UUID_TEXT_LEN + 1];
+	uint64_t now_s = clock_wall_s();
+	TRY(kmip_key_change(ctx, now_s, &old));
+	TRY(check_old(ctx, old));
+	TRY(new_from(old, &o));
+	TRY(read_request(ctx, payload, old, o, now_s));
+	TRY(kmip_key_make(ctx, o, now_s));
+	TRY(add_link(o, LINK_TYPE_REPLACED_OBJECT_LINK, old));
+	TRY(add_link(old, LINK_TYPE_REPLACEMENT_OBJECT_LINK, o));
+	attrset_remove(&old->attrs, ATTR_NAME);
+	TRY(txn_update(ctx->txn, old, &ctx->reason));
+	TRY(txn_create(ctx->txn, o, &ctx->reason));
+	text_uuid(o->id, id);
+	snprintf(ctx->detail, sizeof ctx->detail, "replaced by %s, version %u", id, (unsigned)o->key_version);
+	kmip_touch(ctx, o);
+	kmip_put_id(out, o);
+	return ERR_OK;
+}

@@ -1,0 +1,156 @@
+/* The status document, part by part. */
+#include "ops/status_json.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "ops/json_out.h"
+#include "ops/token_of.h"
+
+#ifndef COFFER_VERSION
+#define COFFER_VERSION "unknown"
+#endif
+
+#define PROBE_FRESH_MS 1000u
+#define PROBE_WAIT_MS 2000u
+
+/* What only the store lane knows. */
+struct store_facts {
+	uint32_t generation;
+	uint64_t audit_records;
+};
+
+static enum coffer_err read_facts(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct store_facts *facts = arg;
+	(void)reason;
+	facts->generation = txn_ring(txn) ? ring_newest(txn_ring(txn)) : 0;
+	facts->audit_records = engine->audit ? audit_chain_length(engine->audit) : 0;
+	return ERR_OK;
+}
+
+/* The health as it is now, not as it was at the last probe: a token that hangs shows at once. */
+static const char *look_at_token(struct token_proxy *proxy, struct token_health *health)
+{
+	struct reason reason = { "" };
+	token_proxy_health(proxy, health);
+	if (health->state != TOKEN_WELL || (health->probed && health->probe_age_ms <= PROBE_FRESH_MS)) return token_state_name(health->state);
+	enum coffer_err err = token_proxy_probe_now(proxy, PROBE_WAIT_MS, &reason);
+	token_proxy_health(proxy, health);
+	if (!err || health->state != TOKEN_WELL) return token_state_name(health->state);
+	text_printable(view_str(reason_text(&reason, err)), health->sentence, sizeof health->sentence);
+	return token_state_name(TOKEN_NOT_ANSWERING);
+}
+
+static void put_token(struct json_out *j, struct engine *engine, struct token_proxy *proxy)
+{
+	struct token_health h;
+	const char *name = look_at_token(proxy, &h);
+	json_begin(j, "token");
+	json_str(j, "kind", h.described ? h.info.kind : engine->identity.token_kind);
+	json_str(j, "health", name);
+	json_str(j, "sentence", h.sentence);
+	json_u64(j, "since", h.since_wall_s);
+	if (h.described) {
+		json_str(j, "manufacturer", h.info.manufacturer);
+		json_str(j, "model", h.info.model);
+		json_str(j, "serial", h.info.serial);
+		json_str(j, "label", h.info.label);
+		json_str(j, "firmware", h.info.firmware);
+		json_str(j, "master_secret", h.info.master_secret);
+		json_str(j, "mechanism", h.info.mechanism);
+		json_str(j, "warning", h.info.warning);
+	}
+	if (h.probed) {
+		json_u64(j, "probe_age_s", h.probe_age_ms / 1000);
+		json_u64(j, "probe_us", h.probe_duration_ms * 1000);
+	}
+	json_u64(j, "restarts", h.restarts);
+	json_str(j, "uri", engine->identity.token_uri);
+	json_end(j);
+}
+
+static void put_domain(struct json_out *j, struct engine *engine)
+{
+	char uuid[UUID_TEXT_LEN + 1], fingerprint[DOMAIN_FINGERPRINT_TEXT];
+	const struct domain_id *domain = &engine->identity.domain; /* the same from the start of the node on */
+	text_uuid(domain->node_id, uuid);
+	json_str(j, "node", uuid);
+	text_uuid(domain->id, uuid);
+	domain_fingerprint_text(domain, fingerprint);
+	json_begin(j, "domain");
+	json_str(j, "id", uuid);
+	json_str(j, "fingerprint", fingerprint);
+	json_end(j);
+}
+
+static void put_memory(struct json_out *j)
+{
+	struct arena_stats stats;
+	arena_stats(&stats);
+	json_begin(j, "memory");
+	json_str(j, "protection", arena_level_name());
+	json_u64(j, "size", stats.size);
+	json_u64(j, "used", stats.used);
+	json_u64(j, "used_max", stats.used_max);
+	json_end(j);
+}
+
+static void put_store(struct json_out *j, struct engine *engine)
+{
+	struct store_facts facts = { 0 };
+	if (engine_state_get(engine) != ENGINE_OPEN) return;
+	if (engine->on_store(engine, read_facts, &facts, NULL) != ERR_OK) return;
+	json_u64(j, "generation", facts.generation);
+	json_str(j, "recovery", engine->recovery);
+	json_str(j, "store", engine->config->store);
+	json_u64(j, "audit_records", facts.audit_records);
+	json_u64(j, "objects_in_memory", object_table_count(engine->objects));
+}
+
+static void put_state(struct json_out *j, struct engine *engine)
+{
+	json_str(j, "state", engine_state_name(engine_state_get(engine)));
+	json_str(j, "version", COFFER_VERSION);
+}
+
+static void put_note(struct json_out *j, struct engine *engine)
+{
+	char note[REASON_MAX];
+	pthread_mutex_lock(&engine->note_lock);
+	memcpy(note, engine->note, sizeof note);
+	pthread_mutex_unlock(&engine->note_lock);
+	json_str(j, "note", note);
+}
+
+void status_json_brief(struct engine *engine, struct writer *w)
+{
+	struct json_out j = { w, false };
+	json_begin(&j, NULL);
+	put_state(&j, engine);
+	json_end(&j);
+}
+
+void status_json_full(struct engine *engine, struct writer *w)
+{
+	struct json_out j = { w, false };
+	struct token_proxy *proxy = token_of(engine);
+	uint64_t now = clock_wall_s();
+	json_begin(&j, NULL);
+	put_state(&j, engine);
+	put_note(&j, engine);
+	json_u64(&j, "uptime_s", now > engine->started_wall_s ? now - engine->started_wall_s : 0);
+	if (proxy) {
+		put_domain(&j, engine);
+		put_token(&j, engine, proxy);
+	}
+	put_memory(&j);
+	put_store(&j, engine);
+	json_u64(&j, "connections", engine->connections);
+	json_u64(&j, "requests", engine->requests);
+	json_u64(&j, "refused", engine->refused);
+	json_u64(&j, "bulk_bytes", engine->bulk_bytes);
+	json_end(&j);
+}

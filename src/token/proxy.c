@@ -1,0 +1,212 @@
+/* The token proxy as its callers see it: jobs for the thread, and the health. */
+#include "token/proxy.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "token/proxy_internal.h"
+
+static enum coffer_err start_thread(struct token_proxy *p)
+{
+	pthread_condattr_t attr;
+	sigset_t all, before;
+	ENSURE(pthread_condattr_init(&attr) == 0, ERR_MEMORY);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->wake, &attr);
+	pthread_cond_init(&p->done, &attr);
+	pthread_condattr_destroy(&attr);
+	sigfillset(&all); /* signals belong to the main thread */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int rc = pthread_create(&p->thread, NULL, proxy_thread_main, p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc == 0 ? ERR_OK : ERR_IO;
+}
+
+enum coffer_err token_proxy_new(const struct token_proxy_config *config, struct token_proxy **out, struct reason *reason)
+{
+	enum token_kind kind;
+	TRY(token_kind_of_uri(config->uri, &kind, reason));
+	AUTO_FREE struct token_proxy *p = calloc(1, sizeof *p);
+	ENSURE(p, ERR_MEMORY);
+	memcpy(p->uri, config->uri, strlen(config->uri) + 1);
+	p->open_ms = config->deadline_ms ? config->deadline_ms : TOKEN_DEFAULT_DEADLINE_MS;
+	p->call_ms = p->open_ms / 2;
+	p->provision_ms = p->open_ms * 3;
+	p->probe_interval_ms = config->probe_interval_ms ? config->probe_interval_ms : TOKEN_DEFAULT_PROBE_INTERVAL_MS;
+	p->on_health = config->on_health;
+	p->on_health_arg = config->on_health_arg;
+	if (config->binding) {
+		p->bound = true;
+		p->binding = *config->binding;
+	}
+	p->since_wall_s = clock_wall_s();
+	proxy_state_explain(TOKEN_STARTING, NULL, &p->sentence);
+	p->helper = (struct proxy_helper){ .spawner = config->spawner, .kind = kind, .lock = &p->lock, .fd = -1 };
+	if (start_thread(p) != ERR_OK) return reason_fail(reason, ERR_IO, "the token's thread cannot be started");
+	*out = TAKE(p);
+	return ERR_OK;
+}
+
+void token_proxy_free(struct token_proxy *p)
+{
+	if (!p) return;
+	pthread_mutex_lock(&p->lock);
+	p->stop = true;
+	/* Cuts short what the thread waits for; an idle helper is closed in order instead. */
+	if (p->busy && p->helper.fd >= 0) (void)shutdown(p->helper.fd, SHUT_RDWR);
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(p->thread, NULL);
+	buf_free(&p->helper.frame);
+	pthread_cond_destroy(&p->done);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+/* Under the lock: whether the job may be queued. */
+static enum coffer_err check_job(struct token_proxy *p, struct proxy_job *job)
+{
+	enum token_state state = (enum token_state)p->state;
+	enum channel_op op = job->request.op;
+	if (p->stop) return reason_fail(&job->reason, ERR_CLOSED, "cofferd is stopping");
+	if (op == CHANNEL_PROVISION && p->bound)
+		return reason_fail(&job->reason, ERR_STATE, "this node has a master secret in its token already");
+	if ((op == CHANNEL_WRAP || op == CHANNEL_UNWRAP) && !p->bound)
+		return reason_fail(&job->reason, ERR_STATE, "this node has no master secret in its token yet");
+	if (!proxy_state_serves(state)) return reason_fail(&job->reason, proxy_state_error(state), "%s", p->sentence.text);
+	return ERR_OK;
+}
+
+static enum coffer_err run(struct token_proxy *p, struct proxy_job *job, struct reason *reason)
+{
+	pthread_mutex_lock(&p->lock);
+	job->err = check_job(p, job);
+	if (job->err == ERR_OK) {
+		if (p->last_job) p->last_job->next = job;
+		else p->first_job = job;
+		p->last_job = job;
+		pthread_cond_signal(&p->wake);
+		while (!job->done)
+			pthread_cond_wait(&p->done, &p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (job->err != ERR_OK && reason) *reason = job->reason;
+	return job->err;
+}
+
+static enum coffer_err take_binding(struct proxy_job *job, const struct channel_reply *reply)
+{
+	*(struct token_binding *)job->out = reply->binding;
+	return ERR_OK;
+}
+
+enum coffer_err token_proxy_provision(struct token_proxy *p, struct token_binding *out, struct reason *reason)
+{
+	struct proxy_job job = { .request.op = CHANNEL_PROVISION, .limit_ms = p->provision_ms, .take = take_binding, .out = out };
+	return run(p, &job, reason);
+}
+
+static enum coffer_err take_bytes(struct proxy_job *job, const struct channel_reply *reply)
+{
+	return buf_append(job->out, reply->bytes);
+}
+
+enum coffer_err token_proxy_wrap(struct token_proxy *p, const struct secret *plain, struct buf *out, struct reason *reason)
+{
+	if (secret_len(plain) != TOKEN_SECRET_LEN) return reason_fail(reason, ERR_BUG, "a data key has 32 bytes");
+	struct proxy_job job = { .request = { .op = CHANNEL_WRAP, .bytes = secret_view(plain) }, .limit_ms = p->call_ms,
+		.take = take_bytes, .out = out };
+	return run(p, &job, reason);
+}
+
+static enum coffer_err take_secret(struct proxy_job *job, const struct channel_reply *reply)
+{
+	struct secret *secret = secret_copy(reply->bytes.ptr, reply->bytes.len);
+	ENSURE(secret, ERR_MEMORY);
+	*(struct secret **)job->out = secret;
+	return ERR_OK;
+}
+
+enum coffer_err token_proxy_unwrap(struct token_proxy *p, struct view blob, struct secret **out, struct reason *reason)
+{
+	if (blob.len == 0 || blob.len > TOKEN_BLOB_MAX)
+		return reason_fail(reason, ERR_CORRUPT, "the wrapped data key has a length that no token makes");
+	struct proxy_job job = { .request = { .op = CHANNEL_UNWRAP, .bytes = blob }, .limit_ms = p->call_ms, .take = take_secret,
+		.out = out };
+	return run(p, &job, reason);
+}
+
+static enum coffer_err take_random(struct proxy_job *job, const struct channel_reply *reply)
+{
+	if (reply->bytes.len != job->out_len)
+		return reason_fail(&job->reason, ERR_TOKEN, "the token gave fewer random bytes than it was asked for");
+	memcpy(job->out, reply->bytes.ptr, job->out_len);
+	return ERR_OK;
+}
+
+enum coffer_err token_proxy_random(struct token_proxy *p, uint8_t *out, size_t len, struct reason *reason)
+{
+	if (len == 0) return ERR_OK;
+	if (len > CHANNEL_RANDOM_MAX)
+		return reason_fail(reason, ERR_TOO_LARGE, "at most %u random bytes at a time", CHANNEL_RANDOM_MAX);
+	struct proxy_job job = { .request = { .op = CHANNEL_RANDOM, .random_len = (uint32_t)len }, .limit_ms = p->call_ms,
+		.take = take_random, .out = out, .out_len = len };
+	return run(p, &job, reason);
+}
+
+static enum coffer_err take_info(struct proxy_job *job, const struct channel_reply *reply)
+{
+	*(struct token_info *)job->out = reply->info;
+	return ERR_OK;
+}
+
+enum coffer_err token_proxy_describe(struct token_proxy *p, struct token_info *out, struct reason *reason)
+{
+	struct proxy_job job = { .request.op = CHANNEL_DESCRIBE, .limit_ms = p->call_ms, .take = take_info, .out = out };
+	return run(p, &job, reason);
+}
+
+enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_ms, struct reason *reason)
+{
+	uint64_t at = clock_mono_ms() + max_wait_ms;
+	struct timespec until = { (time_t)(at / 1000), (long)(at % 1000) * 1000000 };
+	int rc = 0;
+	pthread_mutex_lock(&p->lock);
+	uint64_t mine = ++p->probe_wanted;
+	pthread_cond_signal(&p->wake);
+	while (p->probe_done < mine && rc == 0)
+		rc = pthread_cond_timedwait(&p->done, &p->lock, &until);
+	bool answered = p->probe_done >= mine;
+	enum coffer_err err = p->probe_err;
+	if (answered && err != ERR_OK && reason) *reason = p->probe_reason;
+	pthread_mutex_unlock(&p->lock);
+	if (answered) return err;
+	return reason_fail(reason, ERR_TIMEOUT, "the token did not answer within %llu ms", (unsigned long long)max_wait_ms);
+}
+
+void token_proxy_retry(struct token_proxy *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->retry_asked = true;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void token_proxy_health(struct token_proxy *p, struct token_health *out)
+{
+	pthread_mutex_lock(&p->lock);
+	*out = (struct token_health){
+		.state = (enum token_state)p->state, .since_wall_s = p->since_wall_s, .probed = p->probed,
+		.probe_age_ms = p->probed ? clock_mono_ms() - p->probed_at_ms : 0, .probe_duration_ms = p->probe_duration_ms,
+		.failures = p->failures, .restarts = p->restarts, .described = p->described, .info = p->info,
+	};
+	memcpy(out->sentence, p->sentence.text, sizeof out->sentence);
+	pthread_mutex_unlock(&p->lock);
+}

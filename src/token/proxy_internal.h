@@ -1,0 +1,104 @@
+/* Inside of the token proxy: the helper process (proxy_helper.c), the states (proxy_state.c), the thread (proxy_thread.c) and the
+ * calls (proxy.c). For token/ and its tests alone. */
+#ifndef COFFER_TOKEN_PROXY_INTERNAL_H
+#define COFFER_TOKEN_PROXY_INTERNAL_H
+
+#include <pthread.h>
+
+#include "base/sm.h"
+#include "token/channel.h"
+#include "token/proxy.h"
+
+/* How the proxy goes on in a state. */
+enum proxy_retry {
+	PROXY_RETRY_NONE,     /* nothing to mend */
+	PROXY_RETRY_BACKOFF,  /* again at once, then with growing pauses */
+	PROXY_RETRY_SLOW,     /* every PROXY_PAUSE_MAX_MS: only an operator can mend it, and a look costs nothing */
+	PROXY_RETRY_ASKED     /* only after token_proxy_retry: a look may cost a PIN try */
+};
+
+#define PROXY_PAUSE_MIN_MS 500u
+#define PROXY_PAUSE_MAX_MS 2000u
+#define PROXY_ATTEMPT_MIN_MS 2500u  /* shortest deadline of an attempt; with the longest pause below 5 s */
+#define PROXY_CLOSE_MS 2000u        /* an orderly end */
+
+extern const struct sm_table proxy_states;
+enum proxy_retry proxy_state_retry(enum token_state state);
+/* What a call fails with in this state. */
+enum coffer_err proxy_state_error(enum token_state state);
+/* The state that a failed attempt or a fatal call leads to. */
+enum token_state proxy_state_after(enum coffer_err err);
+/* The sentence for status: the reason of the failure, or the state's own, and what the operator does. */
+void proxy_state_explain(enum token_state state, const struct reason *why, struct reason *out);
+/* Pause before the attempt after `failures` failures in a row (>= 1). */
+uint64_t proxy_state_pause_ms(enum token_state state, uint32_t failures);
+
+/* One helper process at most. Owned by the proxy's thread; fd is closed and replaced under the lock. */
+struct proxy_helper {
+	const struct token_spawner *spawner;
+	enum token_kind kind;
+	pthread_mutex_t *lock;
+	int fd;             /* -1: no helper */
+	uint32_t instance;
+	uint32_t sequence;
+	struct buf frame;   /* of the last request or reply */
+};
+
+enum coffer_err proxy_helper_start(struct proxy_helper *h, struct reason *reason) MUST_USE;
+/* Kills it and forgets it; fine without one. */
+void proxy_helper_end(struct proxy_helper *h);
+/* One request (its sequence is filled in here) and its reply. ERR_TIMEOUT and ERR_TOKEN_GONE: the helper was ended. Another
+ * failure is the token's answer: reply->err. Views in *reply borrow h->frame until the next call. */
+enum coffer_err proxy_helper_call(struct proxy_helper *h, struct channel_request *request, uint64_t limit_ms,
+	struct channel_reply *reply, struct reason *reason) MUST_USE;
+
+/* A call of another thread, on that thread's stack until done. */
+struct proxy_job {
+	struct channel_request request;
+	uint64_t limit_ms;
+	/* Copies the reply to where the caller wants it; runs in the proxy's thread while the caller waits. May be NULL. */
+	enum coffer_err (*take)(struct proxy_job *job, const struct channel_reply *reply);
+	void *out;
+	size_t out_len;
+	enum coffer_err err;
+	struct reason reason;
+	bool done;
+	struct proxy_job *next;
+};
+
+struct token_proxy {
+	/* fixed */
+	char uri[TOKEN_URI_MAX + 1];
+	uint64_t open_ms, call_ms, provision_ms, probe_interval_ms;
+	void (*on_health)(void *arg, enum token_state from, enum token_state to);
+	void *on_health_arg;
+	pthread_t thread;
+
+	pthread_mutex_t lock; /* guards everything down to the next comment */
+	pthread_cond_t wake;  /* for the thread */
+	pthread_cond_t done;  /* for the callers */
+	bool stop, busy, retry_asked, bound;
+	struct token_binding binding;
+	struct proxy_job *first_job, *last_job;
+	uint64_t probe_wanted, probe_done; /* numbers of token_proxy_probe_now */
+	enum coffer_err probe_err;
+	struct reason probe_reason;
+	unsigned state;        /* enum token_state; written by the thread alone */
+	uint64_t since_wall_s, probed_at_ms, probe_duration_ms;
+	struct reason sentence;
+	bool probed, described;
+	uint32_t failures, restarts;
+	struct token_info info;
+
+	/* the thread's own */
+	struct proxy_helper helper;
+	bool started_once;
+	uint64_t next_at_ms;      /* of the next probe or attempt; UINT64_MAX: none */
+	uint64_t last_attempt_ms; /* how long the last good attempt took; 0: none yet */
+};
+
+void *proxy_thread_main(void *proxy);
+/* Whether calls are taken: STARTING, OPEN, WELL. */
+bool proxy_state_serves(enum token_state state);
+
+#endif

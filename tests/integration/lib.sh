@@ -1,0 +1,78 @@
+#!/bin/bash
+# What every story shares: a private sandbox, checks that count, and an end that leaves nothing behind.
+# A story is a bash file that sources this, calls `begin NAME [sandbox arguments]`, checks, and ends with `finish`.
+set -uo pipefail
+
+top=${COFFER_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+export COFFER_BUILD=${COFFER_BUILD_DIR:-$top/build}
+bin=$COFFER_BUILD/bin
+sandbox=$top/scripts/sandbox
+passed=0
+failed=0
+work=""
+
+begin() { # begin NAME: a folder that every user can reach, removed at the end
+  work=$(mktemp -d "/tmp/coffer-$1-XXXXXX")
+  chmod 755 "$work"
+  dir=$work/s
+  home=$dir/node-1
+  trap cleanup EXIT
+}
+
+start_sandbox() { "$sandbox" start --dir "$dir" "$@" >"$work/start.out" 2>&1 || { cat "$work/start.out"; tail -20 "$home/cofferd.log" 2>/dev/null; bad "the sandbox starts"; finish; }; }
+use_sandbox() { export COFFER_SOCKET=$home/coffer.sock; }
+
+cleanup() {
+  [ -n "$work" ] || return 0
+  "$sandbox" stop --dir "$dir" >/dev/null 2>&1
+  rm -rf "$work"
+}
+
+ok() { passed=$((passed + 1)); echo "ok   $1"; }
+bad() { failed=$((failed + 1)); echo "BAD  $1"; [ $# -lt 2 ] || printf '     %s\n' "${@:2}"; }
+
+coffer() { "$bin/coffer" "$@"; }
+
+# check WHAT COMMAND…: it succeeds.
+check() {
+  local what=$1 out; shift
+  if out=$("$@" 2>&1); then ok "$what"; else bad "$what" "exit $?: $out"; fi
+}
+
+# refused WHAT STATUS PATTERN COMMAND…: it exits with STATUS, says PATTERN (extended regexp) in exactly one line on stderr.
+refused() {
+  local what=$1 status=$2 pattern=$3 rc=0 err; shift 3
+  err=$("$@" 2>&1 >/dev/null) || rc=$?
+  if [ $rc != "$status" ]; then bad "$what" "exit $rc instead of $status: $err"
+  elif ! grep -qE "$pattern" <<<"$err"; then bad "$what" "does not say /$pattern/: $err"
+  elif [ "$(wc -l <<<"$err")" != 1 ]; then bad "$what" "says more than one sentence: $err"
+  else ok "$what"; fi
+}
+
+# same WHAT A B: two files are equal.
+same() { if cmp -s "$2" "$3"; then ok "$1"; else bad "$1" "$2 and $3 differ"; fi; }
+equal() { if [ "$2" = "$3" ]; then ok "$1"; else bad "$1" "'$2' is not '$3'"; fi; }
+absent() { if [ -e "$2" ]; then bad "$1" "$2 is there"; else ok "$1"; fi; }
+matches() { if grep -qE "$3" <<<"$2"; then ok "$1"; else bad "$1" "/$3/ is not in: $2"; fi; }
+
+# within SECONDS WHAT COMMAND…: it succeeds in that time (polled every 50 ms).
+within() {
+  local seconds=$1 what=$2 left; shift 2
+  left=$((seconds * 20))
+  until "$@" >/dev/null 2>&1; do
+    left=$((left - 1))
+    if [ $left -le 0 ]; then bad "$what" "not within $seconds s"; return 1; fi
+    sleep 0.05
+  done
+  ok "$what"
+}
+
+status_field() { coffer status --json 2>/dev/null | jq -r "$1"; }
+is_ready() { coffer status --quiet; }
+status_is() { [ "$(status_field "$1")" = "$2" ]; }
+
+finish() {
+  echo "$passed passed, $failed failed"
+  [ $failed = 0 ]
+  exit $?
+}

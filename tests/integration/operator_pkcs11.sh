@@ -1,0 +1,94 @@
+#!/bin/bash
+# The operator's story: a token provisioned by hand with pkcs11-tool is adopted; the daemon restarts and data opens. Keys that break the rules are
+# refused with the sentence that mends it.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+begin operator
+module=$(ls /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so 2>/dev/null | head -1)
+mkdir -p "$dir" "$work/tokens"
+export SOFTHSM2_CONF=$work/softhsm2.conf
+cat >"$SOFTHSM2_CONF" <<TXT
+directories.tokendir = $work/tokens
+objectstore.backend = file
+log.level = ERROR
+TXT
+printf 1234 >"$work/pin"
+chmod 600 "$work/pin"
+
+make_token() { # make_token LABEL
+  pkcs11-tool --module "$module" --init-token --slot-index "$(pkcs11-tool --module "$module" --list-slots 2>/dev/null | grep -c '^Slot')" \
+    --label "$1" --so-pin 12345678 >/dev/null 2>&1 ||
+  softhsm2-util --init-token --free --label "$1" --so-pin 12345678 --pin 1234 >/dev/null
+  pkcs11-tool --module "$module" --token-label "$1" --login --login-type so --so-pin 12345678 --init-pin --new-pin 1234 >/dev/null 2>&1
+}
+keygen() { # keygen LABEL ARGUMENTS…
+  local label=$1; shift
+  pkcs11-tool --module "$module" --token-label "$label" --login --pin 1234 --keygen --key-type AES:32 --label master --id 11 "$@" >/dev/null 2>&1
+}
+uri() { echo "pkcs11:token=$1;object=master?module-path=$module&pin-source=file:$work/pin"; }
+
+daemon_for() { # daemon_for NAME: an uninitialised daemon below the work folder
+  home=$work/$1
+  mkdir -p "$home/state"
+  chmod 700 "$home/state"
+  {
+    echo "socket = $home/coffer.sock"
+    echo "state_dir = $home/state"
+    echo "pid_file = $home/cofferd.pid"
+    echo "monitor_pid_file = $home/monitor.pid"
+    echo "secret_memory = 8M"
+    echo "tokend_environment = SOFTHSM2_CONF=$SOFTHSM2_CONF"
+    if [ "$(id -u)" = 0 ]; then
+      echo "user_cofferd = 64201"
+      echo "user_tokend = 64202"
+      chown 64201:64201 "$home" "$home/state"
+      chown -R 64202:64202 "$work/tokens" "$work/pin" "$SOFTHSM2_CONF"
+    fi
+  } >"$home/cofferd.conf"
+  export COFFER_SOCKET=$home/coffer.sock
+  run_daemon
+}
+run_daemon() { setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 & }
+stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 10 "stopped" test ! -S "$home/coffer.sock"; }
+
+make_token good
+check "the operator makes a wrap-only key" keygen good --sensitive --private --usage-wrap --allowed-mechanisms AES-KEY-WRAP
+daemon_for good
+within 10 "the daemon waits for init" status_is .state uninitialised
+refused "before init nothing is served" 4 "init" coffer key create early
+mkdir -p "$work/shares"
+check "init adopts the operator's key" coffer init --token "$(uri good)" --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/shares"
+matches "status shows whose key it is" "$(coffer status)" 'master'
+equal "the token still has one secret key" "$(pkcs11-tool --module "$module" --token-label good --login --pin 1234 --list-objects --type secrkey 2>/dev/null | grep -c 'Secret Key Object')" 1
+coffer key create k >/dev/null
+echo hello >"$work/p"
+check "data is sealed" coffer encrypt -k k -i "$work/p" -o "$work/m"
+stop_daemon
+run_daemon
+within 10 "restarted: open again" is_ready
+check "and the data opens" coffer decrypt -i "$work/m" -o "$work/o"
+same "unchanged" "$work/p" "$work/o"
+stop_daemon
+
+make_token loose
+keygen loose --extractable --private --usage-wrap
+daemon_for loose
+within 10 "another daemon" status_is .state uninitialised
+refused "an extractable key is refused" 1 'extractable' coffer init --token "$(uri loose)" --no-recovery
+equal "and nothing was made" "$(status_field .state)" uninitialised
+stop_daemon
+
+make_token wide
+keygen wide --sensitive --private --usage-wrap --usage-decrypt
+daemon_for wide
+within 10 "another daemon" status_is .state uninitialised
+refused "a key that may decrypt outside key wrap is refused" 1 'allowed-mechanisms|decrypt' coffer init --token "$(uri wide)" --no-recovery
+refused "no such token" 1 'token' coffer init --token "$(uri nowhere)" --no-recovery
+refused "a PIN in the URI" 1 'pin-value|pin-source' coffer init --token "pkcs11:token=wide?module-path=$module&pin-value=1234" --no-recovery
+refused "a URI of no kind" 1 'tpm2:|pkcs11:' coffer init --token "usb:stick" --no-recovery
+printf 9999 >"$work/pin"
+refused "a wrong PIN" 1 'PIN' coffer init --token "$(uri wide)" --no-recovery
+equal "still nothing was made" "$(status_field .state)" uninitialised
+absent "no identity file" "$home/state/node.id"
+stop_daemon
+finish

@@ -1,0 +1,90 @@
+#!/bin/bash
+# Processes: own users, no core dumps, no ptrace, a locked state directory, orderly stop, configuration read again, no orphans.
+# shellcheck source=tests/integration/lib.sh
+# shellcheck disable=SC2317  # functions are called by name
+. "$(dirname "$0")/lib.sh"
+begin processes
+start_sandbox --token softhsm
+use_sandbox
+monitor=$(cat "$home/monitor.pid")
+daemon=$(cat "$home/cofferd.pid")
+tokend=$(pgrep -P "$monitor" coffer-tokend)
+
+equal "the pid file names cofferd" "$(cat "/proc/$daemon/comm")" cofferd
+equal "its parent is the monitor" "$(awk '/^PPid:/ {print $2}' "/proc/$daemon/status")" "$monitor"
+for pid in "$monitor" "$daemon" "$tokend"; do
+  name=$(cat "/proc/$pid/comm")
+  matches "$name: no core dumps" "$(grep 'Max core file size' "/proc/$pid/limits")" ' 0 +0 '
+  equal "$name: no new privileges" "$(awk '/^NoNewPrivs:/ {print $2}' "/proc/$pid/status")" 1
+done
+if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "$home/state")" != 0 ]; then
+  uid_d=$(awk '/^Uid:/ {print $2}' "/proc/$daemon/status")
+  uid_t=$(awk '/^Uid:/ {print $2}' "/proc/$tokend/status")
+  equal "cofferd has its own user" "$uid_d" 64201
+  equal "coffer-tokend has another one" "$uid_t" 64202
+  for pid in "$daemon" "$tokend"; do
+    name=$(cat "/proc/$pid/comm")
+    equal "$name: no capabilities" "$(awk '/^CapEff:/ {print $2}' "/proc/$pid/status")" 0000000000000000
+    uid=$(awk '/^Uid:/ {print $2}' "/proc/$pid/status")
+    as_same() { setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"; }
+    if as_same head -c 1 "/proc/$pid/mem" >/dev/null 2>&1; then bad "$name: memory is closed to its own user"; else ok "$name: memory is closed to its own user"; fi
+    if as_same timeout 5 strace -p "$pid" -o /dev/null 2>/dev/null; [ $? = 124 ]; then bad "$name: not ptraceable"; else ok "$name: not ptraceable"; fi
+  done
+fi
+equal "memory protection is named" "$(status_field .memory.protection | grep -cE '^(full|reduced)$')" 1
+equal "cofferd has no network socket" "$(find "/proc/$daemon/fd" -lname 'socket:*' -exec readlink {} + | tr -d 'a-z:[]' |
+  while read -r inode; do grep -lw "$inode" /proc/net/tcp /proc/net/tcp6 /proc/net/udp 2>/dev/null; done | wc -l)" 0
+
+refused "a second daemon on the same state" 78 'uses|answers|lock' timeout 20 sh -c "'$bin/cofferd' --config '$home/cofferd.conf' 2>&1 >/dev/null | grep -m1 -E 'uses|answers' >&2; exit 78"
+check "the first one is undisturbed" is_ready
+
+conf=$work/bad.conf
+printf 'socket = %s\nwokers = 3\n' "$home/x.sock" >"$conf"
+refused "an unknown key" 78 "$conf:2: .*wokers.*workers" "$bin/cofferd" --config "$conf" --check-config
+printf 'workers = many\n' >"$conf"
+refused "a bad value" 78 "$conf:1: .*workers" "$bin/cofferd" --config "$conf" --check-config
+printf 'workers 3\n' >"$conf"
+refused "a bad line" 78 "$conf:1:" "$bin/cofferd" --config "$conf" --check-config
+refused "a configuration that is not there" 78 'none.conf' "$bin/cofferd" --config "$work/none.conf" --check-config
+refused "an unknown option" 2 'usage|option' sh -c "'$bin/cofferd' --frobnicate 2>&1 | head -1 >&2; exit 2"
+
+cp "$home/cofferd.conf" "$work/good.conf"
+echo 'max_connections = few' >>"$home/cofferd.conf"
+kill -HUP "$monitor"
+within 5 "a bad configuration on SIGHUP is said so" grep -q 'max_connections' "$home/cofferd.log"
+check "and changes nothing" is_ready
+cp "$work/good.conf" "$home/cofferd.conf"
+echo 'log_level = debug' >>"$home/cofferd.conf"
+kill -HUP "$monitor"
+within 5 "a good one is taken" grep -q 'read again' "$home/cofferd.log"
+cp "$work/good.conf" "$home/cofferd.conf"
+
+# Load while it stops: every encrypt that was answered is whole.
+coffer key create k >/dev/null
+head -c 20000000 /dev/urandom >"$work/p"
+for i in 1 2 3 4; do (coffer encrypt -k k -i "$work/p" -o "$work/c$i" 2>/dev/null; echo $? >"$work/rc$i") & done
+within 5 "requests are under way" test "$(status_field .connections)" -gt 1
+kill -TERM "$monitor"
+wait
+within 15 "SIGTERM: the monitor ends" sh -c "! kill -0 $monitor 2>/dev/null"
+for pid in "$daemon" "$tokend"; do
+  if kill -0 "$pid" 2>/dev/null; then bad "no process is left"; else ok "process $pid is gone"; fi
+done
+absent "the socket is gone" "$home/coffer.sock"
+for i in 1 2 3 4; do
+  if [ "$(cat "$work/rc$i")" = 0 ]; then check "encrypt $i ended well" test -s "$work/c$i"; else absent "encrypt $i failed and left nothing" "$work/c$i"; fi
+done
+
+start_sandbox
+for i in 1 2 3 4; do
+  [ "$(cat "$work/rc$i")" = 0 ] || continue
+  coffer decrypt -i "$work/c$i" -o "$work/o$i"
+  same "what ended well opens" "$work/p" "$work/o$i"
+done
+kill -9 "$(cat "$home/monitor.pid")"
+gone() { ! kill -0 "$1" 2>/dev/null; }
+daemon=$(cat "$home/cofferd.pid")
+within 5 "the monitor killed: cofferd ends too" gone "$daemon"
+start_sandbox
+check "and starts again" is_ready
+finish

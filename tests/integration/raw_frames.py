@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Hostile and unusual frames on the socket: each is answered with the right Result Reason, or the connection is closed; a good
+client beside them is served."""
+import socket
+import struct
+import sys
+
+REASONS = {1: "item not found", 4: "invalid message", 5: "operation not supported", 6: "missing data", 7: "invalid field"}
+
+
+def item(tag, kind, value):
+    if kind == 1:
+        return struct.pack(">I", tag << 8 | kind)[0:4] + struct.pack(">I", len(value)) + value
+    pad = -len(value) % 8
+    return struct.pack(">I", tag << 8 | kind) + struct.pack(">I", len(value)) + value + b"\0" * pad
+
+
+def integer(tag, n):
+    return item(tag, 2, struct.pack(">i", n))
+
+
+def enum(tag, n):
+    return item(tag, 5, struct.pack(">I", n))
+
+
+def struct_(tag, *children):
+    return item(tag, 1, b"".join(children))
+
+
+def message(major=1, minor=4, operation=0x1E, payload=b"", count=1, items=1):
+    header = struct_(0x420077, struct_(0x420069, integer(0x42006A, major), integer(0x42006B, minor)), integer(0x42000D, count))
+    batch = struct_(0x42000F, enum(0x42005C, operation), item(0x420079, 1, payload))
+    return struct_(0x420078, header, batch * items)
+
+
+def exchange(path, data, half_close=False):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(5)
+    s.connect(path)
+    try:
+        s.sendall(data)
+        if half_close:
+            s.shutdown(socket.SHUT_WR)
+        head = b""
+        while len(head) < 8:
+            got = s.recv(8 - len(head))
+            if not got:
+                return None
+            head += got
+        size = struct.unpack(">I", head[4:8])[0]
+        body = b""
+        while len(body) < size:
+            got = s.recv(size - len(body))
+            if not got:
+                return None
+            body += got
+        return head + body
+    except (ConnectionResetError, BrokenPipeError):
+        return None
+    finally:
+        s.close()
+
+
+def find(data, tag, kind):
+    """Value of the first item with this tag, walking structures."""
+    at = 0
+    while at + 8 <= len(data):
+        t = int.from_bytes(data[at:at + 3], "big")
+        k = data[at + 3]
+        n = int.from_bytes(data[at + 4:at + 8], "big")
+        value = data[at + 8:at + 8 + n]
+        if t == tag and k == kind:
+            return value
+        if k == 1:
+            inner = find(value, tag, kind)
+            if inner is not None:
+                return inner
+        at += 8 + n + (-n % 8)
+    return None
+
+
+def reason(answer):
+    value = find(answer, 0x42007E, 5)
+    return int.from_bytes(value, "big") if value else None
+
+
+def main():
+    path = sys.argv[1]
+    bad = []
+
+    def expect(what, answer, wanted):
+        if wanted is None:
+            ok = answer is None
+        elif wanted == "ok":
+            ok = answer is not None and find(answer, 0x42007F, 5) == b"\0\0\0\0"
+        else:
+            ok = answer is not None and reason(answer) in wanted
+        if not ok:
+            bad.append(f"{what}: {reason(answer) if answer else 'closed'} instead of {wanted}")
+
+    good = message()
+    expect("discover versions", exchange(path, good), "ok")
+    deep = b""
+    for _ in range(40):
+        deep = item(0x420091, 1, deep)
+    expect("depth bomb", exchange(path, message(payload=deep)), {4})
+    expect("unknown operation", exchange(path, message(operation=0x7FFF)), {5})
+    expect("unknown vendor operation", exchange(path, message(operation=0x8000FFFF)), {5})
+    expect("unknown major version", exchange(path, message(major=9, minor=0)), {4, 7})
+    expect("too many batch items announced", exchange(path, message(count=1000)), {4, 7, 0x100})
+    expect("fewer batch items than announced", exchange(path, message(count=3)), {4, 7})
+    expect("width bomb", exchange(path, message(payload=integer(0x420069, 1) * 100000)), {4})
+    broken = bytearray(good)
+    broken[15] ^= 0x08  # a length that does not fit its parent
+    expect("wrong length", exchange(path, bytes(broken)), {4})
+    padded = bytearray(good)
+    padded[-8 - 1] = 1
+    expect("oversized message", exchange(path, struct.pack(">II", 0x42007801, 0x7FFFFFF8)), None)
+    expect("length 0xFFFFFFFF", exchange(path, struct.pack(">II", 0x42007801, 0xFFFFFFFF)), None)
+    expect("a response instead of a request", exchange(path, struct.pack(">II", 0x42007B01, 8) + b"\0" * 8), None)
+    expect("HTTP", exchange(path, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), None)
+    expect("half a frame, then nothing", exchange(path, good[:20]), None)
+    expect("half a frame, then closed", exchange(path, good[:20], half_close=True), None)
+    expect("still served", exchange(path, good), "ok")
+    expect("two frames in one write", exchange(path, good + good), "ok")
+    for line in bad:
+        print(line)
+    return 1 if bad else 0
+
+
+sys.exit(main())

@@ -1,0 +1,85 @@
+#!/bin/bash
+# A token killed, hung, removed and returned under a running daemon: work from memory goes on, status says what is wrong, and recovery comes by
+# itself within 5 seconds of the cure.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+token=$1
+begin "faults-$token"
+start_sandbox --token "$token" --set token_deadline=2s --set token_probe_interval=1s
+use_sandbox
+coffer key create k >/dev/null
+echo hello >"$work/p"
+coffer encrypt -k k -i "$work/p" -o "$work/m"
+
+works() { coffer decrypt -i "$work/m" -o "$work/o" && cmp -s "$work/p" "$work/o" && coffer encrypt -k k -i "$work/p" -o "$work/m2"; }
+unwell() { [ "$(status_field .token.health)" != well ]; }
+exits_4() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 4 ]; }
+
+# break_token WHAT BREAK CURE: what is asked of every fault
+try_fault() {
+  local what=$1 break=$2 cure=$3
+  $break
+  check "$what: work from memory goes on at once" works
+  within 10 "$what: status says that the token is unwell" unwell
+  check "$what: status exits with 4" exits_4
+  matches "$what: status has a sentence" "$(status_field .token.sentence)" '[a-z]{3,} .*[a-z]'
+  check "$what: work from memory still goes on" works
+  check "$what: keys can still be made (the ring is open)" coffer key create "k-$RANDOM$RANDOM"
+  $cure
+  within 5 "$what: well again within 5 s of the cure" is_ready
+  check "$what: the token passes its test" coffer token test
+}
+
+swtpm_pid() { cat "$home/token/swtpm.pid"; }
+stop_swtpm() { kill -STOP "$(swtpm_pid)"; }
+cont_swtpm() { kill -CONT "$(swtpm_pid)"; }
+kill_swtpm() { kill -9 "$(swtpm_pid)"; rm -f "$home/token/swtpm.sock"; }
+again_swtpm() { "$sandbox" start --dir "$dir" --token swtpm >/dev/null 2>&1; }
+kill_tokend() { pkill -9 -P "$(cat "$home/monitor.pid")" coffer-tokend; }
+nothing() { :; }
+remove_softhsm() { mv "$home/token/tokens" "$home/token/away"; }
+return_softhsm() { mv "$home/token/away" "$home/token/tokens"; }
+
+if [ "$token" = swtpm ]; then
+  try_fault "hung (SIGSTOP)" stop_swtpm cont_swtpm
+  try_fault "killed" kill_swtpm again_swtpm
+else
+  try_fault "removed" remove_softhsm return_softhsm
+fi
+restarts=$(status_field .token.restarts)
+kill_tokend
+within 5 "the token helper killed: started again" status_is '.token.restarts > '"$restarts" true
+within 5 "and well" is_ready
+kill -STOP "$(pgrep -P "$(cat "$home/monitor.pid")" coffer-tokend)"
+check "the token helper hung: work goes on" works
+within 15 "it is replaced" status_is '.token.restarts > '"$((restarts + 1))" true
+within 5 "and well" is_ready
+
+# Started without its token: sealed, says so, opens by itself.
+"$sandbox" stop --dir "$dir" >/dev/null 2>&1
+if [ "$token" = softhsm ]; then
+  remove_softhsm
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 10 "without its token the daemon starts sealed" status_is .state sealed
+  refused "sealed: nothing is decrypted" 4 'sealed' coffer decrypt -i "$work/m"
+  matches "sealed: no new master secret was made" "$(find "$home/token" -path '*tokens/*' 2>/dev/null)" '^$'
+  return_softhsm
+  within 5 "the token returned: open within 5 s" is_ready
+  check "and what was sealed opens" works
+  kill -TERM "$(cat "$home/monitor.pid")"
+  within 10 "stopped" test ! -S "$home/coffer.sock"
+
+  cp "$home/token/pin" "$work/pin.good"
+  printf 'wrong-pin-000' >"$home/token/pin"
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 10 "with a wrong PIN the daemon stays sealed" status_is .token.health 'wrong PIN'
+  opens_before=$(status_field .token.restarts)
+  matches "and says which PIN is wrong" "$(coffer status)" 'PIN'
+  cat "$work/pin.good" >"$home/token/pin"
+  equal "it did not try again by itself" "$(status_field .token.restarts)" "$opens_before"
+  kill -HUP "$(cat "$home/monitor.pid")"
+  within 5 "SIGHUP after mending: open" is_ready
+  kill -TERM "$(cat "$home/monitor.pid")"
+  within 10 "stopped" test ! -S "$home/coffer.sock"
+fi
+finish
