@@ -1,5 +1,6 @@
-/* The attributes of KMIP 1.4 section 3 as one table (attr.def), and their two encodings: the 1.x Attribute structure (name, index, value) and the
- * value item under the attribute's own tag (the 2.x form, and how objects keep them). Parsing borrows the message. Any thread. */
+/* The attributes of KMIP 1.4 section 3 as one table (attr.def), and their two encodings: the 1.x Attribute structure
+ * (name, index, value) and the value item under the attribute's own tag (the 2.x form, and how objects keep them).
+ * Parsing borrows the message. Any thread. */
 #ifndef COFFER_KMIP_ATTR_H
 #define COFFER_KMIP_ATTR_H
 
@@ -60,11 +61,14 @@ struct kmip_attr_value {
 
 /* Type (and for enumerations, masks and the structures of kmip/values.h the contents) of a value. ERR_FIELD. */
 enum coffer_err kmip_attr_check(enum kmip_attr id, const struct ttlv_item *value) MUST_USE;
-/* One 1.x Attribute structure; a value that is there is checked. ERR_FIELD unknown name, negative index or unsuitable value; ERR_MISSING; ERR_INPUT. */
+/* One 1.x Attribute structure; a value that is there is checked. ERR_FIELD unknown name, negative index or
+ * unsuitable value; ERR_MISSING; ERR_INPUT. */
 enum coffer_err kmip_attr_parse(const struct ttlv_item *attribute, struct kmip_attr_value *out) MUST_USE;
-/* The next Attribute of a run of them (payload or Template-Attribute): false in *out_found at the first item that is no Attribute. */
+/* The next Attribute of a run of them (payload or Template-Attribute): false in *out_found at the first item that is
+ * no Attribute. */
 enum coffer_err kmip_attr_next(struct ttlv_cursor *c, struct kmip_attr_value *out, bool *out_found) MUST_USE;
-/* The attributes of a Template-Attribute (any of the four tags) for kmip_attr_next. ERR_UNSUPPORTED when it names templates, which are deprecated. */
+/* The attributes of a Template-Attribute (any of the four tags) for kmip_attr_next. ERR_UNSUPPORTED when it names
+ * templates, which are deprecated. */
 enum coffer_err kmip_template_enter(const struct ttlv_item *template_attribute, struct ttlv_cursor *out) MUST_USE;
 
 /* A 1.x Attribute structure; index and value as has_index and has_value say. */

@@ -1,6 +1,6 @@
-/* Every enumeration of KMIP 1.0 to 1.4, 2.0 and 2.1 (enums.def): `enum kmip_object_type { OBJECT_TYPE_CERTIFICATE = 1, … }`, bit masks as
- * well (CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT = 4), and the vendor operations (OPERATION_COFFER_SEAL …). Values on the wire are
- * uint32_t; these names are for comparing. */
+/* Every enumeration of KMIP 1.0 to 1.4, 2.0 and 2.1 (enums.def): `enum kmip_object_type { OBJECT_TYPE_CERTIFICATE =
+ * 1, … }`, bit masks as well (CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT = 4), and the vendor operations
+ * (OPERATION_COFFER_SEAL …). Values on the wire are uint32_t; these names are for comparing. */
 #ifndef COFFER_KMIP_ENUMS_H
 #define COFFER_KMIP_ENUMS_H
 

@@ -6,7 +6,8 @@
 
 static bool format_known(uint32_t format)
 {
-	return format == KEY_FORMAT_TYPE_RAW || format == KEY_FORMAT_TYPE_OPAQUE || format == KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
+	return format == KEY_FORMAT_TYPE_RAW || format == KEY_FORMAT_TYPE_OPAQUE ||
+		format == KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
 }
 
 /* Section 2.1.4: a byte string when wrapped, else a structure of Key Material and Attributes. */
@@ -39,8 +40,8 @@ static enum coffer_err parse_block(const struct ttlv_item *item, struct kmip_key
 	TRY(ttlv_enter(item, &c));
 	TRY(ttlv_take_enum(&c, TAG_KEY_FORMAT_TYPE, &b->format));
 	if (!format_known(b->format))
-		return reason_fail(reason, ERR_UNSUPPORTED, "Key Format Type %u is not supported; use Raw, Opaque or Transparent Symmetric Key",
-			(unsigned)b->format);
+		return reason_fail(reason, ERR_UNSUPPORTED,
+			"Key Format Type %u is not supported; use Raw, Opaque or Transparent Symmetric Key", (unsigned)b->format);
 	TRY(ttlv_take_optional_enum(&c, TAG_KEY_COMPRESSION_TYPE, &compression, &has_compression));
 	if (has_compression) return reason_fail(reason, ERR_UNSUPPORTED, "Key Compression Type is for elliptic curve keys only");
 	TRY(ttlv_take_optional(&c, TAG_KEY_VALUE, &value, &b->has_value));
@@ -49,7 +50,8 @@ static enum coffer_err parse_block(const struct ttlv_item *item, struct kmip_key
 	TRY(ttlv_take_optional(&c, TAG_KEY_WRAPPING_DATA, &b->wrapping, &b->wrapped));
 	TRY(ttlv_done(&c));
 	if (has_algorithm != has_length || length < 0)
-		return reason_fail(reason, ERR_FIELD, "a Key Block has both Cryptographic Algorithm and Cryptographic Length, or neither");
+		return reason_fail(reason, ERR_FIELD,
+			"a Key Block has both Cryptographic Algorithm and Cryptographic Length, or neither");
 	if (b->wrapped) ENSURE(b->wrapping.type == TTLV_STRUCTURE, ERR_INPUT);
 	b->length_bits = (uint32_t)length;
 	return b->has_value ? parse_value(&value, b) : ERR_OK;
@@ -132,7 +134,8 @@ static enum coffer_err parse_managed(const struct ttlv_item *item, struct kmip_m
 	case OBJECT_TYPE_SYMMETRIC_KEY:
 		break;
 	default:
-		return reason_fail(reason, ERR_UNSUPPORTED, "this kind of object is not supported; use Symmetric Key, Secret Data or Opaque Object");
+		return reason_fail(reason, ERR_UNSUPPORTED,
+			"this kind of object is not supported; use Symmetric Key, Secret Data or Opaque Object");
 	}
 	TRY(ttlv_take(&c, TAG_KEY_BLOCK, &block));
 	TRY(kmip_key_block_parse(&block, &m->block, reason));

@@ -1,5 +1,6 @@
-/* Key Block (KMIP 1.4 section 2.1.3) of symmetric keys and secret data, and the managed objects around it (section 2.2): Symmetric Key, Secret Data,
- * Opaque Object. Material is a view into the message: the frame's buffer is wiped by its owner. Any thread. */
+/* Key Block (KMIP 1.4 section 2.1.3) of symmetric keys and secret data, and the managed objects around it (section
+ * 2.2): Symmetric Key, Secret Data, Opaque Object. Material is a view into the message: the frame's buffer is wiped
+ * by its owner. Any thread. */
 #ifndef COFFER_KMIP_KEYBLOCK_H
 #define COFFER_KMIP_KEYBLOCK_H
 
@@ -13,7 +14,7 @@
 #include "ttlv/ttlv.h"
 
 struct kmip_key_block {
-	uint32_t format;               /* enum kmip_key_format_type: Raw, Opaque or Transparent Symmetric Key; others ERR_UNSUPPORTED */
+	uint32_t format;               /* Raw, Opaque or Transparent Symmetric Key; others ERR_UNSUPPORTED */
 	bool has_value;                /* a Key Value is there */
 	struct view material;          /* the key's bytes (Transparent: its Key field); wrapped: the whole wrapped Key Value */
 	struct ttlv_cursor attributes; /* Attributes in the Key Value, for kmip_attr_next; empty when none */
@@ -23,14 +24,17 @@ struct kmip_key_block {
 	struct ttlv_item wrapping;     /* Key Wrapping Data, when wrapped */
 };
 
-/* ERR_FIELD when only one of algorithm and length is there, or the length is negative; ERR_UNSUPPORTED; ERR_MISSING; ERR_INPUT. */
-enum coffer_err kmip_key_block_parse(const struct ttlv_item *item, struct kmip_key_block *out, struct reason *reason) MUST_USE;
-/* Writes format, Key Value (when has_value), algorithm and length (when not 0), wrapping (when wrapped); attributes are not written. */
+/* ERR_FIELD when only one of algorithm and length is there, or the length is negative; ERR_UNSUPPORTED; ERR_MISSING;
+ * ERR_INPUT. */
+enum coffer_err kmip_key_block_parse(const struct ttlv_item *item, struct kmip_key_block *out,
+	struct reason *reason) MUST_USE;
+/* Writes format, Key Value (when has_value), algorithm and length (when not 0), wrapping (when wrapped); attributes
+ * are not written. */
 void kmip_key_block_put(struct writer *w, const struct kmip_key_block *block);
 
 /* A managed object as Register sends and Get answers it. */
 struct kmip_managed {
-	uint32_t object_type;          /* enum kmip_object_type: Symmetric Key, Secret Data, Opaque Object; others ERR_UNSUPPORTED */
+	uint32_t object_type;          /* Symmetric Key, Secret Data, Opaque Object; others ERR_UNSUPPORTED */
 	struct kmip_key_block block;   /* not for an opaque object */
 	uint32_t data_type;            /* Secret Data Type or Opaque Data Type */
 	struct view opaque;            /* Opaque Data Value */

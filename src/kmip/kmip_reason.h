@@ -9,7 +9,8 @@
 
 /* A value of enum kmip_result_reason of KMIP 1.4; General Failure when there is no better one. Not for ERR_OK. */
 uint32_t kmip_reason_of(enum coffer_err err);
-/* For a client: the nearest error of a Result Reason, when the answer does not carry the error's own name. Never ERR_OK. */
+/* For a client: the nearest error of a Result Reason, when the answer does not carry the error's own name. Never
+ * ERR_OK. */
 enum coffer_err kmip_reason_err(uint32_t result_reason);
 /* The error with this name of base/err.def ("SEALED"); ERR_OK when there is none. */
 enum coffer_err kmip_reason_by_name(struct view name);

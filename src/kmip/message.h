@@ -1,5 +1,5 @@
-/* Request and response messages (KMIP 1.4 sections 6, 7, 11.1): headers, batch items, message extensions. Parsing yields structs of views
- * into the frame, which must outlive them. No allocation; any thread. */
+/* Request and response messages (KMIP 1.4 sections 6, 7, 11.1): headers, batch items, message extensions. Parsing
+ * yields structs of views into the frame, which must outlive them. No allocation; any thread. */
 #ifndef COFFER_KMIP_MESSAGE_H
 #define COFFER_KMIP_MESSAGE_H
 
@@ -51,7 +51,7 @@ struct kmip_request_header {
 
 struct kmip_batch_item {
 	struct kmip_item_id id;
-	enum coffer_err err;                 /* not ERR_OK: this item fails with it; then only id may be used (operation 0 when unreadable) */
+	enum coffer_err err;                 /* not ERR_OK: the item fails with it, and only id may be used (operation 0 if unreadable) */
 	struct ttlv_cursor payload;          /* over the fields of the Request Payload */
 	bool has_request_id;                 /* from our own Message Extension */
 	uint8_t request_id[KMIP_REQUEST_ID_LEN];
@@ -66,12 +66,13 @@ struct kmip_request {
 	struct kmip_batch_item items[KMIP_BATCH_MAX];
 };
 
-/* Checks the whole frame (ttlv_check with `limits`) and reads header and batch items. An error means that the message as a whole is refused:
- * answer with kmip_refuse(out->version). out->version is always set, also on failure (the version the peer may
- * understand best); the rest of *out is only for ERR_OK. Trouble inside one batch item is in its err, and an extension that is critical
- * and unknown puts ERR_UNSUPPORTED into every item (section 6.16). ERR_VERSION, ERR_INPUT, ERR_MISSING, ERR_FIELD, ERR_LIMIT (batch), and
- * those of ttlv_check. */
-enum coffer_err kmip_request_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_request *out, struct reason *reason) MUST_USE;
+/* Checks the whole frame (ttlv_check with `limits`) and reads header and batch items. An error means that the
+ * message as a whole is refused: answer with kmip_refuse(out->version). out->version is always set, also on failure
+ * (the version the peer may understand best); the rest of *out is only for ERR_OK. Trouble inside one batch item is
+ * in its err, and an extension that is critical and unknown puts ERR_UNSUPPORTED into every item (section 6.16).
+ * ERR_VERSION, ERR_INPUT, ERR_MISSING, ERR_FIELD, ERR_LIMIT (batch), and those of ttlv_check. */
+enum coffer_err kmip_request_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_request *out,
+	struct reason *reason) MUST_USE;
 
 /* ---- writing a response (response_write.c) ---- */
 
@@ -80,7 +81,8 @@ struct kmip_response_mark {
 	struct writer_mark batch_count;
 };
 
-/* Opens the Response Message and writes its header. client_correlation, server_correlation: empty = left out (and below 1.4 always). */
+/* Opens the Response Message and writes its header. client_correlation, server_correlation: empty = left out (and
+ * below 1.4 always). */
 struct kmip_response_mark kmip_response_begin(struct writer *w, struct kmip_version version, int64_t now_s,
 	struct view client_correlation, struct view server_correlation);
 /* Closes it; batch_count = items written. */
@@ -96,9 +98,10 @@ struct kmip_item_mark kmip_item_begin(struct writer *w, const struct kmip_item_i
 void kmip_item_end(struct writer *w, struct kmip_item_mark mark);
 /* Takes back a batch item that was begun (and wipes it), to write a failure in its place. */
 void kmip_item_rewind(struct writer *w, struct kmip_item_mark mark);
-/* A failed batch item: Result Reason from kmip_reason_of(err), Result Message `text` (NULL: err_text). name_error: adds our Message Extension
- * with the error's name (when the request carried ours). */
-void kmip_item_fail(struct writer *w, const struct kmip_item_id *id, enum coffer_err err, const char *text, bool name_error);
+/* A failed batch item: Result Reason from kmip_reason_of(err), Result Message `text` (NULL: err_text). name_error:
+ * adds our Message Extension with the error's name (when the request carried ours). */
+void kmip_item_fail(struct writer *w, const struct kmip_item_id *id, enum coffer_err err, const char *text,
+	bool name_error);
 /* The same with a Result Reason chosen by the caller (Index Out Of Bounds …). */
 void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text);
 /* Result Status Operation Undone (section 6.13). */
@@ -112,7 +115,8 @@ void kmip_refuse(struct writer *w, struct kmip_version version, int64_t now_s, e
 struct kmip_request_mark { struct ttlv_mark message; };
 
 /* Header with version, Maximum Response Size (at most INT32_MAX; 0 = left out) and batch count. */
-struct kmip_request_mark kmip_request_begin(struct writer *w, struct kmip_version version, uint32_t max_response_size, uint32_t batch_count);
+struct kmip_request_mark kmip_request_begin(struct writer *w, struct kmip_version version, uint32_t max_response_size,
+	uint32_t batch_count);
 void kmip_request_end(struct writer *w, struct kmip_request_mark mark);
 struct kmip_item_mark kmip_request_item_begin(struct writer *w, const struct kmip_item_id *id);
 /* Ends payload and item; adds our Message Extension: with the request id, or without one when request_id is NULL. */
@@ -124,7 +128,7 @@ struct kmip_response_item {
 	struct kmip_item_id id;
 	uint32_t status;                     /* enum kmip_result_status */
 	uint32_t reason;                     /* enum kmip_result_reason; 0 absent */
-	enum coffer_err err;                 /* ERR_OK on success; else the error named in our extension, or the nearest one of `reason` */
+	enum coffer_err err;                 /* ERR_OK on success; else as our extension names it, or the nearest of `reason` */
 	struct view message;                 /* Result Message, UTF-8; empty when absent */
 	struct view correlation;             /* Asynchronous Correlation Value when pending */
 	bool has_payload;
@@ -140,6 +144,7 @@ struct kmip_response {
 };
 
 /* *out is only for ERR_OK. Errors as kmip_request_parse. */
-enum coffer_err kmip_response_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_response *out, struct reason *reason) MUST_USE;
+enum coffer_err kmip_response_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_response *out,
+	struct reason *reason) MUST_USE;
 
 #endif

@@ -91,7 +91,8 @@ const char *kmip_tag_name(uint32_t tag)
 
 bool kmip_tag_find(struct view name, uint32_t *out_tag)
 {
-	return number_of(tag_rows, COUNT(tag_rows), name, out_tag) || number_of(vendor_tag_rows, COUNT(vendor_tag_rows), name, out_tag);
+	return number_of(tag_rows, COUNT(tag_rows), name, out_tag) ||
+		number_of(vendor_tag_rows, COUNT(vendor_tag_rows), name, out_tag);
 }
 
 static bool is_enum(enum kmip_enum which)
@@ -116,7 +117,8 @@ bool kmip_enum_find(enum kmip_enum which, struct view name, uint32_t *out_value)
 
 static bool is_mask(enum kmip_enum which)
 {
-	return which == ENUM_CRYPTOGRAPHIC_USAGE_MASK || which == ENUM_STORAGE_STATUS_MASK || which == ENUM_PROTECTION_STORAGE_MASK;
+	return which == ENUM_CRYPTOGRAPHIC_USAGE_MASK || which == ENUM_STORAGE_STATUS_MASK ||
+		which == ENUM_PROTECTION_STORAGE_MASK;
 }
 
 bool kmip_enum_has(enum kmip_enum which, uint32_t value)

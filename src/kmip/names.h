@@ -1,5 +1,5 @@
-/* Numbers to names and back, for tags and enumerations. Names are those of KMIP's XML encoding ("CryptographicAlgorithm", "AES").
- * Static tables; any thread. */
+/* Numbers to names and back, for tags and enumerations. Names are those of KMIP's XML encoding
+ * ("CryptographicAlgorithm", "AES"). Static tables; any thread. */
 #ifndef COFFER_KMIP_NAMES_H
 #define COFFER_KMIP_NAMES_H
 

@@ -3,11 +3,12 @@
 
 #include "kmip/extension.h"
 #include "kmip/message.h"
+#include "kmip/names.h"
 
 /* Fields of the Request Header in their order (KMIP 1.4 table 282). */
 static const uint32_t header_order[] = {
-	TAG_PROTOCOL_VERSION, TAG_MAXIMUM_RESPONSE_SIZE, TAG_CLIENT_CORRELATION_VALUE, TAG_SERVER_CORRELATION_VALUE, TAG_ASYNCHRONOUS_INDICATOR,
-	TAG_ATTESTATION_CAPABLE_INDICATOR, TAG_ATTESTATION_TYPE, TAG_AUTHENTICATION, TAG_BATCH_ERROR_CONTINUATION_OPTION,
+	TAG_PROTOCOL_VERSION, TAG_MAXIMUM_RESPONSE_SIZE, TAG_CLIENT_CORRELATION_VALUE, TAG_SERVER_CORRELATION_VALUE,
+	TAG_ASYNCHRONOUS_INDICATOR, TAG_ATTESTATION_CAPABLE_INDICATOR, TAG_ATTESTATION_TYPE, TAG_AUTHENTICATION, TAG_BATCH_ERROR_CONTINUATION_OPTION,
 	TAG_BATCH_ORDER_OPTION, TAG_TIME_STAMP, TAG_BATCH_COUNT
 };
 
@@ -38,7 +39,7 @@ static enum coffer_err get_correlation(const struct ttlv_item *item, struct view
 static enum coffer_err get_continuation(const struct ttlv_item *item, uint32_t *out)
 {
 	TRY(ttlv_get_enum(item, out));
-	return *out >= BATCH_ERROR_CONTINUATION_OPTION_CONTINUE && *out <= BATCH_ERROR_CONTINUATION_OPTION_UNDO ? ERR_OK : ERR_FIELD;
+	return kmip_enum_has(ENUM_BATCH_ERROR_CONTINUATION_OPTION, *out) ? ERR_OK : ERR_FIELD;
 }
 
 static enum coffer_err read_header_field(const struct ttlv_item *item, struct kmip_request_header *h)
@@ -161,7 +162,8 @@ static enum coffer_err read_items(struct ttlv_cursor *c, bool lenient, struct km
 	return ERR_OK;
 }
 
-static enum coffer_err read_request_header(struct ttlv_cursor *message, bool lenient, struct kmip_request *out, struct reason *reason)
+static enum coffer_err read_request_header(struct ttlv_cursor *message, bool lenient, struct kmip_request *out,
+	struct reason *reason)
 {
 	struct ttlv_cursor header;
 	enum coffer_err err = ttlv_take_structure(message, TAG_REQUEST_HEADER, &header);
@@ -174,7 +176,8 @@ static enum coffer_err read_request_header(struct ttlv_cursor *message, bool len
 	return ERR_OK;
 }
 
-enum coffer_err kmip_request_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_request *out, struct reason *reason)
+enum coffer_err kmip_request_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_request *out,
+	struct reason *reason)
 {
 	struct ttlv_item root;
 	struct ttlv_cursor message;
@@ -186,9 +189,11 @@ enum coffer_err kmip_request_parse(struct view frame, const struct ttlv_limits *
 	TRY(ttlv_root(frame, &root));
 	if (root.tag != TAG_REQUEST_MESSAGE || root.type != TTLV_STRUCTURE)
 		return reason_fail(reason, ERR_INPUT, "this is not a KMIP request message");
-	if (!has_version) return reason_fail(reason, ERR_INPUT, "the request does not begin with a header and its protocol version");
+	if (!has_version)
+		return reason_fail(reason, ERR_INPUT, "the request does not begin with a header and its protocol version");
 	if (chosen != ERR_OK)
-		return reason_fail(reason, chosen, "KMIP %u.%u is not spoken here; use 1.0 to 1.4", (unsigned)sent.major, (unsigned)sent.minor);
+		return reason_fail(reason, chosen, "KMIP %u.%u is not spoken here; use 1.0 to 1.4", (unsigned)sent.major,
+			(unsigned)sent.minor);
 	TRY(ttlv_enter(&root, &message));
 	bool lenient = sent.minor > KMIP_VERSION_HIGHEST.minor;
 	TRY(read_request_header(&message, lenient, out, reason));

@@ -2,12 +2,14 @@
 #include "kmip/extension.h"
 #include "kmip/message.h"
 
-struct kmip_request_mark kmip_request_begin(struct writer *w, struct kmip_version version, uint32_t max_response_size, uint32_t batch_count)
+struct kmip_request_mark kmip_request_begin(struct writer *w, struct kmip_version version, uint32_t max_response_size,
+	uint32_t batch_count)
 {
+	int32_t max = max_response_size > INT32_MAX ? INT32_MAX : (int32_t)max_response_size;
 	struct kmip_request_mark mark = { ttlv_begin(w, TAG_REQUEST_MESSAGE) };
 	struct ttlv_mark header = ttlv_begin(w, TAG_REQUEST_HEADER);
 	kmip_version_put(w, version);
-	if (max_response_size) ttlv_put_i32(w, TAG_MAXIMUM_RESPONSE_SIZE, (int32_t)(max_response_size > INT32_MAX ? INT32_MAX : max_response_size));
+	if (max != 0) ttlv_put_i32(w, TAG_MAXIMUM_RESPONSE_SIZE, max);
 	ttlv_put_i32(w, TAG_BATCH_COUNT, (int32_t)batch_count);
 	ttlv_end(w, header);
 	return mark;

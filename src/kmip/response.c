@@ -75,7 +75,8 @@ static enum coffer_err read_response(struct view frame, struct kmip_response *ou
 	return ttlv_done(&message);
 }
 
-enum coffer_err kmip_response_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_response *out, struct reason *reason)
+enum coffer_err kmip_response_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_response *out,
+	struct reason *reason)
 {
 	TRY(ttlv_check(frame, limits, reason));
 	*out = (struct kmip_response){ .count = 0 };

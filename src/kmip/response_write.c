@@ -55,7 +55,8 @@ void kmip_item_rewind(struct writer *w, struct kmip_item_mark mark)
 	writer_rewind(w, mark.start);
 }
 
-static void put_failure(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text, const char *error_name)
+static void put_failure(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason,
+	const char *text, const char *error_name)
 {
 	char shown[REASON_MAX];
 	struct kmip_item_mark mark = begin(w, id, RESULT_STATUS_OPERATION_FAILED);

@@ -1,5 +1,6 @@
-/* The structured attribute values of KMIP 1.4 section 3 that this server understands: Name, Link, Cryptographic Parameters, Revocation Reason,
- * Application Specific Information. Parsing takes the whole structure item under any tag and borrows it; ERR_INPUT, ERR_MISSING, ERR_FIELD.
+/* The structured attribute values of KMIP 1.4 section 3 that this server understands: Name, Link, Cryptographic
+ * Parameters, Revocation Reason, Application Specific Information. Parsing takes the whole structure item under any
+ * tag and borrows it; ERR_INPUT, ERR_MISSING, ERR_FIELD.
  * Writing takes the tag: the attribute's own, or TAG_ATTRIBUTE_VALUE inside a 1.x Attribute. */
 #ifndef COFFER_KMIP_VALUES_H
 #define COFFER_KMIP_VALUES_H

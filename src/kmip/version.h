@@ -17,8 +17,8 @@ struct kmip_version { uint32_t major, minor; };
 /* The versions spoken here, in decreasing order of preference: 1.4, 1.3, 1.2, 1.1, 1.0. */
 const struct kmip_version *kmip_versions(size_t *out_count);
 bool kmip_version_known(struct kmip_version v);
-/* The version to speak with a peer that sent `sent`: itself when known; 1.4 for a newer minor version of 1 (its unknown fields are ignored,
- * section 11.1); ERR_VERSION for another major version. */
+/* The version to speak with a peer that sent `sent`: itself when known; 1.4 for a newer minor version of 1 (its
+ * unknown fields are ignored, section 11.1); ERR_VERSION for another major version. */
 enum coffer_err kmip_version_choose(struct kmip_version sent, struct kmip_version *out) MUST_USE;
 /* One Protocol Version structure. ERR_INPUT also for negative numbers. */
 enum coffer_err kmip_version_parse(const struct ttlv_item *item, struct kmip_version *out) MUST_USE;

@@ -21,7 +21,8 @@ static enum coffer_err check_limits(struct view message, const struct ttlv_limit
 {
 	PRE(limits->max_depth <= TTLV_DEPTH_MAX);
 	if (message.len > limits->max_len)
-		return reason_fail(reason, ERR_TOO_LARGE, "the message has %zu bytes; at most %zu are allowed", message.len, limits->max_len);
+		return reason_fail(reason, ERR_TOO_LARGE, "the message has %zu bytes; at most %zu are allowed", message.len,
+			limits->max_len);
 	if (message.len == 0) return reason_fail(reason, ERR_TRUNCATED, "the message is empty");
 	return ERR_OK;
 }

@@ -1,12 +1,14 @@
 /* The TTLV encoding alone (KMIP 1.4 section 9.1): Tag (3 bytes), Type (1), Length (4), Value, padding to 8 bytes.
  *
- * Reading: bytes from outside pass ttlv_check once (one pass, no recursion, no allocation); then cursors walk the checked message.
- * Cursors and items borrow the message and die with it. They stay inside their parent even on bytes that were never checked.
+ * Reading: bytes from outside pass ttlv_check once (one pass, no recursion, no allocation); then cursors walk the
+ * checked message. Cursors and items borrow the message and die with it. They stay inside their parent even on bytes
+ * that were never checked.
  * Writing: ttlv_put_* append to a sticky struct writer; failures show in writer_done (ERR_TOO_LARGE, ERR_MEMORY).
  * No state, no allocation, no printing; any thread.
  *
- * Errors: ERR_INPUT the encoding is broken or a field has the wrong type or is doubled; ERR_TRUNCATED a length points past the end;
- * ERR_MISSING a required field is absent; ERR_FIELD a field that does not belong here; ERR_DEPTH, ERR_LIMIT, ERR_TOO_LARGE the limits. */
+ * Errors: ERR_INPUT the encoding is broken or a field has the wrong type or is doubled; ERR_TRUNCATED a length
+ * points past the end; ERR_MISSING a required field is absent; ERR_FIELD a field that does not belong here;
+ * ERR_DEPTH, ERR_LIMIT, ERR_TOO_LARGE the limits. */
 #ifndef COFFER_TTLV_TTLV_H
 #define COFFER_TTLV_TTLV_H
 
@@ -49,14 +51,16 @@ struct ttlv_limits {
 
 /* { max_len, TTLV_ITEMS_MAX, TTLV_DEPTH_MAX } */
 struct ttlv_limits ttlv_limits_of(size_t max_len);
-/* Checks that `message` is exactly one well-formed item: tags begin with 42 or 54, known types, every length inside its parent (compared
- * raw, then with its padding), fixed lengths by type, zero padding, Booleans 0 or 1, text UTF-8 without NUL, nothing left over, and
- * the limits (NULL: TTLV_MESSAGE_MAX and the other defaults). ERR_INPUT, ERR_TRUNCATED, ERR_DEPTH, ERR_LIMIT, ERR_TOO_LARGE with a
- * sentence that names the byte offset (never contents). reason may be NULL. */
+/* Checks that `message` is exactly one well-formed item: tags begin with 42 or 54, known types, every length inside
+ * its parent (compared raw, then with its padding), fixed lengths by type, zero padding, Booleans 0 or 1, text UTF-8
+ * without NUL, nothing left over, and the limits (NULL: TTLV_MESSAGE_MAX and the other defaults). ERR_INPUT,
+ * ERR_TRUNCATED, ERR_DEPTH, ERR_LIMIT, ERR_TOO_LARGE with a sentence that names the byte offset (never contents).
+ * reason may be NULL. */
 enum coffer_err ttlv_check(struct view message, const struct ttlv_limits *limits, struct reason *reason) MUST_USE;
-/* For a listener, from the first 8 bytes alone (more are ignored): the header must be a Structure with this tag (Request or Response
- * Message), a length that is a multiple of 8, and the whole frame at most max bytes. *out = bytes of the whole frame, header included.
- * ERR_TRUNCATED fewer than 8 bytes, ERR_FOREIGN not such a header, ERR_TOO_LARGE. */
+/* For a listener, from the first 8 bytes alone (more are ignored): the header must be a Structure with this tag
+ * (Request or Response Message), a length that is a multiple of 8, and the whole frame at most max bytes. *out =
+ * bytes of the whole frame, header included. ERR_TRUNCATED fewer than 8 bytes, ERR_FOREIGN not such a header,
+ * ERR_TOO_LARGE. */
 enum coffer_err ttlv_frame_size(struct view first8, uint32_t tag, size_t max, size_t *out) MUST_USE;
 
 /* ---- walking (cursor.c) ---- */
@@ -84,8 +88,9 @@ uint32_t ttlv_peek_tag(const struct ttlv_cursor *c);
 enum coffer_err ttlv_take(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out) MUST_USE;
 /* The next item if it carries this tag: *out_present true; else false and *out untouched. */
 enum coffer_err ttlv_take_optional(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out, bool *out_present) MUST_USE;
-/* Ends the reading of a structure: ERR_OK when nothing is left (or the cursor is lenient); ERR_INPUT when the item taken last comes
- * again (KMIP 1.4 section 11.1: Invalid Message); ERR_FIELD for any other leftover (unknown, or out of order: Invalid Field); or the first failure. */
+/* Ends the reading of a structure: ERR_OK when nothing is left (or the cursor is lenient); ERR_INPUT when the item
+ * taken last comes again (KMIP 1.4 section 11.1: Invalid Message); ERR_FIELD for any other leftover (unknown, or out
+ * of order: Invalid Field); or the first failure. */
 enum coffer_err ttlv_done(struct ttlv_cursor *c) MUST_USE;
 
 /* ---- typed values (get.c); ERR_INPUT when the item has another type or a length that does not fit it ---- */
@@ -98,7 +103,7 @@ enum coffer_err ttlv_get_text(const struct ttlv_item *item, struct view *out) MU
 enum coffer_err ttlv_get_bytes(const struct ttlv_item *item, struct view *out) MUST_USE;  /* borrowed */
 enum coffer_err ttlv_get_time(const struct ttlv_item *item, int64_t *out) MUST_USE;       /* POSIX seconds */
 enum coffer_err ttlv_get_interval(const struct ttlv_item *item, uint32_t *out) MUST_USE;  /* seconds */
-enum coffer_err ttlv_get_bigint(const struct ttlv_item *item, struct view *out) MUST_USE; /* borrowed, two's complement, big-endian */
+enum coffer_err ttlv_get_bigint(const struct ttlv_item *item, struct view *out) MUST_USE; /* borrowed, two's complement */
 
 /* ---- ttlv_take and a getter in one ---- */
 
@@ -113,7 +118,8 @@ enum coffer_err ttlv_take_interval(struct ttlv_cursor *c, uint32_t tag, uint32_t
 /* The required structure as a cursor over its children (lenient when c is). */
 enum coffer_err ttlv_take_structure(struct ttlv_cursor *c, uint32_t tag, struct ttlv_cursor *out) MUST_USE;
 
-/* The same for optional fields: absent is ERR_OK, *out untouched (set a default before), *out_present false. out_present may be NULL. */
+/* The same for optional fields: absent is ERR_OK, *out untouched (set a default before), *out_present false.
+ * out_present may be NULL. */
 enum coffer_err ttlv_take_optional_i32(struct ttlv_cursor *c, uint32_t tag, int32_t *out, bool *out_present) MUST_USE;
 enum coffer_err ttlv_take_optional_i64(struct ttlv_cursor *c, uint32_t tag, int64_t *out, bool *out_present) MUST_USE;
 enum coffer_err ttlv_take_optional_enum(struct ttlv_cursor *c, uint32_t tag, uint32_t *out, bool *out_present) MUST_USE;
@@ -146,8 +152,8 @@ struct ttlv_mark { struct writer_mark len; };
 struct ttlv_mark ttlv_begin(struct writer *w, uint32_t tag);
 void ttlv_end(struct writer *w, struct ttlv_mark mark);
 
-/* A byte string of up to max_len bytes that the caller fills in place, so that ciphertext needs no copy: write to .ptr (NULL after a
- * failure of the writer) before anything else is written, then commit the true length. */
+/* A byte string of up to max_len bytes that the caller fills in place, so that ciphertext needs no copy: write to
+ * .ptr (NULL after a failure of the writer) before anything else is written, then commit the true length. */
 struct ttlv_space {
 	uint8_t *ptr;
 	size_t at;                /* writer_len where the value begins */
@@ -162,9 +168,10 @@ void ttlv_commit_bytes(struct writer *w, struct ttlv_space space, size_t actual_
 
 /* Name of a tag, or NULL (kmip_tag_name fits). */
 typedef const char *ttlv_tag_name_fn(uint32_t tag);
-/* Writes the message as indented lines of text, one item each: name or number, type, and the value of numbers, enumerations, Booleans and
- * dates. Text strings, byte strings and big integers show their length only, so no key, passphrase or name is printed. A malformed
- * rest becomes one line that says so. tag_name may be NULL. Debugging and tests. */
+/* Writes the message as indented lines of text, one item each: name or number, type, and the value of numbers,
+ * enumerations, Booleans and dates. Text strings, byte strings and big integers show their length only, so no key,
+ * passphrase or name is printed. A malformed rest becomes one line that says so. tag_name may be NULL. Debugging and
+ * tests. */
 void ttlv_dump(struct view message, ttlv_tag_name_fn *tag_name, struct writer *out);
 /* "Integer" …; "?" for an unknown type. Static storage. */
 const char *ttlv_type_name(enum ttlv_type type);

@@ -4,8 +4,9 @@
 
 #include "ttlv/ttlv.h"
 
-/* Splits the first item off `bytes` (not empty): tag range, known type, length inside `bytes` raw and then padded, fixed length by type, zero
- * padding. Values are not looked at. Outputs untouched on failure. ERR_TRUNCATED, ERR_INPUT. */
+/* Splits the first item off `bytes` (not empty): tag range, known type, length inside `bytes` raw and then padded,
+ * fixed length by type, zero padding. Values are not looked at. Outputs untouched on failure. ERR_TRUNCATED,
+ * ERR_INPUT. */
 enum coffer_err ttlv_split(struct view bytes, struct ttlv_item *out, struct view *out_rest) MUST_USE;
 /* Bytes of padding after a value of len bytes: 0 to 7. */
 static inline size_t ttlv_pad(size_t len)

@@ -1,5 +1,6 @@
-/* Fuzzes kmip_request_parse, kmip_response_parse, attributes, key blocks and structured values: every payload that parses is searched for
- * attributes and managed objects, which are written again and must parse again; every message gets an answer that passes the check. */
+/* Fuzzes kmip_request_parse, kmip_response_parse, attributes, key blocks and structured values: every payload that
+ * parses is searched for attributes and managed objects, which are written again and must parse again; every message
+ * gets an answer that passes the check. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* Fuzzes ttlv_check, ttlv_frame_size, cursors and getters, ttlv_dump and the encoder: what passes the check is walked, written again and must be
- * the same bytes; what does not pass is walked all the same and must stay inside its bounds. */
+/* Fuzzes ttlv_check, ttlv_frame_size, cursors and getters, ttlv_dump and the encoder: what passes the check is
+ * walked, written again and must be the same bytes; what does not pass is walked all the same and must stay inside
+ * its bounds. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -30,7 +30,8 @@ static void managed_objects_come_back_as_they_were_written(void **state)
 		m.block.format = formats[i];
 		kmip_managed_put(scratch_writer(&s), &m);
 		assert_int_equal(parse(&out), ERR_OK);
-		assert_true(out.object_type == m.object_type && out.block.format == formats[i] && out.block.has_value && !out.block.wrapped);
+		assert_true(out.object_type == m.object_type && out.block.format == formats[i] && out.block.has_value &&
+			!out.block.wrapped);
 		assert_true(view_equal(out.block.material, m.block.material));
 		assert_true(out.block.algorithm == CRYPTOGRAPHIC_ALGORITHM_AES && out.block.length_bits == 128);
 		assert_int_equal(ttlv_done(&out.block.attributes), ERR_OK);
@@ -39,7 +40,8 @@ static void managed_objects_come_back_as_they_were_written(void **state)
 	m.block = (struct kmip_key_block){ .format = KEY_FORMAT_TYPE_OPAQUE, .has_value = true, .material = view_str("secret") };
 	kmip_managed_put(scratch_writer(&s), &m);
 	assert_int_equal(parse(&out), ERR_OK);
-	assert_true(out.data_type == SECRET_DATA_TYPE_PASSWORD && out.block.algorithm == 0 && view_equal_str(out.block.material, "secret"));
+	assert_true(out.data_type == SECRET_DATA_TYPE_PASSWORD && out.block.algorithm == 0 &&
+		view_equal_str(out.block.material, "secret"));
 	m = (struct kmip_managed){ .object_type = OBJECT_TYPE_OPAQUE_OBJECT, .data_type = 0x80000001u, .opaque = view_str("blob") };
 	kmip_managed_put(scratch_writer(&s), &m);
 	assert_int_equal(parse(&out), ERR_OK);
@@ -51,7 +53,8 @@ static void a_wrapped_key_keeps_its_wrapping_data(void **state)
 	(void)state;
 	uint8_t fields[16] = { 0x42, 0, 0x9e, 5, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0 }; /* Wrapping Method: Encrypt */
 	struct kmip_managed m = { .object_type = OBJECT_TYPE_SYMMETRIC_KEY }, out;
-	m.block = (struct kmip_key_block){ .format = KEY_FORMAT_TYPE_RAW, .has_value = true, .material = view_str("wrapped!"), .wrapped = true,
+	m.block = (struct kmip_key_block){ .format = KEY_FORMAT_TYPE_RAW, .has_value = true, .material = view_str("wrapped!"),
+		.wrapped = true,
 		.wrapping = { .type = TTLV_STRUCTURE, .value = view_of(fields, sizeof fields) } };
 	kmip_managed_put(scratch_writer(&s), &m);
 	assert_int_equal(parse(&out), ERR_OK);
@@ -62,7 +65,7 @@ static void a_wrapped_key_keeps_its_wrapping_data(void **state)
 struct block_case {
 	const char *what;
 	uint32_t format;
-	int value;              /* 0 none, 1 structure with bytes, 2 byte string, 3 structure with text, 4 with an attribute behind */
+	int value;              /* 0 none, 1 structure of bytes, 2 byte string, 3 structure of text, 4 attribute behind */
 	bool compression, algorithm, length;
 	int32_t bits;
 	enum coffer_err err;

@@ -1,5 +1,5 @@
-/* Captured and published KMIP messages (reference data outside this repository, COFFER_KMIP_CASES): what is well-formed passes the check, comes
- * out of the encoder as it was, and is understood; what is not is refused. */
+/* Captured and published KMIP messages (reference data outside this repository, COFFER_KMIP_CASES): what is
+ * well-formed passes the check, comes out of the encoder as it was, and is understood; what is not is refused. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +50,8 @@ static void understand(struct view bytes, const char *name, struct counts *n)
 static void one_message(const json_t *message, struct counts *n)
 {
 	static uint8_t bytes[64 * 1024];
-	const char *hex = json_string_value(json_object_get(message, "hex")), *name = json_string_value(json_object_get(message, "name"));
+	const char *hex = json_string_value(json_object_get(message, "hex"));
+	const char *name = json_string_value(json_object_get(message, "name"));
 	bool wellformed = json_is_true(json_object_get(message, "wellformed"));
 	size_t len = strlen(hex) / 2;
 	assert_true(len <= sizeof bytes);

@@ -127,7 +127,15 @@ static void many(struct writer *w)
 static void a_message_is_refused_as_a_whole_for_these(void **state)
 {
 	(void)state;
-	static const struct { const char *what; struct kmip_version v; edit_fn *head; int32_t count; edit_fn *items; enum coffer_err err; uint32_t minor; } rows[] = {
+	static const struct {
+		const char *what;
+		struct kmip_version v;
+		edit_fn *head;
+		int32_t count;
+		edit_fn *items;
+		enum coffer_err err;
+		uint32_t minor;
+	} rows[] = {
 		{ "doubled field", { 1, 3 }, head_doubled, 1, one, ERR_INPUT, 3 },
 		{ "order", { 1, 4 }, head_out_of_order, 1, one, ERR_INPUT, 4 },
 		{ "unknown field", { 1, 4 }, head_unknown, 1, one, ERR_FIELD, 4 },

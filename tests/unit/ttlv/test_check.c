@@ -82,7 +82,8 @@ static void check_refuses_every_truncation_of_a_message(void **state)
 {
 	(void)state;
 	uint8_t bytes[64];
-	struct view whole = bytes_of("420020 01 00000028 420004 05 00000004 000000FE00000000 420005 07 0000000A 41424344454647484949000000000000",
+	struct view whole = bytes_of("420020 01 00000028 420004 05 00000004 000000FE00000000 "
+		"420005 07 0000000A 41424344454647484949000000000000",
 		bytes, sizeof bytes);
 	assert_int_equal(ttlv_check(whole, NULL, NULL), ERR_OK);
 	for (size_t len = 0; len < whole.len; len++)
@@ -106,7 +107,9 @@ static void nest(struct buf *buf, size_t depth)
 static void check_bounds_the_depth(void **state)
 {
 	(void)state;
-	static const struct { size_t depth; enum coffer_err expected; } rows[] = { { 1, ERR_OK }, { 16, ERR_OK }, { 17, ERR_DEPTH }, { 60, ERR_DEPTH } };
+	static const struct { size_t depth; enum coffer_err expected; } rows[] = {
+		{ 1, ERR_OK }, { 16, ERR_OK }, { 17, ERR_DEPTH }, { 60, ERR_DEPTH },
+	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		AUTO_BUF struct buf buf = BUF_EMPTY;
 		nest(&buf, rows[i].depth);
@@ -158,7 +161,8 @@ static void frame_size_reads_the_header_alone(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		uint8_t bytes[8];
 		size_t size = 0;
-		assert_int_equal(ttlv_frame_size(bytes_of(rows[i].hex, bytes, sizeof bytes), 0x420078, rows[i].max, &size), rows[i].expected);
+		enum coffer_err err = ttlv_frame_size(bytes_of(rows[i].hex, bytes, sizeof bytes), 0x420078, rows[i].max, &size);
+		assert_int_equal(err, rows[i].expected);
 		assert_int_equal(size, rows[i].size);
 	}
 }

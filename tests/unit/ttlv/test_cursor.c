@@ -83,7 +83,8 @@ static void a_cursor_over_broken_bytes_stops_and_says_so(void **state)
 	uint8_t bytes[64];
 	struct ttlv_item item;
 	struct view text;
-	struct ttlv_cursor c = ttlv_cursor_of(bytes_of("420001 02 00000004 0000000100000000 420002 08 00000010 0102030405060708", bytes, sizeof bytes));
+	struct ttlv_cursor c = ttlv_cursor_of(bytes_of("420001 02 00000004 0000000100000000 420002 08 00000010 0102030405060708",
+		bytes, sizeof bytes));
 	assert_true(ttlv_next(&c, &item));
 	assert_false(ttlv_next(&c, &item));
 	assert_false(ttlv_next(&c, &item));

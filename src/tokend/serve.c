@@ -1,0 +1,115 @@
+/* Requests of the token channel, one at a time. */
+#include "tokend/serve.h"
+
+#include <stdbool.h>
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "token/channel.h"
+
+#define WRITE_LIMIT_MS 10000u /* cofferd reads at once or is broken */
+
+struct service {
+	struct token *token;  /* NULL before OPEN */
+	bool attached;
+	struct buf bytes;     /* result of WRAP and RANDOM */
+	struct secret *plain; /* result of UNWRAP */
+};
+
+static enum coffer_err open_token(struct service *s, const struct channel_request *request, struct reason *reason)
+{
+	if (s->token) return reason_fail(reason, ERR_STATE, "the token is open already");
+	return token_backend.open(request->uri, &s->token, reason);
+}
+
+static enum coffer_err wrap(struct service *s, struct view plain, struct reason *reason)
+{
+	AUTO_SECRET struct secret *secret = secret_copy(plain.ptr, plain.len);
+	ENSURE(secret, ERR_MEMORY);
+	return token_backend.wrap(s->token, secret, &s->bytes, reason);
+}
+
+static enum coffer_err make_random(struct service *s, size_t len, struct reason *reason)
+{
+	TRY(buf_reserve(&s->bytes, len));
+	TRY(token_backend.random(s->token, s->bytes.ptr, len, reason));
+	s->bytes.len = len;
+	return ERR_OK;
+}
+
+static enum coffer_err unwrap(struct service *s, struct view blob, struct reason *reason)
+{
+	TRY(token_backend.unwrap(s->token, blob, &s->plain, reason));
+	if (secret_len(s->plain) == TOKEN_SECRET_LEN) return ERR_OK;
+	secret_free(TAKE(s->plain));
+	return reason_fail(reason, ERR_CORRUPT, "the wrapped data key holds something else than a data key");
+}
+
+/* Calls for which the master secret must have been found. */
+static enum coffer_err run_attached(struct service *s, const struct channel_request *request, struct reason *reason)
+{
+	if (!s->attached) return reason_fail(reason, ERR_STATE, "the master secret was not looked up yet");
+	switch (request->op) {
+	case CHANNEL_WRAP:
+		return wrap(s, request->bytes, reason);
+	case CHANNEL_UNWRAP:
+		return unwrap(s, request->bytes, reason);
+	default:
+		return token_backend.probe(s->token, reason);
+	}
+}
+
+static enum coffer_err run(struct service *s, const struct channel_request *request, struct channel_reply *reply)
+{
+	if (request->op == CHANNEL_OPEN) return open_token(s, request, &reply->reason);
+	if (request->op == CHANNEL_CLOSE) return ERR_OK;
+	if (!s->token) return reason_fail(&reply->reason, ERR_STATE, "the token is not open yet");
+	switch (request->op) {
+	case CHANNEL_PROVISION:
+		TRY(token_backend.provision(s->token, &reply->binding, &reply->reason));
+		s->attached = true;
+		return ERR_OK;
+	case CHANNEL_ATTACH:
+		TRY(token_backend.attach(s->token, &request->binding, &reply->reason));
+		s->attached = true;
+		return ERR_OK;
+	case CHANNEL_DESCRIBE:
+		return token_backend.describe(s->token, &reply->info, &reply->reason);
+	case CHANNEL_RANDOM:
+		return make_random(s, request->random_len, &reply->reason);
+	default:
+		return run_attached(s, request, &reply->reason);
+	}
+}
+
+static enum coffer_err answer(struct service *s, int fd, struct view frame, bool *out_closed)
+{
+	AUTO_BUF struct buf out = BUF_EMPTY;
+	struct channel_request request;
+	struct channel_reply reply = { .sequence = 0 };
+	TRY(channel_decode_request(frame, &request));
+	reply.sequence = request.sequence;
+	reply.err = run(s, &request, &reply);
+	reply.bytes = s->plain ? secret_view(s->plain) : buf_view(&s->bytes);
+	enum coffer_err err = channel_encode_reply(&reply, request.op, &out);
+	buf_clear(&s->bytes);
+	secret_free(TAKE(s->plain));
+	TRY(err);
+	*out_closed = request.op == CHANNEL_CLOSE;
+	if (*out_closed) token_backend.close(TAKE(s->token));
+	return fdio_write_exact(fd, out.ptr, out.len, clock_mono_ms() + WRITE_LIMIT_MS);
+}
+
+enum coffer_err serve_channel(int fd)
+{
+	AUTO_BUF struct buf frame = BUF_EMPTY;
+	struct service s = { .bytes = BUF_EMPTY };
+	enum coffer_err err = ERR_OK;
+	for (bool closed = false; err == ERR_OK && !closed;) {
+		err = channel_read(fd, &frame, FDIO_NO_DEADLINE);
+		if (err == ERR_OK) err = answer(&s, fd, buf_view(&frame), &closed);
+	}
+	token_backend.close(s.token);
+	buf_free(&s.bytes);
+	return err == ERR_CLOSED ? ERR_OK : err;
+}
