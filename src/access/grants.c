@@ -76,8 +76,10 @@ static enum coffer_err grant_decode(struct view body, struct grant *out)
 	uint8_t role;
 	reader_init(&r, body);
 	TRY(read_text(&r, out->principal, PRINCIPAL_MAX));
+	ENSURE(out->principal[0] != '\0', ERR_CORRUPT);
 	TRY(reader_u8(&r, &role));
 	out->role = (enum role)role;
+	ENSURE(role_permissions(out->role) != 0, ERR_CORRUPT);
 	TRY(read_text(&r, out->scope, GRANT_SCOPE_MAX));
 	TRY(read_text(&r, out->granted_by, PRINCIPAL_MAX));
 	TRY(reader_u64(&r, &out->created_ms));
@@ -107,9 +109,10 @@ static enum coffer_err load_row(void *arg, const struct store_row *row)
 	struct loading *l = arg;
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	ENSURE(l->filled < l->grants->count && row->id_len == UUID_LEN, ERR_CORRUPT);
+	ENSURE(row->header.len == 1 && row->header.ptr[0] == GRANT_SCHEMA, ERR_CORRUPT);
 	TRY(record_open(l->ring, STORE_GRANT, row, &plain));
 	struct grant *grant = &l->grants->items[l->filled];
-	TRY(grant_decode(buf_view(&plain), grant));
+	ENSURE(grant_decode(buf_view(&plain), grant) == ERR_OK, ERR_CORRUPT);
 	memcpy(grant->id, row->id, UUID_LEN);
 	l->filled++;
 	return ERR_OK;
@@ -161,6 +164,7 @@ enum coffer_err grants_add(struct txn *txn, const struct grants *from, const str
 	for (size_t i = 0; i < count; i++)
 		if (same_grant(&from->items[i], grant->principal, grant->role, grant->scope))
 			return reason_fail(reason, ERR_EXISTS, "%s has the role %s already", grant->principal, role_name(grant->role));
+	ENSURE(grant->principal[0] != '\0' && role_permissions(grant->role) != 0, ERR_FIELD);
 	if (count >= GRANTS_MAX)
 		return reason_fail(reason, ERR_LIMIT, "there are %u grants, the most there can be; remove one first", GRANTS_MAX);
 

@@ -84,8 +84,9 @@ enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, stru
 	if (err == ERR_EXISTS) err = ERR_OK;
 	if (!err && n.rows) err = check_newest(&n);
 	buf_free(&n.row);
-	if (err)
+	if (err == ERR_CORRUPT)
 		return reason_fail(reason, err, "the end of the audit log does not verify; the store was edited or damaged");
+	TRY(err);
 
 	struct audit_chain *chain = calloc(1, sizeof *chain);
 	ENSURE(chain, ERR_MEMORY);
@@ -121,6 +122,17 @@ static void step_undo(void *arg)
 	free(step);
 }
 
+/* Before the row is written, so that no row can stand there with the tail behind it. */
+static enum coffer_err stage_tail(struct audit_chain *chain, struct txn *txn)
+{
+	struct step *step = malloc(sizeof *step);
+	ENSURE(step, ERR_MEMORY);
+	*step = (struct step){ chain, chain->tail };
+	enum coffer_err err = txn_on_commit(txn, step_keep, step_undo, step);
+	if (err) free(step);
+	return err;
+}
+
 static enum coffer_err write_row(struct txn *txn, const struct audit_event *event, struct view plain,
 	const struct audit_header *header)
 {
@@ -146,16 +158,8 @@ enum coffer_err audit_append(struct audit_chain *chain, struct txn *txn, const s
 	e.time_ms = clock_wall_s() * 1000;
 	TRY(audit_row_encode(ring_domain(txn_ring(txn)), &e, &plain));
 	TRY(audit_link(txn_ring(txn), header.link_generation, e.seq, chain->tail.link, buf_view(&plain), header.link));
+	TRY(stage_tail(chain, txn));
 	TRY(write_row(txn, &e, buf_view(&plain), &header));
-
-	struct step *step = malloc(sizeof *step);
-	ENSURE(step, ERR_MEMORY);
-	*step = (struct step){ chain, chain->tail };
-	enum coffer_err err = txn_on_commit(txn, step_keep, step_undo, step);
-	if (err) {
-		free(step);
-		return err;
-	}
 	chain->tail.seq = e.seq;
 	memcpy(chain->tail.link, header.link, AUDIT_LINK_LEN);
 	return ERR_OK;

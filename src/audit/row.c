@@ -1,12 +1,11 @@
 /* Audit rows and links as bytes. */
 #include "audit/row.h"
 
-#include <string.h>
-
 #include "base/reader.h"
 #include "base/writer.h"
 #include "crypto/hash.h"
 #include "crypto/mac.h"
+#include "keyring/label.h"
 
 #define ROW_FORMAT 1u
 #define HEADER_SCHEMA 1u
@@ -111,20 +110,12 @@ enum coffer_err audit_row_seq(const struct domain_id *domain, const struct store
 	return ERR_OK;
 }
 
-static void put_label(struct writer *w, const char *label)
-{
-	static const char prefix[] = "coffer v1 ";
-	writer_u8(w, (uint8_t)(sizeof prefix - 1 + strlen(label)));
-	writer_bytes(w, view_str(prefix));
-	writer_bytes(w, view_str(label));
-}
-
 enum coffer_err audit_genesis(const struct domain_id *domain, uint8_t out[static AUDIT_LINK_LEN])
 {
 	uint8_t input[128];
 	struct writer w;
 	writer_init(&w, input, sizeof input);
-	put_label(&w, "audit-genesis");
+	label_write(&w, "audit-genesis");
 	writer_bytes(&w, view_of(domain->id, UUID_LEN));
 	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
 	writer_bytes(&w, view_of(domain->public_key, DOMAIN_PUBLIC_LEN));
@@ -141,7 +132,7 @@ enum coffer_err audit_link(struct ring *ring, uint32_t generation, uint64_t seq,
 	struct writer w;
 	TRY(ring_subkey(ring, generation, SUBKEY_AUDIT, &key));
 	writer_init(&w, head, sizeof head);
-	put_label(&w, "audit-link");
+	label_write(&w, "audit-link");
 	writer_bytes(&w, view_of(domain->id, UUID_LEN));
 	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
 	writer_u32(&w, generation);

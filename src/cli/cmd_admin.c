@@ -3,20 +3,12 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/when.h"
 #include "client/admin.h"
-
-static void time_text(uint64_t unix_s, char out[static 32])
-{
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-	gmtime_r(&t, &tm);
-	strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
 
 typedef enum coffer_status grant_fn(struct coffer *c, const char *principal, const char *role, const char *scope);
 
@@ -47,7 +39,7 @@ static int print_grant(void *arg, const struct admin_grant *g)
 {
 	json_t *array = arg;
 	char when[32];
-	time_text(g->created_s, when);
+	when_text(g->created_s, when);
 	if (array)
 		return json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:s}", "principal", g->principal, "role", g->role, "on",
 			g->scope, "granted_by", g->granted_by, "created", when));

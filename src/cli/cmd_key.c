@@ -2,24 +2,16 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/commands.h"
 #include "cli/json.h"
-
-static void time_text(uint64_t unix_s, char out[static 32])
-{
-	time_t t = (time_t)unix_s;
-	struct tm tm;
-	gmtime_r(&t, &tm);
-	strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
+#include "cli/when.h"
 
 static void add_time(json_t *doc, const char *name, uint64_t unix_s)
 {
 	char text[32];
 	if (!unix_s) return;
-	time_text(unix_s, text);
+	when_text(unix_s, text);
 	json_object_set_new(doc, name, json_string(text));
 }
 
@@ -48,7 +40,7 @@ static void print_time(const char *what, uint64_t unix_s)
 {
 	char text[32];
 	if (!unix_s) return;
-	time_text(unix_s, text);
+	when_text(unix_s, text);
 	printf("%-13s %s\n", what, text);
 }
 

@@ -11,9 +11,13 @@ enum coffer_err job_queue_init(struct job_queue *q, bool with_event_fd)
 		q->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		ENSURE(q->event_fd >= 0, ERR_IO);
 	}
-	ENSURE(pthread_mutex_init(&q->lock, NULL) == 0, ERR_MEMORY);
-	ENSURE(pthread_cond_init(&q->ready, NULL) == 0, ERR_MEMORY);
-	return ERR_OK;
+	if (pthread_mutex_init(&q->lock, NULL) == 0) {
+		if (pthread_cond_init(&q->ready, NULL) == 0) return ERR_OK;
+		pthread_mutex_destroy(&q->lock);
+	}
+	if (q->event_fd >= 0) close(q->event_fd);
+	q->event_fd = -1;
+	return ERR_MEMORY;
 }
 
 void job_queue_done(struct job_queue *q)

@@ -40,7 +40,7 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->state = ENGINE_STARTING;
 	e->started_wall_s = clock_wall_s();
 	e->set_ring = unseal_set_ring;
-	e->open_domain = unseal_open_domain;
+	e->open = unseal_open;
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
 	e->objects = object_table_new(d->config->object_cache);

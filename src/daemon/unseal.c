@@ -94,10 +94,10 @@ static void set_ring_on_store(void *arg)
 	ring_free(old);
 }
 
-enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring, struct reason *reason)
+enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring)
 {
 	struct set_ring s = { engine, ring ? *ring : NULL };
-	if (!store_thread_do(engine->daemon, set_ring_on_store, &s)) return reason_fail(reason, ERR_BUSY, "the daemon is stopping");
+	ENSURE(store_thread_do(engine->daemon, set_ring_on_store, &s), ERR_BUSY);
 	if (ring) *ring = NULL;
 	return ERR_OK;
 }
@@ -132,7 +132,7 @@ static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *ar
 	return append_opened(e, txn);
 }
 
-enum coffer_err unseal_open_domain(struct engine *engine, struct reason *reason)
+enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	engine_note(engine, "%s", "");
@@ -146,10 +146,10 @@ static enum coffer_err unseal(struct engine *e, struct reason *reason)
 {
 	struct ring *ring = NULL;
 	TRY(open_ring(e, &ring, reason));
-	enum coffer_err err = unseal_set_ring(e, &ring, reason);
+	enum coffer_err err = unseal_set_ring(e, &ring);
 	ring_free(ring);
 	TRY(err);
-	return unseal_open_domain(e, reason);
+	return unseal_open(e, reason);
 }
 
 static void unseal_job(void *arg)

@@ -10,9 +10,9 @@ enum coffer_err unseal_start(struct daemon *d, struct reason *reason) MUST_USE;
 /* Ends the token's proxy. */
 void unseal_stop(struct daemon *d);
 
-/* engine->set_ring and engine->open_domain (ops/engine.h). */
-enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring, struct reason *reason) MUST_USE;
-enum coffer_err unseal_open_domain(struct engine *engine, struct reason *reason) MUST_USE;
+/* engine->set_ring and engine->open (ops/engine.h). */
+enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring) MUST_USE;
+enum coffer_err unseal_open(struct engine *engine, struct reason *reason) MUST_USE;
 /* engine->token_changed: the proxy's on_health. */
 void unseal_on_health(void *arg, enum token_state from, enum token_state to);
 

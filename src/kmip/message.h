@@ -90,13 +90,15 @@ void kmip_response_end(struct writer *w, struct kmip_response_mark mark, uint32_
 
 struct kmip_item_mark {
 	size_t start;              /* writer_len where the batch item begins */
+	bool fits;                 /* the writer had not failed there */
 	struct ttlv_mark item, payload;
 };
 
 /* A successful batch item: begin, put the fields of the Response Payload, end. */
 struct kmip_item_mark kmip_item_begin(struct writer *w, const struct kmip_item_id *id);
 void kmip_item_end(struct writer *w, struct kmip_item_mark mark);
-/* Takes back a batch item that was begun (and wipes it), to write a failure in its place. */
+/* Takes back a batch item that was begun (and wipes it), to write a failure in its place. When the item did not fit
+ * into the writer (ERR_TOO_LARGE), the writer may be used again: leave it room for the failure. */
 void kmip_item_rewind(struct writer *w, struct kmip_item_mark mark);
 /* A failed batch item: Result Reason from kmip_reason_of(err), Result Message `text` (NULL: err_text). name_error:
  * adds our Message Extension with the error's name (when the request carried ours). */

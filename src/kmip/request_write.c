@@ -22,7 +22,7 @@ void kmip_request_end(struct writer *w, struct kmip_request_mark mark)
 
 struct kmip_item_mark kmip_request_item_begin(struct writer *w, const struct kmip_item_id *id)
 {
-	struct kmip_item_mark mark = { .start = writer_len(w) };
+	struct kmip_item_mark mark = { .start = writer_len(w), .fits = writer_done(w) == ERR_OK };
 	mark.item = ttlv_begin(w, TAG_BATCH_ITEM);
 	ttlv_put_enum(w, TAG_OPERATION, id->operation);
 	if (id->has_unique_id) ttlv_put_bytes(w, TAG_UNIQUE_BATCH_ITEM_ID, id->unique_id);

@@ -29,7 +29,7 @@ void kmip_response_end(struct writer *w, struct kmip_response_mark mark, uint32_
 /* What every batch item of a response begins with; mark.payload is left to the caller. */
 static struct kmip_item_mark begin(struct writer *w, const struct kmip_item_id *id, uint32_t status)
 {
-	struct kmip_item_mark mark = { .start = writer_len(w) };
+	struct kmip_item_mark mark = { .start = writer_len(w), .fits = writer_done(w) == ERR_OK };
 	mark.item = ttlv_begin(w, TAG_BATCH_ITEM);
 	if (id->operation) ttlv_put_enum(w, TAG_OPERATION, id->operation);
 	if (id->has_unique_id) ttlv_put_bytes(w, TAG_UNIQUE_BATCH_ITEM_ID, id->unique_id);
@@ -53,6 +53,7 @@ void kmip_item_end(struct writer *w, struct kmip_item_mark mark)
 void kmip_item_rewind(struct writer *w, struct kmip_item_mark mark)
 {
 	writer_rewind(w, mark.start);
+	if (mark.fits && w->err == ERR_TOO_LARGE) w->err = ERR_OK;
 }
 
 static void put_failure(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason,

@@ -28,7 +28,7 @@ static bool same_attr(const struct attrset_value *v, uint32_t attr, const char *
 
 static enum coffer_err append(struct attrset *set, uint32_t attr, const char *custom, uint32_t index, struct view item)
 {
-	ENSURE(set->count < ATTRSET_MAX && item.len <= ATTRSET_BYTES_MAX - set->bytes, ERR_LIMIT);
+	ENSURE(set->count < ATTRSET_MAX && index <= ATTRSET_INDEX_MAX && item.len <= ATTRSET_BYTES_MAX - set->bytes, ERR_LIMIT);
 	struct attrset_value *values = realloc(set->values, (set->count + 1) * sizeof *values);
 	ENSURE(values, ERR_MEMORY);
 	set->values = values;
@@ -153,8 +153,8 @@ bool attrset_get_time(const struct attrset *set, uint32_t attr, uint64_t *out_un
 {
 	struct ttlv_item item;
 	int64_t t;
-	if (!attrset_item(attrset_get(set, attr, NULL, 0), &item) || ttlv_get_time(&item, &t) != ERR_OK || t < 0) return false;
-	*out_unix_s = (uint64_t)t;
+	if (!attrset_item(attrset_get(set, attr, NULL, 0), &item) || ttlv_get_time(&item, &t) != ERR_OK) return false;
+	*out_unix_s = t < 0 ? 0 : (uint64_t)t;
 	return true;
 }
 

@@ -13,6 +13,7 @@
 
 #define ATTRSET_MAX 512u             /* values of one object */
 #define ATTRSET_BYTES_MAX (256u * 1024u)
+#define ATTRSET_INDEX_MAX 0x7fffffffu /* a KMIP Integer */
 
 struct attrset_value {
 	uint32_t attr;      /* enum kmip attribute id of kmip/attr.h */
@@ -44,7 +45,7 @@ enum coffer_err attrset_set_time(struct attrset *set, uint32_t attr, uint64_t un
 const struct attrset_value *attrset_get(const struct attrset *set, uint32_t attr, const char *custom, uint32_t index);
 /* The value as an item that borrows from it; false when value is NULL. */
 bool attrset_item(const struct attrset_value *value, struct ttlv_item *out);
-/* Convenience reads of index 0; false when absent. */
+/* Convenience reads of index 0; false when absent. A time before 1970 reads as 0: it has passed. */
 bool attrset_get_time(const struct attrset *set, uint32_t attr, uint64_t *out_unix_s);
 bool attrset_get_bool(const struct attrset *set, uint32_t attr, bool *out);
 size_t attrset_count(const struct attrset *set, uint32_t attr);

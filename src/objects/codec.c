@@ -18,13 +18,15 @@
 static enum coffer_err write_header(const struct object *o, struct buf *out)
 {
 	struct writer w;
+	struct view owner = view_str(o->owner);
+	ENSURE(owner.len <= OBJECT_OWNER_MAX && text_is_utf8(owner), ERR_FIELD);
 	writer_init_buf(&w, out, STORE_HEADER_MAX);
 	writer_u8(&w, HEADER_SCHEMA);
 	writer_u32(&w, o->type);
 	writer_u32(&w, o->algorithm);
 	writer_u32(&w, o->length_bits);
 	writer_u32(&w, o->usage_mask);
-	writer_view_u32(&w, view_str(o->owner));
+	writer_view_u32(&w, owner);
 	return writer_done(&w);
 }
 
@@ -56,6 +58,7 @@ static void write_attribute(struct writer *w, const struct attrset_value *v)
 static enum coffer_err write_body(const struct object *o, struct buf *out)
 {
 	struct writer w;
+	ENSURE(o->key_version >= 1 && o->key_version <= INT32_MAX, ERR_LIMIT);
 	writer_init_buf(&w, out, BODY_MAX);
 	struct ttlv_mark record = ttlv_begin(&w, TAG_COFFER_RECORD);
 	ttlv_put_i32(&w, TAG_COFFER_RECORD_KEY_VERSION, (int32_t)o->key_version);
@@ -107,15 +110,17 @@ static enum coffer_err read_attribute(const struct ttlv_item *structure, struct 
 	struct ttlv_cursor c;
 	struct ttlv_item value;
 	struct view custom = { NULL, 0 };
+	bool is_custom;
 	int32_t index;
 	char name[KMIP_ATTR_NAME_MAX + 1];
 	TRY(ttlv_enter(structure, &c));
 	TRY(ttlv_take_i32(&c, TAG_COFFER_RECORD_INDEX, &index));
-	TRY(ttlv_take_optional_text(&c, TAG_COFFER_RECORD_NAME, &custom, NULL));
+	TRY(ttlv_take_optional_text(&c, TAG_COFFER_RECORD_NAME, &custom, &is_custom));
 	struct view item_bytes = c.rest;
-	ENSURE(ttlv_next(&c, &value) && index >= 0 && custom.len <= KMIP_ATTR_NAME_MAX, ERR_CORRUPT);
+	ENSURE(ttlv_next(&c, &value) && index >= 0 && is_custom == (value.tag == TAG_ATTRIBUTE_VALUE), ERR_CORRUPT);
 	TRY(ttlv_done(&c));
-	if (custom.len) {
+	if (is_custom) {
+		ENSURE(custom.len >= 1 && custom.len <= KMIP_ATTR_NAME_MAX && text_is_utf8(custom), ERR_CORRUPT);
 		memcpy(name, custom.ptr, custom.len);
 		name[custom.len] = '\0';
 		return attrset_add_at(attrs, ATTR_CUSTOM_ATTRIBUTE, name, (uint32_t)index, item_bytes);
@@ -149,10 +154,10 @@ static enum coffer_err read_body(struct view plain, const uint8_t *domain_id, st
 	return object_set_material(o, domain_id, &copy);
 }
 
-/* Whatever is wrong inside a record that opened is a fault of the record, but for a shortage here. */
+/* Whatever is wrong inside a record that opened is a fault of the record, but for a shortage here and for what a newer program wrote. */
 static enum coffer_err as_fault(enum coffer_err err)
 {
-	return err == ERR_OK || err == ERR_MEMORY || err == ERR_CRYPTO || err == ERR_VERSION || err == ERR_NOT_FOUND ? err : ERR_CORRUPT;
+	return err == ERR_OK || err == ERR_MEMORY || err == ERR_CRYPTO || err == ERR_VERSION ? err : ERR_CORRUPT;
 }
 
 enum coffer_err object_from_row(struct ring *ring, const struct store_row *row, struct object **out)

@@ -14,7 +14,7 @@
  * point into the three buffers. */
 enum coffer_err object_to_row(struct ring *ring, struct object *o, struct store_row *row, struct buf *header, struct buf *index,
 	struct buf *body) MUST_USE;
-/* Opens a row. ERR_CORRUPT when anything does not fit. Caller unrefs *out. */
+/* Opens a row. ERR_CORRUPT when anything does not fit; ERR_VERSION when a header schema or an attribute is not known here. Caller unrefs *out. */
 enum coffer_err object_from_row(struct ring *ring, const struct store_row *row, struct object **out) MUST_USE;
 
 #endif

@@ -103,8 +103,9 @@ static void evict_one(struct object_table *t, struct hashmap *map)
 {
 	struct object *old = hashmap_evict(map);
 	if (!old) return;
+	old->stale = true; /* the table cannot tell its holders about a newer snapshot any more */
 	drop_names(t, old);
-	object_unref(old); /* not stale: whoever holds it may go on */
+	object_unref(old);
 }
 
 enum coffer_err object_table_publish(struct object_table *t, struct object *o)
@@ -117,6 +118,8 @@ enum coffer_err object_table_publish(struct object_table *t, struct object *o)
 		object_unref(old);
 		if (!newer) return ERR_OK;
 		old = NULL;
+	} else if (hashmap_count(map) >= t->max_per_shard) {
+		evict_one(t, map); /* before the new one is in, so that it is never the one that leaves */
 	}
 	enum coffer_err err = hashmap_put(map, hash, view_of(o->id, UUID_LEN), same_id, o, &old);
 	if (old) {
@@ -125,7 +128,6 @@ enum coffer_err object_table_publish(struct object_table *t, struct object *o)
 		object_unref(old);
 	}
 	TRY(err);
-	if (hashmap_count(map) > t->max_per_shard) evict_one(t, map);
 	return put_names(t, o);
 }
 

@@ -1,5 +1,6 @@
 /* Objects in memory, found by UUID or name without a global lock: shards with a reader-writer lock each; workers keep references in their
- * own small caches and look here again only when a snapshot is stale. Bounded: the least recently found clean entries leave. */
+ * own small caches and look here again only when a snapshot is stale. Bounded: entries that were not found lately leave, and become stale,
+ * because nobody would tell their holders about a newer snapshot. */
 #ifndef COFFER_OBJECTS_TABLE_H
 #define COFFER_OBJECTS_TABLE_H
 

@@ -165,5 +165,6 @@ enum coffer_err txn_settle(struct txn *txn, bool was_durable)
 {
 	PRE(txn->open);
 	finish(txn, was_durable);
+	if (was_durable && txn->want_scrub) scrub(txn);
 	return ERR_OK;
 }

@@ -42,7 +42,8 @@ enum coffer_err txn_object_by_name(struct txn *txn, struct view name, struct obj
 enum coffer_err txn_create(struct txn *txn, struct object *o, struct reason *reason) MUST_USE;
 /* ERR_EXISTS with a sentence when an object other than except_id (NULL: any) has the name. */
 enum coffer_err txn_name_free(struct txn *txn, struct view name, const uint8_t *except_id, struct reason *reason) MUST_USE;
-/* Writes a changed copy; raises record_version; the state move is checked against the table. */
+/* Writes a changed copy; raises record_version. ERR_STATE: the state move is not in the table; ERR_EXISTS: a Name that it did not have
+ * before is taken. */
 enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *reason) MUST_USE;
 /* Every object in id order after `after`, opened one by one; at most limit. */
 typedef enum coffer_err txn_object_fn(void *arg, struct object *o);

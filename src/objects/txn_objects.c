@@ -123,12 +123,15 @@ enum coffer_err txn_create(struct txn *txn, struct object *o, struct reason *rea
 enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *reason)
 {
 	AUTO_OBJECT struct object *before = NULL;
+	struct view name;
 	PRE(txn->open);
 	ENSURE(txn->ring, ERR_SEALED);
 	TRY(txn_object(txn, o->id, &before));
 	if (before->state != o->state && !lifecycle_allows(before->state, o->state))
 		return reason_fail(reason, ERR_STATE, "an object that is %s cannot become %s", lifecycle_name(before->state),
 			lifecycle_name(o->state));
+	for (size_t i = 0; names_at(&o->attrs, i, &name); i++)
+		if (!object_has_name(before, name)) TRY(txn_name_free(txn, name, o->id, reason));
 	ENSURE(before->record_version < UINT32_MAX - 1, ERR_LIMIT);
 	o->record_version = before->record_version + 1;
 	return write_object(txn, o, true);

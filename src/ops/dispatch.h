@@ -35,9 +35,10 @@ struct request {
 /* Checks the frame and says on which lane it runs. When the request cannot even be parsed, the error answer is already in
  * r->answer and ERR_INPUT (or the like) is returned: send it. Any thread. */
 enum coffer_err request_classify(struct request *r) MUST_USE;
-/* Runs it on the lane it belongs to (txn NULL off the store lane). ERR_OK: r->answer is complete (it may well be an error
- * answer). ERR_NOT_CACHED: when r->rerun_on_store, submit the request to the store lane; else load r->wanted_* there, then run again. On the store lane the caller brackets it with txn_begin/txn_commit and
- * sends the answer only after the commit. */
+/* Runs it on the lane it belongs to (txn NULL off the store lane). ERR_OK: r->answer is complete (it may well be an error answer).
+ * ERR_NOT_CACHED (worker lane only): when r->rerun_on_store, submit the request to the store lane; else load r->wanted_* there
+ * (request_load), then run again. On the store lane the caller brackets it with txn_begin/txn_commit and sends the answer only after the
+ * commit. */
 enum coffer_err request_run(struct request *r, struct op_local *local, struct txn *txn) MUST_USE;
 /* Store lane: brings what a worker lacked into the object table. ERR_OK also when it does not exist. */
 enum coffer_err request_load(struct request *r, struct txn *txn) MUST_USE;

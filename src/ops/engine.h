@@ -62,6 +62,11 @@ struct engine {
 	/* provided by the daemon */
 	enum coffer_err (*on_store)(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason); /* runs fn in a
 		transaction on the store thread, commits, returns its result; admin lane only */
+	/* Moves *ring in as the domain's on the store thread, outside a transaction, and sets domain; NULL takes the ring of a failed init away again and
+	 * frees engine->audit. Admin lane, admin_lock held. */
+	enum coffer_err (*set_ring)(struct engine *engine, struct ring **ring);
+	/* After set_ring: opens the audit chain (unless it is open), loads the grants, and the state becomes OPEN. Admin lane, admin_lock held. */
+	enum coffer_err (*open)(struct engine *engine, struct reason *reason);
 	/* on_health of every token proxy, with on_health_arg = daemon. */
 	void (*token_changed)(void *daemon, enum token_state from, enum token_state to);
 	/* Store lane, after a destroy is durable: warm keys of destroyed objects leave every thread. May be NULL. */

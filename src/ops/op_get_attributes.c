@@ -31,11 +31,37 @@ static enum coffer_err put_asked(void *arg, const struct kmip_attr_value *value)
 	return ERR_OK;
 }
 
+static bool asked_for(const struct asked *q, const char *name)
+{
+	for (size_t i = 0; i < q->count; i++)
+		if (view_equal_str(q->names[i], name)) return true;
+	return false;
+}
+
+/* Coffer's own attributes (docs/kmip.md): answered only when they are asked for by name. */
+static void put_own(const struct asked *q, const struct object *o)
+{
+	struct ttlv_mark attribute;
+	if (asked_for(q, "y-coffer-version")) {
+		attribute = ttlv_begin(q->out, TAG_ATTRIBUTE);
+		ttlv_put_str(q->out, TAG_ATTRIBUTE_NAME, "y-coffer-version");
+		ttlv_put_i32(q->out, TAG_ATTRIBUTE_VALUE, (int32_t)o->key_version);
+		ttlv_end(q->out, attribute);
+	}
+	if (asked_for(q, "y-coffer-owner")) {
+		attribute = ttlv_begin(q->out, TAG_ATTRIBUTE);
+		ttlv_put_str(q->out, TAG_ATTRIBUTE_NAME, "y-coffer-owner");
+		ttlv_put_str(q->out, TAG_ATTRIBUTE_VALUE, o->owner);
+		ttlv_end(q->out, attribute);
+	}
+}
+
 enum coffer_err op_get_attributes(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	struct asked q = { .count = 0, .out = out };
 	struct kmip_seen seen = { ctx->object, clock_wall_s(), ctx->version_minor };
 	TRY(read_names(ctx, payload, &q));
 	kmip_put_id(out, ctx->object);
+	put_own(&q, ctx->object);
 	return kmip_attributes_each(&seen, put_asked, &q);
 }

@@ -72,7 +72,8 @@ static enum coffer_err read_body(struct view body, const uint8_t digest[static 3
 	if (!ct_equal(stored, digest, sizeof stored))
 		return reason_fail(reason, ERR_EXISTS, "this request id was used for another request; take a new one");
 	if (response.len == 0)
-		return reason_fail(reason, ERR_EXISTS, "this request was carried out already and its answer was not kept; read the object to see its state");
+		return reason_fail(reason, ERR_EXISTS,
+			"this request was carried out already and its answer was not kept; read the object to see its state");
 	return buf_append(answer, response);
 }
 

@@ -13,8 +13,8 @@
 
 /* SHA-256 of what is asked: operation and payload of every item. The header does not count (time stamp, size limits). */
 enum coffer_err request_record_digest(const struct kmip_request *request, uint8_t out[static 32]) MUST_USE;
-/* Appends the stored answer to *answer when this principal's request id was carried out in the last 24 hours with the same digest. ERR_EXISTS with a
- * sentence: the id was used for something else, or the answer was not kept. */
+/* Appends the stored answer to *answer when this principal's request id was carried out in the last 24 hours with the same digest.
+ * ERR_EXISTS with a sentence: the id was used for something else, or the answer was not kept. */
 enum coffer_err request_record_find(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
 	const uint8_t digest[static 32], struct buf *answer, bool *out_found, struct reason *reason) MUST_USE;
 /* Writes or replaces the record; an empty answer says "carried out, answer not kept". Now and then sweeps expired ones. */

@@ -71,6 +71,28 @@ static void an_item_that_was_begun_can_be_replaced_by_its_failure(void **state)
 	assert_null(memmem(s.bytes, sizeof s.bytes, "0123456789abcdef", 16));
 }
 
+static void an_item_that_does_not_fit_gives_way_to_its_failure(void **state)
+{
+	(void)state;
+	struct kmip_item_id a = { .operation = OPERATION_GET };
+	writer_init(&s.w, s.bytes, 512);
+	struct kmip_response_mark mark = kmip_response_begin(&s.w, v14, 1, none, none);
+	struct kmip_item_mark item = kmip_item_begin(&s.w, &a);
+	struct ttlv_space space = ttlv_reserve_bytes(&s.w, TAG_DATA, 4096);
+	assert_null(space.ptr);
+	kmip_item_end(&s.w, item);
+	assert_int_equal(writer_done(&s.w), ERR_TOO_LARGE);
+	kmip_item_rewind(&s.w, item);
+	kmip_item_fail_reason(&s.w, &a, RESULT_REASON_RESPONSE_TOO_LARGE, NULL);
+	kmip_response_end(&s.w, mark, 1);
+	read_back();
+	assert_int_equal(response.items[0].reason, RESULT_REASON_RESPONSE_TOO_LARGE);
+	writer_init(&s.w, s.bytes, 16); /* not even the header fits: that stays a failure */
+	kmip_response_begin(&s.w, v14, 1, none, none);
+	kmip_item_rewind(&s.w, kmip_item_begin(&s.w, &a));
+	assert_int_equal(writer_done(&s.w), ERR_TOO_LARGE);
+}
+
 /* KMIP 1.4 section 11.1, byte by byte. */
 static void a_refusal_has_one_failed_item_without_operation(void **state)
 {
@@ -141,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_response_carries_every_kind_of_batch_item),
 		cmocka_unit_test(an_item_that_was_begun_can_be_replaced_by_its_failure),
+		cmocka_unit_test(an_item_that_does_not_fit_gives_way_to_its_failure),
 		cmocka_unit_test(a_refusal_has_one_failed_item_without_operation),
 		cmocka_unit_test(correlation_values_are_left_out_below_version_1_4),
 		cmocka_unit_test(a_client_request_is_read_with_its_request_id),

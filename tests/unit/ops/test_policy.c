@@ -1,0 +1,5 @@
+#include "unit/ops/fixture.h"
+int main(void)
+{
+	return 0;
+}
