@@ -81,6 +81,7 @@ enum coffer_status admin_init(struct coffer *c, const struct admin_init *init, s
 		ttlv_put_bytes(&call.w, TAG_COFFER_PASSPHRASE, view_of(secret_bytes(init->passphrase), secret_len(init->passphrase) - 1));
 	st = call_run(&call, false);
 	if (!st) st = read_init(&call, out);
+	if (st) admin_init_answer_free(out);
 	return call_end(&call, st);
 }
 
@@ -104,7 +105,7 @@ static enum coffer_status change_grant(struct coffer *c, uint32_t operation, con
 {
 	struct call call;
 	if (strlen(principal) > 1024 || strlen(role) > 64 || (scope && strlen(scope) > 255))
-		return conn_fail(c, COFFER_EINVAL, "the principal, role or group is too long");
+		return conn_refuse(c, COFFER_EINVAL, "the principal, role or group is too long");
 	enum coffer_status st = call_begin(&call, c, operation, 4096);
 	if (st) return st;
 	ttlv_put_str(&call.w, TAG_COFFER_PRINCIPAL, principal);
@@ -136,7 +137,7 @@ static int give_grant(const struct ttlv_item *entry, int (*fn)(void *arg, const 
 		if (item.tag == TAG_COFFER_ROLE) copy_text_item(&item, role, sizeof role);
 		if (item.tag == TAG_COFFER_SCOPE) copy_text_item(&item, scope, sizeof scope);
 		if (item.tag == TAG_COFFER_GRANTED_BY) copy_text_item(&item, by, sizeof by);
-		if (item.tag == TAG_COFFER_GRANTED_AT && ttlv_get_time(&item, &t) == ERR_OK) grant.created_s = (uint64_t)t;
+		if (item.tag == TAG_COFFER_GRANTED_AT && ttlv_get_time(&item, &t) == ERR_OK && t > 0) grant.created_s = (uint64_t)t;
 	}
 	return fn(arg, &grant);
 }

@@ -10,6 +10,8 @@
 #include "base/text.h"
 
 #define FRAME_OVERHEAD 1024u /* headers, batch item, message extension */
+#define CONTEXT_NAME_MAX 255u  /* docs/formats.md section 3 */
+#define CONTEXT_VALUE_MAX 4096u
 
 static enum coffer_status take(struct call *call, struct coffer *c, bool may_be_ahead)
 {
@@ -61,10 +63,13 @@ enum coffer_status call_send(struct call *call, bool change)
 		return conn_fail(c, COFFER_ESERVER, "the system has no random bytes");
 	kmip_request_item_end(&call->w, call->item, change ? request_id : NULL);
 	kmip_request_end(&call->w, call->request);
-	if (writer_done(&call->w) != ERR_OK) return conn_fail(c, COFFER_ETOOLARGE, "the request is too large");
+	if (writer_done(&call->w) != ERR_OK) {
+		wipe(c->out.ptr, c->out.cap);
+		return conn_fail(c, COFFER_ETOOLARGE, "the request is too large");
+	}
 	size_t len = writer_len(&call->w);
 	enum coffer_status st = conn_send(c, len, call->deadline_ms);
-	wipe(c->out.ptr, len);
+	wipe(c->out.ptr, len); /* may hold plaintext */
 	return st;
 }
 
@@ -113,23 +118,31 @@ void call_put_key(struct call *call, const char *key)
 	ttlv_put_str(&call->w, call_is_uuid(key) ? TAG_UNIQUE_IDENTIFIER : TAG_COFFER_KEY_NAME, key);
 }
 
-size_t call_context_size(const struct coffer_pair *context, size_t count)
+enum coffer_status call_check_context(struct coffer *c, const struct coffer_pair *context, size_t count, size_t *out_size)
 {
 	size_t size = 0;
-	for (size_t i = 0; i < count && i < COFFER_CONTEXT_MAX; i++) size += strlen(context[i].name) + context[i].value_len + 64;
-	return size;
+	if (count > COFFER_CONTEXT_MAX) return conn_refuse(c, COFFER_EINVAL, "a context has at most %d pairs", COFFER_CONTEXT_MAX);
+	if (count && !context) return conn_refuse(c, COFFER_EINVAL, "the context is missing");
+	for (size_t i = 0; i < count; i++) {
+		size_t len = context[i].name ? strnlen(context[i].name, CONTEXT_NAME_MAX + 1) : 0;
+		if (len < 1 || len > CONTEXT_NAME_MAX)
+			return conn_refuse(c, COFFER_EINVAL, "a name in the context has 1 to %u bytes", CONTEXT_NAME_MAX);
+		if (context[i].value_len > CONTEXT_VALUE_MAX || (!context[i].value && context[i].value_len))
+			return conn_refuse(c, COFFER_EINVAL, "a value in the context has at most %u bytes", CONTEXT_VALUE_MAX);
+		size += len + context[i].value_len + 64;
+	}
+	*out_size = size;
+	return COFFER_OK;
 }
 
-enum coffer_status call_put_context(struct call *call, const struct coffer_pair *context, size_t count)
+void call_put_context(struct call *call, const struct coffer_pair *context, size_t count)
 {
-	if (count > COFFER_CONTEXT_MAX) return conn_fail(call->c, COFFER_EINVAL, "a context has at most %d pairs", COFFER_CONTEXT_MAX);
 	for (size_t i = 0; i < count; i++) {
 		struct ttlv_mark pair = ttlv_begin(&call->w, TAG_COFFER_CONTEXT);
 		ttlv_put_str(&call->w, TAG_COFFER_CONTEXT_NAME, context[i].name);
 		ttlv_put_bytes(&call->w, TAG_COFFER_CONTEXT_VALUE, view_of(context[i].value, context[i].value_len));
 		ttlv_end(&call->w, pair);
 	}
-	return COFFER_OK;
 }
 
 enum coffer_status call_copy_out(struct call *call, struct view bytes, void *out, size_t out_cap, size_t *out_len)

@@ -35,8 +35,9 @@ enum coffer_status call_malformed(struct call *call);
 
 /* Fields that several operations share. */
 void call_put_key(struct call *call, const char *key);   /* Unique Identifier or key name */
-enum coffer_status call_put_context(struct call *call, const struct coffer_pair *context, size_t count);
-size_t call_context_size(const struct coffer_pair *context, size_t count);
+void call_put_context(struct call *call, const struct coffer_pair *context, size_t count);
+/* Checks a context before its call begins; *out_size = bytes that it takes in a request at most. COFFER_EINVAL with a sentence. */
+enum coffer_status call_check_context(struct coffer *c, const struct coffer_pair *context, size_t count, size_t *out_size);
 /* Copies a byte string to the caller. COFFER_ENOSPACE. */
 enum coffer_status call_copy_out(struct call *call, struct view bytes, void *out, size_t out_cap, size_t *out_len);
 bool call_is_uuid(const char *key);

@@ -29,6 +29,17 @@ enum coffer_status conn_fail(struct coffer *c, enum coffer_status status, const 
 	return status;
 }
 
+enum coffer_status conn_refuse(struct coffer *c, enum coffer_status status, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	pthread_mutex_lock(&c->lock);
+	vsnprintf(c->text, sizeof c->text, fmt, args);
+	pthread_mutex_unlock(&c->lock);
+	va_end(args);
+	return status;
+}
+
 void wire_free(struct wire *w)
 {
 	if (w->ptr) wipe(w->ptr, w->cap);
@@ -70,10 +81,12 @@ static enum coffer_status broken(struct coffer *c, enum coffer_status status, co
 	return conn_fail(c, status, "%s", sentence);
 }
 
-/* Reads what is there. */
+/* Reads what is there: in large pieces as long as the memory lasts. */
 static enum coffer_status read_some(struct coffer *c, size_t want)
 {
-	if (!wire_reserve(c, &c->in, want > READ_CHUNK ? want : READ_CHUNK))
+	size_t room = c->max_memory > c->in.len ? c->max_memory - c->in.len : 0;
+	if (want < READ_CHUNK) want = READ_CHUNK < room ? READ_CHUNK : room;
+	if (!want || !wire_reserve(c, &c->in, want))
 		return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
 	ssize_t n = recv(c->fd, c->in.ptr + c->in.begin + c->in.len, c->in.cap - c->in.begin - c->in.len, 0);
 	if (n > 0) {
@@ -121,12 +134,12 @@ enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct v
 {
 	for (;;) {
 		size_t size = 0;
-		const uint8_t *p = c->in.ptr + c->in.begin;
-		if (c->in.len >= TTLV_HEADER_LEN &&
-		    ttlv_frame_size(view_of(p, TTLV_HEADER_LEN), TAG_RESPONSE_MESSAGE, c->max_memory, &size) != ERR_OK)
-			return broken(c, COFFER_EPROTOCOL, "what answers at the socket does not speak Coffer's protocol");
-		if (size && c->in.len >= size) {
-			*out = view_of(p, size);
+		struct view have = view_of(c->in.len ? c->in.ptr + c->in.begin : NULL, c->in.len);
+		enum coffer_err err = have.len < TTLV_HEADER_LEN ? ERR_OK : ttlv_frame_size(have, TAG_RESPONSE_MESSAGE, c->max_memory, &size);
+		if (err == ERR_TOO_LARGE) return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
+		if (err) return broken(c, COFFER_EPROTOCOL, "what answers at the socket does not speak Coffer's protocol");
+		if (size && have.len >= size) {
+			*out = view_of(have.ptr, size);
 			return COFFER_OK;
 		}
 		short ready;
@@ -150,7 +163,7 @@ static bool peer_trusted(int fd, const char *path, int64_t wanted_uid)
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) return false;
-	if (wanted_uid >= 0) return peer.uid == (uid_t)wanted_uid;
+	if (wanted_uid >= 0) return (int64_t)peer.uid == wanted_uid;
 	if (peer.uid == 0 || peer.uid == geteuid()) return true;
 	char folder[4096];
 	struct stat st;
@@ -180,7 +193,7 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	static const struct coffer_options defaults = { .server_uid = -1 };
 	const struct coffer_options *o = options ? options : &defaults;
 	int fd = -1;
-	if (!out || (options && options->size != sizeof *options)) return COFFER_EINVAL;
+	if (!out || (options && (options->size != sizeof *options || options->server_uid < -1))) return COFFER_EINVAL;
 	if (!socket_path) socket_path = secure_getenv("COFFER_SOCKET");
 	if (!socket_path || !socket_path[0]) socket_path = DEFAULT_SOCKET;
 	enum coffer_status st = open_socket(socket_path, o->server_uid, &fd);

@@ -31,8 +31,10 @@ struct coffer {
 	char text[CONN_TEXT_MAX]; /* sentence of the last failure */
 };
 
-/* Keeps a sentence and returns the status. */
+/* Keeps a sentence and returns the status. Under the lock. */
 enum coffer_status conn_fail(struct coffer *c, enum coffer_status status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same outside of a call: takes the lock. */
+enum coffer_status conn_refuse(struct coffer *c, enum coffer_status status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 enum coffer_status conn_status_of(enum coffer_err err);
 void wire_free(struct wire *w);
 

@@ -61,13 +61,14 @@ enum coffer_status coffer_key_create(struct coffer *c, const char *name, const c
 {
 	struct call call;
 	int32_t bits = algorithm ? 0 : 256;
-	if (!c || !name || !uuid) return COFFER_EINVAL;
-	if (!name[0] || strlen(name) > COFFER_NAME_MAX) return conn_fail(c, COFFER_EINVAL, "a key's name has 1 to %u bytes", COFFER_NAME_MAX);
-	if (call_is_uuid(name)) return conn_fail(c, COFFER_EINVAL, "a key's name cannot look like a UUID");
-	if (group && strlen(group) > COFFER_NAME_MAX) return conn_fail(c, COFFER_EINVAL, "a group's name has at most %u bytes", COFFER_NAME_MAX);
+	if (!c) return COFFER_EINVAL;
+	if (!name || !uuid) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
+	if (!name[0] || strlen(name) > COFFER_NAME_MAX) return conn_refuse(c, COFFER_EINVAL, "a key's name has 1 to %u bytes", COFFER_NAME_MAX);
+	if (call_is_uuid(name)) return conn_refuse(c, COFFER_EINVAL, "a key's name cannot look like a UUID");
+	if (group && strlen(group) > COFFER_NAME_MAX) return conn_refuse(c, COFFER_EINVAL, "a group's name has at most %u bytes", COFFER_NAME_MAX);
 	for (size_t i = 0; algorithm && i < sizeof algorithms / sizeof algorithms[0]; i++)
 		if (strcmp(algorithm, algorithms[i].name) == 0) bits = algorithms[i].bits;
-	if (!bits) return conn_fail(c, COFFER_EUNSUPPORTED, "the algorithm '%.50s' is not supported; use aes-256, aes-192 or aes-128", algorithm);
+	if (!bits) return conn_refuse(c, COFFER_EUNSUPPORTED, "the algorithm '%.50s' is not supported; use aes-256, aes-192 or aes-128", algorithm);
 	enum coffer_status st = call_begin(&call, c, OPERATION_CREATE, 4096);
 	if (st) return st;
 	ttlv_put_enum(&call.w, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
@@ -104,7 +105,8 @@ static enum coffer_status info_of(struct coffer *c, const char *uuid, struct cof
 enum coffer_status coffer_key_info(struct coffer *c, const char *key, struct coffer_key_info *out)
 {
 	char uuid[COFFER_UUID_TEXT];
-	if (!c || !key || !out) return COFFER_EINVAL;
+	if (!c) return COFFER_EINVAL;
+	if (!key || !out) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
 	enum coffer_status st = keyinfo_resolve(c, key, uuid);
 	return st ? st : info_of(c, uuid, out);
 }
@@ -141,7 +143,8 @@ enum coffer_status coffer_key_list(struct coffer *c, int (*fn)(void *arg, const 
 {
 	char uuids[LIST_PAGE][COFFER_UUID_TEXT];
 	size_t count = LIST_PAGE;
-	if (!c || !fn) return COFFER_EINVAL;
+	if (!c) return COFFER_EINVAL;
+	if (!fn) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
 	for (int32_t offset = 0; count == LIST_PAGE; offset += LIST_PAGE) {
 		enum coffer_status st = list_page(c, offset, uuids, &count);
 		for (size_t i = 0; !st && i < count; i++) {
@@ -161,7 +164,8 @@ static enum coffer_status change(struct coffer *c, const char *key, uint32_t ope
 {
 	struct call call;
 	char uuid[COFFER_UUID_TEXT];
-	if (!c || !key) return COFFER_EINVAL;
+	if (!c) return COFFER_EINVAL;
+	if (!key) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
 	enum coffer_status st = keyinfo_resolve(c, key, uuid);
 	if (!st) st = call_begin(&call, c, operation, 8192);
 	if (st) return st;
@@ -193,13 +197,14 @@ static void put_revocation(struct writer *w, const void *arg)
 enum coffer_status coffer_key_revoke(struct coffer *c, const char *key, const char *reason, const char *message)
 {
 	struct kmip_revocation r = { .code = 0 };
-	if (!c || !reason) return COFFER_EINVAL;
+	if (!c) return COFFER_EINVAL;
+	if (!reason) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
 	for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
 		if (strcmp(reason, reasons[i].name) == 0) r.code = reasons[i].code;
 	if (!r.code)
-		return conn_fail(c, COFFER_EINVAL, "'%.50s' is no reason; there are unspecified, key-compromise, ca-compromise, affiliation-changed, "
+		return conn_refuse(c, COFFER_EINVAL, "'%.50s' is no reason; there are unspecified, key-compromise, ca-compromise, affiliation-changed, "
 			"superseded, cessation-of-operation, privilege-withdrawn", reason);
-	if (message && strlen(message) > 4096) return conn_fail(c, COFFER_EINVAL, "the message is longer than 4096 bytes");
+	if (message && strlen(message) > 4096) return conn_refuse(c, COFFER_EINVAL, "the message is longer than 4096 bytes");
 	r.has_message = message != NULL;
 	if (message) r.message = view_str(message);
 	return change(c, key, OPERATION_REVOKE, put_revocation, &r, NULL);

@@ -26,16 +26,20 @@ enum coffer_status coffer_encrypt(struct coffer *c, const char *key, const struc
 	const void *plain, size_t plain_len, void *out, size_t out_cap, size_t *out_len)
 {
 	struct call call;
-	if (!c || !key || bad_buffers(plain, plain_len, out, out_len)) return COFFER_EINVAL;
-	if (plain_len > COFFER_MESSAGE_MAX) return COFFER_ETOOLARGE;
-	if (out_cap < plain_len + COFFER_MESSAGE_OVERHEAD) return COFFER_ENOSPACE;
-	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_SEAL,
-		plain_len + strlen(key) + call_context_size(context, context_count) + 64);
+	size_t context_size;
+	if (!c) return COFFER_EINVAL;
+	if (!key || bad_buffers(plain, plain_len, out, out_len)) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
+	if (plain_len > COFFER_MESSAGE_MAX)
+		return conn_refuse(c, COFFER_ETOOLARGE, "a sealed message holds at most %u bytes; use a stream", COFFER_MESSAGE_MAX);
+	if (out_cap < plain_len + COFFER_MESSAGE_OVERHEAD)
+		return conn_refuse(c, COFFER_ENOSPACE, "the out buffer has %zu bytes, %zu are needed", out_cap, plain_len + COFFER_MESSAGE_OVERHEAD);
+	enum coffer_status st = call_check_context(c, context, context_count, &context_size);
+	if (!st) st = call_begin(&call, c, OPERATION_COFFER_SEAL, plain_len + strlen(key) + context_size + 64);
 	if (st) return st;
 	call_put_key(&call, key);
-	st = call_put_context(&call, context, context_count);
+	call_put_context(&call, context, context_count);
 	ttlv_put_bytes(&call.w, TAG_COFFER_PLAINTEXT, view_of(plain, plain_len));
-	if (!st) st = call_run(&call, false);
+	st = call_run(&call, false);
 	if (!st) st = answer_bytes(&call, TAG_COFFER_SEALED_DATA, out, out_cap, out_len);
 	return call_end(&call, st);
 }
@@ -44,14 +48,17 @@ static enum coffer_status with_sealed(struct coffer *c, uint32_t operation, uint
 	size_t context_count, const void *sealed, size_t sealed_len, void *out, size_t out_cap, size_t *out_len)
 {
 	struct call call;
-	if (!c || bad_buffers(sealed, sealed_len, out, out_len)) return COFFER_EINVAL;
+	size_t context_size;
+	if (!c) return COFFER_EINVAL;
+	if (bad_buffers(sealed, sealed_len, out, out_len)) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
 	if (sealed_len > COFFER_MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD)
-		return conn_fail(c, COFFER_ETOOLARGE, "this is larger than a sealed message can be");
-	enum coffer_status st = call_begin(&call, c, operation, sealed_len + call_context_size(context, context_count) + 64);
+		return conn_refuse(c, COFFER_ETOOLARGE, "this is larger than a sealed message can be");
+	enum coffer_status st = call_check_context(c, context, context_count, &context_size);
+	if (!st) st = call_begin(&call, c, operation, sealed_len + context_size + 64);
 	if (st) return st;
-	st = call_put_context(&call, context, context_count);
+	call_put_context(&call, context, context_count);
 	ttlv_put_bytes(&call.w, TAG_COFFER_SEALED_DATA, view_of(sealed, sealed_len));
-	if (!st) st = call_run(&call, false);
+	st = call_run(&call, false);
 	if (!st) st = answer_bytes(&call, answer_tag, out, out_cap, out_len);
 	return call_end(&call, st);
 }

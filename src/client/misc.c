@@ -7,7 +7,8 @@ enum coffer_status coffer_random(struct coffer *c, void *out, size_t len)
 {
 	struct call call;
 	struct view bytes;
-	if (!c || !out || len == 0 || len > 65536) return COFFER_EINVAL;
+	if (!c) return COFFER_EINVAL;
+	if (!out || len == 0 || len > 65536) return conn_refuse(c, COFFER_EINVAL, "1 to 65536 random bytes can be asked for");
 	enum coffer_status st = call_begin(&call, c, OPERATION_RNG_RETRIEVE, 64);
 	if (st) return st;
 	ttlv_put_i32(&call.w, TAG_DATA_LENGTH, (int32_t)len);
@@ -22,7 +23,8 @@ enum coffer_status coffer_status_json(struct coffer *c, char *out, size_t out_ca
 {
 	struct call call;
 	struct view text;
-	if (!c || !out || !out_len) return COFFER_EINVAL;
+	if (!c) return COFFER_EINVAL;
+	if (!out || !out_len) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
 	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_STATUS, 64);
 	if (st) return st;
 	st = call_run(&call, false);

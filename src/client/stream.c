@@ -18,23 +18,18 @@ static enum coffer_status read_begin(struct call *call, struct coffer_stream *s,
 {
 	struct ttlv_cursor *c = &call->answer.items[0].payload;
 	struct ttlv_item item;
-	struct view bytes;
+	struct view bytes = { NULL, 0 };
 	int32_t size = 0;
-	bool has_header = false;
 	while (ttlv_next(c, &item)) {
 		enum coffer_err err = ERR_OK;
 		if (item.tag == TAG_COFFER_STREAM_HANDLE) err = ttlv_get_i32(&item, &s->handle);
 		else if (item.tag == TAG_COFFER_SEGMENT_SIZE) err = ttlv_get_i32(&item, &size);
-		else if (item.tag == TAG_COFFER_STREAM_HEADER && header) {
-			err = ttlv_get_bytes(&item, &bytes);
-			if (!err && bytes.len == COFFER_STREAM_HEADER) {
-				memcpy(header, bytes.ptr, bytes.len);
-				has_header = true;
-			}
-		}
+		else if (item.tag == TAG_COFFER_STREAM_HEADER) err = ttlv_get_bytes(&item, &bytes);
 		if (err) return call_malformed(call);
 	}
-	if (s->handle <= 0 || size < 65536 || size > 16 * 1024 * 1024 || (header && !has_header)) return call_malformed(call);
+	if (s->handle <= 0 || size < 65536 || size > 16 * 1024 * 1024 || (header && bytes.len != COFFER_STREAM_HEADER))
+		return call_malformed(call);
+	if (header) memcpy(header, bytes.ptr, COFFER_STREAM_HEADER);
 	s->segment_size = (uint32_t)size;
 	return COFFER_OK;
 }
@@ -59,13 +54,17 @@ enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const s
 	uint32_t segment_size, uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out)
 {
 	struct call call;
-	if (!c || !key || !header || !out || segment_size > 16 * 1024 * 1024) return COFFER_EINVAL;
-	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_SEAL_STREAM, strlen(key) + call_context_size(context, context_count) + 64);
+	size_t context_size;
+	if (!c) return COFFER_EINVAL;
+	if (!key || !header || !out) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
+	if (segment_size > 16 * 1024 * 1024) return conn_refuse(c, COFFER_EINVAL, "a segment has at most 16 MiB");
+	enum coffer_status st = call_check_context(c, context, context_count, &context_size);
+	if (!st) st = call_begin(&call, c, OPERATION_COFFER_SEAL_STREAM, strlen(key) + context_size + 64);
 	if (st) return st;
 	call_put_key(&call, key);
-	st = call_put_context(&call, context, context_count);
+	call_put_context(&call, context, context_count);
 	if (segment_size) ttlv_put_i32(&call.w, TAG_COFFER_SEGMENT_SIZE, (int32_t)segment_size);
-	if (!st) st = call_run(&call, false);
+	st = call_run(&call, false);
 	return finish_begin(&call, OPERATION_COFFER_SEAL_STREAM, header, st, out);
 }
 
@@ -73,32 +72,46 @@ enum coffer_status coffer_stream_open(struct coffer *c, const struct coffer_pair
 	const uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out)
 {
 	struct call call;
-	if (!c || !header || !out) return COFFER_EINVAL;
-	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_OPEN_STREAM, COFFER_STREAM_HEADER + call_context_size(context, context_count) + 64);
+	size_t context_size;
+	if (!c) return COFFER_EINVAL;
+	if (!header || !out) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
+	enum coffer_status st = call_check_context(c, context, context_count, &context_size);
+	if (!st) st = call_begin(&call, c, OPERATION_COFFER_OPEN_STREAM, COFFER_STREAM_HEADER + context_size + 64);
 	if (st) return st;
-	st = call_put_context(&call, context, context_count);
+	call_put_context(&call, context, context_count);
 	ttlv_put_bytes(&call.w, TAG_COFFER_STREAM_HEADER, view_of(header, COFFER_STREAM_HEADER));
-	if (!st) st = call_run(&call, false);
+	st = call_run(&call, false);
 	return finish_begin(&call, OPERATION_COFFER_OPEN_STREAM, NULL, st, out);
 }
 
 uint32_t coffer_stream_segment_size(const struct coffer_stream *s)
 {
-	return s->segment_size;
+	return s ? s->segment_size : 0;
 }
 
 unsigned coffer_stream_under_way(const struct coffer_stream *s)
 {
-	return s->under_way;
+	return s ? s->under_way : 0;
+}
+
+/* Answers come in the order of the requests, so only one stream of a connection may have segments under way. */
+static enum coffer_status begin_segment(struct coffer_stream *s, size_t len, struct call *call)
+{
+	enum coffer_status st = call_begin_ahead(call, s->c, s->operation, len + 128);
+	if (st || s->c->ahead == s->under_way) return st;
+	return call_end(call, conn_fail(s->c, COFFER_EBUSY, "another stream on this connection has segments under way; collect them first"));
 }
 
 enum coffer_status coffer_stream_send(struct coffer_stream *s, const void *in, size_t in_len, int last)
 {
 	struct call call;
-	if (!s || (!in && in_len)) return COFFER_EINVAL;
-	if (s->dead || s->last_sent) return conn_fail(s->c, COFFER_ESTATE, "the stream has ended");
-	if (s->under_way >= COFFER_STREAM_AHEAD) return conn_fail(s->c, COFFER_EBUSY, "collect a segment first");
-	enum coffer_status st = call_begin_ahead(&call, s->c, s->operation, in_len + 128);
+	if (!s) return COFFER_EINVAL;
+	if (!in && in_len) return conn_refuse(s->c, COFFER_EINVAL, "an argument is missing");
+	if (in_len > s->segment_size + COFFER_SEGMENT_OVERHEAD)
+		return conn_refuse(s->c, COFFER_ETOOLARGE, "a segment of this stream has at most %u bytes", s->segment_size);
+	if (s->dead || s->last_sent) return conn_refuse(s->c, COFFER_ESTATE, "the stream has ended");
+	if (s->under_way >= COFFER_STREAM_AHEAD) return conn_refuse(s->c, COFFER_EBUSY, "collect a segment first");
+	enum coffer_status st = begin_segment(s, in_len, &call);
 	if (st) return st;
 	ttlv_put_i32(&call.w, TAG_COFFER_STREAM_HANDLE, s->handle);
 	ttlv_put_bytes(&call.w, TAG_COFFER_SEGMENT, view_of(in, in_len));
@@ -118,8 +131,9 @@ enum coffer_status coffer_stream_collect(struct coffer_stream *s, void *out, siz
 {
 	struct call call;
 	struct view bytes;
-	if (!s || !out || !out_len) return COFFER_EINVAL;
-	if (!s->under_way) return conn_fail(s->c, COFFER_ESTATE, "no segment is under way");
+	if (!s) return COFFER_EINVAL;
+	if (!out || !out_len) return conn_refuse(s->c, COFFER_EINVAL, "an argument is missing");
+	if (!s->under_way) return conn_refuse(s->c, COFFER_ESTATE, "no segment is under way");
 	enum coffer_status st = call_begin_collect(&call, s->c);
 	if (st) return st;
 	st = call_receive(&call);
@@ -153,8 +167,10 @@ void coffer_stream_close(struct coffer_stream *s)
 {
 	char text[CONN_TEXT_MAX];
 	if (!s) return;
+	pthread_mutex_lock(&s->c->lock);
 	memcpy(text, s->c->text, sizeof text); /* closing does not hide why */
+	pthread_mutex_unlock(&s->c->lock);
 	settle(s);
-	memcpy(s->c->text, text, sizeof text);
+	conn_refuse(s->c, COFFER_OK, "%s", text);
 	free(s);
 }

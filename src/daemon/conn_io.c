@@ -46,7 +46,7 @@ void conn_flush(struct conn *c)
 			continue;
 		}
 		if (n < 0 && errno == EINTR) continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		if (n < 0 && errno == EAGAIN) {
 			struct timeval tv = timeval_ms(config_of(c)->request_timeout_ms);
 			event_add(c->write_event, &tv);
 			return;

@@ -73,7 +73,8 @@ static enum coffer_err refuse_object(sqlite3_stmt *at, const char *path, const c
 }
 
 /* Walks both sorted lists together. */
-static enum coffer_err compare_schemas(sqlite3_stmt *found, sqlite3_stmt *wanted, const char *path, struct reason *reason, int *out_rc)
+static enum coffer_err compare_schemas(sqlite3_stmt *found, sqlite3_stmt *wanted, const char *path,
+	struct reason *reason, int *out_rc)
 {
 	for (;;) {
 		int f = sqlite3_step(found), w = sqlite3_step(wanted);

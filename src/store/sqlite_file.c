@@ -90,7 +90,8 @@ enum coffer_err sqlite_file_check(const char *path, bool *out_exists, struct rea
 	TRY(check_file(shm, &has_shm, &ignored, reason));
 	TRY(check_file(journal, &has_journal, &ignored, reason));
 	if (exists && size == 0)
-		return reason_fail(reason, ERR_CORRUPT, "the store %s is empty, its contents are lost; restore it from a backup", path);
+		return reason_fail(reason, ERR_CORRUPT, "the store %s is empty, its contents are lost; restore it from a backup",
+			path);
 	if (!exists && has_log)
 		return reason_fail(reason, ERR_CORRUPT, "the store %s is missing but its log %s is there; restore both from a backup or "
 			"move the log away", path, log);
@@ -122,8 +123,8 @@ enum coffer_err sqlite_file_make(const char *path, char **out_new, int *out_fd, 
 	ENSURE(name, ERR_MEMORY);
 	AUTO_FD int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (fd < 0)
-		return reason_fail(reason, from_errno(errno), "the store %s cannot be made: %s; check the directory and its file system", path,
-			strerror(errno));
+		return reason_fail(reason, from_errno(errno), "the store %s cannot be made: %s; check the directory and its file system",
+			path, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !is_same_file(fd, name))
 		return reason_fail(reason, ERR_BUSY, "another process is making the store %s; try again when it is done", path);
 	if (access(path, F_OK) == 0) {
@@ -133,7 +134,8 @@ enum coffer_err sqlite_file_make(const char *path, char **out_new, int *out_fd, 
 	/* What an earlier attempt left behind is of no use: it was never named. */
 	remove_companions(name);
 	if (ftruncate(fd, 0) != 0 || fchmod(fd, FILE_MODE) != 0)
-		return reason_fail(reason, from_errno(errno), "%s cannot be prepared: %s; remove it and try again", name, strerror(errno));
+		return reason_fail(reason, from_errno(errno), "%s cannot be prepared: %s; remove it and try again", name,
+			strerror(errno));
 	*out_new = TAKE(name);
 	*out_fd = TAKE_FD(fd);
 	return ERR_OK;
@@ -153,7 +155,8 @@ enum coffer_err sqlite_file_adopt(const char *new_path, const char *path, struct
 {
 	enum coffer_err err = rename(new_path, path) == 0 ? ERR_OK : from_errno(errno);
 	if (!err) err = sync_directory_of(path);
-	if (err) return reason_fail(reason, err, "the store %s was made but cannot be named: %s; check the disk", path, strerror(errno));
+	if (err)
+		return reason_fail(reason, err, "the store %s was made but cannot be named: %s; check the disk", path, strerror(errno));
 	return ERR_OK;
 }
 

@@ -78,7 +78,8 @@ static enum coffer_err open_file(const char *path, sqlite3 **out, struct reason 
 	if (!rc) rc = set_defences(db);
 	/* SQLite falls back to reading without a word. */
 	if (!rc && sqlite3_db_readonly(db, "main") == 1) rc = SQLITE_READONLY;
-	for (size_t i = 0; i < sizeof settings / sizeof settings[0] && !rc; i++) rc = apply_setting(db, settings[i].sql, settings[i].want);
+	for (size_t i = 0; i < sizeof settings / sizeof settings[0] && !rc; i++)
+		rc = apply_setting(db, settings[i].sql, settings[i].want);
 	if (!rc) {
 		*out = db;
 		return ERR_OK;

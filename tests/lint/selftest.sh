@@ -48,7 +48,7 @@ T
   printf 'MECH("CKM_X", 1)\n' >hsm/mech.def
   printf '#!/bin/bash\nstage "lint" tests/lint/run\n' >scripts/test
   echo 'The role auditor has READ.' >docs/operations.md
-  echo 'Status.' >docs/kmip.md
+  echo 'Status is 0x80000001.' >docs/kmip.md
   echo 'CKM_X is a mechanism.' >docs/tokens.md
   echo 'The stage lint.' >docs/testing.md
   touch docs/architecture.md docs/formats.md

@@ -1,5 +1,123 @@
+/* Repeated request ids, failed commits, unknown outcomes. */
+#include <string.h>
+
+#include "ops/request_record.h"
+#include "store/store.h"
 #include "unit/ops/fixture.h"
+
+static const uint8_t id_one[KMIP_REQUEST_ID_LEN] = { 1, 2, 3 };
+
+static void send_create(struct fix *f, unsigned uid, const char *name, const uint8_t *request_id, struct answer *answer)
+{
+	struct ask a;
+	ask_one(&a, OPERATION_CREATE);
+	ask_key(&a, &(struct key_wish){ .name = name }, NOW_S);
+	ask_item_end(&a, request_id);
+	ask_end(&a);
+	fix_send(f, uid, &a, answer);
+}
+
+static uint64_t objects(struct fix *f)
+{
+	uint64_t count;
+	assert_int_equal(store_count(f->engine.store, STORE_OBJECT, &count), ERR_OK);
+	return count;
+}
+
+static void repeated_request_has_one_effect(void **state)
+{
+	struct fix *f = *state;
+	struct answer first, again;
+	send_create(f, ADMIN, "k", id_one, &first);
+	assert_int_equal(first.response.items[0].err, ERR_OK);
+	uint64_t rows = fix_audit_rows(f);
+	f->now_s += 60;
+	send_create(f, ADMIN, "k", id_one, &again);
+	assert_int_equal(objects(f), 1);
+	assert_int_equal(fix_audit_rows(f), rows);
+	assert_int_equal(first.request.answer.len, again.request.answer.len);
+	assert_memory_equal(first.request.answer.ptr, again.request.answer.ptr, first.request.answer.len);
+	answer_free(&first);
+	answer_free(&again);
+}
+
+static void request_id_belongs_to_one_request_for_a_day(void **state)
+{
+	struct fix *f = *state;
+	struct answer a;
+	send_create(f, ADMIN, "one", id_one, &a);
+	answer_free(&a);
+	send_create(f, ADMIN, "two", id_one, &a);
+	assert_int_equal(a.response.items[0].err, ERR_EXISTS);
+	assert_int_equal(objects(f), 1);
+	answer_free(&a);
+	f->now_s += REQUEST_RECORD_LIFE_S;
+	send_create(f, ADMIN, "two", id_one, &a);
+	assert_int_equal(a.response.items[0].err, ERR_OK);
+	assert_int_equal(objects(f), 2);
+	answer_free(&a);
+}
+
+static void failed_request_may_be_sent_again(void **state)
+{
+	struct fix *f = *state;
+	struct answer a;
+	f->engine.state = ENGINE_DRAINING;
+	send_create(f, ADMIN, "k", id_one, &a);
+	assert_int_equal(a.response.items[0].err, ERR_BUSY);
+	answer_free(&a);
+	f->engine.state = ENGINE_OPEN;
+	send_create(f, ADMIN, "k", id_one, &a);
+	assert_int_equal(a.response.items[0].err, ERR_OK);
+	answer_free(&a);
+}
+
+static void audit_row_tells_whether_a_request_is_durable(void **state)
+{
+	struct fix *f = *state;
+	struct answer a;
+	bool durable = false;
+	send_create(f, ADMIN, "k", NULL, &a);
+	assert_int_equal(request_was_durable(&a.request, f->engine.txn, &durable), ERR_OK);
+	assert_true(durable);
+	a.request.audit_seq += 1;
+	assert_int_equal(request_was_durable(&a.request, f->engine.txn, &durable), ERR_OK);
+	assert_false(durable);
+	struct reason reason = { "the disk is full; make room" };
+	request_fail(&a.request, ERR_FULL, &reason);
+	assert_int_equal(kmip_response_parse(buf_view(&a.request.answer), NULL, &a.response, NULL), ERR_OK);
+	assert_int_equal(a.response.items[0].err, ERR_FULL);
+	answer_free(&a);
+}
+
+static void aborted_transaction_leaves_neither_key_nor_audit_row(void **state)
+{
+	struct fix *f = *state;
+	struct ask ask;
+	uint64_t rows = fix_audit_rows(f);
+	ask_one(&ask, OPERATION_CREATE);
+	ask_key(&ask, &(struct key_wish){ .name = "k" }, NOW_S);
+	ask_item_end(&ask, id_one);
+	ask_end(&ask);
+	struct request r = { .engine = &f->engine, .streams = f->streams, .frame = ask.frame };
+	principal_from_uid(ADMIN, 1, &r.principal);
+	assert_int_equal(request_classify(&r), ERR_OK);
+	assert_int_equal(r.lane, OP_LANE_STORE);
+	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
+	assert_int_equal(request_run(&r, f->store_local, f->engine.txn), ERR_OK);
+	assert_int_equal(objects(f), 1);
+	txn_abort(f->engine.txn);
+	assert_int_equal(objects(f), 0);
+	assert_int_equal(fix_audit_rows(f), rows);
+	request_done(&r);
+}
+
 int main(void)
 {
-	return 0;
+#define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
+	const struct CMUnitTest tests[] = {
+		T(repeated_request_has_one_effect), T(request_id_belongs_to_one_request_for_a_day), T(failed_request_may_be_sent_again),
+		T(audit_row_tells_whether_a_request_is_durable), T(aborted_transaction_leaves_neither_key_nor_audit_row),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

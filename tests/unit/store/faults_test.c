@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fault_vfs.h"
@@ -180,6 +181,31 @@ static void unknown_outcome_stays_until_a_reopen_succeeds(void **state)
 	check_promise(p, s, count_rows(s, "new", 2, 600) ? ERR_OK : ERR_IO, 2, 600);
 }
 
+/* The process ends between the failed commit and the reopening: what the log holds by then decides. */
+static void unknown_outcome_of_a_process_that_ends_is_there_whole_or_not_at_all(void **state)
+{
+	static const struct { enum fault_kind kind; unsigned want; } ends[] = { { FAULT_SYNC_LATE, 4 }, { FAULT_TORN_WRITE, 0 } };
+	const struct place *p = *state;
+	for (size_t i = 0; i < 2; i++) {
+		int status;
+		place_empty(p);
+		pid_t child = fork();
+		assert_true(child >= 0);
+		if (child == 0) {
+			struct store *s = NULL;
+			if (store_open_sqlite(p->db, &s, NULL) || put_rows(s, "old", 3, 600)) _exit(2);
+			fault_vfs_arm(ends[i].kind, 1, SQLITE_IOERR, true);
+			_exit(put_rows(s, "new", 4, 1500) == ERR_UNKNOWN_OUTCOME ? 0 : 3);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		struct store *s = open_ok(p);
+		assert_int_equal(count_rows(s, "old", 3, 600), 3);
+		assert_int_equal(count_rows(s, "new", 4, 1500), ends[i].want);
+		store_close(s);
+	}
+}
+
 static void write_that_failed_dooms_its_transaction(void **state)
 {
 	const struct place *p = *state;
@@ -214,6 +240,7 @@ int main(void)
 		PLACED(creation_with_every_operation_failing_in_turn_can_be_tried_again),
 		PLACED(scrub_with_every_operation_failing_in_turn_can_be_tried_again),
 		PLACED(unknown_outcome_stays_until_a_reopen_succeeds),
+		PLACED(unknown_outcome_of_a_process_that_ends_is_there_whole_or_not_at_all),
 		PLACED(write_that_failed_dooms_its_transaction),
 	};
 	if (fault_vfs_install() != SQLITE_OK) return 1;
