@@ -96,7 +96,7 @@ static void step(struct monitor *m)
 	if (n < 0) return;
 	/* What cofferd sent before it ended is read first. */
 	if (n > 0 && fds[1].revents) monitor_cofferd_message(m);
-	else if (n > 0 && fds[0].revents) on_signals(m);
+	if (n > 0 && fds[0].revents) on_signals(m);
 	if (m->state != MONITOR_ENDED && clock_mono_ms() >= m->act_at_ms) on_time(m);
 }
 

@@ -66,10 +66,10 @@ static enum coffer_err prepare_dir(const char *key, const char *path, mode_t mod
 	struct stat st;
 	bool made = mkdir(path, mode) == 0;
 	if (!made && errno != EEXIST) return reason_fail(reason, ERR_IO, "%s: the folder %s cannot be made: %m", key, path);
-	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (made ? O_NOFOLLOW : 0));
-	if (fd < 0 || fstat(fd, &st) != 0) return reason_fail(reason, ERR_IO, "%s: the folder %s cannot be used: %m", key, path);
+	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) return reason_fail(reason, ERR_IO, "%s: %s is not a usable folder", key, path);
 	if (!made && !(st.st_uid == 0 && geteuid() == 0 && is_word_of(path, getenv(variable)))) return ERR_OK;
-	if (fchmod(fd, mode) != 0 || (user->change && fchown(fd, user->uid, user->gid) != 0))
+	AUTO_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fchmod(fd, mode) != 0 || (user->change && fchown(fd, user->uid, user->gid) != 0))
 		return reason_fail(reason, ERR_IO, "%s: the folder %s cannot be given to user %lld: %m", key, path, (long long)user->uid);
 	return ERR_OK;
 }
@@ -87,6 +87,8 @@ static enum coffer_err check_state_dir(const struct monitor *m, struct reason *r
 
 enum coffer_err monitor_prepare(struct monitor *m, struct reason *reason)
 {
+	char path[PATH_MAX];
+	TRY(spawn_find("cofferd", path, reason));
 	TRY(find_users(m, reason));
 	raise_limit(RLIMIT_MEMLOCK, 2 * (rlim_t)m->config.secret_memory + MEMLOCK_EXTRA);
 	raise_limit(RLIMIT_NOFILE, (rlim_t)m->config.max_connections + NOFILE_EXTRA);

@@ -1,0 +1,31 @@
+/* Objects and transactions for the tests of objects/, access/ and audit/, on the domain of unit/keyring/fixture.h. */
+#ifndef COFFER_TESTS_OBJECTS_SUPPORT_H
+#define COFFER_TESTS_OBJECTS_SUPPORT_H
+
+#include "objects/txn.h"
+#include "store/store.h"
+#include "unit/keyring/fixture.h"
+
+/* A store in memory whose next commits can be made to fail, with a ring of one generation. */
+struct world {
+	struct store *store;
+	struct object_table *table;
+	struct ring *ring;
+	struct txn *txn;
+};
+
+void world_open(struct world *w);
+void world_close(struct world *w);
+/* The next store_commit answers err: ERR_UNKNOWN_OUTCOME keeps the writes when `kept`, every other error undoes them. */
+void world_fail_commit(struct world *w, enum coffer_err err, bool kept);
+void begin(struct world *w);
+void commit(struct world *w);
+
+/* An active AES-256 key of unix:1000 with material 60…7f; name NULL: none. Caller unrefs. */
+struct object *make_key(const char *name);
+/* The same, written and committed. */
+struct object *keep_key(struct world *w, const char *name);
+/* How many rows of a table the store has. */
+uint64_t rows(struct world *w, enum store_table table);
+
+#endif
