@@ -151,7 +151,7 @@ int daemon_run(struct config *config, const struct options *options)
 		link_close(&d);
 		if (d.listen_fd >= 0) unlink(config->socket);
 		/* Threads may run already: no orderly way back is needed, nothing has been answered yet. */
-		_exit(err == ERR_USAGE || err == ERR_SCHEMA || err == ERR_CORRUPT ? EXIT_CONFIGURATION : 1);
+		_exit(err == ERR_USAGE || err == ERR_BUSY || err == ERR_SCHEMA || err == ERR_CORRUPT ? EXIT_CONFIGURATION : 1);
 	}
 	int status = run_loop(&d);
 	stop(&d);

@@ -165,7 +165,7 @@ static void write_failure(struct run *run, const struct kmip_batch_item *item, e
 static bool wants_store(const struct run *run, const struct op_row *row, enum coffer_err err)
 {
 	return err == ERR_DENIED && row && !run->ctx.txn && run->r->lane == OP_LANE_WORKER && dispatch_audit_wants(row, err) &&
-		run->r->engine->audit && engine_state_get(run->r->engine) == ENGINE_OPEN;
+		engine_state_get(run->r->engine) == ENGINE_OPEN;
 }
 
 enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *item)

@@ -71,13 +71,15 @@ static enum coffer_err write_domain(struct engine *engine, struct txn *txn, void
 	return append_init(engine, txn, f);
 }
 
+/* The audit chain was moved back with what seemed lost: it is opened again from what is there. */
 static enum coffer_err read_back(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct founding *f = arg;
 	uint64_t slots = 0;
-	(void)engine, (void)reason;
+	(void)reason;
 	TRY(store_count(txn_store(txn), STORE_SLOT, &slots));
 	f->found = slots > 0;
+	audit_chain_free(TAKE(engine->audit));
 	return ERR_OK;
 }
 

@@ -7,9 +7,9 @@
 	  .lane = OP_LANE_##on, .audit = OP_AUDIT_##log, .flags = (bits), .since_minor = 0 }
 
 #define ANY_STATE (OP_SEALED_OK | OP_UNINITIALISED_OK)
-/* Segments move a stream on, so a batch that is run again must not hold them: OP_ALONE. */
 #define MAKES_DOMAIN (OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE | OP_SECRET_ANSWER) /* refused by the handler once there is a domain */
 
+/* Streams are OP_ALONE: a segment moves its stream on, so it must not be in a batch that may be run again. */
 const struct op_row vendor_rows[] = {
 	ROW(COFFER_STATUS,       "Status",        op_status,       NONE,        NONE,       ADMIN,  NEVER,  ANY_STATE),
 	ROW(COFFER_INIT,         "Init",          op_init,         INIT,        NONE,       ADMIN,  ALWAYS, MAKES_DOMAIN),

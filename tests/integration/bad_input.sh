@@ -9,10 +9,10 @@ coffer key create k >/dev/null
 echo hello >"$work/p"
 coffer encrypt -k k -c a=1 -i "$work/p" -o "$work/m"
 head -c 3000000 /dev/urandom >"$work/big"
-coffer encrypt -k k -c a=1 -i "$work/big" -o "$work/s"
+coffer encrypt -k k -c a=1 -i "$work/big" -o "$work/st"
 before=$(coffer key list --json | md5sum)
 
-refused "no command" 2 'COMMAND' coffer
+equal "no command: usage" "$(coffer >/dev/null 2>&1; echo $?)" 2
 refused "unknown command" 2 "did you mean 'status'" coffer statsu
 refused "unknown option" 2 "did you mean '--key'" coffer encrypt --kye k
 refused "missing value" 2 'wants a value' coffer encrypt --key
@@ -51,7 +51,7 @@ for at in 0 4 5 7 9 27 30 55 60; do
   refused "a message with byte $at changed" 1 . coffer decrypt -c a=1 -i "$work/flipped" -o "$work/out"
 done
 for at in 0 5 6 30 62 70 99 200000 1048700 2999999; do
-  flip "$work/s" $at
+  flip "$work/st" $at
   refused "a stream with byte $at changed" 1 . coffer decrypt -c a=1 -i "$work/flipped" -o "$work/out"
 done
 for len in 3 51 67; do
@@ -59,15 +59,15 @@ for len in 3 51 67; do
   refused "a message cut to $len bytes" 1 . coffer decrypt -c a=1 -i "$work/cut" -o "$work/out"
 done
 for len in 50 99 110 1000 1048691 1048692 2097267 2097268 2999000; do
-  head -c $len "$work/s" >"$work/cut"
+  head -c $len "$work/st" >"$work/cut"
   refused "a stream cut to $len bytes" 1 . coffer decrypt -c a=1 -i "$work/cut" -o "$work/out"
 done
 seg=1048592
-{ head -c 99 "$work/s"; tail -c +$((100 + seg)) "$work/s" | head -c $seg; head -c $((99 + seg)) "$work/s" | tail -c $seg; tail -c +$((100 + 2 * seg)) "$work/s"; } >"$work/swapped"
+{ head -c 99 "$work/st"; tail -c +$((100 + seg)) "$work/st" | head -c $seg; head -c $((99 + seg)) "$work/st" | tail -c $seg; tail -c +$((100 + 2 * seg)) "$work/st"; } >"$work/swapped"
 refused "two segments swapped" 1 . coffer decrypt -c a=1 -i "$work/swapped" -o "$work/out"
-{ head -c $((99 + seg)) "$work/s"; tail -c +100 "$work/s"; } >"$work/doubled"
+{ head -c $((99 + seg)) "$work/st"; tail -c +100 "$work/st"; } >"$work/doubled"
 refused "a segment doubled" 1 . coffer decrypt -c a=1 -i "$work/doubled" -o "$work/out"
-{ cat "$work/s"; echo more; } >"$work/longer"
+{ cat "$work/st"; echo more; } >"$work/longer"
 refused "bytes behind the end" 1 . coffer decrypt -c a=1 -i "$work/longer" -o "$work/out"
 absent "no output was left behind" "$work/out"
 equal "no temporary file was left behind" "$(find "$work" -maxdepth 1 -name '*.part-*' | wc -l)" 0

@@ -35,7 +35,9 @@ equal "memory protection is named" "$(status_field .memory.protection | grep -cE
 equal "cofferd has no network socket" "$(find "/proc/$daemon/fd" -lname 'socket:*' -exec readlink {} + | tr -d 'a-z:[]' |
   while read -r inode; do grep -lw "$inode" /proc/net/tcp /proc/net/tcp6 /proc/net/udp 2>/dev/null; done | wc -l)" 0
 
-refused "a second daemon on the same state" 78 'uses|answers|lock' timeout 20 sh -c "'$bin/cofferd' --config '$home/cofferd.conf' 2>&1 >/dev/null | grep -m1 -E 'uses|answers' >&2; exit 78"
+second=$(timeout 20 "$bin/cofferd" --config "$home/cofferd.conf" 2>&1)
+equal "a second daemon on the same state ends" "$?" 78
+matches "and says who has it" "$second" "another cofferd \(pid $daemon\) uses"
 check "the first one is undisturbed" is_ready
 
 conf=$work/bad.conf

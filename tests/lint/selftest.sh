@@ -25,7 +25,7 @@ T
   echo 'add(err.c)' >src/base/CMakeLists.txt
   echo 'KEY(socket, PATH, "/run/x", "where")' >src/config/keys.def
   echo '#socket = /run/x' >packaging/cofferd.conf
-  printf '.TH COFFERD.CONF 5 2026-01-01\n.SH NAME\ncofferd.conf \\- keys\n.SH KEYS\n.TP\n.BI "socket = " PATH\nWhere.\n' >docs/man/cofferd.conf.5
+  printf '.TH COFFERD.CONF 5 2026-01-01\n.SH NAME\ncofferd.conf \\- keys\n.SH KEYS\n.TP\n.BI "socket = " PATH\nWhere.\nDefault: /run/x.\n' >docs/man/cofferd.conf.5
   cat >src/cli/commands.c <<'T'
 static const struct cmd_option run_options[] = {
 	{ "fast", 'f', NULL, "quickly" },
@@ -122,6 +122,8 @@ expect cmake-lists "never globbed" src/base/CMakeLists.txt <<<'file(GLOB sources
 expect cmake-lists "no CMakeLists.txt lists it" src/base/forgotten.c <<<'int x;'
 expect config-keys "is not documented" src/config/keys.def <<<'KEY(workers, U32, "0", "threads")'
 expect config-keys "is not in packaging/cofferd.conf" src/config/keys.def <<<'KEY(workers, U32, "0", "threads")'
+expect_edit config-keys "the default is /run/y" src/config/keys.def 's,/run/x,/run/y,'
+expect_edit config-keys "no line shows the default" packaging/cofferd.conf 's,/run/x,/run/y,'
 expect config-keys "is not a key of the daemon" packaging/cofferd.conf <<<'#nothing = 1'
 expect_edit commands "'coffer walk' has no entry" src/cli/commands.c 's/"run", ""/"walk", ""/'
 expect_edit commands "is documented and no command of the table" src/cli/commands.c 's/"run", ""/"walk", ""/'

@@ -9,6 +9,7 @@
 void ask_begin(struct ask *a, const struct ask_header *header)
 {
 	a->frame = BUF_EMPTY;
+	a->plain = header->plain;
 	writer_init_buf(&a->w, &a->frame, 4u << 20);
 	a->message = ttlv_begin(&a->w, TAG_REQUEST_MESSAGE);
 	struct ttlv_mark mark = ttlv_begin(&a->w, TAG_REQUEST_HEADER);
@@ -30,6 +31,10 @@ void ask_item(struct ask *a, uint32_t operation, uint8_t number)
 void ask_item_end(struct ask *a, const uint8_t *request_id)
 {
 	ttlv_end(&a->w, a->payload);
+	if (a->plain) {
+		ttlv_end(&a->w, a->item);
+		return;
+	}
 	struct ttlv_mark extension = ttlv_begin(&a->w, TAG_MESSAGE_EXTENSION);
 	ttlv_put_str(&a->w, TAG_VENDOR_IDENTIFICATION, KMIP_VENDOR);
 	ttlv_put_bool(&a->w, TAG_CRITICALITY_INDICATOR, false);

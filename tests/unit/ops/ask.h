@@ -10,6 +10,7 @@ struct ask {
 	struct buf frame;
 	struct writer w;
 	struct ttlv_mark message, item, payload;
+	bool plain;
 };
 
 struct ask_header {
@@ -17,6 +18,7 @@ struct ask_header {
 	uint32_t max_response;   /* 0: none */
 	uint32_t continuation;   /* 0: none */
 	uint32_t count;
+	bool plain;              /* a client that knows nothing of our Message Extension */
 };
 
 void ask_begin(struct ask *a, const struct ask_header *header);

@@ -94,7 +94,7 @@ static void unknown_operation_is_not_supported(void **state)
 	struct ask a;
 	struct answer answer;
 	assert_int_equal(fix_simple(f, ADMIN, OPERATION_CERTIFY, NULL), ERR_UNSUPPORTED);
-	ask_begin(&a, &(struct ask_header){ .count = 1, .minor = 1 });
+	ask_begin(&a, &(struct ask_header){ .count = 1, .minor = 1, .plain = true });
 	ask_item(&a, OPERATION_ENCRYPT, 1);
 	ask_item_end(&a, NULL);
 	ask_end(&a);

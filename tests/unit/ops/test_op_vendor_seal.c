@@ -150,6 +150,11 @@ static void rewrap_moves_to_the_newest_version(void **state)
 		answer_id(&made, 0, id);
 		answer_free(&made);
 	}
+	AUTO_BUF struct buf by_name = BUF_EMPTY;
+	struct envelope_header header;
+	vendor_seal(f, ADMIN, "payroll", NULL, text("hello"), &by_name); /* the name goes with the newest */
+	assert_int_equal(envelope_parse_header(buf_view(&by_name), &header), ERR_OK);
+	assert_int_equal(header.key_version, 3);
 	object_table_clear(f->engine.objects); /* every version must be loaded again */
 	assert_int_equal(vendor_sealed(f, ADMIN, OPERATION_COFFER_REWRAP, "ledger", buf_view(&sealed), &answer), ERR_OK);
 	assert_int_equal(vendor_i32(&answer, TAG_COFFER_KEY_VERSION), 3);

@@ -1,0 +1,136 @@
+/* Every key: what it takes, what it refuses with which sentence, and that the example file documents it. */
+#include "config_test.h"
+
+static void config_takes_good_values(void **state)
+{
+	static const char *const lines[] = {
+		"socket = /tmp/x", "socket_mode = 0600", "socket_mode = 777", "state_dir = /srv/coffer", "store = sqlite", "token =",
+		"token = tpm2:device:/dev/tpmrm0", "token = pkcs11:token=a", "user_cofferd = 64201", "user_tokend = tss", "workers = 0",
+		"workers = 256", "max_message = 1M", "max_message = 64M", "max_connections = 1", "max_connections = 100000",
+		"request_timeout = 100ms", "request_timeout = 1h", "idle_timeout = 0", "idle_timeout = 7d", "drain_timeout = 0",
+		"drain_timeout = 30s", "stop_timeout = 10s", "secret_memory = 4M", "secret_memory = 64G", "require_secret_memory = yes",
+		"token_deadline = 1s", "token_deadline = 10m", "token_probe_interval = 1h", "tokend_environment =",
+		"tokend_environment = SOFTHSM2_CONF=/x/y _a1=b=c", "object_cache = 16", "log_level = error", "log_level = warn",
+		"log_level = info", "log_level = debug", "pid_file =", "pid_file = /run/x.pid", "monitor_pid_file = /run/y.pid",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		struct config c;
+		struct reason why;
+		if (load_text(lines[i], &c, &why) != ERR_OK) fail_msg("%s: %s", lines[i], why.text);
+		config_free(&c);
+	}
+}
+
+static void config_refuses_bad_values_with_a_sentence(void **state)
+{
+	static const struct { const char *line, *sentence; } cases[] = {
+		{ "socket = coffer.sock", "socket: 'coffer.sock' is not an absolute path; begin it with '/'" },
+		{ "socket =", "socket: '' is not an absolute path; begin it with '/'" },
+		{ "socket = /1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789",
+			"socket: the path is longer than 107 bytes" },
+		{ "socket_mode = 666x", "socket_mode: '666x' is not octal permission bits from 0600 to 0777" },
+		{ "socket_mode = 0888", "socket_mode: '0888' is not octal permission bits from 0600 to 0777" },
+		{ "socket_mode = 0066", "socket_mode: '0066' is not octal permission bits from 0600 to 0777" },
+		{ "state_dir = /var/lib/coffer/", "state_dir: '/var/lib/coffer/' ends in '/'; leave that out" },
+		{ "store = postgres", "store: 'postgres' is not a store of this version; use sqlite" },
+		{ "token = tpm:x", "token: 'tpm:x' is not a token URI; it begins with tpm2: or pkcs11: and has at most 1024 bytes" },
+		{ "user_cofferd = a b", "user_cofferd: 'a b' is not a user name or id" },
+		{ "user_tokend =", "user_tokend: '' is not a user name or id" },
+		{ "workers = 257", "workers: '257' is outside of 0 to 256" },
+		{ "workers = -1", "workers: '-1' is not a whole number" },
+		{ "max_message = 65M", "max_message: '65M' is outside of 1048576 to 67108864 bytes" },
+		{ "max_connections = 0", "max_connections: '0' is outside of 1 to 100000" },
+		{ "request_timeout = 5 s", "request_timeout: '5 s' is not a duration with ms, s, m, h or d (as in 10s)" },
+		{ "request_timeout = 99ms", "request_timeout: '99ms' is outside of 100 to 3600000 milliseconds" },
+		{ "secret_memory = 3M", "secret_memory: '3M' is outside of 4194304 to 68719476736 bytes" },
+		{ "secret_memory = lots", "secret_memory: 'lots' is not a size in bytes, or with K, M or G (as in 64M)" },
+		{ "require_secret_memory = 1", "require_secret_memory: '1' is not yes or no" },
+		{ "token_deadline = 500ms", "token_deadline: '500ms' is outside of 1000 to 600000 milliseconds" },
+		{ "tokend_environment = 1A=b", "tokend_environment: '1A=b' is not a list of NAME=VALUE words" },
+		{ "tokend_environment = A=b c", "tokend_environment: 'A=b c' is not a list of NAME=VALUE words" },
+		{ "tokend_environment = a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1",
+			"tokend_environment: 'a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 ' has more than 16 NAME=VALUE words" },
+		{ "log_level = loud", "log_level: 'loud' is not error, warn, info or debug" },
+		{ "pid_file = x", "pid_file: 'x' is not an absolute path; begin it with '/'" },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct config c;
+		struct reason why;
+		char expected[REASON_MAX];
+		snprintf(expected, sizeof expected, "FILE:1: %s", cases[i].sentence);
+		assert_int_equal(load_text(cases[i].line, &c, &why), ERR_USAGE);
+		assert_string_equal(why.text, expected);
+	}
+}
+
+/* The bytes of a file of the source tree; NUL-terminated, the caller frees. NULL when it is not there. */
+static char *source_file(const char *name)
+{
+	char path[4096], *text = NULL;
+	size_t len = 0;
+	const char *dir = getenv("COFFER_SOURCE_DIR");
+	if (!dir) skip();
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *f = fopen(path, "r");
+	if (!f) return NULL;
+	if (getdelim(&text, &len, '\0', f) < 0) text = NULL;
+	fclose(f);
+	return text;
+}
+
+static char *help_text(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	config_print_help(f);
+	fclose(f);
+	return text;
+}
+
+static void config_example_shows_every_key_with_its_default(void **state)
+{
+	char *example = source_file("packaging/cofferd.conf"), *help = help_text(), *lines = NULL;
+	unsigned count = 0;
+	(void)state;
+	assert_non_null(example);
+	for (char *line = strtok_r(help, "\n", &lines); line; line = strtok_r(NULL, "\n", &lines)) {
+		char expected[256], *fields = NULL;
+		const char *key = strtok_r(line, "\t", &fields);
+		const char *kind = strtok_r(NULL, "\t", &fields);
+		assert_non_null(kind);
+		/* an empty default makes two tabs in a row */
+		const char *initial = *fields == '\t' ? "" : strtok_r(NULL, "\t", &fields);
+		snprintf(expected, sizeof expected, "\n#%s =%s%s\n", key, *initial ? " " : "", initial);
+		if (!strstr(example, expected)) fail_msg("packaging/cofferd.conf lacks '%s'", expected + 1);
+		count++;
+	}
+	assert_true(count > 20);
+	free(example);
+	free(help);
+}
+
+static void config_example_is_accepted(void **state)
+{
+	struct config c;
+	struct reason why;
+	char *example = source_file("packaging/cofferd.conf");
+	(void)state;
+	assert_non_null(example);
+	assert_int_equal(load_text(example, &c, &why), ERR_OK);
+	config_free(&c);
+	free(example);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(config_takes_good_values),
+		cmocka_unit_test(config_refuses_bad_values_with_a_sentence),
+		cmocka_unit_test(config_example_shows_every_key_with_its_default),
+		cmocka_unit_test(config_example_is_accepted),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

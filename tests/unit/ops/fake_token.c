@@ -1,0 +1,107 @@
+/* The helper's side of the channel, without any token behind it. */
+#include "unit/ops/fake_token.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "token/channel.h"
+
+#define MASK 0xa5u
+#define LONG_MS 60000u
+
+static void xor_into(struct buf *out, struct view in, uint8_t mask)
+{
+	for (size_t i = 0; i < in.len; i++) {
+		uint8_t b = in.ptr[i] ^ mask;
+		if (buf_append(out, view_of(&b, 1)) != ERR_OK) return;
+	}
+}
+
+static void fill(struct fake_token *t, const struct channel_request *q, struct channel_reply *r, struct buf *bytes)
+{
+	switch (q->op) {
+	case CHANNEL_PROVISION:
+		t->provisions++;
+		memset(r->binding.master_secret_id, 9, sizeof r->binding.master_secret_id);
+		memcpy(r->binding.mechanism, "fake-xor", sizeof "fake-xor");
+		r->binding.data[0] = 1;
+		r->binding.data_len = 1;
+		break;
+	case CHANNEL_DESCRIBE:
+		memcpy(r->info.kind, "tpm2", sizeof "tpm2");
+		memcpy(r->info.model, "Model", sizeof "Model");
+		memcpy(r->info.master_secret, "ECC P-256", sizeof "ECC P-256");
+		memcpy(r->info.mechanism, "fake-xor", sizeof "fake-xor");
+		r->info.made_here = true;
+		break;
+	case CHANNEL_WRAP: xor_into(bytes, q->bytes, MASK); break;
+	case CHANNEL_UNWRAP: xor_into(bytes, q->bytes, t->other_key_comes_back ? MASK ^ 1u : MASK); break;
+	case CHANNEL_RANDOM:
+		if (t->no_random) r->err = ERR_UNSUPPORTED;
+		for (uint32_t i = 0; i < q->random_len && !r->err; i++) xor_into(bytes, view_of("r", 1), (uint8_t)i);
+		break;
+	default: break;
+	}
+	r->bytes = buf_view(bytes);
+}
+
+static enum coffer_err serve_one(struct fake_helper *h)
+{
+	AUTO_BUF struct buf in = BUF_EMPTY;
+	AUTO_BUF struct buf bytes = BUF_EMPTY;
+	AUTO_BUF struct buf out = BUF_EMPTY;
+	struct channel_request q;
+	TRY(channel_read(h->theirs, &in, clock_mono_ms() + LONG_MS));
+	TRY(channel_decode_request(buf_view(&in), &q));
+	if (h->token->silent) return ERR_OK;
+	struct channel_reply r = { .sequence = q.sequence };
+	fill(h->token, &q, &r, &bytes);
+	TRY(channel_encode_reply(&r, q.op, &out));
+	return fdio_write_exact(h->theirs, out.ptr, out.len, clock_mono_ms() + LONG_MS);
+}
+
+static void *serve(void *arg)
+{
+	struct fake_helper *h = arg;
+	while (serve_one(h) == ERR_OK) {}
+	return NULL;
+}
+
+static enum coffer_err start(void *arg, enum token_kind kind, int *out_fd, uint32_t *out_instance, struct reason *reason)
+{
+	struct fake_token *t = arg;
+	int fds[2];
+	(void)kind;
+	if (t->count == FAKE_HELPERS_MAX || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+		return reason_fail(reason, ERR_IO, "no more fake helpers");
+	struct fake_helper *h = &t->helpers[t->count];
+	*h = (struct fake_helper){ .token = t, .ours = fds[0], .theirs = fds[1] };
+	if (pthread_create(&h->thread, NULL, serve, h) != 0) return ERR_IO;
+	*out_fd = h->ours;
+	*out_instance = t->count++;
+	return ERR_OK;
+}
+
+static void end(void *arg, uint32_t instance)
+{
+	struct fake_token *t = arg;
+	shutdown(t->helpers[instance].theirs, SHUT_RDWR);
+}
+
+void fake_token_init(struct fake_token *t)
+{
+	memset(t, 0, sizeof *t);
+	t->spawner = (struct token_spawner){ start, end, t };
+}
+
+void fake_token_done(struct fake_token *t)
+{
+	for (unsigned i = 0; i < t->count; i++) {
+		shutdown(t->helpers[i].theirs, SHUT_RDWR);
+		pthread_join(t->helpers[i].thread, NULL);
+		close(t->helpers[i].theirs);
+	}
+}

@@ -1,0 +1,26 @@
+/* A token of the tests: helpers are threads of this process that speak the channel's protocol. */
+#ifndef COFFER_TESTS_OPS_FAKE_TOKEN_H
+#define COFFER_TESTS_OPS_FAKE_TOKEN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "token/proxy.h"
+
+#define FAKE_HELPERS_MAX 16u
+
+struct fake_token {
+	struct token_spawner spawner;
+	_Atomic bool other_key_comes_back; /* unwrap answers something else */
+	_Atomic bool no_random;
+	_Atomic bool silent;               /* no answer any more */
+	_Atomic unsigned provisions;
+	unsigned count;
+	struct fake_helper { struct fake_token *token; int ours, theirs; pthread_t thread; } helpers[FAKE_HELPERS_MAX];
+};
+
+void fake_token_init(struct fake_token *t);
+/* Joins every helper; no proxy may be left. */
+void fake_token_done(struct fake_token *t);
+
+#endif

@@ -1,0 +1,186 @@
+/* The token proxy with a token that is well: opening, provisioning, calls, health. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "fake_tokend.h"
+#include "test_arena.h"
+
+#define HOUR_MS 3600000u
+
+static struct secret *data_key(void)
+{
+	struct secret *s = secret_new(TOKEN_SECRET_LEN);
+	assert_non_null(s);
+	for (size_t i = 0; i < TOKEN_SECRET_LEN; i++)
+		secret_mut(s)[i] = (uint8_t)(i + 1);
+	return s;
+}
+
+static void proxy_opens_attaches_and_wraps(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
+	AUTO_SECRET struct secret *key = data_key();
+	AUTO_SECRET struct secret *back = NULL;
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	(void)state;
+	assert_int_equal(token_proxy_wrap(p, key, &blob, NULL), ERR_OK); /* waits for the first attempt */
+	assert_int_equal(blob.len, TOKEN_SECRET_LEN + 1);
+	assert_int_equal(token_proxy_unwrap(p, buf_view(&blob), &back, NULL), ERR_OK);
+	assert_true(secret_equal(key, back));
+	assert_int_equal(fake_count(f, CHANNEL_OPEN), 1);
+	assert_memory_equal(f->attached.master_secret_id, fake_binding.master_secret_id, TOKEN_MS_ID_LEN);
+	assert_string_equal(f->attached.mechanism, "fake-wrap");
+	assert_int_equal(f->attached.data_len, 5);
+	token_proxy_free(p);
+	assert_int_equal(fake_count(f, CHANNEL_CLOSE), 1);
+	fake_free(f);
+}
+
+static void proxy_tells_its_health(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
+	struct token_health h;
+	(void)state;
+	assert_int_equal(token_proxy_probe_now(p, 5000, NULL), ERR_OK);
+	assert_int_equal(token_proxy_probe_now(p, 5000, NULL), ERR_OK);
+	token_proxy_health(p, &h);
+	assert_int_equal(h.state, TOKEN_WELL);
+	assert_string_equal(h.sentence, "");
+	assert_true(h.probed && h.described);
+	assert_true(h.probe_age_ms < 5000);
+	assert_int_equal(h.failures, 0);
+	assert_int_equal(h.restarts, 0);
+	assert_string_equal(h.info.label, "fake");
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+static void proxy_without_a_binding_waits_for_provisioning(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, NULL, HOUR_MS);
+	struct token_binding binding;
+	struct reason why = { "" };
+	AUTO_SECRET struct secret *key = data_key();
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	(void)state;
+	fake_await(p, TOKEN_OPEN, 5000);
+	assert_int_equal(token_proxy_wrap(p, key, &blob, &why), ERR_STATE);
+	assert_string_equal(why.text, "this node has no master secret in its token yet");
+	assert_int_equal(token_proxy_provision(p, &binding, NULL), ERR_OK);
+	assert_string_equal(binding.mechanism, "fake-wrap");
+	assert_int_equal(binding.data_len, 5);
+	fake_await(p, TOKEN_WELL, 5000);
+	assert_int_equal(token_proxy_wrap(p, key, &blob, NULL), ERR_OK);
+	assert_int_equal(token_proxy_provision(p, &binding, &why), ERR_STATE);
+	assert_int_equal(fake_count(f, CHANNEL_ATTACH), 0);
+	fake_set(f, CHANNEL_WRAP, FAKE_CRASH, ERR_OK);
+	assert_int_equal(token_proxy_wrap(p, key, &blob, NULL), ERR_TOKEN_GONE);
+	fake_await(p, TOKEN_WELL, 5000);
+	assert_int_equal(fake_count(f, CHANNEL_ATTACH), 1); /* the next helper gets the binding */
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+static void proxy_passes_a_refused_provision_on_and_stays_open(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, NULL, HOUR_MS);
+	struct token_binding binding;
+	struct reason why = { "" };
+	(void)state;
+	fake_set(f, CHANNEL_PROVISION, FAKE_FAIL, ERR_TOKEN_REFUSED);
+	assert_int_equal(token_proxy_provision(p, &binding, &why), ERR_TOKEN_REFUSED);
+	assert_string_equal(why.text, "the fake says TOKEN_REFUSED");
+	fake_set(f, CHANNEL_PROVISION, FAKE_DO, ERR_OK);
+	assert_int_equal(token_proxy_provision(p, &binding, &why), ERR_OK);
+	assert_int_equal(fake_starts(f), 1);
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+static void proxy_gives_random_bytes_and_the_description(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
+	uint8_t bytes[CHANNEL_RANDOM_MAX + 1] = { 0 };
+	struct token_info info;
+	(void)state;
+	assert_int_equal(token_proxy_random(p, bytes, 33, NULL), ERR_OK);
+	assert_int_equal(bytes[32], 0xa5);
+	assert_int_equal(bytes[33], 0);
+	assert_int_equal(token_proxy_random(p, bytes, CHANNEL_RANDOM_MAX, NULL), ERR_OK);
+	assert_int_equal(token_proxy_random(p, bytes, CHANNEL_RANDOM_MAX + 1, NULL), ERR_TOO_LARGE);
+	assert_int_equal(token_proxy_describe(p, &info, NULL), ERR_OK);
+	assert_string_equal(info.kind, "tpm2");
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+static void proxy_reports_a_tampered_blob_and_stays_well(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
+	struct secret *out = NULL;
+	struct reason why = { "" };
+	(void)state;
+	assert_int_equal(token_proxy_unwrap(p, view_str("nonsense"), &out, &why), ERR_CORRUPT);
+	assert_string_equal(why.text, "not a blob of this token");
+	assert_null(out);
+	assert_int_equal(token_proxy_unwrap(p, view_of("", 0), &out, &why), ERR_CORRUPT);
+	assert_int_equal(token_proxy_probe_now(p, 5000, NULL), ERR_OK);
+	fake_await(p, TOKEN_WELL, 0);
+	assert_int_equal(fake_starts(f), 1);
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+static void proxy_probes_by_itself(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, &fake_binding, 20);
+	(void)state;
+	fake_await(p, TOKEN_WELL, 5000);
+	fake_set(f, CHANNEL_PROBE, FAKE_FAIL, ERR_TOKEN_GONE);
+	fake_await(p, TOKEN_GONE, 5000);
+	fake_set(f, CHANNEL_PROBE, FAKE_DO, ERR_OK);
+	assert_true(fake_await(p, TOKEN_WELL, 5000) <= 5000);
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+static void proxy_refuses_a_uri_that_is_none(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = NULL;
+	struct token_proxy_config config = { .uri = "usb:1", .spawner = &f->spawner };
+	struct reason why = { "" };
+	(void)state;
+	assert_int_equal(token_proxy_new(&config, &p, &why), ERR_USAGE);
+	assert_string_equal(why.text, "a token URI begins with tpm2: or pkcs11:");
+	assert_null(p);
+	token_proxy_free(NULL);
+	fake_free(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(proxy_opens_attaches_and_wraps),
+		cmocka_unit_test(proxy_tells_its_health),
+		cmocka_unit_test(proxy_without_a_binding_waits_for_provisioning),
+		cmocka_unit_test(proxy_passes_a_refused_provision_on_and_stays_open),
+		cmocka_unit_test(proxy_gives_random_bytes_and_the_description),
+		cmocka_unit_test(proxy_reports_a_tampered_blob_and_stays_well),
+		cmocka_unit_test(proxy_probes_by_itself),
+		cmocka_unit_test(proxy_refuses_a_uri_that_is_none),
+	};
+	return cmocka_run_group_tests(tests, setup_arena, NULL);
+}

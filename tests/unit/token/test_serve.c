@@ -1,0 +1,207 @@
+/* The loop of coffer-tokend over a backend that the test provides. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fdio.h"
+#include "test_arena.h"
+#include "token/channel.h"
+#include "tokend/serve.h"
+
+struct token {
+	int unused;
+};
+
+static struct token the_token;
+static unsigned opened, closed;
+
+static enum coffer_err fake_open(const char *uri, struct token **out, struct reason *reason)
+{
+	if (strcmp(uri, "tpm2:good") != 0) return reason_fail(reason, ERR_AUTH, "wrong PIN");
+	opened++;
+	*out = &the_token;
+	return ERR_OK;
+}
+
+static enum coffer_err fake_provision(struct token *t, struct token_binding *out, struct reason *reason)
+{
+	(void)t; (void)reason;
+	memset(out, 0, sizeof *out);
+	memcpy(out->mechanism, "fake", 5);
+	return ERR_OK;
+}
+
+static enum coffer_err fake_attach(struct token *t, const struct token_binding *binding, struct reason *reason)
+{
+	(void)t; (void)reason;
+	return strcmp(binding->mechanism, "fake") == 0 ? ERR_OK : ERR_TOKEN_OTHER;
+}
+
+static enum coffer_err fake_describe(struct token *t, struct token_info *out, struct reason *reason)
+{
+	(void)t; (void)reason;
+	memcpy(out->label, "a\nb", 4); /* must not forge a line of status */
+	return ERR_OK;
+}
+
+static enum coffer_err fake_wrap(struct token *t, const struct secret *plain, struct buf *out, struct reason *reason)
+{
+	(void)t; (void)reason;
+	return buf_append(out, secret_view(plain));
+}
+
+static enum coffer_err fake_unwrap(struct token *t, struct view blob, struct secret **out, struct reason *reason)
+{
+	(void)t; (void)reason;
+	*out = secret_copy(blob.ptr, blob.len);
+	return ERR_OK;
+}
+
+static enum coffer_err fake_random(struct token *t, uint8_t *out, size_t len, struct reason *reason)
+{
+	(void)t; (void)reason;
+	memset(out, 0x77, len);
+	return ERR_OK;
+}
+
+static enum coffer_err fake_probe(struct token *t, struct reason *reason)
+{
+	(void)t; (void)reason;
+	return ERR_OK;
+}
+
+static void fake_close(struct token *t)
+{
+	if (t) closed++;
+}
+
+const struct token_ops token_backend = { "fake", fake_open, fake_provision, fake_attach, fake_describe, fake_wrap, fake_unwrap,
+	fake_random, fake_probe, fake_close };
+
+struct session {
+	int ours, theirs;
+	pthread_t thread;
+	enum coffer_err err;
+	uint32_t sequence;
+	struct buf frame;
+};
+
+static void *serve(void *arg)
+{
+	struct session *s = arg;
+	s->err = serve_channel(s->theirs);
+	close(s->theirs);
+	return NULL;
+}
+
+static void begin(struct session *s)
+{
+	int pair[2];
+	opened = closed = 0;
+	*s = (struct session){ .frame = BUF_EMPTY };
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	s->ours = pair[0];
+	s->theirs = pair[1];
+	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static enum coffer_err finish(struct session *s)
+{
+	if (s->ours >= 0) close(s->ours);
+	pthread_join(s->thread, NULL);
+	buf_free(&s->frame);
+	return s->err;
+}
+
+static enum coffer_err ask(struct session *s, struct channel_request q, struct channel_reply *reply)
+{
+	q.sequence = ++s->sequence;
+	buf_clear(&s->frame);
+	assert_int_equal(channel_encode_request(&q, &s->frame), ERR_OK);
+	assert_int_equal(fdio_write_all(s->ours, buf_view(&s->frame)), ERR_OK);
+	assert_int_equal(channel_read(s->ours, &s->frame, clock_mono_ms() + 5000), ERR_OK);
+	assert_int_equal(channel_decode_reply(buf_view(&s->frame), q.sequence, q.op, reply), ERR_OK);
+	return reply->err;
+}
+
+static void tokend_serves_every_call(void **state)
+{
+	static const uint8_t key[TOKEN_SECRET_LEN] = "a data key";
+	struct channel_reply r;
+	struct session s;
+	(void)state;
+	begin(&s);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_OPEN, .uri = "tpm2:good" }, &r), ERR_OK);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROVISION }, &r), ERR_OK);
+	assert_string_equal(r.binding.mechanism, "fake");
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_WRAP, .bytes = view_of(key, 32) }, &r), ERR_OK);
+	assert_true(view_equal(r.bytes, view_of(key, 32)));
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_UNWRAP, .bytes = view_of(key, 32) }, &r), ERR_OK);
+	assert_true(view_equal(r.bytes, view_of(key, 32)));
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_UNWRAP, .bytes = view_of(key, 31) }, &r), ERR_CORRUPT);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_RANDOM, .random_len = 4096 }, &r), ERR_OK);
+	assert_int_equal(r.bytes.len, 4096);
+	assert_int_equal(r.bytes.ptr[4095], 0x77);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_DESCRIBE }, &r), ERR_OK);
+	assert_string_equal(r.info.label, "a?b");
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROBE }, &r), ERR_OK);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_CLOSE }, &r), ERR_OK);
+	assert_int_equal(finish(&s), ERR_OK);
+	assert_int_equal(opened, 1);
+	assert_int_equal(closed, 1);
+}
+
+static void tokend_refuses_calls_out_of_order(void **state)
+{
+	struct channel_reply r;
+	struct session s;
+	(void)state;
+	begin(&s);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROBE }, &r), ERR_STATE);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_OPEN, .uri = "tpm2:bad" }, &r), ERR_AUTH);
+	assert_string_equal(r.reason.text, "wrong PIN");
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_OPEN, .uri = "tpm2:good" }, &r), ERR_OK);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_OPEN, .uri = "tpm2:good" }, &r), ERR_STATE);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROBE }, &r), ERR_STATE);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_ATTACH }, &r), ERR_TOKEN_OTHER);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROBE }, &r), ERR_STATE);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_ATTACH, .binding.mechanism = "fake" }, &r), ERR_OK);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROBE }, &r), ERR_OK);
+	assert_int_equal(finish(&s), ERR_OK); /* cofferd ended */
+	assert_int_equal(closed, 1);
+}
+
+static void tokend_ends_when_the_protocol_is_broken(void **state)
+{
+	static const struct { const char *bytes; size_t len; enum coffer_err err; } cases[] = {
+		{ "\377\377\377\377", 4, ERR_TOO_LARGE }, { "\0\0\0\6\0\0\0\1\0\0", 10, ERR_INPUT }, { "\0\0\0\6\0", 5, ERR_TRUNCATED },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct channel_reply r;
+		struct session s;
+		begin(&s);
+		assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_OPEN, .uri = "tpm2:good" }, &r), ERR_OK);
+		assert_int_equal(write(s.ours, cases[i].bytes, cases[i].len), cases[i].len);
+		assert_int_equal(finish(&s), cases[i].err);
+		assert_int_equal(closed, 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tokend_serves_every_call),
+		cmocka_unit_test(tokend_refuses_calls_out_of_order),
+		cmocka_unit_test(tokend_ends_when_the_protocol_is_broken),
+	};
+	return cmocka_run_group_tests(tests, setup_arena, NULL);
+}
