@@ -17,7 +17,7 @@ static const struct cmd_option status_options[] = {
 	{ 0 },
 };
 static const struct cmd_option create_options[] = {
-	{ "algorithm", 'a', "NAME", "aes-256 (default) or aes-128" },
+	{ "algorithm", 'a', "NAME", "aes-256 (default), aes-192 or aes-128" },
 	{ "group", 'g', "GROUP", "Object Group that grants can name with --on" },
 	{ 0 },
 };

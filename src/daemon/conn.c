@@ -27,6 +27,7 @@ static void free_conn(struct conn *c)
 	op_streams_free(c->streams);
 	buf_free(&c->in);
 	buf_free(&c->out);
+	conn_release(c);
 	free(c);
 	w->daemon->engine.connections--;
 	w->conn_count--;
@@ -40,7 +41,8 @@ void conn_close(struct conn *c)
 		c->closed = true;
 		if (c->read_event) event_free(c->read_event);
 		if (c->write_event) event_free(c->write_event);
-		c->read_event = c->write_event = NULL;
+		if (c->wait_event) event_free(c->wait_event);
+		c->read_event = c->write_event = c->wait_event = NULL;
 		close(c->fd);
 		c->fd = -1;
 		unlink_conn(c);
@@ -65,6 +67,13 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 	else conn_flush(c);
 }
 
+static void on_wait(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	conn_on_wait(arg);
+}
+
 struct conn *conn_new(struct worker *worker, int fd, const struct principal *principal)
 {
 	struct conn *c = calloc(1, sizeof *c);
@@ -75,10 +84,12 @@ struct conn *conn_new(struct worker *worker, int fd, const struct principal *pri
 	*c = (struct conn){ .worker = worker, .fd = fd, .principal = *principal };
 	c->read_event = event_new(worker->base, fd, EV_READ, on_read, c);
 	c->write_event = event_new(worker->base, fd, EV_WRITE, on_write, c);
+	c->wait_event = event_new(worker->base, -1, 0, on_wait, c);
 	c->streams = op_streams_new();
-	if (!c->read_event || !c->write_event || !c->streams) {
+	if (!c->read_event || !c->write_event || !c->wait_event || !c->streams) {
 		if (c->read_event) event_free(c->read_event);
 		if (c->write_event) event_free(c->write_event);
+		if (c->wait_event) event_free(c->wait_event);
 		op_streams_free(c->streams);
 		free(c);
 		close(fd);

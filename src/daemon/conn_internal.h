@@ -11,6 +11,7 @@
 #include "ops/streams.h"
 
 #define CONN_READ_CHUNK (64u * 1024u) /* bytes asked for when no frame says more */
+#define CONN_WAIT_MS 2u               /* between attempts to get memory for a large frame */
 
 /*  reading ──frame complete──► busy (a job is on another thread) ──answer──► reading
  *     │ └── answers pile up ──► writing only ──► reading
@@ -24,6 +25,10 @@ struct conn {
 	struct op_streams *streams;
 	struct buf in, out;
 	size_t out_sent;      /* bytes of out already written */
+	size_t want;          /* bytes that are missing from a large frame: no more than these are read; 0: a chunk */
+	size_t budget;        /* secret memory set aside for the large request under way (daemon->bulk_used) */
+	struct event *wait_event;
+	uint64_t wait_until_ms; /* 0: not waiting for memory */
 	struct job job;       /* the one request under way */
 	bool busy;            /* job is on another thread */
 	bool closing;         /* close when out is written */
@@ -39,5 +44,12 @@ void conn_flush(struct conn *c);
 /* Adds or removes the read event as the state asks, with the deadline that fits. */
 void conn_rearm(struct conn *c);
 void conn_on_readable(struct conn *c);
+/* The timer of a connection that waits for memory. */
+void conn_on_wait(struct conn *c);
+
+/* Secret memory is bounded: a large frame is read only when there is room for it and its answer, so that many clients at once wait for each other
+ * instead of failing (conn_budget.c). */
+enum coffer_err conn_admit(struct conn *c, size_t frame_size) MUST_USE; /* ERR_BUSY: later; ERR_TOO_LARGE: never */
+void conn_release(struct conn *c);
 
 #endif

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "daemon/conn_internal.h"
 #include "daemon/daemon.h"
 #include "kmip/tags.h"
@@ -23,7 +24,7 @@ static struct timeval timeval_ms(uint64_t ms)
 
 void conn_rearm(struct conn *c)
 {
-	bool want = !c->busy && !c->closing && !c->closed;
+	bool want = !c->busy && !c->closing && !c->closed && !c->wait_until_ms;
 	if (!want) {
 		if (c->reading) event_del(c->read_event);
 		c->reading = false;
@@ -57,6 +58,7 @@ void conn_flush(struct conn *c)
 	c->out_sent = 0;
 	if (c->out.cap > KEEP_BUFFER) buf_free(&c->out);
 	else buf_clear(&c->out);
+	if (!c->busy && !c->want) conn_release(c);
 	if (c->closing && !c->busy) {
 		conn_close(c);
 		return;
@@ -120,6 +122,7 @@ static enum coffer_err take_frame(struct conn *c, size_t size)
 	*r = (struct request){ .engine = &c->worker->daemon->engine, .streams = c->streams, .frame = BUF_EMPTY, .answer = BUF_EMPTY };
 	r->principal = c->principal;
 	c->job.conn = c;
+	if (size > CONN_READ_CHUNK) TRY(buf_reserve(&r->answer, size));
 	if (c->in.len == size) {
 		r->frame = c->in;
 		c->in = BUF_EMPTY;
@@ -145,15 +148,43 @@ static enum coffer_err next_frame(struct conn *c, size_t *size)
 	return c->in.len < *size ? ERR_NOT_FOUND : ERR_OK;
 }
 
+/* The rest of a frame is to come. A large one needs memory set aside first: without it nothing is read until the timer asks again. */
+static void await_frame(struct conn *c, size_t size)
+{
+	c->want = 0;
+	if (size <= CONN_READ_CHUNK) return;
+	enum coffer_err err = conn_admit(c, size);
+	if (err == ERR_BUSY) {
+		uint64_t now = clock_mono_ms();
+		struct timeval tv = timeval_ms(CONN_WAIT_MS);
+		if (!c->wait_until_ms) c->wait_until_ms = now + config_of(c)->request_timeout_ms;
+		if (now >= c->wait_until_ms) c->closing = true;
+		else event_add(c->wait_event, &tv);
+		return;
+	}
+	c->wait_until_ms = 0;
+	if (err || buf_reserve(&c->in, size - c->in.len) != ERR_OK) {
+		refuse_framing(c);
+		return;
+	}
+	c->want = size - c->in.len;
+}
+
+void conn_on_wait(struct conn *c)
+{
+	conn_process(c);
+}
+
 void conn_process(struct conn *c)
 {
 	while (!c->busy && !c->closing) {
 		size_t size = 0;
 		enum coffer_err err = next_frame(c, &size);
 		if (err == ERR_NOT_FOUND) {
-			if (size > c->in.len && buf_reserve(&c->in, size - c->in.len) != ERR_OK) c->closing = true;
+			await_frame(c, size);
 			break;
 		}
+		c->want = 0;
 		if (err || take_frame(c, size) != ERR_OK) {
 			refuse_framing(c);
 			break;
@@ -174,6 +205,7 @@ void conn_process(struct conn *c)
 void conn_on_readable(struct conn *c)
 {
 	size_t room = c->in.cap - c->in.len;
+	if (c->want && room > c->want) room = c->want; /* the frame alone: then it moves on without a copy */
 	if (room == 0) {
 		if (buf_reserve(&c->in, CONN_READ_CHUNK) != ERR_OK) {
 			conn_close(c);

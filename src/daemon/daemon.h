@@ -31,6 +31,8 @@ struct daemon {
 	int state_lock_fd;
 	int listen_fd;
 	struct event *accept_event, *accept_pause;
+	_Atomic size_t bulk_used;     /* bytes of secret memory set aside for large requests */
+	size_t bulk_limit;
 	struct worker *workers;
 	unsigned worker_count, next_worker;
 	struct job_queue store_jobs;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
@@ -16,6 +17,7 @@
 #include "daemon/state_dir.h"
 #include "daemon/store_thread.h"
 #include "daemon/unseal.h"
+#include "ops/init_flow.h"
 
 #define EXIT_CONFIGURATION 78
 
@@ -84,9 +86,18 @@ static void raise_descriptor_limit(const struct config *config)
 			config->max_connections);
 }
 
+/* Three quarters of the arena may hold large requests; keys and small ones have the rest. */
+static void set_bulk_limit(struct daemon *d)
+{
+	struct arena_stats stats;
+	arena_stats(&stats);
+	d->bulk_limit = stats.size / 4 * 3;
+}
+
 static enum coffer_err start(struct daemon *d, int control_fd, struct reason *reason)
 {
 	raise_descriptor_limit(d->config);
+	set_bulk_limit(d);
 	TRY(state_dir_lock(d->config->state_dir, &d->state_lock_fd, reason));
 	TRY(init_engine(d));
 	TRY(open_store(d, reason));
@@ -107,6 +118,7 @@ static enum coffer_err start(struct daemon *d, int control_fd, struct reason *re
 static void stop(struct daemon *d)
 {
 	listener_close(d);
+	init_drop(&d->engine);
 	unseal_stop(d);
 	admin_pool_stop(d);
 	store_thread_stop(d);

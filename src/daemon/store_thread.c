@@ -151,7 +151,10 @@ static void run_call(void *arg)
 	if (err == ERR_UNKNOWN_OUTCOME) {
 		enum coffer_err after = store_reopen(call->engine->store, NULL);
 		if (!after) after = txn_settle(txn, false);
-		if (after) log_error("store: %s", err_text(after));
+		if (after) {
+			engine_note(call->engine, "the store failed and could not be read again: %s", err_text(after));
+			call->engine->state = ENGINE_FAULT;
+		}
 	}
 	call->err = err;
 }

@@ -139,7 +139,7 @@ struct coffer_key_info {
 	char replaced_by[COFFER_UUID_TEXT], replaces[COFFER_UUID_TEXT];             /* "" = none */
 };
 
-/* algorithm: "aes-256" or "aes-128"; NULL = "aes-256". group NULL: none. The key is active at once. */
+/* algorithm: "aes-256", "aes-192" or "aes-128"; NULL = "aes-256"; sealed messages and streams take AES-256 keys. group NULL: none. The key is active at once. */
 enum coffer_status coffer_key_create(struct coffer *c, const char *name, const char *algorithm, const char *group, char uuid[COFFER_UUID_TEXT]);
 /* key: a name or a UUID, here and below. */
 enum coffer_status coffer_key_info(struct coffer *c, const char *key, struct coffer_key_info *out);
