@@ -10,7 +10,7 @@ Usage: provision.sh --pin-file FILE --so-pin-file FILE [options]
 
   --pin-file FILE      the user PIN, one line, mode 0600; coffer reads it at every start
   --so-pin-file FILE   the security officer's PIN, one line, mode 0600; keep it away from this machine afterwards
-  --tokendir DIR       folder of the token's files (default /var/lib/coffer/softhsm/tokens); softhsm2.conf is written beside it
+  --tokendir DIR       folder of the token's files (default /var/lib/coffer-tokend/softhsm/tokens); softhsm2.conf is written beside it
   --token LABEL        label of the token (default coffer)
   --key LABEL          label of the master secret (default master)
   --module PATH        the SoftHSM module (default: where the distribution has it)
@@ -22,7 +22,7 @@ EOF
 die() { echo "provision.sh: $*" >&2; exit 1; }
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-pin_file='' so_pin_file='' module='' tokendir=/var/lib/coffer/softhsm/tokens token=coffer key=master
+pin_file='' so_pin_file='' module='' tokendir=/var/lib/coffer-tokend/softhsm/tokens token=coffer key=master
 while [ $# -gt 0 ]; do
 	case $1 in
 	--help) usage; exit 0 ;;

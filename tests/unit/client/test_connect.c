@@ -1,0 +1,108 @@
+/* Connecting: who is at the socket. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "unit/client/server.h"
+
+static enum coffer_status connect_as(const char *path, int64_t uid)
+{
+	struct coffer_options options = { sizeof options, 1000, uid, 0 };
+	struct coffer *c = NULL;
+	enum coffer_status st = coffer_connect(path, &options, &c);
+	assert_int_equal(c != NULL, st == COFFER_OK);
+	coffer_close(c);
+	return st;
+}
+
+static void the_server_must_run_as_the_user_that_was_named(void **state)
+{
+	static const struct { int64_t offset; enum coffer_status expected; } table[] = {
+		{ 0, COFFER_OK }, { 1, COFFER_EPEER }, { 100000, COFFER_EPEER },
+		{ INT64_C(1) << 32, COFFER_EPEER }, /* the same in 32 bits */
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct server *s = server_start(NULL, NULL);
+		assert_int_equal(connect_as(s->path, (int64_t)geteuid() + table[i].offset), table[i].expected);
+		server_stop(s);
+	}
+}
+
+static void without_a_user_the_own_one_is_trusted(void **state)
+{
+	struct server *s = server_start(NULL, NULL);
+	(void)state;
+	assert_int_equal(connect_as(s->path, -1), COFFER_OK);
+	server_stop(s);
+}
+
+static void where_nobody_listens_is_unreachable(void **state)
+{
+	struct server *s = server_start(NULL, NULL);
+	char path[200];
+	(void)state;
+	assert_int_equal(connect_as("/nonexistent/socket", -1), COFFER_EUNREACHABLE);
+	assert_int_equal(connect_as(s->dir, -1), COFFER_EUNREACHABLE);
+	memset(path, 'a', sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	assert_int_equal(connect_as(path, -1), COFFER_EINVAL);
+	server_stop(s);
+}
+
+static void the_environment_names_the_socket(void **state)
+{
+	struct server *s = server_start(NULL, NULL);
+	struct coffer *c = NULL;
+	(void)state;
+	assert_int_equal(setenv("COFFER_SOCKET", s->path, 1), 0);
+	assert_int_equal(coffer_connect(NULL, NULL, &c), COFFER_OK);
+	coffer_close(c);
+	assert_int_equal(unsetenv("COFFER_SOCKET"), 0);
+	server_stop(s);
+}
+
+static void options_of_another_size_and_odd_users_are_refused(void **state)
+{
+	struct server *s = server_start(NULL, NULL);
+	struct coffer_options options = { sizeof options - 1, 0, -1, 0 };
+	struct coffer *c = NULL;
+	(void)state;
+	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_EINVAL);
+	assert_int_equal(connect_as(s->path, -2), COFFER_EINVAL);
+	assert_int_equal(coffer_connect(s->path, NULL, NULL), COFFER_EINVAL);
+	assert_null(c);
+	coffer_close(NULL);
+	assert_string_equal(coffer_error(NULL), "");
+	server_stop(s);
+}
+
+static void every_status_has_a_text_of_its_own(void **state)
+{
+	(void)state;
+	for (int a = COFFER_OK; a <= COFFER_ESERVER; a++) {
+		assert_true(strlen(coffer_strerror((enum coffer_status)a)) > 3);
+		for (int b = COFFER_OK; b < a; b++)
+			assert_string_not_equal(coffer_strerror((enum coffer_status)a), coffer_strerror((enum coffer_status)b));
+	}
+	assert_string_equal(coffer_strerror((enum coffer_status)99), "unknown status");
+	assert_string_equal(coffer_strerror((enum coffer_status)-1), "unknown status");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_server_must_run_as_the_user_that_was_named),
+		cmocka_unit_test(without_a_user_the_own_one_is_trusted),
+		cmocka_unit_test(where_nobody_listens_is_unreachable),
+		cmocka_unit_test(the_environment_names_the_socket),
+		cmocka_unit_test(options_of_another_size_and_odd_users_are_refused),
+		cmocka_unit_test(every_status_has_a_text_of_its_own),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
