@@ -81,12 +81,13 @@ static enum coffer_status broken(struct coffer *c, enum coffer_status status, co
 	return conn_fail(c, status, "%s", sentence);
 }
 
-/* Reads what is there: in large pieces as long as the memory lasts. */
-static enum coffer_status read_some(struct coffer *c, size_t want)
+/* Reads what is there, with room for at least `least` bytes, and for a large piece as long as the memory lasts. */
+static enum coffer_status read_some(struct coffer *c, size_t least)
 {
 	size_t room = c->max_memory > c->in.len ? c->max_memory - c->in.len : 0;
-	if (want < READ_CHUNK) want = READ_CHUNK < room ? READ_CHUNK : room;
-	if (!want || !wire_reserve(c, &c->in, want))
+	size_t want = READ_CHUNK < room ? READ_CHUNK : room;
+	if (want < least) want = least;
+	if (!wire_reserve(c, &c->in, want))
 		return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
 	ssize_t n = recv(c->fd, c->in.ptr + c->in.begin + c->in.len, c->in.cap - c->in.begin - c->in.len, 0);
 	if (n > 0) {
@@ -124,7 +125,7 @@ enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 		if (n < 0 && errno != EAGAIN && errno != EINTR) return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
 		short ready;
 		enum coffer_status st = wait_for(c, POLLOUT | POLLIN, deadline_ms, &ready);
-		if (!st && (ready & POLLIN)) st = read_some(c, READ_CHUNK);
+		if (!st && (ready & POLLIN)) st = read_some(c, 1);
 		if (st) return st;
 	}
 	return COFFER_OK;
@@ -144,7 +145,7 @@ enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct v
 		}
 		short ready;
 		enum coffer_status st = wait_for(c, POLLIN, deadline_ms, &ready);
-		if (!st) st = read_some(c, size > c->in.len ? size - c->in.len : READ_CHUNK);
+		if (!st) st = read_some(c, size > c->in.len ? size - c->in.len : 1);
 		if (st) return st;
 	}
 }
