@@ -66,11 +66,16 @@ struct object *object_table_get(struct object_table *t, const uint8_t id[static 
 	return hashmap_get(&t->ids[hash % SHARDS], hash, view_of(id, UUID_LEN), same_id);
 }
 
+static bool is_live(const struct object *o)
+{
+	return o->state != OBJECT_DESTROYED && o->state != OBJECT_DESTROYED_COMPROMISED;
+}
+
 struct object *object_table_get_by_name(struct object_table *t, struct view name)
 {
 	uint64_t hash = hash_bytes(t, name);
 	struct object *o = hashmap_get(&t->names[hash % SHARDS], hash, name, same_name);
-	if (o && o->stale) {
+	if (o && (o->stale || !is_live(o))) {
 		object_unref(o);
 		return NULL;
 	}
@@ -87,11 +92,21 @@ static void drop_names(struct object_table *t, struct object *o)
 	}
 }
 
+/* The name of a destroyed object is free again: it never takes the place of a live one. */
+static bool held_by_live(struct object_table *t, struct view name, const struct object *o)
+{
+	struct object *holder = is_live(o) ? NULL : object_table_get_by_name(t, name);
+	bool held = holder && is_live(holder) && memcmp(holder->id, o->id, UUID_LEN) != 0;
+	object_unref(holder);
+	return held;
+}
+
 static enum coffer_err put_names(struct object_table *t, struct object *o)
 {
 	struct view name;
 	for (size_t i = 0; names_at(&o->attrs, i, &name); i++) {
 		uint64_t hash = hash_bytes(t, name);
+		if (held_by_live(t, name, o)) continue;
 		struct object *old = NULL;
 		TRY(hashmap_put(&t->names[hash % SHARDS], hash, name, same_name, o, &old));
 		object_unref(old);

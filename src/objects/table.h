@@ -15,7 +15,7 @@ struct object_table *object_table_new(size_t max_objects);
 void object_table_free(struct object_table *t);
 /* A new reference, or NULL when it is not in memory (it may be in the store). Any thread. */
 struct object *object_table_get(struct object_table *t, const uint8_t id[static UUID_LEN]);
-/* By Name; only names of objects in memory. Any thread. */
+/* By Name; only live objects in memory: the store knows whether a destroyed one is all there is. Any thread. */
 struct object *object_table_get_by_name(struct object_table *t, struct view name);
 /* Publishes a snapshot (takes a reference of its own) in place of an older one of the same id, which becomes stale. Only a
  * snapshot with a higher record_version replaces. Store thread. */

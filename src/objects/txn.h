@@ -36,11 +36,11 @@ void txn_undo(struct txn *txn); /* undoes store writes and staged snapshots sinc
 /* A new reference to the newest state: staged, in memory, or loaded from the store (and put into the table).
  * ERR_NOT_FOUND; ERR_CORRUPT when the row does not open. */
 enum coffer_err txn_object(struct txn *txn, const uint8_t id[static UUID_LEN], struct object **out) MUST_USE;
-/* By Name, verified against the opened object. ERR_NOT_FOUND. */
+/* By Name, verified against the opened object; a live one before destroyed ones. ERR_NOT_FOUND. */
 enum coffer_err txn_object_by_name(struct txn *txn, struct view name, struct object **out) MUST_USE;
 /* Writes a new object. ERR_EXISTS when one of its Names is taken by a live object (reason names it). */
 enum coffer_err txn_create(struct txn *txn, struct object *o, struct reason *reason) MUST_USE;
-/* ERR_EXISTS with a sentence when an object other than except_id (NULL: any) has the name. */
+/* ERR_EXISTS with a sentence when a live object other than except_id (NULL: any) has the name; names of destroyed objects are free again. */
 enum coffer_err txn_name_free(struct txn *txn, struct view name, const uint8_t *except_id, struct reason *reason) MUST_USE;
 /* Writes a changed copy; raises record_version. ERR_STATE: the state move is not in the table; ERR_EXISTS: a Name that it did not have
  * before is taken. */

@@ -36,8 +36,10 @@ enum coffer_err txn_object(struct txn *txn, const uint8_t id[static UUID_LEN], s
 	return ERR_OK;
 }
 
+#define HITS_PAGE 16u
+
 struct hits {
-	uint8_t ids[16][UUID_LEN];
+	uint8_t ids[HITS_PAGE][UUID_LEN];
 	size_t count;
 };
 
@@ -49,34 +51,54 @@ static enum coffer_err take_hit(void *arg, struct view id)
 	return ERR_OK;
 }
 
-/* A hit counts only when the opened object really has the name: index rows are copies that anybody with the database can edit. */
-static enum coffer_err check_hits(struct txn *txn, const struct hits *h, struct view name, struct object **out)
+static bool is_live(const struct object *o)
 {
-	for (size_t i = 0; i < h->count; i++) {
+	return o->state != OBJECT_DESTROYED && o->state != OBJECT_DESTROYED_COMPROMISED;
+}
+
+/* A hit counts only when the opened object really has the name: index rows are copies that anybody with the database can edit. The live
+ * object with the name comes before destroyed ones, whose names are free again. */
+static enum coffer_err check_hits(struct txn *txn, const struct hits *h, struct view name, struct object **best)
+{
+	for (size_t i = 0; i < h->count && !(*best && is_live(*best)); i++) {
 		AUTO_OBJECT struct object *o = NULL;
 		TRY(txn_object(txn, h->ids[i], &o));
-		if (!object_has_name(o, name)) continue;
-		*out = TAKE(o);
-		return ERR_OK;
+		if (!object_has_name(o, name)) return ERR_CORRUPT;
+		if (*best && !is_live(o)) continue;
+		object_unref(*best);
+		*best = TAKE(o);
 	}
-	return h->count ? ERR_CORRUPT : ERR_NOT_FOUND;
+	return ERR_OK;
+}
+
+/* Every hit under one generation's token, in pages. */
+static enum coffer_err look_up(struct txn *txn, uint32_t generation, struct view name, struct object **best)
+{
+	uint8_t token[STORE_TOKEN_LEN], last[UUID_LEN];
+	struct view after = { NULL, 0 };
+	struct hits h = { .count = HITS_PAGE };
+	TRY(record_token(txn->ring, generation, STORE_OBJECT, OBJECT_INDEX_NAME, name, token));
+	while (h.count == HITS_PAGE && !(*best && is_live(*best))) {
+		h.count = 0;
+		TRY(store_index_find(txn->store, STORE_OBJECT, OBJECT_INDEX_NAME, view_of(token, sizeof token), after, HITS_PAGE, take_hit, &h));
+		TRY(check_hits(txn, &h, name, best));
+		if (h.count == 0) break;
+		memcpy(last, h.ids[h.count - 1], UUID_LEN);
+		after = view_of(last, UUID_LEN);
+	}
+	return ERR_OK;
 }
 
 /* Tokens are made under the generation that sealed the row: ask for every generation in the ring, newest first. */
 enum coffer_err txn_object_by_name(struct txn *txn, struct view name, struct object **out)
 {
-	struct ring *ring = txn->ring;
-	ENSURE(ring, ERR_SEALED);
-	for (unsigned i = ring_count(ring); i-- > 0;) {
-		uint8_t token[STORE_TOKEN_LEN];
-		struct hits h = { .count = 0 };
-		TRY(record_token(ring, ring_generation_at(ring, i), STORE_OBJECT, OBJECT_INDEX_NAME, name, token));
-		TRY(store_index_find(txn->store, STORE_OBJECT, OBJECT_INDEX_NAME, view_of(token, sizeof token), view_of(NULL, 0), 16,
-			take_hit, &h));
-		enum coffer_err err = check_hits(txn, &h, name, out);
-		if (err != ERR_NOT_FOUND) return err;
-	}
-	return ERR_NOT_FOUND;
+	AUTO_OBJECT struct object *best = NULL;
+	ENSURE(txn->ring, ERR_SEALED);
+	for (unsigned i = ring_count(txn->ring); i-- > 0 && !(best && is_live(best));)
+		TRY(look_up(txn, ring_generation_at(txn->ring, i), name, &best));
+	ENSURE(best, ERR_NOT_FOUND);
+	*out = TAKE(best);
+	return ERR_OK;
 }
 
 static enum coffer_err write_object(struct txn *txn, struct object *o, bool replace)
@@ -92,11 +114,6 @@ static enum coffer_err write_object(struct txn *txn, struct object *o, bool repl
 	return ERR_OK;
 }
 
-static bool is_live(const struct object *o)
-{
-	return o->state != OBJECT_DESTROYED && o->state != OBJECT_DESTROYED_COMPROMISED;
-}
-
 enum coffer_err txn_name_free(struct txn *txn, struct view name, const uint8_t *except_id, struct reason *reason)
 {
 	AUTO_OBJECT struct object *other = NULL;
@@ -104,10 +121,9 @@ enum coffer_err txn_name_free(struct txn *txn, struct view name, const uint8_t *
 	enum coffer_err err = txn_object_by_name(txn, name, &other);
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	TRY(err);
-	if (except_id && memcmp(other->id, except_id, UUID_LEN) == 0) return ERR_OK;
+	if (!is_live(other) || (except_id && memcmp(other->id, except_id, UUID_LEN) == 0)) return ERR_OK;
 	text_printable(name, shown, sizeof shown);
-	return reason_fail(reason, ERR_EXISTS, "the name '%s' is taken%s; choose another one", shown,
-		is_live(other) ? "" : " by a destroyed object");
+	return reason_fail(reason, ERR_EXISTS, "the name '%s' is taken; choose another one", shown);
 }
 
 enum coffer_err txn_create(struct txn *txn, struct object *o, struct reason *reason)

@@ -33,7 +33,7 @@ static const struct sm_state states[] = {
 
 const struct sm_table proxy_states = { "token", states, STATE_COUNT };
 
-#define ONCE_MORE "then reload the configuration (SIGHUP to the monitor) for one more try"
+#define ONCE_MORE "then reload the configuration (SIGHUP to the monitor); only that makes one more try"
 
 static const struct {
 	enum proxy_retry retry;
@@ -49,10 +49,8 @@ static const struct {
 	[TOKEN_REFUSED] = { PROXY_RETRY_SLOW, ERR_TOKEN_REFUSED, "the master secret in the token does not meet the rules", NULL },
 	[TOKEN_KEY_MISSING] = { PROXY_RETRY_SLOW, ERR_TOKEN_KEY_MISSING, "the token does not show the master secret", NULL },
 	[TOKEN_OTHER] = { PROXY_RETRY_SLOW, ERR_TOKEN_OTHER, "this is not the token that holds this node's master secret", NULL },
-	[TOKEN_WRONG_PIN] = { PROXY_RETRY_ASKED, ERR_AUTH, "the PIN or authorization value is wrong",
-		"no further try is made by itself: correct the PIN, " ONCE_MORE },
-	[TOKEN_LOCKED] = { PROXY_RETRY_ASKED, ERR_TOKEN_LOCKED, "the token is locked",
-		"no further try is made by itself: unlock it or wait until its lockout ends, " ONCE_MORE },
+	[TOKEN_WRONG_PIN] = { PROXY_RETRY_ASKED, ERR_AUTH, "the PIN or authorization value is wrong", "correct the PIN, " ONCE_MORE },
+	[TOKEN_LOCKED] = { PROXY_RETRY_ASKED, ERR_TOKEN_LOCKED, "the token is locked", "unlock it or wait until its lockout ends, " ONCE_MORE },
 	[TOKEN_MISCONFIGURED] = { PROXY_RETRY_ASKED, ERR_USAGE, "the token URI is not usable", "correct it, " ONCE_MORE },
 };
 _Static_assert(sizeof traits / sizeof traits[0] == STATE_COUNT, "one row of traits for each state");

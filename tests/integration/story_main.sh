@@ -44,6 +44,15 @@ check "and is destroyed by its number" coffer key destroy disk --version 1
 refused "what it protected is gone" 1 destroyed coffer decrypt -c a=1 -c b=2 -i "$work/t.sealed" -o "$work/gone"
 absent "and no output appears" "$work/gone"
 
+coffer key create again >/dev/null
+first=$(coffer key show again --json | jq -r .uuid)
+coffer key deactivate again >/dev/null
+check "a deactivated key is destroyed" coffer key destroy again
+equal "a destroyed key is still shown by its name" "$(coffer key show "$first" --json | jq -r .state)" destroyed
+check "its name is free again" coffer key create again
+if [ "$(coffer key show again --json | jq -r .uuid)" != "$first" ]; then ok "and names the new key"; else bad "and names the new key"; fi
+check "which encrypts" coffer encrypt -k again -i "$work/t" -o "$work/t2"
+
 equal "random bytes" "$(coffer random 16 | tr -d '\n' | wc -c)" 32
 check "the audit log verifies" coffer audit verify
 matches "it holds the destroy" "$(coffer audit show)" 'Destroy +ok'

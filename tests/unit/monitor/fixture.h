@@ -31,7 +31,7 @@ void fixture_start(struct fixture *f, const char *lines);
 void fixture_start_ready(struct fixture *f, const char *lines);
 /* Waits for the monitor's end: its exit status, or 128 + signal. */
 int fixture_wait_end(struct fixture *f);
-/* Tells the fake cofferd to do something and waits until it did (not for "exit"). */
+/* Tells the fake cofferd to do something and waits until it did (not for "exit" and "noise"). */
 void fixture_command(struct fixture *f, const char *word, unsigned number);
 /* Waits until the file of the folder ("cofferd.log", "tokend.log", "log") contains the text `times` times. */
 void fixture_await(struct fixture *f, const char *file, const char *text, unsigned times);

@@ -98,8 +98,8 @@ static void assert_opens_stay(struct fake *f, unsigned opens)
 static void proxy_tries_a_wrong_pin_once(void **state)
 {
 	static const struct { enum coffer_err err; enum token_state state; const char *advice; } cases[] = {
-		{ ERR_AUTH, TOKEN_WRONG_PIN, "the fake says AUTH; no further try is made by itself: correct the PIN, then reload" },
-		{ ERR_TOKEN_LOCKED, TOKEN_LOCKED, "the fake says TOKEN_LOCKED; no further try is made by itself: unlock it" },
+		{ ERR_AUTH, TOKEN_WRONG_PIN, "the fake says AUTH; correct the PIN, then reload" },
+		{ ERR_TOKEN_LOCKED, TOKEN_LOCKED, "the fake says TOKEN_LOCKED; unlock it or wait" },
 	};
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
