@@ -17,6 +17,7 @@ static enum coffer_status take(struct call *call, struct coffer *c, bool may_be_
 {
 	call->c = c;
 	call->frame = view_of(NULL, 0);
+	call->len = 0;
 	pthread_mutex_lock(&c->lock);
 	c->text[0] = '\0';
 	enum coffer_status st = COFFER_OK;
@@ -67,10 +68,8 @@ enum coffer_status call_send(struct call *call, bool change)
 		wipe(c->out.ptr, c->out.cap);
 		return conn_fail(c, COFFER_ETOOLARGE, "the request is too large");
 	}
-	size_t len = writer_len(&call->w);
-	enum coffer_status st = conn_send(c, len, call->deadline_ms);
-	wipe(c->out.ptr, len); /* may hold plaintext */
-	return st;
+	call->len = writer_len(&call->w);
+	return conn_send(c, call->len, call->deadline_ms);
 }
 
 enum coffer_status call_malformed(struct call *call)
@@ -94,15 +93,28 @@ enum coffer_status call_receive(struct call *call)
 	return conn_status_of(item->err);
 }
 
+/* Sends the same bytes again over a new connection. */
+static enum coffer_status again(struct call *call)
+{
+	enum coffer_status st = conn_reconnect(call->c, call->deadline_ms);
+	call->frame = view_of(NULL, 0);
+	if (!st) st = conn_send(call->c, call->len, call->deadline_ms);
+	return st ? st : call_receive(call);
+}
+
 enum coffer_status call_run(struct call *call, bool change)
 {
 	enum coffer_status st = call_send(call, change);
-	return st ? st : call_receive(call);
+	if (!st) st = call_receive(call);
+	bool lost = change && st == COFFER_ECLOSED;
+	while (lost && (st == COFFER_ECLOSED || st == COFFER_ESEALED) && conn_pause(call->deadline_ms)) st = again(call);
+	return st;
 }
 
 enum coffer_status call_end(struct call *call, enum coffer_status status)
 {
 	if (call->frame.len) conn_consume(call->c, call->frame.len);
+	if (call->len) wipe(call->c->out.ptr, call->len);
 	pthread_mutex_unlock(&call->c->lock);
 	return status;
 }

@@ -11,6 +11,7 @@ struct call {
 	struct kmip_request_mark request;
 	struct kmip_item_mark item;
 	uint64_t deadline_ms;
+	size_t len;                 /* bytes of the request in c->out */
 	struct view frame;          /* the answer, until call_end */
 	struct kmip_response answer;
 };
@@ -26,7 +27,8 @@ enum coffer_status call_begin_collect(struct call *call, struct coffer *c);
 enum coffer_status call_send(struct call *call, bool change);
 /* Waits for the answer; call->answer.items[0].payload holds its fields. A refusal keeps its sentence and becomes a status. */
 enum coffer_status call_receive(struct call *call);
-/* call_send and call_receive. */
+/* call_send and call_receive. A change whose answer was lost with the connection is sent again under the same request id, as soon as the daemon is
+ * back and open: it has one effect. */
 enum coffer_status call_run(struct call *call, bool change);
 /* Forgets the answer (wiped) and gives the lock back. Returns status. */
 enum coffer_status call_end(struct call *call, enum coffer_status status);

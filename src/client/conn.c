@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -19,6 +20,7 @@
 
 #define DEFAULT_SOCKET "/run/coffer/coffer.sock"
 #define READ_CHUNK (64u * 1024u)
+#define RETRY_PAUSE_MS 50
 
 enum coffer_status conn_fail(struct coffer *c, enum coffer_status status, const char *fmt, ...)
 {
@@ -205,10 +207,41 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 		close(fd);
 		return COFFER_EMEMORY;
 	}
+	c->path = strdup(socket_path);
+	if (!c->path) {
+		pthread_mutex_destroy(&c->lock);
+		free(c);
+		close(fd);
+		return COFFER_EMEMORY;
+	}
 	c->fd = fd;
+	c->server_uid = o->server_uid;
 	c->timeout_ms = o->timeout_ms ? o->timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
 	c->max_memory = o->max_memory ? o->max_memory : CONN_MEMORY_DEFAULT;
 	*out = c;
+	return COFFER_OK;
+}
+
+bool conn_pause(uint64_t deadline_ms)
+{
+	if (clock_mono_ms() + RETRY_PAUSE_MS >= deadline_ms) return false;
+	struct timespec pause = { 0, RETRY_PAUSE_MS * 1000000L };
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
+{
+	int fd = -1;
+	enum coffer_status st;
+	while ((st = open_socket(c->path, c->server_uid, &fd)) == COFFER_EUNREACHABLE && conn_pause(deadline_ms)) {
+	}
+	if (st) return conn_fail(c, COFFER_ECLOSED, "the daemon went away and did not come back in time; repeat what you did");
+	close(c->fd);
+	c->fd = fd;
+	wire_free(&c->in);
+	c->ahead = 0;
+	c->broken = false;
 	return COFFER_OK;
 }
 
@@ -218,6 +251,7 @@ void coffer_close(struct coffer *c)
 	close(c->fd);
 	wire_free(&c->out);
 	wire_free(&c->in);
+	free(c->path);
 	pthread_mutex_destroy(&c->lock);
 	wipe(c, sizeof *c);
 	free(c);

@@ -23,6 +23,8 @@ struct wire {
 struct coffer {
 	int fd;
 	pthread_mutex_t lock;     /* one call at a time */
+	char *path;               /* to connect again */
+	int64_t server_uid;
 	uint32_t timeout_ms;
 	size_t max_memory;
 	struct wire out, in;
@@ -42,6 +44,10 @@ void wire_free(struct wire *w);
 enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms);
 /* The oldest answer: a whole frame, borrowed until conn_consume. */
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out);
+/* Connects again after the connection broke, waiting for a daemon that is being restarted until the deadline. What was under way is forgotten. */
+enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms);
+/* Waits a little before another attempt; false when the deadline has come. */
+bool conn_pause(uint64_t deadline_ms);
 void conn_consume(struct coffer *c, size_t len);
 /* Room for a request of up to len bytes at c->out.ptr. */
 enum coffer_status conn_prepare(struct coffer *c, size_t len);
