@@ -21,6 +21,7 @@
 #define DEFAULT_SOCKET "/run/coffer/coffer.sock"
 #define READ_CHUNK (64u * 1024u)
 #define RETRY_PAUSE_MS 50
+#define CONNECT_TRIES 100
 
 enum coffer_status conn_fail(struct coffer *c, enum coffer_status status, const char *fmt, ...)
 {
@@ -185,7 +186,12 @@ static enum coffer_status open_socket(const char *path, int64_t uid, int *out_fd
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) return COFFER_EMEMORY;
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) return COFFER_EUNREACHABLE;
+	/* EAGAIN: the daemon has not accepted those before us yet. */
+	unsigned tries = 0;
+	while (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+		if (errno != EAGAIN && errno != EINTR) return COFFER_EUNREACHABLE;
+		if (++tries > CONNECT_TRIES || !conn_pause(UINT64_MAX)) return COFFER_EUNREACHABLE;
+	}
 	if (!peer_trusted(fd, path, uid)) return COFFER_EPEER;
 	*out_fd = TAKE_FD(fd);
 	return COFFER_OK;

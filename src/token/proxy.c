@@ -4,28 +4,39 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "token/proxy_internal.h"
 
+/* Cannot fail but for a full counter, which wakes as well. */
+static void wake(const struct token_proxy *p)
+{
+	(void)!eventfd_write(p->wake_fd, 1);
+}
+
 static enum coffer_err start_thread(struct token_proxy *p)
 {
 	pthread_condattr_t attr;
 	sigset_t all, before;
+	p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ENSURE(p->wake_fd >= 0, ERR_IO);
 	ENSURE(pthread_condattr_init(&attr) == 0, ERR_MEMORY);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->wake, &attr);
 	pthread_cond_init(&p->done, &attr);
 	pthread_condattr_destroy(&attr);
 	sigfillset(&all); /* signals belong to the main thread */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	int rc = pthread_create(&p->thread, NULL, proxy_thread_main, p);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc == 0 ? ERR_OK : ERR_IO;
+	if (rc == 0) return ERR_OK;
+	close(p->wake_fd);
+	return ERR_IO;
 }
 
 enum coffer_err token_proxy_new(const struct token_proxy_config *config, struct token_proxy **out, struct reason *reason)
@@ -53,19 +64,29 @@ enum coffer_err token_proxy_new(const struct token_proxy_config *config, struct 
 	return ERR_OK;
 }
 
+/* For a wait on p->done. */
+static struct timespec until_ms(uint64_t wait_ms)
+{
+	uint64_t at = clock_mono_ms() + wait_ms;
+	return (struct timespec){ (time_t)(at / 1000), (long)(at % 1000) * 1000000 };
+}
+
 void token_proxy_free(struct token_proxy *p)
 {
 	if (!p) return;
+	struct timespec until = until_ms(PROXY_STOP_MS);
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
+	wake(p);
+	for (int rc = 0; p->busy && rc == 0;)
+		rc = pthread_cond_timedwait(&p->done, &p->lock, &until);
 	/* Cuts short what the thread waits for; an idle helper is closed in order instead. */
 	if (p->busy && p->helper.fd >= 0) (void)shutdown(p->helper.fd, SHUT_RDWR);
-	pthread_cond_signal(&p->wake);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->thread, NULL);
 	buf_free(&p->helper.frame);
+	close(p->wake_fd);
 	pthread_cond_destroy(&p->done);
-	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
@@ -92,7 +113,7 @@ static enum coffer_err run(struct token_proxy *p, struct proxy_job *job, struct 
 		if (p->last_job) p->last_job->next = job;
 		else p->first_job = job;
 		p->last_job = job;
-		pthread_cond_signal(&p->wake);
+		wake(p);
 		while (!job->done)
 			pthread_cond_wait(&p->done, &p->lock);
 	}
@@ -175,12 +196,11 @@ enum coffer_err token_proxy_describe(struct token_proxy *p, struct token_info *o
 
 enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_ms, struct reason *reason)
 {
-	uint64_t at = clock_mono_ms() + max_wait_ms;
-	struct timespec until = { (time_t)(at / 1000), (long)(at % 1000) * 1000000 };
+	struct timespec until = until_ms(max_wait_ms);
 	int rc = 0;
 	pthread_mutex_lock(&p->lock);
 	uint64_t mine = ++p->probe_wanted;
-	pthread_cond_signal(&p->wake);
+	wake(p);
 	while (p->probe_done < mine && rc == 0)
 		rc = pthread_cond_timedwait(&p->done, &p->lock, &until);
 	bool answered = p->probe_done >= mine;
@@ -195,7 +215,7 @@ void token_proxy_retry(struct token_proxy *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->retry_asked = true;
-	pthread_cond_signal(&p->wake);
+	wake(p);
 	pthread_mutex_unlock(&p->lock);
 }
 

@@ -20,6 +20,7 @@ enum proxy_retry {
 #define PROXY_PAUSE_MIN_MS 500u
 #define PROXY_PAUSE_MAX_MS 2000u
 #define PROXY_ATTEMPT_MIN_MS 2500u  /* shortest deadline of an attempt; with the longest pause below 5 s */
+#define PROXY_STOP_MS 500u          /* for a call under way to end when the proxy is freed */
 #define PROXY_CLOSE_MS 2000u        /* an orderly end */
 
 extern const struct sm_table proxy_states;
@@ -73,9 +74,9 @@ struct token_proxy {
 	void (*on_health)(void *arg, enum token_state from, enum token_state to);
 	void *on_health_arg;
 	pthread_t thread;
+	int wake_fd;          /* eventfd(2): work for the thread */
 
 	pthread_mutex_t lock; /* guards everything down to the next comment */
-	pthread_cond_t wake;  /* for the thread */
 	pthread_cond_t done;  /* for the callers */
 	bool stop, busy, retry_asked, bound;
 	struct token_binding binding;

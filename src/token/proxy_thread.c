@@ -1,5 +1,7 @@
 /* The proxy's thread: opens the token, serves the calls, probes, and mends. */
-#include <time.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 
 #include "base/clock.h"
 #include "token/proxy_internal.h"
@@ -201,16 +203,27 @@ static void run_job(struct token_proxy *p, struct proxy_job *job)
 	if (job->request.op == CHANNEL_PROVISION) after_provision(p, &reply);
 }
 
+static bool has_work(struct token_proxy *p)
+{
+	pthread_mutex_lock(&p->lock);
+	bool work = p->stop || p->first_job || p->probe_wanted != p->probe_done || p->retry_asked;
+	pthread_mutex_unlock(&p->lock);
+	return work || clock_mono_ms() >= p->next_at_ms;
+}
+
+/* Also watches the idle helper: whatever it says unasked, its end above all, is the end of it. */
 static void wait_for_work(struct token_proxy *p)
 {
-	while (!p->stop && !p->first_job && p->probe_wanted == p->probe_done && !p->retry_asked) {
-		if (p->next_at_ms == UINT64_MAX) {
-			pthread_cond_wait(&p->wake, &p->lock);
-			continue;
-		}
-		if (clock_mono_ms() >= p->next_at_ms) return;
-		struct timespec until = { (time_t)(p->next_at_ms / 1000), (long)(p->next_at_ms % 1000) * 1000000 };
-		pthread_cond_timedwait(&p->wake, &p->lock, &until);
+	struct reason why = { "" };
+	eventfd_t ignored;
+	while (!has_work(p)) {
+		struct pollfd fds[] = { { .fd = p->wake_fd, .events = POLLIN }, { .fd = p->helper.fd, .events = POLLIN } };
+		uint64_t left = p->next_at_ms == UINT64_MAX ? UINT64_MAX : left_ms(p->next_at_ms);
+		int timeout = left > INT_MAX ? (p->next_at_ms == UINT64_MAX ? -1 : INT_MAX) : (int)left;
+		int n = poll(fds, 2, timeout);
+		if (n > 0 && fds[0].revents) (void)!eventfd_read(p->wake_fd, &ignored);
+		if (n > 0 && fds[1].revents)
+			fail(p, reason_fail(&why, ERR_TOKEN_GONE, "coffer-tokend ended by itself; it is started again"), &why);
 	}
 }
 
@@ -257,13 +270,13 @@ void *proxy_thread_main(void *proxy)
 	struct token_proxy *p = proxy;
 	struct reason ignored = { "" };
 	struct channel_reply reply;
-	pthread_mutex_lock(&p->lock);
-	for (;;) {
+	for (bool stop = false; !stop;) {
 		wait_for_work(p);
-		if (p->stop) break;
-		work(p);
+		pthread_mutex_lock(&p->lock);
+		stop = p->stop;
+		if (!stop) work(p);
+		pthread_mutex_unlock(&p->lock);
 	}
-	pthread_mutex_unlock(&p->lock);
 	if (p->helper.fd >= 0) (void)!call(p, CHANNEL_CLOSE, PROXY_CLOSE_MS, &reply, &ignored);
 	proxy_helper_end(&p->helper);
 	return NULL;

@@ -14,7 +14,8 @@
  *   Pointers in are borrowed for the call; pointers out belong to the caller unless the function says otherwise.
  *   A connection may be used from several threads: calls take turns. Different connections are independent. No global state, no
  *   signal handlers, no threads; SIGPIPE is never raised. After fork() only the parent may use a connection.
- *   Memory: a connection takes at most the limit of struct coffer_options, nothing is allocated per call beyond it.
+ *   Memory: a connection has one buffer for requests and one for answers, each at most max_memory of struct coffer_options (while one
+ *   grows, the old one stands beside it for a moment); nothing is allocated per call beyond them.
  *   Key material never reaches this library: the daemon encrypts and decrypts.
  */
 #ifndef COFFER_H
@@ -67,7 +68,7 @@ struct coffer_options {
 	uint32_t timeout_ms;      /* deadline of one call; 0 = 30,000 */
 	int64_t server_uid;       /* -1 = the daemon must run as root, as the owner of the socket's directory, or as the caller; else
 	                             exactly this uid */
-	size_t max_memory;        /* 0 = 12 MiB */
+	size_t max_memory;        /* largest buffer for requests, and for answers; 0 = 12 MiB each */
 };
 
 #define COFFER_CONTEXT_MAX 64

@@ -29,7 +29,8 @@ static void only_the_start_of_a_block_in_use_has_an_order(void **state)
 	assert_int_equal(buddy_order_of(&b, p + 64), BUDDY_ORDERS);
 	assert_int_equal(buddy_order_of(&b, p + 1), BUDDY_ORDERS);
 	assert_int_equal(buddy_order_of(&b, region + sizeof region), BUDDY_ORDERS);
-	assert_int_equal(buddy_order_of(&b, region - 64), BUDDY_ORDERS);
+	const uint8_t *before = (const uint8_t *)((uintptr_t)region - 64);
+	assert_int_equal(buddy_order_of(&b, before), BUDDY_ORDERS);
 	assert_int_equal(buddy_retire(&b, p), 2);
 	assert_int_equal(buddy_retire(&b, p), BUDDY_ORDERS);
 	buddy_give(&b, p, 2);

@@ -35,7 +35,7 @@ static inline void fake_log_self(const char *dir, const char *name)
 	int number[64], count = 0;
 	DIR *fds = opendir("/proc/self/fd");
 	for (struct dirent *e; fds && (e = readdir(fds)) && count < 64;) {
-		int fd = atoi(e->d_name);
+		int fd = (int)strtol(e->d_name, NULL, 10);
 		if (e->d_name[0] != '.' && fd != dirfd(fds)) number[count++] = fd;
 	}
 	if (fds) closedir(fds);

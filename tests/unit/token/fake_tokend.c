@@ -198,6 +198,13 @@ unsigned fake_starts(struct fake *f)
 	return n;
 }
 
+void fake_crash(struct fake *f)
+{
+	pthread_mutex_lock(&f->lock);
+	(void)shutdown(f->helpers[f->starts - 1].fd, SHUT_RDWR);
+	pthread_mutex_unlock(&f->lock);
+}
+
 struct token_proxy *fake_proxy(struct fake *f, const struct token_binding *binding, uint64_t probe_interval_ms)
 {
 	struct token_proxy *p = NULL;

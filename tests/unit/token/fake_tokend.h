@@ -51,6 +51,8 @@ void fake_free(struct fake *f);
 void fake_set(struct fake *f, enum channel_op op, enum fake_act act, enum coffer_err err);
 unsigned fake_count(struct fake *f, enum channel_op op);
 unsigned fake_starts(struct fake *f);
+/* Ends the newest helper as a crash would. */
+void fake_crash(struct fake *f);
 /* Attempt and open deadline 1 s, calls 0.5 s. */
 struct token_proxy *fake_proxy(struct fake *f, const struct token_binding *binding, uint64_t probe_interval_ms);
 /* Waits at most limit_ms for the state; fails the test when it does not come. Returns how long it took, in ms. */

@@ -143,6 +143,20 @@ static void proxy_tries_a_pin_that_became_wrong_once(void **state)
 	fake_free(f);
 }
 
+static void proxy_notices_at_once_that_an_idle_helper_ended(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
+	(void)state;
+	assert_int_equal(token_proxy_probe_now(p, 5000, NULL), ERR_OK);
+	fake_crash(f);
+	for (uint64_t until = clock_mono_ms() + 2000; fake_starts(f) < 2;) assert_true(clock_mono_ms() < until);
+	fake_await(p, TOKEN_WELL, 5000);
+	assert_int_equal(f->seen[1], TOKEN_GONE);
+	token_proxy_free(p);
+	fake_free(f);
+}
+
 static void proxy_keeps_trying_while_helpers_cannot_be_started(void **state)
 {
 	struct fake *f = fake_new();
@@ -198,6 +212,7 @@ int main(void)
 		cmocka_unit_test(proxy_recovers_within_five_seconds_of_the_cure),
 		cmocka_unit_test(proxy_tries_a_wrong_pin_once),
 		cmocka_unit_test(proxy_tries_a_pin_that_became_wrong_once),
+		cmocka_unit_test(proxy_notices_at_once_that_an_idle_helper_ended),
 		cmocka_unit_test(proxy_keeps_trying_while_helpers_cannot_be_started),
 		cmocka_unit_test(proxy_probe_now_waits_no_longer_than_told),
 		cmocka_unit_test(proxy_frees_at_once_while_the_token_hangs),
