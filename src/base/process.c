@@ -57,7 +57,7 @@ enum coffer_err process_clean_environment(const char *const *keep)
 	for (size_t i = 0; i < count && err == ERR_OK; i++)
 		if (values[i] && setenv(keep[i], values[i], 1) != 0) err = ERR_MEMORY;
 	if (err != ERR_OK) (void)clearenv();
-	free_values(values, count);
+	free_values(values, ENVIRONMENT_KEPT_MAX);
 	return err;
 }
 

@@ -23,6 +23,7 @@ static enum coffer_err fail(struct reader *r, enum coffer_err err)
 static enum coffer_err take(struct reader *r, size_t len, const uint8_t **out_at)
 {
 	if (r->failed || len > r->len - r->pos) return fail(r, ERR_TRUNCATED);
+	PRE(r->ptr || len == 0);
 	*out_at = r->ptr ? r->ptr + r->pos : NULL;
 	r->pos += len;
 	return ERR_OK;

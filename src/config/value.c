@@ -118,8 +118,9 @@ static enum coffer_err set_text(const struct config_key *key, const struct ini_l
 	TRY(check_text(key, line, reason));
 	char *copy = strdup(line->value);
 	ENSURE(copy, ERR_MEMORY);
-	free(*(char **)field(key, config));
-	*(char **)field(key, config) = copy;
+	char **at = field(key, config);
+	free(*at);
+	*at = copy;
 	return ERR_OK;
 }
 

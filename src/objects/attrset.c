@@ -40,8 +40,8 @@ static enum coffer_err append(struct attrset *set, uint32_t attr, const char *cu
 		return ERR_MEMORY;
 	}
 	if (item.len) memcpy(v.item, item.ptr, item.len);
-	set->values[set->count++] = v;
 	set->bytes += item.len;
+	set->values[set->count++] = v;
 	return ERR_OK;
 }
 
@@ -93,8 +93,8 @@ enum coffer_err attrset_set(struct attrset *set, uint32_t attr, struct view item
 	if (item.len) memcpy(copy, item.ptr, item.len);
 	free(v->item);
 	set->bytes = set->bytes - v->item_len + item.len;
-	v->item = copy;
 	v->item_len = item.len;
+	v->item = copy;
 	return ERR_OK;
 }
 

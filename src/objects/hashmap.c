@@ -85,8 +85,8 @@ static enum coffer_err insert(struct hashmap *map, uint64_t hash, struct object 
 	e->hash = hash;
 	e->object = object_ref(o);
 	e->used = true;
-	map->buckets[at] = e;
 	map->count++;
+	map->buckets[at] = e;
 	return ERR_OK;
 }
 

@@ -93,14 +93,16 @@ static struct mem_row *exchange(struct mem_table *t, struct view id, struct mem_
 {
 	size_t at = lower_bound(t, id);
 	struct mem_row *before = is_at(t, at, id) ? t->rows[at] : NULL;
-	struct mem_row **place = t->rows ? t->rows + at : NULL;
+	if (!r && !before) return NULL;
+	INVARIANT(t->rows);
+	struct mem_row **place = t->rows + at;
 	if (r && before) {
 		*place = r;
 	} else if (r) {
 		memmove(place + 1, place, (t->count - at) * sizeof *place);
 		*place = r;
 		t->count++;
-	} else if (before) {
+	} else {
 		memmove(place, place + 1, (t->count - at - 1) * sizeof *place);
 		t->count--;
 	}

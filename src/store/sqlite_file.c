@@ -79,8 +79,8 @@ static enum coffer_err check_file(const char *path, bool *out_exists, off_t *out
 
 enum coffer_err sqlite_file_check(const char *path, bool *out_exists, struct reason *reason)
 {
-	bool exists, has_log, has_shm, has_journal;
-	off_t size, ignored;
+	bool exists = false, has_log = false, has_shm = false, has_journal = false;
+	off_t size = 0, ignored = 0;
 	AUTO_FREE char *log = join(path, "-wal", "");
 	AUTO_FREE char *shm = join(path, "-shm", "");
 	AUTO_FREE char *journal = join(path, "-journal", "");

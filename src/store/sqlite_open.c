@@ -100,7 +100,7 @@ enum coffer_err sqlite_checkpoint(sqlite3 *db, const char *path, struct reason *
 /* A whole store under the new name: all of it in the file, the log gone. */
 static enum coffer_err fill_new(const char *new_path, struct reason *reason)
 {
-	sqlite3 *db;
+	sqlite3 *db = NULL;
 	TRY(open_file(new_path, &db, reason));
 	enum coffer_err err = migrate_to_newest(db, new_path, reason);
 	if (!err) err = sqlite_checkpoint(db, new_path, reason);
@@ -125,7 +125,7 @@ static enum coffer_err make_new(const char *path, struct reason *reason)
 enum coffer_err sqlite_connect(const char *path, bool may_create, sqlite3 **out, struct reason *reason)
 {
 	bool exists;
-	sqlite3 *db;
+	sqlite3 *db = NULL;
 	TRY(sqlite_file_check(path, &exists, reason));
 	if (!exists && !may_create)
 		return reason_fail(reason, ERR_IO, "the store %s has disappeared; restore it from a backup", path);

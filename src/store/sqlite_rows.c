@@ -20,7 +20,7 @@ static sqlite3_int64 limit_of(size_t limit)
 static enum coffer_err stmt_for(struct sqlite_store *s, enum sqlite_stmt_id which, enum store_table table, struct view id,
 	sqlite3_stmt **out)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_stmt(s, which, &stmt));
 	int rc = sqlite3_bind_int(stmt, 1, (int)table);
 	if (!rc) rc = sqlite_bind_view(stmt, 2, id);
@@ -71,7 +71,7 @@ static enum coffer_err load_row(sqlite3_stmt *stmt, struct store_row *out)
 
 static enum coffer_err put_record(struct sqlite_store *s, enum store_table table, const struct store_row *row, bool replace)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	TRY(stmt_for(s, replace ? STMT_REPLACE : STMT_INSERT, table, view_of(row->id, row->id_len), &stmt));
 	int rc = sqlite3_bind_int64(stmt, 3, row->version);
 	if (!rc) rc = sqlite3_bind_int64(stmt, 4, row->state);
@@ -85,14 +85,14 @@ static enum coffer_err put_record(struct sqlite_store *s, enum store_table table
 
 static enum coffer_err erase_search(struct sqlite_store *s, enum store_table table, struct view id)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	TRY(stmt_for(s, STMT_SEARCH_ERASE, table, id, &stmt));
 	return sqlite_judge(s, sqlite_stmt_run(stmt), true);
 }
 
 static enum coffer_err put_search(struct sqlite_store *s, enum store_table table, struct view id, const uint8_t *entry)
 {
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	TRY(stmt_for(s, STMT_SEARCH_INSERT, table, id, &stmt));
 	int rc = sqlite3_bind_int(stmt, 3, entry[0]);
 	if (!rc) rc = sqlite_bind_view(stmt, 4, view_of(entry + 1, STORE_TOKEN_LEN));
@@ -123,7 +123,7 @@ enum coffer_err sqlite_put(struct store *base, enum store_table table, const str
 enum coffer_err sqlite_erase(struct store *base, enum store_table table, struct view id)
 {
 	struct sqlite_store *s = self(base);
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
 	TRY(stmt_for(s, STMT_ERASE, table, id, &stmt));
 	TRY(sqlite_judge(s, sqlite_stmt_run(stmt), true));
@@ -136,7 +136,7 @@ enum coffer_err sqlite_erase(struct store *base, enum store_table table, struct 
 enum coffer_err sqlite_get(struct store *base, enum store_table table, struct view id, struct store_row *out)
 {
 	struct sqlite_store *s = self(base);
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
 	TRY(stmt_for(s, STMT_GET, table, id, &stmt));
 	int rc = sqlite3_step(stmt);
@@ -167,7 +167,7 @@ enum coffer_err sqlite_scan(struct store *base, enum store_table table, struct v
 	store_row_fn *fn, void *arg)
 {
 	struct sqlite_store *s = self(base);
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
 	if (backwards && !after.len) after = view_of(above_all, sizeof above_all);
 	TRY(stmt_for(s, backwards ? STMT_SCAN_BACK : STMT_SCAN, table, after, &stmt));
@@ -178,7 +178,7 @@ enum coffer_err sqlite_scan(struct store *base, enum store_table table, struct v
 enum coffer_err sqlite_count(struct store *base, enum store_table table, uint64_t *out)
 {
 	struct sqlite_store *s = self(base);
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
 	TRY(sqlite_stmt(s, STMT_COUNT_ROWS, &stmt));
 	int rc = sqlite3_bind_int(stmt, 1, (int)table);
@@ -192,7 +192,7 @@ enum coffer_err sqlite_index_find(struct store *base, enum store_table table, ui
 	struct view after, size_t limit, store_id_fn *fn, void *arg)
 {
 	struct sqlite_store *s = self(base);
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
 	TRY(stmt_for(s, STMT_SEARCH, table, after, &stmt));
 	int rc = sqlite3_bind_int(stmt, 3, index);
