@@ -115,10 +115,10 @@ static enum coffer_err check_text(const struct config_key *key, const struct ini
 static enum coffer_err set_text(const struct config_key *key, const struct ini_line *line, struct config *config,
 	struct reason *reason)
 {
+	char **at = field(key, config);
 	TRY(check_text(key, line, reason));
 	char *copy = strdup(line->value);
 	ENSURE(copy, ERR_MEMORY);
-	char **at = field(key, config);
 	free(*at);
 	*at = copy;
 	return ERR_OK;

@@ -25,7 +25,7 @@ use_sandbox() { export COFFER_SOCKET=$home/coffer.sock; }
 cleanup() {
   [ -n "$work" ] || return 0
   "$sandbox" stop --dir "$dir" >/dev/null 2>&1
-  rm -rf "$work"
+  [ -n "${COFFER_KEEP:-}" ] || rm -rf "$work"
 }
 
 ok() { passed=$((passed + 1)); echo "ok   $1"; }
@@ -71,7 +71,16 @@ status_field() { coffer status --json 2>/dev/null | jq -r "$1"; }
 is_ready() { coffer status --quiet; }
 status_is() { [ "$(status_field "$1")" = "$2" ]; }
 
+# A sanitizer that spoke in a process of the sandbox spoke into its log.
+check_sanitizers() {
+  local found
+  found=$(find "$work" -name '*.log' -exec grep -lE 'Sanitizer|runtime error:' {} + 2>/dev/null)
+  # shellcheck disable=SC2086  # file names of our own
+  [ -z "$found" ] || bad "no sanitizer has anything to say" "$(grep -hE -A12 'Sanitizer|runtime error:' $found | head -30)"
+}
+
 finish() {
+  check_sanitizers
   echo "$passed passed, $failed failed"
   [ $failed = 0 ]
   exit $?
