@@ -100,6 +100,7 @@ static enum coffer_err capability(struct tpm_device *dev, TPM2_CAP cap, uint32_t
 		c.rc = Esys_GetCapability(dev->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, cap, property, count, &more, out);
 	}
 	TRY(tpm_call_end(&c, reason));
+	POST(*out);
 	if ((*out)->capability == cap) return ERR_OK;
 	Esys_Free(*out);
 	*out = NULL;

@@ -118,6 +118,7 @@ static enum coffer_err read_index(struct tpm_device *dev, ESYS_TR index, uint8_t
 				(UINT16)done, &data);
 		}
 		TRY(tpm_call_end(&c, reason));
+		POST(data);
 		bool whole = data->size == want;
 		if (whole) memcpy(out + done, data->buffer, want);
 		Esys_Free(data);

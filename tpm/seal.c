@@ -158,6 +158,7 @@ static enum coffer_err unseal(struct tpm_device *dev, const struct tpm_key *key,
 	}
 	tpm_device_flush(dev, &policy);
 	TRY(err);
+	POST(data);
 	return take_data(data, out, reason);
 }
 

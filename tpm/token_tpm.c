@@ -188,6 +188,7 @@ static enum coffer_err random_step(struct token *t, struct step *step, struct re
 		}
 		err = tpm_call_end(&c, reason);
 		if (err != ERR_OK) break;
+		POST(bytes);
 		if (bytes->size == 0 || bytes->size > want) err = reason_fail(reason, ERR_TOKEN,
 			"TPM2_GetRandom: the TPM gives no random bytes");
 		else memcpy(step->out_bytes + done, bytes->buffer, bytes->size);

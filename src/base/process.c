@@ -18,7 +18,6 @@
 #include "base/text.h"
 
 #define PASSWD_TEXT_MAX ((size_t)1 << 20) /* bytes of one user's entry */
-#define ENVIRONMENT_KEPT_MAX 64u          /* variables */
 
 enum coffer_err process_harden(struct reason *reason)
 {
@@ -37,28 +36,26 @@ void process_close_fds_from(int first)
 	closefrom(first);
 }
 
-static void free_values(char **values, size_t count)
+static bool is_assignment_to(const char *name, const char *entry)
 {
-	for (size_t i = 0; i < count; i++)
-		free(values[i]);
+	size_t len = strlen(name);
+	return strncmp(entry, name, len) == 0 && entry[len] == '=';
 }
 
-enum coffer_err process_clean_environment(const char *const *keep)
+/* Moves what is kept to the front, in place: nothing here can fail half-way. */
+void process_clean_environment(const char *const *keep)
 {
-	char *values[ENVIRONMENT_KEPT_MAX] = { NULL };
-	enum coffer_err err = ERR_OK;
-	size_t count = 0;
-	for (; keep[count]; count++) {
-		PRE(count < ENVIRONMENT_KEPT_MAX);
-		const char *value = getenv(keep[count]);
-		if (value && !(values[count] = strdup(value))) err = ERR_MEMORY;
+	size_t kept = 0;
+	if (!environ) return;
+	for (; *keep; keep++) {
+		size_t at = kept;
+		while (environ[at] && !is_assignment_to(*keep, environ[at])) at++;
+		if (!environ[at]) continue;
+		char *entry = environ[at];
+		memmove(&environ[kept + 1], &environ[kept], (at - kept) * sizeof entry);
+		environ[kept++] = entry;
 	}
-	if (clearenv() != 0) err = ERR_MEMORY;
-	for (size_t i = 0; i < count && err == ERR_OK; i++)
-		if (values[i] && setenv(keep[i], values[i], 1) != 0) err = ERR_MEMORY;
-	if (err != ERR_OK) (void)clearenv();
-	free_values(values, ENVIRONMENT_KEPT_MAX);
-	return err;
+	environ[kept] = NULL;
 }
 
 /* Whether all three user ids and all three group ids are the given ones. */

@@ -16,8 +16,9 @@ enum coffer_err process_harden(struct reason *reason) MUST_USE;
 /* Closes every descriptor from `first` up. */
 void process_close_fds_from(int first);
 
-/* Removes every environment variable but those named (`keep` ends in NULL). ERR_MEMORY leaves the environment empty. */
-enum coffer_err process_clean_environment(const char *const *keep) MUST_USE;
+/* Removes every environment variable but those named (`keep` ends in NULL). Of a name that is there twice the first stays,
+ * the one that getenv finds. */
+void process_clean_environment(const char *const *keep);
 
 /* Becomes the user for good: no supplementary groups, all user and group ids replaced, and a check that root cannot be
  * had back. A process that is this user already and not privileged stays as it is. ERR_USAGE for root or the

@@ -20,5 +20,7 @@ struct view view_str(const char *s);
 /* Not constant time: never for secrets (use ct_equal). */
 bool view_equal(struct view a, struct view b);
 bool view_equal_str(struct view a, const char *s);
+/* A copy on the heap: never for secrets. At least one byte, so NULL only when memory is short. Caller frees. */
+uint8_t *view_copy(struct view v);
 
 #endif

@@ -80,13 +80,16 @@ static int prepare_memory(const struct config *config, struct reason *reason)
 
 static int supervised(const struct options *options)
 {
-	struct config *config = calloc(1, sizeof *config);
 	struct reason reason = { "" };
-	if (!config) return 1;
 	enum coffer_err err = process_harden(&reason);
 	if (err) return fail(1, &reason, err);
+	struct config *config = calloc(1, sizeof *config);
+	if (!config) return fail(1, &reason, ERR_MEMORY);
 	err = load_config(options, config, &reason);
-	if (err) return fail(EXIT_CONFIGURATION, &reason, err);
+	if (err) {
+		free(config);
+		return fail(EXIT_CONFIGURATION, &reason, err);
+	}
 	log_set_level(config->log_level);
 	int status = prepare_memory(config, &reason);
 	return status ? status : daemon_run(config, options);

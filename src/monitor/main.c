@@ -52,7 +52,7 @@ static enum coffer_err load_config(struct monitor *m, struct reason *reason)
 static enum coffer_err prepare(struct monitor *m, struct reason *reason)
 {
 	process_close_fds_from(STDERR_FILENO + 1);
-	TRY(process_clean_environment(environment_of_monitor));
+	process_clean_environment(environment_of_monitor);
 	TRY(load_config(m, reason));
 	log_set_level(m->config.log_level);
 	TRY(monitor_prepare(m, reason));

@@ -58,7 +58,7 @@ static enum coffer_err arrange_fds(int fd, struct reason *reason)
 static enum coffer_err arrange_environment(const struct spawn_plan *plan)
 {
 	char *state = NULL;
-	TRY(process_clean_environment(plan->keep));
+	process_clean_environment(plan->keep);
 	char *words = strdup(plan->assignments ? plan->assignments : "");
 	ENSURE(words, ERR_MEMORY);
 	for (char *word = strtok_r(words, " \t", &state); word; word = strtok_r(NULL, " \t", &state))

@@ -34,12 +34,11 @@ static enum coffer_err append(struct attrset *set, uint32_t attr, const char *cu
 	set->values = values;
 	struct attrset_value v = { .attr = attr, .index = index, .item_len = item.len };
 	v.custom = custom ? strdup(custom) : NULL;
-	v.item = malloc(item.len ? item.len : 1);
+	v.item = view_copy(item);
 	if ((custom && !v.custom) || !v.item) {
 		value_free(&v);
 		return ERR_MEMORY;
 	}
-	if (item.len) memcpy(v.item, item.ptr, item.len);
 	set->bytes += item.len;
 	set->values[set->count++] = v;
 	return ERR_OK;
@@ -88,9 +87,8 @@ enum coffer_err attrset_set(struct attrset *set, uint32_t attr, struct view item
 		if (same_attr(&set->values[i], attr, NULL) && set->values[i].index == 0) v = &set->values[i];
 	if (!v) return append(set, attr, NULL, 0, item);
 	ENSURE(item.len <= ATTRSET_BYTES_MAX - (set->bytes - v->item_len), ERR_LIMIT);
-	uint8_t *copy = malloc(item.len ? item.len : 1);
+	uint8_t *copy = view_copy(item);
 	ENSURE(copy, ERR_MEMORY);
-	if (item.len) memcpy(copy, item.ptr, item.len);
 	free(v->item);
 	set->bytes = set->bytes - v->item_len + item.len;
 	v->item_len = item.len;

@@ -80,13 +80,13 @@ static enum coffer_err insert(struct hashmap *map, uint64_t hash, struct object 
 	struct hashmap_entry *e = calloc(1, sizeof *e);
 	ENSURE(e, ERR_MEMORY);
 	if (map->count >= map->bucket_count) grow(map);
-	size_t at = bucket_of(map, hash);
-	e->next = map->buckets[at];
+	struct hashmap_entry **bucket = &map->buckets[bucket_of(map, hash)];
+	e->next = *bucket;
 	e->hash = hash;
-	e->object = object_ref(o);
 	e->used = true;
+	*bucket = e;
+	e->object = object_ref(o);
 	map->count++;
-	map->buckets[at] = e;
 	return ERR_OK;
 }
 

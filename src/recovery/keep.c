@@ -108,7 +108,7 @@ enum coffer_err recovery_load(struct store *store, struct ring *ring, struct sto
 	struct buf *body, struct reason *reason)
 {
 	struct recovery_record record;
-	struct store_row row;
+	struct store_row row = { .version = 0 };
 	TRY(recovery_get(store, ring, &record));
 	if (record.version == 0) return reason_fail(reason, ERR_NOT_FOUND, "this domain was made without recovery");
 	TRY(get_stanza_row(store, &record, &row, body, reason));

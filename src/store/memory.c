@@ -298,6 +298,6 @@ enum coffer_err store_open_memory(struct store **out)
 	struct mem_store *s = calloc(1, sizeof *s);
 	ENSURE(s, ERR_MEMORY);
 	s->base.ops = &memory_ops;
-	*out = &s->base;
+	*out = (struct store *)s;
 	return ERR_OK;
 }

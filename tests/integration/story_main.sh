@@ -44,6 +44,9 @@ check "and is destroyed by its number" coffer key destroy disk --version 1
 refused "what it protected is gone" 1 destroyed coffer decrypt -c a=1 -c b=2 -i "$work/t.sealed" -o "$work/gone"
 absent "and no output appears" "$work/gone"
 
+matches "a progress bar on a terminal" "$(script -qec "$bin/coffer encrypt -k disk -i $work/plain -o $work/sealed" /dev/null | tr -d '\0')" 'encrypt \[#+\.*\] +[0-9]+ %'
+equal "none elsewhere" "$(coffer encrypt -k disk -i "$work/plain" -o "$work/sealed" 2>&1)" ""
+
 coffer key create again >/dev/null
 first=$(coffer key show again --json | jq -r .uuid)
 coffer key deactivate again >/dev/null

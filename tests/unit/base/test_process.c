@@ -77,11 +77,26 @@ static int environment_cleaned(void)
 	setenv("KEPT", "value", 1);
 	setenv("EMPTY", "", 1);
 	setenv("LD_PRELOAD_LIKE", "bad", 1);
-	CHILD_CHECK(process_clean_environment(keep) == ERR_OK);
+	process_clean_environment(keep);
 	CHILD_CHECK(getenv("KEPT") && strcmp(getenv("KEPT"), "value") == 0);
 	CHILD_CHECK(getenv("EMPTY") && !getenv("ABSENT") && !getenv("LD_PRELOAD_LIKE") && !getenv("PATH"));
-	CHILD_CHECK(process_clean_environment(none) == ERR_OK);
+	CHILD_CHECK(setenv("KEPT", "again", 1) == 0 && strcmp(getenv("KEPT"), "again") == 0); /* still open to changes */
+	process_clean_environment(none);
 	CHILD_CHECK(!getenv("KEPT"));
+	return 0;
+}
+
+static int environment_names_twice(void)
+{
+	static const char *const keep[] = { "LATE", "TWICE", NULL };
+	char first[] = "TWICE=first", longer[] = "TWICE_LONGER=x", second[] = "TWICE=second", late[] = "LATE=x";
+	char *given[] = { first, longer, second, late, NULL };
+	environ = given;
+	process_clean_environment(keep);
+	CHILD_CHECK(environ[0] == late && environ[1] == first && !environ[2]);
+	environ = NULL;
+	process_clean_environment(keep);
+	CHILD_CHECK(!environ);
 	return 0;
 }
 
