@@ -70,6 +70,19 @@ static void views_compare_by_content_and_length(void **state)
 	assert_false(view_equal_str(LITERAL("k\0"), "k"));
 }
 
+static void a_copied_view_has_bytes_of_its_own(void **state)
+{
+	(void)state;
+	char text[] = "abc";
+	uint8_t *copy = view_copy(view_str(text)), *empty = view_copy(view_of(NULL, 0));
+	text[0] = 'x';
+	assert_non_null(copy);
+	assert_memory_equal(copy, "abc", 3);
+	assert_non_null(empty);
+	free(copy);
+	free(empty);
+}
+
 static void ct_equal_sees_a_difference_in_any_bit(void **state)
 {
 	uint8_t a[33], b[33];
@@ -109,6 +122,7 @@ int main(void)
 		cmocka_unit_test(a_reason_can_be_put_into_a_longer_sentence),
 		cmocka_unit_test(a_default_reason_keeps_the_more_precise_one),
 		cmocka_unit_test(views_compare_by_content_and_length),
+		cmocka_unit_test(a_copied_view_has_bytes_of_its_own),
 		cmocka_unit_test(ct_equal_sees_a_difference_in_any_bit),
 		cmocka_unit_test(ct_is_zero_and_wipe_agree),
 	};

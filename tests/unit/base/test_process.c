@@ -169,6 +169,7 @@ static void each_step_does_what_it_says(void **state)
 	static const struct { const char *name; int (*fn)(void); } cases[] = {
 		{ "hardened", hardened }, { "attach_plain", attach_plain }, { "attach_hardened", attach_hardened },
 		{ "descriptors_closed", descriptors_closed }, { "environment_cleaned", environment_cleaned },
+		{ "environment_names_twice", environment_names_twice },
 		{ "user_dropped", user_dropped }, { "root_refused", root_refused }, { "dies_with_parent", dies_with_parent },
 		{ "wrong_parent", wrong_parent },
 	};
