@@ -1,4 +1,6 @@
 /* Errors, reasons, views and constant-time helpers. */
+#include <stdlib.h>
+
 #include "base_test.h"
 
 #include "base/ct.h"
