@@ -20,13 +20,10 @@ fresh() { # fresh NAME: an uninitialised daemon on a swtpm of its own
     echo "pid_file = $home/cofferd.pid"
     echo "monitor_pid_file = $home/monitor.pid"
     echo "secret_memory = 8M"
-    if [ "$(id -u)" = 0 ]; then
-      echo "user_cofferd = 64201"
-      echo "user_tokend = 64202"
-      chown 64201:64201 "$home" "$home/state"
-      chown -R 64202:64202 "$home/token"
-    fi
+    user_settings
   } >"$home/cofferd.conf"
+  give_to daemon "$home"
+  give_to tokend "$home/token"
   export COFFER_SOCKET=$home/coffer.sock
   uri=tpm2:swtpm:path=$home/token/s
   run_daemon
@@ -48,7 +45,7 @@ refused "shares without a terminal" 1 'terminal' coffer init --token "$uri" --re
 equal "an init without its proof keeps nothing" "$(status_field .state)" uninitialised
 absent "no identity file" "$home/state/node.id"
 if [ "$(id -u)" = 0 ]; then
-  refused "a stranger may not initialise" 4 'root' setpriv --reuid 65533 --regid 65533 --clear-groups "$bin/coffer" init --token "$uri" --no-recovery
+  refused "a stranger may not initialise" 4 'root' as_stranger init --token "$uri" --no-recovery
 fi
 mkdir -p "$work/out"
 check "init with 2 of 3 shares" coffer init --token "$uri" --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/out"

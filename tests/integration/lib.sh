@@ -19,6 +19,31 @@ begin() { # begin NAME: a folder that every user can reach, removed at the end
   trap cleanup EXIT
 }
 
+# Users of their own for the processes: as root, and where the build can be reached by them.
+separate_users() {
+  [ "$(id -u)" = 0 ] || return 1
+  local p=$bin
+  while [ "$p" != / ]; do
+    [ $((0$(stat -c %a "$p") & 1)) = 1 ] || return 1
+    p=$(dirname "$p")
+  done
+}
+# Lines for a daemon's configuration.
+user_settings() {
+  if separate_users; then printf 'user_cofferd = 64201\nuser_tokend = 64202\n'
+  elif [ "$(id -u)" = 0 ]; then printf 'user_cofferd = 0\nuser_tokend = 0\n'; fi
+}
+give_to() { # give_to daemon|tokend PATH…
+  local who=64201; [ "$1" = daemon ] || who=64202
+  shift
+  if separate_users; then chown -R "$who:$who" "$@"; fi
+}
+# A user with no rights at all; the command line is copied to where everybody can run it.
+as_stranger() {
+  [ -x "$work/coffer" ] || cp "$bin/coffer" "$work/coffer"
+  setpriv --reuid 65533 --regid 65533 --clear-groups "$work/coffer" "$@"
+}
+
 start_sandbox() { "$sandbox" start --dir "$dir" "$@" >"$work/start.out" 2>&1 || { cat "$work/start.out"; tail -20 "$home/cofferd.log" 2>/dev/null; bad "the sandbox starts"; finish; }; }
 use_sandbox() { export COFFER_SOCKET=$home/coffer.sock; }
 

@@ -38,13 +38,10 @@ daemon_for() { # daemon_for NAME: an uninitialised daemon below the work folder
     echo "monitor_pid_file = $home/monitor.pid"
     echo "secret_memory = 8M"
     echo "tokend_environment = SOFTHSM2_CONF=$SOFTHSM2_CONF"
-    if [ "$(id -u)" = 0 ]; then
-      echo "user_cofferd = 64201"
-      echo "user_tokend = 64202"
-      chown 64201:64201 "$home" "$home/state"
-      chown -R 64202:64202 "$work/tokens" "$work/pin" "$SOFTHSM2_CONF"
-    fi
+    user_settings
   } >"$home/cofferd.conf"
+  give_to daemon "$home"
+  give_to tokend "$work/tokens" "$work/pin" "$SOFTHSM2_CONF"
   export COFFER_SOCKET=$home/coffer.sock
   run_daemon
 }
