@@ -124,6 +124,18 @@ int cmd_token_test(struct cli *cli, const struct cmd_args *args)
 	return EXIT_DONE;
 }
 
+int cmd_token_provision(struct cli *cli, const struct cmd_args *args)
+{
+	char line[1024];
+	int status = cli_connect(cli);
+	if (status) return status;
+	enum coffer_status st = admin_token_provision(cli->conn, args->argv[0], line, sizeof line);
+	if (st) return cli_fail_call(cli, st);
+	if (cli->json) return json_print(json_pack("{s:s}", "token", line));
+	if (!cli->quiet) puts(line);
+	return EXIT_DONE;
+}
+
 /* The token's part of the status document. */
 int cmd_token_status(struct cli *cli, const struct cmd_args *args)
 {

@@ -169,7 +169,7 @@ static int report(struct init *in)
 static int run(struct init *in, const struct cmd_args *args)
 {
 	in->request.token_uri = args_get(in->cli->cmd, args, "token");
-	if (!in->request.token_uri) return cli_usage(in->cli, "--token URI is needed (tpm2:… or pkcs11:…)");
+	if (!in->request.token_uri) in->request.token_uri = ""; /* the one of the configuration */
 	int status = choose_recovery(in, args);
 	if (!status && in->folder) status = check_folder(in->folder);
 	if (!status) status = cli_connect(in->cli);

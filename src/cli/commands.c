@@ -2,7 +2,7 @@
 #include "cli/commands.h"
 
 static const struct cmd_option init_options[] = {
-	{ "token", 't', "URI", "tpm2:TCTI or an RFC 7512 pkcs11: URI" },
+	{ "token", 't', "URI", "tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
 	{ "recovery-shares", 0, "N", "make N recovery shares (default 5)" },
 	{ "recovery-threshold", 0, "K", "any K of them recover (default 3)" },
 	{ "recovery-out", 0, "FOLDER", "write one file each there instead of showing them" },
@@ -62,6 +62,7 @@ static const struct cmd_option audit_options[] = {
 const struct cmd commands[] = {
 	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
+	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
 	{ "token test", "", 0, 0, "a canary round trip through the token now", NULL, cmd_token_test },
 	{ "key create", "NAME", 1, 1, "make a key, active at once", create_options, cmd_key_create },

@@ -249,3 +249,20 @@ enum coffer_status admin_token_test(struct coffer *c, uint32_t *out_ms)
 	if (!st) *out_ms = (uint32_t)ms;
 	return call_end(&call, st);
 }
+
+enum coffer_status admin_token_provision(struct coffer *c, const char *token_uri, char *line, size_t line_cap)
+{
+	struct call call;
+	struct ttlv_item item;
+	bool present = false;
+	if (strlen(token_uri) > 4096) return conn_refuse(c, COFFER_EINVAL, "the token URI is too long");
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_TOKEN_PROVISION, 8192);
+	if (st) return st;
+	call.deadline_ms += INIT_TIMEOUT_MS;
+	ttlv_put_str(&call.w, TAG_COFFER_TOKEN_URI, token_uri);
+	st = call_run(&call, false);
+	if (!st && (ttlv_take_optional(&call.answer.items[0].payload, TAG_COFFER_TOKEN_KEY_LABEL, &item, &present) != ERR_OK || !present))
+		st = call_malformed(&call);
+	if (!st) copy_text_item(&item, line, line_cap);
+	return call_end(&call, st);
+}

@@ -51,6 +51,8 @@ enum coffer_status admin_audit_length(struct coffer *c, uint64_t *out_records);
 /* Checks the whole chain; *out_records = its length. COFFER_EINTEGRITY with the sentence that names the first bad record. */
 enum coffer_status admin_audit_verify(struct coffer *c, uint64_t *out_records);
 
+/* Before init: makes or adopts the master secret of a token. line: one line about it, NUL-terminated. */
+enum coffer_status admin_token_provision(struct coffer *c, const char *token_uri, char *line, size_t line_cap);
 /* A canary round trip now; *out_ms = how long it took, milliseconds, rounded up. */
 enum coffer_status admin_token_test(struct coffer *c, uint32_t *out_ms);
 

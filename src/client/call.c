@@ -125,6 +125,13 @@ bool call_is_uuid(const char *key)
 	return text_parse_uuid(view_str(key), uuid) == ERR_OK;
 }
 
+enum coffer_status call_check_key(struct coffer *c, const char *key)
+{
+	size_t len = strnlen(key, COFFER_NAME_MAX + 1);
+	if (len < 1 || len > COFFER_NAME_MAX) return conn_refuse(c, COFFER_EINVAL, "a key's name has 1 to %u bytes", COFFER_NAME_MAX);
+	return COFFER_OK;
+}
+
 void call_put_key(struct call *call, const char *key)
 {
 	ttlv_put_str(&call->w, call_is_uuid(key) ? TAG_UNIQUE_IDENTIFIER : TAG_COFFER_KEY_NAME, key);

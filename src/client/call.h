@@ -38,6 +38,8 @@ enum coffer_status call_malformed(struct call *call);
 /* Fields that several operations share. */
 void call_put_key(struct call *call, const char *key);   /* Unique Identifier or key name */
 void call_put_context(struct call *call, const struct coffer_pair *context, size_t count);
+/* Checks a key's name or UUID before its call begins. COFFER_EINVAL with a sentence. */
+enum coffer_status call_check_key(struct coffer *c, const char *key);
 /* Checks a context before its call begins; *out_size = bytes that it takes in a request at most. COFFER_EINVAL with a sentence. */
 enum coffer_status call_check_context(struct coffer *c, const struct coffer_pair *context, size_t count, size_t *out_size);
 /* Copies a byte string to the caller. COFFER_ENOSPACE. */

@@ -247,6 +247,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 	c->fd = fd;
 	wire_free(&c->in);
 	c->ahead = 0;
+	c->socket++;
 	c->broken = false;
 	return COFFER_OK;
 }

@@ -29,6 +29,7 @@ struct coffer {
 	size_t max_memory;
 	struct wire out, in;
 	unsigned ahead;           /* requests sent whose answers were not read yet */
+	uint64_t socket;          /* number of the socket: grows when the connection is made anew */
 	bool broken;              /* framing or connection lost: every call fails */
 	char text[CONN_TEXT_MAX]; /* sentence of the last failure */
 };

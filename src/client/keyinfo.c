@@ -117,7 +117,8 @@ enum coffer_status keyinfo_resolve(struct coffer *c, const char *key, char uuid[
 		memcpy(uuid, key, COFFER_UUID_TEXT);
 		return COFFER_OK;
 	}
-	enum coffer_status st = call_begin(&call, c, OPERATION_LOCATE, strlen(key) + 256);
+	enum coffer_status st = call_check_key(c, key);
+	if (!st) st = call_begin(&call, c, OPERATION_LOCATE, strlen(key) + 256);
 	if (st) return st;
 	struct kmip_attr_mark name = kmip_attr_begin(&call.w, ATTR_NAME);
 	ttlv_put_str(&call.w, TAG_NAME_VALUE, key);

@@ -33,7 +33,8 @@ enum coffer_status coffer_encrypt(struct coffer *c, const char *key, const struc
 		return conn_refuse(c, COFFER_ETOOLARGE, "a sealed message holds at most %u bytes; use a stream", COFFER_MESSAGE_MAX);
 	if (out_cap < plain_len + COFFER_MESSAGE_OVERHEAD)
 		return conn_refuse(c, COFFER_ENOSPACE, "the out buffer has %zu bytes, %zu are needed", out_cap, plain_len + COFFER_MESSAGE_OVERHEAD);
-	enum coffer_status st = call_check_context(c, context, context_count, &context_size);
+	enum coffer_status st = call_check_key(c, key);
+	if (!st) st = call_check_context(c, context, context_count, &context_size);
 	if (!st) st = call_begin(&call, c, OPERATION_COFFER_SEAL, plain_len + strlen(key) + context_size + 64);
 	if (st) return st;
 	call_put_key(&call, key);

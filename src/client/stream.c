@@ -6,6 +6,7 @@
 
 struct coffer_stream {
 	struct coffer *c;
+	uint64_t socket;       /* which socket of the connection the daemon knows the handle on */
 	uint32_t operation;    /* Seal Stream or Open Stream */
 	int32_t handle;
 	uint32_t segment_size; /* plaintext bytes */
@@ -41,6 +42,7 @@ static enum coffer_status finish_begin(struct call *call, uint32_t operation, ui
 	if (!st && !s) st = COFFER_EMEMORY;
 	if (!st) {
 		s->c = call->c;
+		s->socket = call->c->socket;
 		s->operation = operation;
 		st = read_begin(call, s, header);
 	}
@@ -58,7 +60,8 @@ enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const s
 	if (!c) return COFFER_EINVAL;
 	if (!key || !header || !out) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
 	if (segment_size > 16 * 1024 * 1024) return conn_refuse(c, COFFER_EINVAL, "a segment has at most 16 MiB");
-	enum coffer_status st = call_check_context(c, context, context_count, &context_size);
+	enum coffer_status st = call_check_key(c, key);
+	if (!st) st = call_check_context(c, context, context_count, &context_size);
 	if (!st) st = call_begin(&call, c, OPERATION_COFFER_SEAL_STREAM, strlen(key) + context_size + 64);
 	if (st) return st;
 	call_put_key(&call, key);
@@ -98,7 +101,12 @@ unsigned coffer_stream_under_way(const struct coffer_stream *s)
 static enum coffer_status begin_segment(struct coffer_stream *s, size_t len, struct call *call)
 {
 	enum coffer_status st = call_begin_ahead(call, s->c, s->operation, len + 128);
-	if (st || s->c->ahead == s->under_way) return st;
+	if (st) return st;
+	if (s->c->socket != s->socket) {
+		s->dead = true; /* another stream may have the handle now */
+		return call_end(call, conn_fail(s->c, COFFER_ECLOSED, "the daemon was started again since; begin the stream again"));
+	}
+	if (s->c->ahead == s->under_way) return st;
 	return call_end(call, conn_fail(s->c, COFFER_EBUSY, "another stream on this connection has segments under way; collect them first"));
 }
 
@@ -149,8 +157,8 @@ enum coffer_status coffer_stream_collect(struct coffer_stream *s, void *out, siz
 static void settle(struct coffer_stream *s)
 {
 	struct call call;
-	while (s->under_way && !s->c->broken) {
-		if (call_begin_collect(&call, s->c)) return;
+	while (s->under_way) {
+		if (call_begin_collect(&call, s->c)) return; /* the connection is broken */
 		enum coffer_status st = call_receive(&call);
 		s->under_way--;
 		s->c->ahead--;
@@ -160,7 +168,7 @@ static void settle(struct coffer_stream *s)
 	if (s->last_sent && !s->dead) return;
 	if (call_begin(&call, s->c, OPERATION_COFFER_CLOSE_STREAM, 64)) return;
 	ttlv_put_i32(&call.w, TAG_COFFER_STREAM_HANDLE, s->handle);
-	call_end(&call, call_run(&call, false));
+	call_end(&call, s->c->socket == s->socket ? call_run(&call, false) : COFFER_OK);
 }
 
 void coffer_stream_close(struct coffer_stream *s)

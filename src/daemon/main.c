@@ -20,6 +20,7 @@
 
 #ifndef COFFER_LIBEXEC_DIR
 #define COFFER_LIBEXEC_DIR "/usr/libexec/coffer"
+#define COFFER_LIBEXEC_FROM_SBIN "../libexec/coffer"
 #endif
 
 static int fail(int status, const struct reason *reason, enum coffer_err err)
@@ -51,7 +52,7 @@ static int check_config(const struct options *options)
 	return 0;
 }
 
-/* The monitor stands beside this program in a build tree, else in the libexec folder. */
+/* The monitor stands beside this program in a build tree, else in the libexec folder of the same tree, which may have been moved. */
 static int become_monitor(char **argv)
 {
 	char self[4096], path[4200];
@@ -60,6 +61,8 @@ static int become_monitor(char **argv)
 		self[n] = '\0';
 		char *slash = strrchr(self, '/');
 		snprintf(path, sizeof path, "%.*s/coffer-monitor", (int)(slash - self), self);
+		execv(path, argv);
+		snprintf(path, sizeof path, "%.*s/" COFFER_LIBEXEC_FROM_SBIN "/coffer-monitor", (int)(slash - self), self);
 		execv(path, argv);
 	}
 	execv(COFFER_LIBEXEC_DIR "/coffer-monitor", argv);

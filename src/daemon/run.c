@@ -20,6 +20,8 @@
 #include "ops/init_flow.h"
 
 #define EXIT_CONFIGURATION 78
+#define LOCK_PATIENCE_MS 3000u
+#define LOCK_PAUSE_US 50000
 
 static void sweep_local(void *arg)
 {
@@ -94,11 +96,21 @@ static void set_bulk_limit(struct daemon *d)
 	d->bulk_limit = stats.size / 4 * 3;
 }
 
+/* A daemon that is just stopping gets a moment to let go. */
+static enum coffer_err lock_state(struct daemon *d, struct reason *reason)
+{
+	uint64_t until = clock_mono_ms() + LOCK_PATIENCE_MS;
+	enum coffer_err err;
+	while ((err = state_dir_lock(d->config->state_dir, &d->state_lock_fd, reason)) == ERR_BUSY && clock_mono_ms() < until)
+		usleep(LOCK_PAUSE_US);
+	return err;
+}
+
 static enum coffer_err start(struct daemon *d, int control_fd, struct reason *reason)
 {
 	raise_descriptor_limit(d->config);
 	set_bulk_limit(d);
-	TRY(state_dir_lock(d->config->state_dir, &d->state_lock_fd, reason));
+	TRY(lock_state(d, reason));
 	TRY(init_engine(d));
 	TRY(open_store(d, reason));
 	TRY(listener_open(d, reason));

@@ -75,7 +75,6 @@ void monitor_cofferd_start(struct monitor *m)
 		return;
 	}
 	log_info("cofferd started (pid %lld)", (long long)m->cofferd_pid);
-	monitor_write_pid(m->config.pid_file, m->cofferd_pid);
 }
 
 static void close_control(struct monitor *m)
@@ -93,6 +92,9 @@ void monitor_cofferd_tell(struct monitor *m, const struct control_message *messa
 
 static void on_ready(struct monitor *m)
 {
+	/* Not earlier: a second daemon on the same state ends before this and must not touch the files of the first. */
+	monitor_write_pid(m->config.pid_file, m->cofferd_pid);
+	monitor_write_pid(m->config.monitor_pid_file, getpid());
 	if (m->ready) return;
 	m->ready = true;
 	log_info("cofferd is ready");
@@ -163,9 +165,9 @@ void monitor_cofferd_ended(struct monitor *m, int wait_status)
 {
 	char text[64], what[96];
 	bool exited = WIFEXITED(wait_status);
+	monitor_remove_pid(m->config.pid_file, m->cofferd_pid);
 	m->cofferd_pid = 0;
 	close_control(m);
-	monitor_remove_pid(m->config.pid_file);
 	monitor_tokend_kill_all(m);
 	monitor_describe_end(wait_status, text, sizeof text);
 	if (exited && WEXITSTATUS(wait_status) == 0) {

@@ -125,12 +125,11 @@ int monitor_run(struct monitor *m)
 		log_error("signals cannot be received: %m");
 		return 1;
 	}
-	monitor_write_pid(m->config.monitor_pid_file, getpid());
 	monitor_cofferd_start(m);
 	while (m->state != MONITOR_ENDED)
 		step(m);
 	end_children(m);
-	monitor_remove_pid(m->config.monitor_pid_file);
+	monitor_remove_pid(m->config.monitor_pid_file, getpid());
 	close(m->signal_fd);
 	return m->exit_status;
 }

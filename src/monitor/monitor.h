@@ -79,7 +79,7 @@ bool monitor_tokend_ended(struct monitor *m, pid_t pid, int wait_status);
 /* report.c: the service manager (sd_notify(3); nothing without $NOTIFY_SOCKET) and the pid files. */
 void monitor_notify(const char *state);                      /* "STATUS=…" */
 void monitor_write_pid(const char *path, pid_t pid);         /* "" : nothing; a failure is logged */
-void monitor_remove_pid(const char *path);
+void monitor_remove_pid(const char *path, pid_t pid);        /* only when the file still names this process */
 /* "exit status 1", "signal 9 (Killed)" into text. */
 void monitor_describe_end(int wait_status, char *text, size_t cap);
 

@@ -1,11 +1,14 @@
 /* What the monitor tells others: the service manager and the pid files. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/fdio.h"
 #include "base/log.h"
 #include "monitor/monitor.h"
@@ -26,9 +29,17 @@ void monitor_write_pid(const char *path, pid_t pid)
 	if (err != ERR_OK) log_error("the pid file: %s", reason_text(&reason, err));
 }
 
-void monitor_remove_pid(const char *path)
+/* Whether the file names this process: by now it may be the one of a monitor that was started after us. */
+static bool names(const char *path, pid_t pid)
 {
-	if (path[0] && unlink(path) != 0 && errno != ENOENT) log_warn("the pid file %s cannot be removed: %m", path);
+	char text[32] = "";
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, text, sizeof text - 1) > 0 && strtol(text, NULL, 10) == (long)pid;
+}
+
+void monitor_remove_pid(const char *path, pid_t pid)
+{
+	if (path[0] && names(path, pid) && unlink(path) != 0 && errno != ENOENT) log_warn("the pid file %s cannot be removed: %m", path);
 }
 
 void monitor_describe_end(int wait_status, char *text, size_t cap)

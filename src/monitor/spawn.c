@@ -25,7 +25,9 @@ enum coffer_err spawn_find(const char *name, char out[static PATH_MAX], struct r
 	self[len > 0 ? len : 0] = '\0';
 	const char *slash = strrchr(self, '/');
 	int dir_len = slash ? (int)(slash - self) : 0;
-	if ((dir_len && is_program(self, dir_len, name, path)) ||
+	char sbin[PATH_MAX + sizeof COFFER_SBIN_FROM_LIBEXEC + 1];
+	int sbin_len = snprintf(sbin, sizeof sbin, "%.*s/" COFFER_SBIN_FROM_LIBEXEC, dir_len, self);
+	if ((dir_len && is_program(self, dir_len, name, path)) || (dir_len && is_program(sbin, sbin_len, name, path)) ||
 	    is_program(COFFER_LIBEXEC_DIR, (int)strlen(COFFER_LIBEXEC_DIR), name, path) ||
 	    is_program(COFFER_SBIN_DIR, (int)strlen(COFFER_SBIN_DIR), name, path)) {
 		memcpy(out, path, strlen(path) + 1);

@@ -27,7 +27,7 @@ struct spawn_plan {
 	int fd;                        /* becomes SPAWN_FD; borrowed */
 };
 
-/* Finds a program of ours: beside this one (build tree), in the libexec folder, in sbin. ERR_NOT_FOUND. */
+/* Finds a program of ours: beside this one, in the sbin of this one's tree, in the libexec folder, in sbin. ERR_NOT_FOUND. */
 enum coffer_err spawn_find(const char *name, char out[static PATH_MAX], struct reason *reason) MUST_USE;
 /* Forks and runs it. A child that cannot be prepared says why on stderr and exits with status 1. ERR_IO. */
 enum coffer_err spawn_start(const struct spawn_plan *plan, pid_t *out_pid, struct reason *reason) MUST_USE;

@@ -27,8 +27,9 @@ static void begin_answer(struct run *run)
 {
 	const struct kmip_request *q = run->r->parsed;
 	buf_clear(&run->r->answer);
-	writer_init_buf(&run->w, &run->r->answer, run->limit);
+	writer_init_buf(&run->w, &run->r->answer, SIZE_MAX); /* the header is always there, however little the client takes */
 	run->message = kmip_response_begin(&run->w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation, view_of(NULL, 0));
+	run->w.max = run->limit > run->w.len ? run->limit : run->w.len;
 }
 
 static void start_run(struct run *run, struct request *r, struct op_local *local, struct txn *txn)
@@ -76,25 +77,17 @@ static enum coffer_err run_items(struct run *run, size_t *out_failed, enum coffe
 	return ERR_OK;
 }
 
-/* Undo (KMIP 1.4 section 6.13): one mark around the batch. */
+/* Undo (KMIP 1.4 section 6.13): one mark around the batch. The item that fails undoes it, before its refusal is audited (dispatch_item.c). */
 static enum coffer_err run_or_undo(struct run *run)
 {
 	size_t failed = 0;
 	enum coffer_err err = ERR_OK;
 	TRY(txn_mark(run->ctx.txn));
 	run->one_mark = true;
-	enum coffer_err left = run_items(run, &failed, &err);
-	if (!left && !err) {
-		txn_keep(run->ctx.txn);
-		return ERR_OK;
-	}
-	txn_undo(run->ctx.txn);
-	if (!left) {
-		const struct op_row *row = dispatch_find(run->r->parsed->items[failed].id.operation);
-		if (row && dispatch_audit_wants(row, err)) TRY(dispatch_audit(run, row, err));
-		answer_undone(run, failed, err);
-	}
-	return left;
+	TRY(run_items(run, &failed, &err)); /* on the store lane every item ends here */
+	if (err) answer_undone(run, failed, err);
+	else txn_keep(run->ctx.txn);
+	return ERR_OK;
 }
 
 static enum coffer_err end_answer(struct run *run)

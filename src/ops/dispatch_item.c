@@ -193,7 +193,8 @@ enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *ite
 	}
 	bool leave = err == ERR_NOT_CACHED && !ctx->txn;
 	if (err && !leave) {
-		if (checked && !run->one_mark && dispatch_audit_wants(row, err) && dispatch_audit(run, row, err) != ERR_OK) err = ERR_STORE;
+		if (run->one_mark) txn_undo(ctx->txn);
+		if (checked && dispatch_audit_wants(row, err) && dispatch_audit(run, row, err) != ERR_OK) err = ERR_STORE;
 		err = shown(run, err);
 		write_failure(run, item, err);
 	}

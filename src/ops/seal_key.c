@@ -1,8 +1,10 @@
 /* Checks of a key that seals or opens, and its warm context. */
 #include "ops/seal_key.h"
 
+#include "base/clock.h"
 #include "kmip/enums.h"
 #include "kmip/tags.h"
+#include "objects/dates.h"
 
 #define LABEL_TEXT_MAX 128u
 
@@ -20,7 +22,7 @@ enum coffer_err seal_key_check(struct op_ctx *ctx, const struct object *o, enum 
 	char label[LABEL_TEXT_MAX];
 	uint32_t bit = use == OBJECT_USE_PROTECT ? CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT : CRYPTOGRAPHIC_USAGE_MASK_DECRYPT;
 	label_of(o, label);
-	TRY(lifecycle_check_use(o->state, use, label, &ctx->reason));
+	TRY(dates_check_use(o, use, clock_wall_s(), label, &ctx->reason));
 	if (!(o->usage_mask & bit)) {
 		ctx->result_reason = RESULT_REASON_INCOMPATIBLE_CRYPTOGRAPHIC_USAGE_MASK;
 		return reason_fail(&ctx->reason, ERR_STATE, "the usage mask of key %s does not allow to %s with it", label,

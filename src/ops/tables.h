@@ -38,6 +38,6 @@ op_fn op_rng_retrieve;
 op_fn op_seal;
 op_fn op_seal_stream;
 op_fn op_status;
-op_fn op_token_test;
+op_fn op_token_test, op_token_provision;
 
 #endif

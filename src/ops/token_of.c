@@ -1,6 +1,11 @@
 /* The token proxy of the node. */
 #include "ops/token_of.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "kmip/tags.h"
+
 struct token_proxy *token_of(struct engine *engine)
 {
 	enum engine_state state = engine_state_get(engine);
@@ -10,4 +15,24 @@ struct token_proxy *token_of(struct engine *engine)
 	struct token_proxy *proxy = engine->token;
 	pthread_mutex_unlock(&engine->admin_lock);
 	return proxy;
+}
+
+enum coffer_err token_uri_take(struct op_ctx *ctx, struct ttlv_cursor *payload, char out[static TOKEN_URI_MAX + 1])
+{
+	struct view uri;
+	TRY(ttlv_take_text(payload, TAG_COFFER_TOKEN_URI, &uri));
+	if (uri.len == 0) uri = view_str(ctx->engine->config->token);
+	if (uri.len == 0 || uri.len > TOKEN_URI_MAX)
+		return reason_fail(&ctx->reason, ERR_USAGE, "a token URI has 1 to %u bytes: tpm2:… or pkcs11:…", TOKEN_URI_MAX);
+	memcpy(out, uri.ptr, uri.len);
+	out[uri.len] = '\0';
+	return ERR_OK;
+}
+
+void token_line_put(struct writer *out, const struct token_info *info)
+{
+	char text[sizeof *info + 64];
+	snprintf(text, sizeof text, "%s %s %s %s: %s, wraps with %s, %s%s%s", info->kind, info->manufacturer, info->model, info->serial,
+		info->master_secret, info->mechanism, info->made_here ? "made here" : "adopted", info->warning[0] ? "; " : "", info->warning);
+	ttlv_put_str(out, TAG_COFFER_TOKEN_KEY_LABEL, text);
 }

@@ -2,10 +2,15 @@
 #ifndef COFFER_OPS_TOKEN_OF_H
 #define COFFER_OPS_TOKEN_OF_H
 
-#include "ops/engine.h"
+#include "ops/op.h"
 
 /* NULL before init. Once the domain is open the proxy stays the same one until the process ends; before that admin_lock guards it, which a
  * token call of the unsealing may hold for its deadline. */
 struct token_proxy *token_of(struct engine *engine);
+
+/* The Token URI of a payload, NUL-terminated; an empty one is that of the configuration. ERR_USAGE. */
+enum coffer_err token_uri_take(struct op_ctx *ctx, struct ttlv_cursor *payload, char out[static TOKEN_URI_MAX + 1]) MUST_USE;
+/* One line for people: which master secret in which device. */
+void token_line_put(struct writer *out, const struct token_info *info);
 
 #endif

@@ -26,6 +26,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_AUDIT_SHOW,   "Audit Show",    op_audit_show,   AUDIT_READ,  NONE,       STORE,  DENIED, 0),
 	ROW(COFFER_AUDIT_VERIFY, "Audit Verify",  op_audit_verify, AUDIT_READ,  NONE,       STORE,  DENIED, 0),
 	ROW(COFFER_TOKEN_TEST,   "Token Test",    op_token_test,   TOKEN,       NONE,       ADMIN,  DENIED, OP_SEALED_OK),
+	ROW(COFFER_TOKEN_PROVISION, "Token Provision", op_token_provision, INIT, NONE,     ADMIN,  ALWAYS, MAKES_DOMAIN),
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
 	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },
 };

@@ -53,10 +53,14 @@ check "the operator makes a wrap-only key" keygen good --sensitive --private --u
 daemon_for good
 within 10 "the daemon waits for init" status_is .state uninitialised
 refused "before init nothing is served" 4 "init" coffer key create early
+check "provision looks at the operator's key" coffer token provision "$(uri good)"
+matches "and adopts it" "$(coffer token provision "$(uri good)")" 'adopted'
+refused "init without a token" 1 'token URI' coffer init --no-recovery
 mkdir -p "$work/shares"
 check "init adopts the operator's key" coffer init --token "$(uri good)" --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/shares"
 matches "status shows whose key it is" "$(coffer status)" 'master'
 equal "the token still has one secret key" "$(pkcs11-tool --module "$module" --token-label good --login --pin 1234 --list-objects --type secrkey 2>/dev/null | grep -c 'Secret Key Object')" 1
+refused "no provisioning after init" 1 'initialised already' coffer token provision "$(uri good)"
 coffer key create k >/dev/null
 echo hello >"$work/p"
 check "data is sealed" coffer encrypt -k k -i "$work/p" -o "$work/m"

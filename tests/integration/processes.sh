@@ -39,6 +39,7 @@ second=$(timeout 20 "$bin/cofferd" --config "$home/cofferd.conf" 2>&1)
 equal "a second daemon on the same state ends" "$?" 78
 matches "and says who has it" "$second" "another cofferd \(pid $daemon\) uses"
 check "the first one is undisturbed" is_ready
+equal "and so are its pid files" "$(cat "$home/monitor.pid") $(cat "$home/cofferd.pid")" "$monitor $daemon"
 
 conf=$work/bad.conf
 printf 'socket = %s\nwokers = 3\n' "$home/x.sock" >"$conf"

@@ -102,6 +102,7 @@ enum coffer_status coffer_rewrap(struct coffer *c, const struct coffer_pair *con
  * Seal: begin gives the header; then segments of exactly segment_size bytes, the last one shorter, full or (as the only one) empty.
  * Open: begin takes the header; then sealed segments of segment_size + COFFER_SEGMENT_OVERHEAD bytes, the last one shorter.
  * Segments may be sent ahead (COFFER_STREAM_AHEAD at most) and collected in order, so that the daemon always has work.
+ * While segments are under way every other call on the connection is COFFER_EBUSY: threads that stream take a connection each.
  * Nothing comes out before its tag was checked, but the whole is only verified when the last segment was collected: write to a
  * temporary place until then. After any failure the stream is dead. */
 #define COFFER_STREAM_HEADER 99u

@@ -120,6 +120,24 @@ static void answer_over_the_maximum_has_no_effect(void **state)
 	answer_free(&answer);
 }
 
+static void answer_is_well_formed_even_when_the_client_takes_next_to_nothing(void **state)
+{
+	struct fix *f = *state;
+	for (uint32_t max = 1; max < 200; max += 9) {
+		struct ask a;
+		struct answer answer; /* parsed by fix_send: header, count and item */
+		ask_begin(&a, &(struct ask_header){ .count = 1, .max_response = max });
+		ask_item(&a, OPERATION_QUERY, 1);
+		ttlv_put_enum(&a.w, TAG_QUERY_FUNCTION, QUERY_FUNCTION_QUERY_OPERATIONS);
+		ask_item_end(&a, NULL);
+		ask_end(&a);
+		fix_send(f, ADMIN, &a, &answer);
+		assert_int_equal(answer.response.count, 1);
+		assert_int_equal(answer.response.items[0].err, ERR_TOO_LARGE);
+		answer_free(&answer);
+	}
+}
+
 static void refuse_bytes(struct fix *f, struct buf *bytes, enum coffer_err expected)
 {
 	struct ask a = { .frame = *bytes };
@@ -179,7 +197,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
 		T(batch_stops_goes_on_or_is_undone_as_asked), T(batch_goes_on_when_asked_to), T(placeholder_carries_the_created_key),
-		T(unknown_operation_is_not_supported), T(answer_over_the_maximum_has_no_effect), T(depth_bomb_is_refused),
+		T(unknown_operation_is_not_supported), T(answer_over_the_maximum_has_no_effect),
+		T(answer_is_well_formed_even_when_the_client_takes_next_to_nothing), T(depth_bomb_is_refused),
 		T(wrong_length_and_oversize_are_refused), T(version_too_new_is_refused_in_a_known_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

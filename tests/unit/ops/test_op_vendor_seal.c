@@ -119,6 +119,58 @@ static void the_state_of_the_key_decides(void **state)
 	assert_int_not_equal(try_open(f, ADMIN, NULL, buf_view(&sealed)), ERR_OK);
 }
 
+static void make_dated(struct fix *f, const char *name, enum kmip_attr date, uint64_t at_s, bool pre_active)
+{
+	struct ask a;
+	struct answer answer;
+	ask_one(&a, OPERATION_CREATE);
+	ttlv_put_enum(&a.w, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
+	struct ttlv_mark mark = ttlv_begin(&a.w, TAG_TEMPLATE_ATTRIBUTE);
+	kmip_attr_put_enum(&a.w, ATTR_CRYPTOGRAPHIC_ALGORITHM, CRYPTOGRAPHIC_ALGORITHM_AES);
+	kmip_attr_put_i32(&a.w, ATTR_CRYPTOGRAPHIC_LENGTH, 256);
+	kmip_attr_put_i32(&a.w, ATTR_CRYPTOGRAPHIC_USAGE_MASK, CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT | CRYPTOGRAPHIC_USAGE_MASK_DECRYPT);
+	ask_name(&a, name);
+	if (!pre_active) kmip_attr_put_time(&a.w, ATTR_ACTIVATION_DATE, (int64_t)f->now_s);
+	kmip_attr_put_time(&a.w, date, (int64_t)at_s);
+	ttlv_end(&a.w, mark);
+	assert_int_equal(vendor_send(f, ADMIN, &a, &answer), ERR_OK);
+	answer_free(&answer);
+}
+
+static enum coffer_err try_seal_named(struct fix *f, const char *name)
+{
+	struct ask a;
+	struct answer answer;
+	ask_one(&a, OPERATION_COFFER_SEAL);
+	ttlv_put_str(&a.w, TAG_COFFER_KEY_NAME, name);
+	ttlv_put_bytes(&a.w, TAG_COFFER_PLAINTEXT, text("x"));
+	enum coffer_err err = vendor_send(f, ADMIN, &a, &answer);
+	answer_free(&answer);
+	return err;
+}
+
+static void the_dates_of_the_key_decide_as_they_come(void **state)
+{
+	static const struct { const char *name; enum kmip_attr date; bool pre_active; enum coffer_err before, after; } cases[] = {
+		{ "ends", ATTR_DEACTIVATION_DATE, false, ERR_OK, ERR_STATE },
+		{ "begins", ATTR_ACTIVATION_DATE, true, ERR_STATE, ERR_OK },
+		{ "stops", ATTR_PROTECT_STOP_DATE, false, ERR_OK, ERR_STATE },
+	};
+	struct fix *f = *state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		make_dated(f, cases[i].name, cases[i].date, f->now_s + 60, cases[i].pre_active);
+		assert_int_equal(try_seal_named(f, cases[i].name), cases[i].before);
+		f->now_s += 61;
+		assert_int_equal(try_seal_named(f, cases[i].name), cases[i].after);
+	}
+	AUTO_BUF struct buf sealed = BUF_EMPTY;
+	make_dated(f, "later", ATTR_PROCESS_START_DATE, f->now_s + 60, false);
+	vendor_seal(f, ADMIN, "later", NULL, text("x"), &sealed);
+	assert_int_equal(try_open(f, ADMIN, NULL, buf_view(&sealed)), ERR_STATE);
+	f->now_s += 61;
+	assert_int_equal(try_open(f, ADMIN, NULL, buf_view(&sealed)), ERR_OK);
+}
+
 static void a_stranger_learns_nothing_and_leaves_a_trace(void **state)
 {
 	struct fix *f = *state;
@@ -130,6 +182,34 @@ static void a_stranger_learns_nothing_and_leaves_a_trace(void **state)
 	assert_int_equal(try_open(f, STRANGER, NULL, buf_view(&sealed)), ERR_NOT_FOUND);
 	assert_int_equal(try_seal(f, STRANGER, id, text("x")), ERR_NOT_FOUND);
 	assert_int_equal(fix_audit_rows(f), rows + 2);
+}
+
+static void a_refusal_in_a_batch_that_is_undone_leaves_its_trace_too(void **state)
+{
+	static const struct { const char *name; bool behind_another; } cases[] = { { "one", false }, { "two", true } };
+	struct fix *f = *state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char id[UUID_TEXT_LEN + 1];
+		struct ask a;
+		struct answer answer;
+		uint32_t count = cases[i].behind_another ? 2 : 1;
+		fix_create(f, ADMIN, &(struct key_wish){ .name = cases[i].name }, id);
+		uint64_t rows = fix_audit_rows(f);
+		ask_begin(&a, &(struct ask_header){ .count = count, .continuation = BATCH_ERROR_CONTINUATION_OPTION_UNDO });
+		if (cases[i].behind_another) {
+			ask_item(&a, OPERATION_DISCOVER_VERSIONS, 1);
+			ask_item_end(&a, NULL);
+		}
+		ask_item(&a, OPERATION_COFFER_SEAL, 2);
+		ask_id(&a, id);
+		ttlv_put_bytes(&a.w, TAG_COFFER_PLAINTEXT, text("x"));
+		ask_item_end(&a, NULL);
+		ask_end(&a);
+		fix_send(f, STRANGER, &a, &answer);
+		assert_int_equal(answer.response.items[count - 1].err, ERR_NOT_FOUND);
+		assert_int_equal(fix_audit_rows(f), rows + 1);
+		answer_free(&answer);
+	}
 }
 
 static void rewrap_moves_to_the_newest_version(void **state)
@@ -192,6 +272,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_no_sealed_message_says_so, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(usage_mask_and_size_are_kept, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(the_state_of_the_key_decides, fix_start, fix_stop),
+		cmocka_unit_test_setup_teardown(the_dates_of_the_key_decide_as_they_come, fix_start, fix_stop),
+		cmocka_unit_test_setup_teardown(a_refusal_in_a_batch_that_is_undone_leaves_its_trace_too, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_stranger_learns_nothing_and_leaves_a_trace, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(rewrap_moves_to_the_newest_version, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(random_bytes_come_in_the_length_asked_for, fix_start, fix_stop),
