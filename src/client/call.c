@@ -108,6 +108,7 @@ enum coffer_status call_run(struct call *call, bool change)
 	if (!st) st = call_receive(call);
 	bool lost = change && st == COFFER_ECLOSED;
 	while (lost && (st == COFFER_ECLOSED || st == COFFER_ESEALED) && conn_pause(call->deadline_ms)) st = again(call);
+	if (!st) call->c->text[0] = '\0'; /* of the attempts before */
 	return st;
 }
 

@@ -55,7 +55,8 @@ matches "each names the domain" "$(cat "$work/out/share-2.txt")" "$(status_field
 equal "for their keeper's eyes only" "$(stat -c %a "$work/out/share-3.txt")" 600
 matches "status names the recovery" "$(status_field .recovery)" '2 of 3'
 equal "it is open" "$(status_field .state)" open
-leaked=$(sed -n 's/^1  //p' "$work/out/share-1.txt")
+leaked=$(sed -n 's/^4  //p' "$work/out/share-1.txt") # a line of secret bytes only
+equal "the line that is looked for" "$(grep -cF "$leaked" "$work/out/share-1.txt")" 1
 equal "no share in the state or the log" "$(grep -rlaF "$leaked" "$home/state" "$home/cofferd.log" | wc -l)" 0
 end
 
