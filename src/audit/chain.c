@@ -7,6 +7,7 @@
 #include "audit/row.h"
 #include "base/clock.h"
 #include "base/cleanup.h"
+#include "base/ct.h"
 #include "keyring/record.h"
 
 struct tail {
@@ -71,7 +72,7 @@ static enum coffer_err check_newest(struct newest *n)
 	TRY(audit_row_decode(ring_domain(n->ring), buf_view(&n->row), &event));
 	ENSURE(event.seq == n->seq[0], ERR_CORRUPT);
 	TRY(audit_link(n->ring, n->generation, n->seq[0], previous, buf_view(&n->row), expected));
-	ENSURE(memcmp(expected, n->link[0], sizeof expected) == 0, ERR_CORRUPT);
+	ENSURE(ct_equal(expected, n->link[0], sizeof expected), ERR_CORRUPT);
 	return ERR_OK;
 }
 

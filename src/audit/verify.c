@@ -3,6 +3,7 @@
 
 #include "audit/chain.h"
 #include "audit/row.h"
+#include "base/ct.h"
 #include "keyring/record.h"
 
 struct walk {
@@ -33,7 +34,7 @@ static enum coffer_err walk_row(void *arg, const struct store_row *row)
 	if (w->check) {
 		uint8_t expected[AUDIT_LINK_LEN];
 		TRY(audit_link(w->ring, header.link_generation, seq, w->previous, buf_view(&plain), expected));
-		ENSURE(memcmp(expected, header.link, sizeof expected) == 0, ERR_CORRUPT);
+		ENSURE(ct_equal(expected, header.link, sizeof expected), ERR_CORRUPT);
 		memcpy(w->previous, header.link, sizeof w->previous);
 	}
 	w->next++;

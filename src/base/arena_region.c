@@ -45,7 +45,7 @@ static enum coffer_err explain_lock(size_t size, int error, struct reason *reaso
 	struct rlimit limit = { 0, 0 };
 	(void)getrlimit(RLIMIT_MEMLOCK, &limit);
 	return reason_fail(reason, ERR_MEMORY, "cannot lock %zu bytes of memory for secrets (%s): RLIMIT_MEMLOCK is %llu bytes; "
-		"raise it to at least %zu bytes (LimitMEMLOCK= in the systemd unit, or ulimit -l)", size, strerrordesc_np(error),
+		"raise it to at least %zu bytes (LimitMEMLOCK= in the systemd unit, or ulimit -l), or lower secret_memory", size, strerrordesc_np(error),
 		(unsigned long long)limit.rlim_cur, size);
 }
 
