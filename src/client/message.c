@@ -52,6 +52,8 @@ static enum coffer_status with_sealed(struct coffer *c, uint32_t operation, uint
 	size_t context_size;
 	if (!c) return COFFER_EINVAL;
 	if (bad_buffers(sealed, sealed_len, out, out_len)) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
+	if (sealed_len >= 4 && memcmp(sealed, "CFRS", 4) == 0)
+		return conn_refuse(c, COFFER_EFOREIGN, "this is a sealed stream, not a sealed message; open it with coffer_stream_open");
 	if (sealed_len > COFFER_MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD)
 		return conn_refuse(c, COFFER_ETOOLARGE, "this is larger than a sealed message can be");
 	enum coffer_status st = call_check_context(c, context, context_count, &context_size);

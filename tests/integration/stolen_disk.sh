@@ -45,8 +45,8 @@ answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 4 ]; }
 within 20 "beside another token the daemon answers, and is not open" answers
 within 10 "it is sealed" status_is .state sealed
 matches "and says that this is another token" "$(coffer status)" 'another|other|not the token|does not show|no token matches'
-refused "nothing is decrypted" 4 . coffer decrypt -i "$work/m"
-refused "nothing is shown" 4 . coffer key list
+refused "nothing is decrypted" 4 'sealed' coffer decrypt -i "$work/m"
+refused "nothing is shown" 4 'sealed' coffer key list
 refused "the domain is not made anew" 1 'initialised already|sealed' coffer init --token tpm2:swtpm:path=/nowhere --no-recovery
 kill -TERM "$(cat "$home/monitor.pid")"
 within 10 "stopped" test ! -S "$home/coffer.sock"

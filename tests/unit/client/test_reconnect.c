@@ -1,0 +1,125 @@
+/* A connection that breaks in the middle of a change: sent again under the same request id; streams of the old socket are dead. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "unit/client/server.h"
+
+#define SEGMENT 65536
+#define NEW_UUID "01234567-89ab-4def-8123-456789abcdef"
+
+struct script {
+	uint8_t request_id[2][KMIP_REQUEST_ID_LEN]; /* of the change: before and after the break */
+	bool has_request_id[2];
+	unsigned segments;                          /* that reached the server */
+};
+
+static void note_request_id(struct server *s, unsigned i)
+{
+	struct script *t = s->arg;
+	t->has_request_id[i] = s->request.items[0].has_request_id;
+	memcpy(t->request_id[i], s->request.items[0].request_id, KMIP_REQUEST_ID_LEN);
+}
+
+static bool answer_stream(struct server *s)
+{
+	uint8_t header[COFFER_STREAM_HEADER] = "CFRS";
+	server_begin(s);
+	ttlv_put_i32(&s->w, TAG_COFFER_STREAM_HANDLE, 1);
+	ttlv_put_bytes(&s->w, TAG_COFFER_STREAM_HEADER, view_of(header, sizeof header));
+	ttlv_put_i32(&s->w, TAG_COFFER_SEGMENT_SIZE, SEGMENT);
+	return server_write(s, server_end(s));
+}
+
+static bool answer_create(struct server *s)
+{
+	server_begin(s);
+	ttlv_put_enum(&s->w, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
+	ttlv_put_str(&s->w, TAG_UNIQUE_IDENTIFIER, NEW_UUID);
+	return server_write(s, server_end(s));
+}
+
+/* A stream, then a change whose answer is lost with the connection; then the same change over the next connection, and whatever comes. */
+static void serve_and_break(struct server *s)
+{
+	struct script *t = s->arg;
+	if (!server_read(s) || !answer_stream(s) || !server_read(s)) return;
+	note_request_id(s, 0);
+	close(s->fd);
+	s->fd = accept(s->listener, NULL, NULL);
+	if (s->fd < 0 || !server_read(s)) return;
+	note_request_id(s, 1);
+	if (!answer_create(s)) return;
+	while (server_read(s))
+		if (ttlv_peek_tag(server_fields(s)) == TAG_COFFER_STREAM_HANDLE) t->segments++;
+}
+
+static struct server *server;
+static struct coffer *c;
+static struct script script;
+
+static int set_up(void **state)
+{
+	(void)state;
+	script = (struct script){ .segments = 0 };
+	server = server_start(serve_and_break, &script);
+	c = server_connect(server, 10000, 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	coffer_close(c);
+	server_stop(server);
+	return 0;
+}
+
+static void a_change_whose_answer_was_lost_is_sent_again_under_its_request_id(void **state)
+{
+	uint8_t header[COFFER_STREAM_HEADER];
+	char uuid[COFFER_UUID_TEXT];
+	struct coffer_stream *s = NULL;
+	(void)state;
+	assert_int_equal(coffer_stream_seal(c, "disk", NULL, 0, SEGMENT, header, &s), COFFER_OK);
+	assert_int_equal(coffer_key_create(c, "new", NULL, NULL, uuid), COFFER_OK);
+	assert_string_equal(uuid, NEW_UUID);
+	assert_true(script.has_request_id[0] && script.has_request_id[1]);
+	assert_memory_equal(script.request_id[0], script.request_id[1], KMIP_REQUEST_ID_LEN);
+	assert_string_equal(coffer_error(c), "");
+	coffer_stream_close(s);
+}
+
+/* Handles begin at 1 on every connection: a stream of before must not write into another one. */
+static void a_stream_does_not_outlive_its_socket(void **state)
+{
+	static const uint8_t plain[SEGMENT];
+	uint8_t header[COFFER_STREAM_HEADER];
+	char uuid[COFFER_UUID_TEXT];
+	struct coffer_stream *s = NULL;
+	(void)state;
+	assert_int_equal(coffer_stream_seal(c, "disk", NULL, 0, SEGMENT, header, &s), COFFER_OK);
+	assert_int_equal(coffer_key_create(c, "new", NULL, NULL, uuid), COFFER_OK);
+	assert_int_equal(coffer_stream_send(s, plain, sizeof plain, 0), COFFER_ECLOSED);
+	coffer_stream_close(s);
+	coffer_close(c);
+	c = NULL;
+	server_stop(server);
+	server = NULL;
+	assert_int_equal(script.segments, 0);
+	set_up(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_change_whose_answer_was_lost_is_sent_again_under_its_request_id, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_stream_does_not_outlive_its_socket, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
