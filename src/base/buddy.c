@@ -72,17 +72,40 @@ static uint32_t unit_of(const struct buddy *b, const void *p)
 	return at < b->size && at % BUDDY_UNIT == 0 ? (uint32_t)(at / BUDDY_UNIT) : NONE;
 }
 
+/* Among the free blocks of these orders the one at the lowest, or highest, address. They are large, so they are few. */
+static uint32_t find_by_address(const struct buddy *b, uint32_t orders, bool highest, unsigned *out_order)
+{
+	uint32_t best = NONE;
+	for (; orders; orders &= orders - 1u) {
+		unsigned order = (unsigned)__builtin_ctz(orders);
+		for (uint32_t unit = b->head[order]; unit != NONE; unit = b->next[unit]) {
+			if (best != NONE && (unit > best) != highest) continue;
+			best = unit;
+			*out_order = order;
+		}
+	}
+	return best;
+}
+
+/* Small blocks fill the region from below and live long, large ones come and go at its top: so the small do not cut up the room of the large. */
+static uint32_t find(const struct buddy *b, unsigned order, unsigned *out_order)
+{
+	uint32_t fitting = b->free_orders & ~((UINT32_C(1) << order) - 1u), small = fitting & ((UINT32_C(1) << BUDDY_LARGE) - 1u);
+	if (!small) return find_by_address(b, fitting, order >= BUDDY_LARGE, out_order);
+	*out_order = (unsigned)__builtin_ctz(small);
+	return b->head[*out_order];
+}
+
 void *buddy_take(struct buddy *b, unsigned order, size_t len)
 {
-	if (order >= BUDDY_ORDERS) return NULL;
-	uint32_t fitting = b->free_orders & ~((UINT32_C(1) << order) - 1u);
-	if (fitting == 0) return NULL;
-	unsigned have = (unsigned)__builtin_ctz(fitting);
-	uint32_t unit = b->head[have];
+	unsigned have = 0;
+	uint32_t unit = order < BUDDY_ORDERS ? find(b, order, &have) : NONE;
+	if (unit == NONE) return NULL;
 	list_remove(b, unit, have);
-	while (have > order) { /* the upper half goes back to its list */
-		have--;
-		list_push(b, unit + (UINT32_C(1) << have), have);
+	while (have > order) { /* the other half goes back to its list */
+		uint32_t half = UINT32_C(1) << --have;
+		list_push(b, order < BUDDY_LARGE ? unit + half : unit, have);
+		if (order >= BUDDY_LARGE) unit += half;
 	}
 	b->len[unit] = (uint32_t)len;
 	atomic_store_explicit(&b->state[unit], (uint8_t)(STATE_USED | order), memory_order_relaxed);

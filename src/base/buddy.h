@@ -12,6 +12,7 @@
 
 #define BUDDY_UNIT 64u        /* bytes of the smallest block; also the alignment of every block */
 #define BUDDY_ORDERS 26u      /* sizes of blocks: 2^0 to 2^25 units */
+#define BUDDY_LARGE 10u       /* blocks of this order (64 KiB) and more are taken from the top of the region, smaller ones from below */
 #define BUDDY_SIZE_MAX ((size_t)BUDDY_UNIT << (BUDDY_ORDERS - 1)) /* 2 GiB */
 
 struct buddy {

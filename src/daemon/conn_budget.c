@@ -6,7 +6,7 @@
 /* Blocks of the arena are powers of two. */
 static size_t block_of(size_t len)
 {
-	size_t block = CONN_READ_CHUNK;
+	size_t block = CONN_READ_BLOCK;
 	while (block < len + ARENA_CANARY_LEN && block <= SIZE_MAX / 4) block *= 2;
 	return block;
 }

@@ -4,13 +4,16 @@
 
 #include <event2/event.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "daemon/conn.h"
 #include "daemon/worker.h"
 #include "ops/local.h"
 #include "ops/streams.h"
 
-#define CONN_READ_CHUNK (64u * 1024u) /* bytes asked for when no frame says more */
+#define CONN_READ_BLOCK (16u * 1024u) /* arena block of an idle connection's input */
+#define CONN_READ_CHUNK (CONN_READ_BLOCK - ARENA_CANARY_LEN) /* bytes asked for when no frame says more; a larger frame needs memory set aside */
+#define CONN_ANSWERS_MAX (256u * 1024u) /* answers that pile up before they are written; then no further request is begun */
 #define CONN_WAIT_MS 2u               /* between attempts to get memory for a large frame */
 
 /*  reading ──frame complete──► busy (a job is on another thread) ──answer──► reading
@@ -29,6 +32,7 @@ struct conn {
 	size_t budget;        /* secret memory set aside for the large request under way (daemon->bulk_used) */
 	struct event *wait_event;
 	uint64_t wait_until_ms; /* 0: not waiting for memory */
+	uint64_t frame_until_ms; /* when the frame under way must be here; 0: none is */
 	struct job job;       /* the one request under way */
 	bool busy;            /* job is on another thread */
 	bool closing;         /* close when out is written */

@@ -22,6 +22,15 @@ static struct timeval timeval_ms(uint64_t ms)
 	return (struct timeval){ .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 }
 
+/* Part of a frame is here: the whole of it has the request deadline, however slowly it drips. Nothing is here: the idle time, 0 = none. */
+static uint64_t time_left_ms(struct conn *c)
+{
+	if (c->in.len == 0) return config_of(c)->idle_timeout_ms;
+	uint64_t now = clock_mono_ms();
+	if (!c->frame_until_ms) c->frame_until_ms = now + config_of(c)->request_timeout_ms;
+	return c->frame_until_ms > now ? c->frame_until_ms - now : 1;
+}
+
 void conn_rearm(struct conn *c)
 {
 	bool want = !c->busy && !c->closing && !c->closed && !c->wait_until_ms;
@@ -31,8 +40,7 @@ void conn_rearm(struct conn *c)
 		return;
 	}
 	if (c->reading) return;
-	/* Part of a frame is here: the rest has the request deadline. Nothing is here: the idle time, 0 = none. */
-	uint64_t ms = c->in.len ? config_of(c)->request_timeout_ms : config_of(c)->idle_timeout_ms;
+	uint64_t ms = time_left_ms(c);
 	struct timeval tv = timeval_ms(ms);
 	event_add(c->read_event, ms ? &tv : NULL);
 	c->reading = true;
@@ -162,7 +170,7 @@ static void await_frame(struct conn *c, size_t size)
 		else event_add(c->wait_event, &tv);
 		return;
 	}
-	c->wait_until_ms = 0;
+	if (c->wait_until_ms) c->wait_until_ms = c->frame_until_ms = 0; /* what was waited here is not the client's */
 	if (err || buf_reserve(&c->in, size - c->in.len) != ERR_OK) {
 		refuse_framing(c);
 		return;
@@ -177,7 +185,7 @@ void conn_on_wait(struct conn *c)
 
 void conn_process(struct conn *c)
 {
-	while (!c->busy && !c->closing) {
+	while (!c->busy && !c->closing && c->out.len - c->out_sent < CONN_ANSWERS_MAX) {
 		size_t size = 0;
 		enum coffer_err err = next_frame(c, &size);
 		if (err == ERR_NOT_FOUND) {
@@ -185,6 +193,7 @@ void conn_process(struct conn *c)
 			break;
 		}
 		c->want = 0;
+		c->frame_until_ms = 0;
 		if (err || take_frame(c, size) != ERR_OK) {
 			refuse_framing(c);
 			break;

@@ -20,6 +20,7 @@
 #include "ops/init_flow.h"
 
 #define EXIT_CONFIGURATION 78
+#define OBJECT_ARENA_BYTES 512u /* a key and its two subkeys, and room to spare */
 #define LOCK_PATIENCE_MS 3000u
 #define LOCK_PAUSE_US 50000
 
@@ -36,6 +37,15 @@ static void after_destroy(struct engine *engine)
 	op_local_sweep(d->store_local);
 }
 
+/* Keys kept open in memory take at most half of the arena, whatever the configuration allows. */
+static size_t objects_in_memory(const struct config *config)
+{
+	struct arena_stats stats;
+	arena_stats(&stats);
+	size_t fit = stats.size / 2 / OBJECT_ARENA_BYTES;
+	return config->object_cache < fit ? config->object_cache : fit;
+}
+
 static enum coffer_err init_engine(struct daemon *d)
 {
 	struct engine *e = &d->engine;
@@ -47,7 +57,7 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->open = unseal_open;
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
-	e->objects = object_table_new(d->config->object_cache);
+	e->objects = object_table_new(objects_in_memory(d->config));
 	ENSURE(e->objects, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);

@@ -7,7 +7,8 @@
 
 #define SEAL_KEY_DOES_NOT_OPEN "the data does not open: it was altered, or the context or key is another"
 
-/* Usage mask, state, dates and kind of key; ctx->reason says what is wrong. ERR_STATE: usage mask, state or dates; ERR_UNSUPPORTED: not an AES-256 key. */
+/* Usage mask, state, dates and kind of key; ctx->reason says what is wrong. ERR_STATE: usage mask, state or dates;
+ * ERR_UNSUPPORTED: not an AES-256 key. */
 enum coffer_err seal_key_check(struct op_ctx *ctx, const struct object *o, enum object_use use) MUST_USE;
 
 /* A message context of the key: the thread's warm one, or (the object is a snapshot that only this transaction sees) one of its own, which

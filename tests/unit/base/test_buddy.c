@@ -78,12 +78,38 @@ static void blocks_never_overlap_and_join_again(void **state)
 	assert_null(buddy_take(&b, 0, 1));
 }
 
+/* Long-lived small blocks made between large ones: when the large are gone, a large one fits again. */
+static void small_blocks_do_not_cut_up_the_room_of_large_ones(void **state)
+{
+	static uint8_t large_region[1u << 22];
+	void *small[256], *large[2];
+	struct buddy b;
+	(void)state;
+	assert_true(buddy_init(&b, large_region, sizeof large_region));
+	unsigned large_order = buddy_order_for(1u << 20);
+	for (unsigned i = 0; i < 256; i++) {
+		for (unsigned j = 0; j < 2; j++) large[j] = buddy_take(&b, large_order, 1u << 20);
+		assert_non_null(large[0]);
+		assert_non_null(large[1]);
+		small[i] = buddy_take(&b, i % 4, 64);
+		assert_non_null(small[i]);
+		for (unsigned j = 0; j < 2; j++) {
+			assert_int_equal(buddy_retire(&b, large[j]), large_order);
+			buddy_give(&b, large[j], large_order);
+		}
+	}
+	void *half = buddy_take(&b, buddy_order_for(1u << 21), 1u << 21);
+	assert_ptr_equal(half, large_region + (1u << 21));
+	for (unsigned i = 0; i < 256; i++) buddy_give(&b, small[i], buddy_retire(&b, small[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(orders_are_the_smallest_that_fit),
 		cmocka_unit_test(only_the_start_of_a_block_in_use_has_an_order),
 		cmocka_unit_test(blocks_never_overlap_and_join_again),
+		cmocka_unit_test(small_blocks_do_not_cut_up_the_room_of_large_ones),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
