@@ -4,6 +4,7 @@ client beside them is served."""
 import socket
 import struct
 import sys
+import time
 
 REASONS = {1: "item not found", 4: "invalid message", 5: "operation not supported", 6: "missing data", 7: "invalid field"}
 
@@ -59,6 +60,45 @@ def exchange(path, data, half_close=False):
         return None
     finally:
         s.close()
+
+
+def drips(path, seconds):
+    """A frame of a megabyte that comes a byte at a time: whether the connection is closed within that time. One deadline for the whole."""
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(path)
+    s.sendall(struct.pack(">II", 0x42007801, 1 << 20))
+    s.settimeout(0.3)
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            s.sendall(b"\0")
+            try:
+                if s.recv(1) == b"":
+                    return True
+            except TimeoutError:
+                pass
+        return False
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+    finally:
+        s.close()
+
+
+def piles_up(path):
+    """Requests pipelined by a client that takes no answer: the daemon stops reading them, so that its memory is not filled. Bytes that it took."""
+    request = message(operation=0x25, payload=integer(0x4200C4, 65536))
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(path)
+    s.settimeout(0.5)
+    sent = 0
+    try:
+        while sent < 64 * len(request) * 1000:
+            sent += s.send(request * 64)
+    except (TimeoutError, ConnectionResetError, BrokenPipeError):
+        pass
+    finally:
+        s.close()
+    return sent // len(request)
 
 
 def find(data, tag, kind):
@@ -119,6 +159,11 @@ def main():
     expect("HTTP", exchange(path, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), None)
     expect("half a frame, then nothing", exchange(path, good[:20]), None)
     expect("half a frame, then closed", exchange(path, good[:20], half_close=True), None)
+    if not drips(path, 5):
+        bad.append("a frame that drips is not cut after the request timeout")
+    took = piles_up(path)
+    if took >= 64000:
+        bad.append(f"a client that takes no answers had {took} requests taken")
     expect("still served", exchange(path, good), "ok")
     expect("two frames in one write", exchange(path, good + good), "ok")
     for line in bad:
