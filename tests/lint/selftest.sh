@@ -114,7 +114,7 @@ expect forbidden-calls "a secret is printed" src/base/x.c <<<'void f(void) { pri
 expect goto-forward "goes backwards" src/base/x.c < <(printf 'int f(void)\n{\nagain:\n\tgoto again;\n}\n')
 expect goto-forward "one goto label" src/base/x.c < <(printf 'int f(int x)\n{\n\tif (x) goto a;\n\tgoto b;\na:\n\treturn 1;\nb:\n\treturn 2;\n}\n')
 expect marks "TO""DO: finish it" src/base/x.c <<<'/* TO''DO: later */'
-expect marks "a path of one machine" docs/x.md <<<'see /wo''rk/main'
+expect marks "a path of one machine" docs/x.md <<<'see /ho''me/ann/main'
 expect marks "a blank at the end" src/base/x.c <<<'int x; '
 expect marks "the last line has no end" src/base/x.c < <(printf 'int x;')
 expect typedefs "instead of a typedef" src/base/x.h <<<'typedef struct a { int x; } a;'
