@@ -17,9 +17,8 @@ struct op_local {
 static void drop(struct op_key *key)
 {
 	xaes_key_free(key->message);
-	aead_key_free(key->raw_gcm);
 	object_unref(key->object);
-	*key = (struct op_key){ NULL, NULL, NULL };
+	*key = (struct op_key){ NULL, NULL };
 }
 
 struct op_local *op_local_new(struct object_table *objects)

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "crypto/aead.h"
 #include "crypto/rng.h"
 #include "crypto/xaes.h"
 #include "objects/object.h"
@@ -18,7 +17,6 @@ struct op_local;
 struct op_key {
 	struct object *object;      /* reference held by the cache */
 	struct xaes_key *message;   /* warm context of the seal-message subkey; NULL until first used */
-	struct aead_key *raw_gcm;   /* warm context of the key itself for KMIP GCM; NULL until first used */
 };
 
 struct op_local *op_local_new(struct object_table *objects);
