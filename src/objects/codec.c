@@ -11,9 +11,15 @@
 #include "objects/names.h"
 #include "ttlv/ttlv.h"
 
-#define HEADER_SCHEMA 1u
+#define HEADER_SCHEMA 1u       /* a body with the first fields alone */
+#define HEADER_SCHEMA_MORE 2u  /* one with a data type, wrapping, archive or reservation field */
 #define BODY_MAX (2u * 1024u * 1024u)
 #define INDEX_ENTRIES_MAX STORE_INDEX_MAX
+
+static bool needs_more(const struct object *o)
+{
+	return o->data_type || o->wrapping || o->archived || o->gcm_reserved;
+}
 
 static enum coffer_err write_header(const struct object *o, struct buf *out)
 {
@@ -21,7 +27,7 @@ static enum coffer_err write_header(const struct object *o, struct buf *out)
 	struct view owner = view_str(o->owner);
 	ENSURE(owner.len <= OBJECT_OWNER_MAX && text_is_utf8(owner), ERR_FIELD);
 	writer_init_buf(&w, out, STORE_HEADER_MAX);
-	writer_u8(&w, HEADER_SCHEMA);
+	writer_u8(&w, needs_more(o) ? HEADER_SCHEMA_MORE : HEADER_SCHEMA);
 	writer_u32(&w, o->type);
 	writer_u32(&w, o->algorithm);
 	writer_u32(&w, o->length_bits);
@@ -55,6 +61,14 @@ static void write_attribute(struct writer *w, const struct attrset_value *v)
 	ttlv_end(w, mark);
 }
 
+static void write_more(struct writer *w, const struct object *o)
+{
+	if (o->data_type) ttlv_put_enum(w, TAG_COFFER_RECORD_DATA_TYPE, o->data_type);
+	if (o->archived) ttlv_put_bool(w, TAG_COFFER_RECORD_ARCHIVED, true);
+	if (o->gcm_reserved) ttlv_put_i64(w, TAG_COFFER_RECORD_GCM_RESERVED, (int64_t)o->gcm_reserved);
+	if (o->wrapping) writer_bytes(w, view_of(o->wrapping, o->wrapping_len));
+}
+
 static enum coffer_err write_body(const struct object *o, struct buf *out)
 {
 	struct writer w;
@@ -64,6 +78,7 @@ static enum coffer_err write_body(const struct object *o, struct buf *out)
 	ttlv_put_i32(&w, TAG_COFFER_RECORD_KEY_VERSION, (int32_t)o->key_version);
 	ttlv_put_enum(&w, TAG_COFFER_RECORD_KEY_FORMAT, o->key_format);
 	if (o->material) ttlv_put_bytes(&w, TAG_COFFER_RECORD_MATERIAL, secret_view(o->material));
+	write_more(&w, o);
 	for (size_t i = 0; i < o->attrs.count; i++) write_attribute(&w, &o->attrs.values[i]);
 	ttlv_end(&w, record);
 	return writer_done(&w);
@@ -92,7 +107,7 @@ static enum coffer_err read_header(struct view header, struct object *o)
 	struct view owner;
 	reader_init(&r, header);
 	TRY(reader_u8(&r, &schema));
-	ENSURE(schema == HEADER_SCHEMA, ERR_VERSION);
+	ENSURE(schema == HEADER_SCHEMA || schema == HEADER_SCHEMA_MORE, ERR_VERSION);
 	TRY(reader_u32(&r, &o->type));
 	TRY(reader_u32(&r, &o->algorithm));
 	TRY(reader_u32(&r, &o->length_bits));
@@ -130,6 +145,22 @@ static enum coffer_err read_attribute(const struct ttlv_item *structure, struct 
 	return attrset_add_at(attrs, (uint32_t)attr, NULL, (uint32_t)index, item_bytes);
 }
 
+static enum coffer_err read_more(struct ttlv_cursor *c, struct object *o)
+{
+	int64_t reserved = 0;
+	struct ttlv_item item;
+	struct view before;
+	bool present;
+	TRY(ttlv_take_optional_enum(c, TAG_COFFER_RECORD_DATA_TYPE, &o->data_type, NULL));
+	TRY(ttlv_take_optional_bool(c, TAG_COFFER_RECORD_ARCHIVED, &o->archived, NULL));
+	TRY(ttlv_take_optional_i64(c, TAG_COFFER_RECORD_GCM_RESERVED, &reserved, NULL));
+	ENSURE(reserved >= 0 && (uint64_t)reserved <= SEAL_BUDGET_MAX, ERR_CORRUPT);
+	o->gcm_reserved = (uint64_t)reserved;
+	before = c->rest;
+	TRY(ttlv_take_optional(c, TAG_KEY_WRAPPING_DATA, &item, &present));
+	return present ? object_set_wrapping(o, view_of(before.ptr, before.len - c->rest.len)) : ERR_OK;
+}
+
 static enum coffer_err read_body(struct view plain, const uint8_t *domain_id, struct object *o)
 {
 	struct ttlv_item record, item;
@@ -145,6 +176,7 @@ static enum coffer_err read_body(struct view plain, const uint8_t *domain_id, st
 	TRY(ttlv_take_optional_bytes(&c, TAG_COFFER_RECORD_MATERIAL, &material, &has_material));
 	ENSURE(key_version >= 1, ERR_CORRUPT);
 	o->key_version = (uint32_t)key_version;
+	TRY(read_more(&c, o));
 	while (ttlv_peek_tag(&c) == TAG_COFFER_RECORD_ATTRIBUTE && ttlv_next(&c, &item)) TRY(read_attribute(&item, &o->attrs));
 	TRY(ttlv_done(&c));
 	if (!has_material) return ERR_OK;

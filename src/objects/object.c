@@ -31,7 +31,8 @@ struct object *object_new(uint32_t type, const char *owner)
 	o->key_version = 1;
 	o->refs = 1;
 	o->owner = strdup(owner);
-	if (!o->owner || random_uuid(o->id) != ERR_OK) {
+	o->seals = seal_budget_new();
+	if (!o->owner || !o->seals || random_uuid(o->id) != ERR_OK) {
 		object_unref(o);
 		return NULL;
 	}
@@ -45,12 +46,28 @@ static bool copy_secret(const struct secret *from, struct secret **to)
 	return *to != NULL;
 }
 
+enum coffer_err object_set_wrapping(struct object *o, struct view item)
+{
+	PRE(!o->wrapping && !o->material);
+	o->wrapping = malloc(item.len ? item.len : 1);
+	ENSURE(o->wrapping, ERR_MEMORY);
+	if (item.len) memcpy(o->wrapping, item.ptr, item.len);
+	o->wrapping_len = item.len;
+	return ERR_OK;
+}
+
+static bool copy_wrapping(const struct object *from, struct object *to)
+{
+	return !from->wrapping || object_set_wrapping(to, view_of(from->wrapping, from->wrapping_len)) == ERR_OK;
+}
+
 struct object *object_copy(const struct object *from)
 {
 	struct object *o = calloc(1, sizeof *o);
 	if (!o) return NULL;
 	memcpy(o->id, from->id, UUID_LEN);
 	o->type = from->type;
+	o->data_type = from->data_type;
 	o->algorithm = from->algorithm;
 	o->length_bits = from->length_bits;
 	o->usage_mask = from->usage_mask;
@@ -59,10 +76,12 @@ struct object *object_copy(const struct object *from)
 	o->state = from->state;
 	o->record_version = from->record_version;
 	o->generation = from->generation;
-	o->gcm_seals = from->gcm_seals;
+	o->archived = from->archived;
+	o->gcm_reserved = from->gcm_reserved;
+	o->seals = seal_budget_ref(from->seals);
 	o->refs = 1;
 	o->owner = strdup(from->owner);
-	if (!o->owner || !copy_secret(from->material, &o->material) || !copy_secret(from->seal_message, &o->seal_message) ||
+	if (!o->owner || !copy_wrapping(from, o) || !copy_secret(from->material, &o->material) || !copy_secret(from->seal_message, &o->seal_message) ||
 	    !copy_secret(from->seal_stream, &o->seal_stream) || attrset_copy(&from->attrs, &o->attrs) != ERR_OK) {
 		object_unref(o);
 		return NULL;
@@ -81,6 +100,8 @@ void object_unref(struct object *o)
 	if (!o || --o->refs > 0) return;
 	object_drop_material(o);
 	attrset_free(&o->attrs);
+	seal_budget_unref(o->seals);
+	free(o->wrapping);
 	free(o->owner);
 	free(o);
 }
@@ -96,7 +117,7 @@ void object_drop_material(struct object *o)
 /* Sealed messages and streams take AES-256 keys only (docs/formats.md section 2.2). */
 static bool may_seal(const struct object *o)
 {
-	return o->type == OBJECT_TYPE_SYMMETRIC_KEY && o->algorithm == CRYPTOGRAPHIC_ALGORITHM_AES && o->length_bits == 256 &&
+	return o->type == OBJECT_TYPE_SYMMETRIC_KEY && !o->wrapping && o->algorithm == CRYPTOGRAPHIC_ALGORITHM_AES && o->length_bits == 256 &&
 		(o->usage_mask & (USAGE_ENCRYPT | USAGE_DECRYPT)) && secret_len(o->material) == 32;
 }
 

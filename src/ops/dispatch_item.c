@@ -126,7 +126,7 @@ static void fresh_ctx(struct run *run, const struct kmip_batch_item *item)
 {
 	struct op_ctx *ctx = &run->ctx;
 	ctx->object = NULL;
-	ctx->has_touched = ctx->want_name = false;
+	ctx->has_touched = ctx->want_name = ctx->want_store = false;
 	ctx->detail[0] = ctx->reason.text[0] = '\0';
 	ctx->result_reason = 0;
 	ctx->has_request_id = item->has_request_id;
@@ -186,7 +186,7 @@ enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *ite
 		ctx->has_placeholder = had_placeholder;
 		memcpy(ctx->placeholder, placeholder, UUID_LEN);
 	}
-	if (wants_store(run, row, err)) {
+	if (wants_store(run, row, err) || (err == ERR_NOT_CACHED && ctx->want_store && !ctx->txn)) {
 		run->r->rerun_on_store = true;
 		run->r->lane = OP_LANE_STORE;
 		err = ERR_NOT_CACHED;

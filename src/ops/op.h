@@ -49,6 +49,7 @@ struct op_ctx {
 	char detail[256];                /* for the audit row; never a secret */
 	struct reason reason;            /* one sentence when the handler fails */
 	uint32_t result_reason;          /* KMIP Result Reason of the failure; 0: that of the error */
+	bool want_store;                 /* with ERR_NOT_CACHED on the worker lane: run the whole request again on the store lane */
 	bool want_name;                  /* with ERR_NOT_CACHED: what is to be loaded: wanted_name, else wanted_id */
 	uint8_t wanted_id[UUID_LEN];
 	struct view wanted_name;

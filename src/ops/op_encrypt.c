@@ -4,8 +4,6 @@
 #include "ops/kmip_key.h"
 #include "ops/tables.h"
 
-#define GCM_SEALS_MAX (UINT64_C(1) << 32) /* messages under server-made IVs and one key (SP 800-38D section 8.3) */
-
 static enum coffer_err check_iv(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct kmip_cipher *c)
 {
 	if (q->has_iv && c->key_decides)
@@ -14,20 +12,29 @@ static enum coffer_err check_iv(struct op_ctx *ctx, const struct kmip_cipher_req
 	return reason_fail(&ctx->reason, ERR_MISSING, "the IV/Counter/Nonce is missing; give one, or ask for Random IV");
 }
 
-/* Counts before the IV is drawn, so that a race cannot pass the limit. */
+/* Every GCM invocation counts, whoever made the IV. What was set aside durably is spent first; the next block is set aside on the store lane. */
 static enum coffer_err count_seal(struct op_ctx *ctx)
 {
-	if (ctx->object->gcm_seals++ < GCM_SEALS_MAX) return ERR_OK;
-	return reason_fail(&ctx->reason, ERR_LIMIT, "this key has encrypted as many messages as GCM allows; rotate it");
+	if (seal_budget_spend(ctx->object->seals)) return ERR_OK;
+	if (!ctx->txn) {
+		ctx->want_store = true;
+		return ERR_NOT_CACHED;
+	}
+	AUTO_OBJECT struct object *o = object_copy(ctx->object);
+	ENSURE(o, ERR_MEMORY);
+	TRY(seal_budget_reserve(ctx->txn, o, &ctx->reason));
+	object_unref(ctx->object);
+	ctx->object = TAKE(o);
+	return ERR_OK;
 }
 
 static enum coffer_err choose_iv(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct kmip_cipher *c,
 	uint8_t made[static CIPHER_IV_MAX], struct view *out)
 {
 	TRY(check_iv(ctx, q, c));
+	if (c->traits.tag_len) TRY(count_seal(ctx));
 	*out = q->iv;
 	if (q->has_iv || c->traits.iv_max == 0) return ERR_OK;
-	if (c->traits.tag_len) TRY(count_seal(ctx));
 	TRY(rng_pool_bytes(ctx->local ? op_local_rng(ctx->local) : NULL, made, c->traits.iv_len));
 	*out = view_of(made, c->traits.iv_len);
 	return ERR_OK;

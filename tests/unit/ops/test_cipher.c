@@ -155,18 +155,50 @@ static void usage_state_and_grant_are_checked(void **state)
 	assert_int_equal(decrypt(f, OTHER, id, &gcm, &ct, &pt), ERR_STATE);
 }
 
-static void gcm_stops_at_its_limit(void **state)
+/* What the store says was set aside for the key; the object leaves memory first, as in a crash. */
+static uint64_t reserved_in_store(struct fix *f, const char *id)
+{
+	AUTO_OBJECT struct object *o = NULL;
+	uint8_t bytes[UUID_LEN];
+	assert_int_equal(text_parse_uuid(view_str(id), bytes), ERR_OK);
+	object_table_clear(f->engine.objects);
+	assert_int_equal(txn_object(f->engine.txn, bytes, &o), ERR_OK);
+	return o->gcm_reserved;
+}
+
+static void gcm_invocations_are_set_aside_before_they_are_made(void **state)
 {
 	static const struct wish gcm = { .mode = BLOCK_CIPHER_MODE_GCM, .random_iv = true };
 	struct fix *f = *state;
 	struct text ct;
 	char id[UUID_TEXT_LEN + 1];
+	fix_create(f, ADMIN, &(struct key_wish){ .name = "k" }, id);
+	assert_int_equal(reserved_in_store(f, id), 0);
+	for (uint64_t i = 0; i < SEAL_BUDGET_BLOCK_FIRST; i++) assert_int_equal(encrypt(f, ADMIN, id, &gcm, &ct), ERR_OK);
+	assert_int_equal(reserved_in_store(f, id), SEAL_BUDGET_BLOCK_FIRST);
+	assert_int_equal(encrypt(f, ADMIN, id, &gcm, &ct), ERR_OK);
+	assert_int_equal(reserved_in_store(f, id), 2 * SEAL_BUDGET_BLOCK_FIRST); /* what memory had left is lost, not spent twice */
+}
+
+static void gcm_stops_at_its_limit(void **state)
+{
+	static const struct wish gcm = { .mode = BLOCK_CIPHER_MODE_GCM, .random_iv = true };
+	struct fix *f = *state;
+	struct text ct;
+	struct reason reason = { "" };
+	char id[UUID_TEXT_LEN + 1];
 	AUTO_OBJECT struct object *o = NULL;
+	AUTO_OBJECT struct object *late = NULL;
 	fix_create(f, ADMIN, &(struct key_wish){ .name = "k" }, id);
 	assert_int_equal(txn_object_by_name(f->engine.txn, view_str("k"), &o), ERR_OK);
-	o->gcm_seals = (UINT64_C(1) << 32) - 1;
+	late = object_copy(o);
+	late->gcm_reserved = SEAL_BUDGET_MAX - 1;
+	assert_int_equal(txn_begin(f->engine.txn, &reason), ERR_OK);
+	assert_int_equal(txn_update(f->engine.txn, late, &reason), ERR_OK);
+	assert_int_equal(txn_commit(f->engine.txn, &reason), ERR_OK);
 	assert_int_equal(encrypt(f, ADMIN, id, &gcm, &ct), ERR_OK);
 	assert_int_equal(encrypt(f, ADMIN, id, &gcm, &ct), ERR_LIMIT);
+	assert_int_equal(reserved_in_store(f, id), SEAL_BUDGET_MAX);
 }
 
 int main(void)
@@ -174,7 +206,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
 		T(every_mode_gives_back_the_plaintext), T(encrypt_refuses_what_is_open_or_not_supported),
-		T(key_with_parameters_serves_only_these), T(usage_state_and_grant_are_checked), T(gcm_stops_at_its_limit),
+		T(key_with_parameters_serves_only_these), T(usage_state_and_grant_are_checked), T(gcm_invocations_are_set_aside_before_they_are_made),
+		T(gcm_stops_at_its_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
