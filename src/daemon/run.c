@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/confinement.h"
 #include "daemon/link.h"
 #include "daemon/listener.h"
 #include "daemon/shutdown.h"
@@ -129,6 +130,7 @@ static enum coffer_err start(struct daemon *d, int control_fd, struct reason *re
 	ENSURE(d->base, ERR_MEMORY);
 	TRY(shutdown_catch_signals(d));
 	TRY(link_open(d, control_fd));
+	TRY(confinement_enter(d, reason));
 	TRY(store_thread_start(d));
 	TRY(admin_pool_start(d));
 	TRY(start_workers(d));

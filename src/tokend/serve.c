@@ -6,12 +6,14 @@
 #include "base/clock.h"
 #include "base/fdio.h"
 #include "token/channel.h"
+#include "tokend/setup.h"
 
 #define WRITE_LIMIT_MS 10000u /* cofferd reads at once or is broken */
 
 struct service {
 	struct token *token;  /* NULL before OPEN */
 	bool attached;
+	bool confined;
 	struct buf bytes;     /* result of WRAP and RANDOM */
 	struct secret *plain; /* result of UNWRAP */
 };
@@ -19,6 +21,8 @@ struct service {
 static enum coffer_err open_token(struct service *s, const struct channel_request *request, struct reason *reason)
 {
 	if (s->token) return reason_fail(reason, ERR_STATE, "the token is open already");
+	if (!s->confined) TRY(setup_confine(request->uri, reason));
+	s->confined = true;
 	return token_backend.open(request->uri, &s->token, reason);
 }
 
