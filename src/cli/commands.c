@@ -17,7 +17,7 @@ static const struct cmd_option status_options[] = {
 	{ 0 },
 };
 static const struct cmd_option create_options[] = {
-	{ "algorithm", 'a', "NAME", "aes-256 (default), aes-192 or aes-128" },
+	{ "algorithm", 'a', "NAME", "aes-256 (default), aes-192, aes-128, chacha20, hmac-sha256 …" },
 	{ "group", 'g', "GROUP", "Object Group that grants can name with --on" },
 	{ 0 },
 };
@@ -45,6 +45,17 @@ static const struct cmd_option decrypt_options[] = {
 };
 static const struct cmd_option random_options[] = {
 	{ "raw", 0, NULL, "bytes as they are instead of hex" },
+	{ 0 },
+};
+static const struct cmd_option mac_options[] = {
+	{ "key", 'k', "NAME", "the HMAC key: its name or UUID" },
+	{ "input", 'i', "FILE", "default: standard input" },
+	{ "check", 0, "HEX", "say whether this is the MAC of the input, in place of making one" },
+	{ 0 },
+};
+static const struct cmd_option hash_options[] = {
+	{ "algorithm", 'a', "NAME", "sha-256 (default), sha-384, sha-512, sha3-256 …" },
+	{ "input", 'i', "FILE", "default: standard input" },
 	{ 0 },
 };
 static const struct cmd_option grant_options[] = {
@@ -77,6 +88,8 @@ const struct cmd commands[] = {
 	{ "decrypt", "", 0, 0, "open it; the key is named inside", decrypt_options, cmd_decrypt },
 	{ "rewrap", "", 0, 0, "a sealed message under its key's newest version", decrypt_options, cmd_rewrap },
 	{ "random", "N", 1, 1, "N random bytes as hex", random_options, cmd_random },
+	{ "mac", "", 0, 0, "message authentication code of the input, as hex", mac_options, cmd_mac },
+	{ "hash", "", 0, 0, "hash of the input, as hex", hash_options, cmd_hash },
 	{ "grant", "", 0, 0, "give a role to a principal", grant_options, cmd_grant },
 	{ "revoke-grant", "", 0, 0, "take a role away", grant_options, cmd_revoke_grant },
 	{ "grants", "", 0, 0, "who has which role", NULL, cmd_grants },

@@ -124,6 +124,26 @@ unsigned coffer_stream_under_way(const struct coffer_stream *s);
 /* Ends the stream (a part that was not finished is forgotten by the daemon); accepts NULL. */
 void coffer_stream_close(struct coffer_stream *s);
 
+/* ---- MAC and hash ----
+ * In parts of at most COFFER_MESSAGE_MAX bytes each: begin, update as often as needed, then final or check with the last part (which may be
+ * empty, or all there is). A connection keeps at most 16 of them; one that failed is dead. The object borrows the connection, which must
+ * outlive it. */
+#define COFFER_DIGEST_MAX 64u /* bytes of the longest MAC or hash */
+struct coffer_digest;
+
+/* algorithm: "sha-256", "sha-384", "sha-512", "sha-224", "sha-512-256", "sha3-256", "sha3-384" or "sha3-512"; NULL = "sha-256". */
+enum coffer_status coffer_hash_begin(struct coffer *c, const char *algorithm, struct coffer_digest **out);
+/* key: an HMAC key (a name or a UUID); verify != 0: to check a MAC, which deactivated keys still do. */
+enum coffer_status coffer_mac_begin(struct coffer *c, const char *key, int verify, struct coffer_digest **out);
+enum coffer_status coffer_digest_update(struct coffer_digest *d, const void *data, size_t len);
+/* The hash or MAC; COFFER_ENOSPACE when out_cap is too small (COFFER_DIGEST_MAX always suffices). */
+enum coffer_status coffer_digest_final(struct coffer_digest *d, const void *last, size_t last_len, void *out, size_t out_cap, size_t *out_len);
+/* *out_valid = 1 when `mac` is right, 0 when not; compared in constant time by the daemon. */
+enum coffer_status coffer_digest_check(struct coffer_digest *d, const void *last, size_t last_len, const void *mac, size_t mac_len,
+	int *out_valid);
+/* Forgets and frees; accepts NULL. */
+void coffer_digest_close(struct coffer_digest *d);
+
 /* ---- keys ---- */
 #define COFFER_UUID_TEXT 37u /* characters with NUL */
 #define COFFER_NAME_MAX 255u
@@ -141,7 +161,8 @@ struct coffer_key_info {
 	char replaced_by[COFFER_UUID_TEXT], replaces[COFFER_UUID_TEXT];             /* "" = none */
 };
 
-/* algorithm: "aes-256", "aes-192" or "aes-128"; NULL = "aes-256"; sealed messages and streams take AES-256 keys. group NULL: none. The key is active at once. */
+/* algorithm: "aes-256", "aes-192", "aes-128", "chacha20" (ChaCha20-Poly1305), "hmac-sha256", "hmac-sha384" or "hmac-sha512"; NULL = "aes-256".
+ * Sealed messages and streams take AES-256 keys, MACs HMAC keys. group NULL: none. The key is active at once. */
 enum coffer_status coffer_key_create(struct coffer *c, const char *name, const char *algorithm, const char *group, char uuid[COFFER_UUID_TEXT]);
 /* key: a name or a UUID, here and below. */
 enum coffer_status coffer_key_info(struct coffer *c, const char *key, struct coffer_key_info *out);
