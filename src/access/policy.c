@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "objects/names.h"
 
 static const struct {
 	bool on_object;
@@ -16,14 +17,27 @@ static const struct {
 #define OWNER_PERMISSIONS ((UINT32_C(1) << PERMISSION_READ) | (UINT32_C(1) << PERMISSION_USE) | \
 	(UINT32_C(1) << PERMISSION_EXPORT) | (UINT32_C(1) << PERMISSION_MANAGE))
 
-/* A scoped grant reaches the objects of its group, and of what is not on an object only status and random. */
-static bool grant_covers(const struct grant *grant, enum permission permission, const struct object *object)
+static bool gives(const struct grant *grant, const struct principal *principal, enum permission permission)
 {
-	if (!(role_permissions(grant->role) & (UINT32_C(1) << permission))) return false;
+	return (role_permissions(grant->role) & (UINT32_C(1) << permission)) && strcmp(grant->principal, principal->text) == 0;
+}
+
+static bool in_group(const struct object *object, struct view group)
+{
+	struct view have;
+	for (size_t i = 0; names_group_at(&object->attrs, i, &have); i++)
+		if (view_equal(have, group)) return true;
+	return false;
+}
+
+/* A scoped grant reaches the objects of its group, whichever other groups they are in. Of what is not on an object it gives status and random, and
+ * the making of objects: in which group is judged when they are known (policy_may_regroup). */
+static bool reaches(const struct grant *grant, enum permission permission, const struct object *object)
+{
 	if (grant->scope[0] == '\0') return true;
 	if (!permissions[permission].on_object)
-		return permission == PERMISSION_STATUS || permission == PERMISSION_RANDOM;
-	return object && view_equal_str(object_group(object), grant->scope);
+		return permission == PERMISSION_STATUS || permission == PERMISSION_RANDOM || permission == PERMISSION_CREATE;
+	return object && in_group(object, view_str(grant->scope));
 }
 
 static bool allowed(const struct grants *grants, const struct principal *principal, enum permission permission,
@@ -36,7 +50,7 @@ static bool allowed(const struct grants *grants, const struct principal *princip
 		return true;
 	for (size_t i = 0; i < grants_count(grants); i++) {
 		const struct grant *grant = grants_at(grants, i);
-		if (strcmp(grant->principal, principal->text) == 0 && grant_covers(grant, permission, object)) return true;
+		if (gives(grant, principal, permission) && reaches(grant, permission, object)) return true;
 	}
 	return false;
 }
@@ -53,4 +67,69 @@ enum coffer_err policy_check(const struct grants *grants, const struct principal
 bool policy_sees(const struct grants *grants, const struct principal *principal, const struct object *object)
 {
 	return allowed(grants, principal, PERMISSION_READ, object);
+}
+
+bool policy_everywhere(const struct grants *grants, const struct principal *principal, enum permission permission)
+{
+	for (size_t i = 0; i < grants_count(grants); i++) {
+		const struct grant *grant = grants_at(grants, i);
+		if (gives(grant, principal, permission) && grant->scope[0] == '\0') return true;
+	}
+	return false;
+}
+
+/* A grant on this group, or one without a scope. */
+static bool has_in(const struct grants *grants, const struct principal *principal, enum permission permission, struct view group)
+{
+	for (size_t i = 0; i < grants_count(grants); i++) {
+		const struct grant *grant = grants_at(grants, i);
+		if (gives(grant, principal, permission) && (grant->scope[0] == '\0' || view_equal_str(group, grant->scope))) return true;
+	}
+	return false;
+}
+
+/* Every group that `from` has and `other` (may be NULL) has not. */
+static bool may_differ(const struct grants *grants, const struct principal *principal, enum permission permission, const struct object *from,
+	const struct object *other, struct view *out_group)
+{
+	for (size_t i = 0; names_group_at(&from->attrs, i, out_group); i++)
+		if (!(other && in_group(other, *out_group)) && !has_in(grants, principal, permission, *out_group)) return false;
+	return true;
+}
+
+static bool stays(const struct grants *grants, const struct principal *principal, enum permission permission, const struct object *object)
+{
+	struct view group;
+	for (size_t i = 0; names_group_at(&object->attrs, i, &group); i++)
+		if (has_in(grants, principal, permission, group)) return true;
+	return false;
+}
+
+static bool same_groups(const struct object *a, const struct object *b)
+{
+	struct view group;
+	for (size_t i = 0; names_group_at(&a->attrs, i, &group); i++)
+		if (!in_group(b, group)) return false;
+	for (size_t i = 0; names_group_at(&b->attrs, i, &group); i++)
+		if (!in_group(a, group)) return false;
+	return true;
+}
+
+enum coffer_err policy_may_regroup(const struct grants *grants, const struct principal *principal, const struct object *before,
+	const struct object *after, struct reason *reason)
+{
+	enum permission permission = before ? PERMISSION_MANAGE : PERMISSION_CREATE;
+	char name[GRANT_SCOPE_MAX + 1];
+	struct view group = { NULL, 0 };
+	if (before && same_groups(before, after)) return ERR_OK;
+	if (policy_everywhere(grants, principal, permission)) return ERR_OK;
+	if (!may_differ(grants, principal, permission, after, before, &group) ||
+	    (before && !may_differ(grants, principal, permission, before, after, &group))) {
+		text_printable(group, name, sizeof name);
+		return reason_fail(reason, ERR_DENIED, "%s has no role that lets it put keys into the group '%s' or take them out; ask an administrator",
+			principal->text, name);
+	}
+	if (stays(grants, principal, permission, after)) return ERR_OK;
+	return reason_fail(reason, ERR_DENIED, "%s may make and keep keys in the groups of its roles alone; give the key such an Object Group",
+		principal->text);
 }

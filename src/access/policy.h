@@ -48,6 +48,14 @@ enum coffer_err policy_check(const struct grants *grants, const struct principal
 	const struct object *object, struct reason *reason) MUST_USE;
 /* Whether the principal may see the object at all (used by Locate to leave it out silently). */
 bool policy_sees(const struct grants *grants, const struct principal *principal, const struct object *object);
+/* Whether a grant without a scope gives the permission. */
+bool policy_everywhere(const struct grants *grants, const struct principal *principal, enum permission permission);
+/* Whether the principal may give an object the groups that `after` has. before NULL: the object is new (permission CREATE), else it changes, or is
+ * replaced by one with these groups (MANAGE). A principal with the permission everywhere may; one that has it in groups alone may when every group
+ * that comes or goes is one of these, and the object stays in one of them. Being the owner does not help. policy_check says yes to CREATE when a
+ * principal has it anywhere, so whoever makes an object must ask this too. ERR_DENIED with a sentence that names the group. Any thread. */
+enum coffer_err policy_may_regroup(const struct grants *grants, const struct principal *principal, const struct object *before,
+	const struct object *after, struct reason *reason) MUST_USE;
 
 struct grants *grants_ref(struct grants *g);
 void grants_unref(struct grants *g);

@@ -4,6 +4,8 @@
 
 #include "base/cleanup.h"
 #include "ops/dispatch_internal.h"
+#include "ops/grant_change.h"
+#include "ops/regroup.h"
 #include "ops/request_record.h"
 
 #define TOO_LARGE_TEXT "the answer is larger than the Maximum Response Size of the request"
@@ -74,6 +76,7 @@ static enum coffer_err attempt(struct run *run, const struct op_row *row, const 
 	TRY(check_policy(run, row));
 	struct kmip_item_mark mark = kmip_item_begin(&run->w, &item->id);
 	TRY(row->run(ctx, &payload, &run->w));
+	TRY(op_check_groups(ctx, row));
 	kmip_item_end(&run->w, mark);
 	if (writer_done(&run->w) == ERR_TOO_LARGE) {
 		ctx->result_reason = RESULT_REASON_RESPONSE_TOO_LARGE;
@@ -120,6 +123,17 @@ static enum coffer_err run_marked(struct run *run, const struct op_row *row, con
 	if (err) txn_undo(txn);
 	else txn_keep(txn);
 	return err;
+}
+
+/* An earlier item, or an earlier request of this transaction, may have changed the grants: what comes after it is judged by what it left. */
+static void fresh_grants(struct run *run)
+{
+	if (run->ctx.txn) {
+		struct grants *now = grant_change_current(run->r->engine);
+		grants_unref(run->grants);
+		run->grants = now;
+	}
+	run->ctx.grants = run->grants;
 }
 
 static void fresh_ctx(struct run *run, const struct kmip_batch_item *item)
@@ -177,6 +191,7 @@ enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *ite
 	memcpy(placeholder, ctx->placeholder, UUID_LEN);
 
 	fresh_ctx(run, item);
+	fresh_grants(run);
 	const struct op_row *row = item->err ? NULL : dispatch_find(item->id.operation);
 	enum coffer_err err = item->err ? item->err : check_row(run, row);
 	bool checked = err == ERR_OK;

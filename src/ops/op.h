@@ -35,6 +35,7 @@ enum op_audit {
 struct op_ctx {
 	struct engine *engine;
 	const struct principal *principal;
+	const struct grants *grants;     /* as earlier items of the transaction left them; the dispatcher owns the reference */
 	struct op_local *local;          /* of the thread that runs this */
 	struct op_streams *streams;      /* of the connection */
 	struct txn *txn;                 /* store lane only, else NULL */
@@ -44,6 +45,7 @@ struct op_ctx {
 	bool has_placeholder;            /* ID Placeholder of the batch */
 	uint8_t placeholder[UUID_LEN];
 	struct object *object;           /* the target, allowed by the policy; the dispatcher owns the reference */
+	bool groups_asked;               /* op_may_regroup was called (ops/regroup.h) */
 	bool has_touched;                /* what the audit row names when there is no target (Create …) */
 	uint8_t touched[UUID_LEN];
 	char detail[256];                /* for the audit row; never a secret */

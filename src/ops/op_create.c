@@ -3,6 +3,7 @@
 #include "objects/txn.h"
 #include "ops/kmip_key.h"
 #include "ops/kmip_template.h"
+#include "ops/regroup.h"
 #include "ops/tables.h"
 
 static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payload, struct object *o)
@@ -25,6 +26,7 @@ enum coffer_err op_create(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 	AUTO_OBJECT struct object *o = object_new(OBJECT_TYPE_SYMMETRIC_KEY, ctx->principal->text);
 	ENSURE(o, ERR_MEMORY);
 	TRY(read_request(ctx, payload, o));
+	TRY(op_may_regroup(ctx, NULL, o));
 	TRY(kmip_key_make(ctx, o, clock_wall_s()));
 	enum coffer_err err = txn_create(ctx->txn, o, &ctx->reason);
 	if (err == ERR_EXISTS) ctx->result_reason = RESULT_REASON_INVALID_FIELD; /* section 11.2 */

@@ -16,8 +16,6 @@ static void put_grant(struct writer *out, const struct grant *grant)
 enum coffer_err op_list_grants(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	TRY(ttlv_done(payload));
-	struct grants *grants = engine_grants(ctx->engine);
-	for (size_t i = 0; i < grants_count(grants); i++) put_grant(out, grants_at(grants, i));
-	grants_unref(grants);
+	for (size_t i = 0; i < grants_count(ctx->grants); i++) put_grant(out, grants_at(ctx->grants, i));
 	return ERR_OK;
 }

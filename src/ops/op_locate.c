@@ -11,7 +11,6 @@
 
 struct search {
 	struct op_ctx *ctx;
-	struct grants *grants;
 	struct locate_criteria criteria;
 	bool destroyed_too;
 	size_t skip, max;
@@ -46,7 +45,7 @@ static enum coffer_err consider(void *arg, struct object *o)
 	struct kmip_seen seen = { o, s->now_s, s->ctx->version_minor };
 	bool matches;
 	if (!s->destroyed_too && (o->state == OBJECT_DESTROYED || o->state == OBJECT_DESTROYED_COMPROMISED)) return ERR_OK;
-	if (!policy_sees(s->grants, s->ctx->principal, o)) return ERR_OK;
+	if (!policy_sees(s->ctx->grants, s->ctx->principal, o)) return ERR_OK;
 	TRY(locate_match(&s->criteria, &seen, &matches));
 	if (!matches) return ERR_OK;
 	if (s->found++ < s->skip || s->given == s->max) return ERR_OK;
@@ -80,10 +79,8 @@ enum coffer_err op_locate(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 {
 	struct search s = { .ctx = ctx, .now_s = clock_wall_s(), .ids = BUF_EMPTY };
 	TRY(read_request(ctx, payload, &s));
-	s.grants = engine_grants(ctx->engine);
 	enum coffer_err err = look(&s);
 	if (!err) put_found(&s, out);
-	grants_unref(s.grants);
 	buf_free(&s.ids);
 	TRY(err);
 	if (s.given == 1) {

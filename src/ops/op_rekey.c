@@ -7,6 +7,7 @@
 #include "kmip/values.h"
 #include "ops/kmip_key.h"
 #include "ops/kmip_template.h"
+#include "ops/regroup.h"
 #include "ops/tables.h"
 
 /* Not copied to the replacement (table 173). */
@@ -125,6 +126,7 @@ enum coffer_err op_rekey(struct op_ctx *ctx, struct ttlv_cursor *payload, struct
 	TRY(check_old(ctx, old));
 	TRY(new_from(old, &o));
 	TRY(read_request(ctx, payload, old, o, now_s));
+	TRY(op_may_regroup(ctx, old, o));
 	TRY(kmip_key_make(ctx, o, now_s));
 	TRY(add_link(o, LINK_TYPE_REPLACED_OBJECT_LINK, old));
 	TRY(add_link(old, LINK_TYPE_REPLACEMENT_OBJECT_LINK, o));

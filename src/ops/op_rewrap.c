@@ -57,10 +57,7 @@ static enum coffer_err newest_version(struct op_ctx *ctx, struct object **out)
 
 static enum coffer_err check_newest(struct op_ctx *ctx, const struct object *newest)
 {
-	struct grants *grants = engine_grants(ctx->engine);
-	enum coffer_err err = policy_check(grants, ctx->principal, PERMISSION_USE, newest, &ctx->reason);
-	grants_unref(grants);
-	TRY(err);
+	TRY(policy_check(ctx->grants, ctx->principal, PERMISSION_USE, newest, &ctx->reason));
 	return seal_key_check(ctx, newest, OBJECT_USE_PROTECT);
 }
 

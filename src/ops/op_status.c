@@ -12,10 +12,7 @@ static bool may_read(const struct op_ctx *ctx)
 {
 	const struct principal *p = ctx->principal;
 	if (p->is_unix && (p->uid == 0 || p->uid == geteuid())) return true;
-	struct grants *grants = engine_grants(ctx->engine);
-	enum coffer_err err = policy_check(grants, p, PERMISSION_STATUS, NULL, NULL);
-	grants_unref(grants);
-	return err == ERR_OK;
+	return policy_check(ctx->grants, p, PERMISSION_STATUS, NULL, NULL) == ERR_OK;
 }
 
 enum coffer_err op_status(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)

@@ -51,6 +51,10 @@ T
   echo 'Status is 0x80000001.' >docs/kmip.md
   echo 'CKM_X is a mechanism.' >docs/tokens.md
   echo 'The stage lint.' >docs/testing.md
+  mkdir -p tests/unit/ops
+  printf "ROLE_ROW(\"Status\", \"amuer\", \"amue\", \"\", '-', \"o\", \"os\")\n" >tests/unit/ops/role_table.def
+  printf "# Roles\n\n| operation | administrator | key-manager | key-user | key-exporter | auditor | owner | anybody | root, daemon's user |\n%s\n%s\n" \
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |' '| Status | yes | yes | yes | yes | without `--on` |  | open | open, sealed |' >docs/roles.md
   touch docs/architecture.md docs/formats.md
   echo 'docs/architecture.md docs/formats.md docs/operations.md docs/tokens.md docs/kmip.md docs/testing.md' >README.md
 }
@@ -138,6 +142,11 @@ expect errors "wants a sentence" src/base/err.def <<<'ERR(OTHER, io, "")'
 expect errors "stands here twice" src/base/err.def <<<'ERR(INPUT, io, "something else failed")'
 expect errors "does not exist" src/base/err.def <<<'ERR(OTHER, nothing, "something else failed")'
 expect errors "not of the form" src/base/err.def <<<'ERR(OTHER, io)'
+expect role-table "the operation 'Create'" src/ops/dispatch_table.c < <(printf '\tROW(CREATE, "Create", op_create)\n')
+expect role-table "is not of the form" tests/unit/ops/role_table.def <<<'ROLE_ROW("Create", "a")'
+expect role-table "the table is not that of" tests/unit/ops/role_table.def <<<"ROLE_ROW(\"Get\", \"e\", \"e\", \"\", 'y', \"\", \"\")"
+expect_edit role-table "the table is not that of" docs/roles.md 's/without/yes, without/'
+expect role-table "lines that" docs/roles.md <<<'| Get | yes |'
 expect docs-tables "operation 'Create'" src/ops/dispatch_table.c < <(printf '\tROW(CREATE, "Create", op_create)\n')
 expect docs-tables "role 'operator'" src/access/role.def <<<'ROLE(OPERATOR, 6, "operator", 0, "x")'
 expect docs-tables "permission 'USE'" src/access/permission.def <<<'PERMISSION(USE, true, "use")'

@@ -185,6 +185,13 @@ void answer_id(const struct answer *a, size_t item, char out[static UUID_TEXT_LE
 	fail_msg("no Unique Identifier");
 }
 
+void fix_give(struct fix *f, unsigned uid, enum role role, const char *scope)
+{
+	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
+	give(f, uid, role, scope);
+	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
+}
+
 uint64_t fix_audit_rows(struct fix *f)
 {
 	uint64_t rows;

@@ -45,6 +45,8 @@ struct ttlv_cursor answer_payload(const struct answer *a, size_t item);
 /* The Unique Identifier in a payload, wherever it stands, as text. */
 void answer_id(const struct answer *a, size_t item, char out[static UUID_TEXT_LEN + 1]);
 uint64_t fix_audit_rows(struct fix *f);
+/* Gives unix:uid a role; scope "": everywhere. */
+void fix_give(struct fix *f, unsigned uid, enum role role, const char *scope);
 
 /* A key by its name, made by Create: AES-256, Encrypt and Decrypt, active now unless pre_active. */
 struct key_wish {

@@ -292,6 +292,46 @@ static void only_root_and_the_own_user_make_a_domain(void **state)
 	answer_free(&made);
 }
 
+static void who_makes_the_domain_is_its_one_administrator(void **state)
+{
+	struct init_fix *t = *state;
+	struct answer made;
+	struct principal self, root;
+	principal_from_uid(geteuid(), 1, &self);
+	principal_from_uid(geteuid() ? 0 : 1, 1, &root);
+	assert_int_equal(init(t, geteuid(), 3, 0, 0, NULL, &made), ERR_OK);
+	assert_null(engine_grants(&t->fix.engine));
+	assert_int_equal(confirm_alone(t, &made, NULL, 0, NULL), ERR_OK);
+	answer_free(&made);
+	struct grants *grants = engine_grants(&t->fix.engine);
+	assert_int_equal(grants_count(grants), 1);
+	assert_string_equal(grants_at(grants, 0)->principal, self.text);
+	assert_string_equal(grants_at(grants, 0)->granted_by, self.text);
+	assert_string_equal(grants_at(grants, 0)->scope, "");
+	assert_int_equal(grants_at(grants, 0)->role, ROLE_ADMINISTRATOR);
+	assert_int_equal(policy_check(grants, &self, PERMISSION_GRANT, NULL, NULL), ERR_OK);
+	assert_int_equal(policy_check(grants, &root, PERMISSION_GRANT, NULL, NULL), ERR_DENIED); /* being root, or another, is no role */
+	grants_unref(grants);
+}
+
+static void strangers_do_not_finish_the_init_of_another(void **state)
+{
+	struct init_fix *t = *state;
+	struct answer made, done;
+	struct ask a;
+	assert_int_equal(init(t, geteuid(), 3, 0, 0, NULL, &made), ERR_OK);
+	ask_one(&a, OPERATION_COFFER_INIT_CONFIRM);
+	ttlv_put_bytes(&a.w, TAG_COFFER_INIT_ID, vendor_bytes(&made, TAG_COFFER_INIT_ID));
+	assert_int_equal(vendor_send(&t->fix, STRANGER, &a, &done), ERR_UNINITIALISED);
+	answer_free(&done);
+	ask_one(&a, OPERATION_COFFER_TOKEN_PROVISION);
+	assert_int_equal(vendor_send(&t->fix, STRANGER, &a, &done), ERR_UNINITIALISED);
+	answer_free(&done);
+	assert_non_null(t->fix.engine.pending);
+	assert_int_equal(confirm_alone(t, &made, NULL, 0, NULL), ERR_OK);
+	answer_free(&made);
+}
+
 static void what_cannot_be_wished_is_refused_before_the_token_is_touched(void **state)
 {
 	static const struct { int32_t mode, n, k; const char *passphrase; enum coffer_err err; } cases[] = {
@@ -416,6 +456,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_recovery_nothing_is_to_be_proven_and_a_domain_is_made_once, start, stop),
 		cmocka_unit_test_setup_teardown(an_init_ends_after_ten_minutes_or_when_another_begins, start, stop),
 		cmocka_unit_test_setup_teardown(only_root_and_the_own_user_make_a_domain, start, stop),
+		cmocka_unit_test_setup_teardown(who_makes_the_domain_is_its_one_administrator, start, stop),
+		cmocka_unit_test_setup_teardown(strangers_do_not_finish_the_init_of_another, start, stop),
 		cmocka_unit_test_setup_teardown(what_cannot_be_wished_is_refused_before_the_token_is_touched, start, stop),
 		cmocka_unit_test_setup_teardown(a_token_that_gives_back_another_key_makes_no_domain, start, stop),
 		cmocka_unit_test_setup_teardown(a_store_that_cannot_write_leaves_the_node_uninitialised, start, stop),
