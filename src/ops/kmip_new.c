@@ -43,10 +43,25 @@ static enum coffer_err set_digest(struct object *o)
 	return attrset_set(&o->attrs, ATTR_DIGEST, writer_view(&w));
 }
 
-/* OpenSSL's generator: CTR_DRBG with AES-256 (SP 800-90A). */
-static enum coffer_err set_rng(struct object *o)
+/* Every field that is asked for is one of ours. */
+static bool rng_matches(const struct ttlv_item *asked, const struct ttlv_item *ours)
+{
+	struct ttlv_cursor a = ttlv_cursor_of(asked->value);
+	struct ttlv_item want, have;
+	while (ttlv_next(&a, &want)) {
+		struct ttlv_cursor c = ttlv_cursor_of(ours->value);
+		bool found = false;
+		while (!found && ttlv_next(&c, &have)) found = have.tag == want.tag && have.type == want.type && view_equal(have.value, want.value);
+		if (!found) return false;
+	}
+	return ttlv_done(&a) == ERR_OK;
+}
+
+/* OpenSSL's generator: CTR_DRBG with AES-256 (SP 800-90A). A client that asks for another one is refused (section 3.44). */
+static enum coffer_err set_rng(struct op_ctx *ctx, struct object *o)
 {
 	uint8_t bytes[ITEM_MAX];
+	struct ttlv_item asked, ours;
 	struct writer w;
 	writer_init(&w, bytes, sizeof bytes);
 	struct ttlv_mark mark = ttlv_begin(&w, TAG_RANDOM_NUMBER_GENERATOR);
@@ -56,6 +71,9 @@ static enum coffer_err set_rng(struct object *o)
 	ttlv_put_enum(&w, TAG_DRBG_ALGORITHM, DRBG_ALGORITHM_CTR);
 	ttlv_end(&w, mark);
 	TRY(writer_done(&w));
+	TRY(ttlv_root(writer_view(&w), &ours));
+	if (attrset_item(attrset_get(&o->attrs, ATTR_RANDOM_NUMBER_GENERATOR, NULL, 0), &asked) && !rng_matches(&asked, &ours))
+		return reason_fail(&ctx->reason, ERR_FIELD, "there is no such Random Number Generator here; Query tells which there is");
 	return attrset_set(&o->attrs, ATTR_RANDOM_NUMBER_GENERATOR, writer_view(&w));
 }
 
@@ -70,12 +88,12 @@ static enum coffer_err set_secrecy(struct object *o)
 	return attrset_set_bool(&o->attrs, ATTR_NEVER_EXTRACTABLE, !extractable);
 }
 
-static enum coffer_err set_origin(struct object *o, enum kmip_origin origin, uint64_t now_s)
+static enum coffer_err set_origin(struct op_ctx *ctx, struct object *o, enum kmip_origin origin, uint64_t now_s)
 {
 	bool fresh;
 	if (origin == KMIP_REGISTERED)
 		return attrset_get_bool(&o->attrs, ATTR_FRESH, &fresh) ? ERR_OK : attrset_set_bool(&o->attrs, ATTR_FRESH, true);
-	TRY(set_rng(o));
+	TRY(set_rng(ctx, o));
 	TRY(attrset_set_time(&o->attrs, ATTR_ORIGINAL_CREATION_DATE, now_s));
 	return attrset_set_bool(&o->attrs, ATTR_FRESH, true);
 }
@@ -90,7 +108,7 @@ enum coffer_err kmip_new_finish(struct op_ctx *ctx, struct object *o, enum kmip_
 	TRY(set_digest(o));
 	TRY(set_secrecy(o));
 	if (!kmip_is_cryptographic(o)) return ERR_OK;
-	TRY(set_origin(o, origin, now_s));
+	TRY(set_origin(ctx, o, origin, now_s));
 	o->state = dates_state(o, now_s);
 	return ERR_OK;
 }

@@ -3,11 +3,14 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "kmip/attr.h"
 #include "kmip/values.h"
+#include "ops/kmip_attributes.h"
 
 #define VALUE_MAX (64u * 1024u) /* bytes of one encoded value */
 #define NAME_BYTES_MAX 255u
+#define TEMPLATES_MAX 16u
 
 /* Values come in layers: named templates in their order, then the request's own attributes, then (Register) those in the Key Value. */
 struct template {
@@ -27,8 +30,30 @@ static enum coffer_err refuse(struct op_ctx *ctx, enum coffer_err err, enum kmip
 /* What this server could only pretend to keep. */
 static bool is_unsupported(const struct template *t, enum kmip_attr id)
 {
-	if (id == ATTR_KEY_VALUE_LOCATION || id == ATTR_RANDOM_NUMBER_GENERATOR) return t->purpose != KMIP_FOR_REGISTER;
+	if (id == ATTR_KEY_VALUE_LOCATION) return t->purpose != KMIP_FOR_REGISTER;
 	return id == ATTR_USAGE_LIMITS || id == ATTR_CRYPTOGRAPHIC_DOMAIN_PARAMETERS || id == ATTR_OPERATION_POLICY_NAME;
+}
+
+/* The "Applies to Object Types" of section 3 for what has no key inside. */
+static bool applies(uint32_t object_type, enum kmip_attr id)
+{
+	switch (id) {
+	case ATTR_FRESH:
+	case ATTR_KEY_VALUE_LOCATION:
+		return object_type != OBJECT_TYPE_OPAQUE_OBJECT && object_type != OBJECT_TYPE_TEMPLATE;
+	case ATTR_CRYPTOGRAPHIC_ALGORITHM:
+	case ATTR_CRYPTOGRAPHIC_LENGTH:
+	case ATTR_CRYPTOGRAPHIC_USAGE_MASK:
+	case ATTR_CRYPTOGRAPHIC_PARAMETERS:
+	case ATTR_ACTIVATION_DATE:
+	case ATTR_PROCESS_START_DATE:
+	case ATTR_PROTECT_STOP_DATE:
+	case ATTR_DEACTIVATION_DATE:
+	case ATTR_RANDOM_NUMBER_GENERATOR:
+		return object_type != OBJECT_TYPE_OPAQUE_OBJECT;
+	default:
+		return true;
+	}
 }
 
 /* A server that makes the object knows these itself (sections 3.34, 3.43). */
@@ -54,6 +79,7 @@ static enum coffer_err check_allowed(const struct template *t, const struct kmip
 	if (row->set_by == KMIP_SET_SERVER || (is_of_maker(v->id) && t->purpose != KMIP_FOR_REGISTER))
 		return refuse(t->ctx, ERR_FIELD, v->id, "is set by the server alone");
 	if (is_unsupported(t, v->id)) return refuse(t->ctx, ERR_UNSUPPORTED, v->id, "is not supported for a new object");
+	if (!applies(t->object->type, v->id)) return refuse(t->ctx, ERR_FIELD, v->id, "is not for objects of this type");
 	if (t->given[v->id] && !row->multi) return refuse(t->ctx, ERR_FIELD, v->id, "is given twice");
 	return v->id == ATTR_LINK ? check_link(t, v) : ERR_OK;
 }
@@ -148,6 +174,58 @@ static enum coffer_err apply_all(struct template *t, struct ttlv_cursor *c)
 	return ttlv_done(c);
 }
 
+/* An attribute of a named template, as if the request had it; what makes the template the object that it is stays there. */
+static enum coffer_err apply_named(void *arg, const struct kmip_attr_value *v)
+{
+	struct template *t = arg;
+	int32_t mask;
+	if (v->id == ATTR_NAME || kmip_attr_row(v->id)->set_by == KMIP_SET_SERVER || !applies(t->object->type, v->id)) return ERR_OK;
+	if (v->id == ATTR_CRYPTOGRAPHIC_USAGE_MASK && (ttlv_get_i32(&v->value, &mask) != ERR_OK || mask == 0)) return ERR_OK;
+	return apply(t, v);
+}
+
+/* Who may not see a template is told that there is none. */
+static enum coffer_err find_named(struct op_ctx *ctx, const struct kmip_name *name, struct object **out)
+{
+	AUTO_OBJECT struct object *o = NULL;
+	char shown[64];
+	text_printable(name->value, shown, sizeof shown);
+	enum coffer_err err = txn_object_by_name(ctx->txn, name->value, &o);
+	if (err != ERR_NOT_FOUND) TRY(err);
+	struct grants *grants = engine_grants(ctx->engine);
+	bool found = o && o->type == OBJECT_TYPE_TEMPLATE && o->state == OBJECT_PRE_ACTIVE && policy_sees(grants, ctx->principal, o);
+	grants_unref(grants);
+	if (!found) {
+		ctx->result_reason = RESULT_REASON_ITEM_NOT_FOUND;
+		return reason_fail(&ctx->reason, ERR_NOT_FOUND, "there is no template '%s', or none that you may see", shown);
+	}
+	if (o->archived) {
+		ctx->result_reason = RESULT_REASON_OBJECT_ARCHIVED;
+		return reason_fail(&ctx->reason, ERR_STATE, "the template '%s' is archived; recover it first", shown);
+	}
+	*out = TAKE(o);
+	return ERR_OK;
+}
+
+static enum coffer_err apply_templates(struct template *t, struct ttlv_cursor *c)
+{
+	struct ttlv_item item;
+	struct kmip_name name;
+	for (unsigned count = 0; ttlv_peek_tag(c) == TAG_NAME; count++) {
+		AUTO_OBJECT struct object *named = NULL;
+		if (count == TEMPLATES_MAX)
+			return reason_fail(&t->ctx->reason, ERR_LIMIT, "at most %u templates can be named in one request", TEMPLATES_MAX);
+		c->last = 0; /* Name may be repeated */
+		TRY(ttlv_take(c, TAG_NAME, &item));
+		TRY(kmip_name_parse(&item, &name));
+		TRY(find_named(t->ctx, &name, &named));
+		struct kmip_seen seen = { named, clock_wall_s(), t->ctx->version_minor };
+		memset(t->given, 0, sizeof t->given);
+		TRY(kmip_attributes_each(&seen, apply_named, t));
+	}
+	return ERR_OK;
+}
+
 enum coffer_err kmip_template_apply(struct op_ctx *ctx, struct ttlv_cursor *payload, struct object *o, enum kmip_purpose purpose)
 {
 	struct template t = { .ctx = ctx, .object = o, .purpose = purpose };
@@ -156,17 +234,13 @@ enum coffer_err kmip_template_apply(struct op_ctx *ctx, struct ttlv_cursor *payl
 	bool present;
 	TRY(ttlv_take_optional(payload, TAG_TEMPLATE_ATTRIBUTE, &item, &present));
 	if (!present) return ERR_OK;
-	enum coffer_err err = kmip_template_enter(&item, &c);
-	if (err == ERR_UNSUPPORTED) {
-		ctx->result_reason = RESULT_REASON_ITEM_NOT_FOUND;
-		return reason_fail(&ctx->reason, err, "there are no templates here; name the attributes themselves");
-	}
-	TRY(err);
+	TRY(ttlv_enter(&item, &c));
+	TRY(apply_templates(&t, &c));
 	return apply_all(&t, &c);
 }
 
-enum coffer_err kmip_template_apply_key(struct op_ctx *ctx, struct ttlv_cursor *attributes, struct object *o)
+enum coffer_err kmip_template_apply_list(struct op_ctx *ctx, struct ttlv_cursor *attributes, struct object *o, enum kmip_list list)
 {
-	struct template t = { .ctx = ctx, .object = o, .purpose = KMIP_FOR_REGISTER, .in_key = true };
+	struct template t = { .ctx = ctx, .object = o, .purpose = KMIP_FOR_REGISTER, .in_key = list == KMIP_LIST_IN_KEY };
 	return apply_all(&t, attributes);
 }

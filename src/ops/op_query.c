@@ -15,6 +15,7 @@ static void put_operations(const struct op_ctx *ctx, struct writer *out)
 static void put_objects(struct writer *out)
 {
 	ttlv_put_enum(out, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
+	ttlv_put_enum(out, TAG_OBJECT_TYPE, OBJECT_TYPE_TEMPLATE);
 	ttlv_put_enum(out, TAG_OBJECT_TYPE, OBJECT_TYPE_SECRET_DATA);
 	ttlv_put_enum(out, TAG_OBJECT_TYPE, OBJECT_TYPE_OPAQUE_OBJECT);
 }

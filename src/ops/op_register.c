@@ -77,13 +77,23 @@ static enum coffer_err take_block(struct op_ctx *ctx, struct object *o, const st
 {
 	struct ttlv_cursor c = block->attributes;
 	TRY(merge_block(ctx, o, block));
-	if (block->has_value && !block->wrapped) TRY(kmip_template_apply_key(ctx, &c, o));
+	if (block->has_value && !block->wrapped) TRY(kmip_template_apply_list(ctx, &c, o, KMIP_LIST_IN_KEY));
 	TRY(check_value(ctx, o, block));
 	if (o->type == OBJECT_TYPE_SYMMETRIC_KEY) TRY(kmip_key_check(ctx, o));
 	if (o->usage_mask == 0) return reason_fail(&ctx->reason, ERR_MISSING, "the Cryptographic Usage Mask is missing");
 	if (!block->has_value) return attrset_set_bool(&o->attrs, ATTR_KEY_VALUE_PRESENT, false);
 	TRY(keep_wrapping(o, block));
 	return keep_material(ctx, o, block->material);
+}
+
+/* Its attributes are all that a template is; the name by which it is found stands among them or in the Template-Attribute. */
+static enum coffer_err take_template(struct op_ctx *ctx, const struct ttlv_item *item, struct object *o)
+{
+	struct ttlv_cursor c;
+	TRY(ttlv_enter(item, &c));
+	TRY(kmip_template_apply_list(ctx, &c, o, KMIP_LIST_TEMPLATE));
+	if (object_name(o).len == 0) return reason_fail(&ctx->reason, ERR_MISSING, "a template needs a Name");
+	return ERR_OK;
 }
 
 static enum coffer_err take_object(struct op_ctx *ctx, struct ttlv_cursor *payload, struct object *o)
@@ -94,6 +104,7 @@ static enum coffer_err take_object(struct op_ctx *ctx, struct ttlv_cursor *paylo
 		return reason_fail(&ctx->reason, ERR_MISSING, "the object to register is missing");
 	TRY(ttlv_take(payload, ttlv_peek_tag(payload), &item));
 	if (kmip_managed_type(item.tag) != o->type) return invalid(ctx, "the Object Type is not that of the object in the request");
+	if (o->type == OBJECT_TYPE_TEMPLATE) return take_template(ctx, &item, o);
 	TRY(kmip_managed_parse(&item, &managed, &ctx->reason));
 	o->data_type = managed.data_type;
 	if (o->type == OBJECT_TYPE_OPAQUE_OBJECT) return keep_material(ctx, o, managed.opaque);
@@ -102,7 +113,8 @@ static enum coffer_err take_object(struct op_ctx *ctx, struct ttlv_cursor *paylo
 
 static bool is_registered_here(uint32_t type)
 {
-	return type == OBJECT_TYPE_SYMMETRIC_KEY || type == OBJECT_TYPE_SECRET_DATA || type == OBJECT_TYPE_OPAQUE_OBJECT;
+	return type == OBJECT_TYPE_SYMMETRIC_KEY || type == OBJECT_TYPE_SECRET_DATA || type == OBJECT_TYPE_OPAQUE_OBJECT ||
+		type == OBJECT_TYPE_TEMPLATE;
 }
 
 static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payload, struct object **out)
@@ -111,7 +123,7 @@ static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payl
 	TRY(ttlv_take_enum(payload, TAG_OBJECT_TYPE, &type));
 	if (!is_registered_here(type)) {
 		ctx->result_reason = RESULT_REASON_INVALID_FIELD;
-		return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "only symmetric keys, secret data and opaque objects can be registered");
+		return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "only symmetric keys, secret data, opaque objects and templates can be registered");
 	}
 	AUTO_OBJECT struct object *o = object_new(type, ctx->principal->text);
 	ENSURE(o, ERR_MEMORY);
