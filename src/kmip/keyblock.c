@@ -105,7 +105,7 @@ static const struct { uint32_t tag, object_type; } managed[] = {
 	{ TAG_PGP_KEY, OBJECT_TYPE_PGP_KEY },
 };
 
-static uint32_t managed_type(uint32_t tag)
+uint32_t kmip_managed_type(uint32_t tag)
 {
 	for (size_t i = 0; i < sizeof managed / sizeof managed[0]; i++)
 		if (managed[i].tag == tag) return managed[i].object_type;
@@ -114,7 +114,7 @@ static uint32_t managed_type(uint32_t tag)
 
 bool kmip_managed_is(uint32_t tag)
 {
-	return managed_type(tag) != 0;
+	return kmip_managed_type(tag) != 0;
 }
 
 static enum coffer_err parse_managed(const struct ttlv_item *item, struct kmip_managed *m, struct reason *reason)
@@ -122,7 +122,7 @@ static enum coffer_err parse_managed(const struct ttlv_item *item, struct kmip_m
 	struct ttlv_cursor c;
 	struct ttlv_item block;
 	TRY(ttlv_enter(item, &c));
-	m->object_type = managed_type(item->tag);
+	m->object_type = kmip_managed_type(item->tag);
 	switch (m->object_type) {
 	case OBJECT_TYPE_OPAQUE_OBJECT:
 		TRY(ttlv_take_enum(&c, TAG_OPAQUE_DATA_TYPE, &m->data_type));

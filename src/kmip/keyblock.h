@@ -42,6 +42,8 @@ struct kmip_managed {
 
 /* True when the tag begins a managed object of any kind (also of those refused with ERR_UNSUPPORTED). */
 bool kmip_managed_is(uint32_t tag);
+/* The Object Type that a managed object under this tag has; 0 when the tag is none of them. */
+uint32_t kmip_managed_type(uint32_t tag);
 enum coffer_err kmip_managed_parse(const struct ttlv_item *item, struct kmip_managed *out, struct reason *reason) MUST_USE;
 void kmip_managed_put(struct writer *w, const struct kmip_managed *object);
 

@@ -2,6 +2,7 @@
 #include "objects/dates.h"
 
 #include "kmip/attr.h"
+#include "kmip/enums.h"
 
 static bool has_passed(const struct object *o, enum kmip_attr attr, uint64_t now_s)
 {
@@ -12,6 +13,7 @@ static bool has_passed(const struct object *o, enum kmip_attr attr, uint64_t now
 enum object_state dates_state(const struct object *o, uint64_t now_s)
 {
 	enum object_state state = o->state;
+	if (o->type == OBJECT_TYPE_TEMPLATE || o->type == OBJECT_TYPE_OPAQUE_OBJECT) return state;
 	if (state == OBJECT_PRE_ACTIVE && has_passed(o, ATTR_ACTIVATION_DATE, now_s)) state = OBJECT_ACTIVE;
 	if (state == OBJECT_ACTIVE && has_passed(o, ATTR_DEACTIVATION_DATE, now_s)) state = OBJECT_DEACTIVATED;
 	return state;

@@ -7,7 +7,7 @@
 #include "objects/object.h"
 
 /* The state that the object is in at now_s (POSIX seconds): Pre-Active becomes Active at its Activation Date, Active becomes Deactivated at
- * its Deactivation Date. */
+ * its Deactivation Date. Templates and opaque objects have no such states: dates in them are attributes like others. */
 enum object_state dates_state(const struct object *o, uint64_t now_s);
 /* lifecycle_check_use of that state, and Process Start Date and Protect Stop Date. what: the key as the person knows it. ERR_STATE. */
 enum coffer_err dates_check_use(const struct object *o, enum object_use use, uint64_t now_s, const char *what, struct reason *reason) MUST_USE;

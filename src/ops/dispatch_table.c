@@ -15,6 +15,7 @@
 
 const struct op_row kmip_rows[] = {
 	ROW(CREATE,             "Create",             op_create,             CREATE, NONE, STORE,  ALWAYS, 0, 0),
+	ROW(REGISTER,           "Register",           op_register,           CREATE, NONE, STORE,  ALWAYS, 0, 0),
 	ROW(RE_KEY,             "Re-key",             op_rekey,              MANAGE, ID,   STORE,  ALWAYS, 0, 0),
 	ROW(LOCATE,             "Locate",             op_locate,             NONE,   NONE, STORE,  NEVER,  0, 0),
 	ROW(GET,                "Get",                op_get,                EXPORT, ID,   STORE,  ALWAYS, OP_SECRET_ANSWER, 0),

@@ -4,93 +4,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "crypto/hash.h"
 #include "crypto/rng.h"
 #include "kmip/attr.h"
 #include "objects/dates.h"
-
-#define ITEM_MAX 256u
+#include "ops/kmip_algorithm.h"
+#include "ops/kmip_new.h"
 
 enum coffer_err kmip_key_check(struct op_ctx *ctx, const struct object *o)
 {
 	if (o->algorithm == 0) return reason_fail(&ctx->reason, ERR_MISSING, "the Cryptographic Algorithm is missing");
-	if (o->algorithm != CRYPTOGRAPHIC_ALGORITHM_AES)
-		return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "this algorithm is not supported; AES is");
 	if (o->length_bits == 0) return reason_fail(&ctx->reason, ERR_MISSING, "the Cryptographic Length is missing");
-	if (o->length_bits != 128 && o->length_bits != 192 && o->length_bits != 256)
-		return reason_fail(&ctx->reason, ERR_FIELD, "an AES key has 128, 192 or 256 bits");
+	TRY(kmip_algorithm_check(ctx, o->algorithm, o->length_bits));
 	if (o->usage_mask == 0) return reason_fail(&ctx->reason, ERR_MISSING, "the Cryptographic Usage Mask is missing");
 	return ERR_OK;
 }
 
-/* SHA-256 of the raw key material (KMIP 1.4 section 3.16). */
-static enum coffer_err set_digest(struct object *o)
-{
-	uint8_t bytes[ITEM_MAX], digest[HASH_SHA256_LEN];
-	struct writer w;
-	TRY(hash_sha256(secret_view(o->material), digest));
-	writer_init(&w, bytes, sizeof bytes);
-	struct ttlv_mark mark = ttlv_begin(&w, TAG_DIGEST);
-	ttlv_put_enum(&w, TAG_HASHING_ALGORITHM, HASHING_ALGORITHM_SHA_256);
-	ttlv_put_bytes(&w, TAG_DIGEST_VALUE, view_of(digest, sizeof digest));
-	ttlv_put_enum(&w, TAG_KEY_FORMAT_TYPE, KEY_FORMAT_TYPE_RAW);
-	ttlv_end(&w, mark);
-	TRY(writer_done(&w));
-	return attrset_set(&o->attrs, ATTR_DIGEST, writer_view(&w));
-}
-
-/* OpenSSL's generator: CTR_DRBG with AES-256 (SP 800-90A). */
-static enum coffer_err set_rng(struct object *o)
-{
-	uint8_t bytes[ITEM_MAX];
-	struct writer w;
-	writer_init(&w, bytes, sizeof bytes);
-	struct ttlv_mark mark = ttlv_begin(&w, TAG_RANDOM_NUMBER_GENERATOR);
-	ttlv_put_enum(&w, TAG_RNG_ALGORITHM, RNG_ALGORITHM_DRBG);
-	ttlv_put_enum(&w, TAG_CRYPTOGRAPHIC_ALGORITHM, CRYPTOGRAPHIC_ALGORITHM_AES);
-	ttlv_put_i32(&w, TAG_CRYPTOGRAPHIC_LENGTH, 256);
-	ttlv_put_enum(&w, TAG_DRBG_ALGORITHM, DRBG_ALGORITHM_CTR);
-	ttlv_end(&w, mark);
-	TRY(writer_done(&w));
-	return attrset_set(&o->attrs, ATTR_RANDOM_NUMBER_GENERATOR, writer_view(&w));
-}
-
-static enum coffer_err set_secrecy(struct object *o)
-{
-	bool sensitive = false, extractable = true;
-	attrset_get_bool(&o->attrs, ATTR_SENSITIVE, &sensitive);
-	attrset_get_bool(&o->attrs, ATTR_EXTRACTABLE, &extractable);
-	TRY(attrset_set_bool(&o->attrs, ATTR_SENSITIVE, sensitive));
-	TRY(attrset_set_bool(&o->attrs, ATTR_ALWAYS_SENSITIVE, sensitive));
-	TRY(attrset_set_bool(&o->attrs, ATTR_EXTRACTABLE, extractable));
-	return attrset_set_bool(&o->attrs, ATTR_NEVER_EXTRACTABLE, !extractable);
-}
-
-static enum coffer_err set_server_attributes(struct object *o, uint64_t now_s)
-{
-	uint64_t origin_s;
-	TRY(set_digest(o));
-	TRY(set_rng(o));
-	TRY(set_secrecy(o));
-	TRY(attrset_set_time(&o->attrs, ATTR_INITIAL_DATE, now_s));
-	TRY(attrset_set_time(&o->attrs, ATTR_LAST_CHANGE_DATE, now_s));
-	if (!attrset_get_time(&o->attrs, ATTR_ORIGINAL_CREATION_DATE, &origin_s))
-		TRY(attrset_set_time(&o->attrs, ATTR_ORIGINAL_CREATION_DATE, now_s));
-	return attrset_set_bool(&o->attrs, ATTR_FRESH, true);
-}
-
 enum coffer_err kmip_key_make(struct op_ctx *ctx, struct object *o, uint64_t now_s)
 {
-	TRY(dates_check_order(o, &ctx->reason));
-	AUTO_SECRET struct secret *material = secret_new(o->length_bits / 8);
+	AUTO_SECRET struct secret *material = secret_new(kmip_algorithm_bytes(o->algorithm, o->length_bits));
 	ENSURE(material, ERR_MEMORY);
 	TRY(rng_bytes(secret_mut(material), secret_len(material)));
 	o->key_format = KEY_FORMAT_TYPE_RAW;
 	TRY(object_set_material(o, ctx->engine->domain.id, &material));
-	TRY(set_server_attributes(o, now_s));
-	o->state = OBJECT_PRE_ACTIVE;
-	o->state = dates_state(o, now_s);
-	return ERR_OK;
+	return kmip_new_finish(ctx, o, KMIP_MADE_HERE, now_s);
 }
 
 /* A state that a date brought about is written as such, so that the next move starts from it. */

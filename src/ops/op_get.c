@@ -13,11 +13,11 @@ static enum coffer_err unsupported(struct op_ctx *ctx, uint32_t result_reason, c
 
 static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payload)
 {
-	uint32_t format = KEY_FORMAT_TYPE_RAW, unused;
+	uint32_t format = ctx->object->key_format, unused;
 	bool present;
 	struct ttlv_item item;
 	TRY(ttlv_take_optional_enum(payload, TAG_KEY_FORMAT_TYPE, &format, NULL));
-	if (format != KEY_FORMAT_TYPE_RAW) return unsupported(ctx, RESULT_REASON_KEY_FORMAT_TYPE_NOT_SUPPORTED, "this Key Format Type");
+	if (format != ctx->object->key_format) return unsupported(ctx, RESULT_REASON_KEY_FORMAT_TYPE_NOT_SUPPORTED, "this Key Format Type");
 	TRY(ttlv_take_optional_enum(payload, TAG_KEY_WRAP_TYPE, &unused, NULL)); /* nothing here was registered wrapped */
 	TRY(ttlv_take_optional_enum(payload, TAG_KEY_COMPRESSION_TYPE, &unused, &present));
 	if (present) return unsupported(ctx, RESULT_REASON_KEY_COMPRESSION_TYPE_NOT_SUPPORTED, "a Key Compression Type");
@@ -32,7 +32,7 @@ static enum coffer_err check_leave(struct op_ctx *ctx)
 	bool sensitive = false, extractable = true;
 	char label[KMIP_KEY_LABEL_MAX];
 	kmip_key_label(ctx->object, label);
-	if (!ctx->object->material) {
+	if (ctx->object->state == OBJECT_DESTROYED || ctx->object->state == OBJECT_DESTROYED_COMPROMISED) {
 		ctx->result_reason = RESULT_REASON_PERMISSION_DENIED;
 		return reason_fail(&ctx->reason, ERR_STATE, "%s is %s; its material is gone", label, lifecycle_name(ctx->object->state));
 	}
@@ -61,17 +61,25 @@ static enum coffer_err note_served(struct op_ctx *ctx)
 	return txn_update(ctx->txn, o, &ctx->reason);
 }
 
+static void put_object(struct writer *out, const struct object *o)
+{
+	struct view material = o->material ? secret_view(o->material) : view_of(NULL, 0);
+	struct kmip_managed managed = { .object_type = o->type, .data_type = o->data_type, .opaque = material, .block = { .format = o->key_format,
+		.has_value = o->material != NULL, .material = material, .algorithm = o->algorithm, .length_bits = o->length_bits,
+		.wrapped = o->wrapping != NULL } };
+	if (o->wrapping && ttlv_root(view_of(o->wrapping, o->wrapping_len), &managed.block.wrapping) != ERR_OK) PRE(!o->wrapping);
+	kmip_managed_put(out, &managed);
+}
+
 enum coffer_err op_get(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	TRY(read_request(ctx, payload));
 	TRY(check_leave(ctx));
 	TRY(note_served(ctx));
 	const struct object *o = ctx->object;
-	struct kmip_managed managed = { .object_type = o->type, .block = { .format = o->key_format, .has_value = true,
-		.material = secret_view(o->material), .algorithm = o->algorithm, .length_bits = o->length_bits } };
 	ttlv_put_enum(out, TAG_OBJECT_TYPE, o->type);
 	kmip_put_id(out, o);
-	kmip_managed_put(out, &managed);
+	put_object(out, o);
 	kmip_touch(ctx, o);
 	return ERR_OK;
 }

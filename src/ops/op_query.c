@@ -12,6 +12,14 @@ static void put_operations(const struct op_ctx *ctx, struct writer *out)
 		if (rows[i].since_minor <= ctx->version_minor) ttlv_put_enum(out, TAG_OPERATION, rows[i].operation);
 }
 
+static void put_objects(struct writer *out)
+{
+	ttlv_put_enum(out, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
+	ttlv_put_enum(out, TAG_OBJECT_TYPE, OBJECT_TYPE_TEMPLATE);
+	ttlv_put_enum(out, TAG_OBJECT_TYPE, OBJECT_TYPE_SECRET_DATA);
+	ttlv_put_enum(out, TAG_OBJECT_TYPE, OBJECT_TYPE_OPAQUE_OBJECT);
+}
+
 static void put_rng(struct writer *out)
 {
 	struct ttlv_mark mark = ttlv_begin(out, TAG_RNG_PARAMETERS);
@@ -53,7 +61,7 @@ enum coffer_err op_query(struct op_ctx *ctx, struct ttlv_cursor *payload, struct
 	}
 	TRY(kmip_end(ctx, payload));
 	if (asked(functions, QUERY_FUNCTION_QUERY_OPERATIONS)) put_operations(ctx, out);
-	if (asked(functions, QUERY_FUNCTION_QUERY_OBJECTS)) ttlv_put_enum(out, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
+	if (asked(functions, QUERY_FUNCTION_QUERY_OBJECTS)) put_objects(out);
 	if (asked(functions, QUERY_FUNCTION_QUERY_SERVER_INFORMATION)) ttlv_put_str(out, TAG_VENDOR_IDENTIFICATION, "Coffer");
 	if (asked(functions, QUERY_FUNCTION_QUERY_RNGS) && ctx->version_minor >= 3) put_rng(out);
 	if (asked(functions, QUERY_FUNCTION_QUERY_CAPABILITIES) && ctx->version_minor >= 3) put_capabilities(ctx, out);

@@ -20,6 +20,7 @@ op_fn op_get_attribute_list;
 op_fn op_get_attributes;
 op_fn op_locate;
 op_fn op_query;
+op_fn op_register;
 op_fn op_rekey;
 op_fn op_revoke;
 

@@ -1,0 +1,114 @@
+/* Server attributes of new objects. */
+#include "ops/kmip_new.h"
+
+#include "crypto/hash.h"
+#include "kmip/attr.h"
+#include "objects/dates.h"
+
+#define ITEM_MAX 256u
+
+bool kmip_is_cryptographic(const struct object *o)
+{
+	return o->type != OBJECT_TYPE_OPAQUE_OBJECT && o->type != OBJECT_TYPE_TEMPLATE;
+}
+
+/* What the digest is of: the bytes, or the encoded Key Material structure of a transparent key. */
+static enum coffer_err hash_material(const struct object *o, uint8_t out[static HASH_SHA256_LEN])
+{
+	if (o->key_format != KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY) return hash_sha256(secret_view(o->material), out);
+	AUTO_BUF struct buf bytes = BUF_EMPTY;
+	struct writer w;
+	writer_init_buf(&w, &bytes, SECRET_MAX + ITEM_MAX);
+	struct ttlv_mark mark = ttlv_begin(&w, TAG_KEY_MATERIAL);
+	ttlv_put_bytes(&w, TAG_KEY, secret_view(o->material));
+	ttlv_end(&w, mark);
+	TRY(writer_done(&w));
+	return hash_sha256(buf_view(&bytes), out);
+}
+
+/* SHA-256 in the format that the object came in (section 3.17). The plain bytes of a wrapped key are not known. */
+static enum coffer_err set_digest(struct object *o)
+{
+	uint8_t bytes[ITEM_MAX], digest[HASH_SHA256_LEN];
+	struct writer w;
+	if (!o->material || o->wrapping) return ERR_OK;
+	TRY(hash_material(o, digest));
+	writer_init(&w, bytes, sizeof bytes);
+	struct ttlv_mark mark = ttlv_begin(&w, TAG_DIGEST);
+	ttlv_put_enum(&w, TAG_HASHING_ALGORITHM, HASHING_ALGORITHM_SHA_256);
+	ttlv_put_bytes(&w, TAG_DIGEST_VALUE, view_of(digest, sizeof digest));
+	if (o->key_format) ttlv_put_enum(&w, TAG_KEY_FORMAT_TYPE, o->key_format);
+	ttlv_end(&w, mark);
+	TRY(writer_done(&w));
+	return attrset_set(&o->attrs, ATTR_DIGEST, writer_view(&w));
+}
+
+/* Every field that is asked for is one of ours. */
+static bool rng_matches(const struct ttlv_item *asked, const struct ttlv_item *ours)
+{
+	struct ttlv_cursor a = ttlv_cursor_of(asked->value);
+	struct ttlv_item want, have;
+	while (ttlv_next(&a, &want)) {
+		struct ttlv_cursor c = ttlv_cursor_of(ours->value);
+		bool found = false;
+		while (!found && ttlv_next(&c, &have)) found = have.tag == want.tag && have.type == want.type && view_equal(have.value, want.value);
+		if (!found) return false;
+	}
+	return ttlv_done(&a) == ERR_OK;
+}
+
+/* OpenSSL's generator: CTR_DRBG with AES-256 (SP 800-90A). A client that asks for another one is refused (section 3.44). */
+static enum coffer_err set_rng(struct op_ctx *ctx, struct object *o)
+{
+	uint8_t bytes[ITEM_MAX];
+	struct ttlv_item asked, ours;
+	struct writer w;
+	writer_init(&w, bytes, sizeof bytes);
+	struct ttlv_mark mark = ttlv_begin(&w, TAG_RANDOM_NUMBER_GENERATOR);
+	ttlv_put_enum(&w, TAG_RNG_ALGORITHM, RNG_ALGORITHM_DRBG);
+	ttlv_put_enum(&w, TAG_CRYPTOGRAPHIC_ALGORITHM, CRYPTOGRAPHIC_ALGORITHM_AES);
+	ttlv_put_i32(&w, TAG_CRYPTOGRAPHIC_LENGTH, 256);
+	ttlv_put_enum(&w, TAG_DRBG_ALGORITHM, DRBG_ALGORITHM_CTR);
+	ttlv_end(&w, mark);
+	TRY(writer_done(&w));
+	TRY(ttlv_root(writer_view(&w), &ours));
+	if (attrset_item(attrset_get(&o->attrs, ATTR_RANDOM_NUMBER_GENERATOR, NULL, 0), &asked) && !rng_matches(&asked, &ours))
+		return reason_fail(&ctx->reason, ERR_FIELD, "there is no such Random Number Generator here; Query tells which there is");
+	return attrset_set(&o->attrs, ATTR_RANDOM_NUMBER_GENERATOR, writer_view(&w));
+}
+
+static enum coffer_err set_secrecy(struct object *o)
+{
+	bool sensitive = false, extractable = true;
+	attrset_get_bool(&o->attrs, ATTR_SENSITIVE, &sensitive);
+	attrset_get_bool(&o->attrs, ATTR_EXTRACTABLE, &extractable);
+	TRY(attrset_set_bool(&o->attrs, ATTR_SENSITIVE, sensitive));
+	TRY(attrset_set_bool(&o->attrs, ATTR_ALWAYS_SENSITIVE, sensitive));
+	TRY(attrset_set_bool(&o->attrs, ATTR_EXTRACTABLE, extractable));
+	return attrset_set_bool(&o->attrs, ATTR_NEVER_EXTRACTABLE, !extractable);
+}
+
+static enum coffer_err set_origin(struct op_ctx *ctx, struct object *o, enum kmip_origin origin, uint64_t now_s)
+{
+	bool fresh;
+	if (origin == KMIP_REGISTERED)
+		return attrset_get_bool(&o->attrs, ATTR_FRESH, &fresh) ? ERR_OK : attrset_set_bool(&o->attrs, ATTR_FRESH, true);
+	TRY(set_rng(ctx, o));
+	TRY(attrset_set_time(&o->attrs, ATTR_ORIGINAL_CREATION_DATE, now_s));
+	return attrset_set_bool(&o->attrs, ATTR_FRESH, true);
+}
+
+enum coffer_err kmip_new_finish(struct op_ctx *ctx, struct object *o, enum kmip_origin origin, uint64_t now_s)
+{
+	TRY(dates_check_order(o, &ctx->reason));
+	TRY(attrset_set_time(&o->attrs, ATTR_INITIAL_DATE, now_s));
+	TRY(attrset_set_time(&o->attrs, ATTR_LAST_CHANGE_DATE, now_s));
+	o->state = OBJECT_PRE_ACTIVE;
+	if (o->type == OBJECT_TYPE_TEMPLATE) return ERR_OK;
+	TRY(set_digest(o));
+	TRY(set_secrecy(o));
+	if (!kmip_is_cryptographic(o)) return ERR_OK;
+	TRY(set_origin(ctx, o, origin, now_s));
+	o->state = dates_state(o, now_s);
+	return ERR_OK;
+}
