@@ -6,9 +6,35 @@
 
 #define TAG_OF_VALUE(id) (ATTR_##id == ATTR_CUSTOM_ATTRIBUTE ? TAG_ATTRIBUTE_VALUE : TAG_##id)
 
+/* The words of attr.def. */
+#define YES true
+#define NO false
+#define MULTI true
+#define SINGLE false
+#define OP(name) (UINT32_C(1) << OPERATION_##name)
+#define NONE 0
+#define MADE (OP(CREATE) | OP(CREATE_KEY_PAIR) | OP(REGISTER) | OP(DERIVE_KEY))
+#define RE_KEYS (OP(RE_KEY) | OP(RE_KEY_KEY_PAIR))
+#define CERTIFIED (OP(REGISTER) | OP(CERTIFY) | OP(RE_CERTIFY))
+#define NEW (MADE | RE_KEYS | CERTIFIED)
+#define STATE_OPS (OP(ACTIVATE) | OP(REVOKE) | OP(DESTROY))
+#define ATTRIBUTE_OPS (OP(ADD_ATTRIBUTE) | OP(MODIFY_ATTRIBUTE) | OP(DELETE_ATTRIBUTE))
+#define TYPE(name) (UINT32_C(1) << OBJECT_TYPE_##name)
+#define CERTIFICATES TYPE(CERTIFICATE)
+#define TEMPLATES TYPE(TEMPLATE)
+#define OPAQUE TYPE(OPAQUE_OBJECT)
+#define PGP TYPE(PGP_KEY)
+#define SYMMETRIC (TYPE(SYMMETRIC_KEY) | TYPE(SPLIT_KEY))
+#define ASYMMETRIC (TYPE(PUBLIC_KEY) | TYPE(PRIVATE_KEY) | TYPE(SPLIT_KEY) | PGP)
+#define KEYS (SYMMETRIC | ASYMMETRIC)
+#define VALUED (SYMMETRIC | TYPE(PRIVATE_KEY) | TYPE(SECRET_DATA))
+#define CRYPTOGRAPHIC (KEYS | CERTIFICATES | TYPE(SECRET_DATA))
+#define ALL (CRYPTOGRAPHIC | TEMPLATES | OPAQUE)
+
 static const struct kmip_attr_row rows[ATTR_COUNT] = {
-#define ATTR(id, name, type, which, multi, set, modify, remove, since) \
-	[ATTR_##id] = { ATTR_##id, TAG_OF_VALUE(id), name, type, which, multi, set, modify, remove, since },
+#define ATTR(id, name, type, which, since, multi, always, set, server, client, remove, implicit, applies) \
+	[ATTR_##id] = { ATTR_##id, TAG_OF_VALUE(id), name, type, which, since, multi, always, KMIP_SET_##set, KMIP_##server, KMIP_##client, \
+		KMIP_##remove, implicit, applies },
 #include "kmip/attr.def"
 #undef ATTR
 };
@@ -17,6 +43,11 @@ const struct kmip_attr_row *kmip_attr_row(enum kmip_attr id)
 {
 	PRE(id > ATTR_NONE && id < ATTR_COUNT);
 	return &rows[id];
+}
+
+bool kmip_attr_applies(enum kmip_attr id, uint32_t object_type)
+{
+	return object_type < 32 && (kmip_attr_row(id)->applies >> object_type & 1);
 }
 
 static bool is_custom_name(struct view name)

@@ -20,14 +20,28 @@
 /* ATTR_UNIQUE_IDENTIFIER = 1 … ATTR_CUSTOM_ATTRIBUTE. Numbers may change between releases: store tags, never these. */
 enum kmip_attr {
 	ATTR_NONE,
-#define ATTR(id, name, type, which, multi, set, modify, remove, since) ATTR_##id,
+#define ATTR(id, ...) ATTR_##id,
 #include "kmip/attr.def"
 #undef ATTR
 	ATTR_COUNT
 };
 
-/* Who may set the first value. */
-enum kmip_attr_set { KMIP_SET_SERVER = 1, KMIP_SET_CLIENT = 2, KMIP_SET_BOTH = 3 };
+/* Who may set the first value. REQUEST: the server, from what the request that makes the object says (Create's template,
+ * the Key Block of Register); Add Attribute does not reach it. */
+enum kmip_attr_set { KMIP_SET_SERVER = 1, KMIP_SET_CLIENT = 2, KMIP_SET_BOTH = 3, KMIP_SET_REQUEST = 5 };
+
+/* When a value that is there may change. */
+enum kmip_attr_when {
+	KMIP_NEVER,
+	KMIP_ANY_TIME,
+	KMIP_PRE_ACTIVE,  /* while the object is Pre-Active */
+	KMIP_NOT_REACHED, /* while it is Pre-Active or Active, and the date has not come */
+	KMIP_NOT_OVER,    /* while it is Pre-Active or Active */
+	KMIP_UNUSED,      /* as long as nothing of the limit was allocated */
+	KMIP_ONE_WAY,     /* towards more secrecy: what was said about a key stays true */
+	KMIP_OWN,         /* custom attributes: x- is the client's, y- the server's */
+	KMIP_LEFT_OPEN    /* what the client left open */
+};
 
 struct kmip_attr_row {
 	enum kmip_attr id;
@@ -35,15 +49,21 @@ struct kmip_attr_row {
 	const char *name;         /* 1.x name: "Cryptographic Algorithm"; "" for custom attributes */
 	enum ttlv_type type;      /* of the value; TTLV_ANY for custom attributes */
 	enum kmip_enum enumeration; /* of an Enumeration value or a bit mask; else ENUM_NONE */
-	bool multi;               /* several instances permitted */
-	enum kmip_attr_set set_by;
-	bool client_modify;       /* Modify Attribute, as far as the spec's conditions allow */
-	bool client_delete;       /* Delete Attribute */
 	uint8_t since_minor;      /* first 1.x minor version that has it */
+	bool multi;               /* several instances permitted */
+	bool always;              /* objects that may have it always have it */
+	enum kmip_attr_set set_by;
+	enum kmip_attr_when server_modify;
+	enum kmip_attr_when client_modify; /* Modify Attribute; for what has no value yet, Add Attribute too */
+	enum kmip_attr_when client_delete; /* Delete Attribute */
+	uint32_t implicit;        /* bit OPERATION_…: may set it even if the request does not mention it */
+	uint32_t applies;         /* bit OBJECT_TYPE_…: may have it */
 };
 
 /* id: 1 … ATTR_COUNT-1. */
 const struct kmip_attr_row *kmip_attr_row(enum kmip_attr id);
+/* Whether objects of this type (enum kmip_object_type) may have the attribute. */
+bool kmip_attr_applies(enum kmip_attr id, uint32_t object_type);
 /* By the 1.x name. A name with the prefix "x-" or "y-" is ATTR_CUSTOM_ATTRIBUTE; anything unknown is ATTR_NONE. */
 enum kmip_attr kmip_attr_by_name(struct view name);
 /* By the tag of the value; ATTR_NONE when no attribute has it. */
