@@ -19,6 +19,16 @@ enum coffer_err kmip_key_check(struct op_ctx *ctx, const struct object *o)
 	return ERR_OK;
 }
 
+void kmip_put_rng(struct writer *out, uint32_t tag)
+{
+	struct ttlv_mark mark = ttlv_begin(out, tag);
+	ttlv_put_enum(out, TAG_RNG_ALGORITHM, RNG_ALGORITHM_DRBG);
+	ttlv_put_enum(out, TAG_CRYPTOGRAPHIC_ALGORITHM, CRYPTOGRAPHIC_ALGORITHM_AES);
+	ttlv_put_i32(out, TAG_CRYPTOGRAPHIC_LENGTH, 256);
+	ttlv_put_enum(out, TAG_DRBG_ALGORITHM, DRBG_ALGORITHM_CTR);
+	ttlv_end(out, mark);
+}
+
 enum coffer_err kmip_key_make(struct op_ctx *ctx, struct object *o, uint64_t now_s)
 {
 	AUTO_SECRET struct secret *material = secret_new(kmip_algorithm_bytes(o->algorithm, o->length_bits));

@@ -4,6 +4,7 @@
 #include "crypto/hash.h"
 #include "kmip/attr.h"
 #include "objects/dates.h"
+#include "ops/kmip_key.h"
 
 #define ITEM_MAX 256u
 
@@ -64,12 +65,7 @@ static enum coffer_err set_rng(struct op_ctx *ctx, struct object *o)
 	struct ttlv_item asked, ours;
 	struct writer w;
 	writer_init(&w, bytes, sizeof bytes);
-	struct ttlv_mark mark = ttlv_begin(&w, TAG_RANDOM_NUMBER_GENERATOR);
-	ttlv_put_enum(&w, TAG_RNG_ALGORITHM, RNG_ALGORITHM_DRBG);
-	ttlv_put_enum(&w, TAG_CRYPTOGRAPHIC_ALGORITHM, CRYPTOGRAPHIC_ALGORITHM_AES);
-	ttlv_put_i32(&w, TAG_CRYPTOGRAPHIC_LENGTH, 256);
-	ttlv_put_enum(&w, TAG_DRBG_ALGORITHM, DRBG_ALGORITHM_CTR);
-	ttlv_end(&w, mark);
+	kmip_put_rng(&w, TAG_RANDOM_NUMBER_GENERATOR);
 	TRY(writer_done(&w));
 	TRY(ttlv_root(writer_view(&w), &ours));
 	if (attrset_item(attrset_get(&o->attrs, ATTR_RANDOM_NUMBER_GENERATOR, NULL, 0), &asked) && !rng_matches(&asked, &ours))
