@@ -7,6 +7,8 @@
 /* Empties this thread's OpenSSL error queue; ERR_MEMORY when an allocation failed (the arena is full), else ERR_CRYPTO.
  * Call it right after an OpenSSL call that failed: ENSURE(EVP_x(…) == 1, crypto_err_take()). */
 enum coffer_err crypto_err_take(void) MUST_USE;
+/* Told by OpenSSL's allocator that an allocation of this thread failed: not all of OpenSSL says so in its queue. */
+void crypto_err_note_memory(void);
 /* Empties the queue after a failure that is expected (a tag that does not match). */
 void crypto_err_drop(void);
 

@@ -1,7 +1,5 @@
-/* SHA-2 through EVP. */
+/* SHA-1, SHA-2 and SHA-3 through EVP. */
 #include "crypto/hash.h"
-
-#include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/ct.h"
@@ -16,16 +14,35 @@ struct hash {
 static const struct {
 	enum alg alg;
 	size_t len;
+	uint32_t kmip; /* Hashing Algorithm */
 } table[] = {
-	[HASH_SHA256] = { ALG_SHA256, 32 },
-	[HASH_SHA384] = { ALG_SHA384, 48 },
-	[HASH_SHA512] = { ALG_SHA512, 64 },
+	[HASH_SHA256] = { ALG_SHA256, 32, 0x06 },
+	[HASH_SHA384] = { ALG_SHA384, 48, 0x07 },
+	[HASH_SHA512] = { ALG_SHA512, 64, 0x08 },
+	[HASH_SHA1] = { ALG_SHA1, 20, 0x04 },
+	[HASH_SHA224] = { ALG_SHA224, 28, 0x05 },
+	[HASH_SHA512_224] = { ALG_SHA512_224, 28, 0x0c },
+	[HASH_SHA512_256] = { ALG_SHA512_256, 32, 0x0d },
+	[HASH_SHA3_224] = { ALG_SHA3_224, 28, 0x0e },
+	[HASH_SHA3_256] = { ALG_SHA3_256, 32, 0x0f },
+	[HASH_SHA3_384] = { ALG_SHA3_384, 48, 0x10 },
+	[HASH_SHA3_512] = { ALG_SHA3_512, 64, 0x11 },
 };
 
 size_t hash_len(enum hash_algorithm algorithm)
 {
 	PRE((unsigned)algorithm < sizeof table / sizeof table[0]);
 	return table[algorithm].len;
+}
+
+enum coffer_err hash_of_kmip(uint32_t number, enum hash_algorithm *out)
+{
+	for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (table[i].kmip == number) {
+			*out = (enum hash_algorithm)i;
+			return ERR_OK;
+		}
+	return ERR_UNSUPPORTED;
 }
 
 enum coffer_err hash_sha256(struct view bytes, uint8_t out[static HASH_SHA256_LEN])

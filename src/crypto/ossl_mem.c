@@ -83,7 +83,9 @@ static void *mem_alloc(size_t len, const char *file, int line)
 	(void)file;
 	(void)line;
 	if (len == 0) return NULL;
-	return len >= OSSL_MEM_BIG ? big_alloc(len) : arena_alloc(len);
+	void *p = len >= OSSL_MEM_BIG ? big_alloc(len) : arena_alloc(len);
+	if (p == NULL) crypto_err_note_memory();
+	return p;
 }
 
 static void mem_free(void *ptr, const char *file, int line)
@@ -103,7 +105,11 @@ static void *mem_realloc(void *ptr, size_t len, const char *file, int line)
 		return NULL;
 	}
 	size_t old = big_len(ptr);
-	if (old == 0) return arena_realloc(ptr, len);
+	if (old == 0) {
+		void *grown = arena_realloc(ptr, len);
+		if (grown == NULL) crypto_err_note_memory();
+		return grown;
+	}
 	void *moved = mem_alloc(len, file, line);
 	if (moved == NULL) return NULL;
 	memcpy(moved, ptr, old < len ? old : len);
