@@ -369,7 +369,9 @@ static void too_many_values_are_out_of_bounds(void **state)
 	uint32_t reason = 0;
 	struct bring b = bring_key();
 	b.attributes = put_many;
+	b.plain = true;
 	assert_int_equal(bring_try(f, ADMIN, &b, id, &reason), ERR_LIMIT);
+	assert_int_equal(reason, RESULT_REASON_INDEX_OUT_OF_BOUNDS);
 }
 
 int main(void)
