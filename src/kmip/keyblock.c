@@ -10,14 +10,9 @@ static bool format_known(uint32_t format)
 		format == KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY;
 }
 
-/* Section 2.1.4: a byte string when wrapped, else a structure of Key Material and Attributes. */
-static enum coffer_err parse_value(const struct ttlv_item *value, struct kmip_key_block *block)
+enum coffer_err kmip_key_value_parse(const struct ttlv_item *value, struct kmip_key_block *block)
 {
 	struct ttlv_cursor c, key;
-	if (value->type == TTLV_BYTES) {
-		ENSURE(block->wrapped, ERR_FIELD);
-		return ttlv_get_bytes(value, &block->material);
-	}
 	TRY(ttlv_enter(value, &c));
 	if (block->format == KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY) {
 		TRY(ttlv_take_structure(&c, TAG_KEY_MATERIAL, &key));
@@ -28,6 +23,13 @@ static enum coffer_err parse_value(const struct ttlv_item *value, struct kmip_ke
 	}
 	block->attributes = c;
 	return ERR_OK;
+}
+
+/* Section 2.1.4: a byte string when wrapped, else a structure of Key Material and Attributes. */
+static enum coffer_err parse_value(const struct ttlv_item *value, struct kmip_key_block *block)
+{
+	if (block->wrapped) return value->type == TTLV_BYTES ? ttlv_get_bytes(value, &block->material) : ERR_FIELD;
+	return value->type == TTLV_BYTES ? ERR_FIELD : kmip_key_value_parse(value, block);
 }
 
 static enum coffer_err parse_block(const struct ttlv_item *item, struct kmip_key_block *b, struct reason *reason)
@@ -66,6 +68,17 @@ enum coffer_err kmip_key_block_parse(const struct ttlv_item *item, struct kmip_k
 	return ERR_OK;
 }
 
+void kmip_key_material_put(struct writer *w, uint32_t format, struct view material)
+{
+	if (format != KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY) {
+		ttlv_put_bytes(w, TAG_KEY_MATERIAL, material);
+		return;
+	}
+	struct ttlv_mark mark = ttlv_begin(w, TAG_KEY_MATERIAL);
+	ttlv_put_bytes(w, TAG_KEY, material);
+	ttlv_end(w, mark);
+}
+
 static void put_value(struct writer *w, const struct kmip_key_block *block)
 {
 	if (block->wrapped) {
@@ -73,13 +86,7 @@ static void put_value(struct writer *w, const struct kmip_key_block *block)
 		return;
 	}
 	struct ttlv_mark value = ttlv_begin(w, TAG_KEY_VALUE);
-	if (block->format == KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY) {
-		struct ttlv_mark material = ttlv_begin(w, TAG_KEY_MATERIAL);
-		ttlv_put_bytes(w, TAG_KEY, block->material);
-		ttlv_end(w, material);
-	} else {
-		ttlv_put_bytes(w, TAG_KEY_MATERIAL, block->material);
-	}
+	kmip_key_material_put(w, block->format, block->material);
 	ttlv_end(w, value);
 }
 

@@ -32,6 +32,11 @@ enum coffer_err kmip_key_block_parse(const struct ttlv_item *item, struct kmip_k
  * are not written. */
 void kmip_key_block_put(struct writer *w, const struct kmip_key_block *block);
 
+/* Key Material alone, as a Key Value of this format has it. */
+void kmip_key_material_put(struct writer *w, uint32_t format, struct view material);
+/* The Key Value structure of a key in block->format: its material and attributes into *block. ERR_INPUT, ERR_MISSING. */
+enum coffer_err kmip_key_value_parse(const struct ttlv_item *value, struct kmip_key_block *block) MUST_USE;
+
 /* A managed object as Register sends and Get answers it. */
 struct kmip_managed {
 	uint32_t object_type;          /* Symmetric Key, Secret Data, Opaque Object; others ERR_UNSUPPORTED */

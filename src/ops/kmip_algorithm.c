@@ -29,3 +29,16 @@ size_t kmip_algorithm_bytes(uint32_t algorithm, uint32_t length_bits)
 	if (algorithm == CRYPTOGRAPHIC_ALGORITHM_DES3 && length_bits % 56 == 0) return length_bits / 56 * 8;
 	return length_bits / 8;
 }
+
+uint32_t kmip_algorithm_default_bits(uint32_t algorithm)
+{
+	switch (algorithm) {
+	case CRYPTOGRAPHIC_ALGORITHM_AES: return 256;
+	case CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA1: return 160;
+	case CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA224: return 224;
+	case CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256: return 256;
+	case CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA384: return 384;
+	case CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA512: return 512;
+	default: return 0;
+	}
+}

@@ -47,7 +47,7 @@ enum coffer_err kmip_cipher_check_key(struct op_ctx *ctx, enum object_use use)
 	if (!(o->usage_mask & needed))
 		return reason_fail(&ctx->reason, ERR_DENIED, "%s is not for %s: its Cryptographic Usage Mask says so", label,
 			protect ? "encryption" : "decryption");
-	if (o->type != OBJECT_TYPE_SYMMETRIC_KEY || !o->material)
+	if (o->type != OBJECT_TYPE_SYMMETRIC_KEY || !o->material || o->wrapping)
 		return reason_fail(&ctx->reason, ERR_STATE, "%s cannot encrypt or decrypt", label);
 	ctx->result_reason = 0;
 	return ERR_OK;

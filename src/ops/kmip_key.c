@@ -34,7 +34,7 @@ enum coffer_err kmip_key_make(struct op_ctx *ctx, struct object *o, uint64_t now
 	AUTO_SECRET struct secret *material = secret_new(kmip_algorithm_bytes(o->algorithm, o->length_bits));
 	ENSURE(material, ERR_MEMORY);
 	TRY(rng_bytes(secret_mut(material), secret_len(material)));
-	o->key_format = KEY_FORMAT_TYPE_RAW;
+	o->key_format = o->type == OBJECT_TYPE_SECRET_DATA ? KEY_FORMAT_TYPE_OPAQUE : KEY_FORMAT_TYPE_RAW;
 	TRY(object_set_material(o, ctx->engine->domain.id, &material));
 	return kmip_new_finish(ctx, o, KMIP_MADE_HERE, now_s);
 }
@@ -63,9 +63,19 @@ enum coffer_err kmip_key_change(struct op_ctx *ctx, uint64_t now_s, struct objec
 	return ERR_OK;
 }
 
+static const char *kind(const struct object *o)
+{
+	switch (o->type) {
+	case OBJECT_TYPE_SECRET_DATA: return "secret";
+	case OBJECT_TYPE_OPAQUE_OBJECT: return "object";
+	case OBJECT_TYPE_TEMPLATE: return "template";
+	default: return "key";
+	}
+}
+
 void kmip_key_label(const struct object *o, char out[static KMIP_KEY_LABEL_MAX])
 {
-	char text[KMIP_KEY_LABEL_MAX - 8];
+	char text[KMIP_KEY_LABEL_MAX - 12];
 	struct view name = object_name(o);
 	if (name.len) {
 		text_printable(name, text, sizeof text);
@@ -74,7 +84,7 @@ void kmip_key_label(const struct object *o, char out[static KMIP_KEY_LABEL_MAX])
 		text_uuid(o->id, id);
 		text_printable(view_str(id), text, sizeof text);
 	}
-	snprintf(out, KMIP_KEY_LABEL_MAX, "key '%s'", text);
+	snprintf(out, KMIP_KEY_LABEL_MAX, "%s '%s'", kind(o), text);
 }
 
 void kmip_put_id(struct writer *out, const struct object *o)

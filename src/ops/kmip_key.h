@@ -9,12 +9,12 @@
 
 /* ERR_UNSUPPORTED, ERR_FIELD, ERR_MISSING: algorithm, length or usage mask is not one that is made here. */
 enum coffer_err kmip_key_check(struct op_ctx *ctx, const struct object *o) MUST_USE;
-/* Random material of o's length, and the attributes that the server sets; the state follows from the dates. ERR_FIELD: dates in disorder. */
+/* Random material of o's length, and the attributes that the server sets; the state follows from the dates. ERR_FIELD as kmip_new_finish. */
 enum coffer_err kmip_key_make(struct op_ctx *ctx, struct object *o, uint64_t now_s) MUST_USE;
 /* A copy of ctx->object to change, in the state that its dates have brought it to (written first, when the stored one is older), with a new
  * Last Change Date. Caller unrefs *out. */
 enum coffer_err kmip_key_change(struct op_ctx *ctx, uint64_t now_s, struct object **out) MUST_USE;
-/* The key as a person knows it: its name, else its Unique Identifier, in quotes. */
+/* The object as a person knows it: what it is, and its name, else its Unique Identifier, in quotes. */
 #define KMIP_KEY_LABEL_MAX 80u
 void kmip_key_label(const struct object *o, char out[static KMIP_KEY_LABEL_MAX]);
 /* Unique Identifier of an object as a field of the answer. */

@@ -1,14 +1,14 @@
 /* Register (KMIP 1.4 section 4.3): an object that a client brings. */
-#include <string.h>
-
 #include "base/clock.h"
 #include "kmip/attr.h"
 #include "kmip/keyblock.h"
+#include "kmip/names.h"
 #include "objects/txn.h"
 #include "ops/kmip_algorithm.h"
 #include "ops/kmip_key.h"
 #include "ops/kmip_new.h"
 #include "ops/kmip_template.h"
+#include "ops/regroup.h"
 #include "ops/tables.h"
 
 #define KEY_VALUE_OPTIONAL_MINOR 2u /* first KMIP 1.x version with keys that are not here */
@@ -96,6 +96,15 @@ static enum coffer_err take_template(struct op_ctx *ctx, const struct ttlv_item 
 	return ERR_OK;
 }
 
+#define IS_EXTENSION(value) ((value) >> 31) /* KMIP 1.4 section 9.1.3.2: 8XXXXXXX */
+
+/* Opaque Data Types are extensions all of them (section 9.1.3.2.10). */
+static bool data_type_known(const struct kmip_managed *m)
+{
+	if (m->object_type == OBJECT_TYPE_SYMMETRIC_KEY || IS_EXTENSION(m->data_type)) return true;
+	return m->object_type == OBJECT_TYPE_SECRET_DATA && kmip_enum_has(ENUM_SECRET_DATA_TYPE, m->data_type);
+}
+
 static enum coffer_err take_object(struct op_ctx *ctx, struct ttlv_cursor *payload, struct object *o)
 {
 	struct ttlv_item item;
@@ -106,6 +115,7 @@ static enum coffer_err take_object(struct op_ctx *ctx, struct ttlv_cursor *paylo
 	if (kmip_managed_type(item.tag) != o->type) return invalid(ctx, "the Object Type is not that of the object in the request");
 	if (o->type == OBJECT_TYPE_TEMPLATE) return take_template(ctx, &item, o);
 	TRY(kmip_managed_parse(&item, &managed, &ctx->reason));
+	if (!data_type_known(&managed)) return invalid(ctx, "the type of the data is not one that KMIP lists");
 	o->data_type = managed.data_type;
 	if (o->type == OBJECT_TYPE_OPAQUE_OBJECT) return keep_material(ctx, o, managed.opaque);
 	return take_block(ctx, o, &managed.block);
@@ -140,6 +150,7 @@ enum coffer_err op_register(struct op_ctx *ctx, struct ttlv_cursor *payload, str
 {
 	AUTO_OBJECT struct object *o = NULL;
 	TRY(read_request(ctx, payload, &o));
+	TRY(op_may_regroup(ctx, NULL, o));
 	TRY(kmip_new_finish(ctx, o, KMIP_REGISTERED, clock_wall_s()));
 	enum coffer_err err = txn_create(ctx->txn, o, &ctx->reason);
 	if (err == ERR_EXISTS) ctx->result_reason = RESULT_REASON_INVALID_FIELD; /* section 11.4 */

@@ -22,7 +22,7 @@ static void ask_attributes(struct fix *f, struct ask *a, const struct bring *b)
 
 void bring_ask(struct fix *f, struct ask *a, const struct bring *b)
 {
-	ask_begin(a, &(struct ask_header){ .count = 1, .minor = b->minor });
+	ask_begin(a, &(struct ask_header){ .count = 1, .minor = b->minor, .plain = b->plain });
 	ask_item(a, OPERATION_REGISTER, 1);
 	ttlv_put_enum(&a->w, TAG_OBJECT_TYPE, b->object_type ? b->object_type : b->managed.object_type);
 	ask_attributes(f, a, b);
@@ -84,4 +84,15 @@ struct object *bring_stored(struct fix *f, const char *id)
 	assert_int_equal(text_parse_uuid(view_str(id), uuid), ERR_OK);
 	assert_int_equal(txn_object(f->engine.txn, uuid, &o), ERR_OK);
 	return o;
+}
+
+void bring_archive(struct fix *f, const char *id)
+{
+	AUTO_OBJECT struct object *before = bring_stored(f, id);
+	AUTO_OBJECT struct object *after = object_copy(before);
+	assert_non_null(after);
+	after->archived = true;
+	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
+	assert_int_equal(txn_update(f->engine.txn, after, NULL), ERR_OK);
+	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
 }

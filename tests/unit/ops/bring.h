@@ -15,6 +15,7 @@ struct bring {
 	struct kmip_managed managed;
 	int32_t mask;                 /* Cryptographic Usage Mask in the Template-Attribute; -1 none; 0: Encrypt | Decrypt */
 	const char *name, *group;
+	bool plain;                   /* a client that knows nothing of Coffer: it is told KMIP's Result Reasons */
 	bool active;                  /* with an Activation Date of now */
 	void (*attributes)(struct ask *a, void *arg); /* more attributes in the Template-Attribute */
 	void (*object)(struct writer *w, void *arg);  /* writes the whole object in place of managed */
@@ -33,5 +34,7 @@ void bring_got(const struct answer *answer, struct kmip_managed *out);
 void bring_get(struct fix *f, unsigned uid, const char *id, struct answer *answer, struct kmip_managed *out);
 /* The object as the store holds it: memory is emptied first. Caller unrefs. */
 struct object *bring_stored(struct fix *f, const char *id);
+/* Marks the object as archived, as Archive does. */
+void bring_archive(struct fix *f, const char *id);
 
 #endif
