@@ -15,6 +15,7 @@ struct ask {
 
 struct ask_header {
 	uint32_t minor;          /* 0: 1.4 */
+	bool oldest;             /* KMIP 1.0 */
 	uint32_t max_response;   /* 0: none */
 	uint32_t continuation;   /* 0: none */
 	uint32_t count;
