@@ -80,12 +80,17 @@ const struct attrset_value *attrset_get(const struct attrset *set, uint32_t attr
 	return NULL;
 }
 
-enum coffer_err attrset_set(struct attrset *set, uint32_t attr, struct view item)
+static struct attrset_value *find(struct attrset *set, uint32_t attr, const char *custom, uint32_t index)
 {
-	struct attrset_value *v = NULL;
-	for (size_t i = 0; i < set->count && !v; i++)
-		if (same_attr(&set->values[i], attr, NULL) && set->values[i].index == 0) v = &set->values[i];
-	if (!v) return append(set, attr, NULL, 0, item);
+	for (size_t i = 0; i < set->count; i++)
+		if (same_attr(&set->values[i], attr, custom) && set->values[i].index == index) return &set->values[i];
+	return NULL;
+}
+
+enum coffer_err attrset_replace(struct attrset *set, uint32_t attr, const char *custom, uint32_t index, struct view item)
+{
+	struct attrset_value *v = find(set, attr, custom, index);
+	ENSURE(v, ERR_NOT_FOUND);
 	ENSURE(item.len <= ATTRSET_BYTES_MAX - (set->bytes - v->item_len), ERR_LIMIT);
 	uint8_t *copy = view_copy(item);
 	ENSURE(copy, ERR_MEMORY);
@@ -94,6 +99,12 @@ enum coffer_err attrset_set(struct attrset *set, uint32_t attr, struct view item
 	v->item_len = item.len;
 	v->item = copy;
 	return ERR_OK;
+}
+
+enum coffer_err attrset_set(struct attrset *set, uint32_t attr, struct view item)
+{
+	enum coffer_err err = attrset_replace(set, attr, NULL, 0, item);
+	return err == ERR_NOT_FOUND ? append(set, attr, NULL, 0, item) : err;
 }
 
 static uint32_t tag_of(uint32_t attr)
@@ -160,6 +171,22 @@ bool attrset_get_bool(const struct attrset *set, uint32_t attr, bool *out)
 {
 	struct ttlv_item item;
 	return attrset_item(attrset_get(set, attr, NULL, 0), &item) && ttlv_get_bool(&item, out) == ERR_OK;
+}
+
+bool attrset_has(const struct attrset *set, uint32_t attr, const char *custom, struct view item, uint32_t except)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct attrset_value *v = &set->values[i];
+		if (same_attr(v, attr, custom) && v->index != except && view_equal(view_of(v->item, v->item_len), item)) return true;
+	}
+	return false;
+}
+
+bool attrset_has_any(const struct attrset *set, uint32_t attr, const char *custom)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (same_attr(&set->values[i], attr, custom)) return true;
+	return false;
 }
 
 size_t attrset_count(const struct attrset *set, uint32_t attr)

@@ -14,6 +14,7 @@
 #define ATTRSET_MAX 512u             /* values of one object */
 #define ATTRSET_BYTES_MAX (256u * 1024u)
 #define ATTRSET_INDEX_MAX 0x7fffffffu /* a KMIP Integer */
+#define ATTRSET_INDEX_NONE UINT32_MAX
 
 struct attrset_value {
 	uint32_t attr;      /* enum kmip attribute id of kmip/attr.h */
@@ -41,6 +42,8 @@ enum coffer_err attrset_set_enum(struct attrset *set, uint32_t attr, uint32_t va
 enum coffer_err attrset_set_i32(struct attrset *set, uint32_t attr, int32_t value) MUST_USE;
 enum coffer_err attrset_set_bool(struct attrset *set, uint32_t attr, bool value) MUST_USE;
 enum coffer_err attrset_set_time(struct attrset *set, uint32_t attr, uint64_t unix_s) MUST_USE;
+/* Gives an existing value another content; index and place stay. ERR_NOT_FOUND, ERR_LIMIT. */
+enum coffer_err attrset_replace(struct attrset *set, uint32_t attr, const char *custom, uint32_t index, struct view item) MUST_USE;
 /* The value, or NULL. custom: NULL but for custom attributes. */
 const struct attrset_value *attrset_get(const struct attrset *set, uint32_t attr, const char *custom, uint32_t index);
 /* The value as an item that borrows from it; false when value is NULL. */
@@ -49,6 +52,10 @@ bool attrset_item(const struct attrset_value *value, struct ttlv_item *out);
 bool attrset_get_time(const struct attrset *set, uint32_t attr, uint64_t *out_unix_s);
 bool attrset_get_bool(const struct attrset *set, uint32_t attr, bool *out);
 size_t attrset_count(const struct attrset *set, uint32_t attr);
+/* Whether a value of this attribute other than the one with index `except` (ATTRSET_INDEX_NONE: any) has this content. */
+bool attrset_has(const struct attrset *set, uint32_t attr, const char *custom, struct view item, uint32_t except);
+/* Whether it has any value. */
+bool attrset_has_any(const struct attrset *set, uint32_t attr, const char *custom);
 /* Removes every value of an attribute, or one index. */
 void attrset_remove(struct attrset *set, uint32_t attr);
 void attrset_remove_at(struct attrset *set, uint32_t attr, const char *custom, uint32_t index);

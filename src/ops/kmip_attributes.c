@@ -1,10 +1,24 @@
 /* Attributes, one by one. */
 #include "ops/kmip_attributes.h"
 
+#include "base/clock.h"
 #include "base/writer.h"
 #include "objects/dates.h"
 
 #define FIELD_ITEM_MAX 64u /* the longest is a Unique Identifier: 8 + 40 bytes */
+#define LEASE_TIME_S 3600u
+
+uint32_t kmip_lease_time_s(const struct op_ctx *ctx)
+{
+	(void)ctx;
+	return LEASE_TIME_S;
+}
+
+struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o)
+{
+	return (struct kmip_seen){ .object = o, .now_s = clock_wall_s(), .version_minor = ctx->version_minor,
+		.lease_time_s = kmip_lease_time_s(ctx) };
+}
 
 static void put_field(struct writer *w, const struct kmip_seen *seen, enum kmip_attr attr)
 {
@@ -26,7 +40,10 @@ static void put_field(struct writer *w, const struct kmip_seen *seen, enum kmip_
 		if (o->length_bits) ttlv_put_i32(w, tag, (int32_t)o->length_bits);
 		break;
 	case ATTR_CRYPTOGRAPHIC_USAGE_MASK:
-		ttlv_put_i32(w, tag, (int32_t)o->usage_mask);
+		if (o->usage_mask || o->type != OBJECT_TYPE_TEMPLATE) ttlv_put_i32(w, tag, (int32_t)o->usage_mask);
+		break;
+	case ATTR_LEASE_TIME:
+		if (seen->lease_time_s) ttlv_put_interval(w, tag, seen->lease_time_s);
 		break;
 	default:
 		ttlv_put_enum(w, tag, dates_state(o, seen->now_s));
@@ -37,11 +54,12 @@ static void put_field(struct writer *w, const struct kmip_seen *seen, enum kmip_
 static enum coffer_err each_field(const struct kmip_seen *seen, kmip_attribute_fn *fn, void *arg)
 {
 	static const enum kmip_attr fields[] = { ATTR_UNIQUE_IDENTIFIER, ATTR_OBJECT_TYPE, ATTR_CRYPTOGRAPHIC_ALGORITHM,
-		ATTR_CRYPTOGRAPHIC_LENGTH, ATTR_CRYPTOGRAPHIC_USAGE_MASK, ATTR_STATE };
+		ATTR_CRYPTOGRAPHIC_LENGTH, ATTR_CRYPTOGRAPHIC_USAGE_MASK, ATTR_LEASE_TIME, ATTR_STATE };
 	for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
 		uint8_t bytes[FIELD_ITEM_MAX];
 		struct writer w;
 		struct kmip_attr_value value = { .id = fields[i], .has_value = true };
+		if (!kmip_attr_applies(fields[i], seen->object->type)) continue;
 		writer_init(&w, bytes, sizeof bytes);
 		put_field(&w, seen, fields[i]);
 		TRY(writer_done(&w));
@@ -52,6 +70,19 @@ static enum coffer_err each_field(const struct kmip_seen *seen, kmip_attribute_f
 	return ERR_OK;
 }
 
+/* A value with a field that this version does not know is shown without it. */
+static enum coffer_err show(const struct kmip_seen *seen, struct kmip_attr_value *value, kmip_attribute_fn *fn, void *arg)
+{
+	AUTO_BUF struct buf known = BUF_EMPTY;
+	struct writer w;
+	if (kmip_attr_since(value->id, &value->value) <= seen->version_minor) return fn(arg, value);
+	writer_init_buf(&w, &known, ATTRSET_BYTES_MAX);
+	kmip_attr_put_known(&w, value->id, &value->value, seen->version_minor);
+	TRY(writer_done(&w));
+	TRY(ttlv_root(buf_view(&known), &value->value));
+	return fn(arg, value);
+}
+
 enum coffer_err kmip_attributes_each(const struct kmip_seen *seen, kmip_attribute_fn *fn, void *arg)
 {
 	const struct attrset *set = &seen->object->attrs;
@@ -59,11 +90,11 @@ enum coffer_err kmip_attributes_each(const struct kmip_seen *seen, kmip_attribut
 	for (size_t i = 0; i < set->count; i++) {
 		const struct attrset_value *v = &set->values[i];
 		const struct kmip_attr_row *row = kmip_attr_row((enum kmip_attr)v->attr);
-		if (row->since_minor > seen->version_minor) continue;
+		if (row->since_minor > seen->version_minor || !kmip_attr_applies(row->id, seen->object->type)) continue;
 		struct kmip_attr_value value = { .id = row->id, .has_index = row->multi && v->index > 0, .index = v->index, .has_value = true };
 		if (v->custom) value.custom = view_str(v->custom);
 		TRY(ttlv_root(view_of(v->item, v->item_len), &value.value));
-		TRY(fn(arg, &value));
+		TRY(show(seen, &value, fn, arg));
 	}
 	return ERR_OK;
 }

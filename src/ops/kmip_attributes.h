@@ -4,14 +4,22 @@
 
 #include "kmip/attr.h"
 #include "objects/object.h"
+#include "ops/op.h"
 
 struct kmip_seen {
 	const struct object *object;
 	uint64_t now_s;         /* State is that of this time */
-	uint32_t version_minor; /* attributes that this KMIP 1.x version does not know are left out */
+	uint32_t version_minor; /* attributes and fields that this KMIP 1.x version does not know are left out */
+	uint32_t lease_time_s;  /* Lease Time of what can be leased; 0: none is shown */
 };
 
-/* The value borrows from a buffer that lives during the call. An error ends the walk and is returned. */
+/* The object as whoever made this request sees it now. */
+struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o);
+/* The longest lease that this server gives: Lease Time of every object that can be leased (section 3.20). */
+uint32_t kmip_lease_time_s(const struct op_ctx *ctx);
+
+/* Every value of every attribute that objects of this type may have. The value borrows from a buffer that lives during the call. An error ends the
+ * walk and is returned. */
 typedef enum coffer_err kmip_attribute_fn(void *arg, const struct kmip_attr_value *value);
 enum coffer_err kmip_attributes_each(const struct kmip_seen *seen, kmip_attribute_fn *fn, void *arg) MUST_USE;
 /* 1.x name of an attribute: of the table, or the custom one. */

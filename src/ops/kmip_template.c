@@ -219,7 +219,7 @@ static enum coffer_err apply_templates(struct template *t, struct ttlv_cursor *c
 		TRY(ttlv_take(c, TAG_NAME, &item));
 		TRY(kmip_name_parse(&item, &name));
 		TRY(find_named(t->ctx, &name, &named));
-		struct kmip_seen seen = { named, clock_wall_s(), t->ctx->version_minor };
+		struct kmip_seen seen = { .object = named, .now_s = clock_wall_s(), .version_minor = t->ctx->version_minor };
 		memset(t->given, 0, sizeof t->given);
 		TRY(kmip_attributes_each(&seen, apply_named, t));
 	}

@@ -199,7 +199,7 @@ static enum coffer_err encode_value(struct op_ctx *ctx, const struct kmip_wrap_s
 		if (block->format != KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY) return buf_append(out, block->material);
 		return fail(ctx, RESULT_REASON_ENCODING_OPTION_ERROR, ERR_FIELD, "a transparent key has no bytes to wrap without encoding; ask for the Raw format");
 	}
-	struct kmip_seen seen = { ctx->object, clock_wall_s(), ctx->version_minor };
+	struct kmip_seen seen = kmip_seen_of(ctx, ctx->object);
 	struct named named = { spec, &w };
 	writer_init_buf(&w, out, SECRET_MAX + VALUE_EXTRA);
 	struct ttlv_mark mark = ttlv_begin(&w, TAG_KEY_VALUE);

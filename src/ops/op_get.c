@@ -141,7 +141,7 @@ static enum coffer_err put_template_attribute(void *arg, const struct kmip_attr_
 
 static enum coffer_err put_template(struct op_ctx *ctx, struct writer *out)
 {
-	struct kmip_seen seen = { ctx->object, clock_wall_s(), ctx->version_minor };
+	struct kmip_seen seen = kmip_seen_of(ctx, ctx->object);
 	struct ttlv_mark mark = ttlv_begin(out, TAG_TEMPLATE);
 	TRY(kmip_attributes_each(&seen, put_template_attribute, out));
 	ttlv_end(out, mark);

@@ -1,5 +1,4 @@
 /* Get Attributes (KMIP 1.4 section 4.12): all, or those that are named. */
-#include "base/clock.h"
 #include "ops/kmip_attributes.h"
 #include "ops/kmip_key.h"
 #include "ops/tables.h"
@@ -12,12 +11,22 @@ struct asked {
 	struct writer *out;
 };
 
+static bool is_asked(const struct asked *q, struct view name)
+{
+	for (size_t i = 0; i < q->count; i++)
+		if (view_equal(q->names[i], name)) return true;
+	return false;
+}
+
+/* Any name may be asked for: what the object does not have is not answered. */
 static enum coffer_err read_names(struct op_ctx *ctx, struct ttlv_cursor *payload, struct asked *q)
 {
+	struct view name;
 	while (ttlv_peek_tag(payload) == TAG_ATTRIBUTE_NAME) {
+		TRY(ttlv_take_text(payload, TAG_ATTRIBUTE_NAME, &name));
+		if (is_asked(q, name)) return reason_fail(&ctx->reason, ERR_INPUT, "an Attribute Name is given twice; name each once");
 		if (q->count == NAMES_MAX) return reason_fail(&ctx->reason, ERR_LIMIT, "at most %u attributes can be named", NAMES_MAX);
-		TRY(ttlv_take_text(payload, TAG_ATTRIBUTE_NAME, &q->names[q->count]));
-		q->count++;
+		q->names[q->count++] = name;
 	}
 	return kmip_end(ctx, payload);
 }
@@ -25,30 +34,21 @@ static enum coffer_err read_names(struct op_ctx *ctx, struct ttlv_cursor *payloa
 static enum coffer_err put_asked(void *arg, const struct kmip_attr_value *value)
 {
 	struct asked *q = arg;
-	bool wanted = q->count == 0;
-	for (size_t i = 0; i < q->count && !wanted; i++) wanted = view_equal(q->names[i], kmip_attribute_name(value));
-	if (wanted) kmip_attr_put(q->out, value);
+	if (q->count == 0 || is_asked(q, kmip_attribute_name(value))) kmip_attr_put(q->out, value);
 	return ERR_OK;
-}
-
-static bool asked_for(const struct asked *q, const char *name)
-{
-	for (size_t i = 0; i < q->count; i++)
-		if (view_equal_str(q->names[i], name)) return true;
-	return false;
 }
 
 /* Coffer's own attributes (docs/kmip.md): answered only when they are asked for by name. */
 static void put_own(const struct asked *q, const struct object *o)
 {
 	struct ttlv_mark attribute;
-	if (asked_for(q, "y-coffer-version")) {
+	if (is_asked(q, view_str("y-coffer-version"))) {
 		attribute = ttlv_begin(q->out, TAG_ATTRIBUTE);
 		ttlv_put_str(q->out, TAG_ATTRIBUTE_NAME, "y-coffer-version");
 		ttlv_put_i32(q->out, TAG_ATTRIBUTE_VALUE, (int32_t)o->key_version);
 		ttlv_end(q->out, attribute);
 	}
-	if (asked_for(q, "y-coffer-owner")) {
+	if (is_asked(q, view_str("y-coffer-owner"))) {
 		attribute = ttlv_begin(q->out, TAG_ATTRIBUTE);
 		ttlv_put_str(q->out, TAG_ATTRIBUTE_NAME, "y-coffer-owner");
 		ttlv_put_str(q->out, TAG_ATTRIBUTE_VALUE, o->owner);
@@ -59,7 +59,7 @@ static void put_own(const struct asked *q, const struct object *o)
 enum coffer_err op_get_attributes(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	struct asked q = { .count = 0, .out = out };
-	struct kmip_seen seen = { ctx->object, clock_wall_s(), ctx->version_minor };
+	struct kmip_seen seen = kmip_seen_of(ctx, ctx->object);
 	TRY(read_names(ctx, payload, &q));
 	kmip_put_id(out, ctx->object);
 	put_own(&q, ctx->object);

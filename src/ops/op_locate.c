@@ -42,7 +42,8 @@ static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payl
 static enum coffer_err consider(void *arg, struct object *o)
 {
 	struct search *s = arg;
-	struct kmip_seen seen = { o, s->now_s, s->ctx->version_minor };
+	struct kmip_seen seen = kmip_seen_of(s->ctx, o);
+	seen.now_s = s->now_s;
 	bool matches;
 	if (!s->destroyed_too && (o->state == OBJECT_DESTROYED || o->state == OBJECT_DESTROYED_COMPROMISED)) return ERR_OK;
 	if (!policy_sees(s->ctx->grants, s->ctx->principal, o)) return ERR_OK;

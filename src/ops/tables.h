@@ -10,8 +10,10 @@ extern const struct op_row vendor_rows[];
 extern const size_t vendor_row_count;
 
 op_fn op_activate;
+op_fn op_add_attribute;
 op_fn op_create;
 op_fn op_decrypt;
+op_fn op_delete_attribute;
 op_fn op_destroy;
 op_fn op_discover_versions;
 op_fn op_encrypt;
@@ -19,6 +21,7 @@ op_fn op_get;
 op_fn op_get_attribute_list;
 op_fn op_get_attributes;
 op_fn op_locate;
+op_fn op_modify_attribute;
 op_fn op_query;
 op_fn op_register;
 op_fn op_rekey;

@@ -2,32 +2,11 @@
 #include <string.h>
 
 #include "kmip/values.h"
-#include "unit/ops/fixture.h"
+#include "unit/ops/attrs.h"
 
 static bool has_attribute(const struct answer *answer, enum kmip_attr id)
 {
-	struct ttlv_cursor c = answer_payload(answer, 0);
-	struct ttlv_item item;
-	struct kmip_attr_value value;
-	bool found = true;
-	assert_int_equal(ttlv_take(&c, TAG_UNIQUE_IDENTIFIER, &item), ERR_OK);
-	while (found) {
-		assert_int_equal(kmip_attr_next(&c, &value, &found), ERR_OK);
-		if (found && value.id == id) return true;
-	}
-	return false;
-}
-
-static void ask_attributes(struct fix *f, uint32_t minor, const char *id, const char *name, struct answer *answer)
-{
-	struct ask a;
-	ask_begin(&a, &(struct ask_header){ .count = 1, .minor = minor });
-	ask_item(&a, OPERATION_GET_ATTRIBUTES, 1);
-	ask_id(&a, id);
-	if (name) ttlv_put_str(&a.w, TAG_ATTRIBUTE_NAME, name);
-	ask_item_end(&a, NULL);
-	ask_end(&a);
-	fix_send(f, ADMIN, &a, answer);
+	return attrs_count(answer, kmip_attr_row(id)->name, NULL) > 0;
 }
 
 static void server_attributes_are_set_and_told_by_version(void **state)
@@ -43,19 +22,125 @@ static void server_attributes_are_set_and_told_by_version(void **state)
 	struct answer now, old;
 	char id[UUID_TEXT_LEN + 1];
 	fix_create(f, ADMIN, &(struct key_wish){ .name = "k" }, id);
-	ask_attributes(f, 4, id, NULL, &now);
-	ask_attributes(f, 1, id, NULL, &old);
+	attrs_get(f, 4, id, NULL, &now);
+	attrs_get(f, 1, id, NULL, &old);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		assert_true(has_attribute(&now, cases[i].id));
 		assert_int_equal(has_attribute(&old, cases[i].id), cases[i].old);
 	}
-	assert_false(has_attribute(&now, ATTR_LEASE_TIME));
+	assert_true(has_attribute(&now, ATTR_LEASE_TIME) && has_attribute(&old, ATTR_LEASE_TIME));
 	answer_free(&now);
 	answer_free(&old);
-	ask_attributes(f, 4, id, "Name", &now);
+	attrs_get(f, 4, id, "Name", &now);
 	assert_true(has_attribute(&now, ATTR_NAME));
 	assert_false(has_attribute(&now, ATTR_STATE));
 	answer_free(&now);
+}
+
+/* Every attribute that can be shown, and what each version and each type of object shows of it. */
+static void fill_attributes(struct object *o)
+{
+	struct given g;
+	struct kmip_params params = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_GCM, .has_random_iv = true,
+		.random_iv = true, .has_salt_length = true };
+	struct kmip_digest digest = { HASHING_ALGORITHM_SHA_256, true, view_str("hash"), true, KEY_FORMAT_TYPE_RAW };
+	struct kmip_usage_limits limits = { true, 8, true, 8, true, USAGE_LIMITS_UNIT_BYTE };
+	o->algorithm = CRYPTOGRAPHIC_ALGORITHM_AES;
+	o->length_bits = 128;
+	kmip_params_put(given_new(&g), TAG_CRYPTOGRAPHIC_PARAMETERS, &params);
+	assert_int_equal(attrset_set(&o->attrs, ATTR_CRYPTOGRAPHIC_PARAMETERS, writer_view(&g.w)), ERR_OK);
+	kmip_digest_put(given_new(&g), TAG_DIGEST, &digest);
+	assert_int_equal(attrset_set(&o->attrs, ATTR_DIGEST, writer_view(&g.w)), ERR_OK);
+	kmip_usage_limits_put(given_new(&g), TAG_USAGE_LIMITS, &limits);
+	assert_int_equal(attrset_set(&o->attrs, ATTR_USAGE_LIMITS, writer_view(&g.w)), ERR_OK);
+	ttlv_put_str(given_new(&g), TAG_OPERATION_POLICY_NAME, "default");
+	assert_int_equal(attrset_set(&o->attrs, ATTR_OPERATION_POLICY_NAME, writer_view(&g.w)), ERR_OK);
+	assert_int_equal(attrset_set_bool(&o->attrs, ATTR_FRESH, true), ERR_OK);
+	assert_int_equal(attrset_set_time(&o->attrs, ATTR_PROCESS_START_DATE, NOW_S), ERR_OK);
+	assert_int_equal(attrset_set_time(&o->attrs, ATTR_DESTROY_DATE, NOW_S), ERR_OK);
+	ttlv_put_str(given_new(&g), TAG_ATTRIBUTE_VALUE, "payroll");
+	assert_int_equal(attrset_add(&o->attrs, ATTR_CUSTOM_ATTRIBUTE, "x-team", writer_view(&g.w)), ERR_OK);
+}
+
+static void an_object_shows_what_applies_to_its_type(void **state)
+{
+	static const char *const names[] = { "Unique Identifier", "Object Type", "Cryptographic Algorithm", "Cryptographic Length",
+		"Cryptographic Parameters", "Cryptographic Usage Mask", "Digest", "Usage Limits", "Operation Policy Name", "Fresh", "State",
+		"Lease Time", "Process Start Date", "Destroy Date", "Initial Date", "Last Change Date" };
+	struct fix *f = *state;
+	for (uint32_t type = OBJECT_TYPE_CERTIFICATE; type <= OBJECT_TYPE_PGP_KEY; type++) {
+		char id[UUID_TEXT_LEN + 1];
+		attrs_object(f, type, fill_attributes, id);
+		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+			unsigned shown = kmip_attr_applies(kmip_attr_by_name(view_str(names[i])), type);
+			assert_int_equal(attrs_of(f, id, names[i]), shown);
+			assert_int_equal(attrs_listed(f, 0, id, names[i]), shown);
+		}
+		assert_int_equal(attrs_listed(f, 0, id, "x-team"), 1);
+	}
+}
+
+/* The tags in the value of an attribute under a version. */
+static bool shows(struct fix *f, uint32_t version, const char *id, const char *name, uint32_t tag)
+{
+	struct answer answer;
+	struct kmip_attr_value value;
+	struct ttlv_cursor c;
+	struct ttlv_item item;
+	bool found = false;
+	attrs_get(f, version, id, NULL, &answer);
+	assert_int_equal(attrs_count(&answer, name, &value), 1);
+	assert_int_equal(ttlv_enter(&value.value, &c), ERR_OK);
+	while (ttlv_next(&c, &item)) found = found || item.tag == tag;
+	answer_free(&answer);
+	return found;
+}
+
+static void fields_that_a_version_does_not_know_are_not_sent(void **state)
+{
+	static const struct { const char *name; uint32_t tag, since; } rows[] = {
+		{ "Digest", TAG_DIGEST_VALUE, 0 }, { "Digest", TAG_KEY_FORMAT_TYPE, 1 }, { "Cryptographic Parameters", TAG_BLOCK_CIPHER_MODE, 0 },
+		{ "Cryptographic Parameters", TAG_RANDOM_IV, 2 }, { "Cryptographic Parameters", TAG_SALT_LENGTH, 4 },
+		{ "Usage Limits", TAG_USAGE_LIMITS_COUNT, 0 },
+	};
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	attrs_object(f, OBJECT_TYPE_SYMMETRIC_KEY, fill_attributes, id);
+	for (uint32_t minor = 0; minor <= 4; minor++)
+		for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+			assert_int_equal(shows(f, minor ? minor : KMIP_1_0, id, rows[i].name, rows[i].tag), minor >= rows[i].since);
+	assert_int_equal(attrs_listed(f, KMIP_1_0, id, "Fresh"), 0);
+	assert_int_equal(attrs_listed(f, 1, id, "Fresh"), 1);
+	assert_int_equal(attrs_listed(f, KMIP_1_0, id, "Lease Time"), 1);
+}
+
+static void names_are_asked_for_once_and_unknown_ones_are_left_out(void **state)
+{
+	static const struct { const char *names[3]; unsigned answered; enum coffer_err err; } rows[] = {
+		{ { "State", "Colour", "Destroy Date" }, 1, ERR_OK }, { { "Colour" }, 0, ERR_OK }, { { "x-nothing", "Name" }, 0, ERR_OK },
+		{ { "State", "Name", "State" }, 0, ERR_INPUT }, { { "Colour", "Colour" }, 0, ERR_INPUT },
+		{ { "y-coffer-owner", "y-coffer-version", "Object Type" }, 3, ERR_OK },
+	};
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	fix_create(f, ADMIN, &(struct key_wish){ .mask = 12 }, id);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct ask a;
+		struct answer answer;
+		struct ttlv_item item;
+		unsigned answered = 0;
+		ask_one(&a, OPERATION_GET_ATTRIBUTES);
+		ask_id(&a, id);
+		for (size_t n = 0; n < 3 && rows[i].names[n]; n++) ttlv_put_str(&a.w, TAG_ATTRIBUTE_NAME, rows[i].names[n]);
+		ask_item_end(&a, NULL);
+		ask_end(&a);
+		fix_send(f, ADMIN, &a, &answer);
+		assert_int_equal(answer.response.items[0].err, rows[i].err);
+		struct ttlv_cursor c = answer.response.items[0].payload;
+		while (ttlv_next(&c, &item)) answered += item.tag == TAG_ATTRIBUTE;
+		assert_int_equal(answered, rows[i].answered);
+		answer_free(&answer);
+	}
 }
 
 static enum coffer_err create_with(struct fix *f, void (*put)(struct writer *w))
@@ -189,7 +274,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
-		T(server_attributes_are_set_and_told_by_version), T(create_takes_only_attributes_that_are_the_clients),
+		T(server_attributes_are_set_and_told_by_version), T(an_object_shows_what_applies_to_its_type),
+		T(fields_that_a_version_does_not_know_are_not_sent), T(names_are_asked_for_once_and_unknown_ones_are_left_out),
+		T(create_takes_only_attributes_that_are_the_clients),
 		T(dates_take_effect_when_they_pass), T(query_names_the_operations_of_the_table), T(discover_versions_answers_the_common_ones),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
