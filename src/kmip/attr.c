@@ -90,12 +90,24 @@ static enum coffer_err check_structure(enum kmip_attr id, const struct ttlv_item
 	struct kmip_revocation revocation;
 	struct kmip_application application;
 	struct kmip_params params;
+	struct kmip_domain_params domain;
+	struct kmip_digest digest;
+	struct kmip_usage_limits limits;
+	struct kmip_alternative_name alternative;
+	struct kmip_key_value_location location;
+	struct kmip_rng rng;
 	switch (id) {
 	case ATTR_NAME: return kmip_name_parse(value, &name);
 	case ATTR_LINK: return kmip_link_parse(value, &link);
 	case ATTR_REVOCATION_REASON: return kmip_revocation_parse(value, &revocation);
 	case ATTR_APPLICATION_SPECIFIC_INFORMATION: return kmip_application_parse(value, &application);
 	case ATTR_CRYPTOGRAPHIC_PARAMETERS: return kmip_params_parse(value, &params);
+	case ATTR_CRYPTOGRAPHIC_DOMAIN_PARAMETERS: return kmip_domain_params_parse(value, &domain);
+	case ATTR_DIGEST: return kmip_digest_parse(value, &digest);
+	case ATTR_USAGE_LIMITS: return kmip_usage_limits_parse(value, &limits);
+	case ATTR_ALTERNATIVE_NAME: return kmip_alternative_name_parse(value, &alternative);
+	case ATTR_KEY_VALUE_LOCATION: return kmip_key_value_location_parse(value, &location);
+	case ATTR_RANDOM_NUMBER_GENERATOR: return kmip_rng_parse(value, &rng);
 	default: return ERR_OK;
 	}
 }
@@ -120,6 +132,7 @@ enum coffer_err kmip_attr_check(enum kmip_attr id, const struct ttlv_item *value
 	if (row->type == TTLV_ANY) return check_custom(value);
 	ENSURE(value->type == row->type, ERR_FIELD);
 	if (row->type == TTLV_STRUCTURE) return check_structure(id, value) == ERR_OK ? ERR_OK : ERR_FIELD;
+	if (id == ATTR_OBJECT_GROUP && value->value.len == 0) return ERR_FIELD; /* no text is no group */
 	return check_number(row, value);
 }
 

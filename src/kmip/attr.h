@@ -91,6 +91,12 @@ enum coffer_err kmip_attr_next(struct ttlv_cursor *c, struct kmip_attr_value *ou
  * templates, which are deprecated. */
 enum coffer_err kmip_template_enter(const struct ttlv_item *template_attribute, struct ttlv_cursor *out) MUST_USE;
 
+/* What KMIP 1.x minor versions know of a value (attr_version.c). The first one that can say it: that of the attribute,
+ * or of the newest field in it. A Cryptographic Parameters structure may stand under any tag. */
+uint32_t kmip_attr_since(enum kmip_attr id, const struct ttlv_item *value);
+/* Writes the value under its own tag without the fields that this minor version does not know. */
+void kmip_attr_put_known(struct writer *w, enum kmip_attr id, const struct ttlv_item *value, uint32_t minor);
+
 /* A 1.x Attribute structure; index and value as has_index and has_value say. */
 void kmip_attr_put(struct writer *w, const struct kmip_attr_value *value);
 /* Shorthands without index. Not for custom attributes. */

@@ -78,7 +78,13 @@ static void values_are_checked_against_the_table(void **state)
 		{ "x-note", 0, VALUE(TTLV_BYTES, "anything"), ERR_OK },
 		{ "Colour", 0, VALUE(TTLV_TEXT, "blue"), ERR_FIELD },
 		{ "Name", 0, VALUE(TTLV_STRUCTURE, ""), ERR_FIELD },
-		{ "Digest", 0, VALUE(TTLV_STRUCTURE, ""), ERR_OK },
+		{ "Digest", 0, VALUE(TTLV_STRUCTURE, ""), ERR_FIELD },
+		{ "Usage Limits", 0, VALUE(TTLV_STRUCTURE, ""), ERR_OK },
+		{ "Alternative Name", 0, VALUE(TTLV_STRUCTURE, ""), ERR_FIELD },
+		{ "Key Value Location", 0, VALUE(TTLV_STRUCTURE, ""), ERR_FIELD },
+		{ "Random Number Generator", 0, VALUE(TTLV_STRUCTURE, ""), ERR_FIELD },
+		{ "Object Group", 0, VALUE(TTLV_TEXT, ""), ERR_FIELD },
+		{ "Description", 0, VALUE(TTLV_TEXT, ""), ERR_OK },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct kmip_attr_value v = { .id = ATTR_NONE };
@@ -89,6 +95,36 @@ static void values_are_checked_against_the_table(void **state)
 		assert_int_equal(v.value.tag, kmip_attr_row(v.id)->tag);
 		assert_true(view_equal(v.value.value, rows[i].value.value));
 	}
+}
+
+static void a_version_is_told_the_fields_that_it_knows(void **state)
+{
+	(void)state;
+	struct scratch known;
+	struct kmip_params params = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_GCM, .has_random_iv = true,
+		.random_iv = true, .has_salt_length = true, .salt_length = 3 }, told;
+	struct kmip_digest digest = { HASHING_ALGORITHM_SHA_256, true, view_str("hash"), true, KEY_FORMAT_TYPE_RAW }, digest_told;
+	kmip_params_put(scratch_writer(&s), TAG_CRYPTOGRAPHIC_PARAMETERS, &params);
+	struct ttlv_item item = scratch_item(&s), out;
+	assert_int_equal(kmip_attr_since(ATTR_CRYPTOGRAPHIC_PARAMETERS, &item), 4);
+	for (uint32_t minor = 0; minor <= 4; minor++) {
+		kmip_attr_put_known(scratch_writer(&known), ATTR_CRYPTOGRAPHIC_PARAMETERS, &item, minor);
+		out = scratch_item(&known);
+		assert_int_equal(kmip_params_parse(&out, &told), ERR_OK);
+		assert_true(told.has_block_cipher_mode && told.has_random_iv == (minor >= 2) && told.has_salt_length == (minor >= 4));
+		assert_true(kmip_attr_since(ATTR_CRYPTOGRAPHIC_PARAMETERS, &out) <= minor);
+	}
+	kmip_digest_put(scratch_writer(&s), TAG_DIGEST, &digest);
+	item = scratch_item(&s);
+	for (uint32_t minor = 0; minor <= 1; minor++) {
+		kmip_attr_put_known(scratch_writer(&known), ATTR_DIGEST, &item, minor);
+		out = scratch_item(&known);
+		assert_int_equal(kmip_digest_parse(&out, &digest_told), ERR_OK);
+		assert_true(digest_told.has_format == (minor >= 1) && view_equal(digest_told.value, digest.value));
+	}
+	out = VALUE(TTLV_BOOLEAN, "\0\0\0\0\0\0\0\1");
+	assert_int_equal(kmip_attr_since(ATTR_SENSITIVE, &out), 4);
+	assert_int_equal(kmip_attr_since(ATTR_FRESH, &out), 1);
 }
 
 static void a_custom_structure_holds_no_structures(void **state)
@@ -152,6 +188,7 @@ int main(void)
 		cmocka_unit_test(every_attribute_is_found_by_name_and_by_tag),
 		cmocka_unit_test(the_rules_of_the_table_fit_together),
 		cmocka_unit_test(values_are_checked_against_the_table),
+		cmocka_unit_test(a_version_is_told_the_fields_that_it_knows),
 		cmocka_unit_test(a_custom_structure_holds_no_structures),
 		cmocka_unit_test(a_template_attribute_is_walked),
 		cmocka_unit_test(a_template_attribute_that_names_templates_is_refused),
