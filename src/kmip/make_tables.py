@@ -23,6 +23,15 @@ LEFT_OUT = {"OpaqueDataType"}  # has extension values only (KMIP 1.4 section 9.1
 READABLE = {"HMAC_MD5", "CBC_MAC", "RSASSA_PSS", "PolynomialSharingGF2_16", "PolynomialSharingGF2_8", "IndexOutOfBounds",
             "ContentCommitmentNonRepudiation"}
 
+# The last number of each protocol version: every version took the numbers behind those of the one before.
+LAST_OF_MINOR = ((0x4200a1, 0), (0x4200b7, 1), (0x4200d3, 2), (0x4200f7, 3), (0x420124, 4))
+NOT_IN_1X = "TAG_NOT_IN_1X"
+
+
+def since(number):
+    """The first minor version of KMIP 1.x that has this tag."""
+    return next((str(minor) for last, minor in LAST_OF_MINOR if number <= last), NOT_IN_1X)
+
 
 def snake(name):
     for odd, plain in (("PKCS1V1_5", "PKCS1_V1_5"), ("RNGs", "Rngs"), ("ChaCha", "Chacha"), ("McEliece", "Mceliece")):
@@ -54,9 +63,10 @@ def main():
     tables = json.load(open(sys.argv[1], encoding="utf-8"))
     head = "/* %s Made by make_tables.py; KMIP 1.0 to 1.4, 2.0 and 2.1. */\n"
     with open(sys.argv[2] + "/tags.def", "w", encoding="utf-8") as out:
-        out.write(head % "TAG(NAME, number, name): every tag, in order of number.")
+        out.write(head % ("TAG(NAME, number, name, first minor version of KMIP 1.x that has it): every tag, in order of "
+                          "number.\n *"))
         for number, name in rows(tables["tags"]):
-            out.write('TAG(%s, 0x%06x, "%s")\n' % (snake(name), number, name))
+            out.write('TAG(%s, 0x%06x, "%s", %s)\n' % (snake(name), number, name, since(number)))
     enums = {}
     for name, values in tables["enums"].items():
         if name not in LEFT_OUT:

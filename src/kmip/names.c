@@ -10,14 +10,21 @@ struct name_row {
 
 /* In order of number, as every list that make_tables.py makes. */
 static const struct name_row tag_rows[] = {
-#define TAG(id, number, name) { number, name },
+#define TAG(id, number, name, since) { number, name },
+#include "kmip/tags.def"
+#undef TAG
+};
+
+/* In the same order. */
+static const uint8_t tag_since[] = {
+#define TAG(id, number, name, since) since,
 #include "kmip/tags.def"
 #undef TAG
 };
 
 /* Kept by hand, in any order. */
-static const struct name_row vendor_tag_rows[] = {
-#define VENDOR_TAG(id, number, name) { number, name },
+static const struct kmip_vendor_tag vendor_tag_rows[] = {
+#define VENDOR_TAG(id, number, name, type) { number, name, TTLV_##type },
 #include "kmip/vendor.def"
 };
 
@@ -52,17 +59,23 @@ static const struct enum_row enum_rows[ENUM_COUNT] = {
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
 
-/* Binary search; the rows are in order of number. */
-static const char *name_of(const struct name_row *rows, size_t count, uint32_t number)
+/* Binary search; the rows are in order of number. `count` when there is none. */
+static size_t place_of(const struct name_row *rows, size_t count, uint32_t number)
 {
 	size_t low = 0, high = count;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		if (rows[mid].number == number) return rows[mid].name;
+		if (rows[mid].number == number) return mid;
 		if (rows[mid].number < number) low = mid + 1;
 		else high = mid;
 	}
-	return NULL;
+	return count;
+}
+
+static const char *name_of(const struct name_row *rows, size_t count, uint32_t number)
+{
+	size_t place = place_of(rows, count, number);
+	return place < count ? rows[place].name : NULL;
 }
 
 /* One after the other. */
@@ -83,16 +96,42 @@ static bool number_of(const struct name_row *rows, size_t count, struct view nam
 	return false;
 }
 
+const struct kmip_vendor_tag *kmip_vendor_tags(size_t *out_count)
+{
+	*out_count = COUNT(vendor_tag_rows);
+	return vendor_tag_rows;
+}
+
+static const struct kmip_vendor_tag *vendor_tag(uint32_t tag)
+{
+	for (size_t i = 0; i < COUNT(vendor_tag_rows); i++)
+		if (vendor_tag_rows[i].tag == tag) return &vendor_tag_rows[i];
+	return NULL;
+}
+
 const char *kmip_tag_name(uint32_t tag)
 {
 	const char *name = name_of(tag_rows, COUNT(tag_rows), tag);
-	return name ? name : name_in(vendor_tag_rows, COUNT(vendor_tag_rows), tag);
+	const struct kmip_vendor_tag *own = name ? NULL : vendor_tag(tag);
+	return own ? own->name : name;
 }
 
 bool kmip_tag_find(struct view name, uint32_t *out_tag)
 {
-	return number_of(tag_rows, COUNT(tag_rows), name, out_tag) ||
-		number_of(vendor_tag_rows, COUNT(vendor_tag_rows), name, out_tag);
+	if (number_of(tag_rows, COUNT(tag_rows), name, out_tag)) return true;
+	for (size_t i = 0; i < COUNT(vendor_tag_rows); i++) {
+		if (!view_equal_str(name, vendor_tag_rows[i].name)) continue;
+		*out_tag = vendor_tag_rows[i].tag;
+		return true;
+	}
+	return false;
+}
+
+unsigned kmip_tag_since(uint32_t tag)
+{
+	size_t place = place_of(tag_rows, COUNT(tag_rows), tag);
+	if (place < COUNT(tag_rows)) return tag_since[place];
+	return vendor_tag(tag) ? 0 : TAG_NOT_IN_1X;
 }
 
 static bool is_enum(enum kmip_enum which)

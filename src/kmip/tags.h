@@ -2,11 +2,13 @@
 #ifndef COFFER_KMIP_TAGS_H
 #define COFFER_KMIP_TAGS_H
 
+#define TAG_NOT_IN_1X 255 /* in the place of a minor version: the tag came with KMIP 2 */
+
 enum kmip_tag {
-#define TAG(id, number, name) TAG_##id = number,
+#define TAG(id, number, name, since) TAG_##id = number,
 #include "kmip/tags.def"
 #undef TAG
-#define VENDOR_TAG(id, number, name) TAG_COFFER_##id = number,
+#define VENDOR_TAG(id, number, name, type) TAG_COFFER_##id = number,
 #include "kmip/vendor.def"
 	TAG_END
 };

@@ -39,18 +39,22 @@ static enum coffer_err set_digest(struct object *o)
 	return attrset_set(&o->attrs, ATTR_DIGEST, writer_view(&w));
 }
 
-/* OpenSSL's generator: CTR_DRBG with AES-256 (SP 800-90A). */
+void kmip_put_rng(struct writer *out, uint32_t tag)
+{
+	struct ttlv_mark mark = ttlv_begin(out, tag);
+	ttlv_put_enum(out, TAG_RNG_ALGORITHM, RNG_ALGORITHM_DRBG);
+	ttlv_put_enum(out, TAG_CRYPTOGRAPHIC_ALGORITHM, CRYPTOGRAPHIC_ALGORITHM_AES);
+	ttlv_put_i32(out, TAG_CRYPTOGRAPHIC_LENGTH, 256);
+	ttlv_put_enum(out, TAG_DRBG_ALGORITHM, DRBG_ALGORITHM_CTR);
+	ttlv_end(out, mark);
+}
+
 static enum coffer_err set_rng(struct object *o)
 {
 	uint8_t bytes[ITEM_MAX];
 	struct writer w;
 	writer_init(&w, bytes, sizeof bytes);
-	struct ttlv_mark mark = ttlv_begin(&w, TAG_RANDOM_NUMBER_GENERATOR);
-	ttlv_put_enum(&w, TAG_RNG_ALGORITHM, RNG_ALGORITHM_DRBG);
-	ttlv_put_enum(&w, TAG_CRYPTOGRAPHIC_ALGORITHM, CRYPTOGRAPHIC_ALGORITHM_AES);
-	ttlv_put_i32(&w, TAG_CRYPTOGRAPHIC_LENGTH, 256);
-	ttlv_put_enum(&w, TAG_DRBG_ALGORITHM, DRBG_ALGORITHM_CTR);
-	ttlv_end(&w, mark);
+	kmip_put_rng(&w, TAG_RANDOM_NUMBER_GENERATOR);
 	TRY(writer_done(&w));
 	return attrset_set(&o->attrs, ATTR_RANDOM_NUMBER_GENERATOR, writer_view(&w));
 }

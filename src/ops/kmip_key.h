@@ -19,6 +19,8 @@ enum coffer_err kmip_key_change(struct op_ctx *ctx, uint64_t now_s, struct objec
 void kmip_key_label(const struct object *o, char out[static KMIP_KEY_LABEL_MAX]);
 /* Unique Identifier of an object as a field of the answer. */
 void kmip_put_id(struct writer *out, const struct object *o);
+/* RNG Parameters of the generator that makes keys (KMIP 1.4 section 2.1.18): OpenSSL's CTR_DRBG with AES-256, seeded by the kernel. */
+void kmip_put_rng(struct writer *out, uint32_t tag);
 /* The object is what the audit row and the ID Placeholder name from here on. */
 void kmip_touch(struct op_ctx *ctx, const struct object *o);
 /* The payload holds nothing more; else ERR_FIELD with a sentence. */

@@ -8,10 +8,10 @@
 #include "unit/kmip/kmip_test.h"
 
 static const uint32_t all_tags[] = {
-#define TAG(id, number, name) number,
+#define TAG(id, number, name, since) number,
 #include "kmip/tags.def"
 #undef TAG
-#define VENDOR_TAG(id, number, name) number,
+#define VENDOR_TAG(id, number, name, type) number,
 #include "kmip/vendor.def"
 };
 
@@ -30,6 +30,19 @@ static void every_tag_is_found_by_number_and_by_name(void **state)
 	assert_string_equal(kmip_tag_name(TAG_CRYPTOGRAPHIC_ALGORITHM), "CryptographicAlgorithm");
 	assert_null(kmip_tag_name(0x42ffff));
 	assert_null(kmip_tag_name(0));
+}
+
+static void every_tag_has_the_version_it_came_with(void **state)
+{
+	static const struct { uint32_t tag; unsigned since; } rows[] = {
+		{ TAG_ACTIVATION_DATE, 0 }, { TAG_PASSWORD, 0 }, { TAG_DEVICE_IDENTIFIER, 1 }, { TAG_EXTENSION_INFORMATION, 1 },
+		{ TAG_X_509_CERTIFICATE_SUBJECT, 1 }, { TAG_KEY_VALUE_LOCATION, 2 }, { TAG_RANDOM_IV, 2 },
+		{ TAG_ATTESTATION_CAPABLE_INDICATOR, 2 }, { TAG_OFFSET_ITEMS, 3 }, { TAG_CAPABILITY_INFORMATION, 3 }, { TAG_KEY_WRAP_TYPE, 4 },
+		{ TAG_REPLACE_EXISTING, 4 }, { TAG_ATTRIBUTES, TAG_NOT_IN_1X }, { TAG_COFFER_CONTEXT, 0 }, { 0x42ffff, TAG_NOT_IN_1X },
+		{ 0, TAG_NOT_IN_1X },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) assert_int_equal(kmip_tag_since(rows[i].tag), rows[i].since);
 }
 
 static const struct { enum kmip_enum which; uint32_t value; } all_values[] = {
@@ -131,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_tag_is_found_by_number_and_by_name),
+		cmocka_unit_test(every_tag_has_the_version_it_came_with),
 		cmocka_unit_test(every_enumeration_value_is_found_by_number_and_by_name),
 		cmocka_unit_test(numbers_are_those_of_the_specification),
 		cmocka_unit_test(values_outside_an_enumeration_are_known_as_such),

@@ -13,7 +13,7 @@ void ask_begin(struct ask *a, const struct ask_header *header)
 	writer_init_buf(&a->w, &a->frame, 4u << 20);
 	a->message = ttlv_begin(&a->w, TAG_REQUEST_MESSAGE);
 	struct ttlv_mark mark = ttlv_begin(&a->w, TAG_REQUEST_HEADER);
-	kmip_version_put(&a->w, (struct kmip_version){ 1, header->minor ? header->minor : 4 });
+	kmip_version_put(&a->w, (struct kmip_version){ 1, header->minor || header->zero ? header->minor : 4 });
 	if (header->max_response) ttlv_put_i32(&a->w, TAG_MAXIMUM_RESPONSE_SIZE, (int32_t)header->max_response);
 	if (header->continuation) ttlv_put_enum(&a->w, TAG_BATCH_ERROR_CONTINUATION_OPTION, header->continuation);
 	ttlv_put_i32(&a->w, TAG_BATCH_COUNT, (int32_t)header->count);

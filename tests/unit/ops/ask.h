@@ -14,7 +14,8 @@ struct ask {
 };
 
 struct ask_header {
-	uint32_t minor;          /* 0: 1.4 */
+	uint32_t minor;          /* 0: 1.4 … */
+	bool zero;               /* … or 1.0 */
 	uint32_t max_response;   /* 0: none */
 	uint32_t continuation;   /* 0: none */
 	uint32_t count;
