@@ -16,6 +16,9 @@
 #define CONFIG_DEFAULT_PATH "/etc/coffer/cofferd.conf"
 #define CONFIG_ENVIRONMENT_MAX 16u /* NAME=VALUE words of tokend_environment */
 
+/* What becomes of the bytes of RNG Seed. */
+enum config_seed { CONFIG_SEED_ACCEPT, CONFIG_SEED_IGNORE, CONFIG_SEED_REFUSE };
+
 /* Strings are owned by the struct, NUL-terminated, never NULL; "" means not set. */
 struct config {
 	char *socket;
@@ -38,6 +41,7 @@ struct config {
 	uint64_t token_probe_interval_ms;
 	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */
 	uint32_t object_cache;         /* objects kept in memory */
+	enum config_seed rng_seed;
 	enum log_level log_level;
 	char *pid_file;
 	char *monitor_pid_file;

@@ -16,11 +16,20 @@ static const char *const kind_names[] = {
 	[CONFIG_SOCKET] = "path", [CONFIG_PATH] = "path", [CONFIG_OPTIONAL_PATH] = "path", [CONFIG_STORE] = "word",
 	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
 	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
-	[CONFIG_LEVEL] = "word",
+	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word",
 };
 
-static const struct { const char *word; enum log_level level; } levels[] = {
-	{ "error", LOG_LEVEL_ERROR }, { "warn", LOG_LEVEL_WARN }, { "info", LOG_LEVEL_INFO }, { "debug", LOG_LEVEL_DEBUG },
+struct word {
+	const char *word;
+	int value;
+};
+
+static const struct word levels[] = {
+	{ "error", LOG_LEVEL_ERROR }, { "warn", LOG_LEVEL_WARN }, { "info", LOG_LEVEL_INFO }, { "debug", LOG_LEVEL_DEBUG }, { NULL, 0 },
+};
+
+static const struct word seeds[] = {
+	{ "accept", CONFIG_SEED_ACCEPT }, { "ignore", CONFIG_SEED_IGNORE }, { "refuse", CONFIG_SEED_REFUSE }, { NULL, 0 },
 };
 
 const char *config_kind_name(enum config_kind kind)
@@ -134,14 +143,31 @@ static enum coffer_err set_mode(const struct config_key *key, const struct ini_l
 	return ERR_OK;
 }
 
-static enum coffer_err set_level(const struct ini_line *line, enum log_level *out, struct reason *reason)
+static enum coffer_err find_word(const struct ini_line *line, const struct word *words, const char *otherwise, int *out,
+	struct reason *reason)
 {
-	for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
-		if (strcmp(line->value, levels[i].word) != 0) continue;
-		*out = levels[i].level;
+	for (; words->word; words++) {
+		if (strcmp(line->value, words->word) != 0) continue;
+		*out = words->value;
 		return ERR_OK;
 	}
-	return fail(line, "is not error, warn, info or debug", reason);
+	return fail(line, otherwise, reason);
+}
+
+static enum coffer_err set_level(const struct ini_line *line, enum log_level *out, struct reason *reason)
+{
+	int level = 0;
+	TRY(find_word(line, levels, "is not error, warn, info or debug", &level, reason));
+	*out = (enum log_level)level;
+	return ERR_OK;
+}
+
+static enum coffer_err set_seed(const struct ini_line *line, enum config_seed *out, struct reason *reason)
+{
+	int seed = 0;
+	TRY(find_word(line, seeds, "is not accept, ignore or refuse", &seed, reason));
+	*out = (enum config_seed)seed;
+	return ERR_OK;
 }
 
 enum coffer_err config_value_set(const struct config_key *key, const struct ini_line *line, struct config *config,
@@ -157,6 +183,8 @@ enum coffer_err config_value_set(const struct config_key *key, const struct ini_
 		return ini_bool(line, out, reason);
 	case CONFIG_LEVEL:
 		return set_level(line, out, reason);
+	case CONFIG_SEED:
+		return set_seed(line, out, reason);
 	case CONFIG_SIZE:
 		if (max > SIZE_MAX) max = SIZE_MAX;
 		TRY(ini_size(line, key->min, max, &number, reason));
@@ -182,6 +210,8 @@ static size_t field_size(enum config_kind kind)
 		return sizeof(bool);
 	case CONFIG_LEVEL:
 		return sizeof(enum log_level);
+	case CONFIG_SEED:
+		return sizeof(enum config_seed);
 	default:
 		return sizeof(uint32_t);
 	}

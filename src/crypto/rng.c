@@ -11,7 +11,6 @@
 #include "crypto/ossl.h"
 
 #define RNG_DRAW_MAX (1024u * 1024u * 1024u) /* bytes */
-#define RNG_MIX_MAX 4096u
 
 struct rng_pool {
 	size_t left;         /* unused bytes, at the end of the block */

@@ -14,7 +14,8 @@
 enum coffer_err rng_bytes(void *out, size_t len) MUST_USE;
 
 /* Mixes entropy (the token's random bytes) into the generator as additional input; counted as worth nothing, so bad
- * bytes do no harm. 1 to 4096 bytes, else ERR_FIELD. Any thread. */
+ * bytes do no harm. 1 to RNG_MIX_MAX bytes, else ERR_FIELD. Any thread. */
+#define RNG_MIX_MAX 4096u
 enum coffer_err rng_mix(struct view entropy) MUST_USE;
 
 /* Random bytes drawn in blocks of 4 KiB, for the many small draws of one thread (nonces, IVs, identifiers). The block

@@ -1,4 +1,4 @@
-/* RNG Retrieve (KMIP 1.2 section 4.33): random bytes of the domain's generator. */
+/* RNG Retrieve (KMIP 1.4 section 4.35): random bytes of the domain's generator. */
 #include "kmip/tags.h"
 #include "ops/tables.h"
 

@@ -35,6 +35,7 @@ op_fn op_open_stream;
 op_fn op_revoke_grant;
 op_fn op_rewrap;
 op_fn op_rng_retrieve;
+op_fn op_rng_seed;
 op_fn op_seal;
 op_fn op_seal_stream;
 op_fn op_status;

@@ -1,4 +1,4 @@
-/* The dispatch table of Coffer's own operations, and of RNG Retrieve. A missing row means refused. */
+/* The dispatch table of Coffer's own operations, and of RNG Retrieve and RNG Seed. A missing row means refused. */
 #include "kmip/enums.h"
 #include "ops/tables.h"
 
@@ -29,5 +29,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_TOKEN_PROVISION, "Token Provision", op_token_provision, INIT, NONE,     ADMIN,  ALWAYS, MAKES_DOMAIN),
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
 	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },
+	{ .operation = OPERATION_RNG_SEED, .name = "RNG Seed", .run = op_rng_seed, .permission = PERMISSION_RANDOM,
+	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .since_minor = 2 },
 };
 const size_t vendor_row_count = sizeof vendor_rows / sizeof vendor_rows[0];
