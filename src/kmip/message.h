@@ -104,8 +104,12 @@ void kmip_item_rewind(struct writer *w, struct kmip_item_mark mark);
  * adds our Message Extension with the error's name (when the request carried ours). */
 void kmip_item_fail(struct writer *w, const struct kmip_item_id *id, enum coffer_err err, const char *text,
 	bool name_error);
-/* The same with a Result Reason chosen by the caller (Index Out Of Bounds …). */
-void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text);
+/* The same with a Result Reason chosen by the caller (Index Out Of Bounds …). text NULL: no Result Message. named: the
+ * error of our Message Extension; ERR_OK: no extension. */
+void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text,
+	enum coffer_err named);
+/* Bytes of a failed batch item without Result Message and extension: the least that a failure takes. */
+size_t kmip_item_fail_size(const struct kmip_item_id *id);
 /* Result Status Operation Undone (section 6.13). */
 void kmip_item_undone(struct writer *w, const struct kmip_item_id *id);
 void kmip_item_pending(struct writer *w, const struct kmip_item_id *id, struct view correlation);

@@ -24,7 +24,17 @@ struct run {
 };
 
 /* Runs one batch item and writes its answer. ERR_NOT_CACHED: nothing was written, leave the lane. Else the item's result. */
-enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *item) MUST_USE;
+enum coffer_err dispatch_item(struct run *run, size_t index) MUST_USE;
+
+/* Whatever becomes of a request, its answer says which of its items were carried out: before an item runs there is room, in bytes of the answer and
+ * in memory, for a failure of it and of those that are answered after a failure (dispatch_answer.c). */
+
+/* Ends the limit of the answer so that the failures from item `next` on still fit. */
+void dispatch_limit(struct run *run, size_t next);
+/* Makes sure of the memory for the failures from item `next` on. ERR_MEMORY. */
+enum coffer_err dispatch_reserve(struct run *run, size_t next) MUST_USE;
+/* Writes the failure of an item: with its sentence where that fits, else its Result Reason alone. */
+void dispatch_failure(struct run *run, size_t index, enum coffer_err err);
 /* Takes back what the writer wrote after `len`, its failure too. */
 void dispatch_take_back(struct writer *w, size_t len);
 
