@@ -184,7 +184,9 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 	fresh_ctx(run, item);
 	fresh_grants(run);
 	const struct op_row *row = item->err ? NULL : dispatch_find(item->id.operation);
-	enum coffer_err err = item->err ? item->err : check_row(run, row);
+	enum coffer_err err = item->err;
+	if (err && item->why) err = reason_fail(&ctx->reason, err, "%s", item->why);
+	if (!err) err = check_row(run, row);
 	bool checked = err == ERR_OK;
 	if (checked) err = run_marked(run, row, index);
 	if (err) {
