@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "kmip/newer.h"
 #include "ops/dispatch_internal.h"
 #include "ops/grant_change.h"
 #include "ops/regroup.h"
@@ -84,8 +85,10 @@ static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t
 	TRY(check_policy(run, row));
 	dispatch_limit(run, index + 1);
 	struct kmip_item_mark mark = kmip_item_begin(&run->w, &item->id);
+	size_t fields = writer_len(&run->w);
 	enum coffer_err err = row->run(ctx, &payload, &run->w);
 	if (!err) err = op_check_groups(ctx, row);
+	if (!err) kmip_drop_newer(&run->w, fields, ctx->version_minor);
 	if (!err) kmip_item_end(&run->w, mark);
 	if ((!err || err == ERR_TOO_LARGE) && writer_done(&run->w) == ERR_TOO_LARGE) return too_large(run);
 	TRY(err);
