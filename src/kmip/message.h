@@ -37,8 +37,8 @@ struct kmip_request_header {
 	struct kmip_version version;         /* as sent */
 	bool has_max_response_size;
 	uint32_t max_response_size;          /* bytes */
-	struct view client_correlation;      /* empty: absent */
-	struct view server_correlation;
+	struct view client_correlation;      /* empty: absent; goes into the log and back to the client */
+	struct view server_correlation;      /* of an earlier answer; not used */
 	bool asynchronous;                   /* default false; every answer is synchronous (section 6.7) */
 	bool attestation_capable;            /* default false */
 	bool has_authentication;             /* its shape is checked (credential.h), what it says is not used */

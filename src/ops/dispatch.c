@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "ops/dispatch_internal.h"
 #include "ops/request_record.h"
 
@@ -28,9 +30,21 @@ static enum coffer_err begin_answer(struct run *run)
 	const struct kmip_request *q = run->r->parsed;
 	buf_clear(&run->r->answer);
 	writer_init_buf(&run->w, &run->r->answer, SIZE_MAX); /* the header is always there, however little the client takes */
-	run->message = kmip_response_begin(&run->w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation, view_of(NULL, 0));
+	run->message = kmip_response_begin(&run->w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation, view_str(run->correlation));
 	TRY(writer_done(&run->w));
 	return dispatch_reserve(run, 0);
+}
+
+/* KMIP 1.4 sections 6.18 and 6.19: the answer has a name of its own, and the log knows it. Without random bytes it has none. */
+static void name_answer(struct run *run)
+{
+	const struct kmip_request *q = run->r->parsed;
+	char client[KMIP_CORRELATION_MAX + 1];
+	uint8_t id[UUID_LEN];
+	if (q->version.minor < 4 || rng_pool_bytes(run->ctx.local ? op_local_rng(run->ctx.local) : NULL, id, sizeof id) != ERR_OK) return;
+	text_uuid(id, run->correlation);
+	text_printable(q->header.client_correlation, client, sizeof client);
+	log_debug("answer %s to %s, client correlation value '%s'", run->correlation, run->r->principal.text, client);
 }
 
 static void start_run(struct run *run, struct request *r, struct op_local *local, struct txn *txn)
@@ -48,6 +62,7 @@ static void start_run(struct run *run, struct request *r, struct op_local *local
 	run->ctx.txn = txn;
 	run->ctx.version_major = q->version.major;
 	run->ctx.version_minor = q->version.minor;
+	name_answer(run);
 }
 
 /* Everything that was done is undone: the answer says so item by item, the failed one last. It takes less than what it replaces. */

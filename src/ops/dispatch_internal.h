@@ -13,6 +13,7 @@ struct run {
 	struct kmip_response_mark message;
 	size_t limit;             /* bytes of an answer without a failure */
 	uint32_t written;         /* batch items written */
+	char correlation[UUID_TEXT_LEN + 1]; /* Server Correlation Value of the answer; "" for none */
 	bool one_mark;            /* Undo: the batch has one mark, the items have none */
 	bool has_record;          /* the client gave a request id */
 	uint8_t request_id[KMIP_REQUEST_ID_LEN];
