@@ -152,6 +152,14 @@ void writer_rewind(struct writer *w, size_t len)
 	w->len = len;
 }
 
+void writer_cut(struct writer *w, size_t at, size_t len)
+{
+	PRE(at <= w->len && len <= w->len - at);
+	if (len == 0) return;
+	memmove(start(w) + at, start(w) + at + len, w->len - at - len);
+	writer_rewind(w, w->len - len);
+}
+
 enum coffer_err writer_done(const struct writer *w)
 {
 	return w->err;

@@ -48,6 +48,8 @@ void writer_fill_u32(struct writer *w, struct writer_mark mark, uint32_t value);
 /* Takes back everything written after `len` (a value of writer_len of this writer); clears no error. */
 size_t writer_len(const struct writer *w);
 void writer_rewind(struct writer *w, size_t len);
+/* Takes out the `len` bytes that stand at `at`; what follows moves up, and what it leaves behind is wiped. at + len <= writer_len. */
+void writer_cut(struct writer *w, size_t at, size_t len);
 /* ERR_OK, or the first failure: ERR_TOO_LARGE, ERR_MEMORY. */
 enum coffer_err writer_done(const struct writer *w) MUST_USE;
 struct view writer_view(const struct writer *w); /* borrowed */

@@ -19,7 +19,7 @@
 #define KMIP_BATCH_MAX 64u              /* items of one message */
 #define KMIP_CORRELATION_MAX 256u       /* bytes of a client or server correlation value */
 #define KMIP_UNIQUE_ID_MAX 256u         /* bytes of a Unique Batch Item ID */
-#define KMIP_AUTHENTICATION_MAX 65536u  /* bytes of the Authentication structure, which is read past */
+#define KMIP_AUTHENTICATION_MAX 65536u  /* bytes of the Authentication structure */
 #define KMIP_REQUEST_ID_LEN 16u         /* bytes */
 #define KMIP_VENDOR "coffer"            /* Vendor Identification of our message extensions */
 
@@ -37,21 +37,22 @@ struct kmip_request_header {
 	struct kmip_version version;         /* as sent */
 	bool has_max_response_size;
 	uint32_t max_response_size;          /* bytes */
-	struct view client_correlation;      /* empty: absent */
-	struct view server_correlation;
-	bool asynchronous;                   /* default false */
+	struct view client_correlation;      /* empty: absent; goes into the log and back to the client */
+	struct view server_correlation;      /* of an earlier answer; not used */
+	bool asynchronous;                   /* default false; every answer is synchronous (section 6.7) */
 	bool attestation_capable;            /* default false */
-	bool has_authentication;             /* read past; principals come from the transport */
+	bool has_authentication;             /* its shape is checked (credential.h), what it says is not used */
 	uint32_t error_continuation;         /* enum kmip_batch_error_continuation_option; default Stop */
 	bool batch_order;                    /* as sent; items are always run in order */
 	bool has_time_stamp;
-	int64_t time_stamp;                  /* POSIX seconds */
+	int64_t time_stamp;                  /* POSIX seconds; never a reason to refuse (section 6.5) */
 	uint32_t batch_count;                /* 1 to KMIP_BATCH_MAX */
 };
 
 struct kmip_batch_item {
 	struct kmip_item_id id;
 	enum coffer_err err;                 /* not ERR_OK: the item fails with it, and only id may be used (operation 0 if unreadable) */
+	const char *why;                     /* a sentence about err, static storage; NULL: there is none */
 	struct ttlv_cursor payload;          /* over the fields of the Request Payload */
 	bool has_request_id;                 /* from our own Message Extension */
 	uint8_t request_id[KMIP_REQUEST_ID_LEN];
@@ -104,8 +105,12 @@ void kmip_item_rewind(struct writer *w, struct kmip_item_mark mark);
  * adds our Message Extension with the error's name (when the request carried ours). */
 void kmip_item_fail(struct writer *w, const struct kmip_item_id *id, enum coffer_err err, const char *text,
 	bool name_error);
-/* The same with a Result Reason chosen by the caller (Index Out Of Bounds …). */
-void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text);
+/* The same with a Result Reason chosen by the caller (Index Out Of Bounds …). text NULL: no Result Message. named: the
+ * error of our Message Extension; ERR_OK: no extension. */
+void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text,
+	enum coffer_err named);
+/* Bytes of a failed batch item without Result Message and extension: the least that a failure takes. */
+size_t kmip_item_fail_size(const struct kmip_item_id *id);
 /* Result Status Operation Undone (section 6.13). */
 void kmip_item_undone(struct writer *w, const struct kmip_item_id *id);
 void kmip_item_pending(struct writer *w, const struct kmip_item_id *id, struct view correlation);

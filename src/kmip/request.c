@@ -1,6 +1,7 @@
 /* Reading a request message. */
 #include <string.h>
 
+#include "kmip/credential.h"
 #include "kmip/extension.h"
 #include "kmip/message.h"
 #include "kmip/names.h"
@@ -56,10 +57,8 @@ static enum coffer_err read_header_field(const struct ttlv_item *item, struct km
 	case TAG_ATTESTATION_CAPABLE_INDICATOR: return ttlv_get_bool(item, &h->attestation_capable);
 	case TAG_ATTESTATION_TYPE: return ttlv_get_enum(item, &ignored);
 	case TAG_AUTHENTICATION:
-		ENSURE(item->type == TTLV_STRUCTURE, ERR_INPUT);
-		ENSURE(item->value.len <= KMIP_AUTHENTICATION_MAX, ERR_TOO_LARGE);
 		h->has_authentication = true;
-		return ERR_OK;
+		return kmip_authentication_check(item, h->version.minor);
 	case TAG_BATCH_ERROR_CONTINUATION_OPTION: return get_continuation(item, &h->error_continuation);
 	case TAG_BATCH_ORDER_OPTION: return ttlv_get_bool(item, &h->batch_order);
 	case TAG_TIME_STAMP:
@@ -70,14 +69,14 @@ static enum coffer_err read_header_field(const struct ttlv_item *item, struct km
 	}
 }
 
-/* lenient: unknown fields are passed over (section 11.1, newer minor version). */
+/* lenient: unknown fields are passed over (section 11.1, newer minor version). Unknown is also what came with a later version than the request's. */
 static enum coffer_err read_header(struct ttlv_cursor *c, struct kmip_request_header *h, bool lenient)
 {
 	struct ttlv_item item;
 	size_t next = 0; /* the first place that may still come */
 	while (ttlv_next(c, &item)) {
 		size_t place = header_place(item.tag);
-		if (place == HEADER_FIELDS) {
+		if (place == HEADER_FIELDS || (next > 0 && kmip_tag_since(item.tag) > h->version.minor)) {
 			ENSURE(lenient, ERR_FIELD);
 			continue;
 		}
@@ -124,15 +123,18 @@ static enum coffer_err read_item(const struct ttlv_item *item, bool lenient, boo
 		out->id.has_unique_id = false; /* too long to be sent back */
 		return ERR_INPUT;
 	}
-	ENSURE(alone || out->id.has_unique_id, ERR_MISSING);
+	if (!alone && !out->id.has_unique_id) {
+		out->why = "every item of a batch needs a Unique Batch Item ID";
+		return ERR_MISSING;
+	}
 	TRY(ttlv_take_structure(&c, TAG_REQUEST_PAYLOAD, &out->payload));
 	TRY(ttlv_take_optional(&c, TAG_MESSAGE_EXTENSION, &ext, &has_extension));
 	if (has_extension) TRY(read_extension(&ext, out));
 	return ttlv_done(&c);
 }
 
-/* Section 11.1: a batch item that cannot be parsed fails with Invalid Message. */
-static enum coffer_err item_err(enum coffer_err err)
+/* Section 11.1: what cannot be parsed fails with Invalid Message. */
+static enum coffer_err unparsed(enum coffer_err err)
 {
 	return err == ERR_MISSING || err == ERR_TRUNCATED ? ERR_INPUT : err;
 }
@@ -151,7 +153,7 @@ static enum coffer_err read_items(struct ttlv_cursor *c, bool lenient, struct km
 			return reason_fail(reason, ERR_INPUT, "there are more batch items than the Batch Count says");
 		struct kmip_batch_item *to = &out->items[out->count++];
 		*to = (struct kmip_batch_item){ .err = ERR_OK };
-		to->err = item_err(read_item(&item, lenient, out->header.batch_count == 1, to));
+		to->err = unparsed(read_item(&item, lenient, out->header.batch_count == 1, to));
 		critical = critical || to->err == ERR_UNSUPPORTED;
 	}
 	TRY(ttlv_done(c));
@@ -169,7 +171,7 @@ static enum coffer_err read_request_header(struct ttlv_cursor *message, bool len
 	enum coffer_err err = ttlv_take_structure(message, TAG_REQUEST_HEADER, &header);
 	out->header = (struct kmip_request_header){ .error_continuation = BATCH_ERROR_CONTINUATION_OPTION_STOP };
 	if (err == ERR_OK) err = read_header(&header, &out->header, lenient);
-	if (err != ERR_OK) return reason_fail(reason, err, "the request header is malformed");
+	if (err != ERR_OK) return reason_fail(reason, unparsed(err), "the request header is malformed");
 	if (out->header.batch_count == 0) return reason_fail(reason, ERR_INPUT, "the Batch Count must be at least 1");
 	if (out->header.batch_count > KMIP_BATCH_MAX)
 		return reason_fail(reason, ERR_LIMIT, "a message may hold at most %u batch items", KMIP_BATCH_MAX);

@@ -4,6 +4,8 @@
 #include "kmip/kmip_reason.h"
 #include "kmip/message.h"
 
+#define ENUM_LEN (TTLV_HEADER_LEN + 8u) /* bytes of an enumeration with its padding */
+
 struct kmip_response_mark kmip_response_begin(struct writer *w, struct kmip_version version, int64_t now_s,
 	struct view client_correlation, struct view server_correlation)
 {
@@ -56,8 +58,8 @@ void kmip_item_rewind(struct writer *w, struct kmip_item_mark mark)
 	if (mark.fits && w->err == ERR_TOO_LARGE) w->err = ERR_OK;
 }
 
-static void put_failure(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason,
-	const char *text, const char *error_name)
+void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text,
+	enum coffer_err named)
 {
 	char shown[REASON_MAX];
 	struct kmip_item_mark mark = begin(w, id, RESULT_STATUS_OPERATION_FAILED);
@@ -66,18 +68,21 @@ static void put_failure(struct writer *w, const struct kmip_item_id *id, uint32_
 		text_printable(view_str(text), shown, sizeof shown); /* well-formed UTF-8 whatever it was made from */
 		ttlv_put_str(w, TAG_RESULT_MESSAGE, shown);
 	}
-	if (error_name) kmip_extension_put(w, NULL, error_name);
+	if (named) kmip_extension_put(w, NULL, err_name(named));
 	ttlv_end(w, mark.item);
 }
 
 void kmip_item_fail(struct writer *w, const struct kmip_item_id *id, enum coffer_err err, const char *text, bool name_error)
 {
-	put_failure(w, id, kmip_reason_of(err), text ? text : err_text(err), name_error ? err_name(err) : NULL);
+	kmip_item_fail_reason(w, id, kmip_reason_of(err), text ? text : err_text(err), name_error ? err : ERR_OK);
 }
 
-void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text)
+size_t kmip_item_fail_size(const struct kmip_item_id *id)
 {
-	put_failure(w, id, result_reason, text, NULL);
+	size_t size = TTLV_HEADER_LEN + 2 * ENUM_LEN; /* Batch Item, Result Status, Result Reason */
+	if (id->operation) size += ENUM_LEN;
+	if (id->has_unique_id) size += TTLV_HEADER_LEN + (id->unique_id.len + 7) / 8 * 8;
+	return size;
 }
 
 void kmip_item_undone(struct writer *w, const struct kmip_item_id *id)

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "ops/dispatch_internal.h"
 #include "ops/request_record.h"
 
@@ -23,13 +25,26 @@ static enum coffer_err take_request_id(struct run *run)
 	return request_record_digest(q, run->digest);
 }
 
-static void begin_answer(struct run *run)
+static enum coffer_err begin_answer(struct run *run)
 {
 	const struct kmip_request *q = run->r->parsed;
 	buf_clear(&run->r->answer);
 	writer_init_buf(&run->w, &run->r->answer, SIZE_MAX); /* the header is always there, however little the client takes */
-	run->message = kmip_response_begin(&run->w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation, view_of(NULL, 0));
-	run->w.max = run->limit > run->w.len ? run->limit : run->w.len;
+	run->message = kmip_response_begin(&run->w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation, view_str(run->correlation));
+	TRY(writer_done(&run->w));
+	return dispatch_reserve(run, 0);
+}
+
+/* KMIP 1.4 sections 6.18 and 6.19: the answer has a name of its own, and the log knows it. Without random bytes it has none. */
+static void name_answer(struct run *run)
+{
+	const struct kmip_request *q = run->r->parsed;
+	char client[KMIP_CORRELATION_MAX + 1];
+	uint8_t id[UUID_LEN];
+	if (q->version.minor < 4 || rng_pool_bytes(run->ctx.local ? op_local_rng(run->ctx.local) : NULL, id, sizeof id) != ERR_OK) return;
+	text_uuid(id, run->correlation);
+	text_printable(q->header.client_correlation, client, sizeof client);
+	log_debug("answer %s to %s, client correlation value '%s'", run->correlation, run->r->principal.text, client);
 }
 
 static void start_run(struct run *run, struct request *r, struct op_local *local, struct txn *txn)
@@ -47,19 +62,19 @@ static void start_run(struct run *run, struct request *r, struct op_local *local
 	run->ctx.txn = txn;
 	run->ctx.version_major = q->version.major;
 	run->ctx.version_minor = q->version.minor;
+	name_answer(run);
 }
 
-/* Everything that was done is undone: the answer says so item by item, the failed one last. */
-static void answer_undone(struct run *run, size_t failed, enum coffer_err err)
+/* Everything that was done is undone: the answer says so item by item, the failed one last. It takes less than what it replaces. */
+static enum coffer_err answer_undone(struct run *run, size_t failed, enum coffer_err err)
 {
 	const struct kmip_request *q = run->r->parsed;
-	const char *text = reason_text(&run->ctx.reason, err);
-	begin_answer(run);
-	run->w.max = SIZE_MAX;
+	TRY(begin_answer(run));
 	for (size_t i = 0; i < failed; i++) kmip_item_undone(&run->w, &q->items[i].id);
-	kmip_item_fail(&run->w, &q->items[failed].id, err, text, q->items[failed].from_coffer);
+	dispatch_failure(run, failed, err);
 	run->written = (uint32_t)failed + 1;
 	run->changed = run->recorded = false;
+	return ERR_OK;
 }
 
 static enum coffer_err run_items(struct run *run, size_t *out_failed, enum coffer_err *out_err)
@@ -67,7 +82,7 @@ static enum coffer_err run_items(struct run *run, size_t *out_failed, enum coffe
 	const struct kmip_request *q = run->r->parsed;
 	bool go_on = q->header.error_continuation == BATCH_ERROR_CONTINUATION_OPTION_CONTINUE;
 	for (size_t i = 0; i < q->count; i++) {
-		enum coffer_err err = dispatch_item(run, &q->items[i]);
+		enum coffer_err err = dispatch_item(run, i);
 		if (err == ERR_NOT_CACHED && !run->ctx.txn) return err;
 		if (!err) continue;
 		*out_failed = i;
@@ -85,8 +100,8 @@ static enum coffer_err run_or_undo(struct run *run)
 	TRY(txn_mark(run->ctx.txn));
 	run->one_mark = true;
 	TRY(run_items(run, &failed, &err)); /* on the store lane every item ends here */
-	if (err) answer_undone(run, failed, err);
-	else txn_keep(run->ctx.txn);
+	if (err) return answer_undone(run, failed, err);
+	txn_keep(run->ctx.txn);
 	return ERR_OK;
 }
 
@@ -97,9 +112,9 @@ static enum coffer_err end_answer(struct run *run)
 	if (!run->has_record || !run->changed || run->recorded || !run->ctx.txn) return ERR_OK;
 	/* An item after the last change was answered too: the stored answer becomes the whole one. */
 	struct view answer = run->secret ? view_of(NULL, 0) : buf_view(&run->r->answer);
-	TRY(txn_mark(run->ctx.txn));
+	if (txn_mark(run->ctx.txn) != ERR_OK) return ERR_OK; /* the shorter one stays */
 	enum coffer_err err = request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer);
-	if (err) txn_undo(run->ctx.txn); /* the shorter one stays */
+	if (err) txn_undo(run->ctx.txn); /* likewise */
 	else txn_keep(run->ctx.txn);
 	return ERR_OK;
 }
@@ -116,7 +131,7 @@ static enum coffer_err run_batch(struct run *run)
 			&run->ctx.reason));
 	}
 	if (found) return ERR_OK;
-	begin_answer(run);
+	TRY(begin_answer(run));
 	if (undo && run->ctx.txn) TRY(run_or_undo(run));
 	else TRY(run_items(run, &failed, &item_err));
 	return end_answer(run);

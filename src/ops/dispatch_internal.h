@@ -13,6 +13,7 @@ struct run {
 	struct kmip_response_mark message;
 	size_t limit;             /* bytes of an answer without a failure */
 	uint32_t written;         /* batch items written */
+	char correlation[UUID_TEXT_LEN + 1]; /* Server Correlation Value of the answer; "" for none */
 	bool one_mark;            /* Undo: the batch has one mark, the items have none */
 	bool has_record;          /* the client gave a request id */
 	uint8_t request_id[KMIP_REQUEST_ID_LEN];
@@ -24,7 +25,17 @@ struct run {
 };
 
 /* Runs one batch item and writes its answer. ERR_NOT_CACHED: nothing was written, leave the lane. Else the item's result. */
-enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *item) MUST_USE;
+enum coffer_err dispatch_item(struct run *run, size_t index) MUST_USE;
+
+/* Whatever becomes of a request, its answer says which of its items were carried out: before an item runs there is room, in bytes of the answer and
+ * in memory, for a failure of it and of those that are answered after a failure (dispatch_answer.c). */
+
+/* Ends the limit of the answer so that the failures from item `next` on still fit. */
+void dispatch_limit(struct run *run, size_t next);
+/* Makes sure of the memory for the failures from item `next` on. ERR_MEMORY. */
+enum coffer_err dispatch_reserve(struct run *run, size_t next) MUST_USE;
+/* Writes the failure of an item: with its sentence where that fits, else its Result Reason alone. */
+void dispatch_failure(struct run *run, size_t index, enum coffer_err err);
 /* Takes back what the writer wrote after `len`, its failure too. */
 void dispatch_take_back(struct writer *w, size_t len);
 

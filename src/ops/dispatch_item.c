@@ -3,12 +3,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "kmip/newer.h"
 #include "ops/dispatch_internal.h"
 #include "ops/grant_change.h"
 #include "ops/regroup.h"
 #include "ops/request_record.h"
-
-#define TOO_LARGE_TEXT "the answer is larger than the Maximum Response Size of the request"
 
 /* root, and the user that the daemon runs as. */
 static bool is_own(const struct principal *p)
@@ -68,21 +67,33 @@ static enum coffer_err check_policy(struct run *run, const struct op_row *row)
 	return policy_check(run->grants, ctx->principal, row->permission, ctx->object, &ctx->reason);
 }
 
-static enum coffer_err attempt(struct run *run, const struct op_row *row, const struct kmip_batch_item *item)
+static enum coffer_err too_large(struct run *run)
 {
+	struct op_ctx *ctx = &run->ctx;
+	ctx->result_reason = RESULT_REASON_RESPONSE_TOO_LARGE;
+	if (run->r->parsed->header.has_max_response_size)
+		return reason_fail(&ctx->reason, ERR_TOO_LARGE, "the answer is larger than the Maximum Response Size of the request");
+	return reason_fail(&ctx->reason, ERR_TOO_LARGE, "the answer is larger than this server sends (configuration key max_message); ask for less");
+}
+
+static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t index)
+{
+	const struct kmip_batch_item *item = &run->r->parsed->items[index];
 	struct op_ctx *ctx = &run->ctx;
 	struct ttlv_cursor payload = item->payload;
 	TRY(dispatch_target(ctx, row->target, &payload));
 	TRY(check_policy(run, row));
+	dispatch_limit(run, index + 1);
 	struct kmip_item_mark mark = kmip_item_begin(&run->w, &item->id);
-	TRY(row->run(ctx, &payload, &run->w));
-	TRY(op_check_groups(ctx, row));
-	kmip_item_end(&run->w, mark);
-	if (writer_done(&run->w) == ERR_TOO_LARGE) {
-		ctx->result_reason = RESULT_REASON_RESPONSE_TOO_LARGE;
-		return reason_fail(&ctx->reason, ERR_TOO_LARGE, TOO_LARGE_TEXT);
-	}
-	return writer_done(&run->w);
+	size_t fields = writer_len(&run->w);
+	enum coffer_err err = row->run(ctx, &payload, &run->w);
+	if (!err) err = op_check_groups(ctx, row);
+	if (!err) kmip_drop_newer(&run->w, fields, ctx->version_minor);
+	if (!err) kmip_item_end(&run->w, mark);
+	if ((!err || err == ERR_TOO_LARGE) && writer_done(&run->w) == ERR_TOO_LARGE) return too_large(run);
+	TRY(err);
+	TRY(writer_done(&run->w));
+	return dispatch_reserve(run, index + 1);
 }
 
 static bool changes(const struct op_row *row)
@@ -106,20 +117,20 @@ static enum coffer_err record(struct run *run, const struct op_row *row)
 	return ERR_OK;
 }
 
-static enum coffer_err attempt_and_note(struct run *run, const struct op_row *row, const struct kmip_batch_item *item)
+static enum coffer_err attempt_and_note(struct run *run, const struct op_row *row, size_t index)
 {
-	TRY(attempt(run, row, item));
+	TRY(attempt(run, row, index));
 	if (dispatch_audit_wants(row, ERR_OK)) TRY(dispatch_audit(run, row, ERR_OK));
 	return run->ctx.txn ? record(run, row) : ERR_OK;
 }
 
 /* On the store lane: effect, audit row and stored answer stay together or go together. */
-static enum coffer_err run_marked(struct run *run, const struct op_row *row, const struct kmip_batch_item *item)
+static enum coffer_err run_marked(struct run *run, const struct op_row *row, size_t index)
 {
 	struct txn *txn = run->ctx.txn;
-	if (!txn || run->one_mark) return attempt_and_note(run, row, item);
+	if (!txn || run->one_mark) return attempt_and_note(run, row, index);
 	TRY(txn_mark(txn));
-	enum coffer_err err = attempt_and_note(run, row, item);
+	enum coffer_err err = attempt_and_note(run, row, index);
 	if (err) txn_undo(txn);
 	else txn_keep(txn);
 	return err;
@@ -147,12 +158,6 @@ static void fresh_ctx(struct run *run, const struct kmip_batch_item *item)
 	memcpy(ctx->request_id, item->request_id, sizeof ctx->request_id);
 }
 
-void dispatch_take_back(struct writer *w, size_t len)
-{
-	w->err = ERR_OK;
-	writer_rewind(w, len);
-}
-
 /* What the client learns: nothing about objects that it may not see. */
 static enum coffer_err shown(struct run *run, enum coffer_err err)
 {
@@ -163,18 +168,6 @@ static enum coffer_err shown(struct run *run, enum coffer_err err)
 	return ERR_NOT_FOUND;
 }
 
-static void write_failure(struct run *run, const struct kmip_batch_item *item, enum coffer_err err)
-{
-	struct op_ctx *ctx = &run->ctx;
-	const char *text = reason_text(&ctx->reason, err);
-	run->w.max = SIZE_MAX; /* what went wrong is always said */
-	if (ctx->result_reason && !item->from_coffer) kmip_item_fail_reason(&run->w, &item->id, ctx->result_reason, text);
-	else kmip_item_fail(&run->w, &item->id, err, text, item->from_coffer);
-	run->w.max = run->limit > run->w.len ? run->limit : run->w.len;
-	run->recorded = false;
-	run->r->engine->refused++;
-}
-
 /* A refusal belongs into the audit log, which only the store thread writes. */
 static bool wants_store(const struct run *run, const struct op_row *row, enum coffer_err err)
 {
@@ -182,8 +175,9 @@ static bool wants_store(const struct run *run, const struct op_row *row, enum co
 		engine_state_get(run->r->engine) == ENGINE_OPEN;
 }
 
-enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *item)
+enum coffer_err dispatch_item(struct run *run, size_t index)
 {
+	const struct kmip_batch_item *item = &run->r->parsed->items[index];
 	struct op_ctx *ctx = &run->ctx;
 	size_t start = writer_len(&run->w);
 	bool had_placeholder = ctx->has_placeholder;
@@ -193,9 +187,11 @@ enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *ite
 	fresh_ctx(run, item);
 	fresh_grants(run);
 	const struct op_row *row = item->err ? NULL : dispatch_find(item->id.operation);
-	enum coffer_err err = item->err ? item->err : check_row(run, row);
+	enum coffer_err err = item->err;
+	if (err && item->why) err = reason_fail(&ctx->reason, err, "%s", item->why);
+	if (!err) err = check_row(run, row);
 	bool checked = err == ERR_OK;
-	if (checked) err = run_marked(run, row, item);
+	if (checked) err = run_marked(run, row, index);
 	if (err) {
 		dispatch_take_back(&run->w, start);
 		ctx->has_placeholder = had_placeholder;
@@ -211,7 +207,9 @@ enum coffer_err dispatch_item(struct run *run, const struct kmip_batch_item *ite
 		if (run->one_mark) txn_undo(ctx->txn);
 		if (checked && dispatch_audit_wants(row, err) && dispatch_audit(run, row, err) != ERR_OK) err = ERR_STORE;
 		err = shown(run, err);
-		write_failure(run, item, err);
+		dispatch_failure(run, index, err);
+		run->recorded = false;
+		run->r->engine->refused++;
 	}
 	object_unref(TAKE(ctx->object));
 	if (!leave) run->written++;

@@ -157,6 +157,25 @@ static int fill_outside(void)
 	return 0;
 }
 
+static void cutting_moves_the_rest_up_and_wipes_what_it_leaves(void **state)
+{
+	uint8_t bytes[8];
+	struct writer w;
+	(void)state;
+	writer_init(&w, bytes, sizeof bytes);
+	writer_bytes(&w, view_str("abcdefgh"));
+	writer_cut(&w, 2, 3);
+	assert_true(view_equal_str(writer_view(&w), "abfgh"));
+	assert_memory_equal(bytes + 5, "\0\0\0", 3);
+	writer_cut(&w, 4, 1);
+	writer_cut(&w, 0, 0);
+	assert_true(view_equal_str(writer_view(&w), "abfg"));
+	writer_cut(&w, 0, 4);
+	assert_int_equal(writer_len(&w), 0);
+	writer_u8(&w, 'z');
+	assert_true(view_equal_str(writer_view(&w), "z"));
+}
+
 static int rewind_forward(void)
 {
 	uint8_t memory[16];
@@ -214,6 +233,7 @@ int main(void)
 		cmocka_unit_test(values_that_do_not_fit_their_field_fail),
 		cmocka_unit_test(a_full_arena_is_a_memory_error),
 		cmocka_unit_test(rewinding_wipes_and_goes_on_from_there),
+		cmocka_unit_test(cutting_moves_the_rest_up_and_wipes_what_it_leaves),
 		cmocka_unit_test(space_can_be_filled_by_the_caller),
 		cmocka_unit_test(a_mark_or_length_that_is_not_this_writers_aborts),
 		cmocka_unit_test(random_numbers_come_back_through_the_reader),

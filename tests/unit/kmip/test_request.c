@@ -47,6 +47,17 @@ static void two(struct writer *w)
 
 static void two_without_ids(struct writer *w) { one(w); one(w); }
 
+static void put_authentication(struct writer *w, const char *user)
+{
+	struct ttlv_mark auth = ttlv_begin(w, TAG_AUTHENTICATION), credential = ttlv_begin(w, TAG_CREDENTIAL);
+	ttlv_put_enum(w, TAG_CREDENTIAL_TYPE, CREDENTIAL_TYPE_USERNAME_AND_PASSWORD);
+	struct ttlv_mark value = ttlv_begin(w, TAG_CREDENTIAL_VALUE);
+	if (user) ttlv_put_str(w, TAG_USERNAME, user);
+	ttlv_end(w, value);
+	ttlv_end(w, credential);
+	ttlv_end(w, auth);
+}
+
 static void full_header(struct writer *w)
 {
 	ttlv_put_i32(w, TAG_MAXIMUM_RESPONSE_SIZE, 4096);
@@ -56,8 +67,7 @@ static void full_header(struct writer *w)
 	ttlv_put_bool(w, TAG_ATTESTATION_CAPABLE_INDICATOR, true);
 	ttlv_put_enum(w, TAG_ATTESTATION_TYPE, 1);
 	ttlv_put_enum(w, TAG_ATTESTATION_TYPE, 2);
-	struct ttlv_mark auth = ttlv_begin(w, TAG_AUTHENTICATION);
-	ttlv_end(w, auth);
+	put_authentication(w, "user");
 	ttlv_put_enum(w, TAG_BATCH_ERROR_CONTINUATION_OPTION, BATCH_ERROR_CONTINUATION_OPTION_UNDO);
 	ttlv_put_bool(w, TAG_BATCH_ORDER_OPTION, true);
 	ttlv_put_time(w, TAG_TIME_STAMP, 1234);
@@ -110,6 +120,10 @@ static void head_negative(struct writer *w) { ttlv_put_i32(w, TAG_MAXIMUM_RESPON
 static void head_type(struct writer *w) { ttlv_put_i64(w, TAG_MAXIMUM_RESPONSE_SIZE, 1); }
 static void head_option(struct writer *w) { ttlv_put_enum(w, TAG_BATCH_ERROR_CONTINUATION_OPTION, 4); }
 
+static void head_capable(struct writer *w) { ttlv_put_bool(w, TAG_ATTESTATION_CAPABLE_INDICATOR, false); }
+static void head_client(struct writer *w) { ttlv_put_str(w, TAG_CLIENT_CORRELATION_VALUE, "client"); }
+static void head_credential(struct writer *w) { put_authentication(w, NULL); }
+
 static void head_correlation(struct writer *w)
 {
 	uint8_t letters[KMIP_CORRELATION_MAX + 1];
@@ -144,6 +158,10 @@ static void a_message_is_refused_as_a_whole_for_these(void **state)
 		{ "type", { 1, 0 }, head_type, 1, one, ERR_INPUT, 0 },
 		{ "unknown option", { 1, 4 }, head_option, 1, one, ERR_FIELD, 4 },
 		{ "long correlation value", { 1, 4 }, head_correlation, 1, one, ERR_TOO_LARGE, 4 },
+		{ "field of 1.2 in 1.1", { 1, 1 }, head_capable, 1, one, ERR_FIELD, 1 },
+		{ "field of 1.2 in 1.2", { 1, 2 }, head_capable, 1, one, ERR_OK, 2 },
+		{ "field of 1.4 in 1.3", { 1, 3 }, head_client, 1, one, ERR_FIELD, 3 },
+		{ "malformed credential", { 1, 0 }, head_credential, 1, one, ERR_INPUT, 0 },
 		{ "major version", { 2, 1 }, NULL, 1, one, ERR_VERSION, 4 },
 		{ "batch count 0", { 1, 4 }, NULL, 0, NULL, ERR_INPUT, 4 },
 		{ "batch count -1", { 1, 4 }, NULL, -1, one, ERR_FIELD, 4 },
@@ -197,6 +215,7 @@ static void an_item_that_cannot_be_read_fails_alone(void **state)
 	assert_int_equal(parse(v14, NULL, 2, two_without_ids, NULL), ERR_OK);
 	assert_int_equal(request.items[0].err, ERR_INPUT); /* required when the Batch Count is above 1 */
 	assert_int_equal(request.items[1].err, ERR_INPUT);
+	assert_non_null(request.items[1].why);
 }
 
 static void put_extension(struct writer *w, const char *vendor, bool critical, uint32_t tag, struct view value)

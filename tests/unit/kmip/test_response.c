@@ -31,7 +31,7 @@ static void a_response_carries_every_kind_of_batch_item(void **state)
 	ttlv_put_str(w, TAG_UNIQUE_IDENTIFIER, "id");
 	kmip_item_end(w, item);
 	kmip_item_fail(w, &b, ERR_SEALED, "sealed\nnow", true);
-	kmip_item_fail_reason(w, &a, RESULT_REASON_INDEX_OUT_OF_BOUNDS, NULL);
+	kmip_item_fail_reason(w, &a, RESULT_REASON_INDEX_OUT_OF_BOUNDS, NULL, ERR_OK);
 	kmip_item_undone(w, &a);
 	kmip_item_pending(w, &a, view_str("later"));
 	kmip_response_end(w, mark, 5);
@@ -83,7 +83,7 @@ static void an_item_that_does_not_fit_gives_way_to_its_failure(void **state)
 	kmip_item_end(&s.w, item);
 	assert_int_equal(writer_done(&s.w), ERR_TOO_LARGE);
 	kmip_item_rewind(&s.w, item);
-	kmip_item_fail_reason(&s.w, &a, RESULT_REASON_RESPONSE_TOO_LARGE, NULL);
+	kmip_item_fail_reason(&s.w, &a, RESULT_REASON_RESPONSE_TOO_LARGE, NULL, ERR_OK);
 	kmip_response_end(&s.w, mark, 1);
 	read_back();
 	assert_int_equal(response.items[0].reason, RESULT_REASON_RESPONSE_TOO_LARGE);

@@ -1,0 +1,55 @@
+/* Fields that are too new, taken out of what was written. */
+#include "kmip/newer.h"
+
+#include "kmip/names.h"
+#include "kmip/version.h"
+#include "ttlv/ttlv.h"
+
+#define LEN_AT 4u /* bytes from the beginning of an item to its length */
+
+/* The structures around the place that is looked at, outermost first. */
+struct around {
+	struct { size_t at, end; } open[TTLV_DEPTH_MAX];
+	size_t depth;
+};
+
+static size_t whole(const struct ttlv_item *item)
+{
+	return TTLV_HEADER_LEN + (item->value.len + 7) / 8 * 8;
+}
+
+static void cut(struct writer *w, struct around *around, size_t at, size_t len)
+{
+	writer_cut(w, at, len);
+	for (size_t i = 0; i < around->depth; i++) {
+		size_t begin = around->open[i].at;
+		around->open[i].end -= len;
+		writer_fill_u32(w, (struct writer_mark){ begin + LEN_AT }, (uint32_t)(around->open[i].end - begin - TTLV_HEADER_LEN));
+	}
+}
+
+void kmip_drop_newer(struct writer *w, size_t from, uint32_t minor)
+{
+	struct around around = { .depth = 0 };
+	size_t at = from;
+	if (minor >= KMIP_VERSION_HIGHEST.minor || writer_done(w) != ERR_OK) return;
+	while (at < writer_len(w)) {
+		while (around.depth && around.open[around.depth - 1].end == at) around.depth--;
+		struct view left = writer_view(w);
+		struct ttlv_cursor c = ttlv_cursor_of(view_of(left.ptr + at, left.len - at));
+		struct ttlv_item item;
+		if (!ttlv_next(&c, &item)) return;
+		if (kmip_tag_since(item.tag) > minor) {
+			cut(w, &around, at, whole(&item));
+			continue;
+		}
+		if (item.type == TTLV_STRUCTURE && item.value.len) {
+			PRE(around.depth < TTLV_DEPTH_MAX);
+			around.open[around.depth].at = at;
+			around.open[around.depth++].end = at + whole(&item);
+			at += TTLV_HEADER_LEN;
+		} else {
+			at += whole(&item);
+		}
+	}
+}
