@@ -1,17 +1,16 @@
 /* Limits for one principal. */
 #include "access/quota.h"
 
-enum coffer_err quota_check_objects(const struct config *config, uint64_t count, uint64_t more, struct reason *reason)
+enum coffer_err quota_check_objects(uint32_t most, uint64_t count, uint64_t more, struct reason *reason)
 {
-	uint64_t most = config->max_objects_per_principal;
 	if (most == 0 || (count <= most && more <= most - count)) return ERR_OK;
-	return reason_fail(reason, ERR_LIMIT, "you own %llu objects, and max_objects_per_principal is %llu; destroy some, or have the limit raised",
-		(unsigned long long)count, (unsigned long long)most);
+	return reason_fail(reason, ERR_LIMIT, "you own %llu objects, and max_objects_per_principal is %u; destroy some, or have the limit raised",
+		(unsigned long long)count, (unsigned)most);
 }
 
-enum coffer_err quota_check_connections(const struct config *config, uint64_t count, struct reason *reason)
+enum coffer_err quota_check_connections(uint32_t most, uint64_t count, struct reason *reason)
 {
-	if (count < config->max_connections_per_principal) return ERR_OK;
+	if (count < most) return ERR_OK;
 	return reason_fail(reason, ERR_LIMIT, "you have %llu connections, and max_connections_per_principal is %u; close some, or have the limit raised",
-		(unsigned long long)count, (unsigned)config->max_connections_per_principal);
+		(unsigned long long)count, (unsigned)most);
 }

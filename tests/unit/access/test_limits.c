@@ -91,9 +91,8 @@ static void objects_are_limited_when_the_configuration_says_so(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct config config = { .max_objects_per_principal = cases[i].most };
 		struct reason reason = { "" };
-		enum coffer_err err = quota_check_objects(&config, cases[i].count, cases[i].more, &reason);
+		enum coffer_err err = quota_check_objects(cases[i].most, cases[i].count, cases[i].more, &reason);
 		assert_int_equal(err, cases[i].fits ? ERR_OK : ERR_LIMIT);
 		assert_int_equal(strstr(reason.text, "max_objects_per_principal is 3") != NULL, !cases[i].fits);
 	}
@@ -101,11 +100,10 @@ static void objects_are_limited_when_the_configuration_says_so(void **state)
 
 static void connections_are_limited(void **state)
 {
-	struct config config = { .max_connections_per_principal = 2 };
 	struct reason reason = { "" };
 	(void)state;
-	assert_int_equal(quota_check_connections(&config, 1, &reason), ERR_OK);
-	assert_int_equal(quota_check_connections(&config, 2, &reason), ERR_LIMIT);
+	assert_int_equal(quota_check_connections(2, 1, &reason), ERR_OK);
+	assert_int_equal(quota_check_connections(2, 2, &reason), ERR_LIMIT);
 	assert_string_equal(reason.text, "you have 2 connections, and max_connections_per_principal is 2; close some, or have the limit raised");
 }
 
