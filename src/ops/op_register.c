@@ -9,6 +9,7 @@
 #include "ops/kmip_key.h"
 #include "ops/kmip_new.h"
 #include "ops/kmip_template.h"
+#include "ops/regroup.h"
 #include "ops/tables.h"
 
 #define KEY_VALUE_OPTIONAL_MINOR 2u /* first KMIP 1.x version with keys that are not here */
@@ -140,6 +141,7 @@ enum coffer_err op_register(struct op_ctx *ctx, struct ttlv_cursor *payload, str
 {
 	AUTO_OBJECT struct object *o = NULL;
 	TRY(read_request(ctx, payload, &o));
+	TRY(op_may_regroup(ctx, NULL, o));
 	TRY(kmip_new_finish(ctx, o, KMIP_REGISTERED, clock_wall_s()));
 	enum coffer_err err = txn_create(ctx->txn, o, &ctx->reason);
 	if (err == ERR_EXISTS) ctx->result_reason = RESULT_REASON_INVALID_FIELD; /* section 11.4 */
