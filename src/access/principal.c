@@ -4,8 +4,14 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
+
+bool principal_is_own(const struct principal *principal)
+{
+	return principal->is_unix && (principal->uid == 0 || principal->uid == geteuid());
+}
 
 void principal_from_uid(uid_t uid, pid_t pid, struct principal *out)
 {

@@ -18,6 +18,8 @@ struct principal {
 	pid_t pid; /* when is_unix; for logs only */
 };
 
+/* root, and the user that this process runs as. */
+bool principal_is_own(const struct principal *principal);
 void principal_from_uid(uid_t uid, pid_t pid, struct principal *out);
 /* Parses what a person types: "unix:1000", "unix:NAME" (looked up), "tls:SUBJECT". Canonical text in out. */
 enum coffer_err principal_parse(struct view text, struct principal *out, struct reason *reason) MUST_USE;

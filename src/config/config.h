@@ -31,6 +31,10 @@ struct config {
 	uint32_t workers;              /* threads; 0: one per core */
 	size_t max_message;            /* bytes */
 	uint32_t max_connections;
+	uint32_t max_connections_per_principal;
+	uint32_t rate_limit;           /* requests a second for one principal; 0: none */
+	uint32_t rate_burst;           /* requests at once; 0: as rate_limit */
+	uint32_t max_objects_per_principal; /* 0: none */
 	uint64_t request_timeout_ms;
 	uint64_t idle_timeout_ms;      /* 0: none */
 	uint64_t drain_timeout_ms;

@@ -28,6 +28,7 @@ static void free_conn(struct conn *c)
 	buf_free(&c->in);
 	buf_free(&c->out);
 	conn_release(c);
+	peers_leave(w->daemon->peers, c->peer);
 	free(c);
 	w->daemon->engine.connections--;
 	w->conn_count--;
@@ -74,14 +75,14 @@ static void on_wait(evutil_socket_t fd, short what, void *arg)
 	conn_on_wait(arg);
 }
 
-struct conn *conn_new(struct worker *worker, int fd, const struct principal *principal)
+struct conn *conn_new(struct worker *worker, int fd, const struct principal *principal, struct peer *peer)
 {
 	struct conn *c = calloc(1, sizeof *c);
 	if (!c) {
 		close(fd);
 		return NULL;
 	}
-	*c = (struct conn){ .worker = worker, .fd = fd, .principal = *principal };
+	*c = (struct conn){ .worker = worker, .fd = fd, .principal = *principal, .peer = peer };
 	c->read_event = event_new(worker->base, fd, EV_READ, on_read, c);
 	c->write_event = event_new(worker->base, fd, EV_WRITE, on_write, c);
 	c->wait_event = event_new(worker->base, -1, 0, on_wait, c);
@@ -110,8 +111,19 @@ void conn_drain(struct conn *c)
 	if (!c->busy && c->out.len == c->out_sent) conn_close(c);
 }
 
+bool conn_may_run(struct job *job)
+{
+	struct reason reason = { "" };
+	if (!conn_overdrawn(job->conn)) return true;
+	enum coffer_err err = reason_fail(&reason, ERR_BUSY, "your answers take more memory than the daemon has; read them, then try again");
+	request_fail(&job->request, err, &reason);
+	return false;
+}
+
 void conn_return_job(struct job *job)
 {
+	conn_hold(job);
+	job->turn = NULL;
 	/* The inbox stays open as long as a connection lives, so this cannot fail. */
 	bool put = job_queue_put(&job->conn->worker->inbox, job);
 	INVARIANT(put);

@@ -5,10 +5,12 @@
 #include "access/principal.h"
 #include "daemon/job.h"
 
+struct peer;
 struct worker;
 
-/* Takes the descriptor. NULL when memory is short (the descriptor is closed). Worker thread. */
-struct conn *conn_new(struct worker *worker, int fd, const struct principal *principal);
+/* Takes the descriptor and its place in the table of peers. NULL when memory is short (the descriptor is closed, the place is the caller's). Worker
+ * thread. */
+struct conn *conn_new(struct worker *worker, int fd, const struct principal *principal, struct peer *peer);
 /* A job of this connection came back from another thread. Worker thread. */
 void conn_job_done(struct conn *c, struct job *job);
 /* Drain: answers what is under way, then closes. */
@@ -18,5 +20,10 @@ void conn_close(struct conn *c);
 
 /* Any thread: sends a finished job back to the worker of its connection. */
 void conn_return_job(struct job *job);
+/* The thread that runs the job, before it: false when the principal has taken more memory than there is, with answers that it does not read. Then the
+ * answer that says so is in the job. */
+bool conn_may_run(struct job *job);
+/* The thread that ran the job, as soon as its answer is there: the memory of the answer counts. Also in conn_return_job. */
+void conn_hold(struct job *job);
 
 #endif

@@ -14,7 +14,8 @@
 #define CONN_READ_BLOCK (16u * 1024u) /* arena block of an idle connection's input */
 #define CONN_READ_CHUNK (CONN_READ_BLOCK - ARENA_CANARY_LEN) /* bytes asked for when no frame says more; a larger frame needs memory set aside */
 #define CONN_ANSWERS_MAX (256u * 1024u) /* answers that pile up before they are written; then no further request is begun */
-#define CONN_WAIT_MS 2u               /* between attempts to get memory for a large frame */
+#define CONN_WAIT_MS 2u               /* between attempts to get memory, at first; then twice as long each time */
+#define CONN_WAIT_MAX_MS 64u
 
 /*  reading ──frame complete──► busy (a job is on another thread) ──answer──► reading
  *     │ └── answers pile up ──► writing only ──► reading
@@ -25,12 +26,15 @@ struct conn {
 	int fd;
 	struct event *read_event, *write_event;
 	struct principal principal;
+	struct peer *peer;
 	struct op_streams *streams;
 	struct buf in, out;
 	size_t out_sent;      /* bytes of out already written */
 	size_t want;          /* bytes that are missing from a large frame: no more than these are read; 0: a chunk */
-	size_t budget;        /* secret memory set aside for the large request under way (daemon->bulk_used) */
+	size_t budget;        /* secret memory set aside for the request under way (conn_budget.c); while busy the job's thread's */
+	size_t out_budget;    /* the same for the answers in out */
 	struct event *wait_event;
+	unsigned wait_ms;     /* the wait under way */
 	uint64_t wait_until_ms; /* 0: not waiting for memory */
 	uint64_t frame_until_ms; /* when the frame under way must be here; 0: none is */
 	struct job job;       /* the one request under way */
@@ -51,9 +55,18 @@ void conn_on_readable(struct conn *c);
 /* The timer of a connection that waits for memory. */
 void conn_on_wait(struct conn *c);
 
-/* Secret memory is bounded: a large frame is read only when there is room for it and its answer, so that many clients at once wait for each other
- * instead of failing (conn_budget.c). */
+/* Secret memory is bounded (conn_budget.c): a large frame is read only when there is room for it and its answer, so that many clients at once wait for
+ * each other instead of failing; and large answers count until they are taken. */
 enum coffer_err conn_admit(struct conn *c, size_t frame_size) MUST_USE; /* ERR_BUSY: later; ERR_TOO_LARGE: never */
+/* The answer has moved to out; not while busy. */
+void conn_answered(struct conn *c);
+/* out was sent and is empty. */
+void conn_sent(struct conn *c);
+/* Everything. */
 void conn_release(struct conn *c);
+/* Whether the principal has less than its share, or memory was set aside for this very request. */
+bool conn_may_begin(struct conn *c);
+/* Whether there is no memory left and the principal is one of those who have it. Any thread. */
+bool conn_overdrawn(struct conn *c);
 
 #endif

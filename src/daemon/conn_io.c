@@ -7,10 +7,9 @@
 #include "base/clock.h"
 #include "daemon/conn_internal.h"
 #include "daemon/daemon.h"
+#include "daemon/peers.h"
 #include "kmip/tags.h"
 #include "ttlv/ttlv.h"
-
-#define KEEP_BUFFER (256u * 1024u) /* an idle connection gives back more than this */
 
 static const struct config *config_of(struct conn *c)
 {
@@ -64,9 +63,9 @@ void conn_flush(struct conn *c)
 		return;
 	}
 	c->out_sent = 0;
-	if (c->out.cap > KEEP_BUFFER) buf_free(&c->out);
+	if (c->out.cap > CONN_READ_BLOCK) buf_free(&c->out); /* an idle connection keeps no more */
 	else buf_clear(&c->out);
-	if (!c->busy && !c->want) conn_release(c);
+	conn_sent(c);
 	if (c->closing && !c->busy) {
 		conn_close(c);
 		return;
@@ -89,12 +88,14 @@ static bool take_answer(struct conn *c)
 	}
 	if (r->close_after) c->closing = true;
 	request_done(r);
+	conn_answered(c);
 	return ok;
 }
 
 static void submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
 {
 	c->job.kind = kind;
+	c->job.turn = &c->peer->turns[queue == &c->worker->daemon->store_jobs ? PEER_STORE : PEER_ADMIN];
 	c->busy = true;
 	if (job_queue_put(queue, &c->job)) return;
 	c->busy = false; /* the daemon is stopping */
@@ -107,13 +108,29 @@ static void submit_to_store(struct conn *c)
 	submit(c, &c->worker->daemon->store_jobs, c->job.request.rerun_on_store ? JOB_REQUEST : JOB_LOAD);
 }
 
+/* More requests than rate_limit allows: refused, and nothing else happens. The operator's status is answered whatever the others do under his name. */
+static bool over_rate(struct conn *c)
+{
+	const struct config *config = config_of(c);
+	struct request *r = &c->job.request;
+	struct reason reason = { "" };
+	uint32_t most = config->rate_limit, burst = config->rate_burst ? config->rate_burst : most;
+	if (most == 0 || (request_is_status(r) && principal_is_own(&c->principal))) return false;
+	uint64_t wait_ms = rate_take(&c->peer->rate, most, burst, request_items(r), clock_mono_ms());
+	if (wait_ms == 0) return false;
+	enum coffer_err err = reason_fail(&reason, ERR_LIMIT, "you send more than %u requests a second (rate_limit); try again in %llu ms", (unsigned)most,
+		(unsigned long long)wait_ms);
+	request_fail(r, err, &reason);
+	return true;
+}
+
 /* Runs the request on its lane. True: its answer is ready. */
 static bool run(struct conn *c)
 {
 	struct daemon *d = c->worker->daemon;
 	struct request *r = &c->job.request;
 	d->engine.requests++;
-	if (request_classify(r) != ERR_OK) return true;
+	if (request_classify(r) != ERR_OK || over_rate(c)) return true;
 	if (r->lane == OP_LANE_WORKER) {
 		if (request_run(r, c->worker->local, NULL) != ERR_NOT_CACHED) return true;
 		submit_to_store(c);
@@ -121,6 +138,16 @@ static bool run(struct conn *c)
 		submit(c, r->lane == OP_LANE_STORE ? &d->store_jobs : &d->admin_jobs, JOB_REQUEST);
 	}
 	return false;
+}
+
+/* Other connections of the principal hold all that it may have, and give nothing back. */
+static void refuse_for_memory(struct conn *c)
+{
+	struct request *r = &c->job.request;
+	struct reason reason = { "" };
+	if (request_classify(r) != ERR_OK) return;
+	enum coffer_err err = reason_fail(&reason, ERR_BUSY, "your other requests and answers take all the memory that you may have; read the answers, then try again");
+	request_fail(r, err, &reason);
 }
 
 /* The frame moves out of the input: whole when nothing stands behind it, else copied. */
@@ -156,6 +183,27 @@ static enum coffer_err next_frame(struct conn *c, size_t *size)
 	return c->in.len < *size ? ERR_NOT_FOUND : ERR_OK;
 }
 
+/* The timer asks again, less and less often. False: this went on for as long as a request may take. */
+static bool wait_for_memory(struct conn *c)
+{
+	uint64_t now = clock_mono_ms();
+	if (!c->wait_until_ms) {
+		c->wait_until_ms = now + config_of(c)->request_timeout_ms;
+		c->wait_ms = CONN_WAIT_MS;
+	}
+	if (now >= c->wait_until_ms) return false;
+	struct timeval tv = timeval_ms(c->wait_ms);
+	event_add(c->wait_event, &tv);
+	if (c->wait_ms < CONN_WAIT_MAX_MS) c->wait_ms *= 2;
+	return true;
+}
+
+/* What was waited here is not the client's. */
+static void end_wait(struct conn *c)
+{
+	if (c->wait_until_ms) c->wait_until_ms = c->frame_until_ms = 0;
+}
+
 /* The rest of a frame is to come. A large one needs memory set aside first: without it nothing is read until the timer asks again. */
 static void await_frame(struct conn *c, size_t size)
 {
@@ -163,14 +211,10 @@ static void await_frame(struct conn *c, size_t size)
 	if (size <= CONN_READ_CHUNK) return;
 	enum coffer_err err = conn_admit(c, size);
 	if (err == ERR_BUSY) {
-		uint64_t now = clock_mono_ms();
-		struct timeval tv = timeval_ms(CONN_WAIT_MS);
-		if (!c->wait_until_ms) c->wait_until_ms = now + config_of(c)->request_timeout_ms;
-		if (now >= c->wait_until_ms) c->closing = true;
-		else event_add(c->wait_event, &tv);
+		if (!wait_for_memory(c)) c->closing = true;
 		return;
 	}
-	if (c->wait_until_ms) c->wait_until_ms = c->frame_until_ms = 0; /* what was waited here is not the client's */
+	end_wait(c);
 	if (err || buf_reserve(&c->in, size - c->in.len) != ERR_OK) {
 		refuse_framing(c);
 		return;
@@ -183,6 +227,23 @@ void conn_on_wait(struct conn *c)
 	conn_process(c);
 }
 
+/* The frame at the start of the input is whole: its answer, or the work on it, is begun. False: later. */
+static bool begin_request(struct conn *c, size_t size)
+{
+	bool may_begin = conn_may_begin(c);
+	if (!may_begin && wait_for_memory(c)) return false;
+	end_wait(c);
+	c->want = 0;
+	c->frame_until_ms = 0;
+	if (take_frame(c, size) != ERR_OK) {
+		refuse_framing(c);
+		return false;
+	}
+	if (!may_begin) refuse_for_memory(c);
+	if ((!may_begin || run(c)) && !take_answer(c)) c->closing = true;
+	return true;
+}
+
 void conn_process(struct conn *c)
 {
 	while (!c->busy && !c->closing && c->out.len - c->out_sent < CONN_ANSWERS_MAX) {
@@ -192,13 +253,8 @@ void conn_process(struct conn *c)
 			await_frame(c, size);
 			break;
 		}
-		c->want = 0;
-		c->frame_until_ms = 0;
-		if (err || take_frame(c, size) != ERR_OK) {
-			refuse_framing(c);
-			break;
-		}
-		if (run(c) && !take_answer(c)) c->closing = true;
+		if (err) refuse_framing(c);
+		if (err || !begin_request(c, size)) break;
 	}
 	if (c->out.len > c->out_sent) {
 		conn_flush(c);

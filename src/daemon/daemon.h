@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "daemon/job.h"
 #include "daemon/worker.h"
+#include "daemon/peers.h"
 #include "ops/engine.h"
 
 #define DAEMON_WORKERS_MAX 256u
@@ -31,7 +32,9 @@ struct daemon {
 	int state_lock_fd;
 	int listen_fd;
 	struct event *accept_event, *accept_pause;
-	_Atomic size_t bulk_used;     /* bytes of secret memory set aside for large requests */
+	struct peers *peers;
+	pthread_mutex_t budget_lock;  /* taken to change the next one and what the peers hold of it (conn_budget.c) */
+	_Atomic size_t bulk_used;     /* bytes of secret memory set aside for large requests and answers */
 	size_t bulk_limit;
 	struct worker *workers;
 	unsigned worker_count, next_worker;

@@ -38,6 +38,14 @@ static void wake(struct job_queue *q)
 	(void)n;
 }
 
+static void append_turn(struct job_queue *q, struct job_turn *turn)
+{
+	turn->next = NULL;
+	if (q->last) q->last->next = turn;
+	else q->first = turn;
+	q->last = turn;
+}
+
 bool job_queue_put(struct job_queue *q, struct job *job)
 {
 	job->next = NULL;
@@ -46,61 +54,66 @@ bool job_queue_put(struct job_queue *q, struct job *job)
 		pthread_mutex_unlock(&q->lock);
 		return false;
 	}
-	bool was_empty = q->head == NULL;
-	if (q->tail) q->tail->next = job;
-	else q->head = job;
-	q->tail = job;
+	struct job_turn *turn = job->turn ? job->turn : &q->own;
+	bool was_empty = q->first == NULL;
+	if (turn->head) {
+		turn->tail->next = job;
+	} else {
+		turn->head = job;
+		append_turn(q, turn);
+	}
+	turn->tail = job;
 	q->length++;
 	pthread_mutex_unlock(&q->lock);
 	if (was_empty || q->event_fd < 0) wake(q);
 	return true;
 }
 
-static struct job *take_all_locked(struct job_queue *q)
+/* The first job of the first turn, which goes behind the others when it has more. */
+static struct job *take_locked(struct job_queue *q)
 {
-	struct job *list = q->head;
-	q->head = q->tail = NULL;
-	q->length = 0;
-	return list;
+	struct job_turn *turn = q->first;
+	if (!turn) return NULL;
+	struct job *job = turn->head;
+	q->first = turn->next;
+	if (!q->first) q->last = NULL;
+	turn->head = job->next;
+	if (turn->head) append_turn(q, turn);
+	job->next = NULL;
+	q->length--;
+	return job;
 }
 
 struct job *job_queue_take_all(struct job_queue *q)
 {
+	struct job *list = NULL, **tail = &list;
 	uint64_t count;
 	if (q->event_fd >= 0) {
 		ssize_t n = read(q->event_fd, &count, sizeof count);
 		(void)n;
 	}
 	pthread_mutex_lock(&q->lock);
-	struct job *list = take_all_locked(q);
+	for (struct job *job; (job = take_locked(q)) != NULL; tail = &job->next) *tail = job;
 	pthread_mutex_unlock(&q->lock);
 	return list;
 }
 
-struct job *job_queue_wait_some(struct job_queue *q, size_t max)
+struct job *job_queue_take_one(struct job_queue *q)
 {
 	pthread_mutex_lock(&q->lock);
-	while (!q->head && !q->closed) pthread_cond_wait(&q->ready, &q->lock);
-	struct job *list = q->head, *last = list;
-	size_t n = list ? 1 : 0;
-	while (last && last->next && n < max) {
-		last = last->next;
-		n++;
-	}
-	if (last) {
-		q->head = last->next;
-		if (!q->head) q->tail = NULL;
-		last->next = NULL;
-		q->length -= n;
-	}
-	if (q->head) pthread_cond_signal(&q->ready);
+	struct job *job = take_locked(q);
 	pthread_mutex_unlock(&q->lock);
-	return list;
+	return job;
 }
 
 struct job *job_queue_wait_one(struct job_queue *q)
 {
-	return job_queue_wait_some(q, 1);
+	pthread_mutex_lock(&q->lock);
+	while (!q->first && !q->closed) pthread_cond_wait(&q->ready, &q->lock);
+	struct job *job = take_locked(q);
+	if (q->first) pthread_cond_signal(&q->ready);
+	pthread_mutex_unlock(&q->lock);
+	return job;
 }
 
 void job_queue_close(struct job_queue *q)

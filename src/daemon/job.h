@@ -1,4 +1,5 @@
-/* Work that moves between threads: a request of a connection, or a call. Intrusive queue with a lock and an eventfd to wake its reader. */
+/* Work that moves between threads: a request of a connection, or a call. Intrusive queue with a lock and an eventfd to wake its reader. Whoever
+ * has many jobs in a queue waits for those of others: jobs have a turn, and turns go round. */
 #ifndef COFFER_DAEMON_JOB_H
 #define COFFER_DAEMON_JOB_H
 
@@ -18,9 +19,17 @@ enum job_kind {
 };
 
 struct conn;
+struct peer;
+
+/* The jobs of one principal in one queue, oldest first. Zeroed at the start; guarded by the lock of its queue. */
+struct job_turn {
+	struct job_turn *next;
+	struct job *head, *tail;
+};
 
 struct job {
 	struct job *next;
+	struct job_turn *turn;         /* of this queue; NULL: that of everything that has none */
 	enum job_kind kind;
 	/* JOB_REQUEST, JOB_LOAD */
 	struct request request;
@@ -31,13 +40,15 @@ struct job {
 	/* JOB_ADOPT */
 	int fd;
 	struct principal principal;
+	struct peer *peer;             /* the connection's place in the table of peers */
 };
 
-/* A first-in first-out queue: many writers, one or more readers. */
+/* Many writers, one or more readers. First in, first out within a turn; one job of each turn after another. */
 struct job_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t ready;
-	struct job *head, *tail;
+	struct job_turn *first, *last; /* turns that have jobs */
+	struct job_turn own;           /* of jobs without a turn */
 	size_t length;
 	bool closed;
 	int event_fd; /* -1 when readers wait on the condition */
@@ -48,12 +59,12 @@ enum coffer_err job_queue_init(struct job_queue *q, bool with_event_fd) MUST_USE
 void job_queue_done(struct job_queue *q);
 /* Any thread. False when the queue is closed (the job stays the caller's). */
 bool job_queue_put(struct job_queue *q, struct job *job);
-/* Takes everything there is at once, oldest first, NULL when empty. Never waits. */
+/* Takes everything there is at once, NULL when empty. Never waits. */
 struct job *job_queue_take_all(struct job_queue *q);
+/* Takes the next job, NULL when empty. Never waits; not for queues with an eventfd. */
+struct job *job_queue_take_one(struct job_queue *q);
 /* Waits for one job; NULL when the queue is closed and empty. */
 struct job *job_queue_wait_one(struct job_queue *q);
-/* Waits for at least one job and takes up to max, oldest first; NULL when closed and empty. */
-struct job *job_queue_wait_some(struct job_queue *q, size_t max);
 /* No more jobs; readers end when it is empty. */
 void job_queue_close(struct job_queue *q);
 

@@ -10,10 +10,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "kmip/message.h"
 
 #define BACKLOG 4096
 #define ACCEPTS_PER_WAKE 64
+#define OPERATOR_PLACES 8u /* connections of root and the daemon's own user beyond max_connections */
+#define REFUSAL_MAX 2048u /* bytes of the frame that refuses a connection */
 #define PAUSE_MS 100 /* after EMFILE, so that the loop does not spin */
 
 static enum coffer_err socket_address(const char *path, struct sockaddr_un *out, struct reason *reason)
@@ -72,20 +76,68 @@ enum coffer_err listener_open(struct daemon *d, struct reason *reason)
 	return ERR_OK;
 }
 
-static void hand_over(struct daemon *d, int fd, const struct ucred *peer)
+/* One frame with the sentence; whether it is read is the client's affair. */
+static void refuse(struct daemon *d, int fd, enum coffer_err err, const struct reason *reason)
+{
+	uint8_t bytes[REFUSAL_MAX];
+	struct writer w;
+	writer_init(&w, bytes, sizeof bytes);
+	kmip_refuse(&w, KMIP_VERSION_HIGHEST, (int64_t)clock_wall_s(), err, reason_text(reason, err));
+	if (writer_done(&w) == ERR_OK) {
+		ssize_t n = send(fd, bytes, writer_len(&w), MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)n;
+	}
+	d->engine.refused++;
+	close(fd);
+}
+
+/* The operator gets in when all other places are taken. */
+static enum coffer_err enter(struct daemon *d, const struct principal *principal, struct peer **out, struct reason *reason)
+{
+	const struct config *config = d->engine.config;
+	uint64_t most = config->max_connections + (principal_is_own(principal) ? OPERATOR_PLACES : 0u);
+	if (d->engine.connections >= most)
+		return reason_fail(reason, ERR_LIMIT, "the daemon has as many connections as it may (max_connections); try again later");
+	return peers_enter(d->peers, principal, config->max_connections_per_principal, out, reason);
+}
+
+/* False: the descriptor and the place stay the caller's. */
+static bool hand_over(struct daemon *d, int fd, const struct principal *principal, struct peer *peer)
 {
 	struct worker *w = &d->workers[d->next_worker++ % d->worker_count];
 	struct job *job = calloc(1, sizeof *job);
-	if (job) {
-		job->kind = JOB_ADOPT;
-		job->fd = fd;
-		principal_from_uid(peer->uid, peer->pid, &job->principal);
-		d->engine.connections++;
-		if (job_queue_put(&w->inbox, job)) return;
-		d->engine.connections--;
-		free(job);
+	if (!job) return false;
+	job->kind = JOB_ADOPT;
+	job->fd = fd;
+	job->principal = *principal;
+	job->peer = peer;
+	d->engine.connections++;
+	if (job_queue_put(&w->inbox, job)) return true;
+	d->engine.connections--;
+	free(job);
+	return false;
+}
+
+static void take_in(struct daemon *d, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+	struct principal principal;
+	struct peer *place = NULL;
+	struct reason reason = { "" };
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer) {
+		d->engine.refused++;
+		close(fd);
+		return;
 	}
-	close(fd);
+	principal_from_uid(peer.uid, peer.pid, &principal);
+	enum coffer_err err = enter(d, &principal, &place, &reason);
+	if (err) {
+		refuse(d, fd, err, &reason);
+	} else if (!hand_over(d, fd, &principal, place)) {
+		peers_leave(d->peers, place);
+		close(fd);
+	}
 }
 
 /* True when there may be more to accept. */
@@ -101,15 +153,7 @@ static bool accept_one(struct daemon *d)
 		}
 		return errno == EINTR || errno == ECONNABORTED;
 	}
-	struct ucred peer;
-	socklen_t len = sizeof peer;
-	if (d->engine.connections >= d->engine.config->max_connections ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer) {
-		d->engine.refused++;
-		close(fd);
-		return true;
-	}
-	hand_over(d, fd, &peer);
+	take_in(d, fd);
 	return true;
 }
 

@@ -121,6 +121,8 @@ static enum coffer_err start(struct daemon *d, int control_fd, struct reason *re
 {
 	raise_descriptor_limit(d->config);
 	set_bulk_limit(d);
+	d->peers = peers_new(PEERS_MAX);
+	ENSURE(d->peers && pthread_mutex_init(&d->budget_lock, NULL) == 0, ERR_MEMORY);
 	TRY(lock_state(d, reason));
 	TRY(init_engine(d));
 	TRY(open_store(d, reason));
@@ -152,6 +154,7 @@ static void stop(struct daemon *d)
 	audit_chain_free(d->engine.audit);
 	store_close(d->engine.store);
 	object_table_free(d->engine.objects);
+	peers_free(d->peers);
 	grants_unref(d->engine.grants);
 	link_close(d);
 	for (size_t i = 0; i < 3; i++)

@@ -4,10 +4,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/conn.h"
 
 #define JOBS_PER_COMMIT 128u
+#define COMMIT_AFTER_MS 20u /* no further request is begun: those that are done do not wait for long ones */
 
 /* An answer goes back to the worker that owns the connection. */
 static void give_back(struct job *job)
@@ -35,31 +37,52 @@ static enum coffer_err settle(struct daemon *d, struct job *list, struct reason 
 	return ERR_OK;
 }
 
-static enum coffer_err run_in_transaction(struct daemon *d, struct job *list, struct reason *reason)
+static void run_request(struct daemon *d, struct job *job)
 {
-	struct engine *e = &d->engine;
-	TRY(txn_begin(e->txn, reason));
-	for (struct job *job = list; job; job = job->next) {
-		enum coffer_err err = request_run(&job->request, d->store_local, e->txn);
-		if (err) request_fail(&job->request, err, NULL);
-	}
-	enum coffer_err err = txn_commit(e->txn, reason);
-	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, list, reason);
-	if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
-	return err;
+	if (!conn_may_run(job)) return;
+	enum coffer_err err = request_run(&job->request, d->store_local, d->engine.txn);
+	if (err) request_fail(&job->request, err, NULL);
+	conn_hold(job);
 }
 
-static void run_requests(struct daemon *d, struct job *list)
+/* What one commit takes from the queue. */
+struct round {
+	struct job *requests, **requests_end; /* done, in order */
+	struct job *others, **others_end;     /* calls and loads that came up: after the commit */
+	size_t count;
+};
+
+static void append(struct job ***end, struct job *job)
 {
-	struct reason reason = { "" };
-	if (!list) return;
-	enum coffer_err err = run_in_transaction(d, list, &reason);
-	if (err) log_error("store: %s", reason_text(&reason, err));
-	for (struct job *job = list, *next; job; job = next) {
-		next = job->next;
-		if (err) request_fail(&job->request, err, &reason);
-		give_back(job);
+	job->next = NULL;
+	**end = job;
+	*end = &job->next;
+}
+
+static struct job *next_request(struct daemon *d, struct round *round)
+{
+	for (struct job *job; (job = job_queue_take_one(&d->store_jobs)) != NULL; append(&round->others_end, job))
+		if (job->kind == JOB_REQUEST) return job;
+	return NULL;
+}
+
+/* Runs the first request and those that wait, turn by turn, and commits. */
+static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, struct round *round, struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	uint64_t until_ms = clock_mono_ms() + COMMIT_AFTER_MS;
+	append(&round->requests_end, first);
+	TRY(txn_begin(e->txn, reason));
+	for (struct job *job = first; job;) {
+		run_request(d, job);
+		bool full = ++round->count == JOBS_PER_COMMIT || clock_mono_ms() >= until_ms;
+		job = full ? NULL : next_request(d, round);
+		if (job) append(&round->requests_end, job);
 	}
+	enum coffer_err err = txn_commit(e->txn, reason);
+	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, round->requests, reason);
+	if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
+	return err;
 }
 
 static void run_load(struct daemon *d, struct job *job)
@@ -69,33 +92,40 @@ static void run_load(struct daemon *d, struct job *job)
 	give_back(job);
 }
 
-/* Loads and calls run at once; requests are gathered (in order) for one transaction. */
-static void run_list(struct daemon *d, struct job *list)
+/* A call's job is gone when it returns. */
+static void run_other(struct daemon *d, struct job *job)
 {
-	struct job *requests = NULL, **tail = &requests;
-	for (struct job *job = list, *next; job; job = next) {
+	if (job->kind == JOB_LOAD) run_load(d, job);
+	else job->call(job->arg);
+}
+
+static void run_requests(struct daemon *d, struct job *first)
+{
+	struct reason reason = { "" };
+	struct round round = { .requests = NULL, .others = NULL };
+	round.requests_end = &round.requests;
+	round.others_end = &round.others;
+	enum coffer_err err = run_in_transaction(d, first, &round, &reason);
+	if (err) log_error("store: %s", reason_text(&reason, err));
+	for (struct job *job = round.requests, *next; job; job = next) {
 		next = job->next;
-		job->next = NULL;
-		if (job->kind == JOB_REQUEST) {
-			*tail = job;
-			tail = &job->next;
-		} else if (job->kind == JOB_LOAD) {
-			run_load(d, job);
-		} else {
-			run_requests(d, requests);
-			requests = NULL;
-			tail = &requests;
-			job->call(job->arg);
-		}
+		if (err) request_fail(&job->request, err, &reason);
+		give_back(job);
 	}
-	run_requests(d, requests);
+	for (struct job *job = round.others, *next; job; job = next) {
+		next = job->next;
+		run_other(d, job);
+	}
 }
 
 static void *store_main(void *arg)
 {
 	struct daemon *d = arg;
 	prctl(PR_SET_NAME, "store");
-	for (struct job *list; (list = job_queue_wait_some(&d->store_jobs, JOBS_PER_COMMIT)) != NULL;) run_list(d, list);
+	for (struct job *job; (job = job_queue_wait_one(&d->store_jobs)) != NULL;) {
+		if (job->kind == JOB_REQUEST) run_requests(d, job);
+		else run_other(d, job);
+	}
 	return NULL;
 }
 

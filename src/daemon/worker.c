@@ -24,13 +24,13 @@ static void adopt(struct worker *w, struct job *job)
 {
 	if (w->draining) {
 		close(job->fd);
-		w->daemon->engine.connections--;
+	} else if (conn_new(w, job->fd, &job->principal, job->peer)) {
 		return;
-	}
-	if (!conn_new(w, job->fd, &job->principal)) {
+	} else {
 		log_warn("a connection was refused: out of memory");
-		w->daemon->engine.connections--;
 	}
+	peers_leave(w->daemon->peers, job->peer);
+	w->daemon->engine.connections--;
 }
 
 static void run_job(struct worker *w, struct job *job)

@@ -47,6 +47,9 @@ void request_fail(struct request *r, enum coffer_err err, const struct reason *r
 /* After ERR_UNKNOWN_OUTCOME and store_reopen: whether what this request wrote is in the store. Told by its audit row, which stands in the same
  * transaction as every change; a request that wrote none tells nothing (*out false). Store lane. */
 enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *out) MUST_USE;
+/* After request_classify said ERR_OK: batch items, and whether it is nothing but Status. */
+uint32_t request_items(const struct request *r);
+bool request_is_status(const struct request *r);
 /* Wipes and frees frame, answer and what was parsed. */
 void request_done(struct request *r);
 

@@ -1,6 +1,5 @@
 /* One batch item: gates, target, policy, handler, audit. */
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "kmip/newer.h"
@@ -8,12 +7,6 @@
 #include "ops/grant_change.h"
 #include "ops/regroup.h"
 #include "ops/request_record.h"
-
-/* root, and the user that the daemon runs as. */
-static bool is_own(const struct principal *p)
-{
-	return p->is_unix && (p->uid == 0 || p->uid == geteuid());
-}
 
 static enum coffer_err check_state(struct run *run, const struct op_row *row)
 {
@@ -23,7 +16,7 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 		return ERR_OK;
 	case ENGINE_UNINITIALISED:
 		if (!(row->flags & OP_UNINITIALISED_OK)) return ERR_UNINITIALISED;
-		if (is_own(run->ctx.principal)) return ERR_OK;
+		if (principal_is_own(run->ctx.principal)) return ERR_OK;
 		return reason_fail(reason, ERR_UNINITIALISED, "the domain is not initialised; root or the daemon's user can run 'coffer init'");
 	case ENGINE_SEALED:
 		if (row->flags & OP_SEALED_OK) return ERR_OK;
@@ -59,7 +52,7 @@ static enum coffer_err check_row(struct run *run, const struct op_row *row)
 static enum coffer_err check_policy(struct run *run, const struct op_row *row)
 {
 	struct op_ctx *ctx = &run->ctx;
-	bool own = is_own(ctx->principal);
+	bool own = principal_is_own(ctx->principal);
 	if (row->permission == PERMISSION_INIT && own) return ERR_OK;
 	if (own && engine_state_get(run->r->engine) != ENGINE_OPEN &&
 	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN))

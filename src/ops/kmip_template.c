@@ -192,9 +192,7 @@ static enum coffer_err find_named(struct op_ctx *ctx, const struct kmip_name *na
 	text_printable(name->value, shown, sizeof shown);
 	enum coffer_err err = txn_object_by_name(ctx->txn, name->value, &o);
 	if (err != ERR_NOT_FOUND) TRY(err);
-	struct grants *grants = engine_grants(ctx->engine);
-	bool found = o && o->type == OBJECT_TYPE_TEMPLATE && o->state == OBJECT_PRE_ACTIVE && policy_sees(grants, ctx->principal, o);
-	grants_unref(grants);
+	bool found = o && o->type == OBJECT_TYPE_TEMPLATE && o->state == OBJECT_PRE_ACTIVE && policy_sees(ctx->grants, ctx->principal, o);
 	if (!found) {
 		ctx->result_reason = RESULT_REASON_ITEM_NOT_FOUND;
 		return reason_fail(&ctx->reason, ERR_NOT_FOUND, "there is no template '%s', or none that you may see", shown);

@@ -1,6 +1,4 @@
 /* Status: the node's own account of itself. Who has no role learns state and version alone. */
-#include <unistd.h>
-
 #include "kmip/tags.h"
 #include "ops/status_json.h"
 #include "ops/tables.h"
@@ -10,9 +8,8 @@
 /* root and the daemon's own user, or a role that includes it. */
 static bool may_read(const struct op_ctx *ctx)
 {
-	const struct principal *p = ctx->principal;
-	if (p->is_unix && (p->uid == 0 || p->uid == geteuid())) return true;
-	return policy_check(ctx->grants, p, PERMISSION_STATUS, NULL, NULL) == ERR_OK;
+	if (principal_is_own(ctx->principal)) return true;
+	return policy_check(ctx->grants, ctx->principal, PERMISSION_STATUS, NULL, NULL) == ERR_OK;
 }
 
 enum coffer_err op_status(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)

@@ -47,6 +47,18 @@ enum coffer_err request_classify(struct request *r)
 	return ERR_OK;
 }
 
+uint32_t request_items(const struct request *r)
+{
+	PRE(r->parsed);
+	return r->parsed->count ? (uint32_t)r->parsed->count : 1;
+}
+
+bool request_is_status(const struct request *r)
+{
+	PRE(r->parsed);
+	return r->parsed->count == 1 && !r->parsed->items[0].err && r->parsed->items[0].id.operation == OPERATION_COFFER_STATUS;
+}
+
 enum coffer_err request_load(struct request *r, struct txn *txn)
 {
 	AUTO_OBJECT struct object *o = NULL;

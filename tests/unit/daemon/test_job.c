@@ -36,7 +36,7 @@ static void assert_list(struct job *list, int first, int count)
 	assert_null(list);
 }
 
-static void jobs_come_out_in_order_one_some_or_all(void **state)
+static void jobs_come_out_in_order_one_or_all(void **state)
 {
 	struct job_queue q;
 	(void)state;
@@ -45,11 +45,54 @@ static void jobs_come_out_in_order_one_some_or_all(void **state)
 	for (int i = 0; i < 10; i++) put(&q, i);
 	assert_int_equal(q.length, 10);
 	assert_list(job_queue_wait_one(&q), 0, 1);
-	assert_list(job_queue_wait_some(&q, 3), 1, 3);
+	assert_list(job_queue_take_one(&q), 1, 1);
 	put(&q, 10);
-	assert_list(job_queue_take_all(&q), 4, 7);
+	assert_list(job_queue_take_all(&q), 2, 9);
+	assert_null(job_queue_take_one(&q));
 	put(&q, 11);
-	assert_list(job_queue_wait_some(&q, 100), 11, 1);
+	assert_list(job_queue_wait_one(&q), 11, 1);
+	assert_int_equal(q.length, 0);
+	job_queue_done(&q);
+}
+
+static void put_turn(struct job_queue *q, struct job_turn *turn, int number)
+{
+	struct job *job = make(number);
+	job->turn = turn;
+	assert_true(job_queue_put(q, job));
+}
+
+/* Takes one and checks which. */
+static void assert_next(struct job_queue *q, int number)
+{
+	struct job *job = job_queue_take_one(q);
+	assert_non_null(job);
+	assert_int_equal(job->fd, number);
+	free(job);
+}
+
+static void whoever_has_many_jobs_waits_for_those_of_others(void **state)
+{
+	struct job_queue q;
+	struct job_turn many = { NULL, NULL, NULL }, few = { NULL, NULL, NULL };
+	(void)state;
+	assert_int_equal(job_queue_init(&q, false), ERR_OK);
+	for (int i = 0; i < 100; i++) put_turn(&q, &many, i);
+	assert_next(&q, 0);
+	put_turn(&q, &few, 1000);
+	put_turn(&q, &few, 1001);
+	put(&q, 2000); /* without a turn: those share one */
+	put(&q, 2001);
+	assert_next(&q, 1);
+	assert_next(&q, 1000);
+	assert_next(&q, 2000);
+	assert_next(&q, 2);
+	assert_next(&q, 1001);
+	assert_next(&q, 2001);
+	for (int i = 3; i < 100; i++) assert_next(&q, i);
+	assert_null(job_queue_take_one(&q));
+	put_turn(&q, &few, 1002); /* a turn that was emptied is used again */
+	assert_next(&q, 1002);
 	assert_int_equal(q.length, 0);
 	job_queue_done(&q);
 }
@@ -66,9 +109,9 @@ static void a_closed_queue_takes_nothing_and_empties(void **state)
 	assert_false(job_queue_put(&q, late));
 	free(late);
 	assert_list(job_queue_wait_one(&q), 1, 1);
-	assert_list(job_queue_wait_some(&q, 5), 2, 1);
+	assert_list(job_queue_take_one(&q), 2, 1);
 	assert_null(job_queue_wait_one(&q));
-	assert_null(job_queue_wait_some(&q, 5));
+	assert_null(job_queue_take_one(&q));
 	job_queue_done(&q);
 }
 
@@ -117,15 +160,12 @@ static void *write_jobs(void *arg)
 	return NULL;
 }
 
-/* Odd readers take many at once. Each writer's jobs must come in its order. */
+/* Odd readers take more without waiting. Each writer's jobs must come in its order. */
 static void *read_jobs(void *arg)
 {
 	int reader = *(int *)arg, last[WRITERS] = { -1, -1, -1, -1 };
-	struct job *list;
-	while ((list = reader % 2 ? job_queue_wait_some(&shared, 7) : job_queue_wait_one(&shared)) != NULL) {
-		while (list) {
-			struct job *job = list;
-			list = job->next;
+	for (struct job *job; (job = job_queue_wait_one(&shared)) != NULL;) {
+		for (; job; job = reader % 2 ? job_queue_take_one(&shared) : NULL) {
 			if (job->fd <= last[job->fd / EACH]) disorder++;
 			last[job->fd / EACH] = job->fd;
 			sum += job->fd;
@@ -184,7 +224,8 @@ static void an_event_loop_in_another_thread_misses_no_wake_up(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(jobs_come_out_in_order_one_some_or_all),
+		cmocka_unit_test(jobs_come_out_in_order_one_or_all),
+		cmocka_unit_test(whoever_has_many_jobs_waits_for_those_of_others),
 		cmocka_unit_test(a_closed_queue_takes_nothing_and_empties),
 		cmocka_unit_test(an_event_loop_is_woken_by_the_first_job_and_by_the_end),
 		cmocka_unit_test(nothing_is_lost_or_doubled_between_many_threads),
