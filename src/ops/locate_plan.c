@@ -13,7 +13,7 @@ struct planner {
 	struct op_ctx *ctx;
 	struct locate_plan *plan;
 	size_t partial; /* objects with OBJECT_INDEX_PARTIAL: candidates of every attribute entry */
-	size_t least;   /* objects of the best way so far; SIZE_MAX: none */
+	size_t least;   /* objects of the best way so far; PROBE_MAX: none, or so many and more */
 };
 
 static const struct record_index_entry partial = { OBJECT_INDEX_PARTIAL, { NULL, 0 } };
@@ -23,11 +23,12 @@ static enum coffer_err weigh(void *arg, const struct record_index_entry *entry)
 	struct planner *p = arg;
 	size_t count;
 	bool is_attribute = entry->index == OBJECT_INDEX_ATTRIBUTE;
-	if (is_attribute && !txn_indexed(p->ctx->txn)) return ERR_OK;
-	TRY(txn_count(p->ctx->txn, entry, PROBE_MAX, &count));
+	if (p->least == 0 || (is_attribute && !txn_indexed(p->ctx->txn))) return ERR_OK;
+	TRY(txn_count(p->ctx->txn, entry, p->least, &count)); /* what is not better need not be counted to its end */
 	if (is_attribute) count += p->partial;
-	if (count >= p->least) return ERR_OK;
-	p->least = count;
+	bool is_first = p->plan->way == LOCATE_BY_TABLE;
+	if (count >= p->least && !is_first) return ERR_OK;
+	if (count < p->least) p->least = count;
 	p->plan->way = LOCATE_BY_ENTRY;
 	p->plan->index = entry->index;
 	buf_clear(&p->plan->value);
@@ -52,7 +53,8 @@ static enum coffer_err weigh_reach(struct planner *p, bool destroyed_too)
 	TRY(add_count(p, OBJECT_INDEX_OWNER, ctx->principal->text, &sum));
 	if (destroyed_too) TRY(add_count(p, OBJECT_INDEX_FORMER_OWNER, ctx->principal->text, &sum));
 	for (size_t i = 0; i < plan->scope_count; i++) TRY(add_count(p, OBJECT_INDEX_GROUP, plan->scopes[i], &sum));
-	if (sum < p->least) plan->way = LOCATE_BY_REACH;
+	/* Where both are long, what others have put into the store is not to count. */
+	if (sum < p->least || p->least == PROBE_MAX) plan->way = LOCATE_BY_REACH;
 	return ERR_OK;
 }
 
@@ -70,7 +72,7 @@ static bool plan_by_id(const struct locate_criteria *criteria, struct locate_pla
 
 enum coffer_err locate_plan(struct op_ctx *ctx, const struct locate_criteria *criteria, bool destroyed_too, struct locate_plan *out)
 {
-	struct planner p = { .ctx = ctx, .plan = out, .least = SIZE_MAX };
+	struct planner p = { .ctx = ctx, .plan = out, .least = PROBE_MAX };
 	*out = (struct locate_plan){ .way = LOCATE_BY_TABLE, .value = BUF_EMPTY };
 	if (plan_by_id(criteria, out)) return ERR_OK;
 	if (txn_indexed(ctx->txn)) TRY(txn_count(ctx->txn, &partial, PROBE_MAX, &p.partial));
