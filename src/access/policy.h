@@ -57,6 +57,10 @@ bool policy_everywhere(const struct grants *grants, const struct principal *prin
 enum coffer_err policy_may_regroup(const struct grants *grants, const struct principal *principal, const struct object *before,
 	const struct object *after, struct reason *reason) MUST_USE;
 
+/* How far READ reaches: true when only the principal's own objects and those of the Object Groups in scopes[0 … *out_count) can be seen, false when
+ * it may be any object (also when there are more than max groups). The scopes borrow the grants. Any thread. */
+bool policy_reach(const struct grants *grants, const struct principal *principal, size_t max, const char **scopes, size_t *out_count);
+
 struct grants *grants_ref(struct grants *g);
 void grants_unref(struct grants *g);
 size_t grants_count(const struct grants *g);

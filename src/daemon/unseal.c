@@ -8,6 +8,7 @@
 #include "daemon/interrupted.h"
 #include "daemon/store_thread.h"
 #include "keyring/slot.h"
+#include "objects/reindex.h"
 #include "recovery/recovery.h"
 
 /* The slot rows of this node, copied out of the store. */
@@ -132,8 +133,23 @@ static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *ar
 	return append_opened(e, txn);
 }
 
+static enum coffer_err reindex_on_store(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)e;
+	return txn_reindex(txn, arg, reason);
+}
+
+/* A store that an older program wrote is made searchable before it serves; page by page, so that no transaction grows with the store. */
+static enum coffer_err reindex(struct engine *engine, struct reason *reason)
+{
+	struct reindex r = { .begun = false };
+	while (!r.done) TRY(engine->on_store(engine, reindex_on_store, &r, reason));
+	return ERR_OK;
+}
+
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
+	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	engine_note(engine, "%s", "");
 	engine->state = ENGINE_OPEN;

@@ -146,7 +146,16 @@ static enum coffer_err parse_name(struct ttlv_cursor *c, struct kmip_attr_value 
 	return ERR_OK;
 }
 
-enum coffer_err kmip_attr_parse(const struct ttlv_item *attribute, struct kmip_attr_value *out)
+/* Some fields of a structure are enough; which of them there are decides what matches. */
+static enum coffer_err check_sought(enum kmip_attr id, const struct ttlv_item *value)
+{
+	if (kmip_attr_row(id)->type != TTLV_STRUCTURE) return kmip_attr_check(id, value);
+	return value->type == TTLV_STRUCTURE ? ERR_OK : ERR_FIELD;
+}
+
+typedef enum coffer_err check_fn(enum kmip_attr id, const struct ttlv_item *value);
+
+static enum coffer_err parse(const struct ttlv_item *attribute, check_fn *check, struct kmip_attr_value *out)
 {
 	struct ttlv_cursor c;
 	struct kmip_attr_value v = { .id = ATTR_NONE };
@@ -158,23 +167,38 @@ enum coffer_err kmip_attr_parse(const struct ttlv_item *attribute, struct kmip_a
 	TRY(ttlv_done(&c));
 	ENSURE(index >= 0, ERR_FIELD);
 	v.index = (uint32_t)index;
-	if (v.has_value) TRY(kmip_attr_check(v.id, &v.value));
+	if (v.has_value) TRY(check(v.id, &v.value));
 	v.value.tag = rows[v.id].tag;
 	*out = v;
 	return ERR_OK;
 }
 
-enum coffer_err kmip_attr_next(struct ttlv_cursor *c, struct kmip_attr_value *out, bool *out_found)
+enum coffer_err kmip_attr_parse(const struct ttlv_item *attribute, struct kmip_attr_value *out)
+{
+	return parse(attribute, kmip_attr_check, out);
+}
+
+static enum coffer_err next(struct ttlv_cursor *c, check_fn *check, struct kmip_attr_value *out, bool *out_found)
 {
 	struct ttlv_item item;
 	bool found;
 	TRY(ttlv_take_optional(c, TAG_ATTRIBUTE, &item, &found));
 	if (found) {
 		c->last = 0; /* Attribute may be repeated */
-		TRY(kmip_attr_parse(&item, out));
+		TRY(parse(&item, check, out));
 	}
 	*out_found = found;
 	return ERR_OK;
+}
+
+enum coffer_err kmip_attr_next(struct ttlv_cursor *c, struct kmip_attr_value *out, bool *out_found)
+{
+	return next(c, kmip_attr_check, out, out_found);
+}
+
+enum coffer_err kmip_attr_next_sought(struct ttlv_cursor *c, struct kmip_attr_value *out, bool *out_found)
+{
+	return next(c, check_sought, out, out_found);
 }
 
 enum coffer_err kmip_template_enter(const struct ttlv_item *template_attribute, struct ttlv_cursor *out)

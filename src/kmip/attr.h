@@ -87,6 +87,8 @@ enum coffer_err kmip_attr_parse(const struct ttlv_item *attribute, struct kmip_a
 /* The next Attribute of a run of them (payload or Template-Attribute): false in *out_found at the first item that is
  * no Attribute. */
 enum coffer_err kmip_attr_next(struct ttlv_cursor *c, struct kmip_attr_value *out, bool *out_found) MUST_USE;
+/* The same of what is looked for: a structure may have some of its fields only (Locate, KMIP 1.4 section 4.9). */
+enum coffer_err kmip_attr_next_sought(struct ttlv_cursor *c, struct kmip_attr_value *out, bool *out_found) MUST_USE;
 /* The attributes of a Template-Attribute (any of the four tags) for kmip_attr_next. ERR_UNSUPPORTED when it names
  * templates, which are deprecated. */
 enum coffer_err kmip_template_enter(const struct ttlv_item *template_attribute, struct ttlv_cursor *out) MUST_USE;

@@ -11,15 +11,9 @@
 #include "objects/names.h"
 #include "ttlv/ttlv.h"
 
-#define HEADER_SCHEMA 1u       /* a body with the first fields alone */
-#define HEADER_SCHEMA_MORE 2u  /* one with a data type, wrapping, archive or reservation field */
+#define SCHEMA_FIRST 1u
+#define SCHEMA_NEWEST OBJECT_SCHEMA_INDEXED
 #define BODY_MAX (2u * 1024u * 1024u)
-#define INDEX_ENTRIES_MAX STORE_INDEX_MAX
-
-static bool needs_more(const struct object *o)
-{
-	return o->data_type || o->wrapping || o->archived || o->gcm_reserved;
-}
 
 static enum coffer_err write_header(const struct object *o, struct buf *out)
 {
@@ -27,29 +21,13 @@ static enum coffer_err write_header(const struct object *o, struct buf *out)
 	struct view owner = view_str(o->owner);
 	ENSURE(owner.len <= OBJECT_OWNER_MAX && text_is_utf8(owner), ERR_FIELD);
 	writer_init_buf(&w, out, STORE_HEADER_MAX);
-	writer_u8(&w, needs_more(o) ? HEADER_SCHEMA_MORE : HEADER_SCHEMA);
+	writer_u8(&w, SCHEMA_NEWEST);
 	writer_u32(&w, o->type);
 	writer_u32(&w, o->algorithm);
 	writer_u32(&w, o->length_bits);
 	writer_u32(&w, o->usage_mask);
 	writer_view_u32(&w, owner);
 	return writer_done(&w);
-}
-
-static enum coffer_err write_index(struct ring *ring, const struct object *o, struct buf *out)
-{
-	struct record_index_entry entries[INDEX_ENTRIES_MAX];
-	size_t count = 0;
-	struct view value;
-	for (size_t i = 0; names_at(&o->attrs, i, &value); i++) {
-		ENSURE(count < INDEX_ENTRIES_MAX, ERR_LIMIT);
-		entries[count++] = (struct record_index_entry){ OBJECT_INDEX_NAME, value };
-	}
-	for (size_t i = 0; names_group_at(&o->attrs, i, &value); i++) {
-		ENSURE(count < INDEX_ENTRIES_MAX, ERR_LIMIT);
-		entries[count++] = (struct record_index_entry){ OBJECT_INDEX_GROUP, value };
-	}
-	return record_index(ring, ring_newest(ring), STORE_OBJECT, entries, count, out);
 }
 
 static void write_attribute(struct writer *w, const struct attrset_value *v)
@@ -63,6 +41,7 @@ static void write_attribute(struct writer *w, const struct attrset_value *v)
 
 static void write_more(struct writer *w, const struct object *o)
 {
+	if (o->created_us) ttlv_put_i64(w, TAG_COFFER_RECORD_CREATED, (int64_t)o->created_us);
 	if (o->data_type) ttlv_put_enum(w, TAG_COFFER_RECORD_DATA_TYPE, o->data_type);
 	if (o->archived) ttlv_put_bool(w, TAG_COFFER_RECORD_ARCHIVED, true);
 	if (o->gcm_reserved) ttlv_put_i64(w, TAG_COFFER_RECORD_GCM_RESERVED, (int64_t)o->gcm_reserved);
@@ -89,7 +68,7 @@ enum coffer_err object_to_row(struct ring *ring, struct object *o, struct store_
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	TRY(write_header(o, header));
-	TRY(write_index(ring, o, index));
+	TRY(object_index_write(ring, o, index));
 	TRY(write_body(o, &plain));
 	*row = (struct store_row){ .id_len = UUID_LEN, .version = o->record_version, .state = (uint32_t)o->state };
 	memcpy(row->id, o->id, UUID_LEN);
@@ -100,24 +79,30 @@ enum coffer_err object_to_row(struct ring *ring, struct object *o, struct store_
 	return ERR_OK;
 }
 
-static enum coffer_err read_header(struct view header, struct object *o)
+static enum coffer_err read_header(struct view header, struct object_head *out)
 {
 	struct reader r;
-	uint8_t schema;
-	struct view owner;
 	reader_init(&r, header);
-	TRY(reader_u8(&r, &schema));
-	ENSURE(schema == HEADER_SCHEMA || schema == HEADER_SCHEMA_MORE, ERR_VERSION);
-	TRY(reader_u32(&r, &o->type));
-	TRY(reader_u32(&r, &o->algorithm));
-	TRY(reader_u32(&r, &o->length_bits));
-	TRY(reader_u32(&r, &o->usage_mask));
-	TRY(reader_view_u32(&r, OBJECT_OWNER_MAX, &owner));
-	ENSURE(text_is_utf8(owner), ERR_CORRUPT);
-	free(o->owner);
-	o->owner = strndup((const char *)owner.ptr, owner.len);
-	ENSURE(o->owner, ERR_MEMORY);
+	TRY(reader_u8(&r, &out->schema));
+	ENSURE(out->schema >= SCHEMA_FIRST && out->schema <= SCHEMA_NEWEST, ERR_VERSION);
+	TRY(reader_u32(&r, &out->type));
+	TRY(reader_u32(&r, &out->algorithm));
+	TRY(reader_u32(&r, &out->length_bits));
+	TRY(reader_u32(&r, &out->usage_mask));
+	TRY(reader_view_u32(&r, OBJECT_OWNER_MAX, &out->owner));
+	ENSURE(text_is_utf8(out->owner), ERR_CORRUPT);
 	return reader_end(&r);
+}
+
+static enum coffer_err take_head(const struct object_head *head, struct object *o)
+{
+	o->type = head->type;
+	o->algorithm = head->algorithm;
+	o->length_bits = head->length_bits;
+	o->usage_mask = head->usage_mask;
+	free(o->owner);
+	o->owner = strndup((const char *)head->owner.ptr, head->owner.len);
+	return o->owner ? ERR_OK : ERR_MEMORY;
 }
 
 static enum coffer_err read_attribute(const struct ttlv_item *structure, struct attrset *attrs)
@@ -147,10 +132,13 @@ static enum coffer_err read_attribute(const struct ttlv_item *structure, struct 
 
 static enum coffer_err read_more(struct ttlv_cursor *c, struct object *o)
 {
-	int64_t reserved = 0;
+	int64_t reserved = 0, created = 0;
 	struct ttlv_item item;
 	struct view before;
 	bool present;
+	TRY(ttlv_take_optional_i64(c, TAG_COFFER_RECORD_CREATED, &created, NULL));
+	ENSURE(created >= 0, ERR_CORRUPT);
+	o->created_us = (uint64_t)created;
 	TRY(ttlv_take_optional_enum(c, TAG_COFFER_RECORD_DATA_TYPE, &o->data_type, NULL));
 	TRY(ttlv_take_optional_bool(c, TAG_COFFER_RECORD_ARCHIVED, &o->archived, NULL));
 	TRY(ttlv_take_optional_i64(c, TAG_COFFER_RECORD_GCM_RESERVED, &reserved, NULL));
@@ -192,10 +180,23 @@ static enum coffer_err as_fault(enum coffer_err err)
 	return err == ERR_OK || err == ERR_MEMORY || err == ERR_CRYPTO || err == ERR_VERSION ? err : ERR_CORRUPT;
 }
 
+static bool is_state(uint32_t state)
+{
+	return state >= OBJECT_PRE_ACTIVE && state <= OBJECT_DESTROYED_COMPROMISED;
+}
+
+enum coffer_err object_peek(const struct store_row *row, struct object_head *out)
+{
+	ENSURE(row->id_len == UUID_LEN && is_state(row->state), ERR_CORRUPT);
+	TRY(as_fault(read_header(row->header, out)));
+	out->state = (enum object_state)row->state;
+	return ERR_OK;
+}
+
 enum coffer_err object_from_row(struct ring *ring, const struct store_row *row, struct object **out)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
-	ENSURE(row->id_len == UUID_LEN && row->state >= OBJECT_PRE_ACTIVE && row->state <= OBJECT_DESTROYED_COMPROMISED, ERR_CORRUPT);
+	ENSURE(row->id_len == UUID_LEN && is_state(row->state), ERR_CORRUPT);
 	TRY(record_open(ring, STORE_OBJECT, row, &plain));
 	AUTO_OBJECT struct object *o = object_new(0, "");
 	ENSURE(o, ERR_MEMORY);
@@ -203,7 +204,9 @@ enum coffer_err object_from_row(struct ring *ring, const struct store_row *row, 
 	o->state = (enum object_state)row->state;
 	o->record_version = row->version;
 	o->generation = row->generation;
-	TRY(as_fault(read_header(row->header, o)));
+	struct object_head head;
+	TRY(as_fault(read_header(row->header, &head)));
+	TRY(take_head(&head, o));
 	TRY(as_fault(read_body(buf_view(&plain), ring_domain(ring)->id, o)));
 	*out = TAKE(o);
 	return ERR_OK;

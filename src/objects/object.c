@@ -71,6 +71,7 @@ struct object *object_copy(const struct object *from)
 	o->algorithm = from->algorithm;
 	o->length_bits = from->length_bits;
 	o->usage_mask = from->usage_mask;
+	o->created_us = from->created_us;
 	o->key_version = from->key_version;
 	o->key_format = from->key_format;
 	o->state = from->state;
@@ -138,6 +139,14 @@ struct view object_name(const struct object *o)
 bool object_has_name(const struct object *o, struct view name)
 {
 	return names_has(&o->attrs, name);
+}
+
+uint64_t object_created_us(const struct object *o)
+{
+	uint64_t initial_s = 0;
+	if (o->created_us) return o->created_us;
+	attrset_get_time(&o->attrs, ATTR_INITIAL_DATE, &initial_s);
+	return initial_s <= UINT64_MAX / 1000000 ? initial_s * 1000000 : UINT64_MAX;
 }
 
 struct view object_group(const struct object *o)

@@ -26,6 +26,7 @@ struct object {
 	uint32_t length_bits;        /* KMIP Cryptographic Length; 0 when none */
 	uint32_t usage_mask;         /* KMIP Cryptographic Usage Mask */
 	char *owner;                 /* principal text, NUL-terminated */
+	uint64_t created_us;         /* place in the order of creation (txn_create): microseconds since 1970; 0 in objects of older stores */
 	uint32_t key_version;        /* 1 and up: number in the chain of Replacement links; shown to people and put into sealed messages */
 	uint32_t key_format;         /* KMIP Key Format Type of the material: 1 raw, 2 opaque …; 0 where there is no key block */
 	struct secret *material;     /* key, secret data or opaque data; a wrapped key's whole wrapped Key Value. NULL when destroyed, or a template */
@@ -63,6 +64,8 @@ enum coffer_err object_set_wrapping(struct object *o, struct view item) MUST_USE
 /* First Name value; an empty view when it has none. Borrowed. */
 struct view object_name(const struct object *o);
 bool object_has_name(const struct object *o, struct view name);
+/* created_us, or what the Initial Date makes of it; for putting objects in the order of their creation. */
+uint64_t object_created_us(const struct object *o);
 /* First Object Group; empty when none. */
 struct view object_group(const struct object *o);
 

@@ -27,6 +27,7 @@ void txn_free(struct txn *txn)
 void txn_set_ring(struct txn *txn, struct ring *ring)
 {
 	PRE(!txn->open);
+	if (!ring || !txn->ring) txn->indexed = false; /* another store perhaps */
 	txn->ring = ring;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/reason.h"
+#include "keyring/record.h"
 #include "keyring/ring.h"
 #include "objects/object.h"
 #include "objects/table.h"
@@ -45,9 +46,24 @@ enum coffer_err txn_name_free(struct txn *txn, struct view name, const uint8_t *
 /* Writes a changed copy; raises record_version. ERR_STATE: the state move is not in the table; ERR_EXISTS: a Name that it did not have
  * before is taken. */
 enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *reason) MUST_USE;
-/* Every object in id order after `after`, opened one by one; at most limit. */
+/* An error ends the walk and is returned. */
 typedef enum coffer_err txn_object_fn(void *arg, struct object *o);
+/* Every object in id order after `after`, opened one by one; at most limit. */
 enum coffer_err txn_scan(struct txn *txn, struct view after, size_t limit, txn_object_fn *fn, void *arg) MUST_USE;
+/* The same, of rows that `keep` wants opened (all of them are read and count); keep sees the row before it is authentic and makes no store call.
+ * The whole table is read in pages and nothing that is read stays in memory. */
+typedef enum coffer_err txn_row_fn(void *arg, const struct store_row *row, bool *out_keep);
+enum coffer_err txn_scan_kept(struct txn *txn, struct view after, size_t limit, txn_row_fn *keep, txn_object_fn *fn, void *arg) MUST_USE;
+
+/* Every object with the index entry (objects/index.h), each checked against the opened object: ERR_CORRUPT when a hit lacks the value. Without
+ * txn_indexed, entries other than Names and Object Groups do not find everything. */
+enum coffer_err txn_find(struct txn *txn, const struct record_index_entry *entry, txn_object_fn *fn, void *arg) MUST_USE;
+/* How many there are, at most limit; told by the index alone. */
+enum coffer_err txn_count(struct txn *txn, const struct record_index_entry *entry, size_t limit, size_t *out) MUST_USE;
+/* How many objects that are not destroyed the principal owns, at most limit. Needs txn_indexed to be the whole number. */
+enum coffer_err txn_count_owned(struct txn *txn, struct view owner, size_t limit, size_t *out) MUST_USE;
+/* Whether every object has all its index entries (objects/reindex.h). */
+bool txn_indexed(const struct txn *txn);
 
 /* Runs fn(arg) when the transaction became durable (in order); dropped on abort and undo. For staging what is not an object (grants, audit tail).
  * undo(arg), may be NULL, runs when it is dropped. */

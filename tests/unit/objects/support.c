@@ -6,7 +6,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "kmip/enums.h"
+#include "kmip/attr.h"
+#include "kmip/values.h"
 #include "objects/names.h"
 #include "store/store_internal.h"
 
@@ -14,6 +15,7 @@ static const struct store_ops *real_ops;
 static struct store_ops failing_ops;
 static enum coffer_err commit_err;
 static bool commit_kept;
+static size_t rows_read;
 
 static enum coffer_err failing_commit(struct store *s, struct reason *reason)
 {
@@ -27,12 +29,61 @@ static enum coffer_err failing_commit(struct store *s, struct reason *reason)
 	return reason_fail(reason, err, "the test's commit fails");
 }
 
+static enum coffer_err counting_get(struct store *s, enum store_table table, struct view id, struct store_row *out)
+{
+	rows_read++;
+	return real_ops->get(s, table, id, out);
+}
+
+struct counted {
+	store_row_fn *row;
+	store_id_fn *id;
+	void *arg;
+};
+
+static enum coffer_err count_row(void *arg, const struct store_row *row)
+{
+	struct counted *c = arg;
+	rows_read++;
+	return c->row(c->arg, row);
+}
+
+static enum coffer_err count_id(void *arg, struct view id)
+{
+	struct counted *c = arg;
+	rows_read++;
+	return c->id(c->arg, id);
+}
+
+static enum coffer_err counting_scan(struct store *s, enum store_table table, struct view after, bool backwards, size_t limit,
+	store_row_fn *fn, void *arg)
+{
+	return real_ops->scan(s, table, after, backwards, limit, count_row, &(struct counted){ .row = fn, .arg = arg });
+}
+
+static enum coffer_err counting_find(struct store *s, enum store_table table, uint8_t index, struct view token, struct view after,
+	size_t limit, store_id_fn *fn, void *arg)
+{
+	return real_ops->index_find(s, table, index, token, after, limit, count_id, &(struct counted){ .id = fn, .arg = arg });
+}
+
+size_t world_rows_read(struct world *w)
+{
+	size_t n = rows_read;
+	(void)w;
+	rows_read = 0;
+	return n;
+}
+
 void world_open(struct world *w)
 {
 	assert_int_equal(store_open_memory(&w->store), ERR_OK);
 	real_ops = w->store->ops;
 	failing_ops = *real_ops;
 	failing_ops.commit = failing_commit;
+	failing_ops.get = counting_get;
+	failing_ops.scan = counting_scan;
+	failing_ops.index_find = counting_find;
 	commit_err = ERR_OK;
 	w->store->ops = &failing_ops;
 	w->table = object_table_new(4096);
@@ -85,12 +136,52 @@ struct object *make_key(const char *name)
 	return o;
 }
 
-struct object *keep_key(struct world *w, const char *name)
+static void add_item(struct object *o, enum kmip_attr attr, const char *custom, struct writer *w)
 {
-	struct object *o = make_key(name);
+	assert_int_equal(writer_done(w), ERR_OK);
+	assert_int_equal(attrset_add(&o->attrs, (uint32_t)attr, custom, writer_view(w)), ERR_OK);
+}
+
+void add_application(struct object *o, const char *name_space, const char *data)
+{
+	uint8_t item[256];
+	struct writer w;
+	struct kmip_application a = { .name_space = view_str(name_space), .has_data = data != NULL };
+	if (data) a.data = view_str(data);
+	writer_init(&w, item, sizeof item);
+	kmip_application_put(&w, TAG_APPLICATION_SPECIFIC_INFORMATION, &a);
+	add_item(o, ATTR_APPLICATION_SPECIFIC_INFORMATION, NULL, &w);
+}
+
+void add_custom(struct object *o, const char *name, const char *text)
+{
+	uint8_t item[256];
+	struct writer w;
+	writer_init(&w, item, sizeof item);
+	ttlv_put_str(&w, TAG_ATTRIBUTE_VALUE, text);
+	add_item(o, ATTR_CUSTOM_ATTRIBUTE, name, &w);
+}
+
+void add_link(struct object *o, const char *linked)
+{
+	uint8_t item[256];
+	struct writer w;
+	writer_init(&w, item, sizeof item);
+	kmip_link_put(&w, TAG_LINK, &(struct kmip_link){ LINK_TYPE_REPLACED_OBJECT_LINK, view_str(linked) });
+	add_item(o, ATTR_LINK, NULL, &w);
+}
+
+void keep(struct world *w, struct object *o)
+{
 	begin(w);
 	assert_int_equal(txn_create(w->txn, o, NULL), ERR_OK);
 	commit(w);
+}
+
+struct object *keep_key(struct world *w, const char *name)
+{
+	struct object *o = make_key(name);
+	keep(w, o);
 	return o;
 }
 

@@ -23,8 +23,16 @@ void commit(struct world *w);
 
 /* An active AES-256 key of unix:1000 with material 60…7f; name NULL: none. Caller unrefs. */
 struct object *make_key(const char *name);
-/* The same, written and committed. */
+/* Adds Application Specific Information (data NULL: none), a custom text attribute, a Link. */
+void add_application(struct object *o, const char *name_space, const char *data);
+void add_custom(struct object *o, const char *name, const char *text);
+void add_link(struct object *o, const char *linked);
+/* Writes and commits it. */
+void keep(struct world *w, struct object *o);
+/* A key by its name, written and committed. */
 struct object *keep_key(struct world *w, const char *name);
+/* How many rows the store handed out (get, scan and search) since the last call. */
+size_t world_rows_read(struct world *w);
 /* How many rows of a table the store has. */
 uint64_t rows(struct world *w, enum store_table table);
 

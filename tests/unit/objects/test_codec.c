@@ -43,6 +43,7 @@ static void assert_same(const struct object *a, const struct object *b)
 	assert_int_equal(a->usage_mask, b->usage_mask);
 	assert_int_equal(a->key_version, b->key_version);
 	assert_int_equal(a->key_format, b->key_format);
+	assert_int_equal(a->created_us, b->created_us);
 	assert_int_equal(a->state, b->state);
 	assert_int_equal(a->record_version, b->record_version);
 	assert_string_equal(a->owner, b->owner);
@@ -75,6 +76,7 @@ static struct object *rich_key(void)
 	assert_int_equal(attrset_set_time(&o->attrs, ATTR_INITIAL_DATE, 1700000000), ERR_OK);
 	assert_int_equal(attrset_set_bool(&o->attrs, ATTR_SENSITIVE, true), ERR_OK);
 	o->key_version = 3;
+	o->created_us = 1700000000000042;
 	o->record_version = 9;
 	return o;
 }
@@ -251,43 +253,122 @@ static struct view frozen(const json_t *doc, const char *name, struct buf *into)
 	return buf_view(into);
 }
 
-static void the_frozen_record_opens_and_is_written_alike(void **state)
+/* What tests/vectors/NAME holds, as a row. */
+struct frozen {
+	json_t *doc;
+	struct store_row row;
+	struct buf header, index, body;
+};
+
+static void frozen_open(const char *name, struct frozen *f)
 {
 	char path[4096];
 	const char *dir = getenv("COFFER_VECTORS");
-	(void)state;
-	snprintf(path, sizeof path, "%s/object-record-v1.json", dir ? dir : "tests/vectors");
-	json_t *doc = json_load_file(path, 0, NULL);
-	assert_non_null(doc);
-	struct ring *ring = fixture_ring(1);
-	struct buf header = BUF_EMPTY, index = BUF_EMPTY, body = BUF_EMPTY, plain = BUF_EMPTY, again = BUF_EMPTY;
-	struct store_row row = { .id_len = UUID_LEN, .version = 7, .state = OBJECT_ACTIVE, .generation = 1 };
-	struct object *o = NULL;
-	struct sealed s;
-	rising(0x40, row.id, UUID_LEN);
-	row.header = frozen(doc, "header", &header);
-	row.index = frozen(doc, "index", &index);
-	row.body = frozen(doc, "sealed-body", &body);
-	assert_int_equal(object_from_row(ring, &row, &o), ERR_OK);
+	*f = (struct frozen){ .row = { .id_len = UUID_LEN, .version = 7, .state = OBJECT_ACTIVE, .generation = 1 },
+		.header = BUF_EMPTY, .index = BUF_EMPTY, .body = BUF_EMPTY };
+	snprintf(path, sizeof path, "%s/%s", dir ? dir : "tests/vectors", name);
+	f->doc = json_load_file(path, 0, NULL);
+	assert_non_null(f->doc);
+	rising(0x40, f->row.id, UUID_LEN);
+	f->row.header = frozen(f->doc, "header", &f->header);
+	f->row.index = frozen(f->doc, "index", &f->index);
+	f->row.body = frozen(f->doc, "sealed-body", &f->body);
+}
+
+static void frozen_close(struct frozen *f)
+{
+	buf_free(&f->header);
+	buf_free(&f->index);
+	buf_free(&f->body);
+	json_decref(f->doc);
+}
+
+static void assert_frozen_object(const struct object *o)
+{
 	assert_true(object_has_name(o, view_str("payroll-key")));
 	assert_true(view_equal_str(object_group(o), "finance"));
 	assert_string_equal(o->owner, "unix:1000");
 	assert_int_equal(o->key_version, 3);
-	assert_int_equal(o->attrs.count, 4);
 	assert_non_null(attrset_get(&o->attrs, ATTR_CUSTOM_ATTRIBUTE, "x-site", 0));
 	assert_answer("seal-message", secret_bytes(o->seal_message), 32);
+}
+
+static void the_frozen_record_opens_and_is_written_alike(void **state)
+{
+	struct ring *ring = fixture_ring(1);
+	struct buf plain = BUF_EMPTY, again = BUF_EMPTY;
+	struct object *o = NULL;
+	struct sealed s;
+	struct frozen f;
+	(void)state;
+	frozen_open("object-record-v3.json", &f);
+	assert_int_equal(object_from_row(ring, &f.row, &o), ERR_OK);
+	assert_frozen_object(o);
+	assert_int_equal(o->attrs.count, 5);
+	assert_int_equal(o->created_us, 1700000000000042);
 
 	seal(ring, o, &s);
-	assert_true(view_equal(s.row.header, row.header));
-	assert_true(view_equal(s.row.index, row.index));
+	assert_true(view_equal(s.row.header, f.row.header));
+	assert_true(view_equal(s.row.index, f.row.index));
 	assert_int_equal(record_open(ring, STORE_OBJECT, &s.row, &again), ERR_OK);
-	assert_true(view_equal(buf_view(&again), frozen(doc, "body", &plain)));
+	assert_true(view_equal(buf_view(&again), frozen(f.doc, "body", &plain)));
 	sealed_done(&s);
 	object_unref(o);
-	struct buf *all[] = { &header, &index, &body, &plain, &again };
-	for (size_t i = 0; i < 5; i++) buf_free(all[i]);
+	buf_free(&plain);
+	buf_free(&again);
+	frozen_close(&f);
 	ring_free(ring);
-	json_decref(doc);
+}
+
+static void a_record_of_schema_1_opens_and_is_written_as_the_newest(void **state)
+{
+	struct ring *ring = fixture_ring(1);
+	struct object *o = NULL, *back = NULL;
+	struct object_head head;
+	struct sealed s;
+	struct frozen f;
+	(void)state;
+	frozen_open("object-record-v1.json", &f);
+	assert_int_equal(object_from_row(ring, &f.row, &o), ERR_OK);
+	assert_frozen_object(o);
+	assert_int_equal(o->created_us, 0);
+	assert_true(object_created_us(o) == UINT64_C(1700000000000000));
+	assert_int_equal(object_peek(&f.row, &head), ERR_OK);
+	assert_int_equal(head.schema, 1);
+	seal(ring, o, &s);
+	assert_int_equal(object_peek(&s.row, &head), ERR_OK);
+	assert_int_equal(head.schema, OBJECT_SCHEMA_INDEXED);
+	assert_int_equal(object_from_row(ring, &s.row, &back), ERR_OK);
+	assert_same(o, back);
+	sealed_done(&s);
+	object_unref(o);
+	object_unref(back);
+	frozen_close(&f);
+	ring_free(ring);
+}
+
+static void the_clear_columns_can_be_read_alone(void **state)
+{
+	struct ring *ring = fixture_ring(1);
+	struct object *o = rich_key();
+	struct object_head head;
+	struct sealed s;
+	(void)state;
+	seal(ring, o, &s);
+	assert_int_equal(object_peek(&s.row, &head), ERR_OK);
+	assert_true(head.type == o->type && head.algorithm == o->algorithm && head.length_bits == 256 && head.usage_mask == o->usage_mask);
+	assert_int_equal(head.state, OBJECT_ACTIVE);
+	assert_true(view_equal_str(head.owner, "unix:1000"));
+	s.header.ptr[0] = OBJECT_SCHEMA_INDEXED + 1;
+	assert_int_equal(object_peek(&s.row, &head), ERR_VERSION);
+	s.header.ptr[0] = OBJECT_SCHEMA_INDEXED;
+	s.row.header.len--;
+	assert_int_equal(object_peek(&s.row, &head), ERR_CORRUPT);
+	s.row.state = 7;
+	assert_int_equal(object_peek(&s.row, &head), ERR_CORRUPT);
+	object_unref(o);
+	sealed_done(&s);
+	ring_free(ring);
 }
 
 int main(void)
@@ -298,6 +379,8 @@ int main(void)
 		cmocka_unit_test(bodies_that_opened_are_still_read_strictly),
 		cmocka_unit_test(what_could_not_be_read_back_is_not_written),
 		cmocka_unit_test(the_frozen_record_opens_and_is_written_alike),
+		cmocka_unit_test(a_record_of_schema_1_opens_and_is_written_as_the_newest),
+		cmocka_unit_test(the_clear_columns_can_be_read_alone),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

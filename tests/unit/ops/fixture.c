@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "kmip/values.h"
+#include "objects/reindex.h"
 #include "store/store.h"
 
 static uint64_t fake_wall(void *arg)
@@ -76,6 +77,8 @@ static void open_engine(struct fix *f)
 	engine_set_grants(e, grants);
 	give(f, ADMIN, ROLE_ADMINISTRATOR, "");
 	give(f, OTHER, ROLE_KEY_USER, "pay");
+	struct reindex r = { .begun = false };
+	assert_int_equal(txn_reindex(e->txn, &r, NULL), ERR_OK);
 	assert_int_equal(txn_commit(e->txn, NULL), ERR_OK);
 	e->state = ENGINE_OPEN;
 }
@@ -89,6 +92,7 @@ int fix_start(void **state)
 	f->now_s = NOW_S;
 	clock_set_source(&(struct clock_source){ fake_wall, fake_mono, f });
 	f->config.max_message = 4u << 20;
+	f->config.locate_scan_max = 1000;
 	f->engine.config = &f->config;
 	f->engine.on_store = run_on_store;
 	pthread_rwlock_init(&f->engine.grants_lock, NULL);
