@@ -220,7 +220,14 @@ void world_send(struct world *w, unsigned uid, struct view frame)
 	enum coffer_err classified = request_classify(&r);
 	if (classified == ERR_OK) staged = run(w, &r);
 	world_check_answer(w, &r, classified, staged);
+	if (w->on_answer) w->on_answer(w->on_answer_arg, buf_view(&r.answer));
 	request_done(&r);
+}
+
+void world_on_answer(struct world *w, void (*fn)(void *arg, struct view answer), void *arg)
+{
+	w->on_answer = fn;
+	w->on_answer_arg = arg;
 }
 
 void world_run_bytes(struct world *w, struct view bytes)

@@ -27,6 +27,8 @@ const struct grammar_known *world_known(struct world *w, enum world_operations w
 void world_set_state(struct world *w, enum engine_state state);
 /* Runs one frame of the user. Aborts with a sentence when an invariant breaks. */
 void world_send(struct world *w, unsigned uid, struct view frame);
+/* Hands every answer to fn; NULL: no more. */
+void world_on_answer(struct world *w, void (*fn)(void *arg, struct view answer), void *arg);
 /* Runs bytes as connections bring them: byte 0 chooses user (low 3 bits) and engine state (bits 3 to 5), then frame after frame; what is no frame is
  * sent as it is. Resets the world afterwards. */
 void world_run_bytes(struct world *w, struct view bytes);

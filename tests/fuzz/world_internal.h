@@ -34,6 +34,8 @@ struct world {
 	struct grants *grants;                 /* as made */
 	bool changed;                          /* since the last reset */
 	struct world_print objects, grant_rows; /* after the last check */
+	void (*on_answer)(void *arg, struct view answer);
+	void *on_answer_arg;
 	uint64_t ok, failed;
 	bool done[WORLD_OPERATIONS_MAX];       /* by row of the dispatch table: succeeded once */
 };
