@@ -29,6 +29,11 @@ static uint32_t take_u32(struct rows *r)
 	return v;
 }
 
+bool rows_more(const struct rows *r)
+{
+	return reader_left(&r->in) >= 20; /* the fields of a row that is empty */
+}
+
 void rows_take(struct rows *r, struct store_row *out)
 {
 	*out = (struct store_row){ .version = take_u32(r), .state = take_u32(r), .generation = take_u32(r) };

@@ -22,6 +22,8 @@ struct rows {
 /* The next row of the input: version, state, generation (u32 each), id, header, index, body (each u16 length, bytes). Whatever is missing is
  * empty. Views borrow the input. */
 void rows_take(struct rows *r, struct store_row *out);
+/* Whether the input has another one. */
+bool rows_more(const struct rows *r);
 /* The rest of the input. */
 struct view rows_rest(struct rows *r);
 /* Seals `row`, its body as plaintext, and puts it; false when the columns are such that no program would write them. */

@@ -62,7 +62,7 @@ void rows_grants(struct rows *r, bool sealed)
 {
 	struct grants *grants = NULL;
 	struct store_row row;
-	while (reader_left(&r->in) > 0) {
+	while (rows_more(r)) {
 		rows_take(r, &row);
 		if (sealed) rows_put_sealed(r, STORE_GRANT, &row);
 		else rows_put(r, STORE_GRANT, &row);
@@ -136,7 +136,7 @@ void rows_audit(struct rows *r, bool sealed)
 	uint64_t seq = 0, bad = 0, count = 0;
 	struct store_row row;
 	REQUIRE(audit_genesis(&r->domain, link) == ERR_OK);
-	while (reader_left(&r->in) > 0) {
+	while (rows_more(r)) {
 		rows_take(r, &row);
 		if (row.id_len < 2) { /* a short id stands for the next place in the chain */
 			audit_row_id(&r->domain, ++seq, row.id);

@@ -122,8 +122,8 @@ static enum coffer_err print_row(void *arg, const struct store_row *row)
 	memcpy(p->ids[p->count], row->id, row->id_len);
 	sum = mix(sum, numbers, sizeof numbers);
 	sum = mix(sum, row->header.ptr, row->header.len);
-	sum = mix(sum, row->index.ptr, row->index.len);
-	p->sums[p->count++] = mix(sum, row->body.ptr, row->body.len);
+	size_t tag = row->body.len < 16 ? row->body.len : 16; /* of sealed bytes: no two bodies have the same */
+	p->sums[p->count++] = mix(sum, row->body.ptr + row->body.len - tag, tag);
 	return ERR_OK;
 }
 
