@@ -30,7 +30,10 @@ void rows_identity(struct rows *r, bool summed)
 	enum coffer_err err = identity_decode(view_of(bytes, len), &identity);
 	REQUIRE(err == ERR_OK || rows_is_fault(err));
 	if (err) return;
-	REQUIRE(identity_encode(&identity, again, &again_len) == ERR_OK && view_equal(view_of(bytes, len), view_of(again, again_len)));
+	/* Texts end at a NUL inside them, so the bytes may get shorter once, and then stay. */
+	REQUIRE(identity_encode(&identity, again, &again_len) == ERR_OK && again_len <= len);
+	REQUIRE(identity_decode(view_of(again, again_len), &identity) == ERR_OK && identity_encode(&identity, bytes, &len) == ERR_OK);
+	REQUIRE(view_equal(view_of(bytes, len), view_of(again, again_len)));
 }
 
 /* The MAC over what stands before it. */
