@@ -44,10 +44,10 @@ function(coffer_test name)
     "COFFER_SOURCE_DIR=${CMAKE_SOURCE_DIR};COFFER_BUILD_DIR=${CMAKE_BINARY_DIR};COFFER_VECTORS=${CMAKE_SOURCE_DIR}/tests/vectors")
 endfunction()
 
-# coffer_fuzz(NAME SOURCES one.c LINKS … CORPUS dir): with COFFER_FUZZ a libFuzzer program, and always a CTest that replays
-# the committed corpus through a plain main().
+# coffer_fuzz(NAME SOURCES one.c LINKS … CORPUS dir [MUTATOR two.c library …]): with COFFER_FUZZ a libFuzzer program, MUTATOR in it alone, and
+# always a CTest that replays the committed corpus through a plain main().
 function(coffer_fuzz name)
-  cmake_parse_arguments(A "" "CORPUS" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(A "" "CORPUS" "SOURCES;LINKS;MUTATOR" ${ARGN})
   add_executable(${name}_replay ${A_SOURCES} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.c)
   target_include_directories(${name}_replay PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name}_replay PRIVATE ${A_LINKS})
@@ -55,9 +55,10 @@ function(coffer_fuzz name)
   add_test(NAME ${name}_replay COMMAND ${name}_replay ${A_CORPUS})
   set_tests_properties(${name}_replay PROPERTIES LABELS unit TIMEOUT 120)
   if(COFFER_FUZZ)
-    add_executable(${name} ${A_SOURCES})
+    list(POP_FRONT A_MUTATOR mutator)
+    add_executable(${name} ${A_SOURCES} ${mutator})
     target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
-    target_link_libraries(${name} PRIVATE ${A_LINKS})
+    target_link_libraries(${name} PRIVATE ${A_LINKS} ${A_MUTATOR})
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   endif()

@@ -54,6 +54,7 @@ static enum coffer_err parse_block(const struct ttlv_item *item, struct kmip_key
 	if (has_algorithm != has_length || length < 0)
 		return reason_fail(reason, ERR_FIELD,
 			"a Key Block has both Cryptographic Algorithm and Cryptographic Length, or neither");
+	if (has_algorithm && b->algorithm == 0) return reason_fail(reason, ERR_FIELD, "there is no Cryptographic Algorithm 0");
 	if (b->wrapped) ENSURE(b->wrapping.type == TTLV_STRUCTURE, ERR_INPUT);
 	b->length_bits = (uint32_t)length;
 	return b->has_value ? parse_value(&value, b) : ERR_OK;

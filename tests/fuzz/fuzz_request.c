@@ -5,11 +5,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "fuzz/mutator.h"
 #include "kmip/attr.h"
 #include "kmip/keyblock.h"
 #include "kmip/message.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const size_t fuzz_skip = 0;
 
 static uint8_t out[256 * 1024];
 

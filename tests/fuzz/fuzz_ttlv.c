@@ -5,12 +5,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "fuzz/mutator.h"
 #include "ttlv/ttlv.h"
 #include "unit/ttlv/reencode.h"
 
 #define INPUT_MAX 65536u
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+const size_t fuzz_skip = 0;
 
 static void walk_and_compare(struct view in, bool checked)
 {

@@ -66,7 +66,9 @@ struct block_case {
 	const char *what;
 	uint32_t format;
 	int value;              /* 0 none, 1 structure of bytes, 2 byte string, 3 structure of text, 4 attribute behind */
-	bool compression, algorithm, length;
+	bool compression;
+	int algorithm;          /* 0 none, 1 AES, 2 the number 0 */
+	bool length;
 	int32_t bits;
 	enum coffer_err err;
 };
@@ -86,18 +88,19 @@ static void key_blocks_are_refused_for_these(void **state)
 {
 	(void)state;
 	static const struct block_case rows[] = {
-		{ "good", KEY_FORMAT_TYPE_RAW, 1, false, true, true, 128, ERR_OK },
-		{ "no value", KEY_FORMAT_TYPE_RAW, 0, false, true, true, 128, ERR_OK },
-		{ "attribute behind", KEY_FORMAT_TYPE_RAW, 4, false, true, true, 128, ERR_OK },
-		{ "neither algorithm nor length", KEY_FORMAT_TYPE_RAW, 1, false, false, false, 0, ERR_OK },
-		{ "algorithm alone", KEY_FORMAT_TYPE_RAW, 1, false, true, false, 0, ERR_FIELD },
-		{ "length alone", KEY_FORMAT_TYPE_RAW, 1, false, false, true, 128, ERR_FIELD },
-		{ "negative length", KEY_FORMAT_TYPE_RAW, 1, false, true, true, -8, ERR_FIELD },
-		{ "byte string that is not wrapped", KEY_FORMAT_TYPE_RAW, 2, false, true, true, 128, ERR_FIELD },
-		{ "text as material", KEY_FORMAT_TYPE_RAW, 3, false, true, true, 128, ERR_INPUT },
-		{ "bytes in a transparent key", KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY, 1, false, true, true, 128, ERR_INPUT },
-		{ "other format", KEY_FORMAT_TYPE_PKCS_8, 1, false, true, true, 128, ERR_UNSUPPORTED },
-		{ "compression", KEY_FORMAT_TYPE_RAW, 1, true, true, true, 128, ERR_UNSUPPORTED },
+		{ "good", KEY_FORMAT_TYPE_RAW, 1, false, 1, true, 128, ERR_OK },
+		{ "no value", KEY_FORMAT_TYPE_RAW, 0, false, 1, true, 128, ERR_OK },
+		{ "attribute behind", KEY_FORMAT_TYPE_RAW, 4, false, 1, true, 128, ERR_OK },
+		{ "neither algorithm nor length", KEY_FORMAT_TYPE_RAW, 1, false, 0, false, 0, ERR_OK },
+		{ "algorithm alone", KEY_FORMAT_TYPE_RAW, 1, false, 1, false, 0, ERR_FIELD },
+		{ "length alone", KEY_FORMAT_TYPE_RAW, 1, false, 0, true, 128, ERR_FIELD },
+		{ "algorithm 0", KEY_FORMAT_TYPE_RAW, 1, false, 2, true, 128, ERR_FIELD },
+		{ "negative length", KEY_FORMAT_TYPE_RAW, 1, false, 1, true, -8, ERR_FIELD },
+		{ "byte string that is not wrapped", KEY_FORMAT_TYPE_RAW, 2, false, 1, true, 128, ERR_FIELD },
+		{ "text as material", KEY_FORMAT_TYPE_RAW, 3, false, 1, true, 128, ERR_INPUT },
+		{ "bytes in a transparent key", KEY_FORMAT_TYPE_TRANSPARENT_SYMMETRIC_KEY, 1, false, 1, true, 128, ERR_INPUT },
+		{ "other format", KEY_FORMAT_TYPE_PKCS_8, 1, false, 1, true, 128, ERR_UNSUPPORTED },
+		{ "compression", KEY_FORMAT_TYPE_RAW, 1, true, 1, true, 128, ERR_UNSUPPORTED },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct writer *w = scratch_writer(&s);
@@ -106,7 +109,8 @@ static void key_blocks_are_refused_for_these(void **state)
 		ttlv_put_enum(w, TAG_KEY_FORMAT_TYPE, rows[i].format);
 		if (rows[i].compression) ttlv_put_enum(w, TAG_KEY_COMPRESSION_TYPE, 1);
 		put_value(w, rows[i].value);
-		if (rows[i].algorithm) ttlv_put_enum(w, TAG_CRYPTOGRAPHIC_ALGORITHM, CRYPTOGRAPHIC_ALGORITHM_AES);
+		uint32_t algorithm = rows[i].algorithm == 1 ? CRYPTOGRAPHIC_ALGORITHM_AES : 0;
+		if (rows[i].algorithm) ttlv_put_enum(w, TAG_CRYPTOGRAPHIC_ALGORITHM, algorithm);
 		if (rows[i].length) ttlv_put_i32(w, TAG_CRYPTOGRAPHIC_LENGTH, rows[i].bits);
 		ttlv_end(w, block);
 		ttlv_end(w, object);

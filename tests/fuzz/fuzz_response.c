@@ -1,0 +1,134 @@
+/* Fuzzes kmip_response_parse and libcoffer's reading of answers (src/client): the first byte chooses the call, the rest is what the daemon's end of
+ * the socket says, one or several frames. The library must come back with a status, inside its memory, and close. */
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client/admin.h"
+#include "client/conn.h"
+#include "fuzz/mutator.h"
+
+const size_t fuzz_skip = 1;
+
+static const uint8_t sealed[COFFER_STREAM_HEADER] = "CFRM"; /* nobody opens it here */
+static uint8_t out[1u << 20];
+
+/* What a message must be for kmip_response_parse to take it. */
+static void check_response(struct view in)
+{
+	static struct kmip_response response;
+	struct reason reason = { "" };
+	if (kmip_response_parse(in, NULL, &response, &reason) != ERR_OK) {
+		fuzz_check_reason(&reason);
+		return;
+	}
+	REQUIRE(response.count <= KMIP_BATCH_MAX && ttlv_check(in, NULL, NULL) == ERR_OK);
+	for (size_t i = 0; i < response.count; i++) {
+		const struct kmip_response_item *item = &response.items[i];
+		bool failed = item->status == RESULT_STATUS_OPERATION_FAILED || item->status == RESULT_STATUS_OPERATION_UNDONE;
+		REQUIRE((item->err != ERR_OK) == failed);
+	}
+}
+
+static int take_key(void *arg, const struct coffer_key_info *key)
+{
+	(void)arg;
+	REQUIRE(memchr(key->name, 0, sizeof key->name) && memchr(key->state, 0, sizeof key->state) && memchr(key->uuid, 0, sizeof key->uuid));
+	return 0;
+}
+
+static int take_row(void *arg, const char *json, size_t len)
+{
+	(void)arg;
+	return len > 0 && json[len - 1] == '\n';
+}
+
+static int take_grant(void *arg, const struct admin_grant *grant)
+{
+	(void)arg;
+	REQUIRE(text_is_utf8(view_str(grant->principal)) && text_is_utf8(view_str(grant->role)) && text_is_utf8(view_str(grant->scope)));
+	return 0;
+}
+
+/* One segment, the last one: anything longer would not fit into the socket. */
+static void try_stream(struct coffer *c, bool seal)
+{
+	struct coffer_stream *s = NULL;
+	size_t len;
+	enum coffer_status st = seal ? coffer_stream_seal(c, "k", NULL, 0, 0, out, &s) : coffer_stream_open(c, NULL, 0, sealed, &s);
+	if (!st) st = coffer_stream_send(s, sealed, sizeof sealed, 1);
+	if (!st) st = coffer_stream_collect(s, out, sizeof out, &len);
+	coffer_stream_close(s);
+}
+
+static void try_admin(struct coffer *c, unsigned which)
+{
+	struct admin_init init = { .token_uri = "tpm2:", .recovery = ADMIN_RECOVERY_SHARES, .shares = 3, .threshold = 2 };
+	struct admin_init_answer answer;
+	uint64_t n;
+	uint32_t ms;
+	char line[256];
+	switch (which) {
+	case 0:
+		if (admin_init(c, &init, &answer) == COFFER_OK) (void)admin_init_confirm(c, &answer, ADMIN_RECOVERY_NONE, NULL, 0);
+		admin_init_answer_free(&answer);
+		break;
+	case 1: (void)admin_grants(c, take_grant, NULL); break;
+	case 2: (void)admin_audit_show(c, 1, 1000, take_row, NULL); break;
+	case 3: (void)admin_audit_verify(c, &n); break;
+	case 4: (void)admin_token_provision(c, "tpm2:", line, sizeof line); break;
+	default: (void)admin_token_test(c, &ms); break;
+	}
+}
+
+static void try_call(struct coffer *c, unsigned which)
+{
+	struct coffer_key_info info;
+	char uuid[COFFER_UUID_TEXT];
+	size_t len;
+	switch (which) {
+	case 0: (void)coffer_key_create(c, "k", NULL, NULL, uuid); break;
+	case 1: (void)coffer_key_info(c, "k", &info); break;
+	case 2: (void)coffer_key_list(c, take_key, NULL); break;
+	case 3: (void)coffer_key_rotate(c, "k", uuid); break;
+	case 4: (void)coffer_key_destroy(c, "k"); break;
+	case 5: (void)coffer_encrypt(c, "k", NULL, 0, sealed, 16, out, sizeof out, &len); break;
+	case 6: (void)coffer_decrypt(c, NULL, 0, sealed, sizeof sealed, out, sizeof out, &len); break;
+	case 7: (void)coffer_random(c, out, 32); break;
+	case 8: (void)coffer_status_json(c, (char *)out, sizeof out, &len); break;
+	case 9: try_stream(c, true); break;
+	case 10: try_stream(c, false); break;
+	default: try_admin(c, which - 11); break;
+	}
+}
+
+/* A connection whose other end has said everything that it will say. */
+static struct coffer *connect_to(struct view answers, int *out_peer)
+{
+	int fds[2];
+	struct coffer *c = calloc(1, sizeof *c);
+	REQUIRE(c && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
+	REQUIRE(pthread_mutex_init(&c->lock, NULL) == 0);
+	ssize_t n = answers.len ? send(fds[1], answers.ptr, answers.len, MSG_NOSIGNAL) : 0;
+	REQUIRE(n >= 0 && shutdown(fds[1], SHUT_WR) == 0);
+	c->fd = fds[0];
+	c->path = strdup("/nonexistent");
+	c->timeout_ms = 40; /* below the pause before a reconnect */
+	c->max_memory = 4u << 20;
+	*out_peer = fds[1];
+	return c;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	int peer;
+	fuzz_arena();
+	if (size < 1 || size > 65536) return 0;
+	check_response(view_of(data + 1, size - 1));
+	struct coffer *c = connect_to(view_of(data + 1, size - 1), &peer);
+	try_call(c, data[0] % 17);
+	REQUIRE(c->in.cap <= c->max_memory && c->out.cap <= c->max_memory && c->ahead == 0);
+	coffer_close(c);
+	close(peer);
+	return 0;
+}
