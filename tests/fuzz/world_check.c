@@ -16,11 +16,13 @@ static bool failed(const struct kmip_response_item *item)
 	return item->status == RESULT_STATUS_OPERATION_FAILED;
 }
 
-static void check_failure(const struct kmip_response_item *item)
+/* A sentence is always there, but where the client's Maximum Response Size has no room for it. */
+static void check_failure(const struct kmip_response_item *item, bool tight)
 {
 	struct reason text = { "" };
 	REQUIRE(item->err != ERR_OK && kmip_enum_has(ENUM_RESULT_REASON, item->reason));
-	REQUIRE(item->message.len > 0 && item->message.len < sizeof text.text);
+	REQUIRE((item->message.len > 0 || tight) && item->message.len < sizeof text.text);
+	if (!item->message.len) return;
 	memcpy(text.text, item->message.ptr, item->message.len);
 	text.text[item->message.len] = '\0';
 	fuzz_check_reason(&text);
@@ -87,7 +89,7 @@ void world_check_answer(struct world *w, struct request *r, enum coffer_err clas
 	limits.max_items = ITEMS_OF_ANSWER;
 	REQUIRE(r->answer.len > 0 && kmip_response_parse(buf_view(&r->answer), &limits, &a, NULL) == ERR_OK && a.count >= 1);
 	for (size_t i = 0; i < a.count; i++) {
-		if (failed(&a.items[i])) check_failure(&a.items[i]);
+		if (failed(&a.items[i])) check_failure(&a.items[i], r->parsed && r->parsed->header.has_max_response_size);
 		if (a.items[i].status == RESULT_STATUS_SUCCESS) any_success = true;
 		if (a.items[i].err == ERR_OK) w->ok++;
 		else w->failed++;

@@ -166,7 +166,7 @@ static void put_item(struct writer *w, const struct kmip_response_item *item)
 	char text[REASON_MAX];
 	snprintf(text, sizeof text, "%.*s", (int)item->message.len, (const char *)item->message.ptr);
 	if (item->status == RESULT_STATUS_OPERATION_FAILED) {
-		kmip_item_fail_reason(w, &item->id, item->reason, item->message.len ? text : NULL);
+		kmip_item_fail_reason(w, &item->id, item->reason, item->message.len ? text : NULL, ERR_OK);
 	} else if (item->status == RESULT_STATUS_OPERATION_PENDING) {
 		kmip_item_pending(w, &item->id, item->correlation);
 	} else if (item->status == RESULT_STATUS_OPERATION_UNDONE) {
