@@ -135,7 +135,7 @@ static enum coffer_err end_padding(struct cipher_run *run, struct buf *out)
 	size_t len;
 	if (run->way == CIPHER_ENCRYPT) {
 		TRY(cipher_pad_make(run->padding, run->traits.block_len, run->text_len, pad, &len));
-		return cipher_run_text(run, view_of(pad, len), out);
+		return len != 0 ? cipher_run_text(run, view_of(pad, len), out) : ERR_OK;
 	}
 	if (!holds_back(run)) return ERR_OK;
 	ENSURE(run->held.len != 0 && cipher_pad_check(run->padding, run->held.ptr, run->held.len, &len), ERR_CONTEXT);
