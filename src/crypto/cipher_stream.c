@@ -82,6 +82,11 @@ void cipher_stream_free(struct cipher_stream *s)
 	arena_free(s);
 }
 
+bool cipher_stream_gathers(const struct cipher_stream *s)
+{
+	return s->gathers;
+}
+
 /* Appends within the bound of what is kept. */
 static enum coffer_err gather(struct buf *kept, struct view bytes)
 {

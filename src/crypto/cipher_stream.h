@@ -22,6 +22,8 @@ enum cipher_way { CIPHER_DECRYPT, CIPHER_ENCRYPT };
 enum coffer_err cipher_stream_new(const struct cipher_params *params, enum cipher_way way, struct view key,
 	struct view iv, struct cipher_stream **out) MUST_USE;
 void cipher_stream_free(struct cipher_stream *s); /* accepts NULL; wipes */
+/* Whether all text is gathered until the end. */
+bool cipher_stream_gathers(const struct cipher_stream *s);
 /* More associated data, before the first text. ERR_FIELD: a mode without a tag. ERR_STATE: text has come, or the end.
  * ERR_TOO_LARGE: CIPHER_GATHER_MAX bytes in all. */
 enum coffer_err cipher_stream_aad(struct cipher_stream *s, struct view aad) MUST_USE;

@@ -50,6 +50,9 @@ struct mac_traits {
 /* ERR_UNSUPPORTED: no such MAC (HMAC-MD5, CBC-MAC …), or a hash that is not that of the algorithm. Any thread. */
 enum coffer_err mac_traits(const struct mac_params *params, struct mac_traits *out) MUST_USE;
 
+/* Whether both name one and the same MAC of those above. */
+bool mac_same(const struct mac_params *a, const struct mac_params *b);
+
 /* In parts. Its state lives in the arena; one thread at a time. ERR_FIELD: length of the key. */
 struct mac;
 enum coffer_err mac_new(const struct mac_params *params, struct view key, struct mac **out) MUST_USE;

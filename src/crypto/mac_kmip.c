@@ -68,6 +68,12 @@ enum coffer_err mac_traits(const struct mac_params *params, struct mac_traits *o
 	return ERR_OK;
 }
 
+bool mac_same(const struct mac_params *a, const struct mac_params *b)
+{
+	if (is_cmac(a) || is_cmac(b)) return is_cmac(a) && is_cmac(b);
+	return find(a) != NULL && find(a) == find(b);
+}
+
 /* The name of digest or cipher as OpenSSL's parameter wants it: writable. */
 static enum coffer_err init_ctx(struct mac *m, const struct mac_params *params, struct view key)
 {

@@ -60,6 +60,7 @@ static void start_run(struct run *run, struct request *r, struct op_local *local
 	run->ctx.local = local;
 	run->ctx.streams = r->streams;
 	run->ctx.txn = txn;
+	run->ctx.alone = q->count == 1;
 	run->ctx.version_major = q->version.major;
 	run->ctx.version_minor = q->version.minor;
 	name_answer(run);

@@ -1,70 +1,53 @@
-/* Parameters of Encrypt and Decrypt. */
+/* Fields and parameters of Encrypt and Decrypt. */
 #include "ops/kmip_cipher.h"
 
-#include "base/clock.h"
-#include "kmip/attr.h"
-#include "kmip/values.h"
-#include "objects/dates.h"
+#include "crypto/algorithm.h"
 #include "ops/kmip_key.h"
+#include "ops/kmip_use.h"
 
-static enum coffer_err refuse_parts(struct op_ctx *ctx, struct ttlv_cursor *payload)
-{
-	struct ttlv_item item;
-	bool correlation, init, final;
-	TRY(ttlv_take_optional(payload, TAG_CORRELATION_VALUE, &item, &correlation));
-	TRY(ttlv_take_optional(payload, TAG_INIT_INDICATOR, &item, &init));
-	TRY(ttlv_take_optional(payload, TAG_FINAL_INDICATOR, &item, &final));
-	if (!correlation && !init && !final) return ERR_OK;
-	ctx->result_reason = RESULT_REASON_FEATURE_NOT_SUPPORTED;
-	return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "encryption in parts is not supported; send all data at once, or use sealed streams");
-}
+#define AEAD_MINOR 4u /* first KMIP 1.x version with Additional Data and Tag */
 
-enum coffer_err kmip_cipher_read(struct op_ctx *ctx, struct ttlv_cursor *payload, bool with_tag, struct kmip_cipher_request *out)
+enum coffer_err kmip_cipher_read(struct op_ctx *ctx, struct ttlv_cursor *payload, enum cipher_way way, struct kmip_cipher_request *out)
 {
-	bool has_data;
+	bool has_data = false;
 	*out = (struct kmip_cipher_request){ .has_params = false };
 	TRY(ttlv_take_optional(payload, TAG_CRYPTOGRAPHIC_PARAMETERS, &out->params, &out->has_params));
 	TRY(ttlv_take_optional_bytes(payload, TAG_DATA, &out->data, &has_data));
 	TRY(ttlv_take_optional_bytes(payload, TAG_IV_COUNTER_NONCE, &out->iv, &out->has_iv));
-	TRY(refuse_parts(ctx, payload));
-	if (!has_data) return reason_fail(&ctx->reason, ERR_MISSING, "the Data is missing");
-	if (ctx->version_minor >= 4) {
+	TRY(kmip_parts_read(ctx, payload, has_data, &out->parts));
+	if (ctx->version_minor >= AEAD_MINOR) {
 		TRY(ttlv_take_optional_bytes(payload, TAG_AUTHENTICATED_ENCRYPTION_ADDITIONAL_DATA, &out->aad, NULL));
-		if (with_tag) TRY(ttlv_take_optional_bytes(payload, TAG_AUTHENTICATED_ENCRYPTION_TAG, &out->tag, &out->has_tag));
+		if (way == CIPHER_DECRYPT) TRY(ttlv_take_optional_bytes(payload, TAG_AUTHENTICATED_ENCRYPTION_TAG, &out->tag, &out->has_tag));
 	}
 	return kmip_end(ctx, payload);
 }
 
-enum coffer_err kmip_cipher_check_key(struct op_ctx *ctx, enum object_use use)
+enum coffer_err kmip_cipher_check_key(struct op_ctx *ctx, enum cipher_way way)
 {
-	const struct object *o = ctx->object;
-	bool protect = use == OBJECT_USE_PROTECT;
-	uint32_t needed = protect ? CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT : CRYPTOGRAPHIC_USAGE_MASK_DECRYPT;
-	char label[KMIP_KEY_LABEL_MAX];
-	kmip_key_label(o, label);
-	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED;
-	TRY(dates_check_use(o, use, clock_wall_s(), label, &ctx->reason));
-	if (!(o->usage_mask & needed))
-		return reason_fail(&ctx->reason, ERR_DENIED, "%s is not for %s: its Cryptographic Usage Mask says so", label,
-			protect ? "encryption" : "decryption");
-	if (o->type != OBJECT_TYPE_SYMMETRIC_KEY || !o->material || o->wrapping)
-		return reason_fail(&ctx->reason, ERR_STATE, "%s cannot encrypt or decrypt", label);
-	ctx->result_reason = 0;
-	return ERR_OK;
+	static const struct kmip_use encrypts = { OBJECT_USE_PROTECT, CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT, "encryption" };
+	static const struct kmip_use decrypts = { OBJECT_USE_PROCESS, CRYPTOGRAPHIC_USAGE_MASK_DECRYPT, "decryption" };
+	return kmip_use_check(ctx, way == CIPHER_ENCRYPT ? &encrypts : &decrypts);
 }
 
-/* The key's own parameters: the first that list this mode, or (mode 0) the first of all. False when there are none. */
-static bool of_key(const struct object *o, uint32_t mode, struct kmip_params *out, bool *out_lists_modes)
+/* Parameters that name another algorithm than the key's, or CMAC, are about MACs. */
+static bool is_for_cipher(const struct object *o, const struct kmip_params *p)
 {
+	if (p->has_cryptographic_algorithm && p->cryptographic_algorithm != o->algorithm) return false;
+	return !p->has_block_cipher_mode || p->block_cipher_mode != CIPHER_CMAC;
+}
+
+/* The key's own parameters: the first for this mode, or (mode 0) the first of all. False when there are none; *out_lists when the key says at
+ * all what it serves. */
+static bool of_key(const struct object *o, uint32_t mode, struct kmip_params *out, bool *out_lists)
+{
+	struct kmip_params p;
+	size_t at = 0;
 	bool found = false;
-	*out_lists_modes = false;
-	for (size_t i = 0; i < o->attrs.count; i++) {
-		struct ttlv_item item;
-		struct kmip_params p;
-		if (o->attrs.values[i].attr != ATTR_CRYPTOGRAPHIC_PARAMETERS || !attrset_item(&o->attrs.values[i], &item)) continue;
-		if (kmip_params_parse(&item, &p) != ERR_OK) continue;
-		if (p.has_block_cipher_mode) *out_lists_modes = true;
-		if (found || (mode && !(p.has_block_cipher_mode && p.block_cipher_mode == mode))) continue;
+	*out_lists = false;
+	while (kmip_use_params(o, &at, &p)) {
+		bool fits = is_for_cipher(o, &p);
+		if (!fits || p.has_block_cipher_mode) *out_lists = true;
+		if (found || !fits || (mode && !(p.has_block_cipher_mode && p.block_cipher_mode == mode))) continue;
 		*out = p;
 		found = true;
 	}
@@ -79,25 +62,65 @@ static void fill(struct kmip_params *p, const struct kmip_params *key)
 	FILL(padding_method)
 	FILL(cryptographic_algorithm)
 	FILL(random_iv)
+	FILL(iv_length)
 	FILL(tag_length)
 #undef FILL
+}
+
+static bool needs_mode(uint32_t algorithm)
+{
+	return algorithm != CIPHER_CHACHA20 && algorithm != CIPHER_CHACHA20_POLY1305;
 }
 
 static enum coffer_err merge(struct op_ctx *ctx, const struct kmip_cipher_request *request, struct kmip_params *p, bool *out_key_decides)
 {
 	struct kmip_params key = { .has_block_cipher_mode = false };
-	bool lists_modes;
+	bool lists;
 	*p = (struct kmip_params){ .has_block_cipher_mode = false };
 	if (request->has_params) TRY(kmip_params_parse(&request->params, p));
-	bool found = of_key(ctx->object, p->has_block_cipher_mode ? p->block_cipher_mode : 0, &key, &lists_modes);
-	if (lists_modes && !found) {
+	bool found = of_key(ctx->object, p->has_block_cipher_mode ? p->block_cipher_mode : 0, &key, &lists);
+	if (lists && !found) {
 		ctx->result_reason = RESULT_REASON_PERMISSION_DENIED;
 		return reason_fail(&ctx->reason, ERR_DENIED, "this key does not serve this Block Cipher Mode; its Cryptographic Parameters list others");
 	}
 	if (found) fill(p, &key);
 	*out_key_decides = found && key.has_random_iv && key.random_iv;
-	if (!p->has_block_cipher_mode)
+	if (!p->has_block_cipher_mode && needs_mode(ctx->object->algorithm))
 		return reason_fail(&ctx->reason, ERR_MISSING, "neither the request nor the key names a Block Cipher Mode");
+	return ERR_OK;
+}
+
+static enum coffer_err bad_tag_length(struct op_ctx *ctx)
+{
+	ctx->result_reason = RESULT_REASON_GENERAL_FAILURE; /* as the profile's cases have it (CS-BC-M-GCM-1) */
+	return reason_fail(&ctx->reason, ERR_FIELD, "the Tag Length does not suit the Block Cipher Mode");
+}
+
+static enum coffer_err look_up(struct op_ctx *ctx, struct kmip_cipher *out)
+{
+	enum coffer_err err = cipher_traits(&out->params, &out->traits);
+	const char *name = crypto_algorithm_name(out->params.algorithm);
+	if (err == ERR_UNSUPPORTED)
+		return reason_fail(&ctx->reason, err, "%s does not have this Block Cipher Mode and Padding Method here; docs/kmip.md lists what it has",
+			name ? name : "the algorithm of this key");
+	if (err) return bad_tag_length(ctx);
+	TRY(kmip_use_legacy(ctx, out->traits.legacy, name ? name : "it"));
+	if (out->traits.tag_len && ctx->version_minor < AEAD_MINOR)
+		return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "authenticated encryption needs KMIP 1.4");
+	return ERR_OK;
+}
+
+/* IV Length is in bits. Shorter than what the mode likes best, random IVs would meet each other too soon. */
+static enum coffer_err choose_iv_len(struct op_ctx *ctx, const struct kmip_params *p, struct kmip_cipher *out)
+{
+	out->made_iv_len = out->traits.iv_len;
+	if (!p->has_iv_length || out->traits.iv_len == 0) return ERR_OK;
+	bool whole = p->iv_length > 0 && p->iv_length % 8 == 0;
+	size_t len = whole ? (size_t)p->iv_length / 8 : 0;
+	if (len >= out->traits.iv_len && len <= out->traits.iv_max) out->made_iv_len = len;
+	else if (out->random_iv)
+		return reason_fail(&ctx->reason, ERR_FIELD, "the IV Length does not suit a Random IV of this Block Cipher Mode: %zu bits do",
+			out->traits.iv_len * 8);
 	return ERR_OK;
 }
 
@@ -108,16 +131,24 @@ enum coffer_err kmip_cipher_choose(struct op_ctx *ctx, const struct kmip_cipher_
 	TRY(merge(ctx, request, &p, &key_decides));
 	if (p.has_cryptographic_algorithm && p.cryptographic_algorithm != ctx->object->algorithm)
 		return reason_fail(&ctx->reason, ERR_FIELD, "the Cryptographic Algorithm is not that of the key");
-	if (p.has_tag_length && p.tag_length < 0) return reason_fail(&ctx->reason, ERR_FIELD, "the Tag Length is negative");
-	out->params = (struct cipher_params){ .algorithm = ctx->object->algorithm, .mode = p.block_cipher_mode,
+	if (p.has_tag_length && p.tag_length <= 0) return bad_tag_length(ctx);
+	*out = (struct kmip_cipher){ .random_iv = key_decides || (p.has_random_iv && p.random_iv), .key_decides = key_decides };
+	out->params = (struct cipher_params){ .algorithm = ctx->object->algorithm, .mode = p.has_block_cipher_mode ? p.block_cipher_mode : 0,
 		.padding = p.has_padding_method ? p.padding_method : 0, .tag_len = p.has_tag_length ? (uint32_t)p.tag_length : 0 };
-	out->random_iv = key_decides || (p.has_random_iv && p.random_iv);
-	out->key_decides = key_decides;
-	enum coffer_err err = cipher_traits(&out->params, &out->traits);
-	if (err == ERR_UNSUPPORTED)
-		return reason_fail(&ctx->reason, err, "this Block Cipher Mode or Padding Method is not supported; GCM, CBC, CTR and ECB are");
-	if (err) return reason_fail(&ctx->reason, err, "the Tag Length does not suit the Block Cipher Mode");
-	if (out->traits.tag_len && ctx->version_minor < 4)
-		return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "authenticated encryption needs KMIP 1.4");
-	return ERR_OK;
+	TRY(look_up(ctx, out));
+	return choose_iv_len(ctx, &p, out);
+}
+
+enum coffer_err kmip_cipher_explain(struct op_ctx *ctx, enum coffer_err err)
+{
+	if (err == ERR_CONTEXT) {
+		ctx->result_reason = RESULT_REASON_CRYPTOGRAPHIC_FAILURE;
+		return reason_fail(&ctx->reason, err, "the data does not decrypt with this key and these parameters");
+	}
+	if (err == ERR_FIELD)
+		return reason_default(&ctx->reason, err, "the length of the key, the IV, the tag or the data does not suit the Block Cipher Mode and "
+			"Padding Method, or the halves of an XTS key are equal");
+	if (err == ERR_TOO_LARGE)
+		return reason_default(&ctx->reason, err, "the data is longer than this Block Cipher Mode carries, or than is kept of one message in parts");
+	return err;
 }

@@ -39,6 +39,7 @@ struct op_ctx {
 	struct op_local *local;          /* of the thread that runs this */
 	struct op_streams *streams;      /* of the connection */
 	struct txn *txn;                 /* store lane only, else NULL */
+	bool alone;                      /* the only item of its batch */
 	uint32_t version_major, version_minor; /* of the request; every answer is in this version */
 	bool has_request_id;
 	uint8_t request_id[16];

@@ -8,7 +8,10 @@ static enum coffer_err check_iv(struct op_ctx *ctx, const struct kmip_cipher_req
 {
 	if (q->has_iv && c->key_decides)
 		return reason_fail(&ctx->reason, ERR_FIELD, "this key takes only IVs that the server makes (Random IV); leave the IV out");
+	if (q->has_iv && c->traits.iv_max == 0)
+		return reason_fail(&ctx->reason, ERR_FIELD, "this Block Cipher Mode takes no IV/Counter/Nonce; leave it out");
 	if (q->has_iv || c->traits.iv_max == 0 || c->random_iv) return ERR_OK;
+	ctx->result_reason = RESULT_REASON_INVALID_MESSAGE; /* as the profile's cases have it (CS-BC-M-11) */
 	return reason_fail(&ctx->reason, ERR_MISSING, "the IV/Counter/Nonce is missing; give one, or ask for Random IV");
 }
 
@@ -35,30 +38,35 @@ static enum coffer_err choose_iv(struct op_ctx *ctx, const struct kmip_cipher_re
 	if (c->traits.tag_len) TRY(count_seal(ctx));
 	*out = q->iv;
 	if (q->has_iv || c->traits.iv_max == 0) return ERR_OK;
-	TRY(rng_pool_bytes(ctx->local ? op_local_rng(ctx->local) : NULL, made, c->traits.iv_len));
-	*out = view_of(made, c->traits.iv_len);
+	TRY(rng_pool_bytes(ctx->local ? op_local_rng(ctx->local) : NULL, made, c->made_iv_len));
+	*out = view_of(made, c->made_iv_len);
+	return ERR_OK;
+}
+
+static enum coffer_err whole(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct kmip_cipher *c, struct view iv, struct writer *out)
+{
+	AUTO_BUF struct buf ct = BUF_EMPTY;
+	uint8_t tag[CIPHER_TAG_MAX];
+	size_t tag_len;
+	TRY(kmip_cipher_explain(ctx, cipher_encrypt(&c->params, secret_view(ctx->object->material), iv, q->aad, q->data, &ct, tag, &tag_len)));
+	kmip_put_id(out, ctx->object);
+	ttlv_put_bytes(out, TAG_DATA, buf_view(&ct));
+	if (!q->has_iv && iv.len) ttlv_put_bytes(out, TAG_IV_COUNTER_NONCE, iv);
+	if (tag_len) ttlv_put_bytes(out, TAG_AUTHENTICATED_ENCRYPTION_TAG, view_of(tag, tag_len));
 	return ERR_OK;
 }
 
 enum coffer_err op_encrypt(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
-	AUTO_BUF struct buf ct = BUF_EMPTY;
 	struct kmip_cipher_request q;
 	struct kmip_cipher c;
 	struct view iv;
-	uint8_t made[CIPHER_IV_MAX], tag[CIPHER_TAG_MAX];
-	size_t tag_len;
-	TRY(kmip_cipher_read(ctx, payload, false, &q));
-	TRY(kmip_cipher_check_key(ctx, OBJECT_USE_PROTECT));
+	uint8_t made[CIPHER_IV_MAX];
+	TRY(kmip_cipher_read(ctx, payload, CIPHER_ENCRYPT, &q));
+	if (q.parts.step == KMIP_STEP_NEXT || q.parts.step == KMIP_STEP_LAST) return kmip_cipher_next(ctx, CIPHER_ENCRYPT, &q, out);
+	TRY(kmip_cipher_check_key(ctx, CIPHER_ENCRYPT));
 	TRY(kmip_cipher_choose(ctx, &q, &c));
 	TRY(choose_iv(ctx, &q, &c, made, &iv));
-	enum coffer_err err = cipher_encrypt(&c.params, secret_view(ctx->object->material), iv, q.aad, q.data, &ct, tag, &tag_len);
-	if (err == ERR_FIELD)
-		return reason_fail(&ctx->reason, err, "the length of the IV or of the data does not suit the Block Cipher Mode and Padding Method");
-	TRY(err);
-	kmip_put_id(out, ctx->object);
-	ttlv_put_bytes(out, TAG_DATA, buf_view(&ct));
-	if (!q.has_iv && iv.len) ttlv_put_bytes(out, TAG_IV_COUNTER_NONCE, iv);
-	if (tag_len) ttlv_put_bytes(out, TAG_AUTHENTICATED_ENCRYPTION_TAG, view_of(tag, tag_len));
-	return ERR_OK;
+	if (q.parts.step == KMIP_STEP_FIRST) return kmip_cipher_first(ctx, CIPHER_ENCRYPT, &q, &c, iv, out);
+	return whole(ctx, &q, &c, iv, out);
 }

@@ -10,7 +10,7 @@
 #define COFFER_VERSION "unknown"
 #endif
 
-#define STREAMING false /* Correlation Values of the cryptographic operations */
+#define STREAMING true  /* Correlation Values of the cryptographic operations */
 
 struct query {
 	const struct op_ctx *ctx;

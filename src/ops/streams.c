@@ -6,6 +6,7 @@
 struct op_streams {
 	struct op_stream slots[OP_STREAMS_MAX];
 	uint32_t next_handle;
+	struct op_parts *parts; /* NULL: none yet */
 };
 
 struct op_streams *op_streams_new(void)
@@ -26,7 +27,14 @@ void op_streams_free(struct op_streams *streams)
 {
 	if (!streams) return;
 	for (size_t i = 0; i < OP_STREAMS_MAX; i++) op_streams_close(streams, &streams->slots[i]);
+	op_parts_free(streams->parts);
 	free(streams);
+}
+
+struct op_parts *op_streams_parts(struct op_streams *streams)
+{
+	if (!streams->parts) streams->parts = op_parts_new();
+	return streams->parts;
 }
 
 enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer *sealer, struct stream_opener *opener,

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "crypto/stream.h"
 #include "objects/object.h"
+#include "ops/op_parts.h"
 
 #define OP_STREAMS_MAX 16u
 
@@ -29,6 +30,8 @@ enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer 
 	struct object *object, struct op_stream **out) MUST_USE;
 /* ERR_NOT_FOUND. Borrowed until it is closed. */
 enum coffer_err op_streams_find(struct op_streams *streams, uint32_t handle, struct op_stream **out) MUST_USE;
+/* KMIP's own operations in parts; made when first asked for. NULL when memory is short. */
+struct op_parts *op_streams_parts(struct op_streams *streams);
 void op_streams_close(struct op_streams *streams, struct op_stream *stream);
 
 #endif

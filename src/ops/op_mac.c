@@ -1,0 +1,18 @@
+/* MAC (KMIP 1.4 section 4.33). */
+#include "ops/kmip_key.h"
+#include "ops/kmip_mac.h"
+#include "ops/tables.h"
+
+enum coffer_err op_mac(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	struct kmip_mac_request q;
+	struct kmip_mac_result r;
+	TRY(kmip_mac_read(ctx, payload, KMIP_MAC_MAKE, &q));
+	enum coffer_err err = kmip_mac_step(ctx, KMIP_MAC_MAKE, &q, &r);
+	if (!err) {
+		kmip_put_id(out, ctx->object);
+		if (r.done) ttlv_put_bytes(out, TAG_MAC_DATA, view_of(r.mac, r.mac_len));
+		else kmip_parts_put(out, r.part);
+	}
+	return kmip_mac_settle(ctx, &r, err, out);
+}

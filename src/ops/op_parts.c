@@ -1,0 +1,119 @@
+/* Operations under way in parts. */
+#include "ops/op_parts.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/ct.h"
+#include "crypto/rng.h"
+
+#define ARENA_SHARE 8u /* parts of all connections together keep at most an eighth of the secret memory */
+
+struct op_parts {
+	struct op_part slots[OP_PARTS_MAX];
+};
+
+static atomic_size_t kept_by_all; /* bytes */
+
+static size_t kept_max(void)
+{
+	struct arena_stats stats;
+	arena_stats(&stats);
+	return stats.size / ARENA_SHARE;
+}
+
+struct op_parts *op_parts_new(void)
+{
+	return calloc(1, sizeof(struct op_parts));
+}
+
+void op_part_close(struct op_part *part)
+{
+	if (part->operation == 0) return;
+	part->free(part->state);
+	free(part->principal);
+	atomic_fetch_sub(&kept_by_all, part->kept);
+	*part = (struct op_part){ .operation = 0 };
+}
+
+void op_parts_free(struct op_parts *parts)
+{
+	if (!parts) return;
+	for (size_t i = 0; i < OP_PARTS_MAX; i++) op_part_close(&parts->slots[i]);
+	free(parts);
+}
+
+enum coffer_err op_part_charge(struct op_part *part, size_t bytes)
+{
+	size_t most = kept_max(), used = atomic_load(&kept_by_all);
+	do {
+		ENSURE(used <= most && bytes <= most - used, ERR_BUSY);
+	} while (!atomic_compare_exchange_weak(&kept_by_all, &used, used + bytes));
+	part->kept += bytes;
+	return ERR_OK;
+}
+
+static enum coffer_err fill(struct op_part *part, const struct op_part_owner *owner)
+{
+	TRY(op_part_charge(part, OP_PART_COST));
+	TRY(rng_bytes(part->id, sizeof part->id));
+	part->principal = strdup(owner->principal);
+	ENSURE(part->principal, ERR_MEMORY);
+	part->has_object = owner->object_id != NULL;
+	if (part->has_object) memcpy(part->object_id, owner->object_id, UUID_LEN);
+	return ERR_OK;
+}
+
+enum coffer_err op_parts_open(struct op_parts *parts, const struct op_part_owner *owner, void **state, op_part_free_fn *free_state,
+	struct op_part **out)
+{
+	struct op_part *part = NULL;
+	for (size_t i = 0; i < OP_PARTS_MAX && !part; i++)
+		if (parts->slots[i].operation == 0) part = &parts->slots[i];
+	ENSURE(part, ERR_LIMIT);
+	enum coffer_err err = fill(part, owner);
+	if (err) {
+		free(part->principal);
+		atomic_fetch_sub(&kept_by_all, part->kept);
+		*part = (struct op_part){ .operation = 0 };
+		return err;
+	}
+	part->operation = owner->operation;
+	part->state = *state;
+	part->free = free_state;
+	*state = NULL;
+	*out = part;
+	return ERR_OK;
+}
+
+static bool belongs(const struct op_part *part, const struct op_part_owner *owner)
+{
+	if (part->operation != owner->operation || strcmp(part->principal, owner->principal) != 0) return false;
+	if (part->has_object != (owner->object_id != NULL)) return false;
+	return !part->has_object || memcmp(part->object_id, owner->object_id, UUID_LEN) == 0;
+}
+
+enum coffer_err op_parts_find(struct op_parts *parts, const struct op_part_owner *owner, struct view id, struct op_part **out)
+{
+	ENSURE(id.len == OP_PART_ID_LEN, ERR_NOT_FOUND);
+	for (size_t i = 0; i < OP_PARTS_MAX; i++) {
+		struct op_part *part = &parts->slots[i];
+		if (part->operation == 0 || !ct_equal(part->id, id.ptr, OP_PART_ID_LEN)) continue;
+		ENSURE(belongs(part, owner), ERR_NOT_FOUND);
+		*out = part;
+		return ERR_OK;
+	}
+	return ERR_NOT_FOUND;
+}
+
+void op_parts_sweep(struct op_parts *parts, struct object_table *objects)
+{
+	for (size_t i = 0; i < OP_PARTS_MAX; i++) {
+		struct op_part *part = &parts->slots[i];
+		if (part->operation == 0 || !part->has_object) continue;
+		AUTO_OBJECT struct object *o = object_table_get(objects, part->object_id);
+		if (o && !o->material) op_part_close(part);
+	}
+}
