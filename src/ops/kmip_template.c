@@ -31,7 +31,7 @@ static enum coffer_err refuse(struct op_ctx *ctx, enum coffer_err err, enum kmip
 static bool is_unsupported(const struct template *t, enum kmip_attr id)
 {
 	if (id == ATTR_KEY_VALUE_LOCATION) return t->purpose != KMIP_FOR_REGISTER;
-	return id == ATTR_USAGE_LIMITS || id == ATTR_CRYPTOGRAPHIC_DOMAIN_PARAMETERS || id == ATTR_OPERATION_POLICY_NAME;
+	return id == ATTR_CRYPTOGRAPHIC_DOMAIN_PARAMETERS || id == ATTR_OPERATION_POLICY_NAME;
 }
 
 /* The "Applies to Object Types" of section 3 for what has no key inside. */
@@ -41,6 +41,8 @@ static bool applies(uint32_t object_type, enum kmip_attr id)
 	case ATTR_FRESH:
 	case ATTR_KEY_VALUE_LOCATION:
 		return object_type != OBJECT_TYPE_OPAQUE_OBJECT && object_type != OBJECT_TYPE_TEMPLATE;
+	case ATTR_USAGE_LIMITS:
+		return kmip_attr_applies(id, object_type);
 	case ATTR_CRYPTOGRAPHIC_ALGORITHM:
 	case ATTR_CRYPTOGRAPHIC_LENGTH:
 	case ATTR_CRYPTOGRAPHIC_USAGE_MASK:
