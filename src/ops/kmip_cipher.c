@@ -41,6 +41,7 @@ enum coffer_err kmip_cipher_check_key(struct op_ctx *ctx, enum object_use use)
 	bool protect = use == OBJECT_USE_PROTECT;
 	uint32_t needed = protect ? CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT : CRYPTOGRAPHIC_USAGE_MASK_DECRYPT;
 	char label[KMIP_KEY_LABEL_MAX];
+	TRY(kmip_check_online(ctx, o));
 	kmip_key_label(o, label);
 	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED;
 	TRY(dates_check_use(o, use, clock_wall_s(), label, &ctx->reason));

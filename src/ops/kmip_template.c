@@ -7,6 +7,7 @@
 #include "kmip/attr.h"
 #include "kmip/values.h"
 #include "ops/kmip_attributes.h"
+#include "ops/kmip_key.h"
 
 #define VALUE_MAX (64u * 1024u) /* bytes of one encoded value */
 #define NAME_BYTES_MAX 255u
@@ -199,10 +200,7 @@ static enum coffer_err find_named(struct op_ctx *ctx, const struct kmip_name *na
 		ctx->result_reason = RESULT_REASON_ITEM_NOT_FOUND;
 		return reason_fail(&ctx->reason, ERR_NOT_FOUND, "there is no template '%s', or none that you may see", shown);
 	}
-	if (o->archived) {
-		ctx->result_reason = RESULT_REASON_OBJECT_ARCHIVED;
-		return reason_fail(&ctx->reason, ERR_STATE, "the template '%s' is archived; recover it first", shown);
-	}
+	TRY(kmip_check_online(ctx, o));
 	*out = TAKE(o);
 	return ERR_OK;
 }

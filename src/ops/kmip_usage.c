@@ -34,7 +34,7 @@ static enum coffer_err refuse(struct op_ctx *ctx, const struct object *o, const 
 	char label[KMIP_KEY_LABEL_MAX];
 	kmip_key_label(o, label);
 	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED; /* sections 4.29, 11.19 */
-	return reason_fail(&ctx->reason, ERR_LIMIT, "the Usage Limits of %s leave %lld %s, which is not enough; rotate it", label,
+	return reason_fail(&ctx->reason, ERR_STATE, "the Usage Limits of %s leave %lld %s, which is not enough; rotate it", label,
 		(long long)limits->count, limits->unit == USAGE_LIMITS_UNIT_BYTE ? "bytes" : "objects");
 }
 

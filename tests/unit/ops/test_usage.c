@@ -124,7 +124,7 @@ static void items_of_a_batch_share_the_rest_and_undo_gives_it_back(void **state)
 		ask_end(&a);
 		fix_send(f, ADMIN, &a, &answer);
 		assert_int_equal(answer.response.count, 3);
-		assert_int_equal(answer.response.items[2].err, ERR_LIMIT);
+		assert_int_equal(answer.response.items[2].err, ERR_STATE);
 		answer_free(&answer);
 		assert_int_equal(life_rest(f, id), cases[i].rest);
 	}
@@ -151,7 +151,7 @@ static void sealing_spends_as_encryption_does(void **state)
 	life_create(f, &key, id);
 	assert_int_equal(seal(f, id, 70), ERR_OK);
 	assert_int_equal(life_rest(f, id), 30);
-	assert_int_equal(seal(f, id, 31), ERR_LIMIT);
+	assert_int_equal(seal(f, id, 31), ERR_STATE);
 	assert_int_equal(seal(f, id, 30), ERR_OK);
 	assert_int_equal(life_rest(f, id), 0);
 }
@@ -173,7 +173,7 @@ static void rewrapping_spends_the_newest_version(void **state)
 	answer_free(&answer);
 	assert_int_equal(life_rest(f, id), 8);
 	assert_int_equal(life_rest(f, next), 8);
-	assert_int_equal(vendor_sealed(f, ADMIN, OPERATION_COFFER_REWRAP, "ledger", buf_view(&sealed), &answer), ERR_LIMIT);
+	assert_int_equal(vendor_sealed(f, ADMIN, OPERATION_COFFER_REWRAP, "ledger", buf_view(&sealed), &answer), ERR_STATE);
 	answer_free(&answer);
 	buf_free(&sealed);
 }
@@ -218,7 +218,7 @@ static void segments_of_a_stream_spend_bytes_and_its_beginning_an_object(void **
 	assert_int_equal(life_rest(f, id), 0);
 	handle = begin_stream(f, id);
 	assert_int_not_equal(handle, 0);
-	assert_int_equal(segment(f, handle, 1, true), ERR_LIMIT);
+	assert_int_equal(segment(f, handle, 1, true), ERR_STATE);
 	assert_int_equal(segment(f, handle, 0, true), ERR_NOT_FOUND); /* the refused segment ended it */
 
 	key = limited(1, USAGE_LIMITS_UNIT_OBJECT);
