@@ -38,7 +38,7 @@ enum coffer_status conn_status_of(enum coffer_err err)
 	case ERR_INPUT: case ERR_MISSING: case ERR_FIELD: case ERR_USAGE: return COFFER_EINVAL;
 	case ERR_DENIED: case ERR_AUTH: return COFFER_EDENIED;
 	case ERR_NOT_FOUND: case ERR_NOT_CACHED: return COFFER_ENOTFOUND;
-	case ERR_STATE: return COFFER_ESTATE;
+	case ERR_STATE: case ERR_ARCHIVED: return COFFER_ESTATE;
 	case ERR_EXISTS: return COFFER_EEXISTS;
 	case ERR_SEALED: case ERR_UNINITIALISED: return COFFER_ESEALED;
 	case ERR_BUSY: case ERR_LIMIT: return COFFER_EBUSY;

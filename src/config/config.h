@@ -46,6 +46,7 @@ struct config {
 	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */
 	uint32_t object_cache;         /* objects kept in memory */
 	bool legacy_algorithms;        /* crypto/algorithm.def says which they are */
+	uint64_t lease_time_ms;        /* 0: without end */
 	enum config_seed rng_seed;
 	uint32_t locate_scan_max;      /* objects that one Locate may look at */
 	enum log_level log_level;

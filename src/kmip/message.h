@@ -109,6 +109,9 @@ void kmip_item_fail(struct writer *w, const struct kmip_item_id *id, enum coffer
  * error of our Message Extension; ERR_OK: no extension. */
 void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text,
 	enum coffer_err named);
+/* The same with a Response Payload (Check, section 4.10): payload holds its encoded fields. */
+void kmip_item_fail_payload(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text,
+	enum coffer_err named, struct view payload);
 /* Bytes of a failed batch item without Result Message and extension: the least that a failure takes. */
 size_t kmip_item_fail_size(const struct kmip_item_id *id);
 /* Result Status Operation Undone (section 6.13). */

@@ -58,8 +58,8 @@ void kmip_item_rewind(struct writer *w, struct kmip_item_mark mark)
 	if (mark.fits && w->err == ERR_TOO_LARGE) w->err = ERR_OK;
 }
 
-void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text,
-	enum coffer_err named)
+void kmip_item_fail_payload(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text,
+	enum coffer_err named, struct view payload)
 {
 	char shown[REASON_MAX];
 	struct kmip_item_mark mark = begin(w, id, RESULT_STATUS_OPERATION_FAILED);
@@ -68,8 +68,19 @@ void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint
 		text_printable(view_str(text), shown, sizeof shown); /* well-formed UTF-8 whatever it was made from */
 		ttlv_put_str(w, TAG_RESULT_MESSAGE, shown);
 	}
+	if (payload.len) {
+		mark.payload = ttlv_begin(w, TAG_RESPONSE_PAYLOAD);
+		writer_bytes(w, payload);
+		ttlv_end(w, mark.payload);
+	}
 	if (named) kmip_extension_put(w, NULL, err_name(named));
 	ttlv_end(w, mark.item);
+}
+
+void kmip_item_fail_reason(struct writer *w, const struct kmip_item_id *id, uint32_t result_reason, const char *text,
+	enum coffer_err named)
+{
+	kmip_item_fail_payload(w, id, result_reason, text, named, view_of(NULL, 0));
 }
 
 void kmip_item_fail(struct writer *w, const struct kmip_item_id *id, enum coffer_err err, const char *text, bool name_error)

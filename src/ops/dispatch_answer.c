@@ -36,7 +36,8 @@ void dispatch_failure(struct run *run, size_t index, enum coffer_err err)
 	uint32_t why = ctx->result_reason ? ctx->result_reason : kmip_reason_of(err);
 	size_t start = writer_len(&run->w);
 	dispatch_limit(run, index + 1);
-	kmip_item_fail_reason(&run->w, &item->id, why, reason_text(&ctx->reason, err), item->from_coffer ? err : ERR_OK);
+	kmip_item_fail_payload(&run->w, &item->id, why, reason_text(&ctx->reason, err), item->from_coffer ? err : ERR_OK,
+		view_of(ctx->refused, ctx->refused_len));
 	if (writer_done(&run->w) == ERR_OK && dispatch_reserve(run, index + 1) == ERR_OK) return;
 	dispatch_take_back(&run->w, start);
 	run->w.max = SIZE_MAX; /* a client that takes less than this is told nevertheless */

@@ -5,6 +5,7 @@
 #include "kmip/newer.h"
 #include "ops/dispatch_internal.h"
 #include "ops/grant_change.h"
+#include "ops/kmip_key.h"
 #include "ops/regroup.h"
 #include "ops/request_record.h"
 
@@ -76,6 +77,7 @@ static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t
 	struct ttlv_cursor payload = item->payload;
 	TRY(dispatch_target(ctx, row->target, &payload));
 	TRY(check_policy(run, row));
+	if (ctx->object && !(row->flags & OP_ARCHIVED_OK)) TRY(kmip_check_online(ctx, ctx->object));
 	dispatch_limit(run, index + 1);
 	struct kmip_item_mark mark = kmip_item_begin(&run->w, &item->id);
 	size_t fields = writer_len(&run->w);
@@ -144,7 +146,8 @@ static void fresh_ctx(struct run *run, const struct kmip_batch_item *item)
 {
 	struct op_ctx *ctx = &run->ctx;
 	ctx->object = NULL;
-	ctx->has_touched = ctx->want_name = ctx->want_store = false;
+	ctx->has_touched = ctx->want_name = ctx->want_store = ctx->forget_placeholder = false;
+	ctx->refused_len = 0;
 	ctx->detail[0] = ctx->reason.text[0] = '\0';
 	ctx->result_reason = 0;
 	ctx->has_request_id = item->has_request_id;
@@ -187,7 +190,7 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 	if (checked) err = run_marked(run, row, index);
 	if (err) {
 		dispatch_take_back(&run->w, start);
-		ctx->has_placeholder = had_placeholder;
+		ctx->has_placeholder = had_placeholder && !ctx->forget_placeholder;
 		memcpy(ctx->placeholder, placeholder, UUID_LEN);
 	}
 	if (wants_store(run, row, err) || (err == ERR_NOT_CACHED && ctx->want_store && !ctx->txn)) {

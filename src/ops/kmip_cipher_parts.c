@@ -1,6 +1,7 @@
 /* Encrypt and Decrypt in parts. */
 #include "ops/kmip_cipher.h"
 #include "ops/kmip_key.h"
+#include "ops/kmip_usage.h"
 
 #include "base/arena.h"
 
@@ -111,6 +112,7 @@ static enum coffer_err go_on(struct op_ctx *ctx, enum cipher_way way, struct op_
 	size_t tag_len = 0;
 	TRY(kmip_cipher_check_key(ctx, way));
 	TRY(check_repeated(ctx, p, q));
+	if (way == CIPHER_ENCRYPT) TRY(kmip_usage_spend_more(ctx, q->data.len));
 	TRY(kmip_cipher_explain(ctx, feed(ctx, part, q, &text)));
 	bool last = q->parts.step == KMIP_STEP_LAST;
 	if (last) TRY(finish(ctx, way, p, &text, tag, &tag_len));

@@ -87,6 +87,15 @@ void kmip_key_label(const struct object *o, char out[static KMIP_KEY_LABEL_MAX])
 	snprintf(out, KMIP_KEY_LABEL_MAX, "%s '%s'", kind(o), text);
 }
 
+enum coffer_err kmip_check_online(struct op_ctx *ctx, const struct object *o)
+{
+	char label[KMIP_KEY_LABEL_MAX];
+	if (!o->archived) return ERR_OK;
+	kmip_key_label(o, label);
+	ctx->result_reason = RESULT_REASON_OBJECT_ARCHIVED;
+	return reason_fail(&ctx->reason, ERR_ARCHIVED, "%s is archived; recover it first", label);
+}
+
 void kmip_put_id(struct writer *out, const struct object *o)
 {
 	char id[UUID_TEXT_LEN + 1];

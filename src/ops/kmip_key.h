@@ -23,6 +23,9 @@ void kmip_put_id(struct writer *out, const struct object *o);
 void kmip_put_rng(struct writer *out, uint32_t tag);
 /* The object is what the audit row and the ID Placeholder name from here on. */
 void kmip_touch(struct op_ctx *ctx, const struct object *o);
+/* ERR_ARCHIVED with a sentence when the object is archived (KMIP 1.4 section 4: it is recovered before it can be used). The dispatcher asks for the
+ * target of every operation; this is for the other objects that one needs. Any lane. */
+enum coffer_err kmip_check_online(struct op_ctx *ctx, const struct object *o) MUST_USE;
 /* The payload holds nothing more; else ERR_FIELD with a sentence. */
 enum coffer_err kmip_end(struct op_ctx *ctx, struct ttlv_cursor *payload) MUST_USE;
 

@@ -7,6 +7,7 @@
 #include "crypto/algorithm.h"
 #include "crypto/cipher.h"
 #include "ops/kmip_key.h"
+#include "ops/kmip_usage.h"
 #include "ops/kmip_use.h"
 
 /* What is under way. */
@@ -157,6 +158,7 @@ static enum coffer_err begin(struct op_ctx *ctx, enum kmip_mac_verb verb, const 
 	struct mac_params params;
 	TRY(check_key(ctx, verb));
 	TRY(choose(ctx, verb, q, &params));
+	if (verb == KMIP_MAC_MAKE) TRY(kmip_usage_spend(ctx, q->data.len));
 	TRY(new_part(ctx, &params, &p));
 	TRY(feed(ctx, p, q));
 	if (q->parts.step == KMIP_STEP_WHOLE) return end(ctx, verb, p, out);
@@ -177,6 +179,7 @@ static enum coffer_err go_on(struct op_ctx *ctx, enum kmip_mac_verb verb, const 
 		if (!mac_same(&params, &p->params))
 			return reason_fail(&ctx->reason, ERR_FIELD, "the Cryptographic Parameters are not those of the first part; repeat them or leave them out");
 	}
+	if (verb == KMIP_MAC_MAKE) TRY(kmip_usage_spend_more(ctx, q->data.len));
 	TRY(feed(ctx, p, q));
 	return q->parts.step == KMIP_STEP_LAST ? end(ctx, verb, p, out) : ERR_OK;
 }

@@ -7,6 +7,7 @@
 #include "kmip/attr.h"
 #include "kmip/values.h"
 #include "ops/kmip_attributes.h"
+#include "ops/kmip_key.h"
 
 #define VALUE_MAX (64u * 1024u) /* bytes of one encoded value */
 #define NAME_BYTES_MAX 255u
@@ -31,7 +32,7 @@ static enum coffer_err refuse(struct op_ctx *ctx, enum coffer_err err, enum kmip
 static bool is_unsupported(const struct template *t, enum kmip_attr id)
 {
 	if (id == ATTR_KEY_VALUE_LOCATION) return t->purpose != KMIP_FOR_REGISTER;
-	return id == ATTR_USAGE_LIMITS || id == ATTR_CRYPTOGRAPHIC_DOMAIN_PARAMETERS || id == ATTR_OPERATION_POLICY_NAME;
+	return id == ATTR_CRYPTOGRAPHIC_DOMAIN_PARAMETERS || id == ATTR_OPERATION_POLICY_NAME;
 }
 
 /* The "Applies to Object Types" of section 3 for what has no key inside. */
@@ -41,6 +42,8 @@ static bool applies(uint32_t object_type, enum kmip_attr id)
 	case ATTR_FRESH:
 	case ATTR_KEY_VALUE_LOCATION:
 		return object_type != OBJECT_TYPE_OPAQUE_OBJECT && object_type != OBJECT_TYPE_TEMPLATE;
+	case ATTR_USAGE_LIMITS:
+		return kmip_attr_applies(id, object_type);
 	case ATTR_CRYPTOGRAPHIC_ALGORITHM:
 	case ATTR_CRYPTOGRAPHIC_LENGTH:
 	case ATTR_CRYPTOGRAPHIC_USAGE_MASK:
@@ -197,10 +200,7 @@ static enum coffer_err find_named(struct op_ctx *ctx, const struct kmip_name *na
 		ctx->result_reason = RESULT_REASON_ITEM_NOT_FOUND;
 		return reason_fail(&ctx->reason, ERR_NOT_FOUND, "there is no template '%s', or none that you may see", shown);
 	}
-	if (o->archived) {
-		ctx->result_reason = RESULT_REASON_OBJECT_ARCHIVED;
-		return reason_fail(&ctx->reason, ERR_STATE, "the template '%s' is archived; recover it first", shown);
-	}
+	TRY(kmip_check_online(ctx, o));
 	*out = TAKE(o);
 	return ERR_OK;
 }

@@ -17,7 +17,7 @@ static enum coffer_err check_object(struct op_ctx *ctx, const char *label)
 	const struct object *o = ctx->object;
 	bool present = true;
 	attrset_get_bool(&o->attrs, ATTR_KEY_VALUE_PRESENT, &present);
-	if (o->archived) return refuse(ctx, RESULT_REASON_OBJECT_ARCHIVED, ERR_STATE, label, "is archived; recover it first");
+	TRY(kmip_check_online(ctx, o));
 	if (!present) return refuse(ctx, RESULT_REASON_KEY_VALUE_NOT_PRESENT, ERR_STATE, label, "is elsewhere: its Key Value is not here");
 	return ERR_OK;
 }

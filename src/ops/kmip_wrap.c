@@ -12,6 +12,7 @@
 #include "objects/txn.h"
 #include "ops/kmip_attributes.h"
 #include "ops/kmip_key.h"
+#include "ops/kmip_usage.h"
 
 #define ENCODING_OPTION_MINOR 1u /* first KMIP 1.x version that has the field */
 #define VALUE_EXTRA (64u * 1024u) /* bytes of attributes beside the material */
@@ -99,10 +100,8 @@ static enum coffer_err find_key(struct op_ctx *ctx, struct view text, struct obj
 	uint8_t id[UUID_LEN];
 	enum coffer_err err = text_parse_uuid(text, id) == ERR_OK ? txn_object(ctx->txn, id, &key) : ERR_NOT_FOUND;
 	if (err && err != ERR_NOT_FOUND) return err;
-	struct grants *grants = engine_grants(ctx->engine);
-	bool seen = key && policy_sees(grants, ctx->principal, key);
-	err = seen ? policy_check(grants, ctx->principal, PERMISSION_USE, key, &ctx->reason) : ERR_NOT_FOUND;
-	grants_unref(grants);
+	bool seen = key && policy_sees(ctx->grants, ctx->principal, key);
+	err = seen ? policy_check(ctx->grants, ctx->principal, PERMISSION_USE, key, &ctx->reason) : ERR_NOT_FOUND;
 	if (err == ERR_NOT_FOUND)
 		return fail(ctx, RESULT_REASON_ITEM_NOT_FOUND, err, "there is no such wrapping key, or none that you may see");
 	TRY(err);
@@ -117,7 +116,7 @@ static enum coffer_err check_key(struct op_ctx *ctx, const struct object *key, e
 	kmip_key_label(key, label);
 	if (key->type != OBJECT_TYPE_SYMMETRIC_KEY)
 		return fail(ctx, RESULT_REASON_ILLEGAL_OPERATION, ERR_FIELD, "the wrapping key is no Symmetric Key");
-	if (key->archived) return fail(ctx, RESULT_REASON_OBJECT_ARCHIVED, ERR_STATE, "the wrapping key is archived; recover it first");
+	TRY(kmip_check_online(ctx, key));
 	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED;
 	TRY(dates_check_use(key, use, clock_wall_s(), label, &ctx->reason));
 	if (!(key->usage_mask & (wraps ? CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY : CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY)))
@@ -247,9 +246,12 @@ enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrap_spec *spec,
 		return fail(ctx, RESULT_REASON_FEATURE_NOT_SUPPORTED, ERR_UNSUPPORTED, "the key was registered wrapped; ask for it as it is, or not wrapped");
 	TRY(find_key(ctx, spec->key_id, &key));
 	TRY(check_key(ctx, key, OBJECT_USE_PROTECT));
+	if (memcmp(key->id, ctx->object->id, UUID_LEN) == 0)
+		return fail(ctx, RESULT_REASON_PERMISSION_DENIED, ERR_STATE, "a key does not wrap itself; name another wrapping key");
 	TRY(choose_params(ctx, spec, key, &params));
 	TRY(kind_of(ctx, &params, &kind));
 	TRY(encode_value(ctx, spec, block, &plain));
+	TRY(kmip_usage_spend_of(ctx, &key, 1, plain.len));
 	buf_clear(&bytes->value); /* what was unwrapped before */
 	TRY(wrap_value(ctx, key, kind, buf_view(&plain), &bytes->value));
 	TRY(put_data(ctx, spec, &params, &bytes->data));

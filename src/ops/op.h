@@ -52,6 +52,9 @@ struct op_ctx {
 	char detail[256];                /* for the audit row; never a secret */
 	struct reason reason;            /* one sentence when the handler fails */
 	uint32_t result_reason;          /* KMIP Result Reason of the failure; 0: that of the error */
+	uint8_t refused[64];             /* Check: encoded fields of the Response Payload that its failure has; refused_len 0: none */
+	size_t refused_len;
+	bool forget_placeholder;         /* Check: its failure empties the ID Placeholder */
 	bool want_store;                 /* with ERR_NOT_CACHED on the worker lane: run the whole request again on the store lane */
 	bool want_name;                  /* with ERR_NOT_CACHED: what is to be loaded: wanted_name, else wanted_id */
 	uint8_t wanted_id[UUID_LEN];
@@ -66,7 +69,8 @@ enum op_flags {
 	OP_SEALED_OK = 1,        /* also when sealed */
 	OP_UNINITIALISED_OK = 2, /* also before init: to root and the daemon's own user */
 	OP_ALONE = 4,            /* the only item of its batch */
-	OP_SECRET_ANSWER = 8     /* the answer holds a secret: not kept for repeated request ids */
+	OP_SECRET_ANSWER = 8,    /* the answer holds a secret: not kept for repeated request ids */
+	OP_ARCHIVED_OK = 16      /* also on an archived object; every other operation on one is refused with Object Archived */
 };
 
 struct op_row {

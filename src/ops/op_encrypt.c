@@ -2,6 +2,7 @@
 #include "crypto/rng.h"
 #include "ops/kmip_cipher.h"
 #include "ops/kmip_key.h"
+#include "ops/kmip_usage.h"
 #include "ops/tables.h"
 
 static enum coffer_err check_iv(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct kmip_cipher *c)
@@ -35,6 +36,7 @@ static enum coffer_err choose_iv(struct op_ctx *ctx, const struct kmip_cipher_re
 	uint8_t made[static CIPHER_IV_MAX], struct view *out)
 {
 	TRY(check_iv(ctx, q, c));
+	TRY(kmip_usage_spend(ctx, q->data.len));
 	if (c->traits.tag_len) TRY(count_seal(ctx));
 	*out = q->iv;
 	if (q->has_iv || c->traits.iv_max == 0) return ERR_OK;

@@ -67,7 +67,6 @@ static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payl
 static enum coffer_err check_there(struct op_ctx *ctx)
 {
 	const struct object *o = ctx->object;
-	if (o->archived) return refuse(ctx, RESULT_REASON_OBJECT_ARCHIVED, ERR_STATE, "is archived; recover it first");
 	if (o->state != OBJECT_DESTROYED && o->state != OBJECT_DESTROYED_COMPROMISED) return ERR_OK;
 	char label[KMIP_KEY_LABEL_MAX];
 	kmip_key_label(o, label);

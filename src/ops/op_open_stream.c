@@ -46,6 +46,7 @@ static enum coffer_err open_segment(struct op_ctx *ctx, const struct stream_segm
 	if (segment->bytes.len < STREAM_TAG_LEN || segment->bytes.len > stream_opener_segment_size(opener) + STREAM_TAG_LEN)
 		return does_not_open(ctx);
 	size_t plain_len = segment->bytes.len - STREAM_TAG_LEN;
+	TRY(stream_only_if_durable(ctx, segment->stream));
 	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_COFFER_SEGMENT, plain_len);
 	TRY(writer_done(out));
 	enum coffer_err err = stream_open_segment(opener, segment->bytes, segment->last, space.ptr);

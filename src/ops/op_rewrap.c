@@ -5,6 +5,7 @@
 #include "kmip/attr.h"
 #include "kmip/values.h"
 #include "ops/context_fields.h"
+#include "ops/kmip_usage.h"
 #include "ops/seal_key.h"
 #include "ops/tables.h"
 
@@ -109,5 +110,6 @@ enum coffer_err op_rewrap(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 	TRY(newest_version(ctx, &newest));
 	TRY(check_newest(ctx, newest));
 	TRY(open_old(ctx, sealed, context_fields_view(&context), &plain));
+	TRY(kmip_usage_spend_of(ctx, &newest, 1, plain.len));
 	return seal_new(ctx, newest, buf_view(&plain), context_fields_view(&context), out);
 }

@@ -2,6 +2,7 @@
 #include "crypto/envelope.h"
 #include "kmip/tags.h"
 #include "ops/context_fields.h"
+#include "ops/kmip_usage.h"
 #include "ops/seal_key.h"
 #include "ops/tables.h"
 
@@ -11,14 +12,15 @@ enum coffer_err op_seal(struct op_ctx *ctx, struct ttlv_cursor *payload, struct 
 	struct view plain;
 	struct xaes_key *key;
 	AUTO(auto_xaes_key_free) struct xaes_key *own = NULL;
-	const struct object *o = ctx->object;
 
 	TRY(context_fields_take(payload, &context, &ctx->reason));
 	TRY(ttlv_take_bytes(payload, TAG_COFFER_PLAINTEXT, &plain));
 	TRY(ttlv_done(payload));
 	if (plain.len > ENVELOPE_MESSAGE_MAX)
 		return reason_fail(&ctx->reason, ERR_TOO_LARGE, "a sealed message holds at most %u bytes; seal this as a stream", ENVELOPE_MESSAGE_MAX);
-	TRY(seal_key_check(ctx, o, OBJECT_USE_PROTECT));
+	TRY(seal_key_check(ctx, ctx->object, OBJECT_USE_PROTECT));
+	TRY(kmip_usage_spend(ctx, plain.len));
+	const struct object *o = ctx->object;
 	TRY(seal_key_message(ctx, o, &key, &own));
 	seal_key_put_id(out, o);
 	ttlv_put_i32(out, TAG_COFFER_KEY_VERSION, (int32_t)o->key_version);

@@ -1,6 +1,7 @@
 /* Seal Stream: begins a sealed stream, or seals the next segment of one (docs/formats.md section 4). */
 #include "kmip/tags.h"
 #include "ops/context_fields.h"
+#include "ops/kmip_usage.h"
 #include "ops/seal_key.h"
 #include "ops/stream_fields.h"
 #include "ops/tables.h"
@@ -19,7 +20,6 @@ static enum coffer_err begin(struct op_ctx *ctx, struct ttlv_cursor *payload, st
 	uint8_t header[STREAM_HEADER_LEN];
 	struct op_stream *stream;
 	AUTO(auto_stream_sealer_free) struct stream_sealer *sealer = NULL;
-	const struct object *o = ctx->object;
 	int32_t size = INT32_C(1) << STREAM_BITS_DEFAULT;
 
 	TRY(context_fields_take(payload, &context, &ctx->reason));
@@ -28,7 +28,9 @@ static enum coffer_err begin(struct op_ctx *ctx, struct ttlv_cursor *payload, st
 	if (!bits_of(size))
 		return reason_fail(&ctx->reason, ERR_FIELD, "a segment size of %d bytes cannot be: take a power of two from 65536 to 16777216",
 			(int)size);
-	TRY(seal_key_check(ctx, o, OBJECT_USE_PROTECT));
+	TRY(seal_key_check(ctx, ctx->object, OBJECT_USE_PROTECT));
+	TRY(kmip_usage_spend(ctx, 0));
+	const struct object *o = ctx->object;
 	TRY(stream_sealer_new(secret_bytes(o->seal_stream), o->id, o->key_version, context_fields_view(&context), bits_of(size), header,
 		&sealer));
 	TRY(stream_add(ctx, sealer, NULL, &stream));
@@ -47,6 +49,8 @@ static enum coffer_err seal_segment(struct op_ctx *ctx, const struct stream_segm
 	TRY(seal_key_check(ctx, ctx->object, OBJECT_USE_PROTECT));
 	if (segment->bytes.len > stream_sealer_segment_size(sealer))
 		return reason_fail(&ctx->reason, ERR_FIELD, "a segment of this stream has at most %zu bytes", stream_sealer_segment_size(sealer));
+	TRY(kmip_usage_spend_more(ctx, segment->bytes.len));
+	TRY(stream_only_if_durable(ctx, segment->stream));
 	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_COFFER_SEGMENT, segment->bytes.len + STREAM_TAG_LEN);
 	TRY(writer_done(out));
 	TRY(stream_seal_segment(sealer, segment->bytes, segment->last, space.ptr));
@@ -55,13 +59,14 @@ static enum coffer_err seal_segment(struct op_ctx *ctx, const struct stream_segm
 	return ERR_OK;
 }
 
-/* A stream ends with its last segment, and with the first one that fails. */
+/* A stream ends with its last segment, and with the first one that fails; one that has to run on the store lane has not begun. */
 static enum coffer_err next(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	struct stream_segment segment = { .stream = NULL };
 	enum coffer_err err = stream_take_segment(ctx, payload, &segment);
 	if (!err) err = seal_segment(ctx, &segment, out);
-	if (segment.stream && (err || segment.last)) op_streams_close(ctx->streams, segment.stream);
+	bool later = err == ERR_NOT_CACHED && ctx->want_store;
+	if (segment.stream && !later && (err || segment.last)) op_streams_close(ctx->streams, segment.stream);
 	return err;
 }
 

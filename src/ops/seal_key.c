@@ -5,6 +5,7 @@
 #include "kmip/enums.h"
 #include "kmip/tags.h"
 #include "objects/dates.h"
+#include "ops/kmip_key.h"
 
 #define LABEL_TEXT_MAX 128u
 
@@ -21,6 +22,7 @@ enum coffer_err seal_key_check(struct op_ctx *ctx, const struct object *o, enum 
 {
 	char label[LABEL_TEXT_MAX];
 	uint32_t bit = use == OBJECT_USE_PROTECT ? CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT : CRYPTOGRAPHIC_USAGE_MASK_DECRYPT;
+	TRY(kmip_check_online(ctx, o));
 	label_of(o, label);
 	TRY(dates_check_use(o, use, clock_wall_s(), label, &ctx->reason));
 	if (!(o->usage_mask & bit)) {

@@ -18,4 +18,8 @@ enum coffer_err stream_take_handle(struct op_ctx *ctx, struct ttlv_cursor *paylo
 /* Adds to the connection's streams, with a sentence when there are too many. On failure the caller keeps sealer and opener. */
 enum coffer_err stream_add(struct op_ctx *ctx, struct stream_sealer *sealer, struct stream_opener *opener, struct op_stream **out) MUST_USE;
 
+/* On the store lane: the stream ends when the transaction under way does not become durable, for then the client never learns what was done in it. On
+ * other lanes nothing. */
+enum coffer_err stream_only_if_durable(struct op_ctx *ctx, const struct op_stream *stream) MUST_USE;
+
 #endif

@@ -30,6 +30,12 @@ op_fn op_register;
 op_fn op_rekey;
 op_fn op_revoke;
 
+op_fn op_archive;
+op_fn op_check;
+op_fn op_get_usage_allocation;
+op_fn op_obtain_lease;
+op_fn op_recover;
+
 op_fn op_audit_show;
 op_fn op_audit_verify;
 op_fn op_close_stream;

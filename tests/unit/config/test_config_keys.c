@@ -11,7 +11,8 @@ static void config_takes_good_values(void **state)
 		"request_timeout = 100ms", "request_timeout = 1h", "idle_timeout = 0", "idle_timeout = 7d", "drain_timeout = 0",
 		"drain_timeout = 30s", "stop_timeout = 10s", "secret_memory = 4M", "secret_memory = 64G", "require_secret_memory = yes",
 		"token_deadline = 1s", "token_deadline = 10m", "token_probe_interval = 1h", "tokend_environment =",
-		"tokend_environment = SOFTHSM2_CONF=/x/y _a1=b=c", "object_cache = 16", "locate_scan_max = 1", "rng_seed = accept",
+		"tokend_environment = SOFTHSM2_CONF=/x/y _a1=b=c", "object_cache = 16", "lease_time = 0", "lease_time = 365d",
+		"locate_scan_max = 1", "rng_seed = accept",
 		"rng_seed = ignore", "rng_seed = refuse", "legacy_algorithms = yes", "legacy_algorithms = no", "log_level = error", "log_level = warn",
 		"log_level = info", "log_level = debug", "pid_file =", "pid_file = /run/x.pid", "monitor_pid_file = /run/y.pid",
 	};
@@ -57,6 +58,7 @@ static void config_refuses_bad_values_with_a_sentence(void **state)
 		{ "tokend_environment = A=b c", "tokend_environment: 'A=b c' is not a list of NAME=VALUE words" },
 		{ "tokend_environment = a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1",
 			"tokend_environment: 'a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 ' has more than 16 NAME=VALUE words" },
+		{ "lease_time = 366d", "lease_time: '366d' is outside of 0 to 31536000000 milliseconds" },
 		{ "rng_seed = no", "rng_seed: 'no' is not accept, ignore or refuse" },
 		{ "legacy_algorithms = 1", "legacy_algorithms: '1' is not yes or no" },
 		{ "log_level = loud", "log_level: 'loud' is not error, warn, info or debug" },

@@ -153,7 +153,7 @@ static void archived_template_is_not_used(void **state)
 	const char *names[] = { "t" };
 	make(f, ADMIN, (struct wish){ .name = "t", .bits = 128 }, id);
 	bring_archive(f, id);
-	assert_int_equal(create(f, ADMIN, names, 1, NULL, &reason, NULL), ERR_STATE);
+	assert_int_equal(create(f, ADMIN, names, 1, NULL, &reason, NULL), ERR_ARCHIVED);
 	assert_int_equal(reason, RESULT_REASON_OBJECT_ARCHIVED);
 }
 
