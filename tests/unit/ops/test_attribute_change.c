@@ -65,6 +65,13 @@ static void indices_are_the_servers_and_never_move(void **state)
 	assert_int_equal(change_custom(f, OPERATION_DELETE_ATTRIBUTE, id, "2", "c"), 2);
 	assert_int_equal(change_custom(f, OPERATION_DELETE_ATTRIBUTE, id, "3", "e"), 3);
 	assert_int_equal(attrs_listed(f, 0, id, "x-note"), 0);
+	given_text(&g, "one");
+	assert_int_equal(attr_add(f, id, "Object Group", &g), 0);
+	given_text(&g, "two");
+	assert_int_equal(attr_add(f, id, "Object Group", &g), 0);
+	assert_int_equal(attrs_listed(f, 0, id, "Object Group"), 1);
+	assert_int_equal(attr_delete(f, id, "Object Group", "0"), 0);
+	assert_int_equal(attrs_listed(f, 0, id, "Object Group"), 1);
 	given_text(&g, "new");
 	assert_int_equal(attr_modify(f, id, "x-note", &g), FIELD);
 	assert_int_equal(change_custom(f, OPERATION_ADD_ATTRIBUTE, id, NULL, "z"), 0);
@@ -147,6 +154,17 @@ static void names_are_free_again_and_found_at_once(void **state)
 	object_unref(o);
 }
 
+static enum object_state stored_state(struct fix *f, const char *id)
+{
+	uint8_t bytes[UUID_LEN];
+	assert_int_equal(text_parse_uuid(view_str(id), bytes), ERR_OK);
+	struct object *o = object_table_get(f->engine.objects, bytes);
+	assert_non_null(o);
+	enum object_state state = o->state;
+	object_unref(o);
+	return state;
+}
+
 static void a_date_that_has_passed_changes_the_state(void **state)
 {
 	struct fix *f = *state;
@@ -161,6 +179,7 @@ static void a_date_that_has_passed_changes_the_state(void **state)
 	assert_int_equal(fix_state(f, ADMIN, id), OBJECT_PRE_ACTIVE);
 	assert_int_equal(attr_add(f, id, "Deactivation Date", &now), FIELD); /* before the Activation Date */
 	assert_int_equal(attr_modify(f, id, "Activation Date", &past), 0);
+	assert_int_equal(stored_state(f, id), OBJECT_ACTIVE);
 	assert_int_equal(fix_state(f, ADMIN, id), OBJECT_ACTIVE);
 	assert_int_equal(attr_modify(f, id, "Activation Date", &past), DENIED);
 	assert_int_equal(attr_add(f, id, "Deactivation Date", &far), 0);
@@ -310,6 +329,10 @@ static void what_was_kept_back_stays_back(void **state)
 	assert_int_equal(attr_modify(f, id, "Always Sensitive", &yes), DENIED);
 	assert_int_equal(attr_delete(f, id, "Extractable", NULL), DENIED);
 	assert_int_equal(attr_add(f, id, "Sensitive", &yes), ILLEGAL);
+	attrs_object(f, OBJECT_TYPE_SECRET_DATA, NULL, id); /* what has none was open until now */
+	assert_int_equal(attr_add(f, id, "Sensitive", &yes), 0);
+	assert_int_equal(attr_add(f, id, "Extractable", &no), 0);
+	assert_false(attrs_bool(f, id, "Always Sensitive") || attrs_bool(f, id, "Never Extractable"));
 }
 
 static void lacks_its_value(struct object *o)
