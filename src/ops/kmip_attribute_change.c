@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "objects/dates.h"
 #include "ops/kmip_attribute_value.h"
+#include "ops/kmip_attributes.h"
 #include "ops/kmip_key.h"
+#include "ops/regroup.h"
 
 #define LABEL_MAX 64u
 
@@ -150,6 +152,7 @@ static enum coffer_err check_when(struct attribute_change *c)
 
 enum coffer_err attribute_change_allowed(struct attribute_change *c)
 {
+	TRY(kmip_attributes_online(c->ctx));
 	TRY(check_owner(c));
 	TRY(kmip_key_change(c->ctx, c->now_s, &c->o));
 	TRY(check_place(c));
@@ -183,15 +186,6 @@ enum coffer_err attribute_change_add(struct attribute_change *c)
 	return ERR_OK;
 }
 
-/* REGROUP: the one place where this operation asks whether the caller may move the object between Object Groups. */
-static enum coffer_err regroup_allowed(struct op_ctx *ctx, const struct object *before, const struct object *after)
-{
-	(void)ctx;
-	(void)before;
-	(void)after;
-	return ERR_OK;
-}
-
 static enum coffer_err note_limits(struct attribute_change *c, enum coffer_err err)
 {
 	if (err == ERR_LIMIT) c->ctx->result_reason = RESULT_REASON_INDEX_OUT_OF_BOUNDS;
@@ -204,7 +198,7 @@ enum coffer_err attribute_change_write(struct attribute_change *c)
 	static const char *const verbs[] = { "added", "modified", "deleted" };
 	char label[LABEL_MAX];
 	if (c->row->type == TTLV_DATE_TIME) TRY(dates_check_order(c->o, &c->ctx->reason)); /* else Revoke may have left them as they are */
-	TRY(regroup_allowed(c->ctx, c->ctx->object, c->o));
+	if (c->row->id == ATTR_OBJECT_GROUP) TRY(op_may_regroup(c->ctx, c->ctx->object, c->o));
 	c->o->state = dates_state(c->o, c->now_s);
 	TRY(note_limits(c, txn_update(c->ctx->txn, c->o, &c->ctx->reason)));
 	text_printable(view_str(c->custom[0] ? c->custom : c->row->name), label, sizeof label);

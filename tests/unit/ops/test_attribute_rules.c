@@ -101,7 +101,7 @@ static uint32_t create_with(struct fix *f, uint32_t minor, enum kmip_attr id, ch
 	struct answer answer;
 	struct given g;
 	struct ttlv_item item;
-	ask_begin(&a, &(struct ask_header){ .count = 1, .minor = minor, .oldest = minor == 0, .plain = true });
+	ask_begin(&a, &(struct ask_header){ .count = 1, .minor = minor, .zero = minor == 0, .plain = true });
 	ask_item(&a, OPERATION_CREATE, 1);
 	ttlv_put_enum(&a.w, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
 	struct ttlv_mark mark = ttlv_begin(&a.w, TAG_TEMPLATE_ATTRIBUTE);
