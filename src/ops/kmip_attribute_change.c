@@ -7,7 +7,9 @@
 #include "base/clock.h"
 #include "objects/dates.h"
 #include "ops/kmip_attribute_value.h"
+#include "ops/kmip_attributes.h"
 #include "ops/kmip_key.h"
+#include "ops/regroup.h"
 
 #define LABEL_MAX 64u
 
@@ -106,11 +108,16 @@ static enum coffer_err check_owner(struct attribute_change *c)
 		? "cannot be deleted" : c->verb == ATTRIBUTE_MODIFY ? "cannot be modified" : "is set by the server alone");
 }
 
+/* The usage mask is a field of the object, not in its set. Templates alone may lack one. */
+static bool has_any(const struct attribute_change *c)
+{
+	if (c->row->id == ATTR_CRYPTOGRAPHIC_USAGE_MASK) return c->o->usage_mask || c->o->type != OBJECT_TYPE_TEMPLATE;
+	return attrset_has_any(&c->o->attrs, c->row->id, attribute_change_custom(c));
+}
+
 static enum coffer_err check_place(struct attribute_change *c)
 {
-	const struct attrset *set = &c->o->attrs;
-	const char *custom = attribute_change_custom(c);
-	bool any = attrset_has_any(set, c->row->id, custom);
+	bool any = has_any(c);
 	if (c->verb == ATTRIBUTE_ADD) {
 		if (!kmip_attr_applies(c->row->id, c->o->type))
 			return attribute_change_refuse(c, ERR_FIELD, RESULT_REASON_PERMISSION_DENIED, "is not for objects of this type");
@@ -120,7 +127,7 @@ static enum coffer_err check_place(struct attribute_change *c)
 	}
 	if (!any && c->verb == ATTRIBUTE_MODIFY)
 		return attribute_change_refuse(c, ERR_FIELD, RESULT_REASON_INVALID_FIELD, "has no value yet; add one");
-	if (!attrset_get(set, c->row->id, custom, c->index))
+	if (!attrset_get(&c->o->attrs, c->row->id, attribute_change_custom(c), c->index))
 		return attribute_change_refuse(c, ERR_NOT_FOUND, RESULT_REASON_ITEM_NOT_FOUND, "has no value with this index");
 	return ERR_OK;
 }
@@ -145,6 +152,7 @@ static enum coffer_err check_when(struct attribute_change *c)
 
 enum coffer_err attribute_change_allowed(struct attribute_change *c)
 {
+	TRY(kmip_attributes_online(c->ctx));
 	TRY(check_owner(c));
 	TRY(kmip_key_change(c->ctx, c->now_s, &c->o));
 	TRY(check_place(c));
@@ -162,12 +170,19 @@ enum coffer_err attribute_change_value(struct attribute_change *c)
 	return ERR_OK;
 }
 
-/* REGROUP: the one place where this operation asks whether the caller may move the object between Object Groups. */
-static enum coffer_err regroup_allowed(struct op_ctx *ctx, const struct object *before, const struct object *after)
+enum coffer_err attribute_change_add(struct attribute_change *c)
 {
-	(void)ctx;
-	(void)before;
-	(void)after;
+	struct attrset *set = &c->o->attrs;
+	int32_t mask;
+	if (c->row->id == ATTR_CRYPTOGRAPHIC_USAGE_MASK) {
+		TRY(ttlv_get_i32(&c->value, &mask));
+		c->o->usage_mask = (uint32_t)mask;
+		return ERR_OK;
+	}
+	enum coffer_err err = attrset_add(set, c->row->id, attribute_change_custom(c), buf_view(&c->item));
+	if (err == ERR_LIMIT) return attribute_change_refuse(c, err, RESULT_REASON_INDEX_OUT_OF_BOUNDS, "finds no more room in the object");
+	TRY(err);
+	c->index = set->values[set->count - 1].index;
 	return ERR_OK;
 }
 
@@ -182,8 +197,8 @@ enum coffer_err attribute_change_write(struct attribute_change *c)
 {
 	static const char *const verbs[] = { "added", "modified", "deleted" };
 	char label[LABEL_MAX];
-	TRY(dates_check_order(c->o, &c->ctx->reason));
-	TRY(regroup_allowed(c->ctx, c->ctx->object, c->o));
+	if (c->row->type == TTLV_DATE_TIME) TRY(dates_check_order(c->o, &c->ctx->reason)); /* else Revoke may have left them as they are */
+	if (c->row->id == ATTR_OBJECT_GROUP) TRY(op_may_regroup(c->ctx, c->ctx->object, c->o));
 	c->o->state = dates_state(c->o, c->now_s);
 	TRY(note_limits(c, txn_update(c->ctx->txn, c->o, &c->ctx->reason)));
 	text_printable(view_str(c->custom[0] ? c->custom : c->row->name), label, sizeof label);

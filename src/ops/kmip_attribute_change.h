@@ -35,6 +35,8 @@ enum coffer_err attribute_change_name(struct attribute_change *c, struct view na
 enum coffer_err attribute_change_allowed(struct attribute_change *c) MUST_USE;
 /* The value to keep (Add, Modify): checked against the object and brought into `item`. */
 enum coffer_err attribute_change_value(struct attribute_change *c) MUST_USE;
+/* Puts `item` into `o` under the next index of its attribute, which `index` then is. ERR_LIMIT. */
+enum coffer_err attribute_change_add(struct attribute_change *c) MUST_USE;
 /* Writes `o` with the state that its dates now make of it. */
 enum coffer_err attribute_change_write(struct attribute_change *c) MUST_USE;
 /* Unique Identifier and the attribute, with its index when that is not 0, as the version of the request knows it. */

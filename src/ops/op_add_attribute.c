@@ -1,5 +1,4 @@
 /* Add Attribute (KMIP 1.4 section 4.14): another value, under the next index that the server gives. */
-#include "kmip/enums.h"
 #include "ops/kmip_attribute_change.h"
 #include "ops/tables.h"
 
@@ -10,11 +9,7 @@ enum coffer_err op_add_attribute(struct op_ctx *ctx, struct ttlv_cursor *payload
 	TRY(attribute_change_read(&c, payload));
 	TRY(attribute_change_allowed(&c));
 	TRY(attribute_change_value(&c));
-	struct attrset *set = &c.o->attrs;
-	enum coffer_err err = attrset_add(set, c.row->id, attribute_change_custom(&c), buf_view(&c.item));
-	if (err == ERR_LIMIT) return attribute_change_refuse(&c, err, RESULT_REASON_INDEX_OUT_OF_BOUNDS, "finds no more room in the object");
-	TRY(err);
-	c.index = set->values[set->count - 1].index;
+	TRY(attribute_change_add(&c));
 	TRY(attribute_change_write(&c));
 	return attribute_change_answer(&c, buf_view(&c.item), out);
 }

@@ -65,6 +65,13 @@ static void indices_are_the_servers_and_never_move(void **state)
 	assert_int_equal(change_custom(f, OPERATION_DELETE_ATTRIBUTE, id, "2", "c"), 2);
 	assert_int_equal(change_custom(f, OPERATION_DELETE_ATTRIBUTE, id, "3", "e"), 3);
 	assert_int_equal(attrs_listed(f, 0, id, "x-note"), 0);
+	given_text(&g, "one");
+	assert_int_equal(attr_add(f, id, "Object Group", &g), 0);
+	given_text(&g, "two");
+	assert_int_equal(attr_add(f, id, "Object Group", &g), 0);
+	assert_int_equal(attrs_listed(f, 0, id, "Object Group"), 1);
+	assert_int_equal(attr_delete(f, id, "Object Group", "0"), 0);
+	assert_int_equal(attrs_listed(f, 0, id, "Object Group"), 1);
 	given_text(&g, "new");
 	assert_int_equal(attr_modify(f, id, "x-note", &g), FIELD);
 	assert_int_equal(change_custom(f, OPERATION_ADD_ATTRIBUTE, id, NULL, "z"), 0);
@@ -125,6 +132,28 @@ static void only_who_may_manage_the_object_changes_it(void **state)
 	assert_int_equal(attrs_of(f, id, "x-note"), 0);
 }
 
+static void a_manager_of_groups_moves_objects_between_these_alone(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	struct given pay, hr, note;
+	given_text(&pay, "pay");
+	given_text(&hr, "hr");
+	given_text(&note, "a");
+	fix_give(f, STRANGER, ROLE_KEY_MANAGER, "pay");
+	fix_create(f, ADMIN, &(struct key_wish){ .name = "k", .group = "pay" }, id);
+	struct change change = { .operation = OPERATION_ADD_ATTRIBUTE, .id = id, .name = "Object Group", .value = &hr };
+	assert_int_equal(change_reason(f, STRANGER, &change), DENIED);
+	change.operation = OPERATION_MODIFY_ATTRIBUTE;
+	assert_int_equal(change_reason(f, STRANGER, &change), DENIED);
+	change = (struct change){ .operation = OPERATION_DELETE_ATTRIBUTE, .id = id, .name = "Object Group" };
+	assert_int_equal(change_reason(f, STRANGER, &change), DENIED);
+	change = (struct change){ .operation = OPERATION_ADD_ATTRIBUTE, .id = id, .name = "Comment", .value = &note };
+	assert_int_equal(change_reason(f, STRANGER, &change), 0);
+	assert_int_equal(attr_add(f, id, "Object Group", &hr), 0);
+	assert_int_equal(attr_add(f, id, "Object Group", &pay), ILLEGAL);
+}
+
 static void names_are_free_again_and_found_at_once(void **state)
 {
 	struct fix *f = *state;
@@ -147,6 +176,17 @@ static void names_are_free_again_and_found_at_once(void **state)
 	object_unref(o);
 }
 
+static enum object_state stored_state(struct fix *f, const char *id)
+{
+	uint8_t bytes[UUID_LEN];
+	assert_int_equal(text_parse_uuid(view_str(id), bytes), ERR_OK);
+	struct object *o = object_table_get(f->engine.objects, bytes);
+	assert_non_null(o);
+	enum object_state state = o->state;
+	object_unref(o);
+	return state;
+}
+
 static void a_date_that_has_passed_changes_the_state(void **state)
 {
 	struct fix *f = *state;
@@ -161,6 +201,7 @@ static void a_date_that_has_passed_changes_the_state(void **state)
 	assert_int_equal(fix_state(f, ADMIN, id), OBJECT_PRE_ACTIVE);
 	assert_int_equal(attr_add(f, id, "Deactivation Date", &now), FIELD); /* before the Activation Date */
 	assert_int_equal(attr_modify(f, id, "Activation Date", &past), 0);
+	assert_int_equal(stored_state(f, id), OBJECT_ACTIVE);
 	assert_int_equal(fix_state(f, ADMIN, id), OBJECT_ACTIVE);
 	assert_int_equal(attr_modify(f, id, "Activation Date", &past), DENIED);
 	assert_int_equal(attr_add(f, id, "Deactivation Date", &far), 0);
@@ -310,6 +351,10 @@ static void what_was_kept_back_stays_back(void **state)
 	assert_int_equal(attr_modify(f, id, "Always Sensitive", &yes), DENIED);
 	assert_int_equal(attr_delete(f, id, "Extractable", NULL), DENIED);
 	assert_int_equal(attr_add(f, id, "Sensitive", &yes), ILLEGAL);
+	attrs_object(f, OBJECT_TYPE_SECRET_DATA, NULL, id); /* what has none was open until now */
+	assert_int_equal(attr_add(f, id, "Sensitive", &yes), 0);
+	assert_int_equal(attr_add(f, id, "Extractable", &no), 0);
+	assert_false(attrs_bool(f, id, "Always Sensitive") || attrs_bool(f, id, "Never Extractable"));
 }
 
 static void lacks_its_value(struct object *o)
@@ -373,6 +418,29 @@ static void an_object_holds_so_many_values_and_no_more(void **state)
 	assert_int_equal(reason, RESULT_REASON_INDEX_OUT_OF_BOUNDS); /* of the names and groups that are looked up */
 }
 
+static void archive(struct object *o)
+{
+	o->archived = true;
+}
+
+static void an_archived_object_is_recovered_first(void **state)
+{
+	enum { GONE = RESULT_REASON_OBJECT_ARCHIVED };
+	struct fix *f = *state;
+	struct answer answer;
+	char id[UUID_TEXT_LEN + 1];
+	struct given g;
+	given_text(&g, "a");
+	attrs_object(f, OBJECT_TYPE_SECRET_DATA, archive, id);
+	assert_int_equal(attr_add(f, id, "Comment", &g), GONE);
+	assert_int_equal(attr_modify(f, id, "Comment", &g), GONE);
+	assert_int_equal(attr_delete(f, id, "Comment", NULL), GONE);
+	attrs_get(f, 0, id, NULL, &answer);
+	assert_int_equal(answer.response.items[0].reason, GONE);
+	answer_free(&answer);
+	assert_int_equal(fix_simple(f, ADMIN, OPERATION_GET_ATTRIBUTE_LIST, id), ERR_STATE);
+}
+
 static void custom_values_may_have_every_type(void **state)
 {
 	struct fix *f = *state;
@@ -401,10 +469,11 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
 		T(indices_are_the_servers_and_never_move), T(section_11_says_why_a_change_is_refused), T(only_who_may_manage_the_object_changes_it),
-		T(names_are_free_again_and_found_at_once), T(a_date_that_has_passed_changes_the_state), T(a_date_that_came_meanwhile_counts),
+		T(a_manager_of_groups_moves_objects_between_these_alone), T(names_are_free_again_and_found_at_once), T(a_date_that_has_passed_changes_the_state), T(a_date_that_came_meanwhile_counts),
 		T(every_change_moves_the_last_change_date), T(usage_limits_change_until_they_are_drawn_on),
 		T(links_suit_the_object_and_versions_are_the_servers), T(what_was_kept_back_stays_back), T(rules_of_single_attributes),
 		T(an_object_holds_so_many_values_and_no_more), T(custom_values_may_have_every_type),
+		T(an_archived_object_is_recovered_first),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
