@@ -34,26 +34,10 @@ static bool is_unsupported(const struct template *t, enum kmip_attr id)
 	return id == ATTR_USAGE_LIMITS || id == ATTR_CRYPTOGRAPHIC_DOMAIN_PARAMETERS || id == ATTR_OPERATION_POLICY_NAME;
 }
 
-/* The "Applies to Object Types" of section 3 for what has no key inside. */
-static bool applies(uint32_t object_type, enum kmip_attr id)
+/* Secret data that is created has a Cryptographic Length too, though table 64 does not list it: there is no other way to ask for one. */
+static bool applies(const struct template *t, enum kmip_attr id)
 {
-	switch (id) {
-	case ATTR_FRESH:
-	case ATTR_KEY_VALUE_LOCATION:
-		return object_type != OBJECT_TYPE_OPAQUE_OBJECT && object_type != OBJECT_TYPE_TEMPLATE;
-	case ATTR_CRYPTOGRAPHIC_ALGORITHM:
-	case ATTR_CRYPTOGRAPHIC_LENGTH:
-	case ATTR_CRYPTOGRAPHIC_USAGE_MASK:
-	case ATTR_CRYPTOGRAPHIC_PARAMETERS:
-	case ATTR_ACTIVATION_DATE:
-	case ATTR_PROCESS_START_DATE:
-	case ATTR_PROTECT_STOP_DATE:
-	case ATTR_DEACTIVATION_DATE:
-	case ATTR_RANDOM_NUMBER_GENERATOR:
-		return object_type != OBJECT_TYPE_OPAQUE_OBJECT;
-	default:
-		return true;
-	}
+	return kmip_attr_applies(id, t->object->type) || (t->object->type == OBJECT_TYPE_SECRET_DATA && id == ATTR_CRYPTOGRAPHIC_LENGTH);
 }
 
 /* A server that makes the object knows these itself (sections 3.34, 3.43). */
@@ -79,7 +63,7 @@ static enum coffer_err check_allowed(const struct template *t, const struct kmip
 	if (row->set_by == KMIP_SET_SERVER || (is_of_maker(v->id) && t->purpose != KMIP_FOR_REGISTER))
 		return refuse(t->ctx, ERR_FIELD, v->id, "is set by the server alone");
 	if (is_unsupported(t, v->id)) return refuse(t->ctx, ERR_UNSUPPORTED, v->id, "is not supported for a new object");
-	if (!applies(t->object->type, v->id)) return refuse(t->ctx, ERR_FIELD, v->id, "is not for objects of this type");
+	if (!applies(t, v->id)) return refuse(t->ctx, ERR_FIELD, v->id, "is not for objects of this type");
 	if (t->given[v->id] && !row->multi) return refuse(t->ctx, ERR_FIELD, v->id, "is given twice");
 	return v->id == ATTR_LINK ? check_link(t, v) : ERR_OK;
 }
@@ -179,7 +163,7 @@ static enum coffer_err apply_named(void *arg, const struct kmip_attr_value *v)
 {
 	struct template *t = arg;
 	int32_t mask;
-	if (v->id == ATTR_NAME || kmip_attr_row(v->id)->set_by == KMIP_SET_SERVER || !applies(t->object->type, v->id)) return ERR_OK;
+	if (v->id == ATTR_NAME || kmip_attr_row(v->id)->set_by == KMIP_SET_SERVER || !applies(t, v->id)) return ERR_OK;
 	if (v->id == ATTR_CRYPTOGRAPHIC_USAGE_MASK && (ttlv_get_i32(&v->value, &mask) != ERR_OK || mask == 0)) return ERR_OK;
 	return apply(t, v);
 }

@@ -245,6 +245,7 @@ static void wrapping_key_must_be_able_and_allowed(void **state)
 	bring_in(f, ADMIN, &k, by);
 	assert_int_equal(reason_of(f, ADMIN, id, (struct wanted){ .by = by }), RESULT_REASON_ITEM_NOT_FOUND);
 	k = kek();
+	k.attributes = NULL;
 	k.managed.object_type = OBJECT_TYPE_SECRET_DATA;
 	k.managed.data_type = SECRET_DATA_TYPE_SEED;
 	bring_in(f, ADMIN, &k, secret);
