@@ -1,6 +1,7 @@
 /* Get: formats, wrapped keys, and the rules about what may leave. */
 #include <string.h>
 
+#include "crypto/keywrap.h"
 #include "kmip/values.h"
 #include "unit/ops/bring.h"
 
@@ -160,6 +161,36 @@ static void wrapped_key_goes_round(void **state)
 		answer_free(&first);
 		answer_free(&answer);
 	}
+}
+
+static void attributes_that_are_named_are_wrapped_with_the_key(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1], by[UUID_TEXT_LEN + 1];
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct answer answer;
+	struct kmip_managed got;
+	struct kmip_key_block block = { .format = KEY_FORMAT_TYPE_RAW };
+	struct kmip_attr_value v;
+	struct ttlv_item item;
+	bool found = false;
+	struct bring b = bring_key(), k = kek();
+	b.name = "n";
+	b.group = "not asked for";
+	bring_in(f, ADMIN, &b, id);
+	bring_in(f, ADMIN, &k, by);
+	get(f, ADMIN, id, &(struct wanted){ .by = by, .mode = BLOCK_CIPHER_MODE_NIST_KEY_WRAP, .attribute = "Name" }, &answer);
+	bring_got(&answer, &got);
+	assert_int_equal(keywrap_unwrap(view_of(KEK, 16), KEYWRAP_RFC3394, got.block.material, &plain), ERR_OK);
+	assert_int_equal(ttlv_root(buf_view(&plain), &item), ERR_OK);
+	assert_int_equal(item.tag, TAG_KEY_VALUE);
+	assert_int_equal(kmip_key_value_parse(&item, &block), ERR_OK);
+	assert_true(view_equal(block.material, view_of(BRING_KEY, BRING_KEY_LEN)));
+	assert_int_equal(kmip_attr_next(&block.attributes, &v, &found), ERR_OK);
+	assert_true(found && v.id == ATTR_NAME);
+	assert_int_equal(kmip_attr_next(&block.attributes, &v, &found), ERR_OK);
+	assert_false(found);
+	answer_free(&answer);
 }
 
 static void wrapped_key_is_kept_but_never_used(void **state)
@@ -402,6 +433,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
 		T(key_is_wrapped_as_in_rfc_3394), T(without_parameters_the_first_of_the_key_hold), T(wrapped_key_goes_round),
+		T(attributes_that_are_named_are_wrapped_with_the_key),
 		T(wrapped_key_is_kept_but_never_used), T(specification_is_checked), T(wrapping_key_must_be_able_and_allowed),
 		T(wrapping_key_of_another_owner_needs_the_permission_to_use_it), T(wrapping_key_that_may_not_be_seen_does_not_exist),
 		T(sensitive_keys_leave_wrapped_and_others_never), T(raw_and_transparent_are_two_forms_of_one_key),
