@@ -277,9 +277,24 @@ static void template_attribute_and_key_block_agree(void **state)
 	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
 }
 
+static void put_own(struct writer *w)
+{
+	struct ttlv_mark mark = ttlv_begin(w, TAG_ATTRIBUTE);
+	ttlv_put_str(w, TAG_ATTRIBUTE_NAME, "y-mine");
+	ttlv_put_str(w, TAG_ATTRIBUTE_VALUE, "v");
+	ttlv_end(w, mark);
+}
+
 static void put_one(struct ask *a, void *arg)
 {
+	struct kmip_attr_mark structure;
 	switch (*(const enum kmip_attr *)arg) {
+	case ATTR_CUSTOM_ATTRIBUTE: put_own(&a->w); return;
+	case ATTR_APPLICATION_SPECIFIC_INFORMATION:
+		structure = kmip_attr_begin(&a->w, ATTR_APPLICATION_SPECIFIC_INFORMATION);
+		ttlv_put_str(&a->w, TAG_APPLICATION_NAMESPACE, "ssl");
+		kmip_attr_end(&a->w, structure);
+		return;
 	case ATTR_KEY_VALUE_PRESENT: kmip_attr_put_bool(&a->w, ATTR_KEY_VALUE_PRESENT, true); return;
 	case ATTR_INITIAL_DATE: kmip_attr_put_time(&a->w, ATTR_INITIAL_DATE, 1); return;
 	case ATTR_STATE: kmip_attr_put_enum(&a->w, ATTR_STATE, OBJECT_ACTIVE); return;
@@ -306,7 +321,8 @@ static void attributes_that_are_not_the_clients_are_refused(void **state)
 {
 	static const struct { enum kmip_attr id; enum coffer_err err; } cases[] = {
 		{ ATTR_KEY_VALUE_PRESENT, ERR_FIELD }, { ATTR_INITIAL_DATE, ERR_FIELD }, { ATTR_STATE, ERR_FIELD }, { ATTR_LINK, ERR_FIELD },
-		{ ATTR_KEY_VALUE_LOCATION, ERR_FIELD }, { ATTR_SENSITIVE, ERR_FIELD }, { ATTR_OPERATION_POLICY_NAME, ERR_UNSUPPORTED },
+		{ ATTR_KEY_VALUE_LOCATION, ERR_FIELD }, { ATTR_SENSITIVE, ERR_FIELD }, { ATTR_OPERATION_POLICY_NAME, ERR_FIELD },
+		{ ATTR_APPLICATION_SPECIFIC_INFORMATION, ERR_UNSUPPORTED }, { ATTR_CUSTOM_ATTRIBUTE, ERR_FIELD },
 	};
 	struct fix *f = *state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
