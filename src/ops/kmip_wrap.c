@@ -123,6 +123,8 @@ static enum coffer_err check_key(struct op_ctx *ctx, const struct object *key, e
 	if (!(key->usage_mask & (wraps ? CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY : CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY)))
 		return reason_fail(&ctx->reason, ERR_DENIED, "%s is not for %s: its Cryptographic Usage Mask says so", label,
 			wraps ? "wrapping keys" : "unwrapping keys");
+	if (!wraps && (key->usage_mask & CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY))
+		return reason_fail(&ctx->reason, ERR_DENIED, "%s wraps keys here, so it opens none: what left wrapped would come back in clear", label);
 	if (key->algorithm != CRYPTOGRAPHIC_ALGORITHM_AES || !key->material || key->wrapping)
 		return reason_fail(&ctx->reason, ERR_STATE, "%s cannot wrap keys; an AES key whose bytes are here can", label);
 	ctx->result_reason = 0;

@@ -34,7 +34,7 @@ enum coffer_err kmip_wrap_read(struct op_ctx *ctx, const struct ttlv_item *speci
 enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrap_spec *spec, struct kmip_key_block *block, struct kmip_wrap_bytes *bytes)
 	MUST_USE;
 /* Unwraps the *block of a key that was registered wrapped, by a key in the store that may unwrap: *block then is the plain one and borrows from
- * *bytes. Errors as above; ERR_CONTEXT: the bytes do not open with that key. */
+ * *bytes. A key that may also wrap is refused: else who may use it could get a sensitive key wrapped, register that, and get it in clear. Errors as above; ERR_CONTEXT: the bytes do not open with that key. */
 enum coffer_err kmip_unwrap(struct op_ctx *ctx, struct kmip_key_block *block, struct kmip_wrap_bytes *bytes) MUST_USE;
 
 #endif

@@ -129,38 +129,90 @@ static void without_parameters_the_first_of_the_key_hold(void **state)
 	answer_free(&answer);
 }
 
-/* What was answered wrapped is registered as it came, comes back the same, and opens to the same key. */
+/* Key Wrapping Data that names the key `by`. */
+static struct view wrapping_data(struct buf *out, const char *by, uint32_t mode, uint32_t encoding)
+{
+	struct writer w;
+	writer_init_buf(&w, out, 1024);
+	struct ttlv_mark data = ttlv_begin(&w, TAG_KEY_WRAPPING_DATA);
+	ttlv_put_enum(&w, TAG_WRAPPING_METHOD, WRAPPING_METHOD_ENCRYPT);
+	struct ttlv_mark info = ttlv_begin(&w, TAG_ENCRYPTION_KEY_INFORMATION);
+	ttlv_put_str(&w, TAG_UNIQUE_IDENTIFIER, by);
+	kmip_params_put(&w, TAG_CRYPTOGRAPHIC_PARAMETERS, &(struct kmip_params){ .has_block_cipher_mode = true, .block_cipher_mode = mode });
+	ttlv_end(&w, info);
+	if (encoding) ttlv_put_enum(&w, TAG_ENCODING_OPTION, encoding);
+	ttlv_end(&w, data);
+	assert_int_equal(writer_done(&w), ERR_OK);
+	return buf_view(out);
+}
+
+/* Registers wrapped bytes that the key `by` opens; they come back as they came. */
+static void register_wrapped(struct fix *f, struct view wrapped, const struct wanted *how, char out_id[static UUID_TEXT_LEN + 1])
+{
+	AUTO_BUF struct buf data = BUF_EMPTY;
+	struct answer answer;
+	struct kmip_managed got;
+	struct bring b = bring_key();
+	b.managed.block.wrapped = true;
+	b.managed.block.material = wrapped;
+	assert_int_equal(ttlv_root(wrapping_data(&data, how->by, how->mode, how->encoding), &b.managed.block.wrapping), ERR_OK);
+	bring_in(f, ADMIN, &b, out_id);
+	object_table_clear(f->engine.objects);
+	bring_get(f, ADMIN, out_id, &answer, &got);
+	assert_true(got.block.wrapped && view_equal(got.block.material, wrapped));
+	assert_true(view_equal(got.block.wrapping.value, b.managed.block.wrapping.value));
+	answer_free(&answer);
+}
+
 static void wrapped_key_goes_round(void **state)
 {
 	static const uint32_t modes[] = { BLOCK_CIPHER_MODE_NIST_KEY_WRAP, BLOCK_CIPHER_MODE_AES_KEY_WRAP_PADDING };
 	static const uint32_t encodings[] = { ENCODING_OPTION_NO_ENCODING, ENCODING_OPTION_TTLV_ENCODING, 0 };
 	struct fix *f = *state;
-	char id[UUID_TEXT_LEN + 1], by[UUID_TEXT_LEN + 1], again[UUID_TEXT_LEN + 1];
+	char id[UUID_TEXT_LEN + 1], by[UUID_TEXT_LEN + 1], opener[UUID_TEXT_LEN + 1], again[UUID_TEXT_LEN + 1];
 	struct bring b = bring_key(), k = kek();
 	b.name = "wrapped";
 	bring_in(f, ADMIN, &b, id);
 	bring_in(f, ADMIN, &k, by);
+	k.mask = CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY;
+	bring_in(f, ADMIN, &k, opener);
 	for (size_t i = 0; i < 6; i++) {
-		struct answer answer, first, second;
-		struct kmip_managed got, kept, opened;
-		uint32_t encoding = encodings[i % 3];
-		struct wanted q = { .by = by, .mode = modes[i / 3], .encoding = encoding, .attribute = i % 3 ? "Name" : NULL };
+		struct answer answer, second;
+		struct kmip_managed got, opened;
+		struct wanted q = { .by = by, .mode = modes[i / 3], .encoding = encodings[i % 3], .attribute = i % 3 ? "Name" : NULL };
 		get(f, ADMIN, id, &q, &answer);
 		bring_got(&answer, &got);
-		struct bring wrapped = bring_key();
-		wrapped.managed = got;
-		bring_in(f, ADMIN, &wrapped, again);
-		bring_get(f, ADMIN, again, &first, &kept);
-		assert_true(kept.block.wrapped && view_equal(kept.block.material, got.block.material));
-		assert_true(view_equal(kept.block.wrapping.value, got.block.wrapping.value));
+		register_wrapped(f, got.block.material, &(struct wanted){ .by = opener, .mode = q.mode, .encoding = q.encoding }, again);
 		get(f, ADMIN, again, &(struct wanted){ .wrap_type = KEY_WRAP_TYPE_NOT_WRAPPED }, &second);
 		bring_got(&second, &opened);
 		assert_false(opened.block.wrapped);
 		assert_true(view_equal(opened.block.material, view_of(BRING_KEY, BRING_KEY_LEN)));
 		answer_free(&second);
-		answer_free(&first);
 		answer_free(&answer);
 	}
+}
+
+static void key_that_wraps_opens_nothing(void **state)
+{
+	struct fix *f = *state;
+	char by[UUID_TEXT_LEN + 1], opener[UUID_TEXT_LEN + 1], id[UUID_TEXT_LEN + 1];
+	struct bring k = kek();
+	struct wanted how = { .mode = BLOCK_CIPHER_MODE_NIST_KEY_WRAP, .encoding = ENCODING_OPTION_NO_ENCODING };
+	const struct wanted plain = { .wrap_type = KEY_WRAP_TYPE_NOT_WRAPPED };
+	bring_in(f, ADMIN, &k, by);
+	k.mask = CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY;
+	bring_in(f, ADMIN, &k, opener);
+	how.by = by;
+	register_wrapped(f, view_of(WRAPPED, WRAPPED_LEN), &how, id);
+	assert_int_equal(reason_of(f, ADMIN, id, plain), RESULT_REASON_PERMISSION_DENIED);
+	how.by = opener;
+	register_wrapped(f, view_of(WRAPPED, WRAPPED_LEN), &how, id);
+	assert_int_equal(reason_of(f, ADMIN, id, plain), 0);
+	register_wrapped(f, view_of(WRAPPED, WRAPPED_LEN - 8), &how, id);
+	assert_int_equal(reason_of(f, ADMIN, id, plain), RESULT_REASON_CRYPTOGRAPHIC_FAILURE);
+	how.encoding = ENCODING_OPTION_TTLV_ENCODING;
+	register_wrapped(f, view_of(WRAPPED, WRAPPED_LEN), &how, id);
+	assert_int_equal(reason_of(f, ADMIN, id, plain), RESULT_REASON_CRYPTOGRAPHIC_FAILURE);
 }
 
 static void attributes_that_are_named_are_wrapped_with_the_key(void **state)
@@ -432,7 +484,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
-		T(key_is_wrapped_as_in_rfc_3394), T(without_parameters_the_first_of_the_key_hold), T(wrapped_key_goes_round),
+		T(key_is_wrapped_as_in_rfc_3394), T(without_parameters_the_first_of_the_key_hold), T(wrapped_key_goes_round), T(key_that_wraps_opens_nothing),
 		T(attributes_that_are_named_are_wrapped_with_the_key),
 		T(wrapped_key_is_kept_but_never_used), T(specification_is_checked), T(wrapping_key_must_be_able_and_allowed),
 		T(wrapping_key_of_another_owner_needs_the_permission_to_use_it), T(wrapping_key_that_may_not_be_seen_does_not_exist),
