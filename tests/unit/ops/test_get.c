@@ -340,33 +340,16 @@ static void wrapping_key_must_be_able_and_allowed(void **state)
 	assert_int_equal(reason_of(f, ADMIN, id, (struct wanted){ .by = by }), RESULT_REASON_OBJECT_ARCHIVED);
 }
 
-static void give(struct fix *f, unsigned uid, enum role role, const char *scope)
-{
-	struct principal p;
-	struct grants *after = NULL;
-	struct grant grant = { .role = role, .created_ms = 1 };
-	principal_from_uid(uid, 1, &p);
-	snprintf(grant.principal, sizeof grant.principal, "%s", p.text);
-	snprintf(grant.granted_by, sizeof grant.granted_by, "%s", p.text);
-	snprintf(grant.scope, sizeof grant.scope, "%s", scope);
-	grant.id[0] = (uint8_t)role;
-	grant.id[1] = 0xaa;
-	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
-	assert_int_equal(grants_add(f->engine.txn, f->engine.grants, &grant, &after, NULL), ERR_OK);
-	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
-	engine_set_grants(&f->engine, after);
-}
-
 static void wrapping_key_of_another_owner_needs_the_permission_to_use_it(void **state)
 {
 	struct fix *f = *state;
 	char id[UUID_TEXT_LEN + 1], by[UUID_TEXT_LEN + 1];
 	struct bring b = bring_key(), k = kek();
 	bring_in(f, ADMIN, &k, by);
-	give(f, STRANGER, ROLE_KEY_MANAGER, "");
+	bring_grant(f, STRANGER, ROLE_KEY_MANAGER, "");
 	bring_in(f, STRANGER, &b, id);
 	assert_int_equal(reason_of(f, STRANGER, id, (struct wanted){ .by = by }), RESULT_REASON_PERMISSION_DENIED);
-	give(f, STRANGER, ROLE_KEY_USER, "");
+	bring_grant(f, STRANGER, ROLE_KEY_USER, "");
 	assert_int_equal(reason_of(f, STRANGER, id, (struct wanted){ .by = by }), 0);
 }
 
@@ -378,7 +361,7 @@ static void wrapping_key_that_may_not_be_seen_does_not_exist(void **state)
 	bring_in(f, ADMIN, &k, by);
 	b.group = "pay";
 	bring_in(f, ADMIN, &b, id);
-	give(f, OTHER, ROLE_KEY_EXPORTER, "pay");
+	bring_grant(f, OTHER, ROLE_KEY_EXPORTER, "pay");
 	assert_int_equal(reason_of(f, OTHER, id, (struct wanted){ .by = NULL }), 0);
 	assert_int_equal(reason_of(f, OTHER, id, (struct wanted){ .by = by }), RESULT_REASON_ITEM_NOT_FOUND);
 }

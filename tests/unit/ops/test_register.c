@@ -183,7 +183,7 @@ static void origin_that_the_client_gives_is_kept(void **state)
 }
 
 struct in_key {
-	uint32_t algorithm; /* that the Key Value names; 0 none */
+	uint32_t algorithm, in_block; /* that the Key Value and the Key Block name; 0 none */
 	const char *contact;
 };
 
@@ -201,6 +201,10 @@ static void put_key_with_attributes(struct writer *w, void *arg)
 	kmip_attr_put_text(w, ATTR_CONTACT_INFORMATION, view_str(k->contact));
 	kmip_attr_put_text(w, ATTR_OBJECT_GROUP, view_str("inside"));
 	ttlv_end(w, value);
+	if (k->in_block) {
+		ttlv_put_enum(w, TAG_CRYPTOGRAPHIC_ALGORITHM, k->in_block);
+		ttlv_put_i32(w, TAG_CRYPTOGRAPHIC_LENGTH, 128);
+	}
 	ttlv_end(w, block);
 	ttlv_end(w, key);
 }
@@ -215,7 +219,7 @@ static void attributes_in_the_key_value_join_those_outside(void **state)
 {
 	struct fix *f = *state;
 	char id[UUID_TEXT_LEN + 1];
-	struct in_key k = { CRYPTOGRAPHIC_ALGORITHM_AES, "Joe" };
+	struct in_key k = { CRYPTOGRAPHIC_ALGORITHM_AES, 0, "Joe" };
 	struct bring b = { .object_type = OBJECT_TYPE_SYMMETRIC_KEY, .group = "outside", .attributes = put_contact, .object = put_key_with_attributes,
 		.arg = &k };
 	bring_in(f, ADMIN, &b, id);
@@ -227,7 +231,11 @@ static void attributes_in_the_key_value_join_those_outside(void **state)
 	k.contact = "Jim";
 	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
 	k.contact = "Joe";
-	k.algorithm = 0;
+	k.in_block = CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256;
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
+	k.in_block = CRYPTOGRAPHIC_ALGORITHM_AES;
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_OK);
+	k.in_block = k.algorithm = 0;
 	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_MISSING);
 }
 
@@ -255,6 +263,19 @@ static void only_who_may_create_registers(void **state)
 	assert_int_equal(fix_audit_rows(f), rows + 3);
 }
 
+static void scoped_manager_registers_in_its_own_group(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	struct bring b = bring_key();
+	bring_grant(f, STRANGER, ROLE_KEY_MANAGER, "pay");
+	assert_int_equal(bring_try(f, STRANGER, &b, id, NULL), ERR_DENIED);
+	b.group = "other";
+	assert_int_equal(bring_try(f, STRANGER, &b, id, NULL), ERR_DENIED);
+	b.group = "pay";
+	assert_int_equal(bring_try(f, STRANGER, &b, id, NULL), ERR_OK);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
@@ -264,6 +285,7 @@ int main(void)
 		T(digest_is_of_the_format_that_was_registered), T(registered_key_claims_no_origin_of_its_own),
 		T(origin_that_the_client_gives_is_kept), T(attributes_in_the_key_value_join_those_outside),
 		T(activation_date_that_has_come_makes_the_key_active), T(only_who_may_create_registers),
+		T(scoped_manager_registers_in_its_own_group),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

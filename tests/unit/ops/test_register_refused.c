@@ -273,6 +273,10 @@ static void template_attribute_and_key_block_agree(void **state)
 	b = bring_key();
 	b.attributes = put_algorithm;
 	b.arg = &algorithm;
+	b.managed.block.length_bits = 192;
+	b.managed.block.material = view_of(BRING_KEY BRING_KEY, 24);
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
+	b.managed = bring_key().managed;
 	algorithm = CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256;
 	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
 }
