@@ -99,10 +99,8 @@ static enum coffer_err find_key(struct op_ctx *ctx, struct view text, struct obj
 	uint8_t id[UUID_LEN];
 	enum coffer_err err = text_parse_uuid(text, id) == ERR_OK ? txn_object(ctx->txn, id, &key) : ERR_NOT_FOUND;
 	if (err && err != ERR_NOT_FOUND) return err;
-	struct grants *grants = engine_grants(ctx->engine);
-	bool seen = key && policy_sees(grants, ctx->principal, key);
-	err = seen ? policy_check(grants, ctx->principal, PERMISSION_USE, key, &ctx->reason) : ERR_NOT_FOUND;
-	grants_unref(grants);
+	bool seen = key && policy_sees(ctx->grants, ctx->principal, key);
+	err = seen ? policy_check(ctx->grants, ctx->principal, PERMISSION_USE, key, &ctx->reason) : ERR_NOT_FOUND;
 	if (err == ERR_NOT_FOUND)
 		return fail(ctx, RESULT_REASON_ITEM_NOT_FOUND, err, "there is no such wrapping key, or none that you may see");
 	TRY(err);
