@@ -3,6 +3,7 @@
 #include "kmip/attr.h"
 #include "kmip/keyblock.h"
 #include "kmip/names.h"
+#include "kmip/wrapping.h"
 #include "objects/txn.h"
 #include "ops/kmip_algorithm.h"
 #include "ops/kmip_key.h"
@@ -62,11 +63,13 @@ static enum coffer_err keep_material(struct op_ctx *ctx, struct object *o, struc
 }
 
 /* A wrapped key is kept as it came: wrapped Key Value and Key Wrapping Data. */
-static enum coffer_err keep_wrapping(struct object *o, const struct kmip_key_block *block)
+static enum coffer_err keep_wrapping(struct op_ctx *ctx, struct object *o, const struct kmip_key_block *block)
 {
 	AUTO_BUF struct buf bytes = BUF_EMPTY;
+	struct kmip_wrapping data;
 	struct writer w;
 	if (!block->wrapped) return ERR_OK;
+	TRY(kmip_wrapping_data_parse(&block->wrapping, ctx->version_minor, &data, &ctx->reason));
 	writer_init_buf(&w, &bytes, SECRET_MAX);
 	ttlv_put_item(&w, TAG_KEY_WRAPPING_DATA, &block->wrapping);
 	TRY(writer_done(&w));
@@ -82,7 +85,7 @@ static enum coffer_err take_block(struct op_ctx *ctx, struct object *o, const st
 	if (o->type == OBJECT_TYPE_SYMMETRIC_KEY) TRY(kmip_key_check_for(ctx, o, ALGORITHM_REGISTER));
 	if (o->usage_mask == 0) return reason_fail(&ctx->reason, ERR_MISSING, "the Cryptographic Usage Mask is missing");
 	if (!block->has_value) return attrset_set_bool(&o->attrs, ATTR_KEY_VALUE_PRESENT, false);
-	TRY(keep_wrapping(o, block));
+	TRY(keep_wrapping(ctx, o, block));
 	return keep_material(ctx, o, block->material);
 }
 

@@ -110,6 +110,20 @@ static void wrapping_without_value(struct writer *w, void *arg)
 	ttlv_end(w, key);
 }
 
+static void wrapping_without_keys(struct writer *w, void *arg)
+{
+	(void)arg;
+	struct ttlv_mark key = ttlv_begin(w, TAG_SYMMETRIC_KEY), block = ttlv_begin(w, TAG_KEY_BLOCK);
+	put_format(w);
+	ttlv_put_bytes(w, TAG_KEY_VALUE, view_of(BRING_KEY, BRING_KEY_LEN));
+	put_length(w);
+	struct ttlv_mark data = ttlv_begin(w, TAG_KEY_WRAPPING_DATA);
+	ttlv_put_enum(w, TAG_WRAPPING_METHOD, WRAPPING_METHOD_ENCRYPT);
+	ttlv_end(w, data);
+	ttlv_end(w, block);
+	ttlv_end(w, key);
+}
+
 static void compressed(struct writer *w, void *arg)
 {
 	(void)arg;
@@ -150,6 +164,7 @@ static void malformed_objects_are_refused(void **state)
 		{ no_format, ERR_MISSING, RESULT_REASON_MISSING_DATA }, { two_blocks, ERR_INPUT, RESULT_REASON_INVALID_MESSAGE },
 		{ two_objects, ERR_INPUT, RESULT_REASON_INVALID_MESSAGE }, { text_as_material, ERR_INPUT, RESULT_REASON_INVALID_MESSAGE },
 		{ bytes_without_wrapping, ERR_FIELD, RESULT_REASON_INVALID_FIELD }, { wrapping_without_value, ERR_FIELD, RESULT_REASON_INVALID_FIELD },
+		{ wrapping_without_keys, ERR_MISSING, RESULT_REASON_MISSING_DATA },
 		{ compressed, ERR_UNSUPPORTED, RESULT_REASON_FEATURE_NOT_SUPPORTED }, { field_after_block, ERR_FIELD, RESULT_REASON_INVALID_FIELD },
 		{ length_as_enumeration, ERR_INPUT, RESULT_REASON_INVALID_MESSAGE },
 	};
