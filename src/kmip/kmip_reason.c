@@ -14,6 +14,22 @@ uint32_t kmip_reason_of(enum coffer_err err)
 	return reasons[err];
 }
 
+uint32_t kmip_reason_known(uint32_t result_reason, uint32_t minor)
+{
+	static const struct { uint32_t reason, since_minor, before; } younger[] = {
+		{ RESULT_REASON_ENCODING_OPTION_ERROR, 1, RESULT_REASON_INVALID_FIELD },
+		{ RESULT_REASON_KEY_VALUE_NOT_PRESENT, 2, RESULT_REASON_ILLEGAL_OPERATION },
+		{ RESULT_REASON_ATTESTATION_REQUIRED, 2, RESULT_REASON_PERMISSION_DENIED },
+		{ RESULT_REASON_ATTESTATION_FAILED, 2, RESULT_REASON_PERMISSION_DENIED },
+		{ RESULT_REASON_SENSITIVE, 4, RESULT_REASON_PERMISSION_DENIED },
+		{ RESULT_REASON_NOT_EXTRACTABLE, 4, RESULT_REASON_PERMISSION_DENIED },
+		{ RESULT_REASON_OBJECT_ALREADY_EXISTS, 4, RESULT_REASON_INVALID_FIELD },
+	};
+	for (size_t i = 0; i < sizeof younger / sizeof younger[0]; i++)
+		if (younger[i].reason == result_reason && minor < younger[i].since_minor) return younger[i].before;
+	return result_reason;
+}
+
 enum coffer_err kmip_reason_err(uint32_t result_reason)
 {
 	switch (result_reason) {

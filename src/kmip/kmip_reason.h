@@ -9,6 +9,8 @@
 
 /* A value of enum kmip_result_reason of KMIP 1.4; General Failure when there is no better one. Not for ERR_OK. */
 uint32_t kmip_reason_of(enum coffer_err err);
+/* The Result Reason as KMIP 1.`minor` knows it: itself, or the older one that says it best. */
+uint32_t kmip_reason_known(uint32_t result_reason, uint32_t minor);
 /* For a client: the nearest error of a Result Reason, when the answer does not carry the error's own name. Never
  * ERR_OK. */
 enum coffer_err kmip_reason_err(uint32_t result_reason);

@@ -33,7 +33,7 @@ void dispatch_failure(struct run *run, size_t index, enum coffer_err err)
 {
 	const struct kmip_batch_item *item = &run->r->parsed->items[index];
 	const struct op_ctx *ctx = &run->ctx;
-	uint32_t why = ctx->result_reason ? ctx->result_reason : kmip_reason_of(err);
+	uint32_t why = kmip_reason_known(ctx->result_reason ? ctx->result_reason : kmip_reason_of(err), ctx->version_minor);
 	size_t start = writer_len(&run->w);
 	dispatch_limit(run, index + 1);
 	kmip_item_fail_payload(&run->w, &item->id, why, reason_text(&ctx->reason, err), item->from_coffer ? err : ERR_OK,

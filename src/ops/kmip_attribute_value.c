@@ -6,7 +6,6 @@
 
 #define VALUE_MAX (64u * 1024u) /* bytes of one encoded value */
 #define NAME_BYTES_MAX 255u
-#define POLICY_NAME "default"   /* the one operation policy: the owner, and whom the grants of the domain allow */
 
 static enum coffer_err refuse_value(struct attribute_change *c, const char *why)
 {
@@ -31,7 +30,7 @@ static bool is_unused(const struct ttlv_item *limits)
 }
 
 /* Versions of a key are what Re-key links; a client that could make such links could lead rewrapping to a key of its own. */
-static bool is_of_server(uint32_t link_type)
+bool attribute_link_is_of_server(uint32_t link_type)
 {
 	return link_type == LINK_TYPE_REPLACEMENT_OBJECT_LINK || link_type == LINK_TYPE_REPLACED_OBJECT_LINK;
 }
@@ -43,13 +42,12 @@ enum coffer_err attribute_value_may_go(struct attribute_change *c)
 	if (c->verb == ATTRIBUTE_ADD || !current(c, &item)) return ERR_OK;
 	if (c->row->id == ATTR_USAGE_LIMITS && !is_unused(&item))
 		return refuse_client(c, ERR_STATE, "stays as it is once something of it was used");
-	if (c->row->id == ATTR_LINK && kmip_link_parse(&item, &link) == ERR_OK && is_of_server(link.type))
+	if (c->row->id == ATTR_LINK && kmip_link_parse(&item, &link) == ERR_OK && attribute_link_is_of_server(link.type))
 		return refuse_client(c, ERR_FIELD, "of a replaced key is the server's");
 	return ERR_OK;
 }
 
-/* KMIP 1.4 section 3.35: which links an object of this type can have. */
-static bool link_suits(uint32_t link_type, uint32_t object_type)
+bool attribute_link_suits(uint32_t link_type, uint32_t object_type)
 {
 	switch (link_type) {
 	case LINK_TYPE_PARENT_LINK:
@@ -76,8 +74,8 @@ static enum coffer_err check_link(struct attribute_change *c)
 {
 	struct kmip_link link;
 	TRY(kmip_link_parse(&c->value, &link));
-	if (is_of_server(link.type)) return refuse_client(c, ERR_FIELD, "to or from a replacement is made by Re-key alone");
-	return link_suits(link.type, c->o->type) ? ERR_OK : refuse_value(c, "of this type does not suit the object");
+	if (attribute_link_is_of_server(link.type)) return refuse_client(c, ERR_FIELD, "to or from a replacement is made by Re-key alone");
+	return attribute_link_suits(link.type, c->o->type) ? ERR_OK : refuse_value(c, "of this type does not suit the object");
 }
 
 /* Unique among live objects: txn_update sees to the others. */
@@ -105,7 +103,7 @@ static enum coffer_err check_policy_name(struct attribute_change *c)
 {
 	struct view name;
 	TRY(ttlv_get_text(&c->value, &name));
-	return view_equal_str(name, POLICY_NAME) ? ERR_OK : refuse_value(c, "can only be '" POLICY_NAME "', the one operation policy there is");
+	return view_equal_str(name, ATTRIBUTE_POLICY_NAME) ? ERR_OK : refuse_value(c, "can only be '" ATTRIBUTE_POLICY_NAME "', the one operation policy there is");
 }
 
 /* Section 3.42: where the Key Value is that the object lacks. */

@@ -12,9 +12,14 @@
 
 enum coffer_err kmip_key_check(struct op_ctx *ctx, const struct object *o)
 {
+	return kmip_key_check_for(ctx, o, ALGORITHM_MAKE);
+}
+
+enum coffer_err kmip_key_check_for(struct op_ctx *ctx, const struct object *o, enum algorithm_use use)
+{
 	if (o->algorithm == 0) return reason_fail(&ctx->reason, ERR_MISSING, "the Cryptographic Algorithm is missing");
 	if (o->length_bits == 0) return reason_fail(&ctx->reason, ERR_MISSING, "the Cryptographic Length is missing");
-	TRY(kmip_algorithm_check(ctx, o->algorithm, o->length_bits));
+	TRY(kmip_algorithm_check(ctx, o->algorithm, o->length_bits, use));
 	if (o->usage_mask == 0) return reason_fail(&ctx->reason, ERR_MISSING, "the Cryptographic Usage Mask is missing");
 	return ERR_OK;
 }
@@ -31,9 +36,10 @@ void kmip_put_rng(struct writer *out, uint32_t tag)
 
 enum coffer_err kmip_key_make(struct op_ctx *ctx, struct object *o, uint64_t now_s)
 {
-	AUTO_SECRET struct secret *material = secret_new(kmip_algorithm_bytes(o->algorithm, o->length_bits));
+	AUTO_SECRET struct secret *material = secret_new(crypto_algorithm_bytes(o->algorithm, o->length_bits));
 	ENSURE(material, ERR_MEMORY);
 	TRY(rng_bytes(secret_mut(material), secret_len(material)));
+	kmip_algorithm_shape(o->algorithm, material);
 	o->key_format = o->type == OBJECT_TYPE_SECRET_DATA ? KEY_FORMAT_TYPE_OPAQUE : KEY_FORMAT_TYPE_RAW;
 	TRY(object_set_material(o, ctx->engine->domain.id, &material));
 	return kmip_new_finish(ctx, o, KMIP_MADE_HERE, now_s);

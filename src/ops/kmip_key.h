@@ -2,6 +2,7 @@
 #ifndef COFFER_OPS_KMIP_KEY_H
 #define COFFER_OPS_KMIP_KEY_H
 
+#include "crypto/algorithm.h"
 #include "kmip/enums.h"
 #include "kmip/tags.h"
 #include "objects/object.h"
@@ -9,6 +10,8 @@
 
 /* ERR_UNSUPPORTED, ERR_FIELD, ERR_MISSING: algorithm, length or usage mask is not one that is made here. */
 enum coffer_err kmip_key_check(struct op_ctx *ctx, const struct object *o) MUST_USE;
+/* The same for a key that is made here or registered. */
+enum coffer_err kmip_key_check_for(struct op_ctx *ctx, const struct object *o, enum algorithm_use use) MUST_USE;
 /* Random material of o's length, and the attributes that the server sets; the state follows from the dates. ERR_FIELD as kmip_new_finish. */
 enum coffer_err kmip_key_make(struct op_ctx *ctx, struct object *o, uint64_t now_s) MUST_USE;
 /* A copy of ctx->object to change, in the state that its dates have brought it to (written first, when the stored one is older), with a new

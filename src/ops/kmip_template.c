@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "kmip/attr.h"
 #include "kmip/values.h"
+#include "ops/kmip_attribute_value.h"
 #include "ops/kmip_attributes.h"
 #include "ops/kmip_key.h"
 
@@ -32,31 +32,13 @@ static enum coffer_err refuse(struct op_ctx *ctx, enum coffer_err err, enum kmip
 static bool is_unsupported(const struct template *t, enum kmip_attr id)
 {
 	if (id == ATTR_KEY_VALUE_LOCATION) return t->purpose != KMIP_FOR_REGISTER;
-	return id == ATTR_CRYPTOGRAPHIC_DOMAIN_PARAMETERS || id == ATTR_OPERATION_POLICY_NAME;
+	return id == ATTR_CRYPTOGRAPHIC_DOMAIN_PARAMETERS;
 }
 
-/* The "Applies to Object Types" of section 3 for what has no key inside. */
-static bool applies(uint32_t object_type, enum kmip_attr id)
+/* Secret data that is created has a Cryptographic Length too, though table 64 does not list it: there is no other way to ask for one. */
+static bool applies(const struct template *t, enum kmip_attr id)
 {
-	switch (id) {
-	case ATTR_FRESH:
-	case ATTR_KEY_VALUE_LOCATION:
-		return object_type != OBJECT_TYPE_OPAQUE_OBJECT && object_type != OBJECT_TYPE_TEMPLATE;
-	case ATTR_USAGE_LIMITS:
-		return kmip_attr_applies(id, object_type);
-	case ATTR_CRYPTOGRAPHIC_ALGORITHM:
-	case ATTR_CRYPTOGRAPHIC_LENGTH:
-	case ATTR_CRYPTOGRAPHIC_USAGE_MASK:
-	case ATTR_CRYPTOGRAPHIC_PARAMETERS:
-	case ATTR_ACTIVATION_DATE:
-	case ATTR_PROCESS_START_DATE:
-	case ATTR_PROTECT_STOP_DATE:
-	case ATTR_DEACTIVATION_DATE:
-	case ATTR_RANDOM_NUMBER_GENERATOR:
-		return object_type != OBJECT_TYPE_OPAQUE_OBJECT;
-	default:
-		return true;
-	}
+	return kmip_attr_applies(id, t->object->type) || (t->object->type == OBJECT_TYPE_SECRET_DATA && id == ATTR_CRYPTOGRAPHIC_LENGTH);
 }
 
 /* A server that makes the object knows these itself (sections 3.34, 3.43). */
@@ -65,13 +47,56 @@ static bool is_of_maker(enum kmip_attr id)
 	return id == ATTR_ORIGINAL_CREATION_DATE || id == ATTR_FRESH;
 }
 
-/* The chain of versions is made by Re-key. */
 static enum coffer_err check_link(const struct template *t, const struct kmip_attr_value *v)
 {
 	struct kmip_link link;
 	TRY(kmip_link_parse(&v->value, &link));
-	if (link.type != LINK_TYPE_REPLACEMENT_OBJECT_LINK && link.type != LINK_TYPE_REPLACED_OBJECT_LINK) return ERR_OK;
-	return reason_fail(&t->ctx->reason, ERR_FIELD, "Replacement and Replaced Object Links are set by Re-key alone");
+	if (attribute_link_is_of_server(link.type)) return refuse(t->ctx, ERR_FIELD, v->id, "to or from a replacement is made by Re-key alone");
+	return attribute_link_suits(link.type, t->object->type) ? ERR_OK : refuse(t->ctx, ERR_FIELD, v->id, "of this type does not suit the object");
+}
+
+static enum coffer_err check_application(const struct template *t, const struct kmip_attr_value *v)
+{
+	struct kmip_application application;
+	TRY(kmip_application_parse(&v->value, &application));
+	if (application.has_data) return ERR_OK;
+	t->ctx->result_reason = RESULT_REASON_APPLICATION_NAMESPACE_NOT_SUPPORTED; /* sections 11.2, 11.4 */
+	return refuse(t->ctx, ERR_UNSUPPORTED, v->id, "has no Application Data, and the server makes none for any namespace; give it");
+}
+
+static enum coffer_err check_params(const struct template *t, const struct kmip_attr_value *v)
+{
+	struct kmip_params p;
+	TRY(kmip_params_parse(&v->value, &p));
+	if (p.iv_length >= 0 && p.tag_length >= 0 && p.fixed_field_length >= 0 && p.invocation_field_length >= 0 && p.counter_length >= 0 &&
+	    p.salt_length >= 0)
+		return ERR_OK;
+	return refuse(t->ctx, ERR_FIELD, v->id, "has a negative length");
+}
+
+static enum coffer_err check_policy_name(const struct template *t, const struct kmip_attr_value *v)
+{
+	struct view name;
+	TRY(ttlv_get_text(&v->value, &name));
+	if (view_equal_str(name, ATTRIBUTE_POLICY_NAME)) return ERR_OK;
+	return refuse(t->ctx, ERR_FIELD, v->id, "can only be '" ATTRIBUTE_POLICY_NAME "', the one operation policy there is");
+}
+
+/* Rules of single attributes, the same as for Add Attribute. */
+static enum coffer_err check_value(const struct template *t, const struct kmip_attr_value *v)
+{
+	if (kmip_attr_since(v->id, &v->value) > t->ctx->version_minor)
+		return refuse(t->ctx, ERR_FIELD, v->id, "has a field that this protocol version does not know");
+	switch (v->id) {
+	case ATTR_LINK: return check_link(t, v);
+	case ATTR_APPLICATION_SPECIFIC_INFORMATION: return check_application(t, v);
+	case ATTR_CRYPTOGRAPHIC_PARAMETERS: return check_params(t, v);
+	case ATTR_OPERATION_POLICY_NAME: return check_policy_name(t, v);
+	case ATTR_CUSTOM_ATTRIBUTE:
+		return v->custom.ptr[0] == 'x' ? ERR_OK
+			: reason_fail(&t->ctx->reason, ERR_FIELD, "attributes that begin with y- are the server's; those of clients begin with x-");
+	default: return ERR_OK;
+	}
 }
 
 static enum coffer_err check_allowed(const struct template *t, const struct kmip_attr_value *v)
@@ -82,9 +107,9 @@ static enum coffer_err check_allowed(const struct template *t, const struct kmip
 	if (row->set_by == KMIP_SET_SERVER || (is_of_maker(v->id) && t->purpose != KMIP_FOR_REGISTER))
 		return refuse(t->ctx, ERR_FIELD, v->id, "is set by the server alone");
 	if (is_unsupported(t, v->id)) return refuse(t->ctx, ERR_UNSUPPORTED, v->id, "is not supported for a new object");
-	if (!applies(t->object->type, v->id)) return refuse(t->ctx, ERR_FIELD, v->id, "is not for objects of this type");
+	if (!applies(t, v->id)) return refuse(t->ctx, ERR_FIELD, v->id, "is not for objects of this type");
 	if (t->given[v->id] && !row->multi) return refuse(t->ctx, ERR_FIELD, v->id, "is given twice");
-	return v->id == ATTR_LINK ? check_link(t, v) : ERR_OK;
+	return check_value(t, v);
 }
 
 static enum coffer_err check_name(const struct template *t, const struct kmip_attr_value *v)
@@ -182,7 +207,7 @@ static enum coffer_err apply_named(void *arg, const struct kmip_attr_value *v)
 {
 	struct template *t = arg;
 	int32_t mask;
-	if (v->id == ATTR_NAME || kmip_attr_row(v->id)->set_by == KMIP_SET_SERVER || !applies(t->object->type, v->id)) return ERR_OK;
+	if (v->id == ATTR_NAME || kmip_attr_row(v->id)->set_by == KMIP_SET_SERVER || !applies(t, v->id)) return ERR_OK;
 	if (v->id == ATTR_CRYPTOGRAPHIC_USAGE_MASK && (ttlv_get_i32(&v->value, &mask) != ERR_OK || mask == 0)) return ERR_OK;
 	return apply(t, v);
 }
@@ -217,7 +242,7 @@ static enum coffer_err apply_templates(struct template *t, struct ttlv_cursor *c
 		TRY(ttlv_take(c, TAG_NAME, &item));
 		TRY(kmip_name_parse(&item, &name));
 		TRY(find_named(t->ctx, &name, &named));
-		struct kmip_seen seen = { .object = named, .now_s = clock_wall_s(), .version_minor = t->ctx->version_minor };
+		struct kmip_seen seen = kmip_seen_of(t->ctx, named);
 		memset(t->given, 0, sizeof t->given);
 		TRY(kmip_attributes_each(&seen, apply_named, t));
 	}

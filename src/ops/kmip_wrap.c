@@ -14,7 +14,6 @@
 #include "ops/kmip_key.h"
 #include "ops/kmip_usage.h"
 
-#define ENCODING_OPTION_MINOR 1u /* first KMIP 1.x version that has the field */
 #define VALUE_EXTRA (64u * 1024u) /* bytes of attributes beside the material */
 #define DATA_MAX 4096u
 
@@ -32,63 +31,24 @@ void kmip_wrap_bytes_free(struct kmip_wrap_bytes *bytes)
 
 /* ---- reading ---- */
 
-static enum coffer_err read_method(struct op_ctx *ctx, struct ttlv_cursor *c)
+static enum coffer_err check_supported(struct op_ctx *ctx, const struct kmip_wrapping *p)
 {
-	uint32_t method;
-	TRY(ttlv_take_enum(c, TAG_WRAPPING_METHOD, &method));
-	if (method == WRAPPING_METHOD_ENCRYPT) return ERR_OK;
-	return fail(ctx, RESULT_REASON_FEATURE_NOT_SUPPORTED, ERR_UNSUPPORTED, "this Wrapping Method is not supported; use Encrypt");
+	if (p->method != WRAPPING_METHOD_ENCRYPT)
+		return fail(ctx, RESULT_REASON_FEATURE_NOT_SUPPORTED, ERR_UNSUPPORTED, "this Wrapping Method is not supported; use Encrypt");
+	if (p->mac.present || p->has_mac || p->has_iv)
+		return fail(ctx, RESULT_REASON_FEATURE_NOT_SUPPORTED, ERR_UNSUPPORTED, "MAC, signature and IV of wrapped keys are not supported; leave them out: AES "
+			"Key Wrap protects integrity itself");
+	if (p->encoding == ENCODING_OPTION_TTLV_ENCODING || p->encoding == ENCODING_OPTION_NO_ENCODING) return ERR_OK;
+	return fail(ctx, RESULT_REASON_ENCODING_OPTION_ERROR, ERR_FIELD, "this Encoding Option is not supported; use NoEncoding or TTLVEncoding");
 }
 
-static enum coffer_err read_encryption_key(struct op_ctx *ctx, struct ttlv_cursor *c, struct kmip_wrap_spec *spec)
+enum coffer_err kmip_wrap_read(struct op_ctx *ctx, const struct ttlv_item *specification, struct kmip_wrapping *out)
 {
-	struct ttlv_cursor info;
-	if (ttlv_peek_tag(c) != TAG_ENCRYPTION_KEY_INFORMATION && ttlv_peek_tag(c) != TAG_MAC_SIGNATURE_KEY_INFORMATION)
-		return fail(ctx, RESULT_REASON_MISSING_DATA, ERR_MISSING, "the Encryption Key Information is missing");
-	if (ttlv_peek_tag(c) == TAG_ENCRYPTION_KEY_INFORMATION) {
-		TRY(ttlv_take_structure(c, TAG_ENCRYPTION_KEY_INFORMATION, &info));
-		TRY(ttlv_take_text(&info, TAG_UNIQUE_IDENTIFIER, &spec->key_id));
-		TRY(ttlv_take_optional(&info, TAG_CRYPTOGRAPHIC_PARAMETERS, &spec->params, &spec->has_params));
-		TRY(ttlv_done(&info));
-	}
-	if (ttlv_peek_tag(c) != TAG_MAC_SIGNATURE_KEY_INFORMATION) return ERR_OK;
-	return fail(ctx, RESULT_REASON_FEATURE_NOT_SUPPORTED, ERR_UNSUPPORTED, "MAC and signature of wrapped keys are not supported; leave the MAC/Signature "
-		"Key Information out: AES Key Wrap protects integrity itself");
-}
-
-static enum coffer_err read_names(struct op_ctx *ctx, struct ttlv_cursor *c, struct kmip_wrap_spec *spec)
-{
-	while (ttlv_peek_tag(c) == TAG_ATTRIBUTE_NAME) {
-		if (spec->name_count == KMIP_WRAP_NAMES_MAX)
-			return reason_fail(&ctx->reason, ERR_LIMIT, "at most %u attributes can be wrapped with a key", KMIP_WRAP_NAMES_MAX);
-		c->last = 0; /* Attribute Name may be repeated */
-		TRY(ttlv_take_text(c, TAG_ATTRIBUTE_NAME, &spec->names[spec->name_count]));
-		spec->name_count++;
-	}
-	return ERR_OK;
-}
-
-static enum coffer_err read_encoding(struct op_ctx *ctx, struct ttlv_cursor *c, struct kmip_wrap_spec *spec)
-{
-	spec->encoding = ENCODING_OPTION_TTLV_ENCODING;
-	if (ctx->version_minor >= ENCODING_OPTION_MINOR) TRY(ttlv_take_optional_enum(c, TAG_ENCODING_OPTION, &spec->encoding, NULL));
-	if (spec->encoding != ENCODING_OPTION_TTLV_ENCODING && spec->encoding != ENCODING_OPTION_NO_ENCODING)
-		return fail(ctx, RESULT_REASON_ENCODING_OPTION_ERROR, ERR_FIELD, "this Encoding Option is not known");
-	if (spec->encoding == ENCODING_OPTION_NO_ENCODING && spec->name_count)
+	TRY(kmip_wrapping_specification_parse(specification, ctx->version_minor, out, &ctx->reason));
+	TRY(check_supported(ctx, out));
+	if (out->encoding == ENCODING_OPTION_NO_ENCODING && out->name_count)
 		return fail(ctx, RESULT_REASON_ENCODING_OPTION_ERROR, ERR_FIELD, "attributes can be wrapped with TTLV Encoding only");
 	return ERR_OK;
-}
-
-enum coffer_err kmip_wrap_read(struct op_ctx *ctx, const struct ttlv_item *specification, struct kmip_wrap_spec *out)
-{
-	struct ttlv_cursor c;
-	*out = (struct kmip_wrap_spec){ .has_params = false };
-	TRY(ttlv_enter(specification, &c));
-	TRY(read_method(ctx, &c));
-	TRY(read_encryption_key(ctx, &c, out));
-	TRY(read_names(ctx, &c, out));
-	TRY(read_encoding(ctx, &c, out));
-	return ttlv_done(&c);
 }
 
 /* ---- the wrapping key ---- */
@@ -122,6 +82,8 @@ static enum coffer_err check_key(struct op_ctx *ctx, const struct object *key, e
 	if (!(key->usage_mask & (wraps ? CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY : CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY)))
 		return reason_fail(&ctx->reason, ERR_DENIED, "%s is not for %s: its Cryptographic Usage Mask says so", label,
 			wraps ? "wrapping keys" : "unwrapping keys");
+	if (!wraps && (key->usage_mask & CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY))
+		return reason_fail(&ctx->reason, ERR_DENIED, "%s wraps keys here, so it opens none: what left wrapped would come back in clear", label);
 	if (key->algorithm != CRYPTOGRAPHIC_ALGORITHM_AES || !key->material || key->wrapping)
 		return reason_fail(&ctx->reason, ERR_STATE, "%s cannot wrap keys; an AES key whose bytes are here can", label);
 	ctx->result_reason = 0;
@@ -143,7 +105,7 @@ static bool params_match(const struct ttlv_item *asked, const struct ttlv_item *
 }
 
 /* Section 2.1.6: the request's parameters are among the key's; without any, those of the lowest index hold. */
-static enum coffer_err choose_params(struct op_ctx *ctx, const struct kmip_wrap_spec *spec, const struct object *key, struct ttlv_item *out)
+static enum coffer_err choose_params(struct op_ctx *ctx, const struct kmip_wrapping *spec, const struct object *key, struct ttlv_item *out)
 {
 	uint32_t lowest = UINT32_MAX;
 	bool found = false;
@@ -151,9 +113,9 @@ static enum coffer_err choose_params(struct op_ctx *ctx, const struct kmip_wrap_
 		const struct attrset_value *v = &key->attrs.values[i];
 		struct ttlv_item item;
 		if (v->attr != ATTR_CRYPTOGRAPHIC_PARAMETERS || v->index > lowest || !attrset_item(v, &item)) continue;
-		if (spec->has_params && !params_match(&spec->params, &item)) continue;
+		if (spec->encryption.has_params && !params_match(&spec->encryption.params, &item)) continue;
 		lowest = v->index;
-		*out = spec->has_params ? spec->params : item;
+		*out = spec->encryption.has_params ? spec->encryption.params : item;
 		found = true;
 	}
 	if (found) return ERR_OK;
@@ -174,7 +136,7 @@ static enum coffer_err kind_of(struct op_ctx *ctx, const struct ttlv_item *param
 /* ---- wrapping ---- */
 
 struct named {
-	const struct kmip_wrap_spec *spec;
+	const struct kmip_wrapping *spec;
 	struct writer *out;
 };
 
@@ -191,7 +153,7 @@ static enum coffer_err put_named(void *arg, const struct kmip_attr_value *value)
 }
 
 /* What is wrapped: the bytes of the key alone, or the encoded Key Value structure with the attributes that are asked for. */
-static enum coffer_err encode_value(struct op_ctx *ctx, const struct kmip_wrap_spec *spec, const struct kmip_key_block *block, struct buf *out)
+static enum coffer_err encode_value(struct op_ctx *ctx, const struct kmip_wrapping *spec, const struct kmip_key_block *block, struct buf *out)
 {
 	struct writer w;
 	if (spec->encoding == ENCODING_OPTION_NO_ENCODING) {
@@ -208,19 +170,14 @@ static enum coffer_err encode_value(struct op_ctx *ctx, const struct kmip_wrap_s
 	return writer_done(&w);
 }
 
-/* What says how the key is wrapped; the answer's Cryptographic Parameters are those that were used. */
-static enum coffer_err put_data(const struct op_ctx *ctx, const struct kmip_wrap_spec *spec, const struct ttlv_item *params, struct buf *out)
+/* What says how the key is wrapped; its Cryptographic Parameters are those that were used. */
+static enum coffer_err put_data(const struct kmip_wrapping *spec, const struct ttlv_item *params, struct buf *out)
 {
+	struct kmip_wrapping data = { .method = WRAPPING_METHOD_ENCRYPT, .has_encoding = true, .encoding = spec->encoding,
+		.encryption = { .present = true, .id = spec->encryption.id, .has_params = true, .params = *params } };
 	struct writer w;
 	writer_init_buf(&w, out, DATA_MAX);
-	struct ttlv_mark data = ttlv_begin(&w, TAG_KEY_WRAPPING_DATA);
-	ttlv_put_enum(&w, TAG_WRAPPING_METHOD, WRAPPING_METHOD_ENCRYPT);
-	struct ttlv_mark info = ttlv_begin(&w, TAG_ENCRYPTION_KEY_INFORMATION);
-	ttlv_put_text(&w, TAG_UNIQUE_IDENTIFIER, spec->key_id);
-	ttlv_put_item(&w, TAG_CRYPTOGRAPHIC_PARAMETERS, params);
-	ttlv_end(&w, info);
-	if (ctx->version_minor >= ENCODING_OPTION_MINOR) ttlv_put_enum(&w, TAG_ENCODING_OPTION, spec->encoding);
-	ttlv_end(&w, data);
+	kmip_wrapping_data_put(&w, &data);
 	return writer_done(&w);
 }
 
@@ -234,7 +191,7 @@ static enum coffer_err wrap_value(struct op_ctx *ctx, const struct object *key, 
 		"NISTKeyWrap takes whole blocks of 8 bytes, two at least; use TTLV Encoding or AESKeyWrapPadding for this object");
 }
 
-enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrap_spec *spec, struct kmip_key_block *block, struct kmip_wrap_bytes *bytes)
+enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrapping *spec, struct kmip_key_block *block, struct kmip_wrap_bytes *bytes)
 {
 	AUTO_OBJECT struct object *key = NULL;
 	AUTO_BUF struct buf plain = BUF_EMPTY;
@@ -244,7 +201,7 @@ enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrap_spec *spec,
 		return fail(ctx, RESULT_REASON_ILLEGAL_OPERATION, ERR_STATE, "there is no Key Value here to wrap: this key is elsewhere");
 	if (block->wrapped)
 		return fail(ctx, RESULT_REASON_FEATURE_NOT_SUPPORTED, ERR_UNSUPPORTED, "the key was registered wrapped; ask for it as it is, or not wrapped");
-	TRY(find_key(ctx, spec->key_id, &key));
+	TRY(find_key(ctx, spec->encryption.id, &key));
 	TRY(check_key(ctx, key, OBJECT_USE_PROTECT));
 	if (memcmp(key->id, ctx->object->id, UUID_LEN) == 0)
 		return fail(ctx, RESULT_REASON_PERMISSION_DENIED, ERR_STATE, "a key does not wrap itself; name another wrapping key");
@@ -254,30 +211,17 @@ enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrap_spec *spec,
 	TRY(kmip_usage_spend_of(ctx, &key, 1, plain.len));
 	buf_clear(&bytes->value); /* what was unwrapped before */
 	TRY(wrap_value(ctx, key, kind, buf_view(&plain), &bytes->value));
-	TRY(put_data(ctx, spec, &params, &bytes->data));
+	TRY(put_data(spec, &params, &bytes->data));
 	TRY(ttlv_root(buf_view(&bytes->data), &block->wrapping));
 	block->material = buf_view(&bytes->value);
 	block->wrapped = true;
-	snprintf(ctx->detail, sizeof ctx->detail, "wrapped by %.*s", (int)spec->key_id.len, (const char *)spec->key_id.ptr);
+	snprintf(ctx->detail, sizeof ctx->detail, "wrapped by %.*s", (int)spec->encryption.id.len, (const char *)spec->encryption.id.ptr);
 	return ERR_OK;
 }
 
 /* ---- unwrapping ---- */
 
-/* Key Wrapping Data as a client registered it: only what this server could have made is opened again. */
-static enum coffer_err read_data(struct op_ctx *ctx, const struct ttlv_item *data, struct kmip_wrap_spec *out)
-{
-	struct ttlv_cursor c;
-	*out = (struct kmip_wrap_spec){ .encoding = ENCODING_OPTION_TTLV_ENCODING };
-	TRY(ttlv_enter(data, &c));
-	TRY(read_method(ctx, &c));
-	TRY(read_encryption_key(ctx, &c, out));
-	TRY(ttlv_take_optional_enum(&c, TAG_ENCODING_OPTION, &out->encoding, NULL));
-	if (ttlv_done(&c) == ERR_OK && out->key_id.len) return ERR_OK;
-	return fail(ctx, RESULT_REASON_FEATURE_NOT_SUPPORTED, ERR_UNSUPPORTED, "this key is wrapped in a way that is not opened here; ask for it as registered");
-}
-
-static enum coffer_err open_value(struct op_ctx *ctx, const struct kmip_wrap_spec *spec, struct kmip_key_block *block, struct view plain)
+static enum coffer_err open_value(struct op_ctx *ctx, const struct kmip_wrapping *spec, struct kmip_key_block *block, struct view plain)
 {
 	struct ttlv_item item;
 	if (spec->encoding == ENCODING_OPTION_NO_ENCODING) {
@@ -294,12 +238,13 @@ static enum coffer_err open_value(struct op_ctx *ctx, const struct kmip_wrap_spe
 enum coffer_err kmip_unwrap(struct op_ctx *ctx, struct kmip_key_block *block, struct kmip_wrap_bytes *bytes)
 {
 	AUTO_OBJECT struct object *key = NULL;
-	struct kmip_wrap_spec spec;
+	struct kmip_wrapping spec;
 	struct ttlv_item params = { .tag = 0 };
 	enum keywrap_kind kind;
 	PRE(block->wrapped);
-	TRY(read_data(ctx, &block->wrapping, &spec));
-	TRY(find_key(ctx, spec.key_id, &key));
+	TRY(kmip_wrapping_data_parse(&block->wrapping, UINT32_MAX, &spec, &ctx->reason));
+	TRY(check_supported(ctx, &spec));
+	TRY(find_key(ctx, spec.encryption.id, &key));
 	TRY(check_key(ctx, key, OBJECT_USE_PROCESS));
 	TRY(choose_params(ctx, &spec, key, &params));
 	TRY(kind_of(ctx, &params, &kind));
@@ -309,6 +254,6 @@ enum coffer_err kmip_unwrap(struct op_ctx *ctx, struct kmip_key_block *block, st
 	TRY(err);
 	TRY(open_value(ctx, &spec, block, buf_view(&bytes->value)));
 	block->wrapped = false;
-	snprintf(ctx->detail, sizeof ctx->detail, "unwrapped by %.*s", (int)spec.key_id.len, (const char *)spec.key_id.ptr);
+	snprintf(ctx->detail, sizeof ctx->detail, "unwrapped by %.*s", (int)spec.encryption.id.len, (const char *)spec.encryption.id.ptr);
 	return ERR_OK;
 }

@@ -5,19 +5,8 @@
 
 #include "base/buf.h"
 #include "kmip/keyblock.h"
+#include "kmip/wrapping.h"
 #include "ops/op.h"
-
-#define KMIP_WRAP_NAMES_MAX 64u
-
-/* A Key Wrapping Specification. Views into the request. */
-struct kmip_wrap_spec {
-	struct view key_id;         /* Unique Identifier of the wrapping key, text */
-	bool has_params;
-	struct ttlv_item params;    /* Cryptographic Parameters of the Encryption Key Information */
-	struct view names[KMIP_WRAP_NAMES_MAX]; /* of the attributes to wrap with the key */
-	size_t name_count;
-	uint32_t encoding;          /* enum kmip_encoding_option; TTLV Encoding when the request names none */
-};
 
 /* Bytes of a wrapped or unwrapped key; what a block made from it refers to. Wiped by its owner. */
 struct kmip_wrap_bytes {
@@ -27,14 +16,15 @@ struct kmip_wrap_bytes {
 void kmip_wrap_bytes_free(struct kmip_wrap_bytes *bytes);
 #define AUTO_WRAP_BYTES __attribute__((cleanup(kmip_wrap_bytes_free)))
 
-/* ERR_UNSUPPORTED: MAC or signature, other wrapping methods; ERR_MISSING, ERR_FIELD, ERR_INPUT. */
-enum coffer_err kmip_wrap_read(struct op_ctx *ctx, const struct ttlv_item *specification, struct kmip_wrap_spec *out) MUST_USE;
+/* Reads a Key Wrapping Specification that can be carried out. ERR_UNSUPPORTED: MAC or signature, other wrapping methods; ERR_MISSING, ERR_FIELD,
+ * ERR_INPUT, ERR_LIMIT. */
+enum coffer_err kmip_wrap_read(struct op_ctx *ctx, const struct ttlv_item *specification, struct kmip_wrapping *out) MUST_USE;
 /* Wraps the plain *block of ctx->object as the specification says: *block then is the wrapped one and borrows from *bytes. ERR_NOT_FOUND,
  * ERR_DENIED, ERR_STATE: the wrapping key; ERR_FIELD: an Encoding Option that this key cannot have; ERR_UNSUPPORTED: a Block Cipher Mode. */
-enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrap_spec *spec, struct kmip_key_block *block, struct kmip_wrap_bytes *bytes)
+enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrapping *spec, struct kmip_key_block *block, struct kmip_wrap_bytes *bytes)
 	MUST_USE;
 /* Unwraps the *block of a key that was registered wrapped, by a key in the store that may unwrap: *block then is the plain one and borrows from
- * *bytes. Errors as above; ERR_CONTEXT: the bytes do not open with that key. */
+ * *bytes. A key that may also wrap is refused: else who may use it could get a sensitive key wrapped, register that, and get it in clear. Errors as above; ERR_CONTEXT: the bytes do not open with that key. */
 enum coffer_err kmip_unwrap(struct op_ctx *ctx, struct kmip_key_block *block, struct kmip_wrap_bytes *bytes) MUST_USE;
 
 #endif

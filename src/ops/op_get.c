@@ -16,7 +16,7 @@ struct get {
 	uint32_t format;
 	bool not_wrapped;     /* Key Wrap Type */
 	bool wrap;
-	struct kmip_wrap_spec spec;
+	struct kmip_wrapping spec;
 };
 
 static enum coffer_err refuse(struct op_ctx *ctx, uint32_t result_reason, enum coffer_err err, const char *sentence)
@@ -111,6 +111,16 @@ static enum coffer_err note_served(struct op_ctx *ctx)
 	return txn_update(ctx->txn, o, &ctx->reason);
 }
 
+/* KMIP 1.0 has no Encoding Option: such a client takes every wrapped Key Value for an encoded one. */
+static enum coffer_err check_encoding(struct op_ctx *ctx, const struct kmip_key_block *block)
+{
+	struct kmip_wrapping data;
+	if (!block->wrapped || ctx->version_minor >= KMIP_ENCODING_OPTION_MINOR) return ERR_OK;
+	TRY(kmip_wrapping_data_parse(&block->wrapping, UINT32_MAX, &data, &ctx->reason));
+	if (data.encoding == ENCODING_OPTION_TTLV_ENCODING) return ERR_OK;
+	return refuse(ctx, RESULT_REASON_ILLEGAL_OPERATION, ERR_STATE, "was wrapped without encoding, which KMIP 1.0 cannot say; use a later version");
+}
+
 static enum coffer_err get_block(struct op_ctx *ctx, const struct get *g, struct kmip_managed *managed, struct kmip_wrap_bytes *bytes)
 {
 	const struct object *o = ctx->object;
@@ -121,6 +131,7 @@ static enum coffer_err get_block(struct op_ctx *ctx, const struct get *g, struct
 	if (o->wrapping) TRY(ttlv_root(view_of(o->wrapping, o->wrapping_len), &block->wrapping));
 	if (!block->has_value && ctx->version_minor < KEY_VALUE_OPTIONAL_MINOR)
 		return refuse(ctx, RESULT_REASON_ILLEGAL_OPERATION, ERR_STATE, "is elsewhere: only its attributes are here");
+	TRY(check_encoding(ctx, block));
 	bool unwrap = block->wrapped && g->not_wrapped;
 	TRY(check_leave(ctx, g->wrap || (block->wrapped && !unwrap) || !block->has_value));
 	if (unwrap) TRY(kmip_unwrap(ctx, block, bytes));

@@ -3,6 +3,7 @@
 #include "kmip/attr.h"
 #include "kmip/keyblock.h"
 #include "kmip/names.h"
+#include "kmip/wrapping.h"
 #include "objects/txn.h"
 #include "ops/kmip_algorithm.h"
 #include "ops/kmip_key.h"
@@ -36,7 +37,7 @@ static enum coffer_err merge_block(struct op_ctx *ctx, struct object *o, const s
 static enum coffer_err check_length(struct op_ctx *ctx, const struct object *o, const struct kmip_key_block *block)
 {
 	if (!block->has_value || block->wrapped || block->format == KEY_FORMAT_TYPE_OPAQUE || !o->length_bits) return ERR_OK;
-	if (kmip_algorithm_bytes(o->algorithm, o->length_bits) == block->material.len) return ERR_OK;
+	if (crypto_algorithm_bytes(o->algorithm, o->length_bits) == block->material.len) return ERR_OK;
 	return invalid(ctx, "the Cryptographic Length does not suit the Key Material");
 }
 
@@ -62,11 +63,13 @@ static enum coffer_err keep_material(struct op_ctx *ctx, struct object *o, struc
 }
 
 /* A wrapped key is kept as it came: wrapped Key Value and Key Wrapping Data. */
-static enum coffer_err keep_wrapping(struct object *o, const struct kmip_key_block *block)
+static enum coffer_err keep_wrapping(struct op_ctx *ctx, struct object *o, const struct kmip_key_block *block)
 {
 	AUTO_BUF struct buf bytes = BUF_EMPTY;
+	struct kmip_wrapping data;
 	struct writer w;
 	if (!block->wrapped) return ERR_OK;
+	TRY(kmip_wrapping_data_parse(&block->wrapping, ctx->version_minor, &data, &ctx->reason));
 	writer_init_buf(&w, &bytes, SECRET_MAX);
 	ttlv_put_item(&w, TAG_KEY_WRAPPING_DATA, &block->wrapping);
 	TRY(writer_done(&w));
@@ -79,10 +82,10 @@ static enum coffer_err take_block(struct op_ctx *ctx, struct object *o, const st
 	TRY(merge_block(ctx, o, block));
 	if (block->has_value && !block->wrapped) TRY(kmip_template_apply_list(ctx, &c, o, KMIP_LIST_IN_KEY));
 	TRY(check_value(ctx, o, block));
-	if (o->type == OBJECT_TYPE_SYMMETRIC_KEY) TRY(kmip_key_check(ctx, o));
+	if (o->type == OBJECT_TYPE_SYMMETRIC_KEY) TRY(kmip_key_check_for(ctx, o, ALGORITHM_REGISTER));
 	if (o->usage_mask == 0) return reason_fail(&ctx->reason, ERR_MISSING, "the Cryptographic Usage Mask is missing");
 	if (!block->has_value) return attrset_set_bool(&o->attrs, ATTR_KEY_VALUE_PRESENT, false);
-	TRY(keep_wrapping(o, block));
+	TRY(keep_wrapping(ctx, o, block));
 	return keep_material(ctx, o, block->material);
 }
 

@@ -1,6 +1,8 @@
 /* Register requests and Get answers. */
 #include "unit/ops/bring.h"
 
+#include <stdio.h>
+
 struct bring bring_key(void)
 {
 	return (struct bring){ .managed = { .object_type = OBJECT_TYPE_SYMMETRIC_KEY, .block = { .format = KEY_FORMAT_TYPE_RAW, .has_value = true,
@@ -95,4 +97,21 @@ void bring_archive(struct fix *f, const char *id)
 	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
 	assert_int_equal(txn_update(f->engine.txn, after, NULL), ERR_OK);
 	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
+}
+
+void bring_grant(struct fix *f, unsigned uid, enum role role, const char *scope)
+{
+	struct principal p;
+	struct grants *after = NULL;
+	struct grant grant = { .role = role, .created_ms = 1 };
+	principal_from_uid(uid, 1, &p);
+	snprintf(grant.principal, sizeof grant.principal, "%s", p.text);
+	snprintf(grant.granted_by, sizeof grant.granted_by, "%s", p.text);
+	snprintf(grant.scope, sizeof grant.scope, "%s", scope);
+	grant.id[0] = (uint8_t)role;
+	grant.id[1] = 0xaa;
+	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
+	assert_int_equal(grants_add(f->engine.txn, f->engine.grants, &grant, &after, NULL), ERR_OK);
+	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
+	engine_set_grants(&f->engine, after);
 }

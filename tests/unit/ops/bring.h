@@ -34,6 +34,8 @@ void bring_got(const struct answer *answer, struct kmip_managed *out);
 void bring_get(struct fix *f, unsigned uid, const char *id, struct answer *answer, struct kmip_managed *out);
 /* The object as the store holds it: memory is emptied first. Caller unrefs. */
 struct object *bring_stored(struct fix *f, const char *id);
+/* Grants a role, in one group (or "" everywhere). */
+void bring_grant(struct fix *f, unsigned uid, enum role role, const char *scope);
 /* Marks the object as archived, as Archive does. */
 void bring_archive(struct fix *f, const char *id);
 

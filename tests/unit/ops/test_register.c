@@ -182,6 +182,63 @@ static void origin_that_the_client_gives_is_kept(void **state)
 	assert_int_equal(fix_simple(f, ADMIN, OPERATION_GET, id), ERR_DENIED);
 }
 
+struct in_key {
+	uint32_t algorithm, in_block; /* that the Key Value and the Key Block name; 0 none */
+	const char *contact;
+};
+
+static void put_key_with_attributes(struct writer *w, void *arg)
+{
+	const struct in_key *k = arg;
+	struct ttlv_mark key = ttlv_begin(w, TAG_SYMMETRIC_KEY), block = ttlv_begin(w, TAG_KEY_BLOCK);
+	ttlv_put_enum(w, TAG_KEY_FORMAT_TYPE, KEY_FORMAT_TYPE_RAW);
+	struct ttlv_mark value = ttlv_begin(w, TAG_KEY_VALUE);
+	ttlv_put_bytes(w, TAG_KEY_MATERIAL, view_of(BRING_KEY, BRING_KEY_LEN));
+	if (k->algorithm) {
+		kmip_attr_put_enum(w, ATTR_CRYPTOGRAPHIC_ALGORITHM, k->algorithm);
+		kmip_attr_put_i32(w, ATTR_CRYPTOGRAPHIC_LENGTH, 128);
+	}
+	kmip_attr_put_text(w, ATTR_CONTACT_INFORMATION, view_str(k->contact));
+	kmip_attr_put_text(w, ATTR_OBJECT_GROUP, view_str("inside"));
+	ttlv_end(w, value);
+	if (k->in_block) {
+		ttlv_put_enum(w, TAG_CRYPTOGRAPHIC_ALGORITHM, k->in_block);
+		ttlv_put_i32(w, TAG_CRYPTOGRAPHIC_LENGTH, 128);
+	}
+	ttlv_end(w, block);
+	ttlv_end(w, key);
+}
+
+static void put_contact(struct ask *a, void *arg)
+{
+	(void)arg;
+	kmip_attr_put_text(&a->w, ATTR_CONTACT_INFORMATION, view_str("Joe"));
+}
+
+static void attributes_in_the_key_value_join_those_outside(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	struct in_key k = { CRYPTOGRAPHIC_ALGORITHM_AES, 0, "Joe" };
+	struct bring b = { .object_type = OBJECT_TYPE_SYMMETRIC_KEY, .group = "outside", .attributes = put_contact, .object = put_key_with_attributes,
+		.arg = &k };
+	bring_in(f, ADMIN, &b, id);
+	AUTO_OBJECT struct object *o = bring_stored(f, id);
+	assert_int_equal(o->algorithm, CRYPTOGRAPHIC_ALGORITHM_AES);
+	assert_int_equal(o->length_bits, 128);
+	assert_int_equal(attrset_count(&o->attrs, ATTR_OBJECT_GROUP), 2);
+	assert_int_equal(attrset_count(&o->attrs, ATTR_CONTACT_INFORMATION), 1);
+	k.contact = "Jim";
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
+	k.contact = "Joe";
+	k.in_block = CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256;
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
+	k.in_block = CRYPTOGRAPHIC_ALGORITHM_AES;
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_OK);
+	k.in_block = k.algorithm = 0;
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_MISSING);
+}
+
 static void activation_date_that_has_come_makes_the_key_active(void **state)
 {
 	struct fix *f = *state;
@@ -206,6 +263,19 @@ static void only_who_may_create_registers(void **state)
 	assert_int_equal(fix_audit_rows(f), rows + 3);
 }
 
+static void scoped_manager_registers_in_its_own_group(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	struct bring b = bring_key();
+	bring_grant(f, STRANGER, ROLE_KEY_MANAGER, "pay");
+	assert_int_equal(bring_try(f, STRANGER, &b, id, NULL), ERR_DENIED);
+	b.group = "other";
+	assert_int_equal(bring_try(f, STRANGER, &b, id, NULL), ERR_DENIED);
+	b.group = "pay";
+	assert_int_equal(bring_try(f, STRANGER, &b, id, NULL), ERR_OK);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
@@ -213,7 +283,9 @@ int main(void)
 		T(registered_key_comes_back_in_the_format_it_came_in), T(secret_data_keeps_its_type_and_needs_no_algorithm),
 		T(opaque_object_needs_no_usage_mask_and_has_no_key_attributes), T(store_holds_no_byte_of_a_key_in_clear),
 		T(digest_is_of_the_format_that_was_registered), T(registered_key_claims_no_origin_of_its_own),
-		T(origin_that_the_client_gives_is_kept), T(activation_date_that_has_come_makes_the_key_active), T(only_who_may_create_registers),
+		T(origin_that_the_client_gives_is_kept), T(attributes_in_the_key_value_join_those_outside),
+		T(activation_date_that_has_come_makes_the_key_active), T(only_who_may_create_registers),
+		T(scoped_manager_registers_in_its_own_group),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,20 @@ static void wrapping_without_value(struct writer *w, void *arg)
 	ttlv_end(w, key);
 }
 
+static void wrapping_without_keys(struct writer *w, void *arg)
+{
+	(void)arg;
+	struct ttlv_mark key = ttlv_begin(w, TAG_SYMMETRIC_KEY), block = ttlv_begin(w, TAG_KEY_BLOCK);
+	put_format(w);
+	ttlv_put_bytes(w, TAG_KEY_VALUE, view_of(BRING_KEY, BRING_KEY_LEN));
+	put_length(w);
+	struct ttlv_mark data = ttlv_begin(w, TAG_KEY_WRAPPING_DATA);
+	ttlv_put_enum(w, TAG_WRAPPING_METHOD, WRAPPING_METHOD_ENCRYPT);
+	ttlv_end(w, data);
+	ttlv_end(w, block);
+	ttlv_end(w, key);
+}
+
 static void compressed(struct writer *w, void *arg)
 {
 	(void)arg;
@@ -150,6 +164,7 @@ static void malformed_objects_are_refused(void **state)
 		{ no_format, ERR_MISSING, RESULT_REASON_MISSING_DATA }, { two_blocks, ERR_INPUT, RESULT_REASON_INVALID_MESSAGE },
 		{ two_objects, ERR_INPUT, RESULT_REASON_INVALID_MESSAGE }, { text_as_material, ERR_INPUT, RESULT_REASON_INVALID_MESSAGE },
 		{ bytes_without_wrapping, ERR_FIELD, RESULT_REASON_INVALID_FIELD }, { wrapping_without_value, ERR_FIELD, RESULT_REASON_INVALID_FIELD },
+		{ wrapping_without_keys, ERR_MISSING, RESULT_REASON_MISSING_DATA },
 		{ compressed, ERR_UNSUPPORTED, RESULT_REASON_FEATURE_NOT_SUPPORTED }, { field_after_block, ERR_FIELD, RESULT_REASON_INVALID_FIELD },
 		{ length_as_enumeration, ERR_INPUT, RESULT_REASON_INVALID_MESSAGE },
 	};
@@ -188,7 +203,8 @@ static void numbers_that_do_not_suit_the_material_are_refused(void **state)
 		{ CRYPTOGRAPHIC_ALGORITHM_AES, 128, 15, ERR_FIELD }, { CRYPTOGRAPHIC_ALGORITHM_AES, 128, 0, ERR_FIELD },
 		{ CRYPTOGRAPHIC_ALGORITHM_AES, 120, 15, ERR_FIELD }, { 0, 0, 16, ERR_MISSING }, { CRYPTOGRAPHIC_ALGORITHM_AES, 0, 16, ERR_MISSING },
 		{ CRYPTOGRAPHIC_ALGORITHM_RSA, 128, 16, ERR_UNSUPPORTED }, { CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256, 128, 16, ERR_OK },
-		{ CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256, 127, 16, ERR_FIELD }, { CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256, 8, 1, ERR_FIELD },
+		{ CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256, 127, 16, ERR_FIELD }, { CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256, 8, 1, ERR_OK },
+		{ CRYPTOGRAPHIC_ALGORITHM_CAMELLIA, 128, 16, ERR_OK }, { CRYPTOGRAPHIC_ALGORITHM_DES3, 112, 16, ERR_UNSUPPORTED },
 	};
 	struct fix *f = *state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -272,13 +288,32 @@ static void template_attribute_and_key_block_agree(void **state)
 	b = bring_key();
 	b.attributes = put_algorithm;
 	b.arg = &algorithm;
+	b.managed.block.length_bits = 192;
+	b.managed.block.material = view_of(BRING_KEY BRING_KEY, 24);
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
+	b.managed = bring_key().managed;
 	algorithm = CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256;
 	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
 }
 
+static void put_own(struct writer *w)
+{
+	struct ttlv_mark mark = ttlv_begin(w, TAG_ATTRIBUTE);
+	ttlv_put_str(w, TAG_ATTRIBUTE_NAME, "y-mine");
+	ttlv_put_str(w, TAG_ATTRIBUTE_VALUE, "v");
+	ttlv_end(w, mark);
+}
+
 static void put_one(struct ask *a, void *arg)
 {
+	struct kmip_attr_mark structure;
 	switch (*(const enum kmip_attr *)arg) {
+	case ATTR_CUSTOM_ATTRIBUTE: put_own(&a->w); return;
+	case ATTR_APPLICATION_SPECIFIC_INFORMATION:
+		structure = kmip_attr_begin(&a->w, ATTR_APPLICATION_SPECIFIC_INFORMATION);
+		ttlv_put_str(&a->w, TAG_APPLICATION_NAMESPACE, "ssl");
+		kmip_attr_end(&a->w, structure);
+		return;
 	case ATTR_KEY_VALUE_PRESENT: kmip_attr_put_bool(&a->w, ATTR_KEY_VALUE_PRESENT, true); return;
 	case ATTR_INITIAL_DATE: kmip_attr_put_time(&a->w, ATTR_INITIAL_DATE, 1); return;
 	case ATTR_STATE: kmip_attr_put_enum(&a->w, ATTR_STATE, OBJECT_ACTIVE); return;
@@ -305,7 +340,8 @@ static void attributes_that_are_not_the_clients_are_refused(void **state)
 {
 	static const struct { enum kmip_attr id; enum coffer_err err; } cases[] = {
 		{ ATTR_KEY_VALUE_PRESENT, ERR_FIELD }, { ATTR_INITIAL_DATE, ERR_FIELD }, { ATTR_STATE, ERR_FIELD }, { ATTR_LINK, ERR_FIELD },
-		{ ATTR_KEY_VALUE_LOCATION, ERR_FIELD }, { ATTR_SENSITIVE, ERR_FIELD }, { ATTR_OPERATION_POLICY_NAME, ERR_UNSUPPORTED },
+		{ ATTR_KEY_VALUE_LOCATION, ERR_FIELD }, { ATTR_SENSITIVE, ERR_FIELD }, { ATTR_OPERATION_POLICY_NAME, ERR_FIELD },
+		{ ATTR_APPLICATION_SPECIFIC_INFORMATION, ERR_UNSUPPORTED }, { ATTR_CUSTOM_ATTRIBUTE, ERR_FIELD },
 	};
 	struct fix *f = *state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -115,7 +115,7 @@ static void what_is_no_template_of_ours_is_not_found(void **state)
 	uint32_t reason = 0;
 	const char *names[] = { "t" }, *none[] = { "none" }, *no_template[] = { "k" };
 	make(f, ADMIN, (struct wish){ .name = "t", .bits = 128 }, template);
-	fix_create(f, ADMIN, &(struct key_wish){ .name = "k" }, key);
+	fix_create(f, ADMIN, &(struct key_wish){ .name = "k", .pre_active = true }, key);
 	assert_int_equal(create(f, ADMIN, none, 1, NULL, &reason, NULL), ERR_NOT_FOUND);
 	assert_int_equal(reason, RESULT_REASON_ITEM_NOT_FOUND);
 	assert_int_equal(create(f, ADMIN, no_template, 1, NULL, &reason, NULL), ERR_NOT_FOUND);
@@ -130,19 +130,22 @@ static void template_of_another_owner_helps_only_who_may_see_it(void **state)
 	char id[UUID_TEXT_LEN + 1];
 	uint32_t reason = 0;
 	const char *names[] = { "t" };
-	struct principal p;
-	struct grants *after = NULL;
-	struct grant grant = { .role = ROLE_KEY_MANAGER, .created_ms = 1, .scope = "" };
 	make(f, ADMIN, (struct wish){ .name = "t", .bits = 128 }, id);
 	assert_int_equal(create(f, STRANGER, names, 1, NULL, &reason, NULL), ERR_DENIED);
-	principal_from_uid(STRANGER, 1, &p);
-	snprintf(grant.principal, sizeof grant.principal, "%s", p.text);
-	snprintf(grant.granted_by, sizeof grant.granted_by, "%s", p.text);
-	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
-	assert_int_equal(grants_add(f->engine.txn, f->engine.grants, &grant, &after, NULL), ERR_OK);
-	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
-	engine_set_grants(&f->engine, after);
+	bring_grant(f, STRANGER, ROLE_KEY_MANAGER, "");
 	assert_int_equal(create(f, STRANGER, names, 1, NULL, &reason, NULL), ERR_OK);
+}
+
+static void template_that_may_not_be_seen_does_not_exist(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	const char *names[] = { "pay's", "hidden" };
+	bring_grant(f, STRANGER, ROLE_KEY_MANAGER, "pay");
+	make(f, ADMIN, (struct wish){ .name = "pay's", .group = "pay", .bits = 128 }, id);
+	make(f, ADMIN, (struct wish){ .name = "hidden", .group = "other", .bits = 128 }, id);
+	assert_int_equal(create(f, STRANGER, names, 1, NULL, NULL, NULL), ERR_OK);
+	assert_int_equal(create(f, STRANGER, names + 1, 1, NULL, NULL, NULL), ERR_NOT_FOUND);
 }
 
 static void archived_template_is_not_used(void **state)
@@ -235,7 +238,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
 		T(attributes_of_a_named_template_reach_the_key), T(later_template_and_then_the_request_win),
-		T(what_is_no_template_of_ours_is_not_found), T(template_of_another_owner_helps_only_who_may_see_it), T(archived_template_is_not_used),
+		T(what_is_no_template_of_ours_is_not_found), T(template_of_another_owner_helps_only_who_may_see_it), T(template_that_may_not_be_seen_does_not_exist),
+		T(archived_template_is_not_used),
 		T(template_needs_a_name_that_is_free), T(get_gives_the_attributes_of_a_template), T(template_serves_register_as_well),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
