@@ -16,6 +16,7 @@ static void run_job(struct op_local *local, struct job *job)
 	struct request *r = &job->request;
 	enum coffer_err err = conn_may_run(job) ? request_run(r, local, NULL) : ERR_OK;
 	if (err) request_fail(r, err, NULL);
+	conn_hold(job);
 	conn_return_job(job);
 }
 

@@ -25,8 +25,6 @@ static void free_conn(struct conn *c)
 	struct worker *w = c->worker;
 	request_done(&c->job.request);
 	op_streams_free(c->streams);
-	buf_free(&c->in);
-	buf_free(&c->out);
 	conn_release(c);
 	peers_leave(w->daemon->peers, c->peer);
 	free(c);
@@ -35,7 +33,7 @@ static void free_conn(struct conn *c)
 	if (w->draining && w->conn_count == 0) event_base_loopbreak(w->base);
 }
 
-/* The descriptor goes at once; the connection is counted until its job came back, so that a drain waits for it. */
+/* Descriptor and buffers go at once; the connection is counted until its job came back, so that a drain waits for it. */
 void conn_close(struct conn *c)
 {
 	if (!c->closed) {
@@ -46,6 +44,10 @@ void conn_close(struct conn *c)
 		c->read_event = c->write_event = c->wait_event = NULL;
 		close(c->fd);
 		c->fd = -1;
+		buf_free(&c->in);
+		buf_free(&c->spare);
+		conn_drop_answers(c);
+		conn_hold_answers(c);
 		unlink_conn(c);
 	}
 	if (!c->busy) free_conn(c);
@@ -64,7 +66,7 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 	(void)fd;
-	if (what & EV_TIMEOUT) conn_close(c);
+	if (what & EV_TIMEOUT) conn_on_unread(c);
 	else conn_flush(c);
 }
 
@@ -108,7 +110,7 @@ void conn_drain(struct conn *c)
 {
 	if (c->closed) return;
 	c->closing = true;
-	if (!c->busy && c->out.len == c->out_sent) conn_close(c);
+	if (!c->busy && conn_unsent(c) == 0) conn_close(c);
 }
 
 bool conn_may_run(struct job *job)
@@ -116,13 +118,12 @@ bool conn_may_run(struct job *job)
 	struct reason reason = { "" };
 	if (!conn_overdrawn(job->conn)) return true;
 	enum coffer_err err = reason_fail(&reason, ERR_BUSY, "your answers take more memory than the daemon has; read them, then try again");
-	request_fail(&job->request, err, &reason);
+	request_refuse(&job->request, err, &reason);
 	return false;
 }
 
 void conn_return_job(struct job *job)
 {
-	conn_hold(job);
 	job->turn = NULL;
 	/* The inbox stays open as long as a connection lives, so this cannot fail. */
 	bool put = job_queue_put(&job->conn->worker->inbox, job);

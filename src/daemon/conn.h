@@ -23,7 +23,7 @@ void conn_return_job(struct job *job);
 /* The thread that runs the job, before it: false when the principal has taken more memory than there is, with answers that it does not read. Then the
  * answer that says so is in the job. */
 bool conn_may_run(struct job *job);
-/* The thread that ran the job, as soon as its answer is there: the memory of the answer counts. Also in conn_return_job. */
+/* The memory of the job's request and of its answer counts: before it goes to another thread, and there as soon as the answer is made. */
 void conn_hold(struct job *job);
 
 #endif

@@ -1,9 +1,13 @@
-/* Secret memory for large requests and for large answers that are not taken yet, shared by all connections. A principal may have half of what the others
- * leave, over all its connections, so that there is always room for one more. */
+/* Secret memory of requests and answers, shared by all connections. A principal may have half of what the others leave, over all its connections, so that
+ * there is always room for one more. Counted is what stays for a while: large frames, frames that are not whole yet, requests on another thread, large
+ * answers, answers that are not taken. A small request that a worker answers at once costs no lock. */
 #include "base/arena.h"
 #include "daemon/conn_internal.h"
 #include "daemon/daemon.h"
 #include "daemon/peers.h"
+
+#define LEAST_PART 64u  /* of the limit: what every principal may have, also when the others have it all */
+#define HEAVY_PART 8u   /* who has more than this part is refused when there is nothing left */
 
 /* Blocks of the arena are powers of two. */
 static size_t block_of(size_t len)
@@ -13,10 +17,9 @@ static size_t block_of(size_t len)
 	return block;
 }
 
-/* What a buffer counts as: the small ones are not counted. */
 static size_t weight_of(const struct buf *b)
 {
-	return b->cap > CONN_READ_CHUNK ? block_of(b->cap) : 0;
+	return b->cap ? block_of(b->cap) : 0;
 }
 
 static size_t minus(size_t a, size_t b)
@@ -26,7 +29,8 @@ static size_t minus(size_t a, size_t b)
 
 static size_t share_of(const struct daemon *d, size_t used, size_t held)
 {
-	return minus(d->bulk_limit, minus(used, held)) / 2;
+	size_t half = minus(d->bulk_limit, minus(used, held)) / 2, least = d->bulk_limit / LEAST_PART;
+	return half > least ? half : least;
 }
 
 /* budget_lock held. */
@@ -38,6 +42,15 @@ static void set(struct conn *c, size_t *budget, size_t bytes)
 	*budget = bytes;
 }
 
+static void set_large(struct conn *c, bool large)
+{
+	if (c->large == large) return;
+	c->large = large;
+	if (large) c->peer->large++;
+	else c->peer->large--;
+}
+
+/* One large request of a principal is admitted whenever there is room. */
 enum coffer_err conn_admit(struct conn *c, size_t frame_size)
 {
 	struct daemon *d = c->worker->daemon;
@@ -45,9 +58,15 @@ enum coffer_err conn_admit(struct conn *c, size_t frame_size)
 	if (c->budget >= need) return ERR_OK;
 	if (need > d->bulk_limit) return ERR_TOO_LARGE;
 	pthread_mutex_lock(&d->budget_lock);
-	size_t used = d->bulk_used - c->budget, held = c->peer->held - c->budget;
-	bool fits = used <= d->bulk_limit - need && (held == 0 || held + need <= share_of(d, used, held));
-	if (fits) set(c, &c->budget, need);
+	size_t mine = c->budget + c->in_budget; /* what is here of the frame is a part of it */
+	size_t used = d->bulk_used - mine, held = c->peer->held - mine;
+	bool first = c->peer->large == (c->large ? 1u : 0u);
+	bool fits = used <= d->bulk_limit - need && (first || held + need <= share_of(d, used, held));
+	if (fits) {
+		set(c, &c->budget, need);
+		set(c, &c->in_budget, 0);
+		set_large(c, true);
+	}
 	pthread_mutex_unlock(&d->budget_lock);
 	return fits ? ERR_OK : ERR_BUSY;
 }
@@ -63,44 +82,63 @@ void conn_hold(struct job *job)
 	pthread_mutex_unlock(&d->budget_lock);
 }
 
-static void settle(struct conn *c, size_t request, size_t answers)
+static void settle(struct conn *c, size_t *budget, size_t bytes)
 {
 	struct daemon *d = c->worker->daemon;
-	if (c->budget == request && c->out_budget == answers) return;
+	if (*budget == bytes) return;
 	pthread_mutex_lock(&d->budget_lock);
-	set(c, &c->budget, request);
-	set(c, &c->out_budget, answers);
+	set(c, budget, bytes);
 	pthread_mutex_unlock(&d->budget_lock);
+}
+
+static void end_request(struct conn *c)
+{
+	struct daemon *d = c->worker->daemon;
+	if (c->budget == 0) return;
+	pthread_mutex_lock(&d->budget_lock);
+	set(c, &c->budget, 0);
+	set_large(c, false);
+	pthread_mutex_unlock(&d->budget_lock);
+}
+
+void conn_withdraw(struct conn *c)
+{
+	end_request(c);
 }
 
 void conn_answered(struct conn *c)
 {
-	settle(c, 0, weight_of(&c->out));
+	settle(c, &c->out_budget, c->out.cap > CONN_READ_BLOCK ? weight_of(&c->out) : c->out_budget);
+	end_request(c);
 }
 
-void conn_sent(struct conn *c)
+void conn_hold_answers(struct conn *c)
 {
-	struct daemon *d = c->worker->daemon;
-	if (c->out_budget == 0) return;
-	pthread_mutex_lock(&d->budget_lock);
-	set(c, &c->out_budget, weight_of(&c->out));
-	pthread_mutex_unlock(&d->budget_lock);
+	size_t pieces = (c->parked_count - c->parked_at) * CONN_PIECE_BLOCK;
+	settle(c, &c->out_budget, pieces + (c->out.len ? weight_of(&c->out) : 0));
+}
+
+void conn_hold_input(struct conn *c)
+{
+	settle(c, &c->in_budget, c->in.len && c->budget == 0 ? weight_of(&c->in) : 0);
 }
 
 void conn_release(struct conn *c)
 {
-	settle(c, 0, 0);
+	end_request(c);
+	settle(c, &c->in_budget, 0);
+	settle(c, &c->out_budget, 0);
 }
 
 bool conn_may_begin(struct conn *c)
 {
 	size_t held = c->peer->held;
-	return held == 0 || c->budget > 0 || held <= share_of(c->worker->daemon, c->worker->daemon->bulk_used, held);
+	return held == 0 || c->large || held <= share_of(c->worker->daemon, c->worker->daemon->bulk_used, held);
 }
 
 bool conn_overdrawn(struct conn *c)
 {
 	struct daemon *d = c->worker->daemon;
 	size_t used = d->bulk_used, held = c->peer->held;
-	return used > d->bulk_limit && held > share_of(d, used, held);
+	return used > d->bulk_limit && held > d->bulk_limit / HEAVY_PART && held > share_of(d, used, held);
 }

@@ -14,6 +14,7 @@
 #define CONN_READ_BLOCK (16u * 1024u) /* arena block of an idle connection's input */
 #define CONN_READ_CHUNK (CONN_READ_BLOCK - ARENA_CANARY_LEN) /* bytes asked for when no frame says more; a larger frame needs memory set aside */
 #define CONN_ANSWERS_MAX (256u * 1024u) /* answers that pile up before they are written; then no further request is begun */
+#define CONN_PIECE_BLOCK (32u * 1024u) /* arena block of a piece of an answer that is not taken */
 #define CONN_WAIT_MS 2u               /* between attempts to get memory, at first; then twice as long each time */
 #define CONN_WAIT_MAX_MS 64u
 
@@ -29,9 +30,16 @@ struct conn {
 	struct peer *peer;
 	struct op_streams *streams;
 	struct buf in, out;
+	struct buf spare;     /* for the answer to the large frame that is coming */
 	size_t out_sent;      /* bytes of out already written */
+	struct buf *parked;   /* answers before out, in pieces; the first of them at parked_at, of which parked_sent bytes are written */
+	size_t parked_at, parked_count, parked_sent;
+	size_t parked_bytes;  /* not written yet */
+	uint64_t write_until_ms; /* when everything must have been taken; 0: nothing waits */
 	size_t want;          /* bytes that are missing from a large frame: no more than these are read; 0: a chunk */
 	size_t budget;        /* secret memory set aside for the request under way (conn_budget.c); while busy the job's thread's */
+	bool large;           /* the request under way was admitted by conn_admit */
+	size_t in_budget;     /* the same for in, where it holds a part of a small frame */
 	size_t out_budget;    /* the same for the answers in out */
 	struct event *wait_event;
 	unsigned wait_ms;     /* the wait under way */
@@ -45,6 +53,13 @@ struct conn {
 };
 
 struct conn *conn_next(struct conn *c);
+/* conn_out.c */
+size_t conn_unsent(const struct conn *c);
+/* The answer of c->job goes behind the others that wait to be written. False: no memory. */
+bool conn_take_answer(struct conn *c);
+/* The timer of answers that are not taken. */
+void conn_on_unread(struct conn *c);
+void conn_drop_answers(struct conn *c);
 /* Runs every complete frame of c->in until one must wait for another thread. */
 void conn_process(struct conn *c);
 /* Writes what can be written; adds the write event for the rest. */
@@ -56,15 +71,19 @@ void conn_on_readable(struct conn *c);
 void conn_on_wait(struct conn *c);
 
 /* Secret memory is bounded (conn_budget.c): a large frame is read only when there is room for it and its answer, so that many clients at once wait for
- * each other instead of failing; and large answers count until they are taken. */
+ * each other instead of failing; and what stays for a while counts for its principal. */
 enum coffer_err conn_admit(struct conn *c, size_t frame_size) MUST_USE; /* ERR_BUSY: later; ERR_TOO_LARGE: never */
-/* The answer has moved to out; not while busy. */
+/* conn_admit is taken back. */
+void conn_withdraw(struct conn *c);
+/* The answer has moved to out, and the request is done; not while busy. */
 void conn_answered(struct conn *c);
-/* out was sent and is empty. */
-void conn_sent(struct conn *c);
+/* out is not taken yet, or was sent and is empty. */
+void conn_hold_answers(struct conn *c);
+/* What is in `in` stays there for now; not while busy. */
+void conn_hold_input(struct conn *c);
 /* Everything. */
 void conn_release(struct conn *c);
-/* Whether the principal has less than its share, or memory was set aside for this very request. */
+/* Whether the principal has no more than its share, or memory was set aside for this very request. */
 bool conn_may_begin(struct conn *c);
 /* Whether there is no memory left and the principal is one of those who have it. Any thread. */
 bool conn_overdrawn(struct conn *c);

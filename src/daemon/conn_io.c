@@ -1,10 +1,11 @@
-/* Bytes of a connection: frames in, answers out, in order, one write for all answers that are ready together. */
+/* Bytes of a connection: frames in, and on which thread each is answered. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "daemon/conn_internal.h"
 #include "daemon/daemon.h"
 #include "daemon/peers.h"
@@ -45,58 +46,12 @@ void conn_rearm(struct conn *c)
 	c->reading = true;
 }
 
-void conn_flush(struct conn *c)
-{
-	while (c->out_sent < c->out.len) {
-		ssize_t n = send(c->fd, c->out.ptr + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL);
-		if (n > 0) {
-			c->out_sent += (size_t)n;
-			continue;
-		}
-		if (n < 0 && errno == EINTR) continue;
-		if (n < 0 && errno == EAGAIN) {
-			struct timeval tv = timeval_ms(config_of(c)->request_timeout_ms);
-			event_add(c->write_event, &tv);
-			return;
-		}
-		conn_close(c);
-		return;
-	}
-	c->out_sent = 0;
-	if (c->out.cap > CONN_READ_BLOCK) buf_free(&c->out); /* an idle connection keeps no more */
-	else buf_clear(&c->out);
-	conn_sent(c);
-	if (c->closing && !c->busy) {
-		conn_close(c);
-		return;
-	}
-	if (!c->busy && c->in.len) conn_process(c);
-	else conn_rearm(c);
-}
-
-/* Moves the answer behind the others that wait to be written. */
-static bool take_answer(struct conn *c)
-{
-	struct request *r = &c->job.request;
-	bool ok = true;
-	if (c->out.len == 0) {
-		struct buf empty = c->out;
-		c->out = r->answer;
-		r->answer = empty;
-	} else {
-		ok = buf_append(&c->out, buf_view(&r->answer)) == ERR_OK;
-	}
-	if (r->close_after) c->closing = true;
-	request_done(r);
-	conn_answered(c);
-	return ok;
-}
-
 static void submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
 {
 	c->job.kind = kind;
 	c->job.turn = &c->peer->turns[queue == &c->worker->daemon->store_jobs ? PEER_STORE : PEER_ADMIN];
 	c->busy = true;
+	conn_hold(&c->job);
 	if (job_queue_put(queue, &c->job)) return;
 	c->busy = false; /* the daemon is stopping */
 	c->closing = true;
@@ -147,7 +102,7 @@ static void refuse_for_memory(struct conn *c)
 	struct reason reason = { "" };
 	if (request_classify(r) != ERR_OK) return;
 	enum coffer_err err = reason_fail(&reason, ERR_BUSY, "your other requests and answers take all the memory that you may have; read the answers, then try again");
-	request_fail(r, err, &reason);
+	request_refuse(r, err, &reason);
 }
 
 /* The frame moves out of the input: whole when nothing stands behind it, else copied. */
@@ -157,7 +112,8 @@ static enum coffer_err take_frame(struct conn *c, size_t size)
 	*r = (struct request){ .engine = &c->worker->daemon->engine, .streams = c->streams, .frame = BUF_EMPTY, .answer = BUF_EMPTY };
 	r->principal = c->principal;
 	c->job.conn = c;
-	if (size > CONN_READ_CHUNK) TRY(buf_reserve(&r->answer, size));
+	r->answer = c->spare;
+	c->spare = BUF_EMPTY;
 	if (c->in.len == size) {
 		r->frame = c->in;
 		c->in = BUF_EMPTY;
@@ -168,10 +124,13 @@ static enum coffer_err take_frame(struct conn *c, size_t size)
 	return ERR_OK;
 }
 
-/* A frame that cannot even be delimited: nothing after it can be trusted. */
-static void refuse_framing(struct conn *c)
+/* A frame that cannot even be delimited (nothing after it can be trusted), or has no room. */
+static void give_up(struct conn *c, const char *why)
 {
-	c->worker->daemon->engine.refused++;
+	struct daemon *d = c->worker->daemon;
+	log_debug("a connection of %s is closed: %s (%zu bytes are its user's, %zu set aside, %zu the most)", c->principal.text, why, (size_t)c->peer->held,
+		(size_t)d->bulk_used, d->bulk_limit);
+	d->engine.refused++;
 	c->closing = true;
 }
 
@@ -204,6 +163,15 @@ static void end_wait(struct conn *c)
 	if (c->wait_until_ms) c->wait_until_ms = c->frame_until_ms = 0;
 }
 
+/* For the rest of the frame and for its answer. False: there is memory, but not in one piece, for now. */
+static bool reserve_both(struct conn *c, size_t size)
+{
+	if (c->spare.cap < size && buf_reserve(&c->spare, size) != ERR_OK) return false;
+	if (buf_reserve(&c->in, size - c->in.len) == ERR_OK) return true;
+	buf_free(&c->spare);
+	return false;
+}
+
 /* The rest of a frame is to come. A large one needs memory set aside first: without it nothing is read until the timer asks again. */
 static void await_frame(struct conn *c, size_t size)
 {
@@ -211,12 +179,17 @@ static void await_frame(struct conn *c, size_t size)
 	if (size <= CONN_READ_CHUNK) return;
 	enum coffer_err err = conn_admit(c, size);
 	if (err == ERR_BUSY) {
-		if (!wait_for_memory(c)) c->closing = true;
+		if (!wait_for_memory(c)) give_up(c, "no memory for its request");
+		return;
+	}
+	if (!err && !reserve_both(c, size)) {
+		conn_withdraw(c);
+		if (!wait_for_memory(c)) give_up(c, "no memory in one piece");
 		return;
 	}
 	end_wait(c);
-	if (err || buf_reserve(&c->in, size - c->in.len) != ERR_OK) {
-		refuse_framing(c);
+	if (err) {
+		give_up(c, "a request that never has room");
 		return;
 	}
 	c->want = size - c->in.len;
@@ -224,7 +197,8 @@ static void await_frame(struct conn *c, size_t size)
 
 void conn_on_wait(struct conn *c)
 {
-	conn_process(c);
+	if (c->in.len == 0) conn_on_readable(c);
+	else conn_process(c);
 }
 
 /* The frame at the start of the input is whole: its answer, or the work on it, is begun. False: later. */
@@ -236,27 +210,28 @@ static bool begin_request(struct conn *c, size_t size)
 	c->want = 0;
 	c->frame_until_ms = 0;
 	if (take_frame(c, size) != ERR_OK) {
-		refuse_framing(c);
+		give_up(c, "no memory for its request");
 		return false;
 	}
 	if (!may_begin) refuse_for_memory(c);
-	if ((!may_begin || run(c)) && !take_answer(c)) c->closing = true;
+	if ((!may_begin || run(c)) && !conn_take_answer(c)) give_up(c, "no memory for its answer");
 	return true;
 }
 
 void conn_process(struct conn *c)
 {
-	while (!c->busy && !c->closing && c->out.len - c->out_sent < CONN_ANSWERS_MAX) {
+	while (!c->busy && !c->closing && conn_unsent(c) < CONN_ANSWERS_MAX) {
 		size_t size = 0;
 		enum coffer_err err = next_frame(c, &size);
 		if (err == ERR_NOT_FOUND) {
 			await_frame(c, size);
 			break;
 		}
-		if (err) refuse_framing(c);
+		if (err) give_up(c, "no frame");
 		if (err || !begin_request(c, size)) break;
 	}
-	if (c->out.len > c->out_sent) {
+	if (!c->busy) conn_hold_input(c);
+	if (conn_unsent(c)) {
 		conn_flush(c);
 		return;
 	}
@@ -272,7 +247,18 @@ void conn_on_readable(struct conn *c)
 	size_t room = c->in.cap - c->in.len;
 	if (c->want && room > c->want) room = c->want; /* the frame alone: then it moves on without a copy */
 	if (room == 0) {
+		if (c->in.cap == 0 && !conn_may_begin(c)) {
+			if (!wait_for_memory(c)) {
+				give_up(c, "no memory to read");
+				conn_close(c);
+				return;
+			}
+			conn_rearm(c);
+			return;
+		}
+		if (c->in.cap == 0) end_wait(c);
 		if (buf_reserve(&c->in, CONN_READ_CHUNK) != ERR_OK) {
+			give_up(c, "no memory to read");
 			conn_close(c);
 			return;
 		}
@@ -283,6 +269,7 @@ void conn_on_readable(struct conn *c)
 		c->in.len += (size_t)n;
 		conn_process(c);
 	} else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		if (c->in.len == 0) buf_free(&c->in);
 		conn_rearm(c);
 	} else {
 		conn_close(c);
@@ -302,6 +289,6 @@ void conn_job_done(struct conn *c, struct job *job)
 		ready = request_run(&job->request, c->worker->local, NULL) != ERR_NOT_CACHED;
 		if (!ready) submit_to_store(c);
 	}
-	if (ready && !take_answer(c)) c->closing = true;
+	if (ready && !conn_take_answer(c)) give_up(c, "no memory for its answer");
 	conn_process(c);
 }

@@ -44,6 +44,8 @@ enum coffer_err request_run(struct request *r, struct op_local *local, struct tx
 enum coffer_err request_load(struct request *r, struct txn *txn) MUST_USE;
 /* Replaces the answer of a store-lane request by a failure (the commit failed): ERR_FULL, ERR_UNKNOWN_OUTCOME … */
 void request_fail(struct request *r, enum coffer_err err, const struct reason *reason);
+/* The same in one short answer for the message as a whole, however many items it has. */
+void request_refuse(struct request *r, enum coffer_err err, const struct reason *reason);
 /* After ERR_UNKNOWN_OUTCOME and store_reopen: whether what this request wrote is in the store. Told by its audit row, which stands in the same
  * transaction as every change; a request that wrote none tells nothing (*out false). Store lane. */
 enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *out) MUST_USE;

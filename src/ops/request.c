@@ -89,6 +89,12 @@ void request_fail(struct request *r, enum coffer_err err, const struct reason *r
 	r->engine->refused++;
 }
 
+void request_refuse(struct request *r, enum coffer_err err, const struct reason *reason)
+{
+	enum coffer_err same = refuse(r, r->parsed ? r->parsed->version : KMIP_VERSION_HIGHEST, err, reason);
+	(void)same;
+}
+
 enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *out)
 {
 	uint8_t id[UUID_LEN + 8];

@@ -100,7 +100,7 @@ if [ "$(id -u)" = 0 ]; then
   matches "refusals stand in the audit log" "$(coffer audit show)" 'unix:65533 +(Create|CofferSeal|Seal) +[A-Z]'
 fi
 
-check "raw frames" python3 "$top/tests/integration/raw_frames.py" "$COFFER_SOCKET"
+check "raw frames" python3 -B "$top/tests/integration/raw_frames.py" "$COFFER_SOCKET"
 equal "nothing was changed" "$(coffer key list --json | md5sum)" "$before"
 check "the daemon serves as before" is_ready
 finish

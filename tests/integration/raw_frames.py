@@ -6,60 +6,7 @@ import struct
 import sys
 import time
 
-REASONS = {1: "item not found", 4: "invalid message", 5: "operation not supported", 6: "missing data", 7: "invalid field"}
-
-
-def item(tag, kind, value):
-    if kind == 1:
-        return struct.pack(">I", tag << 8 | kind)[0:4] + struct.pack(">I", len(value)) + value
-    pad = -len(value) % 8
-    return struct.pack(">I", tag << 8 | kind) + struct.pack(">I", len(value)) + value + b"\0" * pad
-
-
-def integer(tag, n):
-    return item(tag, 2, struct.pack(">i", n))
-
-
-def enum(tag, n):
-    return item(tag, 5, struct.pack(">I", n))
-
-
-def struct_(tag, *children):
-    return item(tag, 1, b"".join(children))
-
-
-def message(major=1, minor=4, operation=0x1E, payload=b"", count=1, items=1):
-    header = struct_(0x420077, struct_(0x420069, integer(0x42006A, major), integer(0x42006B, minor)), integer(0x42000D, count))
-    batch = struct_(0x42000F, enum(0x42005C, operation), item(0x420079, 1, payload))
-    return struct_(0x420078, header, batch * items)
-
-
-def exchange(path, data, half_close=False):
-    s = socket.socket(socket.AF_UNIX)
-    s.settimeout(5)
-    s.connect(path)
-    try:
-        s.sendall(data)
-        if half_close:
-            s.shutdown(socket.SHUT_WR)
-        head = b""
-        while len(head) < 8:
-            got = s.recv(8 - len(head))
-            if not got:
-                return None
-            head += got
-        size = struct.unpack(">I", head[4:8])[0]
-        body = b""
-        while len(body) < size:
-            got = s.recv(size - len(body))
-            if not got:
-                return None
-            body += got
-        return head + body
-    except (ConnectionResetError, BrokenPipeError):
-        return None
-    finally:
-        s.close()
+from frames import exchange, find, integer, item, message, reason
 
 
 def drips(path, seconds):
@@ -99,29 +46,6 @@ def piles_up(path):
     finally:
         s.close()
     return sent // len(request)
-
-
-def find(data, tag, kind):
-    """Value of the first item with this tag, walking structures."""
-    at = 0
-    while at + 8 <= len(data):
-        t = int.from_bytes(data[at:at + 3], "big")
-        k = data[at + 3]
-        n = int.from_bytes(data[at + 4:at + 8], "big")
-        value = data[at + 8:at + 8 + n]
-        if t == tag and k == kind:
-            return value
-        if k == 1:
-            inner = find(value, tag, kind)
-            if inner is not None:
-                return inner
-        at += 8 + n + (-n % 8)
-    return None
-
-
-def reason(answer):
-    value = find(answer, 0x42007E, 5)
-    return int.from_bytes(value, "big") if value else None
 
 
 def main():

@@ -90,6 +90,27 @@ static void one_request_is_admitted_whenever_there_is_room(void **state)
 	assert_int_equal(conn_admit(connect_as(s, 2), LIMIT), ERR_TOO_LARGE);
 }
 
+static void one_large_request_is_admitted_beside_small_ones(void **state)
+{
+	struct setting *s = *state;
+	struct conn *c = connect_as(s, 0), *other = connect_as(s, 0);
+	admit_all(s, 1, FRAME);
+	admit_all(s, 2, FRAME);
+	admit_all(s, 3, FRAME); /* 6 of 48 are left */
+	other->out.cap = other->out.len = 4 * MIB - ARENA_CANARY_LEN;
+	conn_hold_answers(other);
+	c->in.cap = CONN_READ_CHUNK;
+	c->in.len = 20;
+	conn_hold_input(c);
+	assert_int_equal(conn_admit(c, FRAME), ERR_OK);
+	assert_int_equal(s->peers[0]->held, 6 * MIB);
+	conn_hold_input(c);
+	assert_int_equal(c->in_budget, 0);
+	assert_int_equal(conn_admit(other, FRAME), ERR_BUSY);
+	conn_release(c);
+	assert_int_equal(s->peers[0]->large, 0);
+}
+
 static void a_frame_that_was_admitted_is_not_counted_twice(void **state)
 {
 	struct setting *s = *state;
@@ -106,7 +127,6 @@ static void answers_count_until_they_are_sent(void **state)
 {
 	struct setting *s = *state;
 	struct conn *c = connect_as(s, 0);
-	c->job.request.frame.cap = 200;
 	c->job.request.answer.cap = 3 * MIB;
 	conn_hold(&c->job);
 	assert_int_equal(s->peers[0]->held, 4 * MIB);
@@ -115,19 +135,31 @@ static void answers_count_until_they_are_sent(void **state)
 	assert_int_equal(s->peers[0]->held, 4 * MIB);
 	assert_int_equal(c->budget, 0);
 	c->out.cap = 0;
-	conn_sent(c);
+	conn_hold_answers(c);
 	assert_int_equal(s->peers[0]->held, 0);
 }
 
-static void small_requests_and_answers_are_not_counted(void **state)
+static void what_is_small_counts_when_it_stays(void **state)
 {
 	struct setting *s = *state;
 	struct conn *c = connect_as(s, 0);
-	c->job.request.frame.cap = CONN_READ_CHUNK;
-	c->job.request.answer.cap = c->out.cap = CONN_READ_CHUNK;
-	conn_hold(&c->job);
+	c->out.cap = c->in.cap = CONN_READ_CHUNK;
+	c->out.len = 300;
 	conn_answered(c);
-	assert_int_equal(s->daemon.bulk_used, 0);
+	conn_hold_input(c);
+	assert_int_equal(s->daemon.bulk_used, 0); /* on its way */
+	c->in.len = 20;
+	conn_hold_input(c);
+	conn_hold_answers(c);
+	assert_int_equal(s->peers[0]->held, 2 * CONN_READ_BLOCK);
+	c->job.request.frame.cap = CONN_READ_CHUNK;
+	conn_hold(&c->job);
+	assert_int_equal(s->peers[0]->held, 3 * CONN_READ_BLOCK);
+	c->in.len = c->out.len = 0;
+	conn_answered(c);
+	conn_hold_input(c);
+	conn_hold_answers(c);
+	assert_int_equal(s->peers[0]->held, 0);
 }
 
 static void whoever_takes_no_answers_begins_nothing_more(void **state)
@@ -161,8 +193,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
 		T(a_principal_gets_half_of_what_the_others_leave), T(one_request_is_admitted_whenever_there_is_room),
-		T(a_frame_that_was_admitted_is_not_counted_twice), T(answers_count_until_they_are_sent),
-		T(small_requests_and_answers_are_not_counted), T(whoever_takes_no_answers_begins_nothing_more),
+		T(one_large_request_is_admitted_beside_small_ones), T(a_frame_that_was_admitted_is_not_counted_twice), T(answers_count_until_they_are_sent),
+		T(what_is_small_counts_when_it_stays), T(whoever_takes_no_answers_begins_nothing_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,147 @@
+/* Answers of a connection: in order, one write for all that are ready together. What a client does not take at once stays whole for a moment; then it is
+ * cut into small pieces, so that the large blocks of the arena are only ever borrowed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "daemon/conn_internal.h"
+#include "daemon/daemon.h"
+
+#define PIECE (CONN_PIECE_BLOCK - ARENA_CANARY_LEN) /* bytes */
+#define PARK_AFTER_MS 100u
+
+size_t conn_unsent(const struct conn *c)
+{
+	return c->parked_bytes + c->out.len - c->out_sent;
+}
+
+static void free_pieces(struct conn *c)
+{
+	for (size_t i = c->parked_at; i < c->parked_count; i++) buf_free(&c->parked[i]);
+	free(c->parked);
+	c->parked = NULL;
+	c->parked_at = c->parked_count = c->parked_bytes = c->parked_sent = 0;
+}
+
+void conn_drop_answers(struct conn *c)
+{
+	free_pieces(c);
+	buf_free(&c->out);
+	c->out_sent = 0;
+}
+
+/* Without memory for the pieces the answer stays as it is. */
+static void park(struct conn *c)
+{
+	size_t rest = c->out.len - c->out_sent, count = (rest + PIECE - 1) / PIECE;
+	if (c->parked || c->out.cap <= CONN_PIECE_BLOCK || !(c->parked = calloc(count, sizeof *c->parked))) return;
+	enum coffer_err err = ERR_OK;
+	for (size_t at = c->out_sent; at < c->out.len && !err; c->parked_count++) {
+		size_t len = c->out.len - at < PIECE ? c->out.len - at : PIECE;
+		err = buf_append(&c->parked[c->parked_count], view_of(c->out.ptr + at, len));
+		at += len;
+	}
+	if (err) {
+		free_pieces(c);
+		return;
+	}
+	c->parked_bytes = rest;
+	buf_free(&c->out);
+	c->out_sent = 0;
+}
+
+/* Bytes that went out; 0: no more for now; negative: the connection is lost. */
+static ssize_t send_some(struct conn *c, const uint8_t *from, size_t len)
+{
+	for (;;) {
+		ssize_t n = send(c->fd, from, len, MSG_NOSIGNAL);
+		if (n > 0) return n;
+		if (n < 0 && errno == EAGAIN) return 0;
+		if (n < 0 && errno != EINTR) return -1;
+	}
+}
+
+static ssize_t send_piece(struct conn *c)
+{
+	struct buf *piece = &c->parked[c->parked_at];
+	ssize_t n = send_some(c, piece->ptr + c->parked_sent, piece->len - c->parked_sent);
+	if (n <= 0) return n;
+	c->parked_sent += (size_t)n;
+	c->parked_bytes -= (size_t)n;
+	if (c->parked_sent == piece->len) {
+		buf_free(piece);
+		c->parked_sent = 0;
+		c->parked_at++;
+	}
+	return n;
+}
+
+static ssize_t send_next(struct conn *c)
+{
+	if (c->parked_bytes) return send_piece(c);
+	ssize_t n = send_some(c, c->out.ptr + c->out_sent, c->out.len - c->out_sent);
+	if (n > 0) c->out_sent += (size_t)n;
+	return n;
+}
+
+/* All that waits now has one deadline, however slowly it is taken. False: it has passed. */
+static bool await_reader(struct conn *c)
+{
+	uint64_t now = clock_mono_ms();
+	bool whole = c->out.cap > CONN_PIECE_BLOCK && !c->parked;
+	if (!c->write_until_ms) c->write_until_ms = now + c->worker->daemon->engine.config->request_timeout_ms;
+	if (now >= c->write_until_ms) return false;
+	uint64_t ms = c->write_until_ms - now;
+	if (whole && ms > PARK_AFTER_MS) ms = PARK_AFTER_MS;
+	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	event_add(c->write_event, &tv);
+	conn_hold_answers(c);
+	return true;
+}
+
+void conn_on_unread(struct conn *c)
+{
+	park(c);
+	if (!await_reader(c)) conn_close(c);
+}
+
+void conn_flush(struct conn *c)
+{
+	ssize_t n = 1;
+	while (n > 0 && conn_unsent(c)) n = send_next(c);
+	if (n < 0 || (n == 0 && !await_reader(c))) {
+		conn_close(c);
+		return;
+	}
+	if (n == 0) return;
+	c->write_until_ms = 0;
+	c->out_sent = 0;
+	if (c->parked) free_pieces(c);
+	if (c->out.cap > CONN_READ_BLOCK) buf_free(&c->out); /* an idle connection keeps no more */
+	else buf_clear(&c->out);
+	conn_hold_answers(c);
+	if (c->closing && !c->busy) {
+		conn_close(c);
+		return;
+	}
+	if (!c->busy && c->in.len) conn_process(c);
+	else conn_rearm(c);
+}
+
+bool conn_take_answer(struct conn *c)
+{
+	struct request *r = &c->job.request;
+	bool ok = true;
+	if (c->out.len == 0) {
+		struct buf empty = c->out;
+		c->out = r->answer;
+		r->answer = empty;
+	} else {
+		ok = buf_append(&c->out, buf_view(&r->answer)) == ERR_OK;
+	}
+	if (r->close_after) c->closing = true;
+	request_done(r);
+	conn_answered(c);
+	return ok;
+}
