@@ -118,7 +118,7 @@ static struct world *make(void)
 	static char nowhere[] = "/nonexistent", kind[] = "memory", none[] = "";
 	fuzz_arena();
 	clock_set_source(&(struct clock_source){ still_s, still_ms, w });
-	w->config = (struct config){ .max_message = 1u << 20, .state_dir = nowhere, .store = kind, .token = none, .token_deadline_ms = 1000,
+	w->config = (struct config){ .max_message = 1u << 20, .locate_scan_max = 64, .state_dir = nowhere, .store = kind, .token = none, .token_deadline_ms = 1000,
 		.token_probe_interval_ms = 60000 };
 	e->config = &w->config;
 	e->on_store = on_store;
