@@ -19,7 +19,7 @@ static enum coffer_err check_sought(struct op_ctx *ctx, const struct locate_crit
 	const struct kmip_attr_row *row = kmip_attr_row(value->id);
 	size_t dates = 0;
 	if (!value->has_value) return reason_fail(&ctx->reason, ERR_MISSING, "an attribute has no value to look for");
-	if (row->since_minor > ctx->version_minor)
+	if (kmip_attr_since(value->id, &value->value) > ctx->version_minor)
 		return reason_fail(&ctx->reason, ERR_FIELD, "the attribute %s is not of this protocol version", row->name);
 	if (criteria->count == LOCATE_CRITERIA_MAX)
 		return reason_fail(&ctx->reason, ERR_LIMIT, "at most %u attributes can be looked for", LOCATE_CRITERIA_MAX);

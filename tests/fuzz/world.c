@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "fuzz/world_internal.h"
+#include "objects/reindex.h"
 #include "objects/txn_internal.h"
 
 static uint64_t still_s(void *arg)
@@ -72,6 +73,16 @@ static void open_store(struct world *w)
 	txn_set_ring(e->txn, w->ring);
 }
 
+/* As at every start: writes the mark the first time, finds it later. */
+static void index_store(struct world *w)
+{
+	struct reindex r = { .begun = false };
+	REQUIRE(txn_begin(w->engine.txn, NULL) == ERR_OK);
+	while (!r.done) REQUIRE(txn_reindex(w->engine.txn, &r, NULL) == ERR_OK);
+	REQUIRE(txn_commit(w->engine.txn, NULL) == ERR_OK);
+	REQUIRE(txn_indexed(w->engine.txn));
+}
+
 static void close_store(struct world *w)
 {
 	struct engine *e = &w->engine;
@@ -118,7 +129,7 @@ static struct world *make(void)
 	static char nowhere[] = "/nonexistent", kind[] = "memory", none[] = "";
 	fuzz_arena();
 	clock_set_source(&(struct clock_source){ still_s, still_ms, w });
-	w->config = (struct config){ .max_message = 1u << 20, .state_dir = nowhere, .store = kind, .token = none, .token_deadline_ms = 1000,
+	w->config = (struct config){ .max_message = 1u << 20, .locate_scan_max = 64, .state_dir = nowhere, .store = kind, .token = none, .token_deadline_ms = 1000,
 		.token_probe_interval_ms = 60000 };
 	e->config = &w->config;
 	e->on_store = on_store;
@@ -134,6 +145,7 @@ static struct world *make(void)
 	REQUIRE(txn_begin(e->txn, NULL) == ERR_OK);
 	world_fill(w);
 	REQUIRE(txn_commit(e->txn, NULL) == ERR_OK);
+	index_store(w);
 	keep_rows(w);
 	world_fill_known(w);
 	w->worker = op_local_new(e->objects);
@@ -164,6 +176,7 @@ static void restore(struct world *w)
 	for (size_t i = 0; i < w->row_count; i++) REQUIRE(store_put(e->store, w->rows[i].table, &w->rows[i].row, false) == ERR_OK);
 	REQUIRE(store_commit(e->store, NULL) == ERR_OK);
 	REQUIRE(audit_chain_open(e->txn, &e->audit, NULL) == ERR_OK);
+	index_store(w);
 	REQUIRE(!e->staged_grants);
 	engine_set_grants(e, grants_ref(w->grants));
 	world_print_table(w, STORE_OBJECT, &w->objects);

@@ -164,6 +164,22 @@ static void check_names(struct world *w, const struct object *o)
 	}
 }
 
+struct sought { struct world *w; const struct object *o; };
+
+static enum coffer_err is_it(void *arg, struct object *found)
+{
+	const struct sought *s = arg;
+	return memcmp(found->id, s->o->id, UUID_LEN) == 0 ? ERR_EXISTS : ERR_OK;
+}
+
+/* Whatever an object can be searched by finds it. */
+static enum coffer_err check_entry(void *arg, const struct record_index_entry *entry)
+{
+	struct sought *s = arg;
+	REQUIRE(txn_find(s->w->engine.txn, entry, is_it, s) == ERR_EXISTS);
+	return ERR_OK;
+}
+
 /* A row that was written opens, is whole, and is what memory has. */
 static void check_object(struct world *w, const uint8_t *id)
 {
@@ -178,6 +194,7 @@ static void check_object(struct world *w, const uint8_t *id)
 		if (o->material) REQUIRE(view_equal(secret_view(o->material), secret_view(cached->material)));
 	}
 	check_names(w, o);
+	REQUIRE(object_index_each(o, check_entry, &(struct sought){ w, o }) == ERR_OK);
 	object_unref(cached);
 	object_unref(o);
 }
