@@ -152,7 +152,6 @@ static enum coffer_err check_when(struct attribute_change *c)
 
 enum coffer_err attribute_change_allowed(struct attribute_change *c)
 {
-	TRY(kmip_attributes_online(c->ctx));
 	TRY(check_owner(c));
 	TRY(kmip_key_change(c->ctx, c->now_s, &c->o));
 	TRY(check_place(c));

@@ -438,7 +438,7 @@ static void an_archived_object_is_recovered_first(void **state)
 	attrs_get(f, 0, id, NULL, &answer);
 	assert_int_equal(answer.response.items[0].reason, GONE);
 	answer_free(&answer);
-	assert_int_equal(fix_simple(f, ADMIN, OPERATION_GET_ATTRIBUTE_LIST, id), ERR_STATE);
+	assert_int_equal(fix_simple(f, ADMIN, OPERATION_GET_ATTRIBUTE_LIST, id), ERR_ARCHIVED);
 }
 
 static void custom_values_may_have_every_type(void **state)

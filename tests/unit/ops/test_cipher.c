@@ -105,7 +105,6 @@ static void encrypt_refuses_what_is_open_or_not_supported(void **state)
 	static const struct { struct wish wish; enum coffer_err err; } cases[] = {
 		{ { .mode = 0 }, ERR_MISSING }, { { .mode = BLOCK_CIPHER_MODE_GCM }, ERR_MISSING },
 		{ { .mode = BLOCK_CIPHER_MODE_PCBC, .client_iv = true }, ERR_UNSUPPORTED },
-		{ { .mode = BLOCK_CIPHER_MODE_GCM, .random_iv = true, .parts = true }, ERR_UNSUPPORTED },
 	};
 	struct fix *f = *state;
 	struct text ct;
