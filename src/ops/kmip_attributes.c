@@ -4,20 +4,14 @@
 #include "base/clock.h"
 #include "base/writer.h"
 #include "objects/dates.h"
+#include "ops/kmip_lease.h"
 
 #define FIELD_ITEM_MAX 64u /* the longest is a Unique Identifier: 8 + 40 bytes */
-#define LEASE_TIME_S 3600u
-
-uint32_t kmip_lease_time_s(const struct op_ctx *ctx)
-{
-	(void)ctx;
-	return LEASE_TIME_S;
-}
 
 struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o)
 {
 	return (struct kmip_seen){ .object = o, .now_s = clock_wall_s(), .version_minor = ctx->version_minor,
-		.lease_time_s = kmip_lease_time_s(ctx) };
+		.lease_time_s = kmip_lease_time_s(ctx->engine) };
 }
 
 static void put_field(struct writer *w, const struct kmip_seen *seen, enum kmip_attr attr)

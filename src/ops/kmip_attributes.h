@@ -15,8 +15,6 @@ struct kmip_seen {
 
 /* The object as whoever made this request sees it now. */
 struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o);
-/* The longest lease that this server gives: Lease Time of every object that can be leased (section 3.20). */
-uint32_t kmip_lease_time_s(const struct op_ctx *ctx);
 
 /* Every value of every attribute that objects of this type may have. The value borrows from a buffer that lives during the call. An error ends the
  * walk and is returned. */

@@ -5,10 +5,8 @@
 
 #include "ops/op.h"
 
-/* Gives a new key its Lease Time: that of the configuration (lease_time); none when that is 0. */
-enum coffer_err kmip_lease_begin(const struct engine *engine, struct object *o) MUST_USE;
-/* The longest lease of this object in seconds, 0: without end. Its Lease Time and the configuration's, whichever is shorter. */
-uint32_t kmip_lease_longest(const struct engine *engine, const struct object *o);
+/* The longest lease in seconds, as configured (lease_time): the Lease Time of every key and secret. 0: without end, and none is shown. */
+uint32_t kmip_lease_time_s(const struct engine *engine);
 /* Whether a lease is given at now_s: not for what is compromised or destroyed. */
 bool kmip_lease_is_given(const struct object *o, uint64_t now_s);
 

@@ -5,7 +5,6 @@
 #include "kmip/attr.h"
 #include "objects/dates.h"
 #include "ops/kmip_key.h"
-#include "ops/kmip_lease.h"
 #include "ops/kmip_usage.h"
 
 #define ITEM_MAX 256u
@@ -107,7 +106,6 @@ enum coffer_err kmip_new_finish(struct op_ctx *ctx, struct object *o, enum kmip_
 	TRY(set_secrecy(o));
 	if (!kmip_is_cryptographic(o)) return ERR_OK;
 	TRY(kmip_usage_begin(ctx, o));
-	TRY(kmip_lease_begin(ctx->engine, o));
 	TRY(set_origin(ctx, o, origin, now_s));
 	o->state = dates_state(o, now_s);
 	return ERR_OK;
