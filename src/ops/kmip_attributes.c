@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/writer.h"
 #include "objects/dates.h"
-#include "ops/kmip_key.h"
 #include "ops/kmip_lease.h"
 
 #define FIELD_ITEM_MAX 64u /* the longest is a Unique Identifier: 8 + 40 bytes */
@@ -12,7 +11,7 @@
 struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o)
 {
 	return (struct kmip_seen){ .object = o, .now_s = clock_wall_s(), .version_minor = ctx->version_minor,
-		.lease_time_s = kmip_lease_longest(ctx->engine, o) };
+		.lease_time_s = kmip_lease_time_s(ctx->engine) };
 }
 
 static void put_field(struct writer *w, const struct kmip_seen *seen, enum kmip_attr attr)

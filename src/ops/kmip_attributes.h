@@ -15,6 +15,7 @@ struct kmip_seen {
 
 /* The object as whoever made this request sees it now. */
 struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o);
+
 /* Every value of every attribute that objects of this type may have. The value borrows from a buffer that lives during the call. An error ends the
  * walk and is returned. */
 typedef enum coffer_err kmip_attribute_fn(void *arg, const struct kmip_attr_value *value);

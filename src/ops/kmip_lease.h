@@ -5,9 +5,8 @@
 
 #include "ops/op.h"
 
-/* The longest lease of this object in seconds: the configuration's (lease_time); 0: without end, or of a type that knows no leases. It is the
- * Lease Time that Get Attributes shows. */
-uint32_t kmip_lease_longest(const struct engine *engine, const struct object *o);
+/* The longest lease in seconds, as configured (lease_time): the Lease Time of every key and secret. 0: without end, and none is shown. */
+uint32_t kmip_lease_time_s(const struct engine *engine);
 /* Whether a lease is given at now_s: not for what is compromised or destroyed. */
 bool kmip_lease_is_given(const struct object *o, uint64_t now_s);
 

@@ -7,7 +7,7 @@
 enum kmip_origin { KMIP_MADE_HERE, KMIP_REGISTERED };
 
 /* Digest, Random Number Generator (of what is made here), Sensitive and Extractable with their histories, Initial, Last Change and Original
- * Creation Date, Lease Time, Fresh, what is left of its Usage Limits: as they apply to the object's type; then its state follows from its dates. Its material, if it has any, is set.
+ * Creation Date, Fresh, what is left of its Usage Limits: as they apply to the object's type; then its state follows from its dates. Its material, if it has any, is set.
  * ERR_FIELD: dates in disorder, or a Random Number Generator asked for that is not this server's. */
 enum coffer_err kmip_new_finish(struct op_ctx *ctx, struct object *o, enum kmip_origin origin, uint64_t now_s) MUST_USE;
 /* Keys and secrets: what KMIP calls Managed Cryptographic Objects. */

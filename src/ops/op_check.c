@@ -55,7 +55,7 @@ static bool units_are_left(const struct object *o, uint64_t units, uint64_t now_
 
 static bool lease_is_given(const struct op_ctx *ctx, uint32_t lease_s, uint64_t now_s)
 {
-	uint32_t longest_s = kmip_lease_longest(ctx->engine, ctx->object);
+	uint32_t longest_s = kmip_lease_time_s(ctx->engine);
 	return kmip_lease_is_given(ctx->object, now_s) && (longest_s == 0 || lease_s <= longest_s);
 }
 

@@ -21,7 +21,7 @@ enum coffer_err op_obtain_lease(struct op_ctx *ctx, struct ttlv_cursor *payload,
 	}
 	attrset_get_time(&o->attrs, ATTR_LAST_CHANGE_DATE, &changed_s);
 	kmip_put_id(out, o);
-	ttlv_put_interval(out, TAG_LEASE_TIME, kmip_is_cryptographic(o) ? kmip_lease_longest(ctx->engine, o) : 0);
+	ttlv_put_interval(out, TAG_LEASE_TIME, kmip_is_cryptographic(o) ? kmip_lease_time_s(ctx->engine) : 0);
 	ttlv_put_time(out, TAG_LAST_CHANGE_DATE, (int64_t)changed_s);
 	return ERR_OK;
 }

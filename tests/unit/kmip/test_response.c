@@ -93,6 +93,25 @@ static void an_item_that_does_not_fit_gives_way_to_its_failure(void **state)
 	assert_int_equal(writer_done(&s.w), ERR_TOO_LARGE);
 }
 
+static void a_failure_may_have_a_payload(void **state)
+{
+	(void)state;
+	uint8_t fields[16];
+	struct writer *w = scratch_writer(&s), payload;
+	struct kmip_item_id a = { .operation = OPERATION_CHECK };
+	int32_t mask;
+	writer_init(&payload, fields, sizeof fields);
+	ttlv_put_i32(&payload, TAG_CRYPTOGRAPHIC_USAGE_MASK, 12);
+	struct kmip_response_mark mark = kmip_response_begin(w, v14, 1, none, none);
+	kmip_item_fail_payload(w, &a, RESULT_REASON_PERMISSION_DENIED, "no", ERR_STATE, writer_view(&payload));
+	kmip_response_end(w, mark, 1);
+	read_back();
+	assert_int_equal(response.items[0].err, ERR_STATE);
+	assert_int_equal(response.items[0].reason, RESULT_REASON_PERMISSION_DENIED);
+	assert_int_equal(ttlv_take_i32(&response.items[0].payload, TAG_CRYPTOGRAPHIC_USAGE_MASK, &mask), ERR_OK);
+	assert_int_equal(mask, 12);
+}
+
 /* KMIP 1.4 section 11.1, byte by byte. */
 static void a_refusal_has_one_failed_item_without_operation(void **state)
 {
@@ -164,6 +183,7 @@ int main(void)
 		cmocka_unit_test(a_response_carries_every_kind_of_batch_item),
 		cmocka_unit_test(an_item_that_was_begun_can_be_replaced_by_its_failure),
 		cmocka_unit_test(an_item_that_does_not_fit_gives_way_to_its_failure),
+		cmocka_unit_test(a_failure_may_have_a_payload),
 		cmocka_unit_test(a_refusal_has_one_failed_item_without_operation),
 		cmocka_unit_test(correlation_values_are_left_out_below_version_1_4),
 		cmocka_unit_test(a_client_request_is_read_with_its_request_id),

@@ -86,6 +86,37 @@ static void sealed_messages_of_an_archived_key_wait_for_it(void **state)
 	buf_free(&sealed);
 }
 
+static void put_name_and_storage(struct ask *a, const void *arg)
+{
+	int32_t mask = *(const int32_t *)arg;
+	if (mask) ttlv_put_i32(&a->w, TAG_STORAGE_STATUS_MASK, mask);
+	ask_name(a, "k");
+}
+
+static size_t found(struct fix *f, int32_t storage)
+{
+	struct answer answer;
+	assert_int_equal(life_ask(f, ADMIN, OPERATION_LOCATE, NULL, put_name_and_storage, &storage, &answer), LIFE_DONE);
+	size_t count = vendor_count(&answer, TAG_UNIQUE_IDENTIFIER);
+	answer_free(&answer);
+	return count;
+}
+
+static void locate_looks_into_the_archive_when_asked(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	life_create(f, &(struct life_key){ .name = "k" }, id);
+	assert_int_equal(simple(f, OPERATION_ARCHIVE, id), LIFE_DONE);
+	assert_int_equal(found(f, 0), 0);
+	assert_int_equal(found(f, STORAGE_STATUS_MASK_ON_LINE_STORAGE), 0);
+	assert_int_equal(found(f, STORAGE_STATUS_MASK_ARCHIVAL_STORAGE), 1);
+	assert_int_equal(found(f, STORAGE_STATUS_MASK_ARCHIVAL_STORAGE | STORAGE_STATUS_MASK_ON_LINE_STORAGE), 1);
+	assert_int_equal(simple(f, OPERATION_RECOVER, id), LIFE_DONE);
+	assert_int_equal(found(f, 0), 1);
+	assert_int_equal(found(f, STORAGE_STATUS_MASK_ARCHIVAL_STORAGE), 0);
+}
+
 static void dates_go_on_in_the_archive(void **state)
 {
 	struct fix *f = *state;
@@ -133,7 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(archive_sets_its_date_and_recover_takes_it_away), T(what_is_on_line_is_recovered_without_a_change),
 		T(archived_objects_take_only_recover), T(sealed_messages_of_an_archived_key_wait_for_it),
-		T(dates_go_on_in_the_archive), T(recover_sets_the_id_placeholder),
+		T(locate_looks_into_the_archive_when_asked), T(dates_go_on_in_the_archive), T(recover_sets_the_id_placeholder),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,18 +93,37 @@ static uint32_t lease(struct fix *f, unsigned uid, const char *id, struct lease 
 	return reason;
 }
 
-static void lease_is_the_configured_one(void **state)
+static uint32_t lease_attribute(struct fix *f, const char *id)
 {
-	static const struct { uint64_t ms; uint32_t expected_s; } cases[] = { { 0, 0 }, { 3600000, 3600 }, { 60000, 60 }, { 1, 1 }, { 1001, 2 } };
+	struct answer answer;
+	struct kmip_attr_value value;
+	struct ttlv_item item;
+	bool found = false;
+	uint32_t lease_s = 0;
+	assert_int_equal(life_ask(f, ADMIN, OPERATION_GET_ATTRIBUTES, id, NULL, NULL, &answer), LIFE_DONE);
+	struct ttlv_cursor c = answer_payload(&answer, 0);
+	assert_int_equal(ttlv_take(&c, TAG_UNIQUE_IDENTIFIER, &item), ERR_OK);
+	while (kmip_attr_next(&c, &value, &found) == ERR_OK && found)
+		if (value.id == ATTR_LEASE_TIME) assert_int_equal(ttlv_get_interval(&value.value, &lease_s), ERR_OK);
+	answer_free(&answer);
+	return lease_s;
+}
+
+static void lease_is_the_configured_one_in_whole_seconds(void **state)
+{
+	static const struct { uint64_t ms; uint32_t expected_s; } cases[] = {
+		{ 0, 0 }, { 3600000, 3600 }, { 1, 1 }, { 1001, 2 }, { UINT64_C(31536000000), 31536000 },
+	};
 	struct fix *f = *state;
 	struct lease l = { 9, 9 };
+	char id[UUID_TEXT_LEN + 1];
+	life_create(f, &(struct life_key){ .activation_s = NOW_S }, id);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		char id[UUID_TEXT_LEN + 1];
-		life_create(f, &(struct life_key){ .activation_s = NOW_S }, id);
 		f->config.lease_time_ms = cases[i].ms;
 		assert_int_equal(lease(f, ADMIN, id, &l), LIFE_DONE);
 		assert_int_equal(l.time_s, cases[i].expected_s);
 		assert_int_equal(l.changed_s, NOW_S);
+		assert_int_equal(lease_attribute(f, id), cases[i].expected_s);
 	}
 }
 
@@ -200,7 +219,6 @@ static void check_names_what_stands_in_the_way_and_nothing_else(void **state)
 	struct fix *f = *state;
 	char id[UUID_TEXT_LEN + 1];
 	struct life_key key = limited("k", 1000, USAGE_LIMITS_UNIT_BYTE);
-	f->config.lease_time_ms = UINT64_C(1000) * HOUR;
 	life_create(f, &key, id);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) assert_check(f, ADMIN, id, cases[i].asked, cases[i].named);
 	assert_int_equal(life_rest(f, id), 1000); /* it only looks */
@@ -292,7 +310,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
 		T(allocations_and_encryption_share_one_rest), T(allocation_is_refused_as_table_345_says),
-		T(lease_is_the_configured_one), T(lease_tells_the_last_change), T(lease_is_refused_as_table_344_says),
+		T(lease_is_the_configured_one_in_whole_seconds), T(lease_tells_the_last_change), T(lease_is_refused_as_table_344_says),
 		T(check_names_what_stands_in_the_way_and_nothing_else), T(check_knows_the_state_and_the_dates), T(check_knows_who_asks),
 		T(check_is_refused_as_table_337_says), T(failed_check_empties_the_id_placeholder),
 	};
