@@ -3,12 +3,9 @@
 
 #include "kmip/enums.h"
 
-/* Legacy algorithms are refused. */
-#define ALLOW_LEGACY false
-
 enum coffer_err kmip_algorithm_check(struct op_ctx *ctx, uint32_t algorithm, uint32_t length_bits, enum algorithm_use use)
 {
-	return crypto_algorithm_check(algorithm, length_bits, use, ALLOW_LEGACY, &ctx->reason);
+	return crypto_algorithm_check(algorithm, length_bits, use, ctx->engine->config->legacy_algorithms, &ctx->reason);
 }
 
 /* An HMAC key is as long as the hash (RFC 2104 section 3). */
