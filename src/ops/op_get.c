@@ -70,7 +70,7 @@ static enum coffer_err check_there(struct op_ctx *ctx)
 	if (o->state != OBJECT_DESTROYED && o->state != OBJECT_DESTROYED_COMPROMISED) return ERR_OK;
 	char label[KMIP_KEY_LABEL_MAX];
 	kmip_key_label(o, label);
-	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED;
+	ctx->result_reason = RESULT_REASON_ITEM_NOT_FOUND; /* as OASIS case TC_314 has it */
 	return reason_fail(&ctx->reason, ERR_STATE, "%s is %s; its material is gone", label, lifecycle_name(o->state));
 }
 
