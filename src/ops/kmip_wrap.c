@@ -84,10 +84,29 @@ static enum coffer_err check_key(struct op_ctx *ctx, const struct object *key, e
 			wraps ? "wrapping keys" : "unwrapping keys");
 	if (!wraps && (key->usage_mask & CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY))
 		return reason_fail(&ctx->reason, ERR_DENIED, "%s wraps keys here, so it opens none: what left wrapped would come back in clear", label);
-	if (key->algorithm != CRYPTOGRAPHIC_ALGORITHM_AES || !key->material || key->wrapping)
+	if (key->algorithm != CRYPTOGRAPHIC_ALGORITHM_AES || !key->material || key->wrapping || key->key_format == KEY_FORMAT_TYPE_OPAQUE)
 		return reason_fail(&ctx->reason, ERR_STATE, "%s cannot wrap keys; an AES key whose bytes are here can", label);
 	ctx->result_reason = 0;
 	return ERR_OK;
+}
+
+/* AES Key Wrap is opened with the cipher's inverse, which these modes never use. */
+static bool opens_nothing_wrapped(uint32_t mode)
+{
+	return mode == BLOCK_CIPHER_MODE_CTR || mode == BLOCK_CIPHER_MODE_GCM || mode == BLOCK_CIPHER_MODE_CCM || mode == BLOCK_CIPHER_MODE_CFB ||
+		mode == BLOCK_CIPHER_MODE_OFB;
+}
+
+enum coffer_err kmip_wrap_check_decrypt(struct op_ctx *ctx, uint32_t mode)
+{
+	const struct object *o = ctx->object;
+	char label[KMIP_KEY_LABEL_MAX];
+	if (!(o->usage_mask & CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY) || o->algorithm != CRYPTOGRAPHIC_ALGORITHM_AES || opens_nothing_wrapped(mode))
+		return ERR_OK;
+	kmip_key_label(o, label);
+	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED;
+	return reason_fail(&ctx->reason, ERR_DENIED, "%s wraps keys, so it does not decrypt in this Block Cipher Mode: what left wrapped would be had in "
+		"clear; use GCM, CCM, CTR, CFB or OFB", label);
 }
 
 /* Every field that is asked for stands in the key's own parameters. */

@@ -1,5 +1,5 @@
 /* Keys wrapped by keys (KMIP 1.4 sections 2.1.5, 2.1.6, 4.11): AES Key Wrap (RFC 3394) and AES Key Wrap with Padding (RFC 5649) by a symmetric
- * key in the store. Store lane. */
+ * key in the store. Store lane where nothing else is said. */
 #ifndef COFFER_OPS_KMIP_WRAP_H
 #define COFFER_OPS_KMIP_WRAP_H
 
@@ -26,5 +26,7 @@ enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrapping *spec, 
 /* Unwraps the *block of a key that was registered wrapped, by a key in the store that may unwrap: *block then is the plain one and borrows from
  * *bytes. A key that may also wrap is refused: else who may use it could get a sensitive key wrapped, register that, and get it in clear. Errors as above; ERR_CONTEXT: the bytes do not open with that key. */
 enum coffer_err kmip_unwrap(struct op_ctx *ctx, struct kmip_key_block *block, struct kmip_wrap_bytes *bytes) MUST_USE;
+/* Decrypt by ctx->object, any lane: a key that may wrap does not decrypt in a mode that would open what it wrapped. ERR_DENIED with a sentence. */
+enum coffer_err kmip_wrap_check_decrypt(struct op_ctx *ctx, uint32_t mode) MUST_USE;
 
 #endif

@@ -1,6 +1,7 @@
 /* Decrypt (KMIP 1.4 section 4.30). */
 #include "ops/kmip_cipher.h"
 #include "ops/kmip_key.h"
+#include "ops/kmip_wrap.h"
 #include "ops/tables.h"
 
 /* The first part may come without the tag, the whole may not. */
@@ -36,6 +37,7 @@ enum coffer_err op_decrypt(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 	if (q.parts.step == KMIP_STEP_NEXT || q.parts.step == KMIP_STEP_LAST) return kmip_cipher_next(ctx, CIPHER_DECRYPT, &q, out);
 	TRY(kmip_cipher_check_key(ctx, CIPHER_DECRYPT));
 	TRY(kmip_cipher_choose(ctx, &q, &c));
+	TRY(kmip_wrap_check_decrypt(ctx, c.params.mode));
 	TRY(check_fields(ctx, &q, &c));
 	if (q.parts.step == KMIP_STEP_FIRST) return kmip_cipher_first(ctx, CIPHER_DECRYPT, &q, &c, q.iv, out);
 	return whole(ctx, &q, &c, out);

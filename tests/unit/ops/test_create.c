@@ -113,6 +113,34 @@ static void what_cannot_be_made_is_refused(void **state)
 	}
 }
 
+static unsigned ones(uint8_t byte)
+{
+	unsigned count = 0;
+	for (; byte; byte &= (uint8_t)(byte - 1)) count++;
+	return count;
+}
+
+static void legacy_algorithms_need_the_leave_of_the_configuration(void **state)
+{
+	static const struct { uint32_t bits; size_t len; } lengths[] = { { 0, 24 }, { 112, 16 }, { 168, 24 }, { 192, 24 } };
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	struct bring b = bring_key();
+	b.managed.block.algorithm = CRYPTOGRAPHIC_ALGORITHM_DES3;
+	b.managed.block.length_bits = 112;
+	assert_int_equal(try_create(f, (struct wish){ .type = OBJECT_TYPE_SYMMETRIC_KEY, .algorithm = CRYPTOGRAPHIC_ALGORITHM_DES3 }, id), ERR_UNSUPPORTED);
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_UNSUPPORTED);
+	f->config.legacy_algorithms = true;
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_OK);
+	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+		assert_int_equal(try_create(f, (struct wish){ .type = OBJECT_TYPE_SYMMETRIC_KEY, .algorithm = CRYPTOGRAPHIC_ALGORITHM_DES3,
+			.bits = lengths[i].bits }, id), ERR_OK);
+		AUTO_OBJECT struct object *o = bring_stored(f, id);
+		assert_int_equal(secret_len(o->material), lengths[i].len);
+		for (size_t k = 0; k < lengths[i].len; k++) assert_int_equal(ones(secret_bytes(o->material)[k]) % 2, 1);
+	}
+}
+
 static void server_names_its_own_generator(void **state)
 {
 	struct fix *f = *state;
@@ -138,6 +166,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
 		T(length_that_the_server_chose_is_told), T(secret_data_is_made_of_whole_random_bytes), T(what_cannot_be_made_is_refused),
+		T(legacy_algorithms_need_the_leave_of_the_configuration),
 		T(server_names_its_own_generator),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,12 +74,23 @@ static void archived_object_is_to_be_recovered_first(void **state)
 	assert_int_equal(wanted_reason(f, ADMIN, id, (struct wanted){ .by = NULL }), RESULT_REASON_OBJECT_ARCHIVED);
 }
 
+static void what_is_destroyed_is_not_found(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	struct bring b = bring_key();
+	bring_in(f, ADMIN, &b, id);
+	assert_int_equal(fix_simple(f, ADMIN, OPERATION_DESTROY, id), ERR_OK);
+	assert_int_equal(wanted_reason(f, ADMIN, id, (struct wanted){ .by = NULL }), RESULT_REASON_ITEM_NOT_FOUND);
+	assert_int_equal(fix_simple(f, ADMIN, OPERATION_GET, id), ERR_STATE);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
 		T(sensitive_keys_leave_wrapped_and_others_never), T(raw_and_transparent_are_two_forms_of_one_key), T(key_that_is_elsewhere_has_no_value),
-		T(archived_object_is_to_be_recovered_first),
+		T(archived_object_is_to_be_recovered_first), T(what_is_destroyed_is_not_found),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

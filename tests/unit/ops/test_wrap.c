@@ -188,6 +188,52 @@ static void wrapped_key_is_kept_but_never_used(void **state)
 		RESULT_REASON_KEY_FORMAT_TYPE_NOT_SUPPORTED);
 }
 
+static enum coffer_err decrypt(struct fix *f, const char *id, uint32_t mode)
+{
+	struct ask a;
+	struct answer answer;
+	ask_one(&a, OPERATION_DECRYPT);
+	ask_id(&a, id);
+	kmip_params_put(&a.w, TAG_CRYPTOGRAPHIC_PARAMETERS, &(struct kmip_params){ .has_block_cipher_mode = true, .block_cipher_mode = mode });
+	ttlv_put_bytes(&a.w, TAG_DATA, view_of(WANTED_WRAPPED, mode == BLOCK_CIPHER_MODE_NIST_KEY_WRAP ? WANTED_WRAPPED_LEN : 16));
+	if (mode != BLOCK_CIPHER_MODE_NIST_KEY_WRAP && mode != BLOCK_CIPHER_MODE_ECB) ttlv_put_bytes(&a.w, TAG_IV_COUNTER_NONCE, view_of(BRING_KEY, 16));
+	ask_item_end(&a, NULL);
+	ask_end(&a);
+	fix_send(f, ADMIN, &a, &answer);
+	enum coffer_err err = answer.response.items[0].err;
+	answer_free(&answer);
+	return err;
+}
+
+static void put_every_mode(struct ask *a, void *arg)
+{
+	static const uint32_t modes[] = { BLOCK_CIPHER_MODE_NIST_KEY_WRAP, BLOCK_CIPHER_MODE_ECB, BLOCK_CIPHER_MODE_CBC, BLOCK_CIPHER_MODE_CTR };
+	(void)arg;
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		struct kmip_attr_mark mark = kmip_attr_begin(&a->w, ATTR_CRYPTOGRAPHIC_PARAMETERS);
+		ttlv_put_enum(&a->w, TAG_BLOCK_CIPHER_MODE, modes[i]);
+		kmip_attr_end(&a->w, mark);
+	}
+}
+
+static void key_that_wraps_decrypts_nothing_that_it_wrapped(void **state)
+{
+	struct fix *f = *state;
+	char by[UUID_TEXT_LEN + 1], other[UUID_TEXT_LEN + 1];
+	struct bring k = wanted_kek();
+	k.attributes = put_every_mode;
+	k.mask = CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY | CRYPTOGRAPHIC_USAGE_MASK_DECRYPT;
+	bring_in(f, ADMIN, &k, by);
+	k.mask = CRYPTOGRAPHIC_USAGE_MASK_DECRYPT;
+	bring_in(f, ADMIN, &k, other);
+	static const uint32_t modes[] = { BLOCK_CIPHER_MODE_NIST_KEY_WRAP, BLOCK_CIPHER_MODE_ECB, BLOCK_CIPHER_MODE_CBC };
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		assert_int_equal(decrypt(f, by, modes[i]), ERR_DENIED);
+		assert_int_equal(decrypt(f, other, modes[i]), ERR_OK);
+	}
+	assert_int_equal(decrypt(f, by, BLOCK_CIPHER_MODE_CTR), ERR_OK);
+}
+
 static void specification_is_checked(void **state)
 {
 	struct fix *f = *state;
@@ -328,7 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(key_is_wrapped_as_in_rfc_3394), T(without_parameters_the_first_of_the_key_hold), T(wrapped_key_goes_round),
 		T(key_that_wraps_opens_nothing), T(attributes_that_are_named_are_wrapped_with_the_key), T(wrapped_key_is_kept_but_never_used),
-		T(specification_is_checked), T(wrapping_key_must_be_able_and_allowed), T(wrapping_key_of_another_owner_needs_the_permission_to_use_it),
+		T(key_that_wraps_decrypts_nothing_that_it_wrapped), T(specification_is_checked), T(wrapping_key_must_be_able_and_allowed), T(wrapping_key_of_another_owner_needs_the_permission_to_use_it),
 		T(wrapping_key_that_may_not_be_seen_does_not_exist), T(kmip_1_0_knows_encoded_values_alone), T(short_keys_need_padding_or_an_encoding),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
