@@ -1,8 +1,9 @@
-/* The one decision: default deny, grants add, an owner may always use what is its own. */
+/* The one decision: default deny, grants add, an owner may always use what is its own, and an object may be public. */
 #include "access/policy.h"
 
 #include <string.h>
 
+#include "access/operation_policy.h"
 #include "objects/names.h"
 
 static const struct {
@@ -40,6 +41,12 @@ static bool reaches(const struct grant *grant, enum permission permission, const
 	return object && in_group(object, view_str(grant->scope));
 }
 
+/* What the operation policy "public" gives to all: READ is for Locate, Check, Get Attributes, Get Attribute List and Obtain Lease, EXPORT for Get. */
+static bool is_public(enum permission permission, const struct object *object)
+{
+	return object && (permission == PERMISSION_READ || permission == PERMISSION_EXPORT) && operation_policy_of(object) == OPERATION_POLICY_PUBLIC;
+}
+
 static bool allowed(const struct grants *grants, const struct principal *principal, enum permission permission,
 	const struct object *object)
 {
@@ -52,7 +59,7 @@ static bool allowed(const struct grants *grants, const struct principal *princip
 		const struct grant *grant = grants_at(grants, i);
 		if (gives(grant, principal, permission) && reaches(grant, permission, object)) return true;
 	}
-	return false;
+	return is_public(permission, object);
 }
 
 enum coffer_err policy_check(const struct grants *grants, const struct principal *principal, enum permission permission,

@@ -1,6 +1,8 @@
 """KMIP frames as bytes, for the clients of the stories: whole ones, broken ones, and what is in an answer."""
 import socket
 import struct
+import time
+
 
 def item(tag, kind, value):
     if kind == 1:
@@ -30,8 +32,15 @@ def message(major=1, minor=4, operation=0x1E, payload=b"", count=1, items=1):
 def connect(path, timeout=5):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(timeout)
-    s.connect(path)
-    return s
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            s.connect(path)
+            return s
+        except BlockingIOError:  # those before are not accepted yet
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
 
 
 def read_bytes(s, count):

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access/operation_policy.h"
 #include "objects/names.h"
 
 #define EVERYWHERE 5000u /* uid of the i-th role without a scope */
@@ -231,6 +232,29 @@ static void without_a_role_the_state_of_the_node_decides(void **state)
 	f->engine.state = ENGINE_OPEN;
 }
 
+/* For an object that is public, somebody without a role may what the tables of the specification say: neither more nor less. */
+static void public_keys_are_there_for_all_as_the_specification_says(void **state)
+{
+	AUTO_OBJECT struct object *o = object_new(OBJECT_TYPE_PUBLIC_KEY, "unix:1");
+	struct principal stranger;
+	uint8_t bytes[64];
+	struct writer w;
+	size_t count, open = 0;
+	const struct op_row *rows = dispatch_rows(&count);
+	(void)state;
+	principal_from_uid(STRANGER, 1, &stranger);
+	writer_init(&w, bytes, sizeof bytes);
+	ttlv_put_str(&w, TAG_OPERATION_POLICY_NAME, operation_policy_name(OPERATION_POLICY_PUBLIC));
+	assert_int_equal(attrset_set(&o->attrs, ATTR_OPERATION_POLICY_NAME, writer_view(&w)), ERR_OK);
+	for (size_t i = 0; i < count; i++) {
+		if (rows[i].target == OP_TARGET_NONE) continue;
+		bool wanted = policy_operation_allowed(OPERATION_POLICY_PUBLIC, rows[i].operation, o->type, false);
+		expect(&rows[i], "anybody, of a public key", policy_check(NULL, &stranger, rows[i].permission, o, NULL) == ERR_OK, wanted);
+		open += wanted;
+	}
+	assert_true(open >= 3);
+}
+
 static void every_line_is_of_one_operation(void **state)
 {
 	size_t count;
@@ -248,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_line_is_of_one_operation),
+		cmocka_unit_test_setup_teardown(public_keys_are_there_for_all_as_the_specification_says, start, stop),
 		cmocka_unit_test_setup_teardown(every_role_may_do_what_its_line_says, start, stop),
 		cmocka_unit_test_setup_teardown(owners_may_do_what_their_column_says, start, stop),
 		cmocka_unit_test_setup_teardown(without_a_role_the_state_of_the_node_decides, start, stop),
