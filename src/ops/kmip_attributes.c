@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/writer.h"
 #include "objects/dates.h"
-#include "ops/kmip_key.h"
 
 #define FIELD_ITEM_MAX 64u /* the longest is a Unique Identifier: 8 + 40 bytes */
 #define LEASE_TIME_S 3600u
@@ -19,15 +18,6 @@ struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o)
 {
 	return (struct kmip_seen){ .object = o, .now_s = clock_wall_s(), .version_minor = ctx->version_minor,
 		.lease_time_s = kmip_lease_time_s(ctx) };
-}
-
-enum coffer_err kmip_attributes_online(struct op_ctx *ctx)
-{
-	char label[KMIP_KEY_LABEL_MAX];
-	if (!ctx->object->archived) return ERR_OK;
-	kmip_key_label(ctx->object, label);
-	ctx->result_reason = RESULT_REASON_OBJECT_ARCHIVED;
-	return reason_fail(&ctx->reason, ERR_STATE, "%s is archived; recover it first", label);
 }
 
 static void put_field(struct writer *w, const struct kmip_seen *seen, enum kmip_attr attr)

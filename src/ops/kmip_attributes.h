@@ -18,8 +18,6 @@ struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o);
 /* The longest lease that this server gives: Lease Time of every object that can be leased (section 3.20). */
 uint32_t kmip_lease_time_s(const struct op_ctx *ctx);
 
-/* Refuses what an archived object does not give before it is recovered: ERR_STATE with the Result Reason Object Archived (sections 11.13 to 11.17). */
-enum coffer_err kmip_attributes_online(struct op_ctx *ctx) MUST_USE;
 /* Every value of every attribute that objects of this type may have. The value borrows from a buffer that lives during the call. An error ends the
  * walk and is returned. */
 typedef enum coffer_err kmip_attribute_fn(void *arg, const struct kmip_attr_value *value);

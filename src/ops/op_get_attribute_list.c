@@ -34,7 +34,6 @@ enum coffer_err op_get_attribute_list(struct op_ctx *ctx, struct ttlv_cursor *pa
 	struct kmip_seen seen = kmip_seen_of(ctx, ctx->object);
 	struct list list = { .set = &ctx->object->attrs, .out = out };
 	TRY(kmip_end(ctx, payload));
-	TRY(kmip_attributes_online(ctx));
 	kmip_put_id(out, ctx->object);
 	return kmip_attributes_each(&seen, put_name, &list);
 }

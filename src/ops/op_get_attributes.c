@@ -61,7 +61,6 @@ enum coffer_err op_get_attributes(struct op_ctx *ctx, struct ttlv_cursor *payloa
 	struct asked q = { .count = 0, .out = out };
 	struct kmip_seen seen = kmip_seen_of(ctx, ctx->object);
 	TRY(read_names(ctx, payload, &q));
-	TRY(kmip_attributes_online(ctx));
 	kmip_put_id(out, ctx->object);
 	put_own(&q, ctx->object);
 	return kmip_attributes_each(&seen, put_asked, &q);
