@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "objects/dates.h"
 #include "ops/kmip_attribute_value.h"
-#include "ops/kmip_attributes.h"
 #include "ops/kmip_key.h"
 #include "ops/regroup.h"
 
@@ -73,8 +72,6 @@ static enum coffer_err read_attribute(struct attribute_change *c, const struct t
 	if (err == ERR_FIELD) return attribute_change_refuse(c, err, RESULT_REASON_INVALID_FIELD, "has a value or an index that does not suit it");
 	TRY(err);
 	if (!v.has_value) return attribute_change_refuse(c, ERR_MISSING, RESULT_REASON_MISSING_DATA, "has no value");
-	if (kmip_attr_since(v.id, &v.value) > c->ctx->version_minor)
-		return attribute_change_refuse(c, ERR_FIELD, RESULT_REASON_INVALID_FIELD, "has a field that this protocol version does not know");
 	c->has_index = v.has_index;
 	c->index = v.index;
 	c->value = v.value;

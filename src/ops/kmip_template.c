@@ -5,8 +5,8 @@
 
 #include "kmip/attr.h"
 #include "kmip/values.h"
-#include "ops/kmip_attribute_value.h"
 #include "ops/kmip_attributes.h"
+#include "ops/kmip_given.h"
 #include "ops/kmip_key.h"
 
 #define VALUE_MAX (64u * 1024u) /* bytes of one encoded value */
@@ -47,58 +47,6 @@ static bool is_of_maker(enum kmip_attr id)
 	return id == ATTR_ORIGINAL_CREATION_DATE || id == ATTR_FRESH;
 }
 
-static enum coffer_err check_link(const struct template *t, const struct kmip_attr_value *v)
-{
-	struct kmip_link link;
-	TRY(kmip_link_parse(&v->value, &link));
-	if (attribute_link_is_of_server(link.type)) return refuse(t->ctx, ERR_FIELD, v->id, "to or from a replacement is made by Re-key alone");
-	return attribute_link_suits(link.type, t->object->type) ? ERR_OK : refuse(t->ctx, ERR_FIELD, v->id, "of this type does not suit the object");
-}
-
-static enum coffer_err check_application(const struct template *t, const struct kmip_attr_value *v)
-{
-	struct kmip_application application;
-	TRY(kmip_application_parse(&v->value, &application));
-	if (application.has_data) return ERR_OK;
-	t->ctx->result_reason = RESULT_REASON_APPLICATION_NAMESPACE_NOT_SUPPORTED; /* sections 11.2, 11.4 */
-	return refuse(t->ctx, ERR_UNSUPPORTED, v->id, "has no Application Data, and the server makes none for any namespace; give it");
-}
-
-static enum coffer_err check_params(const struct template *t, const struct kmip_attr_value *v)
-{
-	struct kmip_params p;
-	TRY(kmip_params_parse(&v->value, &p));
-	if (p.iv_length >= 0 && p.tag_length >= 0 && p.fixed_field_length >= 0 && p.invocation_field_length >= 0 && p.counter_length >= 0 &&
-	    p.salt_length >= 0)
-		return ERR_OK;
-	return refuse(t->ctx, ERR_FIELD, v->id, "has a negative length");
-}
-
-static enum coffer_err check_policy_name(const struct template *t, const struct kmip_attr_value *v)
-{
-	struct view name;
-	TRY(ttlv_get_text(&v->value, &name));
-	if (view_equal_str(name, ATTRIBUTE_POLICY_NAME)) return ERR_OK;
-	return refuse(t->ctx, ERR_FIELD, v->id, "can only be '" ATTRIBUTE_POLICY_NAME "', the one operation policy there is");
-}
-
-/* Rules of single attributes, the same as for Add Attribute. */
-static enum coffer_err check_value(const struct template *t, const struct kmip_attr_value *v)
-{
-	if (kmip_attr_since(v->id, &v->value) > t->ctx->version_minor)
-		return refuse(t->ctx, ERR_FIELD, v->id, "has a field that this protocol version does not know");
-	switch (v->id) {
-	case ATTR_LINK: return check_link(t, v);
-	case ATTR_APPLICATION_SPECIFIC_INFORMATION: return check_application(t, v);
-	case ATTR_CRYPTOGRAPHIC_PARAMETERS: return check_params(t, v);
-	case ATTR_OPERATION_POLICY_NAME: return check_policy_name(t, v);
-	case ATTR_CUSTOM_ATTRIBUTE:
-		return v->custom.ptr[0] == 'x' ? ERR_OK
-			: reason_fail(&t->ctx->reason, ERR_FIELD, "attributes that begin with y- are the server's; those of clients begin with x-");
-	default: return ERR_OK;
-	}
-}
-
 static enum coffer_err check_allowed(const struct template *t, const struct kmip_attr_value *v)
 {
 	const struct kmip_attr_row *row = kmip_attr_row(v->id);
@@ -109,7 +57,7 @@ static enum coffer_err check_allowed(const struct template *t, const struct kmip
 	if (is_unsupported(t, v->id)) return refuse(t->ctx, ERR_UNSUPPORTED, v->id, "is not supported for a new object");
 	if (!applies(t, v->id)) return refuse(t->ctx, ERR_FIELD, v->id, "is not for objects of this type");
 	if (t->given[v->id] && !row->multi) return refuse(t->ctx, ERR_FIELD, v->id, "is given twice");
-	return check_value(t, v);
+	return kmip_given_check(t->ctx, t->object, v);
 }
 
 static enum coffer_err check_name(const struct template *t, const struct kmip_attr_value *v)
