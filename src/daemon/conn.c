@@ -106,6 +106,12 @@ struct conn *conn_new(struct worker *worker, int fd, const struct principal *pri
 	return c;
 }
 
+void conn_sweep(struct conn *c)
+{
+	c->sweep_due = c->busy;
+	if (!c->busy) op_streams_sweep(c->streams, c->worker->daemon->engine.objects);
+}
+
 void conn_drain(struct conn *c)
 {
 	if (c->closed) return;

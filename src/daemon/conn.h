@@ -13,6 +13,8 @@ struct worker;
 struct conn *conn_new(struct worker *worker, int fd, const struct principal *principal, struct peer *peer);
 /* A job of this connection came back from another thread. Worker thread. */
 void conn_job_done(struct conn *c, struct job *job);
+/* After a Destroy: ends operations in parts whose key is gone; while a request is on another thread, when it comes back. Worker thread. */
+void conn_sweep(struct conn *c);
 /* Drain: answers what is under way, then closes. */
 void conn_drain(struct conn *c);
 /* Closes now; memory goes when nothing is under way any more. */

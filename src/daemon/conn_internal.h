@@ -49,6 +49,7 @@ struct conn {
 	bool busy;            /* job is on another thread */
 	bool closing;         /* close when out is written */
 	bool closed;          /* fd is gone; waits for the job */
+	bool sweep_due;       /* conn_sweep when job comes back */
 	bool reading;         /* read_event is added */
 };
 

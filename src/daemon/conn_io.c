@@ -283,6 +283,7 @@ void conn_job_done(struct conn *c, struct job *job)
 		conn_close(c);
 		return;
 	}
+	if (c->sweep_due) conn_sweep(c);
 	bool ready = true;
 	if (job->kind == JOB_LOAD && job->request.answer.len == 0) {
 		job->request.loaded_once = true;

@@ -25,16 +25,11 @@
 #define LOCK_PATIENCE_MS 3000u
 #define LOCK_PAUSE_US 50000
 
-static void sweep_local(void *arg)
-{
-	op_local_sweep(arg);
-}
-
-/* After a Destroy: warm keys of destroyed objects leave every thread's cache. Store thread. */
+/* After a Destroy: keys of destroyed objects leave every thread's cache, and what is under way with them in parts ends. Store thread. */
 static void after_destroy(struct engine *engine)
 {
 	struct daemon *d = engine->daemon;
-	for (unsigned i = 0; i < d->worker_count; i++) worker_call(&d->workers[i], sweep_local, d->workers[i].local);
+	for (unsigned i = 0; i < d->worker_count; i++) worker_call(&d->workers[i], worker_sweep, &d->workers[i]);
 	op_local_sweep(d->store_local);
 }
 

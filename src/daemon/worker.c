@@ -20,6 +20,13 @@ static void drain_all(void *arg)
 	}
 }
 
+void worker_sweep(void *worker)
+{
+	struct worker *w = worker;
+	op_local_sweep(w->local);
+	for (struct conn *c = w->conns; c; c = conn_next(c)) conn_sweep(c);
+}
+
 static void adopt(struct worker *w, struct job *job)
 {
 	if (w->draining) {

@@ -6,7 +6,7 @@
 #include "crypto/algorithm.h"
 #include "ops/op.h"
 
-/* ERR_UNSUPPORTED (algorithm), ERR_FIELD (length), with a sentence. algorithm and length_bits are not 0. */
+/* ERR_UNSUPPORTED (algorithm, or one that is outdated without legacy_algorithms), ERR_FIELD (length), with a sentence. algorithm and length_bits are not 0. */
 enum coffer_err kmip_algorithm_check(struct op_ctx *ctx, uint32_t algorithm, uint32_t length_bits, enum algorithm_use use) MUST_USE;
 /* The length of a new key when the client names none; 0 when there is none to choose. */
 uint32_t kmip_algorithm_default_bits(uint32_t algorithm);

@@ -31,6 +31,11 @@ void op_streams_free(struct op_streams *streams)
 	free(streams);
 }
 
+void op_streams_sweep(struct op_streams *streams, struct object_table *objects)
+{
+	if (streams->parts) op_parts_sweep(streams->parts, objects);
+}
+
 struct op_parts *op_streams_parts(struct op_streams *streams)
 {
 	if (!streams->parts) streams->parts = op_parts_new();

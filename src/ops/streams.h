@@ -32,6 +32,8 @@ enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer 
 enum coffer_err op_streams_find(struct op_streams *streams, uint32_t handle, struct op_stream **out) MUST_USE;
 /* KMIP's own operations in parts; made when first asked for. NULL when memory is short. */
 struct op_parts *op_streams_parts(struct op_streams *streams);
+/* Ends operations in parts whose key was destroyed. The connection's worker, while no request of it runs. */
+void op_streams_sweep(struct op_streams *streams, struct object_table *objects);
 void op_streams_close(struct op_streams *streams, struct op_stream *stream);
 
 #endif

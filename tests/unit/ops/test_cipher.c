@@ -7,7 +7,7 @@ struct text { uint8_t data[64], iv[16], tag[16]; size_t data_len, iv_len, tag_le
 
 struct wish {
 	uint32_t mode, padding;
-	bool random_iv, client_iv, parts;
+	bool random_iv, client_iv;
 };
 
 static void put_params(struct ask *a, const struct wish *wish)
@@ -43,7 +43,6 @@ static enum coffer_err encrypt(struct fix *f, unsigned uid, const char *id, cons
 	put_params(&a, wish);
 	ttlv_put_bytes(&a.w, TAG_DATA, view_str("sixteen bytes...sixteen bytes..."));
 	if (wish->client_iv) ttlv_put_bytes(&a.w, TAG_IV_COUNTER_NONCE, view_of(iv, wish->mode == BLOCK_CIPHER_MODE_GCM ? 12 : 16));
-	if (wish->parts) ttlv_put_bool(&a.w, TAG_INIT_INDICATOR, true);
 	ask_item_end(&a, NULL);
 	ask_end(&a);
 	fix_send(f, uid, &a, &answer);
@@ -105,6 +104,7 @@ static void encrypt_refuses_what_is_open_or_not_supported(void **state)
 	static const struct { struct wish wish; enum coffer_err err; } cases[] = {
 		{ { .mode = 0 }, ERR_MISSING }, { { .mode = BLOCK_CIPHER_MODE_GCM }, ERR_MISSING },
 		{ { .mode = BLOCK_CIPHER_MODE_PCBC, .client_iv = true }, ERR_UNSUPPORTED },
+		{ { .mode = BLOCK_CIPHER_MODE_CMAC }, ERR_UNSUPPORTED }, { { .mode = BLOCK_CIPHER_MODE_ECB, .client_iv = true }, ERR_FIELD },
 	};
 	struct fix *f = *state;
 	struct text ct;
