@@ -171,6 +171,17 @@ static bool wants_store(const struct run *run, const struct op_row *row, enum co
 		engine_state_get(run->r->engine) == ENGINE_OPEN;
 }
 
+/* KMIP 1.4 section 4: these leave the ID Placeholder behind, or empty it. */
+static bool moves_placeholder(const struct op_row *row)
+{
+	static const uint32_t operations[] = { OPERATION_CREATE, OPERATION_CREATE_KEY_PAIR, OPERATION_REGISTER, OPERATION_DERIVE_KEY,
+		OPERATION_RE_KEY, OPERATION_RE_KEY_KEY_PAIR, OPERATION_CERTIFY, OPERATION_RE_CERTIFY, OPERATION_LOCATE, OPERATION_CHECK,
+		OPERATION_RECOVER, OPERATION_CREATE_SPLIT_KEY, OPERATION_JOIN_SPLIT_KEY, OPERATION_EXPORT, OPERATION_IMPORT };
+	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
+		if (row->operation == operations[i]) return true;
+	return false;
+}
+
 enum coffer_err dispatch_item(struct run *run, size_t index)
 {
 	const struct kmip_batch_item *item = &run->r->parsed->items[index];
@@ -188,8 +199,8 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 	if (!err) err = check_row(run, row);
 	bool checked = err == ERR_OK;
 	if (checked) err = run_marked(run, row, index);
-	if (err) {
-		dispatch_take_back(&run->w, start);
+	if (err) dispatch_take_back(&run->w, start);
+	if (err || !moves_placeholder(row)) {
 		ctx->has_placeholder = had_placeholder && !ctx->forget_placeholder;
 		memcpy(ctx->placeholder, placeholder, UUID_LEN);
 	}

@@ -21,7 +21,7 @@ void kmip_key_label(const struct object *o, char out[static KMIP_KEY_LABEL_MAX])
 void kmip_put_id(struct writer *out, const struct object *o);
 /* RNG Parameters of the generator that makes keys (KMIP 1.4 section 2.1.18): OpenSSL's CTR_DRBG with AES-256, seeded by the kernel. */
 void kmip_put_rng(struct writer *out, uint32_t tag);
-/* The object is what the audit row and the ID Placeholder name from here on. */
+/* The object is what the audit row names, and the ID Placeholder after an operation that moves it (dispatch_item.c). */
 void kmip_touch(struct op_ctx *ctx, const struct object *o);
 /* ERR_ARCHIVED with a sentence when the object is archived (KMIP 1.4 section 4: it is recovered before it can be used). The dispatcher asks for the
  * target of every operation; this is for the other objects that one needs. Any lane. */

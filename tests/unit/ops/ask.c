@@ -15,7 +15,9 @@ void ask_begin(struct ask *a, const struct ask_header *header)
 	struct ttlv_mark mark = ttlv_begin(&a->w, TAG_REQUEST_HEADER);
 	kmip_version_put(&a->w, (struct kmip_version){ 1, header->minor || header->zero ? header->minor : 4 });
 	if (header->max_response) ttlv_put_i32(&a->w, TAG_MAXIMUM_RESPONSE_SIZE, (int32_t)header->max_response);
+	if (header->before) header->before(&a->w);
 	if (header->continuation) ttlv_put_enum(&a->w, TAG_BATCH_ERROR_CONTINUATION_OPTION, header->continuation);
+	if (header->behind) header->behind(&a->w);
 	ttlv_put_i32(&a->w, TAG_BATCH_COUNT, (int32_t)header->count);
 	ttlv_end(&a->w, mark);
 }

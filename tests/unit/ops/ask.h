@@ -19,6 +19,8 @@ struct ask_header {
 	uint32_t max_response;   /* 0: none */
 	uint32_t continuation;   /* 0: none */
 	uint32_t count;
+	void (*before)(struct writer *w); /* fields of the header in front of the Batch Error Continuation Option; NULL: none */
+	void (*behind)(struct writer *w); /* those behind it */
 	bool plain;              /* a client that knows nothing of our Message Extension */
 };
 
