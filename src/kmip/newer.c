@@ -9,9 +9,26 @@
 
 /* The structures around the place that is looked at, outermost first. */
 struct around {
-	struct { size_t at, end; } open[TTLV_DEPTH_MAX];
+	struct { size_t at, end; uint32_t tag; } open[TTLV_DEPTH_MAX];
 	size_t depth;
 };
+
+/* Fields that came into a structure later than their tag came into the protocol. In a 1.x Attribute the structure is an Attribute Value; no other
+ * attribute of these versions has such a field in its structure. */
+static const struct { uint32_t parent, tag, since; } late[] = {
+	{ TAG_DIGEST, TAG_KEY_FORMAT_TYPE, 1 },
+	{ TAG_CRYPTOGRAPHIC_PARAMETERS, TAG_CRYPTOGRAPHIC_ALGORITHM, 2 },
+	{ TAG_CRYPTOGRAPHIC_PARAMETERS, TAG_DIGITAL_SIGNATURE_ALGORITHM, 2 },
+};
+
+static bool is_newer(const struct around *around, uint32_t tag, uint32_t minor)
+{
+	if (kmip_tag_since(tag) > minor) return true;
+	uint32_t parent = around->depth ? around->open[around->depth - 1].tag : 0;
+	for (size_t i = 0; i < sizeof late / sizeof late[0]; i++)
+		if (late[i].tag == tag && late[i].since > minor && (late[i].parent == parent || parent == TAG_ATTRIBUTE_VALUE)) return true;
+	return false;
+}
 
 static size_t whole(const struct ttlv_item *item)
 {
@@ -39,13 +56,14 @@ void kmip_drop_newer(struct writer *w, size_t from, uint32_t minor)
 		struct ttlv_cursor c = ttlv_cursor_of(view_of(left.ptr + at, left.len - at));
 		struct ttlv_item item;
 		if (!ttlv_next(&c, &item)) return;
-		if (kmip_tag_since(item.tag) > minor) {
+		if (is_newer(&around, item.tag, minor)) {
 			cut(w, &around, at, whole(&item));
 			continue;
 		}
 		if (item.type == TTLV_STRUCTURE && item.value.len) {
 			PRE(around.depth < TTLV_DEPTH_MAX);
 			around.open[around.depth].at = at;
+			around.open[around.depth].tag = item.tag;
 			around.open[around.depth++].end = at + whole(&item);
 			at += TTLV_HEADER_LEN;
 		} else {

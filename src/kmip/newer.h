@@ -7,9 +7,9 @@
 
 #include "base/writer.h"
 
-/* Takes the items that KMIP 1.<minor> does not know (kmip_tag_since) out of what `w` wrote from `from` on, at every depth: a client never gets a field
- * of a newer version, such as the fields that Cryptographic Parameters got later. `from` is where an item begins; the structure around it is still
- * open. What was written is our own and well-formed; it is left alone after a failure of the writer. */
+/* Takes out of what `w` wrote from `from` on, at every depth, what KMIP 1.<minor> does not know: items of newer tags (kmip_tag_since), and fields that
+ * a structure got later than their tag (Key Format Type of a Digest …). `from` is where an item begins; the structure around it is still open. What was
+ * written is our own and well-formed; it is left alone after a failure of the writer. Any thread. */
 void kmip_drop_newer(struct writer *w, size_t from, uint32_t minor);
 
 #endif

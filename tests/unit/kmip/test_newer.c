@@ -13,8 +13,9 @@ static void write_fields(struct writer *w, uint32_t highest)
 	ttlv_put_str(w, TAG_UNIQUE_IDENTIFIER, "id");
 	if (highest >= 3) ttlv_put_i32(w, TAG_LOCATED_ITEMS, 1);
 	struct ttlv_mark params = ttlv_begin(w, TAG_CRYPTOGRAPHIC_PARAMETERS);
-	if (highest >= 1) ttlv_put_enum(w, TAG_DIGITAL_SIGNATURE_ALGORITHM, 1);
+	if (highest >= 2) ttlv_put_enum(w, TAG_DIGITAL_SIGNATURE_ALGORITHM, 1);
 	ttlv_put_enum(w, TAG_BLOCK_CIPHER_MODE, 9);
+	if (highest >= 2) ttlv_put_enum(w, TAG_CRYPTOGRAPHIC_ALGORITHM, 3);
 	if (highest >= 2) ttlv_put_bool(w, TAG_RANDOM_IV, true);
 	if (highest >= 4) ttlv_put_i32(w, TAG_SALT_LENGTH, 1);
 	ttlv_end(w, params);
@@ -23,6 +24,13 @@ static void write_fields(struct writer *w, uint32_t highest)
 		ttlv_put_enum(w, TAG_RNG_ALGORITHM, 3);
 		ttlv_end(w, rng);
 	}
+	struct ttlv_mark attribute = ttlv_begin(w, TAG_ATTRIBUTE), digest = ttlv_begin(w, TAG_ATTRIBUTE_VALUE);
+	ttlv_put_enum(w, TAG_HASHING_ALGORITHM, 6);
+	if (highest >= 1) ttlv_put_enum(w, TAG_KEY_FORMAT_TYPE, 1);
+	ttlv_end(w, digest);
+	ttlv_end(w, attribute);
+	ttlv_put_enum(w, TAG_KEY_FORMAT_TYPE, 1);
+	if (highest >= 1) ttlv_put_enum(w, TAG_DIGITAL_SIGNATURE_ALGORITHM, 1);
 	struct ttlv_mark hollow = ttlv_begin(w, TAG_TEMPLATE_ATTRIBUTE);
 	if (highest >= 4) ttlv_put_str(w, TAG_COMMENT, "not a multiple of eight");
 	ttlv_end(w, hollow);
