@@ -48,7 +48,7 @@ T
   printf 'MECH("CKM_X", 1)\n' >hsm/mech.def
   printf '#!/bin/bash\nstage "lint" tests/lint/run\n' >scripts/test
   echo 'The role auditor has READ.' >docs/operations.md
-  echo 'Status is 0x80000001.' >docs/kmip.md
+  printf '## 2. Operations\n| Query | 1.0 | all |\n## 5. More\nStatus is 0x80000001.\n## 6. Not there yet\nPoll, Cancel.\n' >docs/kmip.md
   echo 'CKM_X is a mechanism.' >docs/tokens.md
   echo 'The stage lint.' >docs/testing.md
   mkdir -p tests/unit/ops
@@ -148,6 +148,10 @@ expect role-table "the table is not that of" tests/unit/ops/role_table.def <<<"R
 expect_edit role-table "the table is not that of" docs/roles.md 's/without/yes, without/'
 expect role-table "lines that" docs/roles.md <<<'| Get | yes |'
 expect docs-tables "operation 'Create'" src/ops/dispatch_table.c < <(printf '\tROW(CREATE, "Create", op_create)\n')
+expect docs-tables "came with 1.2" src/ops/dispatch_table.c < <(printf '\tROW(QUERY, "Query", op_query, 2),\n')
+expect docs-tables "section 6 says that it is not" src/ops/dispatch_table.c < <(printf '\tROW(POLL, "Poll", op_poll, 0),\n')
+expect docs-tables "has no row" src/ops/dispatch_table.c < <(printf '\tROW(POLL, "Poll", op_poll, 0),\n')
+expect docs-tables "object type 'Split Key'" src/ops/op_query.c <<<'{ OBJECT_TYPE_SPLIT_KEY, OPERATION_CREATE }'
 expect docs-tables "role 'operator'" src/access/role.def <<<'ROLE(OPERATOR, 6, "operator", 0, "x")'
 expect docs-tables "permission 'USE'" src/access/permission.def <<<'PERMISSION(USE, true, "use")'
 expect docs-tables "mechanism 'CKM_Y'" hsm/mech.def <<<'MECH("CKM_Y", 2)'
