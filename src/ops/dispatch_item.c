@@ -201,7 +201,7 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 	if (checked) err = run_marked(run, row, index);
 	if (err) dispatch_take_back(&run->w, start);
 	if (err || !moves_placeholder(row)) {
-		ctx->has_placeholder = had_placeholder && !(err && ctx->forget_placeholder);
+		ctx->has_placeholder = had_placeholder && !ctx->forget_placeholder;
 		memcpy(ctx->placeholder, placeholder, UUID_LEN);
 	}
 	if (wants_store(run, row, err) || (err == ERR_NOT_CACHED && ctx->want_store && !ctx->txn)) {
