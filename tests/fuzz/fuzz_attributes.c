@@ -6,6 +6,7 @@
 #include "kmip/attr.h"
 #include "kmip/keyblock.h"
 #include "kmip/values.h"
+#include "kmip/wrapping.h"
 #include "objects/attrset.h"
 
 const size_t fuzz_skip = 0;
@@ -90,6 +91,27 @@ static void try_values(const struct ttlv_item *item)
 	TRY_VALUE(revocation);
 	TRY_VALUE(application);
 	TRY_VALUE(params);
+	TRY_VALUE(domain_params);
+	TRY_VALUE(digest);
+	TRY_VALUE(usage_limits);
+	TRY_VALUE(alternative_name);
+	TRY_VALUE(key_value_location);
+	TRY_VALUE(rng);
+}
+
+/* Key Wrapping Data comes back as it was, under its own tag; of a specification there is no form of ours. */
+static void try_wrapping(const struct ttlv_item *item)
+{
+	struct kmip_wrapping wrapping;
+	struct writer w;
+	struct reason reason = { "" };
+	for (uint32_t minor = 0; minor <= 4; minor++) {
+		if (kmip_wrapping_specification_parse(item, minor, &wrapping, &reason) != ERR_OK) fuzz_check_reason(&reason);
+		reason.text[0] = '\0';
+		if (kmip_wrapping_data_parse(item, minor, &wrapping, &reason) != ERR_OK) continue;
+		kmip_wrapping_data_put(fresh(&w), &wrapping);
+		check_same(&w, item);
+	}
 }
 
 static void try_key_block(const struct ttlv_item *item)
@@ -119,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_template(&item);
 	try_values(&item);
 	try_key_block(&item);
+	try_wrapping(&item);
 	while (ttlv_next(&c, &item)) try_attribute(&item); /* attributes in a row */
 	return 0;
 }

@@ -149,10 +149,12 @@ static void put_field(struct maker *m, uint16_t parent, const struct rule *rule)
 	case RULE_SMALL: grammar_small(m->t, parent, tag, m->d); break;
 	case RULE_DATA: grammar_bytes(m->t, parent, tag, GRAMMAR_CIPHER_LENGTHS, m->d); break;
 	case RULE_BLOCK: grammar_blocks(m->t, parent, tag, 1, m->d); break;
+	case RULE_TWO_BLOCKS: grammar_blocks(m->t, parent, tag, 2, m->d); break;
 	case RULE_BLOCKS: grammar_blocks(m->t, parent, tag, 1 + dice_below(m->d, 4), m->d); break;
 	case RULE_KEY: grammar_bytes(m->t, parent, tag, GRAMMAR_KEY_LENGTHS, m->d); break;
-	case RULE_CBC: tree_u32(m->t, parent, tag, TTLV_ENUMERATION, BLOCK_CIPHER_MODE_CBC); break;
-	case RULE_NO_PADDING: tree_u32(m->t, parent, tag, TTLV_ENUMERATION, PADDING_METHOD_NONE); break;
+	case RULE_FIXED: tree_u32(m->t, parent, tag, TTLV_ENUMERATION, rule->value); break;
+	case RULE_FIXED_INT: tree_u32(m->t, parent, tag, TTLV_INTEGER, rule->value); break;
+	case RULE_MASK_ATTRIBUTE: put_plain_attribute(m, parent, ATTR_CRYPTOGRAPHIC_USAGE_MASK, TTLV_INTEGER, 0xc); break;
 	case RULE_HANDLE: tree_u32(m->t, parent, tag, TTLV_INTEGER, 1 + dice_below(m->d, 3)); break;
 	default: grammar_value(m->t, parent, tag, grammar_type_of(rule->kind), m->d); break;
 	}

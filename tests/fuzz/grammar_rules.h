@@ -16,9 +16,10 @@ enum rule_kind {
 	RULE_ID, RULE_NAME, RULE_GROUP, RULE_PRINCIPAL, RULE_ROLE, /* texts of struct grammar_known */
 	RULE_SEALED, RULE_HEADER, RULE_SEGMENT, RULE_SHARE,
 	RULE_DATA,         /* bytes of a length that ciphers like */
-	RULE_BLOCK, RULE_BLOCKS, /* bytes: one block of AES, some blocks */
+	RULE_BLOCK, RULE_TWO_BLOCKS, RULE_BLOCKS, /* bytes: one block of AES, two, some */
 	RULE_KEY,          /* bytes as long as a key */
-	RULE_CBC, RULE_NO_PADDING, /* these enumeration values */
+	RULE_FIXED, RULE_FIXED_INT, /* Enumeration, Integer: .value */
+	RULE_MASK_ATTRIBUTE, /* the usage mask of an AES key */
 	RULE_HANDLE,       /* of a stream that may be open */
 	RULE_ATTRIBUTE, RULE_ATTRIBUTE_NAME,
 	RULE_NEW_ATTRIBUTE, /* one that a client may set */
@@ -31,6 +32,7 @@ struct rule {
 	uint8_t chance;                /* of 8, that it is there; 0: one in 24 */
 	uint8_t most;                  /* how often in a row */
 	const struct rule *children;
+	uint32_t value;
 };
 
 /* NULL: nothing is known about it. Ends with RULE_END. */

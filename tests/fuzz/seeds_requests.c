@@ -151,9 +151,10 @@ static void seed_states(void)
 static void seed_attributes(void)
 {
 	static const struct { uint32_t operation, tag; const char *name; unsigned count; } wanted[] = {
-		{ OPERATION_CREATE, TAG_TEMPLATE_ATTRIBUTE, "template", 8 }, { OPERATION_ADD_ATTRIBUTE, TAG_ATTRIBUTE, "attribute", 18 },
+		{ OPERATION_CREATE, TAG_TEMPLATE_ATTRIBUTE, "template", 8 }, { OPERATION_ADD_ATTRIBUTE, TAG_ATTRIBUTE, "attribute", 14 },
 		{ OPERATION_REGISTER, TAG_KEY_BLOCK, "key-block", 6 }, { OPERATION_ENCRYPT, TAG_CRYPTOGRAPHIC_PARAMETERS, "parameters", 3 },
-		{ OPERATION_REVOKE, TAG_REVOCATION_REASON, "revocation", 1 },
+		{ OPERATION_REVOKE, TAG_REVOCATION_REASON, "revocation", 1 }, { OPERATION_GET, TAG_KEY_WRAPPING_SPECIFICATION, "specification", 2 },
+		{ OPERATION_REGISTER, TAG_KEY_WRAPPING_DATA, "wrapping", 2 },
 	};
 	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
 		unsigned found = 0;

@@ -16,7 +16,7 @@ static const struct wish {
 	enum object_state state;
 	uint32_t type, algorithm, bits, mask;
 	uint8_t replaces;           /* number of the object before; 0: none */
-	bool secret, random_iv, archived;
+	bool secret, random_iv, archived, limited;
 	int32_t active_in, ends_in; /* seconds from now; 0: no date */
 } wishes[] = {
 	{ "pre", NULL, OBJECT_PRE_ACTIVE, OBJECT_TYPE_SYMMETRIC_KEY, AES, 256, USE, .replaces = 0 },
@@ -36,6 +36,7 @@ static const struct wish {
 	{ "opaque", NULL, OBJECT_PRE_ACTIVE, OBJECT_TYPE_OPAQUE_OBJECT, 0, 0, 0, .replaces = 0 },
 	{ "archived", NULL, OBJECT_ACTIVE, OBJECT_TYPE_SYMMETRIC_KEY, AES, 256, USE, .archived = true, .active_in = -100 },
 	{ "soon", NULL, OBJECT_PRE_ACTIVE, OBJECT_TYPE_SYMMETRIC_KEY, AES, 256, USE, .active_in = 1000, .ends_in = 2000 },
+	{ "limited", "pay", OBJECT_ACTIVE, OBJECT_TYPE_SYMMETRIC_KEY, AES, 256, USE, .limited = true, .active_in = -100 },
 	{ "due", "pay", OBJECT_PRE_ACTIVE, OBJECT_TYPE_SYMMETRIC_KEY, AES, 192, USE, .active_in = -1000, .ends_in = -5 },
 };
 
@@ -82,6 +83,16 @@ static void put_params(struct object *o)
 	put_structure(o, ATTR_CRYPTOGRAPHIC_PARAMETERS, &w);
 }
 
+static void put_limits(struct object *o)
+{
+	uint8_t bytes[128];
+	struct writer w;
+	struct kmip_usage_limits limits = { true, 1000, true, 1000, true, USAGE_LIMITS_UNIT_BYTE };
+	writer_init(&w, bytes, sizeof bytes);
+	kmip_usage_limits_put(&w, TAG_USAGE_LIMITS, &limits);
+	put_structure(o, ATTR_USAGE_LIMITS, &w);
+}
+
 static void put_material(struct world *w, struct object *o, const struct wish *wish, size_t number)
 {
 	struct secret *key = secret_new(wish->bits ? wish->bits / 8 : 24);
@@ -123,6 +134,7 @@ static void make_object(struct world *w, size_t number)
 	if (wish->state != OBJECT_DESTROYED && wish->state != OBJECT_DESTROYED_COMPROMISED) put_material(w, o, wish, number);
 	put_attributes(o, wish);
 	if (wish->random_iv) put_params(o);
+	if (wish->limited) put_limits(o);
 	if (wish->replaces) put_link(o, LINK_TYPE_REPLACED_OBJECT_LINK, wish->replaces);
 	if (number < WISHES && wishes[number].replaces == number) put_link(o, LINK_TYPE_REPLACEMENT_OBJECT_LINK, number + 1);
 	REQUIRE(txn_create(w->engine.txn, o, &reason) == ERR_OK);
