@@ -1,9 +1,9 @@
 /* Encrypt and Decrypt in parts. */
 #include "ops/kmip_cipher.h"
-#include "ops/kmip_key.h"
-#include "ops/kmip_usage.h"
 
 #include "base/arena.h"
+#include "ops/kmip_key.h"
+#include "ops/kmip_usage.h"
 
 /* What is under way. */
 struct cipher_part {

@@ -1,8 +1,12 @@
 /* Steps of operations in parts. */
 #include "ops/kmip_parts.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "kmip/enums.h"
 #include "kmip/tags.h"
+#include "objects/txn.h"
 
 #define PARTS_MINOR 3u /* first KMIP 1.x version that has the fields */
 
@@ -74,9 +78,36 @@ void kmip_parts_put(struct writer *out, const struct op_part *part)
 	ttlv_put_bytes(out, TAG_CORRELATION_VALUE, view_of(part->id, OP_PART_ID_LEN));
 }
 
+/* A part of a connection that waits for the transaction. */
+struct waiting {
+	struct op_parts *parts;
+	uint8_t id[OP_PART_ID_LEN];
+};
+
+static void end_part(void *arg)
+{
+	struct waiting *w = arg;
+	op_parts_end(w->parts, w->id);
+	free(w);
+}
+
+/* What the client is not told of (the commit failed) must not go on. */
+static enum coffer_err only_if_durable(struct op_ctx *ctx, const struct op_part *part)
+{
+	if (!ctx->txn) return ERR_OK;
+	struct waiting *w = calloc(1, sizeof *w);
+	ENSURE(w, ERR_MEMORY);
+	w->parts = op_streams_parts(ctx->streams);
+	memcpy(w->id, part->id, sizeof w->id);
+	enum coffer_err err = txn_on_commit(ctx->txn, free, end_part, w);
+	if (err) free(w);
+	return err;
+}
+
 enum coffer_err kmip_parts_settle(struct op_ctx *ctx, struct op_part *part, bool last, enum coffer_err err, struct writer *out)
 {
 	if (!err) err = writer_done(out);
+	if (!err && part && !last) err = only_if_durable(ctx, part);
 	bool again = !ctx->txn && (err == ERR_NOT_CACHED || err == ERR_DENIED);
 	if (part && (last || err) && !again) op_part_close(part);
 	return err;

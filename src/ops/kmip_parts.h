@@ -29,8 +29,8 @@ enum coffer_err kmip_parts_open(struct op_ctx *ctx, uint32_t operation, void **s
 enum coffer_err kmip_parts_charge(struct op_ctx *ctx, struct op_part *part, size_t bytes) MUST_USE;
 /* The Correlation Value of what goes on. */
 void kmip_parts_put(struct writer *out, const struct op_part *part);
-/* After a step: ends what failed, what was the last, and what has an answer that does not fit; returns err or that of the writer. A refusal that
- * is only run again on the store lane (audit) ends nothing yet. */
+/* After a step: ends what failed, what was the last, and what has an answer that does not fit; returns err or that of the writer. What is run
+ * again on the store lane (audit, Usage Limits) ends nothing yet; a step in a transaction that does not become durable ends the whole. */
 enum coffer_err kmip_parts_settle(struct op_ctx *ctx, struct op_part *part, bool last, enum coffer_err err, struct writer *out) MUST_USE;
 
 #endif

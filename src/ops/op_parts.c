@@ -108,6 +108,12 @@ enum coffer_err op_parts_find(struct op_parts *parts, const struct op_part_owner
 	return ERR_NOT_FOUND;
 }
 
+void op_parts_end(struct op_parts *parts, const uint8_t id[static OP_PART_ID_LEN])
+{
+	for (size_t i = 0; i < OP_PARTS_MAX; i++)
+		if (parts->slots[i].operation != 0 && ct_equal(parts->slots[i].id, id, OP_PART_ID_LEN)) op_part_close(&parts->slots[i]);
+}
+
 void op_parts_sweep(struct op_parts *parts, struct object_table *objects)
 {
 	for (size_t i = 0; i < OP_PARTS_MAX; i++) {

@@ -52,6 +52,8 @@ enum coffer_err op_parts_find(struct op_parts *parts, const struct op_part_owner
 enum coffer_err op_part_charge(struct op_part *part, size_t bytes) MUST_USE;
 /* Frees its state and gives back what it kept. */
 void op_part_close(struct op_part *part);
+/* Ends what has this Correlation Value, if it is still under way. */
+void op_parts_end(struct op_parts *parts, const uint8_t id[static OP_PART_ID_LEN]);
 /* Ends what uses an object whose material is gone (after a Destroy). */
 void op_parts_sweep(struct op_parts *parts, struct object_table *objects);
 
