@@ -35,7 +35,6 @@ enum coffer_err dates_check_order(const struct object *o, struct reason *reason)
 	static const struct { enum kmip_attr early, late; } order[] = {
 		{ ATTR_ACTIVATION_DATE, ATTR_PROCESS_START_DATE }, { ATTR_ACTIVATION_DATE, ATTR_PROTECT_STOP_DATE },
 		{ ATTR_ACTIVATION_DATE, ATTR_DEACTIVATION_DATE }, { ATTR_PROTECT_STOP_DATE, ATTR_DEACTIVATION_DATE },
-		{ ATTR_PROCESS_START_DATE, ATTR_DEACTIVATION_DATE },
 	};
 	for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
 		uint64_t early_s, late_s;

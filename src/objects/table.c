@@ -146,6 +146,18 @@ enum coffer_err object_table_publish(struct object_table *t, struct object *o)
 	return put_names(t, o);
 }
 
+void object_table_remove(struct object_table *t, const uint8_t id[static UUID_LEN])
+{
+	uint64_t hash = hash_bytes(t, view_of(id, UUID_LEN));
+	struct hashmap *map = &t->ids[hash % SHARDS];
+	struct object *o = hashmap_get(map, hash, view_of(id, UUID_LEN), same_id);
+	if (!o) return;
+	hashmap_remove(map, hash, o);
+	o->stale = true;
+	drop_names(t, o);
+	object_unref(o);
+}
+
 size_t object_table_count(struct object_table *t)
 {
 	size_t n = 0;

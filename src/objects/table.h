@@ -20,6 +20,8 @@ struct object *object_table_get_by_name(struct object_table *t, struct view name
 /* Publishes a snapshot (takes a reference of its own) in place of an older one of the same id, which becomes stale. Only a
  * snapshot with a higher record_version replaces. Store thread. */
 enum coffer_err object_table_publish(struct object_table *t, struct object *o) MUST_USE;
+/* Takes the object out, whichever snapshot is there; it becomes stale. Store thread. */
+void object_table_remove(struct object_table *t, const uint8_t id[static UUID_LEN]);
 size_t object_table_count(struct object_table *t);
 /* Drops everything (seal, zeroise); outstanding references stay valid but stale. */
 void object_table_clear(struct object_table *t);

@@ -97,7 +97,9 @@ static void publish_steps(struct txn *txn)
 			step->commit(step->arg);
 			continue;
 		}
-		if (object_table_publish(txn->table, step->object) != ERR_OK) {
+		if (step->removed) {
+			object_table_remove(txn->table, step->object->id);
+		} else if (object_table_publish(txn->table, step->object) != ERR_OK) {
 			log_warn("memory is short: objects in memory are dropped");
 			object_table_clear(txn->table);
 		}

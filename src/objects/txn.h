@@ -44,8 +44,10 @@ enum coffer_err txn_create(struct txn *txn, struct object *o, struct reason *rea
 /* ERR_EXISTS with a sentence when a live object other than except_id (NULL: any) has the name; names of destroyed objects are free again. */
 enum coffer_err txn_name_free(struct txn *txn, struct view name, const uint8_t *except_id, struct reason *reason) MUST_USE;
 /* Writes a changed copy; raises record_version. ERR_STATE: the state move is not in the table; ERR_EXISTS: a Name that it did not have
- * before is taken. */
+ * before is taken; ERR_BUG: the copy is not of the newest snapshot. */
 enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *reason) MUST_USE;
+/* Removes the whole row of an object: nothing of it is found any more, its Names are free at once. ERR_NOT_FOUND. */
+enum coffer_err txn_remove(struct txn *txn, struct object *o) MUST_USE;
 /* An error ends the walk and is returned. */
 typedef enum coffer_err txn_object_fn(void *arg, struct object *o);
 /* Every object in id order after `after`, opened one by one; at most limit. */

@@ -4,9 +4,10 @@
 
 #include "objects/txn.h"
 
-/* One staged thing: a snapshot (reference held), or a pair of functions. */
+/* One staged thing: a snapshot (reference held), one that is removed, or a pair of functions. */
 struct txn_step {
 	struct object *object;
+	bool removed; /* object is the one that goes */
 	void (*commit)(void *arg);
 	void (*undo)(void *arg);
 	void *arg;

@@ -6,11 +6,11 @@
 #include "objects/names.h"
 #include "objects/txn_internal.h"
 
-static struct object *staged(struct txn *txn, const uint8_t id[static UUID_LEN])
+static const struct txn_step *staged(const struct txn *txn, const uint8_t id[static UUID_LEN])
 {
 	for (size_t i = txn->step_count; i-- > 0;) {
-		struct object *o = txn->steps[i].object;
-		if (o && memcmp(o->id, id, UUID_LEN) == 0) return object_ref(o);
+		const struct txn_step *step = &txn->steps[i];
+		if (step->object && memcmp(step->object->id, id, UUID_LEN) == 0) return step;
 	}
 	return NULL;
 }
@@ -29,8 +29,9 @@ static enum coffer_err load(struct txn *txn, const uint8_t id[static UUID_LEN], 
 
 static enum coffer_err get(struct txn *txn, const uint8_t id[static UUID_LEN], bool publish, struct object **out)
 {
-	struct object *o = staged(txn, id);
-	if (!o) o = object_table_get(txn->table, id);
+	const struct txn_step *step = staged(txn, id);
+	ENSURE(!step || !step->removed, ERR_NOT_FOUND);
+	struct object *o = step ? object_ref(step->object) : object_table_get(txn->table, id);
 	if (!o) return load(txn, id, publish, out);
 	*out = o;
 	return ERR_OK;
@@ -102,6 +103,7 @@ enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *rea
 	PRE(txn->open);
 	ENSURE(txn->ring, ERR_SEALED);
 	TRY(txn_object(txn, o->id, &before));
+	ENSURE(o->record_version == before->record_version, ERR_BUG); /* made from an older snapshot: what came between would be lost */
 	if (before->state != o->state && !lifecycle_allows(before->state, o->state))
 		return reason_fail(reason, ERR_STATE, "an object that is %s cannot become %s", lifecycle_name(before->state),
 			lifecycle_name(o->state));
@@ -110,4 +112,14 @@ enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *rea
 	ENSURE(before->record_version < UINT32_MAX - 1, ERR_LIMIT);
 	o->record_version = before->record_version + 1;
 	return txn_write_object(txn, o, true);
+}
+
+enum coffer_err txn_remove(struct txn *txn, struct object *o)
+{
+	PRE(txn->open);
+	ENSURE(txn->ring, ERR_SEALED);
+	TRY(store_erase(txn->store, STORE_OBJECT, view_of(o->id, UUID_LEN)));
+	TRY(txn_stage(txn, &(struct txn_step){ .object = o, .removed = true }));
+	object_ref(o);
+	return ERR_OK;
 }

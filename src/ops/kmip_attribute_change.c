@@ -195,8 +195,7 @@ enum coffer_err attribute_change_write(struct attribute_change *c)
 	char label[LABEL_MAX];
 	if (c->row->type == TTLV_DATE_TIME) TRY(dates_check_order(c->o, &c->ctx->reason)); /* else Revoke may have left them as they are */
 	if (c->row->id == ATTR_OBJECT_GROUP) TRY(op_may_regroup(c->ctx, c->ctx->object, c->o));
-	c->o->state = dates_state(c->o, c->now_s);
-	TRY(note_limits(c, txn_update(c->ctx->txn, c->o, &c->ctx->reason)));
+	TRY(note_limits(c, kmip_key_write(c->ctx, c->o, c->now_s)));
 	text_printable(view_str(c->custom[0] ? c->custom : c->row->name), label, sizeof label);
 	snprintf(c->ctx->detail, sizeof c->ctx->detail, "%s %s, index %u", verbs[c->verb], label, (unsigned)c->index);
 	return ERR_OK;

@@ -45,17 +45,31 @@ enum coffer_err kmip_key_make(struct op_ctx *ctx, struct object *o, uint64_t now
 	return kmip_new_finish(ctx, o, KMIP_MADE_HERE, now_s);
 }
 
+enum coffer_err kmip_key_write(struct op_ctx *ctx, struct object *o, uint64_t now_s)
+{
+	AUTO_OBJECT struct object *before = NULL;
+	enum object_state state = dates_state(o, now_s);
+	TRY(txn_object(ctx->txn, o->id, &before));
+	if (before->state == OBJECT_PRE_ACTIVE && state == OBJECT_DEACTIVATED) {
+		AUTO_OBJECT struct object *between = object_copy(o);
+		ENSURE(between, ERR_MEMORY);
+		between->state = OBJECT_ACTIVE;
+		TRY(txn_update(ctx->txn, between, &ctx->reason));
+		o->record_version = between->record_version;
+	}
+	o->state = state;
+	return txn_update(ctx->txn, o, &ctx->reason);
+}
+
 /* A state that a date brought about is written as such, so that the next move starts from it. */
 static enum coffer_err settle(struct op_ctx *ctx, uint64_t now_s)
 {
-	enum object_state state = dates_state(ctx->object, now_s);
-	if (state == ctx->object->state) return ERR_OK;
+	if (dates_state(ctx->object, now_s) == ctx->object->state) return ERR_OK;
 	AUTO_OBJECT struct object *o = object_copy(ctx->object);
 	ENSURE(o, ERR_MEMORY);
-	o->state = state;
-	TRY(txn_update(ctx->txn, o, &ctx->reason));
+	TRY(kmip_key_write(ctx, o, now_s));
 	object_unref(ctx->object);
-	ctx->object = object_ref(o);
+	ctx->object = TAKE(o);
 	return ERR_OK;
 }
 

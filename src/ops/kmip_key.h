@@ -17,6 +17,9 @@ enum coffer_err kmip_key_make(struct op_ctx *ctx, struct object *o, uint64_t now
 /* A copy of ctx->object to change, in the state that its dates have brought it to (written first, when the stored one is older), with a new
  * Last Change Date. Caller unrefs *out. */
 enum coffer_err kmip_key_change(struct op_ctx *ctx, uint64_t now_s, struct object **out) MUST_USE;
+/* Writes a changed copy in the state that its dates bring it to. Where they carry it from Pre-Active to Deactivated at once, it was Active in between
+ * (section 3.22 has no other way), and is written so first. Errors of txn_update. */
+enum coffer_err kmip_key_write(struct op_ctx *ctx, struct object *o, uint64_t now_s) MUST_USE;
 /* The object as a person knows it: what it is, and its name, else its Unique Identifier, in quotes. */
 #define KMIP_KEY_LABEL_MAX 80u
 void kmip_key_label(const struct object *o, char out[static KMIP_KEY_LABEL_MAX]);

@@ -185,6 +185,5 @@ enum coffer_err op_get(struct op_ctx *ctx, struct ttlv_cursor *payload, struct w
 	kmip_put_id(out, ctx->object);
 	TRY(put_object(ctx, &g, out));
 	TRY(note_served(ctx));
-	kmip_touch(ctx, ctx->object);
 	return ERR_OK;
 }

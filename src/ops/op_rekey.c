@@ -10,10 +10,14 @@
 #include "ops/regroup.h"
 #include "ops/tables.h"
 
-/* Not copied to the replacement (table 173). */
-static const enum kmip_attr fresh_attributes[] = { ATTR_DESTROY_DATE, ATTR_COMPROMISE_OCCURRENCE_DATE, ATTR_COMPROMISE_DATE,
+/* Not copied to the replacement: table 173, and what says where or since when the old key is. */
+static const enum kmip_attr own_attributes[] = { ATTR_DESTROY_DATE, ATTR_COMPROMISE_OCCURRENCE_DATE, ATTR_COMPROMISE_DATE,
 	ATTR_REVOCATION_REASON, ATTR_DIGEST, ATTR_LINK, ATTR_INITIAL_DATE, ATTR_LAST_CHANGE_DATE, ATTR_RANDOM_NUMBER_GENERATOR,
-	ATTR_FRESH, ATTR_ORIGINAL_CREATION_DATE, ATTR_ALWAYS_SENSITIVE, ATTR_NEVER_EXTRACTABLE, ATTR_ARCHIVE_DATE };
+	ATTR_FRESH, ATTR_ORIGINAL_CREATION_DATE, ATTR_ALWAYS_SENSITIVE, ATTR_NEVER_EXTRACTABLE, ATTR_ARCHIVE_DATE, ATTR_KEY_VALUE_PRESENT,
+	ATTR_KEY_VALUE_LOCATION };
+/* Copied or computed once it is known which of them the request gives. */
+static const enum kmip_attr dates[] = { ATTR_ACTIVATION_DATE, ATTR_PROCESS_START_DATE, ATTR_PROTECT_STOP_DATE, ATTR_DEACTIVATION_DATE };
+#define DATES (sizeof dates / sizeof dates[0])
 
 static enum coffer_err new_from(const struct object *old, struct object **out)
 {
@@ -25,39 +29,51 @@ static enum coffer_err new_from(const struct object *old, struct object **out)
 	o->usage_mask = old->usage_mask;
 	o->key_version = old->key_version + 1;
 	TRY(attrset_copy(&old->attrs, &o->attrs));
-	for (size_t i = 0; i < sizeof fresh_attributes / sizeof fresh_attributes[0]; i++) attrset_remove(&o->attrs, fresh_attributes[i]);
+	for (size_t i = 0; i < sizeof own_attributes / sizeof own_attributes[0]; i++) attrset_remove(&o->attrs, own_attributes[i]);
+	for (size_t i = 0; i < DATES; i++) attrset_remove(&o->attrs, dates[i]);
 	*out = TAKE(o);
 	return ERR_OK;
 }
 
-/* Table 172: the other dates keep their distance from the Activation Date. */
-static enum coffer_err shift_dates(struct op_ctx *ctx, struct object *o, uint64_t activation_s)
+/* Without an Offset, what the request leaves open is that of the old key. */
+static enum coffer_err copy_dates(const struct object *old, struct object *o)
 {
-	static const enum kmip_attr dates[] = { ATTR_PROCESS_START_DATE, ATTR_PROTECT_STOP_DATE, ATTR_DEACTIVATION_DATE };
+	uint64_t date_s;
+	for (size_t i = 0; i < DATES; i++)
+		if (!attrset_count(&o->attrs, dates[i]) && attrset_get_time(&old->attrs, dates[i], &date_s))
+			TRY(attrset_set_time(&o->attrs, dates[i], date_s));
+	return ERR_OK;
+}
+
+/* Table 172: the other dates keep their distance from the Activation Date. */
+static enum coffer_err shift_dates(struct op_ctx *ctx, const struct object *old, struct object *o, uint64_t activation_s)
+{
 	uint64_t old_s = 0, date_s;
-	bool had = attrset_get_time(&o->attrs, ATTR_ACTIVATION_DATE, &old_s);
-	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
-		if (!attrset_get_time(&o->attrs, dates[i], &date_s)) continue;
+	bool had = attrset_get_time(&old->attrs, ATTR_ACTIVATION_DATE, &old_s);
+	TRY(attrset_set_time(&o->attrs, ATTR_ACTIVATION_DATE, activation_s));
+	for (size_t i = 0; i < DATES; i++) {
+		if (dates[i] == ATTR_ACTIVATION_DATE || !attrset_get_time(&old->attrs, dates[i], &date_s)) continue;
 		if (!had) {
 			ctx->result_reason = RESULT_REASON_ILLEGAL_OPERATION;
 			return reason_fail(&ctx->reason, ERR_STATE, "an Offset needs a key with an Activation Date; give the dates instead");
 		}
-		ENSURE(date_s <= INT64_MAX && date_s - old_s + activation_s <= INT64_MAX, ERR_FIELD);
-		TRY(attrset_set_time(&o->attrs, dates[i], date_s - old_s + activation_s));
+		uint64_t later_s = date_s > old_s ? date_s - old_s : 0;
+		if (later_s > INT64_MAX - activation_s)
+			return reason_fail(&ctx->reason, ERR_FIELD, "the Offset moves the %s out of what a date can be; give the dates instead",
+				kmip_attr_row(dates[i])->name);
+		TRY(attrset_set_time(&o->attrs, dates[i], activation_s + later_s));
 	}
-	return attrset_set_time(&o->attrs, ATTR_ACTIVATION_DATE, activation_s);
+	return ERR_OK;
 }
 
-static bool same_dates(const struct object *a, const struct object *b)
+static enum coffer_err make_dates(struct op_ctx *ctx, const struct object *old, struct object *o, bool has_offset, uint64_t activation_s)
 {
-	static const enum kmip_attr dates[] = { ATTR_ACTIVATION_DATE, ATTR_PROCESS_START_DATE, ATTR_PROTECT_STOP_DATE, ATTR_DEACTIVATION_DATE };
-	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
-		uint64_t x = UINT64_MAX, y = UINT64_MAX;
-		attrset_get_time(&a->attrs, dates[i], &x);
-		attrset_get_time(&b->attrs, dates[i], &y);
-		if (x != y) return false;
-	}
-	return true;
+	size_t given = 0;
+	for (size_t i = 0; i < DATES; i++) given += attrset_count(&o->attrs, dates[i]);
+	if (!has_offset) return copy_dates(old, o);
+	if (given == 0) return shift_dates(ctx, old, o, activation_s);
+	ctx->result_reason = RESULT_REASON_INVALID_MESSAGE; /* section 11.5 */
+	return reason_fail(&ctx->reason, ERR_FIELD, "give an Offset or dates, not both");
 }
 
 static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payload, const struct object *old, struct object *o,
@@ -65,19 +81,13 @@ static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payl
 {
 	uint32_t offset_s = 0;
 	bool has_offset;
-	uint32_t algorithm = o->algorithm, length_bits = o->length_bits;
 	TRY(ttlv_take_optional_interval(payload, TAG_OFFSET, &offset_s, &has_offset));
-	TRY(kmip_template_apply(ctx, payload, o, true));
+	TRY(kmip_template_apply(ctx, payload, o, KMIP_FOR_REKEY));
 	TRY(kmip_end(ctx, payload));
-	if (o->algorithm != algorithm || o->length_bits != length_bits)
+	if (o->algorithm != old->algorithm || o->length_bits != old->length_bits)
 		return reason_fail(&ctx->reason, ERR_FIELD, "a replacement key has the algorithm and length of the old one; create a new key instead");
 	TRY(kmip_key_check(ctx, o));
-	if (!has_offset) return ERR_OK;
-	if (!same_dates(old, o)) {
-		ctx->result_reason = RESULT_REASON_INVALID_MESSAGE;
-		return reason_fail(&ctx->reason, ERR_FIELD, "give an Offset or dates, not both");
-	}
-	return shift_dates(ctx, o, now_s + offset_s);
+	return make_dates(ctx, old, o, has_offset, now_s + offset_s);
 }
 
 static enum coffer_err add_link(struct object *o, enum kmip_link_type type, const struct object *to)
@@ -103,16 +113,27 @@ static bool is_replaced(const struct object *o)
 	return false;
 }
 
-static enum coffer_err check_old(struct op_ctx *ctx, const struct object *old)
+static enum coffer_err refuse(struct op_ctx *ctx, const struct object *old, uint32_t result_reason, const char *why)
 {
 	char label[KMIP_KEY_LABEL_MAX];
 	kmip_key_label(old, label);
-	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED; /* section 11.5 */
+	ctx->result_reason = result_reason;
+	return reason_fail(&ctx->reason, ERR_STATE, "%s %s", label, why);
+}
+
+/* Section 11.5. In every state but the destroyed ones a key can have a replacement, a compromised one above all. */
+static enum coffer_err check_old(struct op_ctx *ctx, const struct object *old)
+{
+	if (old->type != OBJECT_TYPE_SYMMETRIC_KEY)
+		return refuse(ctx, old, RESULT_REASON_PERMISSION_DENIED, "is no symmetric key; only these are re-keyed");
 	if (old->state == OBJECT_DESTROYED || old->state == OBJECT_DESTROYED_COMPROMISED)
-		return reason_fail(&ctx->reason, ERR_STATE, "%s is destroyed; create a new key", label);
+		return refuse(ctx, old, RESULT_REASON_PERMISSION_DENIED, "is destroyed; create a new key");
 	if (is_replaced(old))
-		return reason_fail(&ctx->reason, ERR_STATE, "%s was replaced already; rotate its newest version", label);
-	ctx->result_reason = 0;
+		return refuse(ctx, old, RESULT_REASON_PERMISSION_DENIED, "was replaced already; rotate its newest version");
+	if (!old->material)
+		return refuse(ctx, old, RESULT_REASON_KEY_VALUE_NOT_PRESENT, "is not kept here; it is replaced where it is");
+	if (old->wrapping && !(old->algorithm && old->length_bits))
+		return refuse(ctx, old, RESULT_REASON_PERMISSION_DENIED, "is wrapped, and of what kind it is, is not known here");
 	return ERR_OK;
 }
 

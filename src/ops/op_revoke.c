@@ -1,8 +1,9 @@
-/* Revoke (KMIP 1.4 section 4.20): a compromised key becomes Compromised, any other Deactivated. */
+/* Revoke (KMIP 1.4 section 4.20): a compromised key becomes Compromised, any other that is active Deactivated. */
 #include "base/clock.h"
 #include "kmip/attr.h"
 #include "kmip/values.h"
 #include "ops/kmip_key.h"
+#include "ops/kmip_new.h"
 #include "ops/tables.h"
 
 struct revoke {
@@ -50,30 +51,48 @@ static enum coffer_err set_compromised(struct object *o, const struct revoke *q,
 	return attrset_set_time(&o->attrs, ATTR_COMPROMISE_DATE, now_s);
 }
 
+/* Protection stops no later than the key does (section 3.26). */
 static enum coffer_err set_deactivated(struct object *o, uint64_t now_s)
 {
+	uint64_t stop_s;
 	o->state = OBJECT_DEACTIVATED;
+	if (attrset_get_time(&o->attrs, ATTR_PROTECT_STOP_DATE, &stop_s) && stop_s > now_s)
+		TRY(attrset_set_time(&o->attrs, ATTR_PROTECT_STOP_DATE, now_s));
 	return attrset_set_time(&o->attrs, ATTR_DEACTIVATION_DATE, now_s);
+}
+
+/* Opaque objects have neither State nor Deactivation Date: of the reasons only a compromise changes more than the Revocation Reason. */
+static enum coffer_err set_revoked(struct object *o, const struct revoke *q, uint64_t now_s)
+{
+	if (q->compromised) return set_compromised(o, q, now_s);
+	return kmip_is_cryptographic(o) ? set_deactivated(o, now_s) : ERR_OK;
+}
+
+/* Section 11.21 knows one Result Reason for all that cannot be revoked. */
+static enum coffer_err refuse(struct op_ctx *ctx, const struct object *o, enum object_state state)
+{
+	char label[KMIP_KEY_LABEL_MAX];
+	kmip_key_label(o, label);
+	ctx->result_reason = RESULT_REASON_ILLEGAL_OPERATION;
+	if (o->type == OBJECT_TYPE_TEMPLATE) return reason_fail(&ctx->reason, ERR_STATE, "a template cannot be revoked; destroy it");
+	return reason_fail(&ctx->reason, ERR_STATE, state == OBJECT_PRE_ACTIVE
+		? "%s is %s and can be revoked only as compromised; destroy it when it is not needed" : "%s is %s already", label, lifecycle_name(state));
 }
 
 enum coffer_err op_revoke(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	AUTO_OBJECT struct object *o = NULL;
 	struct revoke q = { .has_occurred = false };
-	char label[KMIP_KEY_LABEL_MAX];
 	uint64_t now_s = clock_wall_s();
 	TRY(read_request(ctx, payload, &q));
 	TRY(kmip_key_change(ctx, now_s, &o));
 	enum object_state before = o->state;
-	TRY(q.compromised ? set_compromised(o, &q, now_s) : set_deactivated(o, now_s));
-	if (!lifecycle_allows(before, o->state)) {
-		kmip_key_label(o, label);
-		ctx->result_reason = RESULT_REASON_PERMISSION_DENIED; /* section 11 */
-		return reason_fail(&ctx->reason, ERR_STATE, "%s is %s already", label, lifecycle_name(before));
-	}
+	if (o->type == OBJECT_TYPE_TEMPLATE) return refuse(ctx, o, before);
+	TRY(set_revoked(o, &q, now_s));
+	bool stays = before == o->state && (kmip_is_cryptographic(o) || before != OBJECT_PRE_ACTIVE);
+	if (stays || (before != o->state && !lifecycle_allows(before, o->state))) return refuse(ctx, o, before);
 	TRY(set_reason(o, &q.why));
 	TRY(txn_update(ctx->txn, o, &ctx->reason));
-	kmip_touch(ctx, o);
 	kmip_put_id(out, o);
 	return ERR_OK;
 }

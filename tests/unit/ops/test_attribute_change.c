@@ -230,7 +230,7 @@ static void a_date_that_came_meanwhile_counts(void **state)
 	assert_int_equal(attr_modify(f, id, "Activation Date", &later), DENIED);
 	assert_int_equal(fix_state(f, ADMIN, id), OBJECT_ACTIVE);
 	key(f, "pre", true, pre);
-	assert_int_equal(fix_revoke(f, ADMIN, pre, REVOCATION_REASON_CODE_SUPERSEDED), ERR_OK);
+	assert_int_equal(fix_revoke(f, ADMIN, pre, REVOCATION_REASON_CODE_KEY_COMPROMISE), ERR_OK);
 	assert_int_equal(attr_add(f, pre, "Activation Date", &later), DENIED);
 	assert_int_equal(attr_add(f, pre, "Process Start Date", &later), DENIED);
 }
