@@ -1,6 +1,7 @@
 /* Single attributes that are added, modified or deleted. */
 #include "ops/kmip_attribute_value.h"
 
+#include "access/operation_policy.h"
 #include "kmip/values.h"
 #include "objects/names.h"
 
@@ -101,9 +102,10 @@ static enum coffer_err check_application(struct attribute_change *c)
 
 static enum coffer_err check_policy_name(struct attribute_change *c)
 {
+	enum operation_policy policy;
 	struct view name;
 	TRY(ttlv_get_text(&c->value, &name));
-	return view_equal_str(name, ATTRIBUTE_POLICY_NAME) ? ERR_OK : refuse_value(c, "can only be '" ATTRIBUTE_POLICY_NAME "', the one operation policy there is");
+	return operation_policy_parse(name, c->o->type, &policy, &c->ctx->reason);
 }
 
 /* Section 3.42: where the Key Value is that the object lacks. */

@@ -9,7 +9,6 @@ enum coffer_err attribute_value_may_go(struct attribute_change *c) MUST_USE;
 /* Checks the new value against the object and writes it, as it is kept, to c->item. Sensitive and Extractable bring their histories with them. */
 enum coffer_err attribute_value_make(struct attribute_change *c) MUST_USE;
 
-#define ATTRIBUTE_POLICY_NAME "default" /* the one operation policy: the owner, and whom the grants of the domain allow */
 /* Replacement and Replaced Object Link: made by Re-key alone. */
 bool attribute_link_is_of_server(uint32_t link_type);
 /* KMIP 1.4 section 3.35: which links an object of this type can have. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "access/operation_policy.h"
 #include "kmip/attr.h"
 #include "kmip/values.h"
 #include "ops/kmip_attribute_value.h"
@@ -76,10 +77,10 @@ static enum coffer_err check_params(const struct template *t, const struct kmip_
 
 static enum coffer_err check_policy_name(const struct template *t, const struct kmip_attr_value *v)
 {
+	enum operation_policy policy;
 	struct view name;
 	TRY(ttlv_get_text(&v->value, &name));
-	if (view_equal_str(name, ATTRIBUTE_POLICY_NAME)) return ERR_OK;
-	return refuse(t->ctx, ERR_FIELD, v->id, "can only be '" ATTRIBUTE_POLICY_NAME "', the one operation policy there is");
+	return operation_policy_parse(name, t->object->type, &policy, &t->ctx->reason);
 }
 
 /* Rules of single attributes, the same as for Add Attribute. */
@@ -207,7 +208,8 @@ static enum coffer_err apply_named(void *arg, const struct kmip_attr_value *v)
 {
 	struct template *t = arg;
 	int32_t mask;
-	if (v->id == ATTR_NAME || kmip_attr_row(v->id)->set_by == KMIP_SET_SERVER || !applies(t, v->id)) return ERR_OK;
+	bool is_its_own = v->id == ATTR_NAME || v->id == ATTR_OPERATION_POLICY_NAME;
+	if (is_its_own || kmip_attr_row(v->id)->set_by == KMIP_SET_SERVER || !applies(t, v->id)) return ERR_OK;
 	if (v->id == ATTR_CRYPTOGRAPHIC_USAGE_MASK && (ttlv_get_i32(&v->value, &mask) != ERR_OK || mask == 0)) return ERR_OK;
 	return apply(t, v);
 }
