@@ -22,6 +22,7 @@ static const struct { enum kmip_attr attr; uint32_t field; } indexed[] = {
 	{ ATTR_PKCS_12_FRIENDLY_NAME, VALUE_WHOLE },
 	{ ATTR_DESCRIPTION, VALUE_WHOLE },
 	{ ATTR_COMMENT, VALUE_WHOLE },
+	{ ATTR_OPERATION_POLICY_NAME, VALUE_WHOLE }, /* what is public is looked for by all */
 	{ ATTR_CUSTOM_ATTRIBUTE, VALUE_WHOLE },
 };
 

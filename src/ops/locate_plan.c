@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "access/operation_policy.h"
 #include "base/cleanup.h"
 #include "objects/index.h"
 #include "objects/names.h"
@@ -43,16 +44,39 @@ static enum coffer_err add_count(struct planner *p, uint8_t index, const char *v
 	return ERR_OK;
 }
 
+/* The index entry of everything that is public, which all see. */
+static enum coffer_err each_public(object_index_fn *fn, void *arg)
+{
+	struct view name = view_str(operation_policy_name(OPERATION_POLICY_PUBLIC));
+	struct kmip_attr_value value = { .id = ATTR_OPERATION_POLICY_NAME, .has_value = true,
+		.value = { .tag = TAG_OPERATION_POLICY_NAME, .type = TTLV_TEXT, .value = name } };
+	return object_index_of_value(&value, fn, arg);
+}
+
+struct adding { struct planner *p; size_t sum; };
+
+static enum coffer_err add_public(void *arg, const struct record_index_entry *entry)
+{
+	struct adding *a = arg;
+	size_t count;
+	TRY(txn_count(a->p->ctx->txn, entry, PROBE_MAX, &count));
+	a->sum += count;
+	return ERR_OK;
+}
+
 static enum coffer_err weigh_reach(struct planner *p, bool destroyed_too)
 {
 	struct op_ctx *ctx = p->ctx;
 	struct locate_plan *plan = p->plan;
+	struct adding a = { p, p->partial };
 	size_t sum = 0;
 	if (!txn_indexed(ctx->txn)) return ERR_OK;
 	if (!policy_reach(ctx->grants, ctx->principal, LOCATE_SCOPES_MAX, plan->scopes, &plan->scope_count)) return ERR_OK;
 	TRY(add_count(p, OBJECT_INDEX_OWNER, ctx->principal->text, &sum));
 	if (destroyed_too) TRY(add_count(p, OBJECT_INDEX_FORMER_OWNER, ctx->principal->text, &sum));
 	for (size_t i = 0; i < plan->scope_count; i++) TRY(add_count(p, OBJECT_INDEX_GROUP, plan->scopes[i], &sum));
+	TRY(each_public(add_public, &a));
+	sum += a.sum;
 	/* Where both are long, what others have put into the store is not to count. */
 	if (sum < p->least || p->least == PROBE_MAX) plan->way = LOCATE_BY_REACH;
 	return ERR_OK;
@@ -101,7 +125,7 @@ static enum coffer_err visit_entry(struct op_ctx *ctx, const struct locate_plan 
 	return plan->index == OBJECT_INDEX_ATTRIBUTE ? txn_find(ctx->txn, &partial, v->hit, v->arg) : ERR_OK;
 }
 
-/* The objects of one Object Group that were not visited before: as the principal's own, or in a group that came first. */
+/* The objects of one Object Group, or the public ones, that were not visited before: as the principal's own, or in a group that came first. */
 struct in_scope {
 	const struct op_ctx *ctx;
 	const struct locate_plan *plan;
@@ -126,6 +150,20 @@ static enum coffer_err visit_member(void *arg, struct object *o)
 	return s->visitor->hit(s->visitor->arg, o);
 }
 
+static enum coffer_err visit_public(void *arg, const struct record_index_entry *entry)
+{
+	struct in_scope *s = arg;
+	return txn_find(s->ctx->txn, entry, visit_member, s);
+}
+
+/* Those whose index has no room for the attribute come too, whatever they are: who may not see them is asked for every object. */
+static enum coffer_err visit_for_all(struct op_ctx *ctx, const struct locate_plan *plan, const struct locate_visitor *v)
+{
+	struct in_scope s = { ctx, plan, plan->scope_count, v };
+	TRY(each_public(visit_public, &s));
+	return txn_find(ctx->txn, &partial, visit_member, &s);
+}
+
 static enum coffer_err visit_reach(struct op_ctx *ctx, const struct locate_plan *plan, bool destroyed_too, const struct locate_visitor *v)
 {
 	struct view own = view_str(ctx->principal->text);
@@ -135,7 +173,7 @@ static enum coffer_err visit_reach(struct op_ctx *ctx, const struct locate_plan 
 		struct in_scope s = { ctx, plan, i, v };
 		TRY(txn_find(ctx->txn, &(struct record_index_entry){ OBJECT_INDEX_GROUP, view_str(plan->scopes[i]) }, visit_member, &s));
 	}
-	return ERR_OK;
+	return visit_for_all(ctx, plan, v);
 }
 
 enum coffer_err locate_visit(struct op_ctx *ctx, const struct locate_plan *plan, bool destroyed_too, const struct locate_visitor *visitor)
