@@ -1,11 +1,11 @@
 /* What clients may give. */
 #include "ops/kmip_given.h"
 
+#include "access/operation_policy.h"
 #include "kmip/values.h"
 #include "ops/kmip_attributes.h"
 
 #define LABEL_MAX 64u
-#define POLICY_NAME "default"
 
 static enum coffer_err refuse(struct op_ctx *ctx, enum coffer_err err, const struct kmip_attr_value *v, const char *why)
 {
@@ -60,12 +60,12 @@ static enum coffer_err check_application(struct op_ctx *ctx, const struct kmip_a
 	return refuse(ctx, ERR_UNSUPPORTED, v, "has no Application Data, and the server makes none for any namespace; give it");
 }
 
-static enum coffer_err check_policy_name(struct op_ctx *ctx, const struct kmip_attr_value *v)
+static enum coffer_err check_policy_name(struct op_ctx *ctx, const struct object *o, const struct kmip_attr_value *v)
 {
+	enum operation_policy policy;
 	struct view name;
 	TRY(ttlv_get_text(&v->value, &name));
-	if (view_equal_str(name, POLICY_NAME)) return ERR_OK;
-	return refuse(ctx, ERR_FIELD, v, "can only be '" POLICY_NAME "', the one operation policy there is");
+	return operation_policy_parse(name, o->type, &policy, &ctx->reason);
 }
 
 static enum coffer_err check_params(struct op_ctx *ctx, const struct kmip_attr_value *v)
@@ -86,7 +86,7 @@ enum coffer_err kmip_given_check(struct op_ctx *ctx, const struct object *o, con
 	switch (v->id) {
 	case ATTR_LINK: return check_link(ctx, o, v);
 	case ATTR_APPLICATION_SPECIFIC_INFORMATION: return check_application(ctx, v);
-	case ATTR_OPERATION_POLICY_NAME: return check_policy_name(ctx, v);
+	case ATTR_OPERATION_POLICY_NAME: return check_policy_name(ctx, o, v);
 	case ATTR_CRYPTOGRAPHIC_PARAMETERS: return check_params(ctx, v);
 	default: return ERR_OK;
 	}
