@@ -150,13 +150,13 @@ static enum coffer_err apply_all(struct template *t, struct ttlv_cursor *c)
 	return ttlv_done(c);
 }
 
-/* An attribute of a named template, as if the request had it; what makes the template the object that it is stays there. */
+/* An attribute of a named template, as if the request had it; its Name and who may read it stay there. */
 static enum coffer_err apply_named(void *arg, const struct kmip_attr_value *v)
 {
 	struct template *t = arg;
 	int32_t mask;
-	bool is_its_own = v->id == ATTR_NAME || v->id == ATTR_OPERATION_POLICY_NAME;
-	if (is_its_own || kmip_attr_row(v->id)->set_by == KMIP_SET_SERVER || !applies(t, v->id)) return ERR_OK;
+	if (v->id == ATTR_NAME || v->id == ATTR_OPERATION_POLICY_NAME) return ERR_OK;
+	if (kmip_attr_row(v->id)->set_by == KMIP_SET_SERVER || !applies(t, v->id)) return ERR_OK;
 	if (v->id == ATTR_CRYPTOGRAPHIC_USAGE_MASK && (ttlv_get_i32(&v->value, &mask) != ERR_OK || mask == 0)) return ERR_OK;
 	return apply(t, v);
 }

@@ -12,6 +12,7 @@ static void put_name(struct writer *w, const char *name)
 struct wish {
 	const char *name, *group, *contact;
 	uint32_t bits, mask;
+	const char *policy;
 };
 
 static void put_template(struct writer *w, void *arg)
@@ -22,6 +23,7 @@ static void put_template(struct writer *w, void *arg)
 	if (t->bits) kmip_attr_put_i32(w, ATTR_CRYPTOGRAPHIC_LENGTH, (int32_t)t->bits);
 	if (t->mask) kmip_attr_put_i32(w, ATTR_CRYPTOGRAPHIC_USAGE_MASK, (int32_t)t->mask);
 	if (t->group) kmip_attr_put_text(w, ATTR_OBJECT_GROUP, view_str(t->group));
+	if (t->policy) kmip_attr_put_text(w, ATTR_OPERATION_POLICY_NAME, view_str(t->policy));
 	if (t->contact) kmip_attr_put_text(w, ATTR_CONTACT_INFORMATION, view_str(t->contact));
 	if (t->name) {
 		struct kmip_attr_mark name = kmip_attr_begin(w, ATTR_NAME);
@@ -136,6 +138,12 @@ static void template_of_another_owner_helps_only_who_may_see_it(void **state)
 	assert_int_equal(create(f, STRANGER, names, 1, NULL, &reason, NULL), ERR_OK);
 }
 
+static void put_public(struct ask *a, void *arg)
+{
+	(void)arg;
+	kmip_attr_put_text(&a->w, ATTR_OPERATION_POLICY_NAME, view_str("public"));
+}
+
 static void template_that_may_not_be_seen_does_not_exist(void **state)
 {
 	struct fix *f = *state;
@@ -146,6 +154,26 @@ static void template_that_may_not_be_seen_does_not_exist(void **state)
 	make(f, ADMIN, (struct wish){ .name = "hidden", .group = "other", .bits = 128 }, id);
 	assert_int_equal(create(f, STRANGER, names, 1, NULL, NULL, NULL), ERR_OK);
 	assert_int_equal(create(f, STRANGER, names + 1, 1, NULL, NULL, NULL), ERR_NOT_FOUND);
+}
+
+static void public_template_serves_all_and_makes_nothing_else_public(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	const char *names[] = { "open" };
+	AUTO_OBJECT struct object *key = NULL;
+	struct bring b = bring_key();
+	bring_grant(f, STRANGER, ROLE_KEY_MANAGER, "pay");
+	make(f, ADMIN, (struct wish){ .name = "open", .group = "pay", .bits = 128, .policy = "public" }, id);
+	assert_int_equal(create(f, STRANGER, names, 1, NULL, NULL, &key), ERR_OK);
+	assert_int_equal(attrset_count(&key->attrs, ATTR_OPERATION_POLICY_NAME), 0);
+	assert_int_equal(fix_simple(f, STRANGER, OPERATION_GET, id), ERR_OK);
+	assert_int_equal(fix_simple(f, STRANGER + 1, OPERATION_GET, id), ERR_OK);
+	assert_int_equal(fix_simple(f, STRANGER + 1, OPERATION_DESTROY, id), ERR_DENIED);
+	make(f, ADMIN, (struct wish){ .name = "closed", .bits = 128, .policy = "default" }, id);
+	assert_int_equal(fix_simple(f, STRANGER + 1, OPERATION_GET, id), ERR_NOT_FOUND);
+	b.attributes = put_public;
+	assert_int_equal(bring_try(f, ADMIN, &b, id, NULL), ERR_FIELD);
 }
 
 static void archived_template_is_not_used(void **state)
@@ -239,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(attributes_of_a_named_template_reach_the_key), T(later_template_and_then_the_request_win),
 		T(what_is_no_template_of_ours_is_not_found), T(template_of_another_owner_helps_only_who_may_see_it), T(template_that_may_not_be_seen_does_not_exist),
+		T(public_template_serves_all_and_makes_nothing_else_public),
 		T(archived_template_is_not_used),
 		T(template_needs_a_name_that_is_free), T(get_gives_the_attributes_of_a_template), T(template_serves_register_as_well),
 	};
