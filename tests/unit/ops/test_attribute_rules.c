@@ -228,7 +228,7 @@ static void modify_follows_the_rows(void **state)
 					reason_of_modify(row, minor, over));
 			}
 		}
-		assert_int_equal(fix_revoke(f, ADMIN, id, REVOCATION_REASON_CODE_SUPERSEDED), over ? ERR_STATE : ERR_OK);
+		assert_int_equal(fix_revoke(f, ADMIN, id, REVOCATION_REASON_CODE_KEY_COMPROMISE), over ? ERR_STATE : ERR_OK);
 	}
 }
 
