@@ -33,13 +33,16 @@ static void after_destroy(struct engine *engine)
 	op_local_sweep(d->store_local);
 }
 
-/* Keys kept open in memory take at most half of the arena, whatever the configuration allows. */
-static size_t objects_in_memory(const struct config *config)
+/* Objects kept open in memory take at most half of the arena, and their attributes as much ordinary memory as the arena is large, whatever
+ * the configuration allows. */
+static struct object_table *new_object_table(const struct config *config)
 {
 	struct arena_stats stats;
 	arena_stats(&stats);
 	size_t fit = stats.size / 2 / OBJECT_ARENA_BYTES;
-	return config->object_cache < fit ? config->object_cache : fit;
+	struct object_table *t = object_table_new(config->object_cache < fit ? config->object_cache : fit);
+	if (t) object_table_limit_bytes(t, stats.size / 2, stats.size);
+	return t;
 }
 
 static enum coffer_err init_engine(struct daemon *d)
@@ -53,7 +56,7 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->open = unseal_open;
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
-	e->objects = object_table_new(objects_in_memory(d->config));
+	e->objects = new_object_table(d->config);
 	ENSURE(e->objects, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);

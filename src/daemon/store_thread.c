@@ -67,6 +67,12 @@ static struct job *next_request(struct daemon *d, struct round *round)
 }
 
 /* Runs the first request and those that wait, turn by turn, and commits. */
+/* Objects left memory for want of room: the threads' caches let go of them too. */
+static void sweep_if_squeezed(struct engine *e)
+{
+	if (object_table_squeezed(e->objects) && e->after_destroy) e->after_destroy(e);
+}
+
 static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, struct round *round, struct reason *reason)
 {
 	struct engine *e = &d->engine;
@@ -82,6 +88,7 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	enum coffer_err err = txn_commit(e->txn, reason);
 	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, round->requests, reason);
 	if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
+	sweep_if_squeezed(e);
 	return err;
 }
 
@@ -89,6 +96,7 @@ static void run_load(struct daemon *d, struct job *job)
 {
 	enum coffer_err err = request_load(&job->request, d->engine.txn);
 	if (err) request_fail(&job->request, err, NULL);
+	sweep_if_squeezed(&d->engine);
 	give_back(job);
 }
 

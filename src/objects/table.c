@@ -14,8 +14,49 @@ struct object_table {
 	struct hashmap ids[SHARDS];
 	struct hashmap names[SHARDS];
 	size_t max_per_shard;
+	size_t bytes, max_bytes; /* of secret memory; store thread */
+	size_t heap, max_heap;   /* of ordinary memory, for attributes; store thread */
+	size_t squeeze_hand;     /* shard where the next object is looked for that leaves for want of bytes */
+	bool squeezed;
 	uint64_t seed; /* so that nobody can choose names that collide */
 };
+
+#define BLOCK_LEAST 64u /* the arena gives powers of two, and keeps a little beside each */
+
+static size_t block_of(const struct secret *s)
+{
+	size_t block = BLOCK_LEAST;
+	if (!s) return 0;
+	while (block < secret_len(s) + BLOCK_LEAST / 2) block *= 2;
+	return block;
+}
+
+static size_t cost_of(const struct object *o)
+{
+	return block_of(o->material) + block_of(o->seal_message) + block_of(o->seal_stream);
+}
+
+static size_t heap_of(const struct object *o)
+{
+	return sizeof *o + o->attrs.bytes + o->attrs.count * sizeof o->attrs.values[0] + o->wrapping_len;
+}
+
+static void count_in(struct object_table *t, const struct object *o)
+{
+	t->bytes += cost_of(o);
+	t->heap += heap_of(o);
+}
+
+static void count_out(struct object_table *t, const struct object *o)
+{
+	t->bytes -= cost_of(o);
+	t->heap -= heap_of(o);
+}
+
+static bool is_full(size_t used, size_t more, size_t most)
+{
+	return more > most || used > most - more;
+}
 
 static uint64_t hash_bytes(const struct object_table *t, struct view v)
 {
@@ -41,6 +82,7 @@ struct object_table *object_table_new(size_t max_objects)
 	struct object_table *t = calloc(1, sizeof *t);
 	if (!t) return NULL;
 	t->max_per_shard = max_objects / SHARDS + 1;
+	t->max_bytes = t->max_heap = SIZE_MAX;
 	bool ok = rng_bytes(&t->seed, sizeof t->seed) == ERR_OK;
 	for (size_t i = 0; i < SHARDS; i++) ok = hashmap_init(&t->ids[i]) && hashmap_init(&t->names[i]) && ok;
 	if (!ok) {
@@ -114,13 +156,40 @@ static enum coffer_err put_names(struct object_table *t, struct object *o)
 	return ERR_OK;
 }
 
-static void evict_one(struct object_table *t, struct hashmap *map)
+static bool evict_one(struct object_table *t, struct hashmap *map)
 {
 	struct object *old = hashmap_evict(map);
-	if (!old) return;
+	if (!old) return false;
 	old->stale = true; /* the table cannot tell its holders about a newer snapshot any more */
+	count_out(t, old);
 	drop_names(t, old);
 	object_unref(old);
+	return true;
+}
+
+/* Room for one more. One object alone may be larger than the limit. */
+static void make_room(struct object_table *t, const struct object *o)
+{
+	size_t empty = 0;
+	while ((is_full(t->bytes, cost_of(o), t->max_bytes) || is_full(t->heap, heap_of(o), t->max_heap)) && empty < SHARDS) {
+		bool left = evict_one(t, &t->ids[t->squeeze_hand]);
+		t->squeezed = t->squeezed || left;
+		empty = left ? 0 : empty + 1;
+		t->squeeze_hand = (t->squeeze_hand + 1) % SHARDS;
+	}
+}
+
+void object_table_limit_bytes(struct object_table *t, size_t secret_bytes, size_t heap_bytes)
+{
+	t->max_bytes = secret_bytes;
+	t->max_heap = heap_bytes;
+}
+
+bool object_table_squeezed(struct object_table *t)
+{
+	bool squeezed = t->squeezed;
+	t->squeezed = false;
+	return squeezed;
 }
 
 enum coffer_err object_table_publish(struct object_table *t, struct object *o)
@@ -136,9 +205,12 @@ enum coffer_err object_table_publish(struct object_table *t, struct object *o)
 	} else if (hashmap_count(map) >= t->max_per_shard) {
 		evict_one(t, map); /* before the new one is in, so that it is never the one that leaves */
 	}
+	make_room(t, o);
 	enum coffer_err err = hashmap_put(map, hash, view_of(o->id, UUID_LEN), same_id, o, &old);
+	if (!err) count_in(t, o);
 	if (old) {
 		old->stale = true;
+		count_out(t, old);
 		drop_names(t, old);
 		object_unref(old);
 	}
@@ -170,6 +242,7 @@ void object_table_clear(struct object_table *t)
 	for (size_t i = 0; i < SHARDS; i++) {
 		for (struct object *o; (o = hashmap_evict(&t->ids[i])) != NULL;) {
 			o->stale = true;
+			count_out(t, o);
 			drop_names(t, o);
 			object_unref(o);
 		}

@@ -4,6 +4,7 @@
 #ifndef COFFER_OBJECTS_TABLE_H
 #define COFFER_OBJECTS_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/view.h"
@@ -13,6 +14,11 @@ struct object_table;
 
 struct object_table *object_table_new(size_t max_objects);
 void object_table_free(struct object_table *t);
+/* What the objects take together: secret_bytes of the arena (with what it keeps beside each), heap_bytes of ordinary memory for attributes. Beyond that
+ * objects leave, those not found lately first. Default: no limit. Before it is used. */
+void object_table_limit_bytes(struct object_table *t, size_t secret_bytes, size_t heap_bytes);
+/* Whether objects left for want of bytes since the last call: then caches that hold references are to be swept. Store thread. */
+bool object_table_squeezed(struct object_table *t);
 /* A new reference, or NULL when it is not in memory (it may be in the store). Any thread. */
 struct object *object_table_get(struct object_table *t, const uint8_t id[static UUID_LEN]);
 /* By Name; only live objects in memory: the store knows whether a destroyed one is all there is. Any thread. */

@@ -38,7 +38,7 @@ const struct op_row kmip_rows[] = {
 	ROW(DECRYPT,            "Decrypt",            op_decrypt,            USE,    ID,   WORKER, DENIED, OP_SECRET_ANSWER, 2),
 	ROW(MAC,                "MAC",                op_mac,                USE,    ID,   WORKER, DENIED, 0, 2),
 	ROW(MAC_VERIFY,         "MAC Verify",         op_mac_verify,         USE,    ID,   WORKER, DENIED, 0, 2),
-	ROW(HASH,               "Hash",               op_hash,               NONE,   NONE, WORKER, NEVER,  0, 2),
+	ROW(HASH,               "Hash",               op_hash,               RANDOM, NONE, WORKER, DENIED, 0, 2),
 };
 const size_t kmip_row_count = sizeof kmip_rows / sizeof kmip_rows[0];
 

@@ -8,9 +8,17 @@
 
 #define FIELD_ITEM_MAX 64u /* the longest is a Unique Identifier: 8 + 40 bytes */
 
+/* Passwords and other data of people have too little chance in them for a plain hash to be harmless. */
+static bool hides_digest(const struct op_ctx *ctx, const struct object *o)
+{
+	struct reason reason;
+	if (o->type != OBJECT_TYPE_SECRET_DATA && o->type != OBJECT_TYPE_OPAQUE_OBJECT) return false;
+	return policy_check(ctx->grants, ctx->principal, PERMISSION_EXPORT, o, &reason) != ERR_OK;
+}
+
 struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o)
 {
-	return (struct kmip_seen){ .object = o, .now_s = clock_wall_s(), .version_minor = ctx->version_minor,
+	return (struct kmip_seen){ .object = o, .now_s = clock_wall_s(), .version_minor = ctx->version_minor, .hide_digest = hides_digest(ctx, o),
 		.lease_time_s = kmip_lease_time_s(ctx->engine) };
 }
 
@@ -84,6 +92,7 @@ enum coffer_err kmip_attributes_each(const struct kmip_seen *seen, kmip_attribut
 	for (size_t i = 0; i < set->count; i++) {
 		const struct attrset_value *v = &set->values[i];
 		const struct kmip_attr_row *row = kmip_attr_row((enum kmip_attr)v->attr);
+		if (seen->hide_digest && row->id == ATTR_DIGEST) continue;
 		if (row->since_minor > seen->version_minor || !kmip_attr_applies(row->id, seen->object->type)) continue;
 		struct kmip_attr_value value = { .id = row->id, .has_index = row->multi && v->index > 0, .index = v->index, .has_value = true };
 		if (v->custom) value.custom = view_str(v->custom);

@@ -10,6 +10,7 @@ struct kmip_seen {
 	const struct object *object;
 	uint64_t now_s;         /* State is that of this time */
 	uint32_t version_minor; /* attributes and fields that this KMIP 1.x version does not know are left out */
+	bool hide_digest;       /* of what people choose: it can be guessed from its hash, so only who may have it learns that */
 	uint32_t lease_time_s;  /* Lease Time of what can be leased; 0: none is shown */
 };
 

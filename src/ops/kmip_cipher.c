@@ -47,7 +47,7 @@ static bool of_key(const struct object *o, uint32_t mode, struct kmip_params *ou
 	while (kmip_use_params(o, &at, &p)) {
 		bool fits = is_for_cipher(o, &p);
 		if (!fits || p.has_block_cipher_mode) *out_lists = true;
-		if (found || !fits || (mode && !(p.has_block_cipher_mode && p.block_cipher_mode == mode))) continue;
+		if (found || !fits || (mode && p.has_block_cipher_mode && p.block_cipher_mode != mode)) continue;
 		*out = p;
 		found = true;
 	}

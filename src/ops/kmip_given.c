@@ -43,6 +43,13 @@ static bool link_suits(uint32_t link_type, uint32_t object_type)
 	}
 }
 
+static enum coffer_err check_date(struct op_ctx *ctx, const struct kmip_attr_value *v)
+{
+	int64_t unix_s;
+	TRY(ttlv_get_time(&v->value, &unix_s));
+	return unix_s >= 0 ? ERR_OK : refuse(ctx, ERR_FIELD, v, "is before 1970");
+}
+
 static enum coffer_err check_link(struct op_ctx *ctx, const struct object *o, const struct kmip_attr_value *v)
 {
 	struct kmip_link link;
@@ -84,6 +91,10 @@ enum coffer_err kmip_given_check(struct op_ctx *ctx, const struct object *o, con
 	if (kmip_attr_since(v->id, &v->value) > ctx->version_minor)
 		return refuse(ctx, ERR_FIELD, v, "has a field that this protocol version does not know");
 	switch (v->id) {
+	case ATTR_ACTIVATION_DATE:
+	case ATTR_PROCESS_START_DATE:
+	case ATTR_PROTECT_STOP_DATE:
+	case ATTR_DEACTIVATION_DATE: return check_date(ctx, v);
 	case ATTR_LINK: return check_link(ctx, o, v);
 	case ATTR_APPLICATION_SPECIFIC_INFORMATION: return check_application(ctx, v);
 	case ATTR_OPERATION_POLICY_NAME: return check_policy_name(ctx, o, v);

@@ -1,9 +1,11 @@
 /* Server attributes of new objects. */
 #include "ops/kmip_new.h"
 
+#include "access/quota.h"
 #include "crypto/hash.h"
 #include "kmip/attr.h"
 #include "objects/dates.h"
+#include "objects/txn.h"
 #include "ops/kmip_key.h"
 #include "ops/kmip_usage.h"
 
@@ -95,8 +97,20 @@ static enum coffer_err set_origin(struct op_ctx *ctx, struct object *o, enum kmi
 	return attrset_set_bool(&o->attrs, ATTR_FRESH, true);
 }
 
+/* One more for its owner, those of this transaction counted. Where older rows are not all indexed yet there are more than the index tells. */
+static enum coffer_err check_quota(struct op_ctx *ctx, const struct object *o)
+{
+	const struct config *config = ctx->engine->config;
+	uint32_t most = config->max_objects_per_principal;
+	size_t owned;
+	if (most == 0) return ERR_OK;
+	TRY(txn_count_owned(ctx->txn, view_str(o->owner), (size_t)most + 1, &owned));
+	return quota_check_objects(most, owned, 1, &ctx->reason);
+}
+
 enum coffer_err kmip_new_finish(struct op_ctx *ctx, struct object *o, enum kmip_origin origin, uint64_t now_s)
 {
+	TRY(check_quota(ctx, o));
 	TRY(dates_check_order(o, &ctx->reason));
 	TRY(attrset_set_time(&o->attrs, ATTR_INITIAL_DATE, now_s));
 	TRY(attrset_set_time(&o->attrs, ATTR_LAST_CHANGE_DATE, now_s));

@@ -1,7 +1,6 @@
 /* Operations under way in parts. */
 #include "ops/op_parts.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +13,6 @@
 struct op_parts {
 	struct op_part slots[OP_PARTS_MAX];
 };
-
-static atomic_size_t kept_by_all; /* bytes */
 
 static size_t kept_max(void)
 {
@@ -34,7 +31,7 @@ void op_part_close(struct op_part *part)
 	if (part->operation == 0) return;
 	part->free(part->state);
 	free(part->principal);
-	atomic_fetch_sub(&kept_by_all, part->kept);
+	ledger_give(part->line, part->kept);
 	*part = (struct op_part){ .operation = 0 };
 }
 
@@ -47,20 +44,17 @@ void op_parts_free(struct op_parts *parts)
 
 enum coffer_err op_part_charge(struct op_part *part, size_t bytes)
 {
-	size_t most = kept_max(), used = atomic_load(&kept_by_all);
-	do {
-		ENSURE(used <= most && bytes <= most - used, ERR_BUSY);
-	} while (!atomic_compare_exchange_weak(&kept_by_all, &used, used + bytes));
+	TRY(ledger_take(&part->line, part->principal, bytes, kept_max()));
 	part->kept += bytes;
 	return ERR_OK;
 }
 
 static enum coffer_err fill(struct op_part *part, const struct op_part_owner *owner)
 {
-	TRY(op_part_charge(part, OP_PART_COST));
-	TRY(rng_bytes(part->id, sizeof part->id));
 	part->principal = strdup(owner->principal);
 	ENSURE(part->principal, ERR_MEMORY);
+	TRY(op_part_charge(part, OP_PART_COST));
+	TRY(rng_bytes(part->id, sizeof part->id));
 	part->has_object = owner->object_id != NULL;
 	if (part->has_object) memcpy(part->object_id, owner->object_id, UUID_LEN);
 	return ERR_OK;
@@ -76,7 +70,7 @@ enum coffer_err op_parts_open(struct op_parts *parts, const struct op_part_owner
 	enum coffer_err err = fill(part, owner);
 	if (err) {
 		free(part->principal);
-		atomic_fetch_sub(&kept_by_all, part->kept);
+		ledger_give(part->line, part->kept);
 		*part = (struct op_part){ .operation = 0 };
 		return err;
 	}

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/view.h"
 #include "objects/table.h"
+#include "ops/parts_ledger.h"
 
 #define OP_PARTS_MAX 16u    /* under way on one connection */
 #define OP_PART_ID_LEN 16u  /* bytes of a Correlation Value: random, so that none is guessed or met twice */
@@ -34,7 +35,8 @@ struct op_part {
 	char *principal;
 	void *state;              /* of the operation */
 	op_part_free_fn *free;
-	size_t kept;              /* secret memory charged to it */
+	size_t kept;              /* secret memory charged to it … */
+	struct ledger_line *line; /* … on the account of its principal */
 };
 
 struct op_parts;
@@ -42,7 +44,7 @@ struct op_parts;
 struct op_parts *op_parts_new(void); /* NULL when memory is short */
 /* Ends all that is under way; accepts NULL. */
 void op_parts_free(struct op_parts *parts);
-/* Takes *state (freed by `free`) on success. ERR_LIMIT: OP_PARTS_MAX are under way. ERR_BUSY: all connections together keep as much secret
+/* Takes *state (freed by `free`) on success. ERR_LIMIT: OP_PARTS_MAX are under way. ERR_BUSY: the principal, or all together, keep as much secret
  * memory for parts as they may. Borrowed until it is closed. */
 enum coffer_err op_parts_open(struct op_parts *parts, const struct op_part_owner *owner, void **state, op_part_free_fn *free,
 	struct op_part **out) MUST_USE;

@@ -76,6 +76,20 @@ static enum coffer_err make_dates(struct op_ctx *ctx, const struct object *old, 
 	return reason_fail(&ctx->reason, ERR_FIELD, "give an Offset or dates, not both");
 }
 
+/* What was kept back stays back in every version. */
+static enum coffer_err check_secrecy(struct op_ctx *ctx, const struct object *old, const struct object *o)
+{
+	bool was_sensitive = false, sensitive = false, was_extractable = true, extractable = true;
+	attrset_get_bool(&old->attrs, ATTR_SENSITIVE, &was_sensitive);
+	attrset_get_bool(&o->attrs, ATTR_SENSITIVE, &sensitive);
+	attrset_get_bool(&old->attrs, ATTR_EXTRACTABLE, &was_extractable);
+	attrset_get_bool(&o->attrs, ATTR_EXTRACTABLE, &extractable);
+	if (was_sensitive && !sensitive) return reason_fail(&ctx->reason, ERR_FIELD, "the replacement of a sensitive key is sensitive; create a new key instead");
+	if (!was_extractable && extractable)
+		return reason_fail(&ctx->reason, ERR_FIELD, "the replacement of a key that is not extractable is not extractable either; create a new key instead");
+	return ERR_OK;
+}
+
 static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payload, const struct object *old, struct object *o,
 	uint64_t now_s)
 {
@@ -86,6 +100,7 @@ static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payl
 	TRY(kmip_end(ctx, payload));
 	if (o->algorithm != old->algorithm || o->length_bits != old->length_bits)
 		return reason_fail(&ctx->reason, ERR_FIELD, "a replacement key has the algorithm and length of the old one; create a new key instead");
+	TRY(check_secrecy(ctx, old, o));
 	TRY(kmip_key_check(ctx, o));
 	return make_dates(ctx, old, o, has_offset, now_s + offset_s);
 }

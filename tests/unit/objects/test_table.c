@@ -89,6 +89,54 @@ static void a_renamed_object_is_not_found_by_its_old_name(void **state)
 	object_unref(renamed);
 }
 
+/* Keys of 32 bytes take a block of 64 and the blocks of their subkeys; a table with room for a few lets the others go. */
+static void objects_leave_for_want_of_bytes(void **state)
+{
+	enum { COUNT = 200 };
+	struct object_table *t = object_table_new(100000);
+	struct object *made[COUNT];
+	size_t stale = 0;
+	(void)state;
+	object_table_limit_bytes(t, 50 * 64, SIZE_MAX);
+	for (size_t i = 0; i < COUNT; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "key-%zu", i);
+		made[i] = make_key(name);
+		made[i]->record_version = 1;
+		assert_int_equal(object_table_publish(t, made[i]), ERR_OK);
+		assert_id_gives(t, made[i]->id, made[i]);
+	}
+	assert_true(object_table_squeezed(t));
+	assert_false(object_table_squeezed(t));
+	assert_true(object_table_count(t) <= 50);
+	assert_true(object_table_count(t) >= 10);
+	for (size_t i = 0; i < COUNT; i++) stale += made[i]->stale;
+	assert_int_equal(stale, COUNT - object_table_count(t));
+	object_table_clear(t);
+	assert_int_equal(object_table_publish(t, made[0]), ERR_OK); /* the room is free again */
+	assert_false(object_table_squeezed(t));
+	object_table_free(t);
+	for (size_t i = 0; i < COUNT; i++) object_unref(made[i]);
+}
+
+static void objects_with_large_attributes_leave_as_well(void **state)
+{
+	struct object_table *t = object_table_new(100000);
+	(void)state;
+	object_table_limit_bytes(t, SIZE_MAX, 20000);
+	for (size_t i = 0; i < 100; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "key-%zu", i);
+		struct object *o = make_key(name);
+		o->record_version = 1;
+		assert_int_equal(object_table_publish(t, o), ERR_OK);
+		object_unref(o);
+	}
+	assert_true(object_table_squeezed(t));
+	assert_true(object_table_count(t) >= 10 && object_table_count(t) < 80);
+	object_table_free(t);
+}
+
 /* Rotation: the name moves to another object, in either order of publishing. */
 static void a_name_that_moves_is_kept_by_its_new_object(void **state)
 {
@@ -171,7 +219,8 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_published_object_is_found_by_id_and_name),
 		cmocka_unit_test(only_a_newer_snapshot_replaces_and_the_old_one_becomes_stale),
-		cmocka_unit_test(a_renamed_object_is_not_found_by_its_old_name),
+		cmocka_unit_test(a_renamed_object_is_not_found_by_its_old_name), cmocka_unit_test(objects_leave_for_want_of_bytes),
+		cmocka_unit_test(objects_with_large_attributes_leave_as_well),
 		cmocka_unit_test(a_name_that_moves_is_kept_by_its_new_object),
 		cmocka_unit_test(the_table_is_bounded_and_what_leaves_becomes_stale),
 		cmocka_unit_test(clear_drops_everything_but_what_is_held),

@@ -161,10 +161,32 @@ static void server_names_its_own_generator(void **state)
 	assert_int_equal(bits, 256);
 }
 
+static void nobody_owns_more_than_the_configuration_allows(void **state)
+{
+	struct fix *f = *state;
+	struct ask a;
+	struct answer answer;
+	char id[UUID_TEXT_LEN + 1];
+	f->config.max_objects_per_principal = 2;
+	fix_create(f, ADMIN, &(struct key_wish){ .pre_active = true }, id);
+	fix_create(f, ADMIN, &(struct key_wish){ .pre_active = true }, id);
+	ask_one(&a, OPERATION_CREATE);
+	ask_key(&a, &(struct key_wish){ .name = "third" }, f->now_s);
+	ask_item_end(&a, NULL);
+	ask_end(&a);
+	fix_send(f, ADMIN, &a, &answer);
+	assert_int_equal(answer.response.items[0].err, ERR_LIMIT);
+	answer_free(&answer);
+	assert_int_equal(fix_simple(f, ADMIN, OPERATION_DESTROY, id), ERR_OK); /* what is destroyed does not count */
+	fix_create(f, ADMIN, &(struct key_wish){ .name = "third" }, id);
+	assert_int_equal(fix_simple(f, ADMIN, OPERATION_RE_KEY, id), ERR_LIMIT);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
+		T(nobody_owns_more_than_the_configuration_allows),
 		T(length_that_the_server_chose_is_told), T(secret_data_is_made_of_whole_random_bytes), T(what_cannot_be_made_is_refused),
 		T(legacy_algorithms_need_the_leave_of_the_configuration),
 		T(server_names_its_own_generator),

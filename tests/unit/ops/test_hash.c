@@ -97,7 +97,7 @@ static void a_part_belongs_to_operation_principal_and_connection(void **state)
 	struct crypted first, out;
 	char id[UUID_TEXT_LEN + 1];
 	part(f, "a", NULL, false, &first);
-	struct crypt c = { .operation = OPERATION_HASH, .data = view_str("b"), .correlation = crypt_view(&first.correlation), .uid = STRANGER };
+	struct crypt c = { .operation = OPERATION_HASH, .data = view_str("b"), .correlation = crypt_view(&first.correlation), .uid = OTHER };
 	assert_int_equal(crypt_reason(f, &c), RESULT_REASON_ITEM_NOT_FOUND);
 	crypt_key(f, CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256, 128, "000102030405060708090a0b0c0d0e0f", NULL, id);
 	c = (struct crypt){ .operation = OPERATION_MAC, .id = id, .data = view_str("b"), .correlation = crypt_view(&first.correlation) };
@@ -148,14 +148,18 @@ static void a_part_does_not_share_a_batch_but_a_whole_does(void **state)
 	crypt_assert_hex(&out.data, SHA_256_ABC);
 }
 
-static void hash_needs_no_grant(void **state)
+static void hash_needs_a_role(void **state)
 {
 	struct fix *f = *state;
 	struct crypted out;
 	uint64_t rows = fix_audit_rows(f);
-	crypt_send(f, &(struct crypt){ .operation = OPERATION_HASH, .params = &sha_256, .data = view_str("abc"), .uid = STRANGER }, &out);
+	struct crypt c = { .operation = OPERATION_HASH, .params = &sha_256, .data = view_str("abc"), .uid = OTHER };
+	crypt_send(f, &c, &out);
 	crypt_assert_hex(&out.data, SHA_256_ABC);
 	assert_int_equal(fix_audit_rows(f), rows);
+	c.uid = STRANGER;
+	assert_int_equal(crypt_reason(f, &c), RESULT_REASON_PERMISSION_DENIED);
+	assert_int_equal(fix_audit_rows(f), rows + 1);
 }
 
 int main(void)
@@ -164,7 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(hash_gives_the_digest_of_each_algorithm_or_refuses), T(hash_asks_for_what_it_needs), T(parts_together_have_the_digest_of_the_whole),
 		T(steps_that_make_no_sense_are_refused), T(a_part_belongs_to_operation_principal_and_connection), T(a_connection_has_sixteen_under_way),
-		T(a_part_does_not_share_a_batch_but_a_whole_does), T(hash_needs_no_grant),
+		T(a_part_does_not_share_a_batch_but_a_whole_does), T(hash_needs_a_role),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
