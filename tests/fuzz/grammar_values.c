@@ -77,7 +77,7 @@ static uint64_t any_time(struct dice *d)
 
 static void put_text(struct tree *t, uint16_t parent, uint32_t tag, struct dice *d)
 {
-	static const char *const texts[] = { "a", "b", "tpm2:", "pkcs11:token=t", "text with \xc3\xa4 and \xe2\x82\xac", "unix:4001", "pay", "0", "",
+	static const char *const texts[] = { "a", "public", "default", "tpm2:", "pkcs11:token=t", "text with \xc3\xa4 and \xe2\x82\xac", "unix:4001", "pay", "0", "",
 		"a text that is a little longer than the others, so that it needs more than one block of sixteen bytes" };
 	tree_text(t, parent, tag, texts[dice_below(d, sizeof texts / sizeof texts[0])]);
 }

@@ -12,7 +12,7 @@
 
 #define SEED UINT64_C(20240229)
 #define COUNT 20000u
-#define SECONDS_MAX 60.0 /* sanitizer builds on slow machines stop there */
+#define SECONDS_MAX 30.0 /* sanitizer builds on slow machines stop there */
 #define MESSAGE_MAX (64u * 1024u)
 
 /* Of the sanitizers, when they are there. */

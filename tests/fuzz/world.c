@@ -187,6 +187,7 @@ static void restore(struct world *w)
 void world_reset(struct world *w)
 {
 	w->engine.state = ENGINE_OPEN;
+	for (size_t i = 0; i < w->secret_count; i++) w->secrets[i].said = false;
 	op_streams_free(w->streams);
 	w->streams = op_streams_new();
 	REQUIRE(w->streams);
@@ -233,6 +234,7 @@ void world_send(struct world *w, unsigned uid, struct view frame)
 	enum coffer_err classified = request_classify(&r);
 	if (classified == ERR_OK) staged = run(w, &r);
 	world_check_answer(w, &r, classified, staged);
+	world_check_secrets(w, uid, frame, buf_view(&r.answer));
 	if (w->on_answer) w->on_answer(w->on_answer_arg, buf_view(&r.answer));
 	request_done(&r);
 }

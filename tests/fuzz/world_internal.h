@@ -23,6 +23,13 @@ struct world_print {
 	size_t count;
 };
 
+/* The material of an object as it was made. */
+struct world_secret {
+	unsigned owner;            /* uid */
+	bool said;                 /* in a request since the reset: answers may repeat it */
+	uint8_t material[32];
+};
+
 struct world {
 	struct engine engine;
 	struct config config;
@@ -32,6 +39,8 @@ struct world {
 	struct world_row rows[WORLD_ROWS_MAX]; /* as made */
 	size_t row_count;
 	struct grants *grants;                 /* as made */
+	struct world_secret secrets[32];
+	size_t secret_count;
 	bool changed;                          /* since the last reset */
 	struct world_print objects, grant_rows; /* after the last check */
 	void (*on_answer)(void *arg, struct view answer);
@@ -49,5 +58,8 @@ void world_print_table(struct world *w, enum store_table table, struct world_pri
 void world_check_answer(struct world *w, struct request *r, enum coffer_err classified, size_t staged);
 /* After the commit. any_success: an item succeeded. */
 void world_check_store(struct world *w, bool any_success);
+
+/* world_secrets.c */
+void world_check_secrets(struct world *w, unsigned uid, struct view frame, struct view answer);
 
 #endif

@@ -97,7 +97,11 @@ static void put_material(struct world *w, struct object *o, const struct wish *w
 {
 	struct secret *key = secret_new(wish->bits ? wish->bits / 8 : 24);
 	REQUIRE(key);
-	for (size_t i = 0; i < secret_len(key); i++) secret_mut(key)[i] = (uint8_t)(number * 16 + i);
+	for (size_t i = 0; i < secret_len(key); i++) secret_mut(key)[i] = (uint8_t)(number * 37 + i * i * 11 + 5); /* nothing that is likely by chance */
+	struct world_secret *kept = &w->secrets[w->secret_count++];
+	REQUIRE(w->secret_count <= sizeof w->secrets / sizeof w->secrets[0] && secret_len(key) <= sizeof kept->material);
+	kept->owner = number % 2 ? WORLD_ADMIN : WORLD_USER;
+	memcpy(kept->material, secret_bytes(key), secret_len(key));
 	o->key_format = wish->type == OBJECT_TYPE_OPAQUE_OBJECT ? 0 : KEY_FORMAT_TYPE_RAW;
 	if (wish->type == OBJECT_TYPE_SECRET_DATA) o->data_type = SECRET_DATA_TYPE_PASSWORD;
 	if (wish->type == OBJECT_TYPE_OPAQUE_OBJECT) o->data_type = 0x80000001;

@@ -1,5 +1,5 @@
-/* What scripts/prove-ttlv gives to Frama-C: ttlv_check, and cursors and getters over the same bytes as if nobody had checked them, for every
- * content of a message of PROOF_LEN bytes. Never run. */
+/* What scripts/prove-ttlv gives to Frama-C, for every content of a message of PROOF_LEN bytes: ttlv_check (prove_check), and besides it cursors and
+ * getters over the same bytes as if nobody had checked them (prove). Never run. */
 #include "ttlv/ttlv.h"
 
 #ifndef PROOF_LEN
@@ -8,6 +8,7 @@
 #define DEPTH 3
 
 int prove(void);
+int prove_check(void);
 
 extern volatile uint8_t proof_any_byte; /* another one at each look */
 
@@ -65,12 +66,24 @@ static int walk(struct view message)
 	}
 }
 
+static bool check(struct view message)
+{
+	struct ttlv_limits limits = { PROOF_LEN, 16, DEPTH + 1 };
+	return ttlv_check(message, &limits, NULL) == ERR_OK;
+}
+
+int prove_check(void)
+{
+	uint8_t bytes[PROOF_LEN];
+	for (size_t i = 0; i < PROOF_LEN; i++) bytes[i] = proof_any_byte;
+	return check((struct view){ bytes, PROOF_LEN });
+}
+
 int prove(void)
 {
 	uint8_t bytes[PROOF_LEN];
 	struct view message = { bytes, PROOF_LEN };
-	struct ttlv_limits limits = { PROOF_LEN, 16, DEPTH + 1 };
 	for (size_t i = 0; i < PROOF_LEN; i++) bytes[i] = proof_any_byte;
-	int any = ttlv_check(message, &limits, NULL) != ERR_OK;
+	int any = check(message);
 	return any | walk(message);
 }
