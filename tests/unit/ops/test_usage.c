@@ -231,6 +231,24 @@ static void segments_of_a_stream_spend_bytes_and_its_beginning_an_object(void **
 	assert_int_equal(begin_stream(f, objects), 0);
 }
 
+/* A request whose transaction on the store lane is not committed. */
+static void run_in_vain(struct fix *f, struct ask *a)
+{
+	struct request r = { .engine = &f->engine, .streams = f->streams, .frame = a->frame };
+	principal_from_uid(ADMIN, 1, &r.principal);
+	assert_int_equal(request_classify(&r), ERR_OK);
+	assert_int_equal(request_run(&r, f->worker, NULL), ERR_NOT_CACHED);
+	if (!r.rerun_on_store) {
+		assert_int_equal(request_load(&r, f->engine.txn), ERR_OK);
+		assert_int_equal(request_run(&r, f->worker, NULL), ERR_NOT_CACHED);
+	}
+	assert_true(r.rerun_on_store);
+	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
+	assert_int_equal(request_run(&r, f->store_local, f->engine.txn), ERR_OK);
+	txn_abort(f->engine.txn);
+	request_done(&r);
+}
+
 /* The transaction of a segment fails: its client never gets the answer, so the stream cannot go on. */
 static void a_segment_that_is_not_durable_ends_its_stream(void **state)
 {
@@ -239,7 +257,6 @@ static void a_segment_that_is_not_durable_ends_its_stream(void **state)
 	char id[UUID_TEXT_LEN + 1];
 	struct life_key key = limited(100, USAGE_LIMITS_UNIT_BYTE);
 	struct ask a;
-	struct request r = { .engine = &f->engine, .streams = f->streams };
 	life_create(f, &key, id);
 	int32_t handle = begin_stream(f, id);
 	ask_one(&a, OPERATION_COFFER_SEAL_STREAM);
@@ -248,17 +265,52 @@ static void a_segment_that_is_not_durable_ends_its_stream(void **state)
 	ttlv_put_bool(&a.w, TAG_COFFER_LAST_SEGMENT, false);
 	ask_item_end(&a, NULL);
 	ask_end(&a);
-	r.frame = a.frame;
-	principal_from_uid(ADMIN, 1, &r.principal);
-	assert_int_equal(request_classify(&r), ERR_OK);
-	assert_int_equal(request_run(&r, f->worker, NULL), ERR_NOT_CACHED);
-	assert_true(r.rerun_on_store);
-	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
-	assert_int_equal(request_run(&r, f->store_local, f->engine.txn), ERR_OK);
-	txn_abort(f->engine.txn);
-	request_done(&r);
+	run_in_vain(f, &a);
 	assert_int_equal(segment(f, handle, 8, true), ERR_NOT_FOUND);
 	assert_int_equal(life_rest(f, id), 100);
+}
+
+/* A part of an Encrypt; NULL as the Correlation Value: the first one. */
+static void ask_part(struct ask *a, const char *id, const uint8_t *correlation)
+{
+	static const uint8_t iv[16] = { 1 }, data[8];
+	ask_one(a, OPERATION_ENCRYPT);
+	ask_id(a, id);
+	if (!correlation) {
+		struct ttlv_mark mark = ttlv_begin(&a->w, TAG_CRYPTOGRAPHIC_PARAMETERS);
+		ttlv_put_enum(&a->w, TAG_BLOCK_CIPHER_MODE, BLOCK_CIPHER_MODE_CTR);
+		ttlv_end(&a->w, mark);
+	}
+	ttlv_put_bytes(&a->w, TAG_DATA, view_of(data, sizeof data));
+	if (!correlation) ttlv_put_bytes(&a->w, TAG_IV_COUNTER_NONCE, view_of(iv, sizeof iv));
+	if (correlation) ttlv_put_bytes(&a->w, TAG_CORRELATION_VALUE, view_of(correlation, OP_PART_ID_LEN));
+	else ttlv_put_bool(&a->w, TAG_INIT_INDICATOR, true);
+	ask_item_end(a, NULL);
+	ask_end(a);
+}
+
+static void a_part_that_is_not_durable_ends_its_operation(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	uint8_t correlation[OP_PART_ID_LEN];
+	struct life_key key = limited(100, USAGE_LIMITS_UNIT_BYTE);
+	struct ask a;
+	struct answer answer;
+	life_create(f, &key, id);
+	ask_part(&a, id, NULL);
+	fix_send(f, ADMIN, &a, &answer);
+	answer_payload(&answer, 0);
+	memcpy(correlation, vendor_bytes(&answer, TAG_CORRELATION_VALUE).ptr, sizeof correlation);
+	answer_free(&answer);
+	assert_int_equal(life_rest(f, id), 92);
+	ask_part(&a, id, correlation);
+	run_in_vain(f, &a);
+	ask_part(&a, id, correlation);
+	fix_send(f, ADMIN, &a, &answer);
+	assert_int_equal(answer.response.items[0].err, ERR_NOT_FOUND);
+	answer_free(&answer);
+	assert_int_equal(life_rest(f, id), 92);
 }
 
 static void a_replacement_begins_with_the_whole_total(void **state)
@@ -284,7 +336,8 @@ int main(void)
 		T(objects_are_counted_whatever_their_size), T(a_key_without_limits_never_leaves_the_worker), T(what_fails_spends_nothing),
 		T(items_of_a_batch_share_the_rest_and_undo_gives_it_back), T(sealing_spends_as_encryption_does),
 		T(rewrapping_spends_the_newest_version), T(segments_of_a_stream_spend_bytes_and_its_beginning_an_object),
-		T(a_segment_that_is_not_durable_ends_its_stream), T(a_replacement_begins_with_the_whole_total),
+		T(a_segment_that_is_not_durable_ends_its_stream),
+		T(a_part_that_is_not_durable_ends_its_operation), T(a_replacement_begins_with_the_whole_total),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
