@@ -270,49 +270,6 @@ static void a_segment_that_is_not_durable_ends_its_stream(void **state)
 	assert_int_equal(life_rest(f, id), 100);
 }
 
-/* A part of an Encrypt; NULL as the Correlation Value: the first one. */
-static void ask_part(struct ask *a, const char *id, const uint8_t *correlation)
-{
-	static const uint8_t iv[16] = { 1 }, data[8];
-	ask_one(a, OPERATION_ENCRYPT);
-	ask_id(a, id);
-	if (!correlation) {
-		struct ttlv_mark mark = ttlv_begin(&a->w, TAG_CRYPTOGRAPHIC_PARAMETERS);
-		ttlv_put_enum(&a->w, TAG_BLOCK_CIPHER_MODE, BLOCK_CIPHER_MODE_CTR);
-		ttlv_end(&a->w, mark);
-	}
-	ttlv_put_bytes(&a->w, TAG_DATA, view_of(data, sizeof data));
-	if (!correlation) ttlv_put_bytes(&a->w, TAG_IV_COUNTER_NONCE, view_of(iv, sizeof iv));
-	if (correlation) ttlv_put_bytes(&a->w, TAG_CORRELATION_VALUE, view_of(correlation, OP_PART_ID_LEN));
-	else ttlv_put_bool(&a->w, TAG_INIT_INDICATOR, true);
-	ask_item_end(a, NULL);
-	ask_end(a);
-}
-
-static void a_part_that_is_not_durable_ends_its_operation(void **state)
-{
-	struct fix *f = *state;
-	char id[UUID_TEXT_LEN + 1];
-	uint8_t correlation[OP_PART_ID_LEN];
-	struct life_key key = limited(100, USAGE_LIMITS_UNIT_BYTE);
-	struct ask a;
-	struct answer answer;
-	life_create(f, &key, id);
-	ask_part(&a, id, NULL);
-	fix_send(f, ADMIN, &a, &answer);
-	answer_payload(&answer, 0);
-	memcpy(correlation, vendor_bytes(&answer, TAG_CORRELATION_VALUE).ptr, sizeof correlation);
-	answer_free(&answer);
-	assert_int_equal(life_rest(f, id), 92);
-	ask_part(&a, id, correlation);
-	run_in_vain(f, &a);
-	ask_part(&a, id, correlation);
-	fix_send(f, ADMIN, &a, &answer);
-	assert_int_equal(answer.response.items[0].err, ERR_NOT_FOUND);
-	answer_free(&answer);
-	assert_int_equal(life_rest(f, id), 92);
-}
-
 static void a_replacement_begins_with_the_whole_total(void **state)
 {
 	struct fix *f = *state;
@@ -336,8 +293,7 @@ int main(void)
 		T(objects_are_counted_whatever_their_size), T(a_key_without_limits_never_leaves_the_worker), T(what_fails_spends_nothing),
 		T(items_of_a_batch_share_the_rest_and_undo_gives_it_back), T(sealing_spends_as_encryption_does),
 		T(rewrapping_spends_the_newest_version), T(segments_of_a_stream_spend_bytes_and_its_beginning_an_object),
-		T(a_segment_that_is_not_durable_ends_its_stream),
-		T(a_part_that_is_not_durable_ends_its_operation), T(a_replacement_begins_with_the_whole_total),
+		T(a_segment_that_is_not_durable_ends_its_stream), T(a_replacement_begins_with_the_whole_total),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
