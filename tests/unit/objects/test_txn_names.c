@@ -181,6 +181,75 @@ static void without_a_ring_everything_is_sealed(void **state)
 	world_close(&w);
 }
 
+static void a_removed_object_is_found_no_more_and_its_name_is_free(void **state)
+{
+	struct world w;
+	(void)state;
+	world_open(&w);
+	struct object *first = keep_key(&w, "disk"), *second = make_key("disk"), *found = NULL;
+	begin(&w);
+	assert_int_equal(txn_remove(w.txn, first), ERR_OK);
+	assert_int_equal(txn_object(w.txn, first->id, &found), ERR_NOT_FOUND);
+	assert_int_equal(txn_object_by_name(w.txn, view_str("disk"), &found), ERR_NOT_FOUND);
+	assert_int_equal(txn_update(w.txn, first, NULL), ERR_NOT_FOUND);
+	assert_int_equal(txn_remove(w.txn, first), ERR_NOT_FOUND);
+	found = object_table_get(w.table, first->id); /* others see it until the commit */
+	assert_ptr_equal(found, first);
+	object_unref(found);
+	assert_int_equal(txn_create(w.txn, second, NULL), ERR_OK);
+	commit(&w);
+	assert_true(first->stale);
+	assert_null(object_table_get(w.table, first->id));
+	assert_int_equal(rows(&w, STORE_OBJECT), 1);
+	found = object_table_get_by_name(w.table, view_str("disk"));
+	assert_ptr_equal(found, second);
+	object_unref(found);
+	object_unref(first);
+	object_unref(second);
+	world_close(&w);
+}
+
+static void a_removal_that_is_undone_leaves_the_object_as_it_was(void **state)
+{
+	struct world w;
+	(void)state;
+	world_open(&w);
+	struct object *o = keep_key(&w, "disk"), *found = NULL;
+	begin(&w);
+	assert_int_equal(txn_mark(w.txn), ERR_OK);
+	assert_int_equal(txn_remove(w.txn, o), ERR_OK);
+	txn_undo(w.txn);
+	assert_int_equal(txn_object_by_name(w.txn, view_str("disk"), &found), ERR_OK);
+	assert_ptr_equal(found, o);
+	object_unref(found);
+	commit(&w);
+	assert_false(o->stale);
+	object_table_clear(w.table);
+	begin(&w);
+	assert_int_equal(txn_object(w.txn, o->id, &found), ERR_OK);
+	object_unref(found);
+	txn_abort(w.txn);
+	object_unref(o);
+	world_close(&w);
+}
+
+/* What came between the snapshot that was copied and the newest one would be lost. */
+static void an_update_made_from_an_older_snapshot_is_refused(void **state)
+{
+	struct world w;
+	(void)state;
+	world_open(&w);
+	struct object *o = keep_key(&w, "disk"), *first = object_copy(o), *second = object_copy(o);
+	begin(&w);
+	assert_int_equal(txn_update(w.txn, first, NULL), ERR_OK);
+	assert_int_equal(txn_update(w.txn, second, NULL), ERR_BUG);
+	txn_abort(w.txn);
+	object_unref(o);
+	object_unref(first);
+	object_unref(second);
+	world_close(&w);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -191,6 +260,9 @@ int main(void)
 		cmocka_unit_test(a_hit_without_the_name_is_a_fault_and_not_a_find),
 		cmocka_unit_test(a_scan_gives_every_object_in_order_and_stops_at_its_limit),
 		cmocka_unit_test(without_a_ring_everything_is_sealed),
+		cmocka_unit_test(a_removed_object_is_found_no_more_and_its_name_is_free),
+		cmocka_unit_test(a_removal_that_is_undone_leaves_the_object_as_it_was),
+		cmocka_unit_test(an_update_made_from_an_older_snapshot_is_refused),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
