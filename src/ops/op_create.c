@@ -50,6 +50,7 @@ enum coffer_err op_create(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 	TRY(kmip_key_make(ctx, o, clock_wall_s()));
 	enum coffer_err err = txn_create(ctx->txn, o, &ctx->reason);
 	if (err == ERR_EXISTS) ctx->result_reason = RESULT_REASON_INVALID_FIELD; /* section 11.2 */
+	if (err == ERR_LIMIT) ctx->result_reason = RESULT_REASON_INDEX_OUT_OF_BOUNDS; /* more names and groups than are looked up */
 	TRY(err);
 	kmip_touch(ctx, o);
 	ttlv_put_enum(out, TAG_OBJECT_TYPE, o->type);

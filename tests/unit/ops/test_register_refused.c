@@ -391,8 +391,8 @@ static void opaque_objects_have_no_dates_of_keys(void **state)
 static void put_many(struct ask *a, void *arg)
 {
 	char text[32];
-	(void)arg;
-	for (unsigned i = 0; i <= ATTRSET_MAX; i++) {
+	unsigned count = *(const unsigned *)arg;
+	for (unsigned i = 0; i < count; i++) {
 		snprintf(text, sizeof text, "group %u", i);
 		kmip_attr_put_text(&a->w, ATTR_OBJECT_GROUP, view_str(text));
 	}
@@ -404,10 +404,17 @@ static void too_many_values_are_out_of_bounds(void **state)
 	char id[UUID_TEXT_LEN + 1];
 	uint32_t reason = 0;
 	struct bring b = bring_key();
+	unsigned counts[] = { ATTRSET_MAX + 1, STORE_INDEX_MAX - 1 }; /* more values than an object holds; more groups than are looked up */
 	b.attributes = put_many;
 	b.plain = true;
-	assert_int_equal(bring_try(f, ADMIN, &b, id, &reason), ERR_LIMIT);
-	assert_int_equal(reason, RESULT_REASON_INDEX_OUT_OF_BOUNDS);
+	for (size_t i = 0; i < 2; i++) {
+		b.arg = &counts[i];
+		reason = 0;
+		assert_int_equal(bring_try(f, ADMIN, &b, id, &reason), ERR_LIMIT);
+		assert_int_equal(reason, RESULT_REASON_INDEX_OUT_OF_BOUNDS);
+	}
+	counts[1]--;
+	assert_int_equal(bring_try(f, ADMIN, &b, id, &reason), ERR_OK);
 }
 
 int main(void)
