@@ -1,6 +1,7 @@
 /* The fingerprint of a domain. */
 #include "keyring/domain.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -11,7 +12,7 @@
 #define FINGERPRINT_GROUPS 8u
 #define GROUP_LEN 4u /* characters */
 
-void domain_fingerprint(const struct domain_id *domain, uint8_t out[static DOMAIN_FINGERPRINT_LEN])
+enum coffer_err domain_fingerprint(const struct domain_id *domain, uint8_t out[static DOMAIN_FINGERPRINT_LEN])
 {
 	uint8_t input[96], digest[32];
 	struct writer w;
@@ -20,16 +21,16 @@ void domain_fingerprint(const struct domain_id *domain, uint8_t out[static DOMAI
 	writer_bytes(&w, view_of(domain->id, UUID_LEN));
 	writer_bytes(&w, view_of(domain->public_key, DOMAIN_PUBLIC_LEN));
 	POST(writer_done(&w) == ERR_OK);
-	enum coffer_err err = hash_sha256(writer_view(&w), digest);
-	POST(err == ERR_OK); /* SHA-256 of public bytes fails only when the crypto library is gone */
+	TRY(hash_sha256(writer_view(&w), digest)); /* its context is in the arena, which may be full */
 	memcpy(out, digest, DOMAIN_FINGERPRINT_LEN);
+	return ERR_OK;
 }
 
 void domain_fingerprint_text(const struct domain_id *domain, char out[static DOMAIN_FINGERPRINT_TEXT])
 {
 	uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];
-	domain_fingerprint(domain, fingerprint);
-	domain_fingerprint_format(fingerprint, out);
+	if (domain_fingerprint(domain, fingerprint) == ERR_OK) domain_fingerprint_format(fingerprint, out);
+	else snprintf(out, DOMAIN_FINGERPRINT_TEXT, "memory is short");
 }
 
 void domain_fingerprint_format(const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN], char out[static DOMAIN_FINGERPRINT_TEXT])

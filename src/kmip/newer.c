@@ -45,11 +45,11 @@ static void cut(struct writer *w, struct around *around, size_t at, size_t len)
 	}
 }
 
-void kmip_drop_newer(struct writer *w, size_t from, uint32_t minor)
+static void drop(struct writer *w, size_t from, uint32_t minor)
 {
 	struct around around = { .depth = 0 };
 	size_t at = from;
-	if (minor >= KMIP_VERSION_HIGHEST.minor || writer_done(w) != ERR_OK) return;
+	if (writer_done(w) != ERR_OK) return;
 	while (at < writer_len(w)) {
 		while (around.depth && around.open[around.depth - 1].end == at) around.depth--;
 		struct view left = writer_view(w);
@@ -70,4 +70,14 @@ void kmip_drop_newer(struct writer *w, size_t from, uint32_t minor)
 			at += whole(&item);
 		}
 	}
+}
+
+void kmip_drop_newer(struct writer *w, size_t from, uint32_t minor)
+{
+	if (minor < KMIP_VERSION_HIGHEST.minor) drop(w, from, minor);
+}
+
+void kmip_drop_unknown(struct writer *w, size_t from)
+{
+	drop(w, from, KMIP_VERSION_HIGHEST.minor);
 }

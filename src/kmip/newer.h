@@ -11,5 +11,7 @@
  * a structure got later than their tag (Key Format Type of a Digest …). `from` is where an item begins; the structure around it is still open. What was
  * written is our own and well-formed; it is left alone after a failure of the writer. Any thread. */
 void kmip_drop_newer(struct writer *w, size_t from, uint32_t minor);
+/* The same for what no version of KMIP 1.x here knows: fields of a request in a newer version, which are passed over (section 11.1). */
+void kmip_drop_unknown(struct writer *w, size_t from);
 
 #endif

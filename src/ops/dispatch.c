@@ -35,13 +35,15 @@ static enum coffer_err begin_answer(struct run *run)
 	return dispatch_reserve(run, 0);
 }
 
-/* KMIP 1.4 sections 6.18 and 6.19: the answer has a name of its own, and the log knows it. Without random bytes it has none. */
+/* KMIP 1.4 sections 6.18 and 6.19: to a client that names its requests the answer has a name of its own, and the log knows both. Other clients get
+ * none: some of them do not expect the field. */
 static void name_answer(struct run *run)
 {
 	const struct kmip_request *q = run->r->parsed;
 	char client[KMIP_CORRELATION_MAX + 1];
 	uint8_t id[UUID_LEN];
-	if (q->version.minor < 4 || rng_pool_bytes(run->ctx.local ? op_local_rng(run->ctx.local) : NULL, id, sizeof id) != ERR_OK) return;
+	if (q->version.minor < 4 || q->header.client_correlation.len == 0) return;
+	if (rng_pool_bytes(run->ctx.local ? op_local_rng(run->ctx.local) : NULL, id, sizeof id) != ERR_OK) return;
 	text_uuid(id, run->correlation);
 	text_printable(q->header.client_correlation, client, sizeof client);
 	log_debug("answer %s to %s, client correlation value '%s'", run->correlation, run->r->principal.text, client);
@@ -168,8 +170,10 @@ enum coffer_err request_run(struct request *r, struct op_local *local, struct tx
 	if (err == ERR_NOT_CACHED && !txn) {
 		leave_lane(&run);
 		buf_clear(&r->answer);
+		buf_free(&run.newer);
 		return err;
 	}
+	buf_free(&run.newer);
 	if (err) request_fail(r, err, &run.ctx.reason);
 	return ERR_OK;
 }

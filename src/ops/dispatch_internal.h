@@ -21,6 +21,7 @@ struct run {
 	bool secret;              /* an answer written so far holds a secret */
 	bool recorded;            /* the stored answer is the one written so far */
 	bool changed;             /* an item changed something */
+	struct buf newer;         /* payload of the item under way without what no version here knows; freed with the run */
 	struct op_ctx ctx;        /* of the item under way; the placeholder goes from item to item */
 };
 
@@ -38,6 +39,10 @@ enum coffer_err dispatch_reserve(struct run *run, size_t next) MUST_USE;
 void dispatch_failure(struct run *run, size_t index, enum coffer_err err);
 /* Takes back what the writer wrote after `len`, its failure too. */
 void dispatch_take_back(struct writer *w, size_t len);
+
+/* The payload as the operation reads it: *out borrows the request, or run->newer when fields of a newer version had to be left out. ERR_INPUT: a field
+ * stands twice; ERR_FIELD: one is not known. */
+enum coffer_err dispatch_payload(struct run *run, const struct kmip_batch_item *item, struct ttlv_cursor *out) MUST_USE;
 
 /* Finds the object of the item: run->ctx.object. ERR_NOT_FOUND, ERR_NOT_CACHED (ctx.wanted_*), ERR_MISSING. */
 enum coffer_err dispatch_target(struct op_ctx *ctx, enum op_target target, struct ttlv_cursor *payload) MUST_USE;

@@ -69,13 +69,6 @@ static enum coffer_err find_key(struct op_ctx *ctx, struct view text, struct obj
 	return ERR_OK;
 }
 
-static bool is_sensitive(const struct object *o)
-{
-	bool sensitive = false;
-	attrset_get_bool(&o->attrs, ATTR_SENSITIVE, &sensitive);
-	return sensitive;
-}
-
 static enum coffer_err check_key(struct op_ctx *ctx, const struct object *key, enum object_use use)
 {
 	bool wraps = use == OBJECT_USE_PROTECT;
@@ -93,8 +86,6 @@ static enum coffer_err check_key(struct op_ctx *ctx, const struct object *key, e
 		return reason_fail(&ctx->reason, ERR_DENIED, "%s wraps keys here, so it opens none: what left wrapped would come back in clear", label);
 	if (key->algorithm != CRYPTOGRAPHIC_ALGORITHM_AES || !key->material || key->wrapping || key->key_format == KEY_FORMAT_TYPE_OPAQUE)
 		return reason_fail(&ctx->reason, ERR_STATE, "%s cannot wrap keys; an AES key whose bytes are here can", label);
-	if (wraps && is_sensitive(ctx->object) && !is_sensitive(key))
-		return reason_fail(&ctx->reason, ERR_DENIED, "a sensitive key leaves only under a wrapping key that is sensitive itself, and %s is not", label);
 	ctx->result_reason = 0;
 	return ERR_OK;
 }

@@ -69,8 +69,8 @@ static enum coffer_err print_share(const struct domain_id *domain, struct stanza
 	struct share share = { .k = stanza->shares.k, .n = stanza->shares.n, .x = (uint8_t)x, .y = secret_copy(y.ptr, y.len) };
 	ENSURE(share.y, ERR_MEMORY);
 	memcpy(share.set_id, stanza->shares.set_id, SHARE_SET_LEN);
-	domain_fingerprint(domain, share.fingerprint);
-	enum coffer_err err = share_digest(&share, stanza->shares.digests[x - 1]);
+	enum coffer_err err = domain_fingerprint(domain, share.fingerprint);
+	if (!err) err = share_digest(&share, stanza->shares.digests[x - 1]);
 	if (!err) err = share_print(&share, text);
 	share_done(&share);
 	return err;

@@ -22,7 +22,7 @@ struct view passphrase_trim(struct view passphrase)
 static enum coffer_err write_aad(const struct domain_id *domain, const struct stanza *s, struct writer *w)
 {
 	uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];
-	domain_fingerprint(domain, fingerprint);
+	TRY(domain_fingerprint(domain, fingerprint));
 	label_write(w, "recovery-passphrase");
 	writer_bytes(w, view_of(domain->id, UUID_LEN));
 	writer_bytes(w, view_of(fingerprint, sizeof fingerprint));

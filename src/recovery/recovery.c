@@ -74,7 +74,7 @@ static enum coffer_err take(const struct domain_id *domain, const struct stanza 
 	struct taken *taken, struct reason *reason)
 {
 	uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];
-	domain_fingerprint(domain, fingerprint);
+	TRY(domain_fingerprint(domain, fingerprint));
 	for (unsigned i = 0; i < count; i++) {
 		struct share share = { 0 };
 		struct reason detail = { "" };

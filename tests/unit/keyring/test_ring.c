@@ -137,7 +137,7 @@ static void the_fingerprint_is_the_frozen_one(void **state)
 	char text[DOMAIN_FINGERPRINT_TEXT];
 	(void)state;
 	fixture_domain(&domain);
-	domain_fingerprint(&domain, fingerprint);
+	assert_int_equal(domain_fingerprint(&domain, fingerprint), ERR_OK);
 	assert_answer("domain-fingerprint", fingerprint, sizeof fingerprint);
 	domain_fingerprint_text(&domain, text);
 	assert_string_equal(text, "RQDP-QN4Y-ZLAN-CAJY-XEBQ-FLHG-PWU6-KOVQ");
