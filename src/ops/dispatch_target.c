@@ -79,14 +79,26 @@ static enum coffer_err by_sealed(struct op_ctx *ctx, const struct ttlv_cursor *p
 	return reason_fail(&ctx->reason, ERR_MISSING, "the request holds no sealed message and no stream header");
 }
 
+/* A later part may leave the Unique Identifier out: its Correlation Value says what it is about (KMIP 1.4 section 4.29). */
+static bool find_part(struct op_ctx *ctx, const struct ttlv_cursor *payload, uint8_t out_id[static UUID_LEN])
+{
+	struct ttlv_item item;
+	struct view value;
+	struct op_parts *parts = ctx->streams ? op_streams_parts(ctx->streams) : NULL;
+	if (!parts || !find_field(payload, TAG_CORRELATION_VALUE, &item) || ttlv_get_bytes(&item, &value) != ERR_OK) return false;
+	return op_parts_object(parts, ctx->principal->text, value, out_id);
+}
+
 static enum coffer_err by_field(struct op_ctx *ctx, bool names_too, struct ttlv_cursor *payload)
 {
 	struct view id, name;
 	bool has_id = false, has_name = false;
+	uint8_t part[UUID_LEN];
 	TRY(ttlv_take_optional_text(payload, TAG_UNIQUE_IDENTIFIER, &id, &has_id));
 	if (names_too) TRY(ttlv_take_optional_text(payload, TAG_COFFER_KEY_NAME, &name, &has_name));
 	if (has_id) return by_id_text(ctx, id);
 	if (has_name) return by_name(ctx, name);
+	if (find_part(ctx, payload, part)) return by_id(ctx, part);
 	if (ctx->has_placeholder) return by_id(ctx, ctx->placeholder);
 	return reason_fail(&ctx->reason, ERR_MISSING, "the request names no object; give its Unique Identifier%s",
 		names_too ? " or name" : "");

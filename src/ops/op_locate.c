@@ -51,6 +51,8 @@ static enum coffer_err read_fields(struct op_ctx *ctx, struct ttlv_cursor *paylo
 	s->max = (uint32_t)max < LOCATE_MAX ? (size_t)max : LOCATE_MAX;
 	s->one_at_most = max == 1;
 	s->skip = (size_t)skip;
+	if ((uint32_t)storage & ~(uint32_t)(STORAGE_ON_LINE | STORAGE_ARCHIVAL | STORAGE_DESTROYED))
+		return reason_fail(&ctx->reason, ERR_FIELD, "the Storage Status Mask has a bit that is not known");
 	s->storage = (uint32_t)storage;
 	return ERR_OK;
 }

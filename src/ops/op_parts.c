@@ -102,6 +102,18 @@ enum coffer_err op_parts_find(struct op_parts *parts, const struct op_part_owner
 	return ERR_NOT_FOUND;
 }
 
+bool op_parts_object(struct op_parts *parts, const char *principal, struct view id, uint8_t out_object_id[static UUID_LEN])
+{
+	for (size_t i = 0; i < OP_PARTS_MAX && id.len == OP_PART_ID_LEN; i++) {
+		const struct op_part *part = &parts->slots[i];
+		if (part->operation == 0 || !part->has_object || !ct_equal(part->id, id.ptr, OP_PART_ID_LEN)) continue;
+		if (strcmp(part->principal, principal) != 0) return false;
+		memcpy(out_object_id, part->object_id, UUID_LEN);
+		return true;
+	}
+	return false;
+}
+
 void op_parts_end(struct op_parts *parts, const uint8_t id[static OP_PART_ID_LEN])
 {
 	for (size_t i = 0; i < OP_PARTS_MAX; i++)

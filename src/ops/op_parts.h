@@ -50,6 +50,8 @@ enum coffer_err op_parts_open(struct op_parts *parts, const struct op_part_owner
 	struct op_part **out) MUST_USE;
 /* ERR_NOT_FOUND: no such Correlation Value, or not this owner's. */
 enum coffer_err op_parts_find(struct op_parts *parts, const struct op_part_owner *owner, struct view id, struct op_part **out) MUST_USE;
+/* The object that a Correlation Value of this principal is about; false when there is none. */
+bool op_parts_object(struct op_parts *parts, const char *principal, struct view id, uint8_t out_object_id[static UUID_LEN]);
 /* Charges more secret memory to it, before it is taken. ERR_BUSY as above. */
 enum coffer_err op_part_charge(struct op_part *part, size_t bytes) MUST_USE;
 /* Frees its state and gives back what it kept. */

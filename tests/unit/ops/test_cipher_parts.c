@@ -86,6 +86,24 @@ static void every_mode_comes_back_from_parts_as_from_the_whole(void **state)
 	}
 }
 
+/* Section 4.29: the Correlation Value says what a later part is about. */
+static void later_parts_need_no_unique_identifier(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	struct crypted stray;
+	aes_key(f, id);
+	struct flow enc = { .f = f, .id = id, .operation = OPERATION_ENCRYPT, .params = &cbc };
+	begin(&enc, view_of(text, 16));
+	enc.id = NULL;
+	assert_int_equal(next(&enc, view_of(text + 16, 16), false, none), ERR_OK);
+	crypt_send(f, &(struct crypt){ .operation = OPERATION_ENCRYPT, .data = view_of(text, 16), .correlation = crypt_view(&enc.first.correlation),
+		.uid = OTHER }, &stray);
+	assert_int_equal(stray.err, ERR_MISSING); /* another principal's says nothing */
+	assert_int_equal(next(&enc, view_of(text + 32, 32), true, none), ERR_OK);
+	assert_int_equal(enc.out.len, 80);
+}
+
 /* Encrypts the text under GCM with associated data. */
 static void seal(struct flow *enc)
 {
@@ -245,6 +263,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
+		T(later_parts_need_no_unique_identifier),
 		T(every_mode_comes_back_from_parts_as_from_the_whole), T(no_plaintext_leaves_before_the_tag_is_verified),
 		T(fields_of_the_first_part_do_not_come_again), T(a_decryption_needs_its_tag_once), T(a_part_is_bound_to_its_key_and_direction),
 		T(a_key_that_is_revoked_or_destroyed_ends_what_is_under_way), T(what_all_parts_keep_is_bounded), T(one_message_gathers_at_most_a_mebibyte),
