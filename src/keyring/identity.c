@@ -59,6 +59,7 @@ static enum coffer_err read_text(struct reader *r, char *out, size_t cap)
 {
 	struct view text;
 	TRY(reader_view_u32(r, cap - 1, &text));
+	ENSURE(text.len == 0 || !memchr(text.ptr, 0, text.len), ERR_CORRUPT);
 	if (text.len) memcpy(out, text.ptr, text.len);
 	out[text.len] = '\0';
 	return ERR_OK;

@@ -52,10 +52,8 @@ static enum coffer_err expiry(struct view header, uint64_t *out)
 	struct reader r;
 	uint8_t schema;
 	reader_init(&r, header);
-	TRY(reader_u8(&r, &schema));
-	ENSURE(schema == SCHEMA, ERR_CORRUPT);
-	TRY(reader_u64(&r, out));
-	return reader_end(&r);
+	bool whole = reader_u8(&r, &schema) == ERR_OK && schema == SCHEMA && reader_u64(&r, out) == ERR_OK && reader_end(&r) == ERR_OK;
+	return whole ? ERR_OK : ERR_CORRUPT;
 }
 
 static enum coffer_err read_body(struct view body, const uint8_t digest[static 32], struct buf *answer, struct reason *reason)
@@ -65,10 +63,9 @@ static enum coffer_err read_body(struct view body, const uint8_t digest[static 3
 	struct view response;
 	struct reader r;
 	reader_init(&r, body);
-	TRY(reader_bytes(&r, stored, sizeof stored));
-	TRY(reader_u64(&r, &answered_ms));
-	TRY(reader_view_u32(&r, REQUEST_RECORD_ANSWER_MAX, &response));
-	TRY(reader_end(&r));
+	bool whole = reader_bytes(&r, stored, sizeof stored) == ERR_OK && reader_u64(&r, &answered_ms) == ERR_OK &&
+		reader_view_u32(&r, REQUEST_RECORD_ANSWER_MAX, &response) == ERR_OK && reader_end(&r) == ERR_OK;
+	ENSURE(whole, ERR_CORRUPT);
 	if (!ct_equal(stored, digest, sizeof stored))
 		return reason_fail(reason, ERR_EXISTS, "this request id was used for another request; take a new one");
 	if (response.len == 0)
@@ -107,7 +104,7 @@ static enum coffer_err note_expired(void *arg, const struct store_row *row)
 {
 	struct sweep *s = arg;
 	uint64_t expires_ms;
-	TRY(expiry(row->header, &expires_ms));
+	if (expiry(row->header, &expires_ms) != ERR_OK) return ERR_OK; /* a damaged row is told when it is asked for, and stops nobody else */
 	if (expires_ms > s->now_ms || row->id_len != sizeof s->ids[0]) return ERR_OK;
 	memcpy(s->ids[s->count++], row->id, sizeof s->ids[0]);
 	return ERR_OK;

@@ -58,6 +58,48 @@ static void request_id_belongs_to_one_request_for_a_day(void **state)
 	answer_free(&a);
 }
 
+struct damage {
+	struct store_row row;
+	uint8_t header[STORE_HEADER_MAX], body[4096];
+};
+
+static enum coffer_err copy_row(void *arg, const struct store_row *row)
+{
+	struct damage *d = arg;
+	d->row = *row;
+	assert_true(row->body.len <= sizeof d->body);
+	memcpy(d->header, row->header.ptr, row->header.len);
+	memcpy(d->body, row->body.ptr, row->body.len);
+	d->row.header = view_of(d->header, 1); /* cut off behind the schema */
+	d->row.body = view_of(d->body, row->body.len);
+	d->row.index = view_of(NULL, 0);
+	return ERR_OK;
+}
+
+/* Somebody with the database cut a record's header: who asks for it learns that it is damaged, everybody else goes on. */
+static void a_damaged_record_is_damaged_and_stops_nobody_else(void **state)
+{
+	static struct damage d;
+	struct fix *f = *state;
+	struct answer a;
+	send_create(f, ADMIN, "one", id_one, &a);
+	answer_free(&a);
+	assert_int_equal(store_scan(f->engine.store, STORE_REQUEST, view_of(NULL, 0), false, 1, copy_row, &d), ERR_OK);
+	assert_int_equal(store_begin(f->engine.store, NULL), ERR_OK);
+	assert_int_equal(store_put(f->engine.store, STORE_REQUEST, &d.row, true), ERR_OK);
+	assert_int_equal(store_commit(f->engine.store, NULL), ERR_OK);
+	send_create(f, ADMIN, "one", id_one, &a);
+	assert_int_equal(a.response.items[0].err, ERR_CORRUPT);
+	answer_free(&a);
+	for (uint8_t i = 0; i < 100; i++) {
+		const uint8_t id[KMIP_REQUEST_ID_LEN] = { 9, i };
+		const char name[] = { 'k', (char)('0' + i / 10), (char)('0' + i % 10), '\0' };
+		send_create(f, ADMIN, name, id, &a);
+		assert_int_equal(a.response.items[0].err, ERR_OK);
+		answer_free(&a);
+	}
+}
+
 static void failed_request_may_be_sent_again(void **state)
 {
 	struct fix *f = *state;
@@ -117,6 +159,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
 		T(repeated_request_has_one_effect), T(request_id_belongs_to_one_request_for_a_day), T(failed_request_may_be_sent_again),
+		T(a_damaged_record_is_damaged_and_stops_nobody_else),
 		T(audit_row_tells_whether_a_request_is_durable), T(aborted_transaction_leaves_neither_key_nor_audit_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
