@@ -226,6 +226,7 @@ void object_table_remove(struct object_table *t, const uint8_t id[static UUID_LE
 	if (!o) return;
 	hashmap_remove(map, hash, o);
 	o->stale = true;
+	count_out(t, o);
 	drop_names(t, o);
 	object_unref(o);
 }

@@ -214,6 +214,27 @@ static void clear_drops_everything_but_what_is_held(void **state)
 	object_unref(o);
 }
 
+static void what_is_removed_gives_its_room_back(void **state)
+{
+	struct object_table *t = object_table_new(1000);
+	(void)state;
+	object_table_limit_bytes(t, 50 * 64, SIZE_MAX);
+	for (size_t i = 0; i < 200; i++) {
+		struct object *o = make_key("disk");
+		o->record_version = 1;
+		assert_int_equal(object_table_publish(t, o), ERR_OK);
+		object_table_remove(t, o->id);
+		object_table_remove(t, o->id); /* nothing is there any more */
+		assert_true(o->stale);
+		assert_id_gives(t, o->id, NULL);
+		assert_name_gives(t, "disk", NULL);
+		object_unref(o);
+	}
+	assert_false(object_table_squeezed(t));
+	assert_int_equal(object_table_count(t), 0);
+	object_table_free(t);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -223,7 +244,7 @@ int main(void)
 		cmocka_unit_test(objects_with_large_attributes_leave_as_well),
 		cmocka_unit_test(a_name_that_moves_is_kept_by_its_new_object),
 		cmocka_unit_test(the_table_is_bounded_and_what_leaves_becomes_stale),
-		cmocka_unit_test(clear_drops_everything_but_what_is_held),
+		cmocka_unit_test(clear_drops_everything_but_what_is_held), cmocka_unit_test(what_is_removed_gives_its_room_back),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }
