@@ -27,6 +27,8 @@ static enum coffer_err enter_files(const struct daemon *d, int *out_abi, struct 
 		{ "/etc", false }, { "/usr/share/zoneinfo", false }, { "/dev/null", true }, { "/dev/urandom", false },
 		/* user names in grants may be looked up through modules of the C library */
 		{ "/usr/lib", false }, { "/lib", false }, { "/run/nscd", false }, { "/sys/devices/system/cpu", false },
+		/* sanitizers read the map of their own process */
+		{ confine_built() ? NULL : "/proc", false },
 	};
 	return confine_files(paths, sizeof paths / sizeof paths[0], out_abi, reason);
 }
