@@ -44,7 +44,7 @@ enum operation_policy operation_policy_of(const struct object *object)
 {
 	struct ttlv_item item;
 	struct view name;
-	enum operation_policy policy;
+	enum operation_policy policy = OPERATION_POLICY_DEFAULT;
 	if (!may_be_public(object->type)) return OPERATION_POLICY_DEFAULT;
 	if (!attrset_item(attrset_get(&object->attrs, ATTR_OPERATION_POLICY_NAME, NULL, 0), &item) || ttlv_get_text(&item, &name) != ERR_OK ||
 	    operation_policy_parse(name, object->type, &policy, NULL) != ERR_OK)

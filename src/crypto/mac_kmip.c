@@ -136,7 +136,7 @@ enum coffer_err mac_final(struct mac *m, uint8_t out[static MAC_LEN_MAX], size_t
 enum coffer_err mac_final_check(struct mac *m, struct view mac, bool *out_valid)
 {
 	uint8_t right[MAC_LEN_MAX];
-	size_t len;
+	size_t len = 0;
 	TRY(mac_final(m, right, &len));
 	*out_valid = mac.len == len && ct_equal(right, mac.ptr, len);
 	wipe(right, sizeof right);

@@ -101,6 +101,7 @@ static enum coffer_err enter(struct peers *peers, const char *text, uint32_t mos
 	if (!p) TRY(add(peers, text, &p, reason));
 	else if (p->connections == 0) unlink_idle(peers, p);
 	else TRY(quota_check_connections(most, p->connections, reason));
+	PRE(p);
 	p->connections++;
 	*out = p;
 	return ERR_OK;

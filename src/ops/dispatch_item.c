@@ -75,6 +75,7 @@ static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t
 	const struct kmip_batch_item *item = &run->r->parsed->items[index];
 	struct op_ctx *ctx = &run->ctx;
 	struct ttlv_cursor payload;
+	PRE(row);
 	TRY(dispatch_payload(run, item, &payload));
 	TRY(dispatch_target(ctx, row->target, &payload));
 	TRY(check_policy(run, row));

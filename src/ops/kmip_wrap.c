@@ -73,6 +73,7 @@ static enum coffer_err check_key(struct op_ctx *ctx, const struct object *key, e
 {
 	bool wraps = use == OBJECT_USE_PROTECT;
 	char label[KMIP_KEY_LABEL_MAX];
+	PRE(key);
 	kmip_key_label(key, label);
 	if (key->type != OBJECT_TYPE_SYMMETRIC_KEY)
 		return fail(ctx, RESULT_REASON_ILLEGAL_OPERATION, ERR_FIELD, "the wrapping key is no Symmetric Key");
@@ -215,7 +216,7 @@ enum coffer_err kmip_wrap(struct op_ctx *ctx, const struct kmip_wrapping *spec, 
 	AUTO_OBJECT struct object *key = NULL;
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct ttlv_item params = { .tag = 0 };
-	enum keywrap_kind kind;
+	enum keywrap_kind kind = KEYWRAP_RFC3394;
 	if (!block->has_value)
 		return fail(ctx, RESULT_REASON_ILLEGAL_OPERATION, ERR_STATE, "there is no Key Value here to wrap: this key is elsewhere");
 	if (block->wrapped)
@@ -259,7 +260,7 @@ enum coffer_err kmip_unwrap(struct op_ctx *ctx, struct kmip_key_block *block, st
 	AUTO_OBJECT struct object *key = NULL;
 	struct kmip_wrapping spec;
 	struct ttlv_item params = { .tag = 0 };
-	enum keywrap_kind kind;
+	enum keywrap_kind kind = KEYWRAP_RFC3394;
 	PRE(block->wrapped);
 	TRY(kmip_wrapping_data_parse(&block->wrapping, UINT32_MAX, &spec, &ctx->reason));
 	TRY(check_supported(ctx, &spec));

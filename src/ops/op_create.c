@@ -46,6 +46,7 @@ enum coffer_err op_create(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 	AUTO_OBJECT struct object *o = NULL;
 	bool chosen = false;
 	TRY(read_request(ctx, payload, &o, &chosen));
+	PRE(o);
 	TRY(op_may_regroup(ctx, NULL, o));
 	TRY(kmip_key_make(ctx, o, clock_wall_s()));
 	enum coffer_err err = txn_create(ctx->txn, o, &ctx->reason);

@@ -61,7 +61,7 @@ static enum coffer_err put_digest(struct hash_part *p, struct writer *out)
 static enum coffer_err begin(struct op_ctx *ctx, const struct hash_request *q, struct writer *out)
 {
 	struct op_part *part;
-	enum hash_algorithm algorithm;
+	enum hash_algorithm algorithm = HASH_SHA256;
 	TRY(choose(ctx, q, &algorithm));
 	AUTO(auto_part_free) struct hash_part *p = arena_alloc(sizeof *p);
 	ENSURE(p, ERR_MEMORY);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/cleanup.h"
 #include "base/ct.h"
 #include "crypto/rng.h"
 
@@ -51,10 +52,12 @@ enum coffer_err op_part_charge(struct op_part *part, size_t bytes)
 
 static enum coffer_err fill(struct op_part *part, const struct op_part_owner *owner)
 {
-	part->principal = strdup(owner->principal);
-	ENSURE(part->principal, ERR_MEMORY);
-	TRY(op_part_charge(part, OP_PART_COST));
+	AUTO_FREE char *principal = strdup(owner->principal);
+	ENSURE(principal, ERR_MEMORY);
+	TRY(ledger_take(&part->line, principal, OP_PART_COST, kept_max()));
+	part->kept = OP_PART_COST;
 	TRY(rng_bytes(part->id, sizeof part->id));
+	part->principal = TAKE(principal);
 	part->has_object = owner->object_id != NULL;
 	if (part->has_object) memcpy(part->object_id, owner->object_id, UUID_LEN);
 	return ERR_OK;
