@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/cleanup.h"
 #include "base/ct.h"
 #include "crypto/rng.h"
 
@@ -50,33 +49,36 @@ enum coffer_err op_part_charge(struct op_part *part, size_t bytes)
 	return ERR_OK;
 }
 
+static struct op_part *free_slot(struct op_parts *parts)
+{
+	for (size_t i = 0; i < OP_PARTS_MAX; i++)
+		if (parts->slots[i].operation == 0) return &parts->slots[i];
+	return NULL;
+}
+
+/* Charges the part last, so that nothing is to be given back. */
 static enum coffer_err fill(struct op_part *part, const struct op_part_owner *owner)
 {
-	AUTO_FREE char *principal = strdup(owner->principal);
-	ENSURE(principal, ERR_MEMORY);
-	TRY(ledger_take(&part->line, principal, OP_PART_COST, kept_max()));
-	part->kept = OP_PART_COST;
-	TRY(rng_bytes(part->id, sizeof part->id));
-	part->principal = TAKE(principal);
-	part->has_object = owner->object_id != NULL;
-	if (part->has_object) memcpy(part->object_id, owner->object_id, UUID_LEN);
+	struct op_part made = { .has_object = owner->object_id != NULL, .kept = OP_PART_COST };
+	TRY(rng_bytes(made.id, sizeof made.id));
+	made.principal = strdup(owner->principal);
+	ENSURE(made.principal, ERR_MEMORY);
+	enum coffer_err err = ledger_take(&made.line, made.principal, OP_PART_COST, kept_max());
+	if (err) {
+		free(made.principal);
+		return err;
+	}
+	if (made.has_object) memcpy(made.object_id, owner->object_id, UUID_LEN);
+	*part = made;
 	return ERR_OK;
 }
 
 enum coffer_err op_parts_open(struct op_parts *parts, const struct op_part_owner *owner, void **state, op_part_free_fn *free_state,
 	struct op_part **out)
 {
-	struct op_part *part = NULL;
-	for (size_t i = 0; i < OP_PARTS_MAX && !part; i++)
-		if (parts->slots[i].operation == 0) part = &parts->slots[i];
+	struct op_part *part = free_slot(parts);
 	ENSURE(part, ERR_LIMIT);
-	enum coffer_err err = fill(part, owner);
-	if (err) {
-		free(part->principal);
-		ledger_give(part->line, part->kept);
-		*part = (struct op_part){ .operation = 0 };
-		return err;
-	}
+	TRY(fill(part, owner));
 	part->operation = owner->operation;
 	part->state = *state;
 	part->free = free_state;
