@@ -203,15 +203,9 @@ enum coffer_err attribute_change_write(struct attribute_change *c)
 
 enum coffer_err attribute_change_answer(struct attribute_change *c, struct view item, struct writer *out)
 {
-	AUTO_BUF struct buf known = BUF_EMPTY;
-	struct writer w;
 	struct kmip_attr_value value = { .id = c->row->id, .custom = view_str(c->custom), .has_index = c->index > 0, .index = c->index,
 		.has_value = true };
 	TRY(ttlv_root(item, &value.value));
-	writer_init_buf(&w, &known, ATTRSET_BYTES_MAX);
-	kmip_attr_put_known(&w, c->row->id, &value.value, c->ctx->version_minor);
-	TRY(writer_done(&w));
-	TRY(ttlv_root(buf_view(&known), &value.value));
 	kmip_put_id(out, c->o);
 	kmip_attr_put(out, &value);
 	return ERR_OK;

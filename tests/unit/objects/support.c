@@ -10,12 +10,12 @@
 #include "kmip/values.h"
 #include "objects/names.h"
 #include "store/store_internal.h"
+#include "unit/store/counting_store.h"
 
 static const struct store_ops *real_ops;
 static struct store_ops failing_ops;
 static enum coffer_err commit_err;
 static bool commit_kept;
-static size_t rows_read;
 
 static enum coffer_err failing_commit(struct store *s, struct reason *reason)
 {
@@ -29,50 +29,10 @@ static enum coffer_err failing_commit(struct store *s, struct reason *reason)
 	return reason_fail(reason, err, "the test's commit fails");
 }
 
-static enum coffer_err counting_get(struct store *s, enum store_table table, struct view id, struct store_row *out)
-{
-	rows_read++;
-	return real_ops->get(s, table, id, out);
-}
-
-struct counted {
-	store_row_fn *row;
-	store_id_fn *id;
-	void *arg;
-};
-
-static enum coffer_err count_row(void *arg, const struct store_row *row)
-{
-	struct counted *c = arg;
-	rows_read++;
-	return c->row(c->arg, row);
-}
-
-static enum coffer_err count_id(void *arg, struct view id)
-{
-	struct counted *c = arg;
-	rows_read++;
-	return c->id(c->arg, id);
-}
-
-static enum coffer_err counting_scan(struct store *s, enum store_table table, struct view after, bool backwards, size_t limit,
-	store_row_fn *fn, void *arg)
-{
-	return real_ops->scan(s, table, after, backwards, limit, count_row, &(struct counted){ .row = fn, .arg = arg });
-}
-
-static enum coffer_err counting_find(struct store *s, enum store_table table, uint8_t index, struct view token, struct view after,
-	size_t limit, store_id_fn *fn, void *arg)
-{
-	return real_ops->index_find(s, table, index, token, after, limit, count_id, &(struct counted){ .id = fn, .arg = arg });
-}
-
 size_t world_rows_read(struct world *w)
 {
-	size_t n = rows_read;
 	(void)w;
-	rows_read = 0;
-	return n;
+	return counting_store_rows();
 }
 
 void world_open(struct world *w)
@@ -81,11 +41,9 @@ void world_open(struct world *w)
 	real_ops = w->store->ops;
 	failing_ops = *real_ops;
 	failing_ops.commit = failing_commit;
-	failing_ops.get = counting_get;
-	failing_ops.scan = counting_scan;
-	failing_ops.index_find = counting_find;
 	commit_err = ERR_OK;
 	w->store->ops = &failing_ops;
+	counting_store_begin(w->store);
 	w->table = object_table_new(4096);
 	assert_non_null(w->table);
 	w->ring = fixture_ring(1);

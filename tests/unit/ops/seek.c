@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "store/store_internal.h"
+#include "unit/store/counting_store.h"
 
 static void put_field(struct writer *w, uint32_t tag, const struct seek_field *f)
 {
@@ -118,62 +118,8 @@ void seek(struct fix *f, unsigned uid, const struct seek_ask *ask, struct seek_f
 	answer_free(&answer);
 }
 
-/* The store under the engine, counting what it hands out. */
-static const struct store_ops *real_ops;
-static struct store_ops counting_ops;
-static size_t rows_read;
-
-struct counted {
-	store_row_fn *row;
-	store_id_fn *id;
-	void *arg;
-};
-
-static enum coffer_err counting_get(struct store *s, enum store_table table, struct view id, struct store_row *out)
-{
-	rows_read++;
-	return real_ops->get(s, table, id, out);
-}
-
-static enum coffer_err count_row(void *arg, const struct store_row *row)
-{
-	struct counted *c = arg;
-	rows_read++;
-	return c->row(c->arg, row);
-}
-
-static enum coffer_err count_id(void *arg, struct view id)
-{
-	struct counted *c = arg;
-	rows_read++;
-	return c->id(c->arg, id);
-}
-
-static enum coffer_err counting_scan(struct store *s, enum store_table table, struct view after, bool backwards, size_t limit,
-	store_row_fn *fn, void *arg)
-{
-	return real_ops->scan(s, table, after, backwards, limit, count_row, &(struct counted){ .row = fn, .arg = arg });
-}
-
-static enum coffer_err counting_find(struct store *s, enum store_table table, uint8_t index, struct view token, struct view after,
-	size_t limit, store_id_fn *fn, void *arg)
-{
-	return real_ops->index_find(s, table, index, token, after, limit, count_id, &(struct counted){ .id = fn, .arg = arg });
-}
-
 size_t seek_rows_read(struct fix *f)
 {
-	size_t n = rows_read;
-	struct store *s = f->engine.store;
-	if (s->ops != &counting_ops) {
-		real_ops = s->ops;
-		counting_ops = *real_ops;
-		counting_ops.get = counting_get;
-		counting_ops.scan = counting_scan;
-		counting_ops.index_find = counting_find;
-		s->ops = &counting_ops;
-		n = 0;
-	}
-	rows_read = 0;
-	return n;
+	counting_store_begin(f->engine.store);
+	return counting_store_rows();
 }
