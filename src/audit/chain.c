@@ -17,6 +17,7 @@ struct tail {
 
 struct audit_chain {
 	struct tail tail;
+	uint64_t known_ms; /* latest time in the newest rows when the chain was opened */
 };
 
 void audit_chain_free(struct audit_chain *chain)
@@ -29,14 +30,32 @@ uint64_t audit_chain_length(const struct audit_chain *chain)
 	return chain->tail.seq;
 }
 
+uint64_t audit_chain_known_ms(const struct audit_chain *chain)
+{
+	return chain->known_ms;
+}
+
+#define TIME_ROWS 64u /* newest rows that are asked for the latest time: more than a few starts with a wrong clock add */
+
 struct newest {
 	struct ring *ring;
+	uint64_t time_ms; /* latest */
 	unsigned rows;
 	uint64_t seq[2];
 	uint8_t link[2][AUDIT_LINK_LEN];
 	uint32_t generation;
 	struct buf row; /* plaintext of the newest */
 };
+
+/* A row among the newest that does not open says nothing about time here; verification names it. */
+static void take_time(struct newest *n, const struct store_row *row)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct audit_event event;
+	if (record_open(n->ring, STORE_AUDIT, row, &plain) != ERR_OK) return;
+	if (audit_row_decode(ring_domain(n->ring), buf_view(&plain), &event) != ERR_OK) return;
+	if (event.time_ms > n->time_ms) n->time_ms = event.time_ms;
+}
 
 static enum coffer_err take_newest(void *arg, const struct store_row *row)
 {
@@ -46,6 +65,8 @@ static enum coffer_err take_newest(void *arg, const struct store_row *row)
 	uint64_t seq;
 	if (row->id_len != AUDIT_ID_LEN || memcmp(row->id, domain->node_id, UUID_LEN) != 0)
 		return ERR_EXISTS; /* another node's rows: enough seen */
+	take_time(n, row);
+	if (n->rows == 2) return ERR_OK;
 	TRY(audit_row_seq(domain, row, &seq));
 	TRY(audit_header_decode(row->header, &header));
 	n->seq[n->rows] = seq;
@@ -81,7 +102,7 @@ enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, stru
 	struct newest n = { .ring = txn_ring(txn), .row = BUF_EMPTY };
 	uint8_t end[AUDIT_ID_LEN];
 	audit_row_id(ring_domain(n.ring), UINT64_MAX, end);
-	enum coffer_err err = store_scan(txn_store(txn), STORE_AUDIT, view_of(end, sizeof end), true, 2, take_newest, &n);
+	enum coffer_err err = store_scan(txn_store(txn), STORE_AUDIT, view_of(end, sizeof end), true, TIME_ROWS, take_newest, &n);
 	if (err == ERR_EXISTS) err = ERR_OK;
 	if (!err && n.rows) err = check_newest(&n);
 	buf_free(&n.row);
@@ -93,6 +114,7 @@ enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, stru
 	ENSURE(chain, ERR_MEMORY);
 	if (n.rows) {
 		chain->tail.seq = n.seq[0];
+		chain->known_ms = n.time_ms;
 		memcpy(chain->tail.link, n.link[0], AUDIT_LINK_LEN);
 	} else {
 		err = audit_genesis(ring_domain(n.ring), chain->tail.link);

@@ -30,6 +30,9 @@ void audit_chain_free(struct audit_chain *chain);
 /* Appends inside the open transaction; the tail moves back by itself when the transaction or savepoint is undone. */
 enum coffer_err audit_append(struct audit_chain *chain, struct txn *txn, const struct audit_event *event) MUST_USE;
 uint64_t audit_chain_length(const struct audit_chain *chain); /* newest sequence number, 0 when empty */
+/* The latest time (ms since 1970-01-01 UTC) in the 64 newest rows when the chain was opened, 0 when there was none. Not that of the newest alone: a
+ * start with a wrong clock writes rows too; and not of all, so that a clock that once was in the future is forgotten. */
+uint64_t audit_chain_known_ms(const struct audit_chain *chain);
 
 /* Rows from `first` on, at most limit, in order; the event's views live during the call. */
 typedef enum coffer_err audit_row_fn(void *arg, const struct audit_event *event);

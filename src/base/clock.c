@@ -9,6 +9,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct clock_source replacement; /* guarded by lock */
 static atomic_bool replaced;            /* spares the lock outside of tests */
+static atomic_ullong known_zero_s;      /* the known time when the monotonic clock was 0; 0: nothing is known */
 
 static bool get_replacement(struct clock_source *out)
 {
@@ -35,6 +36,31 @@ uint64_t clock_mono_ms(void)
 	if (get_replacement(&source) && source.mono_ms) return source.mono_ms(source.arg);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+/* The known time goes on by the monotonic clock; before 1970 nothing can be known. */
+static uint64_t known_now_s(void)
+{
+	uint64_t zero = atomic_load_explicit(&known_zero_s, memory_order_relaxed);
+	return zero ? zero + clock_mono_ms() / 1000 : 0;
+}
+
+uint64_t clock_date_s(void)
+{
+	uint64_t wall = clock_wall_s(), known = known_now_s();
+	return wall > known ? wall : known;
+}
+
+uint64_t clock_behind_s(void)
+{
+	uint64_t wall = clock_wall_s(), known = known_now_s();
+	return known > wall ? known - wall : 0;
+}
+
+void clock_set_known_s(uint64_t wall_s)
+{
+	uint64_t mono = clock_mono_ms() / 1000;
+	atomic_store_explicit(&known_zero_s, wall_s > mono ? wall_s - mono : 0, memory_order_relaxed);
 }
 
 void clock_set_source(const struct clock_source *source)

@@ -7,6 +7,15 @@
 uint64_t clock_wall_s(void);   /* seconds since 1970-01-01 UTC */
 uint64_t clock_mono_ms(void);  /* milliseconds, never goes back */
 
+/* The time by which dates of keys are judged: the wall clock, but never before the latest time that is known to have been, and what
+ * has passed since by the monotonic clock. So a clock that is wrong at boot neither revives what has ended nor ends, for lack of time, what
+ * has begun. Seconds since 1970-01-01 UTC. */
+uint64_t clock_date_s(void);
+/* wall_s: a time that has been, such as that of the newest audit record. Replaces what was known; 0 forgets it. */
+void clock_set_known_s(uint64_t wall_s);
+/* Seconds by which the wall clock is behind what is known; 0 where it is not. */
+uint64_t clock_behind_s(void);
+
 /* Tests only: replaces both sources; NULL restores the real ones. */
 struct clock_source {
 	uint64_t (*wall_s)(void *arg);

@@ -52,6 +52,8 @@ static void print_status(const json_t *doc)
 	}
 	line("state", "%s", json_text(doc, "state"));
 	if (json_text(doc, "note")[0]) line("", "%s", json_text(doc, "note"));
+	if (json_object_get(doc, "clock_behind_s"))
+		line("clock", "%lld s behind the audit log: set it; until then dates of keys are judged by the audit log's time", whole(doc, "clock_behind_s"));
 	if (domain) {
 		line("domain", "%s", json_text(domain, "fingerprint"));
 		line("node", "%s", json_text(doc, "node"));

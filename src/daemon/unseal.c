@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/interrupted.h"
@@ -126,6 +127,7 @@ static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *ar
 	struct grants *grants = NULL;
 	(void)arg;
 	if (!e->audit) TRY(audit_chain_open(txn, &e->audit, reason));
+	clock_set_known_s(audit_chain_known_ms(e->audit) / 1000);
 	enum coffer_err err = grants_load(txn, &grants);
 	if (err) return reason_default(reason, err, "the grants do not open: %s", err_text(err));
 	describe_recovery(e, txn);

@@ -80,7 +80,7 @@ enum coffer_err txn_name_free(struct txn *txn, struct view name, const uint8_t *
 /* Now, but after every object that this process made. */
 static uint64_t next_created(struct txn *txn)
 {
-	uint64_t now_us = clock_wall_s() * 1000000;
+	uint64_t now_us = clock_date_s() * 1000000;
 	txn->created_us = now_us > txn->created_us ? now_us : txn->created_us + 1;
 	return txn->created_us;
 }

@@ -14,7 +14,7 @@
 
 void attribute_change_init(struct attribute_change *c, struct op_ctx *ctx, enum attribute_verb verb)
 {
-	*c = (struct attribute_change){ .ctx = ctx, .verb = verb, .now_s = clock_wall_s(), .item = BUF_EMPTY };
+	*c = (struct attribute_change){ .ctx = ctx, .verb = verb, .now_s = clock_date_s(), .item = BUF_EMPTY };
 }
 
 void attribute_change_done(struct attribute_change *c)

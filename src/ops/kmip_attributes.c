@@ -18,7 +18,7 @@ static bool hides_digest(const struct op_ctx *ctx, const struct object *o)
 
 struct kmip_seen kmip_seen_of(const struct op_ctx *ctx, const struct object *o)
 {
-	return (struct kmip_seen){ .object = o, .now_s = clock_wall_s(), .version_minor = ctx->version_minor, .hide_digest = hides_digest(ctx, o),
+	return (struct kmip_seen){ .object = o, .now_s = clock_date_s(), .version_minor = ctx->version_minor, .hide_digest = hides_digest(ctx, o),
 		.lease_time_s = kmip_lease_time_s(ctx->engine) };
 }
 

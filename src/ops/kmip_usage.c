@@ -52,7 +52,7 @@ static enum coffer_err spend_here(struct op_ctx *ctx, struct object **object, ui
 	AUTO_OBJECT struct object *o = object_copy(*object);
 	ENSURE(o, ERR_MEMORY);
 	TRY(kmip_usage_take(ctx, o, units));
-	TRY(attrset_set_time(&o->attrs, ATTR_LAST_CHANGE_DATE, clock_wall_s()));
+	TRY(attrset_set_time(&o->attrs, ATTR_LAST_CHANGE_DATE, clock_date_s()));
 	TRY(txn_update(ctx->txn, o, &ctx->reason));
 	object_unref(*object);
 	*object = TAKE(o);

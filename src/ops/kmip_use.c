@@ -29,7 +29,7 @@ enum coffer_err kmip_use_check(struct op_ctx *ctx, const struct kmip_use *use)
 	kmip_key_label(o, label);
 	TRY(check_object(ctx, label));
 	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED;
-	TRY(dates_check_use(o, use->use, clock_wall_s(), label, &ctx->reason));
+	TRY(dates_check_use(o, use->use, clock_date_s(), label, &ctx->reason));
 	if (o->type != OBJECT_TYPE_SYMMETRIC_KEY || !o->material || o->wrapping || o->key_format == KEY_FORMAT_TYPE_OPAQUE)
 		return reason_fail(&ctx->reason, ERR_STATE, "%s is not usable for %s: it is no symmetric key whose bytes are known here", label, use->what);
 	if (!(o->usage_mask & use->mask))

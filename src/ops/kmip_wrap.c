@@ -79,7 +79,7 @@ static enum coffer_err check_key(struct op_ctx *ctx, const struct object *key, e
 		return fail(ctx, RESULT_REASON_ILLEGAL_OPERATION, ERR_FIELD, "the wrapping key is no Symmetric Key");
 	TRY(kmip_check_online(ctx, key));
 	ctx->result_reason = RESULT_REASON_PERMISSION_DENIED;
-	TRY(dates_check_use(key, use, clock_wall_s(), label, &ctx->reason));
+	TRY(dates_check_use(key, use, clock_date_s(), label, &ctx->reason));
 	if (!(key->usage_mask & (wraps ? CRYPTOGRAPHIC_USAGE_MASK_WRAP_KEY : CRYPTOGRAPHIC_USAGE_MASK_UNWRAP_KEY)))
 		return reason_fail(&ctx->reason, ERR_DENIED, "%s is not for %s: its Cryptographic Usage Mask says so", label,
 			wraps ? "wrapping keys" : "unwrapping keys");

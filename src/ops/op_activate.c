@@ -31,7 +31,7 @@ static enum coffer_err check_dates(struct op_ctx *ctx, const struct object *o)
 enum coffer_err op_activate(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	AUTO_OBJECT struct object *o = NULL;
-	uint64_t now_s = clock_wall_s();
+	uint64_t now_s = clock_date_s();
 	TRY(kmip_end(ctx, payload));
 	TRY(kmip_key_change(ctx, now_s, &o));
 	TRY(check_object(ctx, o));

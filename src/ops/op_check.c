@@ -71,7 +71,7 @@ static enum coffer_err check_object(struct op_ctx *ctx)
 enum coffer_err op_check(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	struct check q = { .has_units = false };
-	uint64_t now_s = clock_wall_s();
+	uint64_t now_s = clock_date_s();
 	struct writer w;
 	TRY(read_request(ctx, payload, &q));
 	TRY(check_object(ctx));

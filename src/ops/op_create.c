@@ -48,7 +48,7 @@ enum coffer_err op_create(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 	TRY(read_request(ctx, payload, &o, &chosen));
 	PRE(o);
 	TRY(op_may_regroup(ctx, NULL, o));
-	TRY(kmip_key_make(ctx, o, clock_wall_s()));
+	TRY(kmip_key_make(ctx, o, clock_date_s()));
 	enum coffer_err err = txn_create(ctx->txn, o, &ctx->reason);
 	if (err == ERR_EXISTS) ctx->result_reason = RESULT_REASON_INVALID_FIELD; /* section 11.2 */
 	if (err == ERR_LIMIT) ctx->result_reason = RESULT_REASON_INDEX_OUT_OF_BOUNDS; /* more names and groups than are looked up */

@@ -29,7 +29,7 @@ static enum coffer_err destroy(struct op_ctx *ctx, uint64_t now_s)
 enum coffer_err op_destroy(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	TRY(kmip_end(ctx, payload));
-	TRY(ctx->object->type == OBJECT_TYPE_TEMPLATE ? txn_remove(ctx->txn, ctx->object) : destroy(ctx, clock_wall_s()));
+	TRY(ctx->object->type == OBJECT_TYPE_TEMPLATE ? txn_remove(ctx->txn, ctx->object) : destroy(ctx, clock_date_s()));
 	txn_want_scrub(ctx->txn);
 	kmip_put_id(out, ctx->object);
 	return ERR_OK;

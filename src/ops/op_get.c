@@ -106,7 +106,7 @@ static enum coffer_err note_served(struct op_ctx *ctx)
 	bool fresh = false;
 	attrset_get_bool(&ctx->object->attrs, ATTR_FRESH, &fresh);
 	if (!fresh) return ERR_OK;
-	TRY(kmip_key_change(ctx, clock_wall_s(), &o));
+	TRY(kmip_key_change(ctx, clock_date_s(), &o));
 	TRY(attrset_set_bool(&o->attrs, ATTR_FRESH, false));
 	return txn_update(ctx->txn, o, &ctx->reason);
 }

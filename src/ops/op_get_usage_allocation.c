@@ -44,7 +44,7 @@ enum coffer_err op_get_usage_allocation(struct op_ctx *ctx, struct ttlv_cursor *
 {
 	AUTO_OBJECT struct object *o = NULL;
 	int64_t units = 0;
-	uint64_t now_s = clock_wall_s();
+	uint64_t now_s = clock_date_s();
 	TRY(read_request(ctx, payload, &units));
 	TRY(check_key(ctx, now_s));
 	TRY(kmip_key_change(ctx, now_s, &o));

@@ -165,7 +165,7 @@ static void set_placeholder(struct op_ctx *ctx, const struct search *s, size_t g
 
 enum coffer_err op_locate(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
-	struct search s = { .ctx = ctx, .now_s = clock_wall_s(), .look_max = ctx->engine->config->locate_scan_max };
+	struct search s = { .ctx = ctx, .now_s = clock_date_s(), .look_max = ctx->engine->config->locate_scan_max };
 	TRY(read_request(ctx, payload, &s));
 	locate_found_init(&s.found, s.max ? s.skip + s.max : 0);
 	enum coffer_err err = look(&s);

@@ -10,7 +10,7 @@
 enum coffer_err op_obtain_lease(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	const struct object *o = ctx->object;
-	uint64_t now_s = clock_wall_s(), changed_s = 0;
+	uint64_t now_s = clock_date_s(), changed_s = 0;
 	char label[KMIP_KEY_LABEL_MAX];
 	TRY(kmip_end(ctx, payload));
 	if (!kmip_lease_is_given(o, now_s)) {

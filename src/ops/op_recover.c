@@ -7,7 +7,7 @@
 static enum coffer_err bring_back(struct op_ctx *ctx)
 {
 	AUTO_OBJECT struct object *o = NULL;
-	TRY(kmip_key_change(ctx, clock_wall_s(), &o));
+	TRY(kmip_key_change(ctx, clock_date_s(), &o));
 	o->archived = false;
 	attrset_remove(&o->attrs, ATTR_ARCHIVE_DATE);
 	return txn_update(ctx->txn, o, &ctx->reason);

@@ -154,7 +154,7 @@ enum coffer_err op_register(struct op_ctx *ctx, struct ttlv_cursor *payload, str
 	AUTO_OBJECT struct object *o = NULL;
 	TRY(read_request(ctx, payload, &o));
 	TRY(op_may_regroup(ctx, NULL, o));
-	TRY(kmip_new_finish(ctx, o, KMIP_REGISTERED, clock_wall_s()));
+	TRY(kmip_new_finish(ctx, o, KMIP_REGISTERED, clock_date_s()));
 	enum coffer_err err = txn_create(ctx->txn, o, &ctx->reason);
 	if (err == ERR_EXISTS) ctx->result_reason = RESULT_REASON_INVALID_FIELD; /* section 11.4 */
 	if (err == ERR_LIMIT) ctx->result_reason = RESULT_REASON_INDEX_OUT_OF_BOUNDS; /* more names and groups than are looked up */

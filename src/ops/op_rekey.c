@@ -157,7 +157,7 @@ enum coffer_err op_rekey(struct op_ctx *ctx, struct ttlv_cursor *payload, struct
 	AUTO_OBJECT struct object *old = NULL;
 	AUTO_OBJECT struct object *o = NULL;
 	char id[UUID_TEXT_LEN + 1];
-	uint64_t now_s = clock_wall_s();
+	uint64_t now_s = clock_date_s();
 	TRY(kmip_key_change(ctx, now_s, &old));
 	TRY(check_old(ctx, old));
 	TRY(new_from(old, &o));

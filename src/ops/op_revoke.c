@@ -25,7 +25,7 @@ static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payl
 	q->compromised = q->why.code == REVOCATION_REASON_CODE_KEY_COMPROMISE || q->why.code == REVOCATION_REASON_CODE_CA_COMPROMISE;
 	if (q->has_occurred && !q->compromised)
 		return reason_fail(&ctx->reason, ERR_FIELD, "a Compromise Occurrence Date needs a compromise as the Revocation Reason");
-	if (q->has_occurred && (q->occurred_s < 0 || (uint64_t)q->occurred_s > clock_wall_s()))
+	if (q->has_occurred && (q->occurred_s < 0 || (uint64_t)q->occurred_s > clock_date_s()))
 		return reason_fail(&ctx->reason, ERR_FIELD, "the Compromise Occurrence Date is in the future");
 	return ERR_OK;
 }
@@ -83,7 +83,7 @@ enum coffer_err op_revoke(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 {
 	AUTO_OBJECT struct object *o = NULL;
 	struct revoke q = { .has_occurred = false };
-	uint64_t now_s = clock_wall_s();
+	uint64_t now_s = clock_date_s();
 	TRY(read_request(ctx, payload, &q));
 	TRY(kmip_key_change(ctx, now_s, &o));
 	enum object_state before = o->state;

@@ -87,7 +87,7 @@ enum coffer_err request_record_find(struct txn *txn, const struct principal *pri
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	TRY(err);
 	TRY(expiry(row.header, &expires_ms));
-	if (expires_ms <= clock_wall_s() * 1000) return ERR_OK;
+	if (expires_ms <= clock_date_s() * 1000) return ERR_OK;
 	TRY(record_open(txn_ring(txn), STORE_REQUEST, &row, &body));
 	TRY(read_body(buf_view(&body), digest, answer, reason));
 	*out_found = true;
@@ -113,7 +113,7 @@ static enum coffer_err note_expired(void *arg, const struct store_row *row)
 /* Ids are digests: the rows behind a new one are a random sample, so every row is looked at in time. */
 static enum coffer_err sweep_after(struct txn *txn, const uint8_t key[static 32])
 {
-	struct sweep s = { .now_ms = clock_wall_s() * 1000 };
+	struct sweep s = { .now_ms = clock_date_s() * 1000 };
 	TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(key, 32), false, REQUEST_RECORD_SWEEP, note_expired, &s));
 	for (size_t i = 0; i < s.count; i++) TRY(store_erase(txn_store(txn), STORE_REQUEST, view_of(s.ids[i], sizeof s.ids[i])));
 	return ERR_OK;
@@ -140,7 +140,7 @@ enum coffer_err request_record_put(struct txn *txn, const struct principal *prin
 	uint8_t header[HEADER_LEN];
 	struct store_row row = { .id_len = 32, .index = view_of(no_index, sizeof no_index) };
 	struct writer w;
-	uint64_t now_ms = clock_wall_s() * 1000;
+	uint64_t now_ms = clock_date_s() * 1000;
 
 	TRY(record_id(txn, principal, id, row.id));
 	TRY(next_version(txn, view_of(row.id, row.id_len), &row.version));

@@ -24,7 +24,7 @@ enum coffer_err seal_key_check(struct op_ctx *ctx, const struct object *o, enum 
 	uint32_t bit = use == OBJECT_USE_PROTECT ? CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT : CRYPTOGRAPHIC_USAGE_MASK_DECRYPT;
 	TRY(kmip_check_online(ctx, o));
 	label_of(o, label);
-	TRY(dates_check_use(o, use, clock_wall_s(), label, &ctx->reason));
+	TRY(dates_check_use(o, use, clock_date_s(), label, &ctx->reason));
 	if (!(o->usage_mask & bit)) {
 		ctx->result_reason = RESULT_REASON_INCOMPATIBLE_CRYPTOGRAPHIC_USAGE_MASK;
 		return reason_fail(&ctx->reason, ERR_STATE, "the usage mask of key %s does not allow to %s with it", label,

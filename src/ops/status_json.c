@@ -110,6 +110,8 @@ static void put_store(struct json_out *j, struct engine *engine)
 	json_u64(j, "objects_in_memory", object_table_count(engine->objects));
 }
 
+#define CLOCK_SLACK_S 60u /* what clocks are set back by in ordinary life */
+
 static void put_state(struct json_out *j, struct engine *engine)
 {
 	json_str(j, "state", engine_state_name(engine_state_get(engine)));
@@ -142,6 +144,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 	put_state(&j, engine);
 	put_note(&j, engine);
 	json_u64(&j, "uptime_s", now > engine->started_wall_s ? now - engine->started_wall_s : 0);
+	if (clock_behind_s() > CLOCK_SLACK_S) json_u64(&j, "clock_behind_s", clock_behind_s());
 	if (proxy) {
 		put_domain(&j, engine);
 		put_token(&j, engine, proxy);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "audit/chain.h"
+#include "base/clock.h"
 #include "unit/objects/support.h"
 
 static struct world w;
@@ -67,6 +68,39 @@ static void rows_are_appended_and_verify_after_every_reopening(void **state)
 		reopen();
 		assert_verifies((uint64_t)i * (i + 1) / 2);
 	}
+}
+
+static uint64_t now_s;
+
+static uint64_t wall_now(void *arg)
+{
+	(void)arg;
+	return now_s;
+}
+
+static void append_at(uint64_t wall_s, unsigned count)
+{
+	now_s = wall_s;
+	clock_set_source(&(struct clock_source){ wall_now, NULL, NULL });
+	append_many(count);
+	clock_set_source(NULL);
+}
+
+static void the_latest_time_among_the_newest_rows_is_known(void **state)
+{
+	(void)state;
+	assert_int_equal(audit_chain_known_ms(chain), 0);
+	append_at(9000, 1);
+	append_at(5000, 1);
+	reopen();
+	assert_int_equal(audit_chain_known_ms(chain), 9000000);
+	append_at(60, 62); /* starts with a wrong clock */
+	reopen();
+	assert_int_equal(audit_chain_known_ms(chain), 9000000);
+	append_at(6000, 1); /* a clock that once was in the future is forgotten */
+	reopen();
+	assert_int_equal(audit_chain_known_ms(chain), 6000000);
+	assert_verifies(65);
 }
 
 struct read_state { uint64_t next; unsigned count; enum coffer_err answer; };
@@ -181,6 +215,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_are_appended_and_verify_after_every_reopening, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_latest_time_among_the_newest_rows_is_known, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reading_gives_the_rows_asked_for_in_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_tail_goes_back_when_a_transaction_ends_without_a_commit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_undone_part_takes_back_its_rows_alone, set_up, tear_down),

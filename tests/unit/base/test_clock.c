@@ -33,10 +33,48 @@ static void a_test_can_drive_both_clocks_and_give_them_back(void **state)
 	assert_true(clock_wall_s() >= real);
 }
 
+static uint64_t wall_s, mono_ms;
+
+static uint64_t wall_now(void *arg)
+{
+	(void)arg;
+	return wall_s;
+}
+
+static uint64_t mono_now(void *arg)
+{
+	(void)arg;
+	return mono_ms;
+}
+
+static void dates_are_never_judged_before_a_time_that_has_been(void **state)
+{
+	(void)state;
+	wall_s = 1000000, mono_ms = 5000;
+	clock_set_source(&(struct clock_source){ wall_now, mono_now, NULL });
+	assert_int_equal(clock_date_s(), 1000000); /* nothing is known: the wall clock */
+	assert_int_equal(clock_behind_s(), 0);
+	clock_set_known_s(999000);
+	assert_int_equal(clock_date_s(), 1000000); /* the wall clock is later */
+	wall_s = 60;                               /* a battery ran empty */
+	assert_int_equal(clock_date_s(), 999000);
+	assert_int_equal(clock_behind_s(), 998940);
+	mono_ms += 10000;
+	assert_int_equal(clock_date_s(), 999010); /* and goes on */
+	wall_s = 2000000;                         /* the clock was set */
+	assert_int_equal(clock_date_s(), 2000000);
+	assert_int_equal(clock_behind_s(), 0);
+	clock_set_known_s(0);
+	wall_s = 60;
+	assert_int_equal(clock_date_s(), 60);
+	clock_set_source(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(real_time_moves_forward),
+		cmocka_unit_test(dates_are_never_judged_before_a_time_that_has_been),
 		cmocka_unit_test(a_test_can_drive_both_clocks_and_give_them_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,14 +10,17 @@
 #include "objects/reindex.h"
 #include "store/store.h"
 
+#define BOOT_S (NOW_S / 2)
+
 static uint64_t fake_wall(void *arg)
 {
-	return ((struct fix *)arg)->now_s;
+	const struct fix *f = arg;
+	return f->now_s - f->wall_behind_s;
 }
 
 static uint64_t fake_mono(void *arg)
 {
-	return ((struct fix *)arg)->now_s * 1000;
+	return (((struct fix *)arg)->now_s - BOOT_S) * 1000;
 }
 
 static enum coffer_err run_on_store(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason)

@@ -24,6 +24,7 @@ struct fix {
 	struct op_local *worker, *store_local;
 	struct op_streams *streams;
 	uint64_t now_s;
+	uint64_t wall_behind_s; /* of the wall clock alone */
 	unsigned store_runs;  /* how often a request went to the store lane */
 };
 

@@ -1,5 +1,6 @@
 /* Dates and states: what a key is born as, what time makes of it, what each date forbids (KMIP 1.4 sections 3.22 to 3.31), and what the
  * operations on states make of objects that are no keys. */
+#include "base/clock.h"
 #include "store/store.h"
 #include "unit/ops/attrs.h"
 #include "unit/ops/bring.h"
@@ -73,6 +74,24 @@ static void time_walks_a_key_through_its_dates(void **state)
 		assert_int_equal(life_cipher(f, ADMIN, OPERATION_ENCRYPT, id, 16), walk[i].encrypt);
 		assert_int_equal(life_cipher(f, ADMIN, OPERATION_DECRYPT, id, 16), walk[i].decrypt);
 	}
+}
+
+/* A clock that is wrong at boot: what ended stays ended, what began stays begun (clock_date_s). */
+static void a_clock_that_fell_back_revives_nothing_and_denies_nothing(void **state)
+{
+	struct fix *f = *state;
+	char ended[UUID_TEXT_LEN + 1], running[UUID_TEXT_LEN + 1];
+	life_create(f, &(struct life_key){ .name = "e", .activation_s = PAST, .deactivation_s = SOON }, ended);
+	life_create(f, &(struct life_key){ .name = "r", .activation_s = SOON }, running);
+	clock_set_known_s(NOW_S);
+	f->wall_behind_s = NOW_S - 86400; /* 1970 */
+	f->now_s = LATER;
+	assert_int_equal(fix_state(f, ADMIN, ended), OBJECT_DEACTIVATED);
+	assert_int_equal(life_cipher(f, ADMIN, OPERATION_ENCRYPT, ended, 16), RESULT_REASON_PERMISSION_DENIED);
+	assert_int_equal(life_cipher(f, ADMIN, OPERATION_DECRYPT, ended, 16), LIFE_DONE);
+	assert_int_equal(fix_state(f, ADMIN, running), OBJECT_ACTIVE);
+	assert_int_equal(life_cipher(f, ADMIN, OPERATION_ENCRYPT, running, 16), LIFE_DONE);
+	clock_set_known_s(0);
 }
 
 /* Nobody looked at the key while it was active: it is written as active on its way (section 3.22 has no other). */
@@ -288,7 +307,8 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
-		T(made_and_registered_keys_are_born_as_their_dates_say), T(time_walks_a_key_through_its_dates),
+		T(a_clock_that_fell_back_revives_nothing_and_denies_nothing),
+	T(made_and_registered_keys_are_born_as_their_dates_say), T(time_walks_a_key_through_its_dates),
 		T(a_key_that_slept_through_its_life_moves_on_from_its_end), T(a_date_in_the_past_that_is_added_may_carry_a_key_to_its_end),
 		T(activate_sets_its_date_to_now), T(a_key_whose_end_has_come_is_not_able_to_be_activated),
 		T(revoke_ends_the_key_and_its_protection_now), T(a_compromise_has_two_dates), T(a_request_to_revoke_that_makes_no_sense_is_refused),
