@@ -37,6 +37,8 @@ struct history {
 	struct known objects[HISTORY_MAX];
 	size_t count;
 	int fd;               /* open for appending; -1: no file */
+	void (*on_ack)(void *arg, const struct step *step, const char *id); /* told each acknowledgement, or NULL */
+	void *on_ack_arg;
 };
 
 /* Reads FOLDER/acks (absent: empty). Dies when it is not one. A torn last line is no acknowledgement. */
