@@ -65,11 +65,6 @@ void power_tape_end(struct power_tape *t, const char *folder)
 	struct power_disk real;
 	tape = NULL;
 	power_disk_read(&real, folder);
-	if (getenv("POWER_DEBUG")) {
-		for (size_t i = 0; i < real.name_count; i++) printf("real %s %zu\n", real.names[i].name, real.files[real.names[i].node].len);
-		for (size_t i = 0; i < t->now.name_count; i++) printf("tape %s %zu\n", t->now.names[i].name, t->now.files[t->now.names[i].node].len);
-		for (size_t i = 0; i < t->count; i++) printf("%d node %u dir %u %s -> %u %s at %lu len %zu\n", t->ops[i].kind, t->ops[i].node, t->ops[i].dir, t->ops[i].name, t->ops[i].to_dir, t->ops[i].to_name, t->ops[i].at, t->ops[i].len);
-	}
 	if (!power_disk_same(&real, &t->now)) node_die("the tape and %s differ: a call went past the recorder", folder);
 	power_disk_free(&real);
 }

@@ -79,6 +79,7 @@ static void take_trace(struct node *n, struct power_world *w)
 	if (step.kind != STEP_REVOKE && step.kind != STEP_DESTROY) return;
 	if (text_parse_uuid(view_str(step.target), id) != ERR_OK || w->trace_count == POWER_TRACES_MAX) return;
 	if (store_get(n->engine.store, STORE_OBJECT, view_of(id, sizeof id), &row) != ERR_OK || row.body.len < 2 * POWER_TRACE_LEN) return;
+	if (row.state == OBJECT_DESTROYED) return; /* the step under way did happen */
 	struct power_trace *t = &w->traces[w->trace_count++];
 	*t = (struct power_trace){ .gone_by = 0 };
 	snprintf(t->id, sizeof t->id, "%s", step.target);
