@@ -1,6 +1,7 @@
 /* The store on SQLite: one file, one connection, transactions and what a failed one means. */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "store/sqlite_internal.h"
 
 static struct sqlite_store *self(struct store *base)
@@ -148,6 +149,16 @@ static const struct store_ops sqlite_ops = {
 	.reopen = reopen,
 };
 
+/* A crash may have come between the commit of an erase and its scrub. A disk that is full does not keep a store from opening. */
+static enum coffer_err empty_log(struct sqlite_store *s, struct reason *reason)
+{
+	struct reason why = { "" };
+	enum coffer_err err = sqlite_checkpoint(s->db, s->path, &why);
+	if (err == ERR_CORRUPT) return reason_fail(reason, err, "%s", why.text);
+	if (err) log_warn("deleted bytes may still be in the store's log: %s", reason_text(&why, err));
+	return ERR_OK;
+}
+
 enum coffer_err store_open_sqlite(const char *path, struct store **out, struct reason *reason)
 {
 	struct sqlite_store *s = calloc(1, sizeof *s);
@@ -155,6 +166,7 @@ enum coffer_err store_open_sqlite(const char *path, struct store **out, struct r
 	s->base.ops = &sqlite_ops;
 	enum coffer_err err = sqlite_file_resolve(path, &s->path, reason);
 	if (!err) err = sqlite_connect(s->path, true, &s->db, reason);
+	if (!err) err = empty_log(s, reason);
 	if (err) {
 		end(&s->base);
 		return err;

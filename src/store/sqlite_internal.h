@@ -46,7 +46,7 @@ void sqlite_file_discard(const char *new_path);
 /* sqlite_open.c: a configured connection whose schema is the newest and exactly ours. may_create: path may be missing.
  * Caller closes with sqlite3_close. */
 enum coffer_err sqlite_connect(const char *path, bool may_create, sqlite3 **out, struct reason *reason) MUST_USE;
-/* A TRUNCATE checkpoint: everything durable in the database file, the log empty. */
+/* A TRUNCATE checkpoint: everything durable in the database file, the log empty, durably so. */
 enum coffer_err sqlite_checkpoint(sqlite3 *db, const char *path, struct reason *reason) MUST_USE;
 
 /* sqlite_vfs.c: the layer over SQLite's file access, registered under this name once per process. SQLite's code. */

@@ -91,9 +91,19 @@ static enum coffer_err open_file(const char *path, sqlite3 **out, struct reason 
 	return err;
 }
 
+/* SQLite cuts the log and does not sync that: after a power loss its old bytes could be back. */
+static int sync_log(sqlite3 *db)
+{
+	sqlite3_file *log = NULL;
+	int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (rc || !log || !log->pMethods) return rc;
+	return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+}
+
 enum coffer_err sqlite_checkpoint(sqlite3 *db, const char *path, struct reason *reason)
 {
 	int rc = sqlite3_wal_checkpoint_v2(db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (!rc) rc = sync_log(db);
 	return rc ? sqlite_fail(db, rc, path, reason) : ERR_OK;
 }
 

@@ -2,135 +2,21 @@
  * the step under way once more, with the same request id. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "crash/history.h"
-#include "crash/node.h"
-#include "kmip/attr.h"
-#include "kmip/keyblock.h"
-
-struct run {
-	struct node node;
-	struct history history;
-	struct step step;
-};
-
-static void put_name(struct writer *w, unsigned number)
-{
-	char name[32];
-	step_name(number, name);
-	struct kmip_attr_mark mark = kmip_attr_begin(w, ATTR_NAME);
-	ttlv_put_str(w, TAG_NAME_VALUE, name);
-	ttlv_put_enum(w, TAG_NAME_TYPE, NAME_TYPE_UNINTERPRETED_TEXT_STRING);
-	kmip_attr_end(w, mark);
-}
-
-static void put_attributes(struct writer *w, unsigned number)
-{
-	struct ttlv_mark mark = ttlv_begin(w, TAG_TEMPLATE_ATTRIBUTE);
-	kmip_attr_put_enum(w, ATTR_CRYPTOGRAPHIC_ALGORITHM, CRYPTOGRAPHIC_ALGORITHM_AES);
-	kmip_attr_put_i32(w, ATTR_CRYPTOGRAPHIC_LENGTH, 256);
-	kmip_attr_put_i32(w, ATTR_CRYPTOGRAPHIC_USAGE_MASK, CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT | CRYPTOGRAPHIC_USAGE_MASK_DECRYPT);
-	put_name(w, number);
-	kmip_attr_put_time(w, ATTR_ACTIVATION_DATE, 1000);
-	ttlv_end(w, mark);
-}
-
-static void put_material(struct run *r, struct writer *w)
-{
-	uint8_t material[STEP_MATERIAL_LEN];
-	step_material(r->history.seed, r->step.number, material);
-	const struct kmip_managed managed = { .object_type = OBJECT_TYPE_SYMMETRIC_KEY, .block = { .format = KEY_FORMAT_TYPE_RAW, .has_value = true,
-		.material = view_of(material, sizeof material), .algorithm = CRYPTOGRAPHIC_ALGORITHM_AES, .length_bits = 256 } };
-	kmip_managed_put(w, &managed);
-}
-
-static void put_grant(struct writer *w, unsigned number)
-{
-	char principal[32];
-	snprintf(principal, sizeof principal, "unix:%u", 50000 + number);
-	ttlv_put_str(w, TAG_COFFER_PRINCIPAL, principal);
-	ttlv_put_str(w, TAG_COFFER_ROLE, "auditor");
-}
-
-static uint32_t operation_of(enum step_kind kind)
-{
-	switch (kind) {
-	case STEP_CREATE: return OPERATION_CREATE;
-	case STEP_REGISTER: return OPERATION_REGISTER;
-	case STEP_REKEY: return OPERATION_RE_KEY;
-	case STEP_REVOKE: return OPERATION_REVOKE;
-	case STEP_DESTROY: return OPERATION_DESTROY;
-	case STEP_GRANT: return OPERATION_COFFER_GRANT;
-	}
-	node_die("unknown step '%c'", (int)kind);
-}
-
-static void put_fields(struct run *r, struct writer *w)
-{
-	const struct step *s = &r->step;
-	if (s->kind == STEP_CREATE || s->kind == STEP_REGISTER) {
-		ttlv_put_enum(w, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
-		put_attributes(w, s->number);
-	}
-	if (s->kind == STEP_REGISTER) put_material(r, w);
-	if (s->kind == STEP_GRANT) put_grant(w, s->number);
-	if (s->target[0]) ttlv_put_str(w, TAG_UNIQUE_IDENTIFIER, s->target);
-	if (s->kind != STEP_REVOKE) return;
-	struct ttlv_mark mark = ttlv_begin(w, TAG_REVOCATION_REASON);
-	ttlv_put_enum(w, TAG_REVOCATION_REASON_CODE, REVOCATION_REASON_CODE_CESSATION_OF_OPERATION);
-	ttlv_end(w, mark);
-}
-
-static void build(struct run *r, struct buf *frame)
-{
-	struct writer w;
-	uint8_t request_id[KMIP_REQUEST_ID_LEN];
-	const struct kmip_item_id id = { .operation = operation_of(r->step.kind) };
-	step_request_id(r->history.seed, r->step.number, request_id);
-	writer_init_buf(&w, frame, 1u << 16);
-	struct kmip_request_mark request = kmip_request_begin(&w, KMIP_VERSION_HIGHEST, 0, 1);
-	struct kmip_item_mark item = kmip_request_item_begin(&w, &id);
-	put_fields(r, &w);
-	kmip_request_item_end(&w, item, request_id);
-	kmip_request_end(&w, request);
-	if (writer_done(&w) != ERR_OK) node_die("the request does not fit");
-}
-
-/* What an acknowledgement names: the new object, or the one it is about. */
-static void acknowledge(void *arg, const struct kmip_response_item *item)
-{
-	struct run *r = arg;
-	struct ttlv_cursor c = item->payload;
-	struct ttlv_item field;
-	struct view text;
-	char id[UUID_TEXT_LEN + 1] = "";
-	while (ttlv_next(&c, &field)) {
-		if (field.tag != TAG_UNIQUE_IDENTIFIER) continue;
-		if (ttlv_get_text(&field, &text) != ERR_OK || text.len != UUID_TEXT_LEN) node_die("an odd Unique Identifier");
-		memcpy(id, text.ptr, text.len);
-	}
-	history_ack(&r->history, &r->step, id);
-}
+#include "crash/ask.h"
 
 int main(int argc, char **argv)
 {
-	static struct run r;
+	static struct node node;
+	static struct history history;
 	if (argc != 4) {
 		fprintf(stderr, "usage: crash_driver FOLDER SEED STEPS\n");
 		return 2;
 	}
 	unsigned long steps = strtoul(argv[3], NULL, 10);
-	node_open(&r.node, argv[1]);
-	history_open(&r.history, argv[1], strtoull(argv[2], NULL, 10));
-	while (r.history.done < steps) {
-		struct buf frame = BUF_EMPTY;
-		history_next(&r.history, &r.step);
-		build(&r, &frame);
-		enum coffer_err err = node_ask(&r.node, &frame, acknowledge, &r);
-		if (err) node_die("step %u (%c) failed: %s", r.step.number, (int)r.step.kind, err_name(err));
-	}
-	node_close(&r.node);
+	node_open(&node, argv[1]);
+	history_open(&history, argv[1], strtoull(argv[2], NULL, 10));
+	while (history.done < steps) step_ask(&node, &history);
+	node_close(&node);
 	return 0;
 }

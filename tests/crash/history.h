@@ -36,11 +36,15 @@ struct history {
 	unsigned grants;
 	struct known objects[HISTORY_MAX];
 	size_t count;
-	int fd;               /* open for appending */
+	int fd;               /* open for appending; -1: no file */
+	void (*on_ack)(void *arg, const struct step *step, const char *id); /* told each acknowledgement, or NULL */
+	void *on_ack_arg;
 };
 
 /* Reads FOLDER/acks (absent: empty). Dies when it is not one. A torn last line is no acknowledgement. */
 void history_open(struct history *h, const char *folder, uint64_t seed);
+/* An empty one that no file keeps. */
+void history_begin(struct history *h, uint64_t seed);
 /* The step after the last acknowledged one. */
 void history_next(const struct history *h, struct step *out);
 /* Notes an acknowledged step; id: the new object, or the target. */

@@ -10,14 +10,17 @@
 #include "base/arena.h"
 #include "store/store.h"
 
+void (*node_die_hook)(const char *text);
+
 void node_die(const char *fmt, ...)
 {
+	char text[1024];
 	va_list args;
 	va_start(args, fmt);
-	fprintf(stderr, "crash: ");
-	vfprintf(stderr, fmt, args);
-	fprintf(stderr, "\n");
+	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
+	if (node_die_hook) node_die_hook(text);
+	fprintf(stderr, "crash: %s\n", text);
 	exit(3);
 }
 
@@ -66,7 +69,7 @@ void node_open(struct node *n, const char *folder)
 	char path[4096];
 	struct engine *e = &n->engine;
 	*n = (struct node){ .config = { .max_message = 4u << 20 } };
-	must(arena_init(4u << 20, false, &reason), &reason, "the arena");
+	if (arena_level() == ARENA_NONE) must(arena_init(4u << 20, false, &reason), &reason, "the arena");
 	e->config = &n->config;
 	pthread_rwlock_init(&e->grants_lock, NULL);
 	pthread_mutex_init(&e->admin_lock, NULL);

@@ -25,6 +25,8 @@ typedef void node_ack_fn(void *arg, const struct kmip_response_item *item);
 /* Runs one request frame in one transaction. The item's error; *ack is called with the item when that is ERR_OK, once what it says is durable. */
 enum coffer_err node_ask(struct node *n, struct buf *frame, node_ack_fn *ack, void *arg);
 
+/* Says what is wrong and ends the program with status 3; told to node_die_hook before, when that is set. */
+extern void (*node_die_hook)(const char *text);
 _Noreturn void node_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
