@@ -2,13 +2,15 @@
  * acknowledged, repeats what was not answered with the same request id, and uses the keys between the steps. At the end it asks for everything once more:
  * registered keys are given back as they were registered, what was encrypted before is decrypted, what is destroyed neither, and no IV came twice.
  *
- * Prints "step N KIND" before each step (the last such line names what was under way) and at the end the outages that it saw. Exit status 1: a violation. */
+ * Prints "open after N ms" when the daemon takes requests, "interrupted KIND" for each request that was under way when the daemon or its token went away
+ * (KIND: of a step, "use" or "test"), and at the end how many those were and the longest wait. Exit status 1: a violation. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "crash/ask.h"
 #include "crash/peer.h"
 #include "kmip/keyblock.h"
@@ -30,6 +32,7 @@ struct client {
 	struct history history;
 	struct use uses[USES_MAX];
 	size_t use_count;
+	unsigned told;       /* outages */
 	unsigned violations;
 };
 
@@ -44,6 +47,13 @@ static void __attribute__((format(printf, 2, 3))) violation(struct client *c, co
 	printf("\n");
 	va_end(args);
 	c->violations++;
+}
+
+static void note_outage(struct client *c, const char *kind)
+{
+	if (c->peer.outages == c->told) return;
+	c->told = c->peer.outages;
+	printf("interrupted %s\n", kind);
 }
 
 /* A request without a request id: nothing that changes something. */
@@ -107,7 +117,9 @@ static enum coffer_err encrypt(struct client *c, const char id[static UUID_TEXT_
 	ttlv_put_str(&q.w, TAG_UNIQUE_IDENTIFIER, id);
 	put_gcm(&q.w);
 	ttlv_put_bytes(&q.w, TAG_DATA, view_of(plain, 16));
-	TRY(question_ask(c, &q, &item));
+	enum coffer_err err = question_ask(c, &q, &item);
+	note_outage(c, "use");
+	TRY(err);
 	bool whole = take_bytes(item, TAG_DATA, out->data, &out->data_len) && take_bytes(item, TAG_IV_COUNTER_NONCE, out->iv, &out->iv_len) &&
 		take_bytes(item, TAG_AUTHENTICATED_ENCRYPTION_TAG, out->tag, &out->tag_len);
 	return whole ? ERR_OK : ERR_INPUT;
@@ -156,6 +168,7 @@ static void test_token(struct client *c)
 	const struct kmip_response_item *item;
 	question_begin(&q, OPERATION_COFFER_TOKEN_TEST);
 	enum coffer_err err = question_ask(c, &q, &item);
+	note_outage(c, "test");
 	if (err) violation(c, "the token is not well again: %s", err_name(err));
 }
 
@@ -165,11 +178,10 @@ static void step(struct client *c)
 	struct buf frame = BUF_EMPTY;
 	const struct kmip_response_item *item;
 	history_next(&c->history, &s);
-	printf("step %u %c\n", s.number, (int)s.kind);
-	fflush(stdout);
 	step_build(c->history.seed, &s, &frame);
 	enum coffer_err err = peer_ask(&c->peer, buf_view(&frame), &item);
 	buf_free(&frame);
+	note_outage(c, (char[]){ (char)s.kind, '\0' });
 	if (err) {
 		violation(c, "step %u (%c) is refused: %s: %.*s", s.number, (int)s.kind, err_name(err), (int)item->message.len, (const char *)item->message.ptr);
 		exit(1);
@@ -197,6 +209,17 @@ static enum coffer_err get(struct client *c, const char *id, struct view *out)
 		return ERR_OK;
 	}
 	return ERR_INPUT;
+}
+
+static void await_open(struct client *c)
+{
+	struct view ignored;
+	uint64_t began_ms = clock_mono_ms();
+	enum coffer_err err = get(c, "00000000-0000-4000-8000-000000000000", &ignored);
+	if (err != ERR_NOT_FOUND && err != ERR_DENIED) violation(c, "a key that does not exist: %s", err_name(err));
+	printf("open after %llu ms\n", (unsigned long long)(clock_mono_ms() - began_ms));
+	c->peer.outages = c->told = 0;
+	c->peer.longest_ms = 0;
 }
 
 static void check_object(struct client *c, const struct known *k)
@@ -241,6 +264,7 @@ int main(int argc, char **argv)
 	c.peer = (struct peer){ .path = argv[1], .fd = -1, .in = BUF_EMPTY };
 	unsigned long steps = strtoul(argv[4], NULL, 10);
 	history_open(&c.history, argv[2], strtoull(argv[3], NULL, 10));
+	await_open(&c);
 	while (c.history.done < steps) step(&c);
 	for (size_t i = 0; i < c.history.count; i++) check_object(&c, &c.history.objects[i]);
 	for (size_t i = 0; i < c.use_count; i++) check_use(&c, &c.uses[i]);

@@ -37,7 +37,7 @@ class Node:
                      ("state", "token", "client", "out", "judged", "cofferd.conf", "cofferd.log", "notes", "coffer.sock", "tpm.sock", "softhsm2.conf")}
         self.tpm = self.tracer = self.keeper = None
         self.stopping = False
-        self.kills, self.fired, self.restarts, self.trouble = [], 0, 0, []
+        self.kills, self.before, self.fired, self.restarts, self.trouble = [], 0, 0, 0, []
         self.record = None
 
     # -- the token ------------------------------------------------------------------------------------------------------
@@ -73,10 +73,11 @@ class Node:
     def start_token(self):
         if self.token != "swtpm":
             return
-        if os.path.exists(self.path["tpm.sock"]):
-            os.unlink(self.path["tpm.sock"])
+        for name in (self.path["tpm.sock"], self.path["tpm.sock"] + ".ctrl"):
+            if os.path.exists(name):
+                os.unlink(name)
         self.tpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.path["token"], "--server",
-                                     "type=unixio,path=" + self.path["tpm.sock"], "--flags", "not-need-init,startup-clear"],
+                                     "type=unixio,path=" + self.path["tpm.sock"], "--ctrl", "type=unixio,path=" + self.path["tpm.sock"] + ".ctrl", "--flags", "not-need-init,startup-clear"],
                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if not wait_for(lambda: os.path.exists(self.path["tpm.sock"]), 10):
             raise Trouble("swtpm does not start")
@@ -125,6 +126,10 @@ class Node:
         return text
 
     def spawn(self):
+        """Starts the monitor under the tracer, with the kills that are left."""
+        self.before = self.fired
+        if os.path.exists(self.path["notes"]):
+            os.unlink(self.path["notes"])
         command = [os.path.join(self.tests, "crash_inject"), "--note", self.path["notes"]]
         for point in self.kills[self.fired:]:
             command += ["--kill", point]
@@ -134,22 +139,20 @@ class Node:
             self.tracer = subprocess.Popen(command + ["--", os.path.join(self.bin, "coffer-monitor"), "--config", self.path["cofferd.conf"]],
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
 
-    def count_fired(self):
-        """Kills that this tracer did; its notes are read once it has ended."""
-        if not os.path.exists(self.path["notes"]):
-            return 0
-        with open(self.path["notes"], encoding="ascii") as f:
-            return len(f.readlines())
+    def count_kills(self):
+        """How many kills were done since start."""
+        if os.path.exists(self.path["notes"]):
+            with open(self.path["notes"], encoding="ascii") as f:
+                self.fired = self.before + f.read().count("\n")
+        return self.fired
 
     def keep(self, between):
         """Starts the monitor again after it was killed, as a service manager would."""
         while True:
             status = self.tracer.wait()
-            fired = self.count_fired()
-            self.fired += fired
+            killed = self.count_kills() > self.before and self.kills[self.fired - 1].startswith("coffer-monitor/")
             if self.stopping:
                 return
-            killed = fired and self.kills[self.fired - 1].startswith("coffer-monitor/")
             if not killed or self.restarts > 8:
                 self.trouble.append(f"the monitor ended with {status} although nobody killed it: {self.last_words()}")
                 return
