@@ -1,6 +1,7 @@
 /* The admin threads. */
 #include "daemon/admin_pool.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 
@@ -23,7 +24,9 @@ static void run_job(struct op_local *local, struct job *job)
 static void *admin_main(void *arg)
 {
 	struct daemon *d = arg;
-	prctl(PR_SET_NAME, "admin");
+	char name[16];
+	snprintf(name, sizeof name, "admin-%u", d->admin_names++);
+	prctl(PR_SET_NAME, name);
 	struct op_local *local = op_local_new(d->engine.objects);
 	for (struct job *job; (job = job_queue_wait_one(&d->admin_jobs)) != NULL;) run_job(local, job);
 	op_local_free(local);

@@ -4,6 +4,8 @@
  *   workers         connections, decode, bulk encryption
  *   store thread    every transaction; many requests share a commit
  *   admin threads   what may wait: token, init, status, unsealing
+ *
+ * Traces and debuggers see them as cofferd, worker-N, store, admin-N, and token (the proxy's).
  */
 #ifndef COFFER_DAEMON_DAEMON_H
 #define COFFER_DAEMON_DAEMON_H
@@ -44,6 +46,7 @@ struct daemon {
 	struct job_queue admin_jobs;
 	pthread_t admin_threads[DAEMON_ADMINS];
 	unsigned admin_started;
+	_Atomic unsigned admin_names; /* numbers given out: threads of a role are told apart by name */
 	bool store_started;
 	struct control_link *link;    /* to the monitor */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */

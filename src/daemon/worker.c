@@ -1,6 +1,7 @@
 /* Worker threads. */
 #include "daemon/worker.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -73,7 +74,9 @@ static void on_inbox(evutil_socket_t fd, short what, void *arg)
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
-	prctl(PR_SET_NAME, "worker");
+	char name[16];
+	snprintf(name, sizeof name, "worker-%u", (unsigned)(w - w->daemon->workers));
+	prctl(PR_SET_NAME, name);
 	event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
 	return NULL;
 }

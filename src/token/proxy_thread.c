@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
 #include "token/proxy_internal.h"
@@ -270,6 +271,7 @@ void *proxy_thread_main(void *proxy)
 	struct token_proxy *p = proxy;
 	struct reason ignored = { "" };
 	struct channel_reply reply;
+	prctl(PR_SET_NAME, "token");
 	for (bool stop = false; !stop;) {
 		wait_for_work(p);
 		pthread_mutex_lock(&p->lock);

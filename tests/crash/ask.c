@@ -40,7 +40,7 @@ static void put_material(uint64_t seed, unsigned number, struct writer *w)
 static void put_grant(struct writer *w, unsigned number)
 {
 	char principal[32];
-	snprintf(principal, sizeof principal, "unix:%u", 50000 + number);
+	step_principal(number, principal);
 	ttlv_put_str(w, TAG_COFFER_PRINCIPAL, principal);
 	ttlv_put_str(w, TAG_COFFER_ROLE, "auditor");
 }
@@ -54,6 +54,7 @@ static uint32_t operation_of(enum step_kind kind)
 	case STEP_REVOKE: return OPERATION_REVOKE;
 	case STEP_DESTROY: return OPERATION_DESTROY;
 	case STEP_GRANT: return OPERATION_COFFER_GRANT;
+	case STEP_UNGRANT: return OPERATION_COFFER_REVOKE_GRANT;
 	}
 	node_die("unknown step '%c'", (int)kind);
 }
@@ -65,7 +66,7 @@ static void put_fields(uint64_t seed, const struct step *s, struct writer *w)
 		put_attributes(w, s->number);
 	}
 	if (s->kind == STEP_REGISTER) put_material(seed, s->number, w);
-	if (s->kind == STEP_GRANT) put_grant(w, s->number);
+	if (s->kind == STEP_GRANT || s->kind == STEP_UNGRANT) put_grant(w, s->grant);
 	if (s->target[0]) ttlv_put_str(w, TAG_UNIQUE_IDENTIFIER, s->target);
 	if (s->kind != STEP_REVOKE) return;
 	struct ttlv_mark mark = ttlv_begin(w, TAG_REVOCATION_REASON);
@@ -73,7 +74,7 @@ static void put_fields(uint64_t seed, const struct step *s, struct writer *w)
 	ttlv_end(w, mark);
 }
 
-static void build(uint64_t seed, const struct step *s, struct buf *frame)
+void step_build(uint64_t seed, const struct step *s, struct buf *frame)
 {
 	struct writer w;
 	uint8_t request_id[KMIP_REQUEST_ID_LEN];
@@ -88,15 +89,8 @@ static void build(uint64_t seed, const struct step *s, struct buf *frame)
 	if (writer_done(&w) != ERR_OK) node_die("the request does not fit");
 }
 
-struct asked {
-	struct history *history;
-	const struct step *step;
-};
-
-/* What an acknowledgement names: the new object, or the one it is about. */
-static void acknowledge(void *arg, const struct kmip_response_item *item)
+void step_acknowledge(struct history *h, const struct step *step, const struct kmip_response_item *item)
 {
-	struct asked *a = arg;
 	struct ttlv_cursor c = item->payload;
 	struct ttlv_item field;
 	struct view text;
@@ -106,7 +100,18 @@ static void acknowledge(void *arg, const struct kmip_response_item *item)
 		if (ttlv_get_text(&field, &text) != ERR_OK || text.len != UUID_TEXT_LEN) node_die("an odd Unique Identifier");
 		memcpy(id, text.ptr, text.len);
 	}
-	history_ack(a->history, a->step, id);
+	history_ack(h, step, id);
+}
+
+struct asked {
+	struct history *history;
+	const struct step *step;
+};
+
+static void acknowledge(void *arg, const struct kmip_response_item *item)
+{
+	struct asked *a = arg;
+	step_acknowledge(a->history, a->step, item);
 }
 
 void step_ask(struct node *n, struct history *h)
@@ -115,7 +120,7 @@ void step_ask(struct node *n, struct history *h)
 	struct step step;
 	struct asked asked = { h, &step };
 	history_next(h, &step);
-	build(h->seed, &step, &frame);
+	step_build(h->seed, &step, &frame);
 	enum coffer_err err = node_ask(n, &frame, acknowledge, &asked);
 	if (err) node_die("step %u (%c) failed: %s", step.number, (int)step.kind, err_name(err));
 }

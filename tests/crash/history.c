@@ -34,6 +34,11 @@ void step_name(unsigned number, char out[static 32])
 	snprintf(out, 32, "key-%u", number);
 }
 
+void step_principal(unsigned number, char out[static 32])
+{
+	snprintf(out, 32, "unix:%u", 50000 + number);
+}
+
 struct known *history_find(struct history *h, const char *id)
 {
 	for (size_t i = 0; i < h->count; i++)
@@ -62,7 +67,11 @@ static void apply(struct history *h, const struct step *step, const char *id)
 	case STEP_REGISTER: add(h, step, id); break;
 	case STEP_REVOKE: target->state = KNOWN_DEACTIVATED; break;
 	case STEP_DESTROY: target->state = KNOWN_DESTROYED; break;
-	case STEP_GRANT: h->grants++; break;
+	case STEP_UNGRANT: h->ungranted++; break;
+	case STEP_GRANT:
+		if (h->grants == HISTORY_MAX) node_die("the history is full");
+		h->granted[h->grants++] = step->number;
+		break;
 	}
 	h->done++;
 }
@@ -82,7 +91,7 @@ static bool read_line(struct history *h, FILE *f)
 void history_begin(struct history *h, uint64_t seed)
 {
 	h->seed = seed;
-	h->done = h->grants = 0;
+	h->done = h->grants = h->ungranted = 0;
 	h->count = 0;
 	h->fd = -1;
 	h->on_ack = NULL;
@@ -127,10 +136,13 @@ void history_next(const struct history *h, struct step *out)
 	const struct known *k = NULL;
 	digest(h->seed, "step", h->done, dice);
 	memcpy(&where, dice + 8, sizeof where);
-	*out = (struct step){ .kind = STEP_CREATE, .number = h->done };
+	*out = (struct step){ .kind = STEP_CREATE, .number = h->done, .grant = h->done };
 	switch (dice[0] % 8) {
 	case 0: out->kind = STEP_REGISTER; return;
-	case 1: out->kind = STEP_GRANT; return;
+	case 1:
+		out->kind = dice[1] % 2 && h->ungranted < h->grants ? STEP_UNGRANT : STEP_GRANT;
+		if (out->kind == STEP_UNGRANT) out->grant = h->granted[h->ungranted];
+		return;
 	case 2:
 	case 3: out->kind = STEP_REKEY; k = pick(h, where, KNOWN_ACTIVE, true); break;
 	case 4:

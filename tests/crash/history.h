@@ -10,7 +10,8 @@
 
 #include "base/text.h"
 
-enum step_kind { STEP_CREATE = 'c', STEP_REGISTER = 'r', STEP_REKEY = 'k', STEP_REVOKE = 'v', STEP_DESTROY = 'd', STEP_GRANT = 'g' };
+enum step_kind { STEP_CREATE = 'c', STEP_REGISTER = 'r', STEP_REKEY = 'k', STEP_REVOKE = 'v', STEP_DESTROY = 'd', STEP_GRANT = 'g',
+	STEP_UNGRANT = 'u' };
 
 #define HISTORY_MAX 4096u
 #define STEP_MATERIAL_LEN 32u
@@ -19,6 +20,7 @@ struct step {
 	enum step_kind kind;
 	unsigned number;
 	char target[UUID_TEXT_LEN + 1]; /* what it is about; "" for new ones and grants */
+	unsigned grant;                 /* of grants: the step that gave it, for STEP_GRANT itself */
 };
 
 /* An object as the acknowledged steps left it. */
@@ -33,7 +35,8 @@ struct known {
 struct history {
 	uint64_t seed;
 	unsigned done;        /* acknowledged steps */
-	unsigned grants;
+	unsigned granted[HISTORY_MAX]; /* steps that gave a role; those before ungranted were taken back, oldest first */
+	unsigned grants, ungranted;
 	struct known objects[HISTORY_MAX];
 	size_t count;
 	int fd;               /* open for appending; -1: no file */
@@ -54,5 +57,7 @@ struct known *history_find(struct history *h, const char *id);
 void step_material(uint64_t seed, unsigned number, uint8_t out[static STEP_MATERIAL_LEN]);
 void step_request_id(uint64_t seed, unsigned number, uint8_t out[static 16]);
 void step_name(unsigned number, char out[static 32]);
+/* Who is given a role by a step. */
+void step_principal(unsigned number, char out[static 32]);
 
 #endif

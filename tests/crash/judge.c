@@ -92,21 +92,70 @@ static void judge_names(struct judge *j)
 	}
 }
 
+struct rows {
+	struct judge *judge;
+	uint8_t (*ids)[KMIP_REQUEST_ID_LEN]; /* of the acknowledged steps, and of the one under way */
+	unsigned *seen;
+	unsigned others;
+};
+
+static enum coffer_err count_row(void *arg, const struct audit_event *event)
+{
+	struct rows *r = arg;
+	unsigned i = 0;
+	if (event->status != RESULT_STATUS_SUCCESS || event->request_id.len != KMIP_REQUEST_ID_LEN) {
+		r->others++;
+		return ERR_OK;
+	}
+	while (i <= r->judge->history->done && memcmp(r->ids[i], event->request_id.ptr, KMIP_REQUEST_ID_LEN) != 0) i++;
+	if (i > r->judge->history->done) violation(r->judge, "audit row %llu is of a request that nobody sent", (unsigned long long)event->seq);
+	else r->seen[i]++;
+	return ERR_OK;
+}
+
+/* One row for each acknowledged step, found by its request id. */
 static void judge_audit(struct judge *j)
 {
 	struct reason reason = { "" };
-	uint64_t bad = 0, rows = audit_chain_length(j->node->engine.audit);
-	if (audit_verify(j->node->engine.audit, j->node->engine.txn, &bad, &reason) != ERR_OK) violation(j, "the audit chain: %s", reason.text);
-	if (rows < j->history->done || rows > j->history->done + (j->under_way ? 1u : 0u))
-		violation(j, "%u steps were acknowledged, the audit log has %llu rows", j->history->done, (unsigned long long)rows);
+	uint64_t bad = 0;
+	unsigned done = j->history->done;
+	struct rows r = { .judge = j, .ids = calloc(done + 1u, sizeof *r.ids), .seen = calloc(done + 1u, sizeof *r.seen) };
+	if (!r.ids || !r.seen) node_die("out of memory");
+	for (unsigned i = 0; i <= done; i++) step_request_id(j->history->seed, i, r.ids[i]);
+	enum coffer_err err = audit_verify(j->node->engine.audit, j->node->engine.txn, &bad, &reason);
+	if (err) violation(j, "the audit chain: %s", reason.text);
+	err = audit_read(j->node->engine.audit, j->node->engine.txn, 1, SIZE_MAX, count_row, &r);
+	if (err) violation(j, "the audit log cannot be read: %s", err_name(err));
+	for (unsigned i = 0; i < done; i++)
+		if (r.seen[i] != 1) violation(j, "step %u was acknowledged and has %u audit rows", i, r.seen[i]);
+	if (r.seen[done] > (j->under_way ? 1u : 0u)) violation(j, "step %u was not acknowledged and has %u audit rows", done, r.seen[done]);
+	if (r.others && !j->live) violation(j, "%u audit rows are of no step", r.others);
+	free(r.ids);
+	free(r.seen);
 }
 
+static bool holds_role(const struct grants *grants, unsigned step)
+{
+	char principal[32];
+	step_principal(step, principal);
+	for (size_t i = 0; i < grants_count(grants); i++)
+		if (strcmp(grants_at(grants, i)->principal, principal) == 0) return true;
+	return false;
+}
+
+/* Who was given a role has it, until it was taken back; besides them there is the one that the first start gave. */
 static void judge_grants(struct judge *j)
 {
+	const struct history *h = j->history;
 	struct grants *grants = engine_grants(&j->node->engine);
-	size_t count = grants_count(grants), expected = 1u + j->history->grants;
-	if (count < expected || count > expected + (j->under_way && j->next.kind == STEP_GRANT ? 1u : 0u))
-		violation(j, "%zu grants were acknowledged, %zu are there", expected, count);
+	unsigned loose = j->under_way && (j->next.kind == STEP_GRANT || j->next.kind == STEP_UNGRANT) ? 1 : 0;
+	size_t count = grants_count(grants), expected = 1u + h->grants - h->ungranted;
+	for (unsigned i = 0; i < h->grants; i++) {
+		if (loose && h->granted[i] == j->next.grant) continue;
+		if (holds_role(grants, h->granted[i]) != (i >= h->ungranted))
+			violation(j, "the grant of step %u %s", h->granted[i], i >= h->ungranted ? "is lost" : "was taken back and is there");
+	}
+	if (count + loose < expected || count > expected + loose) violation(j, "%zu grants were acknowledged, %zu are there", expected, count);
 	grants_unref(grants);
 }
 

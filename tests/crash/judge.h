@@ -15,6 +15,7 @@ struct judge {
 	struct history *history;  /* what was acknowledged; borrowed */
 	struct step next;         /* the step after it */
 	bool under_way;           /* that step may have happened, but was not acknowledged */
+	bool live;                /* a whole daemon wrote the store: its own events and refusals are in the audit log too */
 	judge_say_fn *say;        /* told each violation */
 	void *say_arg;
 	size_t seen, strangers;

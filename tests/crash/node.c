@@ -29,19 +29,20 @@ static void must(enum coffer_err err, const struct reason *reason, const char *w
 	if (err) node_die("%s: %s: %s", what, err_name(err), reason && reason->text[0] ? reason->text : err_text(err));
 }
 
-static void make_ring(struct node *n)
+static struct ring *fixed_ring(void)
 {
-	struct domain_id *domain = &n->engine.domain;
+	struct domain_id id = { .id = { 0 } }, *domain = &id;
 	for (uint8_t i = 0; i < UUID_LEN; i++) {
 		domain->id[i] = i;
 		domain->node_id[i] = (uint8_t)(0x10 + i);
 	}
 	memset(domain->public_key, 7, sizeof domain->public_key);
 	struct secret *key = secret_new(DATA_KEY_LEN);
-	n->ring = ring_new(domain);
-	if (!key || !n->ring) node_die("out of memory");
+	struct ring *ring = ring_new(domain);
+	if (!key || !ring) node_die("out of memory");
 	memset(secret_mut(key), 0x5a, DATA_KEY_LEN);
-	must(ring_add(n->ring, 1, &key), NULL, "the data key");
+	must(ring_add(ring, 1, &key), NULL, "the data key");
+	return ring;
 }
 
 static void load_grants(struct node *n)
@@ -63,18 +64,29 @@ static void load_grants(struct node *n)
 	engine_set_grants(&n->engine, grants);
 }
 
+void node_memory(void)
+{
+	struct reason reason = { "" };
+	if (arena_level() == ARENA_NONE) must(arena_init(4u << 20, false, &reason), &reason, "the arena");
+}
+
 void node_open(struct node *n, const char *folder)
+{
+	node_memory();
+	node_open_with(n, folder, fixed_ring());
+}
+
+void node_open_with(struct node *n, const char *folder, struct ring *ring)
 {
 	struct reason reason = { "" };
 	char path[4096];
 	struct engine *e = &n->engine;
-	*n = (struct node){ .config = { .max_message = 4u << 20 } };
-	if (arena_level() == ARENA_NONE) must(arena_init(4u << 20, false, &reason), &reason, "the arena");
+	*n = (struct node){ .config = { .max_message = 4u << 20 }, .ring = ring };
+	e->domain = *ring_domain(ring);
 	e->config = &n->config;
 	pthread_rwlock_init(&e->grants_lock, NULL);
 	pthread_mutex_init(&e->admin_lock, NULL);
 	pthread_mutex_init(&e->note_lock, NULL);
-	make_ring(n);
 	snprintf(path, sizeof path, "%s/store.db", folder);
 	must(store_open_sqlite(path, &e->store, &reason), &reason, "the store");
 	e->objects = object_table_new(1024);

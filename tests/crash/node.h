@@ -18,6 +18,10 @@ struct node {
 
 /* Opens (and the first time makes) the store of a folder. The first time it also gives NODE_UID its role. */
 void node_open(struct node *n, const char *folder);
+/* The same with a ring of the caller's, which becomes the node's. */
+void node_open_with(struct node *n, const char *folder, struct ring *ring);
+/* The secret arena, before anything else; node_open does it by itself. */
+void node_memory(void);
 void node_close(struct node *n);
 
 /* Called when a request was carried out; normally after the commit. */

@@ -1,0 +1,231 @@
+"""A whole node below one folder: token, monitor, cofferd and token helper, started under the tracer that kills (crash_inject). Its folder can be put
+aside and taken back, so that many runs begin at the same state. Used by daemon_campaign.py and drain.py."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+SOFTHSM = [p for p in ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+                       "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so") if os.path.exists(p)]
+TOKEN_PROGRAM = {"softhsm": "pkcs11", "swtpm": "tpm2"}
+LIMIT_S = 60
+
+
+class Trouble(Exception):
+    """What is wrong with the node, in one sentence."""
+
+
+def wait_for(condition, seconds):
+    """Whether it comes true in time; asked every 2 ms."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+class Node:
+    """token: softhsm or swtpm. bin_dir: where coffer-monitor, cofferd and the token helpers are. tests: where the crash programs are."""
+
+    def __init__(self, folder, token, bin_dir, tests):
+        self.home, self.token, self.bin, self.tests = folder, token, bin_dir, tests
+        self.path = {name: os.path.join(folder, name) for name in
+                     ("state", "token", "client", "out", "judged", "cofferd.conf", "cofferd.log", "notes", "coffer.sock", "tpm.sock", "softhsm2.conf")}
+        self.tpm = self.tracer = self.keeper = None
+        self.stopping = False
+        self.kills, self.before, self.fired, self.restarts, self.trouble = [], 0, 0, 0, []
+        self.record = None
+
+    # -- the token ------------------------------------------------------------------------------------------------------
+
+    def uri(self):
+        if self.token == "swtpm":
+            return "tpm2:swtpm:path=" + self.path["tpm.sock"]
+        return f"pkcs11:token=coffer;object=master?module-path={SOFTHSM[0]}&pin-source=file:{self.path['token']}/pin"
+
+    def environment(self):
+        return dict(os.environ, SOFTHSM2_CONF=self.path["softhsm2.conf"], ASAN_OPTIONS="detect_leaks=0:" + os.environ.get("ASAN_OPTIONS", ""))
+
+    def make(self):
+        """A node that was never initialised, with a token that holds nothing."""
+        for name in ("state", "token", "client", "out"):
+            os.makedirs(self.path[name], mode=0o700)
+        with open(self.path["cofferd.conf"], "w", encoding="ascii") as f:
+            f.write(f"socket = {self.path['coffer.sock']}\nstate_dir = {self.path['state']}\nsecret_memory = 8M\nworkers = 2\n"
+                    "token_probe_interval = 1h\n")
+            if os.getuid() == 0:
+                f.write("user_cofferd = 0\nuser_tokend = 0\n")
+            if self.token == "softhsm":
+                f.write(f"tokend_environment = SOFTHSM2_CONF={self.path['softhsm2.conf']}\n")
+        if self.token != "softhsm":
+            return
+        os.mkdir(self.path["token"] + "/tokens", 0o700)
+        with open(self.path["softhsm2.conf"], "w", encoding="ascii") as f:
+            f.write(f"directories.tokendir = {self.path['token']}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+        with open(os.open(self.path["token"] + "/pin", os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
+            f.write("1234567890ab")
+        self.run(["softhsm2-util", "--init-token", "--free", "--label", "coffer", "--pin", "1234567890ab", "--so-pin", "ba0987654321"])
+
+    def start_token(self):
+        if self.token != "swtpm":
+            return
+        for name in (self.path["tpm.sock"], self.path["tpm.sock"] + ".ctrl"):
+            if os.path.exists(name):
+                os.unlink(name)
+        self.tpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.path["token"], "--server",
+                                     "type=unixio,path=" + self.path["tpm.sock"], "--ctrl", "type=unixio,path=" + self.path["tpm.sock"] + ".ctrl", "--flags", "not-need-init,startup-clear"],
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if not wait_for(lambda: os.path.exists(self.path["tpm.sock"]), 10):
+            raise Trouble("swtpm does not start")
+
+    def stop_token(self):
+        if self.tpm:
+            self.tpm.kill()
+            self.tpm.wait()
+        self.tpm = None
+
+    def token_objects(self):
+        """What the token itself says it holds, apart from what is temporary there: one master secret, or nothing before init."""
+        if self.token == "swtpm":
+            found = []
+            for what in ("handles-persistent", "handles-transient", "handles-loaded-session", "handles-saved-session"):
+                out = self.run(["tpm2_getcap", "-T", "swtpm:path=" + self.path["tpm.sock"], what])
+                found += [what + " " + line.strip("- ") for line in out.split("\n") if line.startswith("-")]
+            return found
+        out = self.run(["pkcs11-tool", "--module", SOFTHSM[0], "--token-label", "coffer", "--login", "--pin", "1234567890ab", "--list-objects"])
+        return [line for line in out.split("\n") if " Object; " in line or line.startswith("Secret Key")]
+
+    # -- the state ------------------------------------------------------------------------------------------------------
+
+    def put_aside(self, name):
+        """Keeps the folders as they are under a name; the node and its token must be stopped."""
+        for part in ("state", "token", "client"):
+            shutil.copytree(self.path[part], os.path.join(self.home + "." + name, part), symlinks=True)
+
+    def take_back(self, name):
+        for part in ("state", "token", "client", "judged", "out"):
+            shutil.rmtree(self.path[part], ignore_errors=True)
+        for part in ("state", "token", "client"):
+            shutil.copytree(os.path.join(self.home + "." + name, part), self.path[part], symlinks=True)
+        os.mkdir(self.path["out"], 0o700)
+        for part in ("cofferd.log", "notes", "coffer.sock"):
+            if os.path.exists(self.path[part]):
+                os.unlink(self.path[part])
+
+    # -- the processes --------------------------------------------------------------------------------------------------
+
+    def run(self, command, check=True, limit=LIMIT_S):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=limit, env=self.environment())
+        text = done.stdout.decode(errors="replace")
+        if check and done.returncode != 0:
+            raise Trouble(f"{command[0]} ended with {done.returncode}: {text.strip()}")
+        return text
+
+    def spawn(self):
+        """Starts the monitor under the tracer, with the kills that are left."""
+        self.before = self.fired
+        if os.path.exists(self.path["notes"]):
+            os.unlink(self.path["notes"])
+        command = [os.path.join(self.tests, "crash_inject"), "--note", self.path["notes"]]
+        for point in self.kills[self.fired:]:
+            command += ["--kill", point]
+        if self.record:
+            command += ["--record", self.record]
+        with open(self.path["cofferd.log"], "a", encoding="ascii") as log:
+            self.tracer = subprocess.Popen(command + ["--", os.path.join(self.bin, "coffer-monitor"), "--config", self.path["cofferd.conf"]],
+                                           stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
+
+    def count_kills(self):
+        """How many kills were done since start."""
+        if os.path.exists(self.path["notes"]):
+            with open(self.path["notes"], encoding="ascii") as f:
+                self.fired = self.before + f.read().count("\n")
+        return self.fired
+
+    def keep(self, between):
+        """Starts the monitor again after it was killed, as a service manager would."""
+        while True:
+            status = self.tracer.wait()
+            killed = self.count_kills() > self.before and self.kills[self.fired - 1].startswith("coffer-monitor/")
+            if self.stopping:
+                return
+            if not killed or self.restarts > 8:
+                self.trouble.append(f"the monitor ended with {status} although nobody killed it: {self.last_words()}")
+                return
+            if between:
+                between()
+            self.restarts += 1
+            self.spawn()
+
+    def start(self, kills=(), record=None, between=None):
+        """between: called while everything is dead, before a killed monitor is started again."""
+        self.kills, self.record, self.fired, self.restarts, self.stopping, self.trouble = list(kills), record, 0, 0, False, []
+        self.spawn()
+        self.keeper = threading.Thread(target=self.keep, args=(between,))
+        self.keeper.start()
+
+    def stop(self, limit=20):
+        """SIGTERM. The seconds that it took; Trouble when it does not end."""
+        began = time.monotonic()
+        self.stopping = True
+        self.tracer.send_signal(signal.SIGTERM)
+        self.keeper.join(limit)
+        if self.keeper.is_alive():
+            self.end()
+            raise Trouble(f"the daemon does not end within {limit} s of SIGTERM: {self.last_words()}")
+        return time.monotonic() - began
+
+    def end(self):
+        """Ends whatever there is."""
+        self.stopping = True
+        if self.tracer and self.tracer.poll() is None:
+            self.tracer.kill()
+        if self.keeper:
+            self.keeper.join()
+        self.keeper = None
+
+    def coffer(self, *arguments):
+        done = subprocess.run([os.path.join(self.bin, "coffer"), *arguments, "--socket", self.path["coffer.sock"]], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=LIMIT_S, env=self.environment())
+        return done.returncode, done.stdout.decode(errors="replace")
+
+    def state(self):
+        """uninitialised, sealed, open …; None when nobody answers."""
+        code, text = self.coffer("status", "--json")
+        try:
+            return json.loads(text)["state"] if code in (0, 4) else None
+        except (ValueError, KeyError):
+            return None
+
+    def last_words(self):
+        try:
+            with open(self.path["cofferd.log"], encoding="utf-8", errors="replace") as f:
+                return " | ".join(f.read().strip().split("\n")[-3:])
+        except OSError:
+            return "it said nothing"
+
+    def complaints(self):
+        """What a sanitizer or an assertion said."""
+        with open(self.path["cofferd.log"], encoding="utf-8", errors="replace") as f:
+            return [line.strip() for line in f if "Sanitizer" in line or "runtime error:" in line or "assert" in line.lower()]
+
+    # -- the client and the judge ----------------------------------------------------------------------------------------
+
+    def client(self, seed, steps):
+        """Exit status and lines of the client that carries the history on."""
+        done = subprocess.run([os.path.join(self.tests, "crash_client"), self.path["coffer.sock"], self.path["client"], str(seed), str(steps)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=LIMIT_S, env=self.environment())
+        return done.returncode, done.stdout.decode(errors="replace").strip().split("\n")
+
+    def judge(self, seed, whole):
+        """Violations that the judge finds in a copy of the state. whole: no step is under way."""
+        shutil.rmtree(self.path["judged"], ignore_errors=True)
+        shutil.copytree(self.path["state"], self.path["judged"])
+        command = [os.path.join(self.tests, "crash_node_oracle_" + TOKEN_PROGRAM[self.token]), self.path["client"], self.path["judged"], str(seed)]
+        done = subprocess.run(command + (["--done"] if whole else []), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S,
+                              env=self.environment())
+        return [] if done.returncode == 0 else done.stdout.decode(errors="replace").strip().split("\n")
