@@ -13,7 +13,6 @@
 
 enum ct_kind {
 	CT_CLEAN,   /* nothing may be reported */
-	CT_OPENSSL, /* reports inside of libcrypto alone are let through (valgrind.supp), ours are not */
 	CT_CONTROL  /* must be reported */
 };
 

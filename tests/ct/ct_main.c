@@ -8,6 +8,7 @@
 
 #include "crypto/ossl_mem.h"
 #include "test_arena.h"
+#include "unit/keyring/fixture.h"
 
 void ct_hide(void *p, size_t len)
 {
@@ -45,25 +46,11 @@ struct secret *ct_secret(unsigned first, size_t len)
 	return s;
 }
 
-static enum coffer_err run_plain(const struct ct_case *c)
-{
-	return c->run();
-}
-
-/* Its name stands in valgrind.supp. */
-__attribute__((noinline)) enum coffer_err ct_run_openssl(const struct ct_case *c);
-enum coffer_err ct_run_openssl(const struct ct_case *c)
-{
-	enum coffer_err err = c->run();
-	__asm__ volatile("" ::: "memory"); /* no tail call: the frame must be there */
-	return err;
-}
-
 static bool run(const struct ct_case *c)
 {
 	fprintf(stderr, "== %s\n", c->name);
 	unsigned before = (unsigned)VALGRIND_COUNT_ERRORS;
-	enum coffer_err err = c->kind == CT_OPENSSL ? ct_run_openssl(c) : run_plain(c);
+	enum coffer_err err = c->run();
 	unsigned found = (unsigned)VALGRIND_COUNT_ERRORS - before;
 	bool as_wanted = err == ERR_OK && (found > 0) == (c->kind == CT_CONTROL);
 	printf("%-4s %s: %u reports%s%s%s\n", as_wanted ? "ok" : "BAD", c->name, found, c->kind == CT_CONTROL ? " (control)" : "",
@@ -79,7 +66,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "ct_check: says nothing outside of valgrind; run ctest -R ct_check\n");
 		return 2;
 	}
-	if (setup_arena(NULL) != 0 || ossl_mem_install() != ERR_OK) return 2;
+	if (setup_arena(NULL) != 0 || ossl_mem_install() != ERR_OK || fixture_start(NULL) != 0) return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
 		for (const struct ct_case *c = tables[t]; c->name; c++) {
