@@ -45,9 +45,9 @@ endfunction()
 
 coffer_flags(-Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wmissing-prototypes -Wstrict-prototypes
   -Wvla -Walloca -Wimplicit-fallthrough -Wformat=2 -Wnull-dereference -Wduplicated-cond -Wlogical-op
-  -Wtrampolines -Wdate-time -Werror=implicit -Werror=incompatible-pointer-types -Werror=int-conversion
+  -Wtrampolines -Wdate-time -Wbidi-chars=any -Wformat-overflow=2 -Wstringop-overflow=4 -Werror=implicit -Werror=incompatible-pointer-types -Werror=int-conversion
   -fno-common -fno-strict-aliasing -fno-delete-null-pointer-checks -fno-strict-overflow
-  -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+  -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=./build)
 add_compile_definitions(_GNU_SOURCE)
 
 if(COFFER_WERROR)
@@ -68,7 +68,7 @@ else()
     -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr)
   coffer_link_flags(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,--build-id=sha1)
 endif()
-coffer_link_flags(-Wl,--as-needed)
+coffer_link_flags(-Wl,--as-needed -Wl,--no-copy-dt-needed-entries)
 set(CMAKE_EXE_LINKER_FLAGS "${CMAKE_EXE_LINKER_FLAGS} -pie")
 if(COFFER_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)

@@ -93,7 +93,7 @@ enum coffer_err hsm_pin_read(const char *source, struct secret **out, struct rea
 	ENSURE(raw, ERR_MEMORY);
 	size_t len = 0;
 	TRY(read_all(fd, path, raw, &len, reason));
-	if (len > 0 && secret_bytes(raw)[len - 1] == '\n') len--;
+	if (len > 0 && ct_equal(secret_bytes(raw) + len - 1, "\n", 1)) len--;
 	if (len == 0) return reason_fail(reason, ERR_USAGE, "PIN file %s is empty", path);
 	if (len > HSM_PIN_MAX) return reason_fail(reason, ERR_USAGE, "PIN file %s holds more than %u bytes", path,
 		HSM_PIN_MAX);

@@ -1,4 +1,5 @@
 /* Base32 for recovery shares: no table look-ups and no branches that depend on the characters. */
+#include "base/ct.h"
 #include "base/text.h"
 
 /* 1 when v >= 26, for v < 32. */
@@ -58,7 +59,7 @@ enum coffer_err text_unbase32(struct view text, uint8_t *out, size_t out_cap, si
 	/* The bits after the last byte must be zero, so that each byte string has one text (RFC 4648 section 3.5). */
 	unsigned spare = (unsigned)(text.len % 8 * 5 - (size_t)tail_bytes[text.len % 8] * 8);
 	if (text.len > 0) bad |= value_of(text.ptr[text.len - 1]) & ((1u << spare) - 1u);
-	ENSURE(bad == 0, ERR_INPUT);
+	ENSURE(ct_is_zero(&bad, sizeof bad), ERR_INPUT);
 
 	for (size_t i = 0, at = 0; at < len; i++) {
 		pending = (pending << 5 | value_of(text.ptr[i])) & 0xfff;

@@ -3,33 +3,45 @@
 
 #include <string.h>
 
+#include "base/ct.h"
 #include "base/err.h"
 
-static const char hex_digits[] = "0123456789abcdef";
+/* A digit of 0..15. No table and no branch: what is printed as hex can be a secret. */
+static char hex_digit(uint32_t v)
+{
+	return (char)(v + '0' + ((0u - ((9u - v) >> 31)) & ('a' - '0' - 10u)));
+}
 
 void text_hex(struct view bytes, char *out)
 {
 	for (size_t i = 0; i < bytes.len; i++) {
-		*out++ = hex_digits[bytes.ptr[i] >> 4];
-		*out++ = hex_digits[bytes.ptr[i] & 15];
+		*out++ = hex_digit(bytes.ptr[i] >> 4);
+		*out++ = hex_digit(bytes.ptr[i] & 15u);
 	}
 	*out = '\0';
 }
 
-/* The value of a hex digit, or 16. */
-static unsigned unhex_digit(uint8_t c)
+/* All ones when lo <= c <= hi, else 0; all below 256. */
+static uint32_t in_range(uint32_t c, uint32_t lo, uint32_t hi)
 {
-	if (c >= '0' && c <= '9') return c - (unsigned)'0';
-	if (c >= 'a' && c <= 'f') return c - (unsigned)'a' + 10;
-	if (c >= 'A' && c <= 'F') return c - (unsigned)'A' + 10;
-	return 16;
+	return (((c - lo) | (hi - c)) >> 31) - 1u;
+}
+
+/* The value of a hex digit, or 16. */
+static uint32_t unhex_digit(uint8_t c)
+{
+	uint32_t digit = in_range(c, '0', '9'), lower = in_range(c, 'a', 'f'), upper = in_range(c, 'A', 'F');
+	uint32_t none = ~(digit | lower | upper);
+	return (digit & (c - (uint32_t)'0')) | (lower & (c - 'a' + 10u)) | (upper & (c - 'A' + 10u)) | (none & 16u);
 }
 
 enum coffer_err text_unhex(struct view text, uint8_t *out, size_t out_len)
 {
+	uint32_t bad = 0;
 	ENSURE(text.len % 2 == 0 && text.len / 2 == out_len, ERR_INPUT);
 	for (size_t i = 0; i < text.len; i++)
-		ENSURE(unhex_digit(text.ptr[i]) < 16, ERR_INPUT);
+		bad |= unhex_digit(text.ptr[i]) & 16u;
+	ENSURE(ct_is_zero(&bad, sizeof bad), ERR_INPUT);
 	for (size_t i = 0; i < out_len; i++)
 		out[i] = (uint8_t)(unhex_digit(text.ptr[2 * i]) << 4 | unhex_digit(text.ptr[2 * i + 1]));
 	return ERR_OK;

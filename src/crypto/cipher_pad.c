@@ -1,4 +1,5 @@
 /* Paddings of block modes: PKCS #5 (RFC 8018), ANSI X9.23, ISO 10126, zeros. */
+#include "base/ct.h"
 #include "crypto/cipher_internal.h"
 #include "crypto/rng.h"
 
@@ -28,6 +29,7 @@ bool cipher_pad_check(uint32_t padding, const uint8_t *block, size_t block_len, 
 	for (unsigned i = 0; i + 1 < size && padding != CIPHER_PAD_ISO_10126; i++)
 		bad |= mask_le(size - i, count) & (block[i] ^ wanted);
 	bad |= ~(mask_le(1, count) & mask_le(count, size));
-	*out_keep = bad == 0 ? size - count : 0;
-	return bad == 0;
+	bool good = ct_is_zero(&bad, sizeof bad);
+	*out_keep = good ? size - count : 0;
+	return good;
 }

@@ -14,7 +14,7 @@
 
 struct view passphrase_trim(struct view passphrase)
 {
-	if (passphrase.len > 0 && passphrase.ptr[passphrase.len - 1] == '\n') passphrase.len--;
+	if (passphrase.len > 0 && ct_equal(passphrase.ptr + passphrase.len - 1, "\n", 1)) passphrase.len--;
 	return passphrase;
 }
 

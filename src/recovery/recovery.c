@@ -14,7 +14,7 @@ static enum coffer_err check_pair(const struct stanza *stanza, const struct secr
 	uint8_t public_key[HPKE_PUBLIC_LEN];
 	enum coffer_err err = hpke_public_of(private_key, public_key);
 	if (err == ERR_MEMORY || err == ERR_CRYPTO) return err;
-	if (err || !view_equal(view_of(public_key, sizeof public_key), view_of(stanza->public_key, HPKE_PUBLIC_LEN)))
+	if (err || !ct_equal(public_key, stanza->public_key, sizeof public_key))
 		return reason_fail(reason, ERR_CORRUPT, "what was put together is not the private half of this domain's recovery key");
 	return ERR_OK;
 }

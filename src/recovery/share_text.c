@@ -81,14 +81,21 @@ static enum coffer_err decode_line(unsigned i, const char chars[static SHARE_LIN
 	return ERR_OK;
 }
 
-/* Upper case, and the letters that a person takes for digits. Arithmetic in place of branches: the characters are secret. */
+/* All ones when a and b are the same byte, else 0. */
+static uint32_t same_byte(uint32_t a, uint32_t b)
+{
+	return 0u - (((a ^ b) - 1u) >> 31);
+}
+
+/* Upper case, and the letters that a person takes for digits. Masks in place of branches: the characters are secret, and of a comparison the
+ * compiler makes a branch (tests/ct). */
 static char plain_char(uint8_t c)
 {
-	unsigned u = c;
-	u -= 32u * (unsigned)((u >= 'a') & (u <= 'z'));
-	u += ('O' - '0') * (unsigned)(u == '0');
-	u += ('I' - '1') * (unsigned)(u == '1');
-	u += ('B' - '8') * (unsigned)(u == '8');
+	uint32_t u = c, above = (((uint32_t)'z' - u) | (u - (uint32_t)'a')) >> 31; /* 1: not a to z */
+	u -= 32u & (above - 1u);
+	u += ('O' - '0') & same_byte(u, '0');
+	u += ('I' - '1') & same_byte(u, '1');
+	u += ('B' - '8') & same_byte(u, '8');
 	return (char)u;
 }
 
@@ -97,9 +104,19 @@ static bool is_blank(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* Where a line has its fillers may be known, and nothing else about a character that is none: one question, answered by ct_is_zero. */
 static bool is_filler(uint8_t c)
 {
-	return is_blank(c) || c == '-' || c == '.' || c == ':';
+	uint64_t u = c, product = (u ^ ' ') * (u ^ '\t') * (u ^ '\r') * (u ^ '-') * (u ^ '.') * (u ^ ':'); /* below 2^48 */
+	return ct_is_zero(&product, sizeof product);
+}
+
+/* The end of the first line. Where lines end may be known. */
+static size_t line_length(struct view text)
+{
+	size_t len = 0;
+	while (len < text.len && !ct_equal(text.ptr + len, "\n", 1)) len++;
+	return len;
 }
 
 /* Collects the characters after the digit; returns how many there are, counting on past SHARE_LINE_CHARS. */
@@ -144,10 +161,8 @@ static enum coffer_err read_line(struct reading *reading, struct view line)
 static enum coffer_err read_lines(struct reading *reading, struct view text)
 {
 	while (text.len > 0) {
-		const uint8_t *end = memchr(text.ptr, '\n', text.len);
-		size_t len = end ? (size_t)(end - text.ptr) : text.len;
+		size_t len = line_length(text), step = len < text.len ? len + 1 : len;
 		TRY(read_line(reading, view_of(text.ptr, len)));
-		size_t step = end ? len + 1 : len;
 		text = view_of(text.ptr + step, text.len - step);
 	}
 	return ERR_OK;
