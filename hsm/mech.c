@@ -41,19 +41,25 @@ bool hsm_mech_type_is_key_wrap(CK_MECHANISM_TYPE type)
 	return false;
 }
 
-bool hsm_mech_offered(struct hsm_session *s, const struct hsm_mech *mech)
+enum coffer_err hsm_mech_offered(struct hsm_session *s, const struct hsm_mech *mech, bool *out, struct reason *reason)
 {
 	CK_MECHANISM_INFO info = { 0 };
-	if (s->fn->C_GetMechanismInfo(s->slot, mech->type, &info) != CKR_OK) return false;
-	return (info.flags & mech->method->needs) == mech->method->needs;
+	CK_RV rv = s->fn->C_GetMechanismInfo(s->slot, mech->type, &info);
+	*out = false;
+	if (hsm_err_map(rv).err == ERR_UNSUPPORTED || rv == CKR_ARGUMENTS_BAD) return ERR_OK; /* modules differ in how they say no */
+	TRY(hsm_session_fail(s, reason, "C_GetMechanismInfo", rv));
+	*out = (info.flags & mech->method->needs) == mech->method->needs;
+	return ERR_OK;
 }
 
-bool hsm_mech_key_wrap_offered(struct hsm_session *s)
+enum coffer_err hsm_mech_key_wrap_offered(struct hsm_session *s, bool *out, struct reason *reason)
 {
-	for (size_t i = 0; i < ROWS; i++) {
-		if (hsm_mech_is_key_wrap(&rows[i]) && hsm_mech_offered(s, &rows[i])) return true;
+	bool offered = false;
+	for (size_t i = 0; i < ROWS && !offered; i++) {
+		if (hsm_mech_is_key_wrap(&rows[i])) TRY(hsm_mech_offered(s, &rows[i], &offered, reason));
 	}
-	return false;
+	*out = offered;
+	return ERR_OK;
 }
 
 CK_ULONG hsm_mech_allowed(const struct hsm_mech *mech, CK_MECHANISM_TYPE *out, CK_ULONG cap)

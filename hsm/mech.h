@@ -29,10 +29,11 @@ const struct hsm_mech *hsm_mech_by_name(const char *name);
 bool hsm_mech_is_key_wrap(const struct hsm_mech *mech);
 /* Whether `type` is one of the key-wrap mechanisms of the table. */
 bool hsm_mech_type_is_key_wrap(CK_MECHANISM_TYPE type);
-/* Whether the token lists the mechanism for what the row needs. */
-bool hsm_mech_offered(struct hsm_session *s, const struct hsm_mech *mech);
-/* Whether the token lists any key-wrap mechanism. */
-bool hsm_mech_key_wrap_offered(struct hsm_session *s);
+/* Whether the token lists the mechanism for what the row needs. A token that fails is not one that has no such mechanism: its
+ * failure is the error, or a passing fault would choose a weaker way. */
+enum coffer_err hsm_mech_offered(struct hsm_session *s, const struct hsm_mech *mech, bool *out, struct reason *reason) MUST_USE;
+/* Whether the token lists any key-wrap mechanism; fails likewise. */
+enum coffer_err hsm_mech_key_wrap_offered(struct hsm_session *s, bool *out, struct reason *reason) MUST_USE;
 /* What CKA_ALLOWED_MECHANISMS of a new master secret holds; returns how many (at most cap). */
 CK_ULONG hsm_mech_allowed(const struct hsm_mech *mech, CK_MECHANISM_TYPE *out, CK_ULONG cap);
 

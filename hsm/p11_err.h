@@ -23,8 +23,8 @@ struct hsm_verdict {
 };
 
 struct hsm_verdict hsm_err_map(CK_RV rv);
-/* Writes "CALL: the token answers NAME (0x…)…" and what helps; returns the mapped error. ERR_OK for the two values that mean
- * success. */
+/* Writes "CALL: the token answers NAME (0x…)…" and what helps; returns the mapped error. ERR_OK for
+ * CKR_OK, for CKR_USER_ALREADY_LOGGED_IN of C_Login and for CKR_CRYPTOKI_ALREADY_INITIALIZED of C_Initialize. */
 enum coffer_err hsm_err_fail(struct reason *reason, const char *call, CK_RV rv);
 
 #endif

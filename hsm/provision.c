@@ -24,7 +24,10 @@ static enum coffer_err choose_mech(struct hsm_session *s, const struct hsm_key *
 	struct reason last = { "it offers none" };
 	for (size_t i = 0; hsm_mech_at(i); i++) {
 		const struct hsm_mech *mech = hsm_mech_at(i);
-		if (mech->key_type != key->type || !hsm_mech_offered(s, mech)) continue;
+		bool offered = false;
+		if (mech->key_type != key->type) continue;
+		TRY(hsm_mech_offered(s, mech, &offered, reason));
+		if (!offered) continue;
 		s->last_rv = CKR_OK;
 		enum coffer_err err = hsm_mech_prove(s, mech, key, &last);
 		if (err == ERR_OK) {
@@ -46,7 +49,10 @@ static enum coffer_err choose_mech_for_new(struct hsm_session *s, const struct h
 	for (size_t i = 0; hsm_mech_at(i); i++) {
 		const struct hsm_mech *mech = hsm_mech_at(i);
 		struct hsm_key trial;
-		if (mech->key_type != CKK_AES || !hsm_mech_offered(s, mech)) continue;
+		bool offered = false;
+		if (mech->key_type != CKK_AES) continue;
+		TRY(hsm_mech_offered(s, mech, &offered, reason));
+		if (!offered) continue;
 		s->last_rv = CKR_OK;
 		enum coffer_err err = hsm_object_generate(s, mech, HSM_TMP_LABEL, NULL, 0, false, &trial, &last);
 		if (err == ERR_OK) {
@@ -69,7 +75,8 @@ static enum coffer_err adopt(struct hsm_session *s, const struct hsm_uri *uri, c
 	const struct hsm_mech *made_for, struct hsm_binding *out, struct reason *reason)
 {
 	const struct hsm_mech *mech = NULL;
-	bool key_wrap = made_for ? hsm_mech_is_key_wrap(made_for) : hsm_mech_key_wrap_offered(s);
+	bool key_wrap = made_for && hsm_mech_is_key_wrap(made_for);
+	if (!made_for) TRY(hsm_mech_key_wrap_offered(s, &key_wrap, reason));
 	TRY(hsm_key_check(s, uri, key, key_wrap, reason));
 	TRY(choose_mech(s, key, &mech, reason));
 	return hsm_binding_make(s, key, mech, made_for != NULL, out, reason);
@@ -101,8 +108,10 @@ enum coffer_err hsm_provision(struct hsm_session *s, const struct hsm_uri *uri, 
 {
 	struct hsm_key key;
 	struct reason why = { "" };
+	s->last_rv = CKR_OK;
 	enum coffer_err err = hsm_object_find(s, uri->label, uri->id, uri->id_len, &key, &why);
-	if (err == ERR_TOKEN_KEY_MISSING) return make(s, uri, out_key, out_binding, reason);
+	/* Made only where a search that went well found nothing: an answer such as CKR_KEY_HANDLE_INVALID says no such thing. */
+	if (err == ERR_TOKEN_KEY_MISSING && s->last_rv == CKR_OK) return make(s, uri, out_key, out_binding, reason);
 	if (err != ERR_OK) return reason_fail(reason, err, "%s", why.text);
 	TRY(adopt(s, uri, &key, NULL, out_binding, reason));
 	*out_key = key;

@@ -9,16 +9,19 @@
 #include <p11-kit/pkcs11.h>
 
 #define EXPORT __attribute__((visibility("default")))
-#define LIE 0x12345UL /* far more than any buffer of this project */
 #define NAMES_MAX 40u
 
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST list;
 static struct { const char *name; unsigned count; } calls[NAMES_MAX];
-static struct { char name[32]; unsigned nth; CK_RV rv; bool forever, lie; } armed;
+/* What happens at the armed call. */
+enum mode { MODE_ANSWER, MODE_ANSWER_AFTER, MODE_LIE, MODE_HOOK };
+static struct { char name[32]; unsigned nth; CK_RV rv; bool forever; enum mode mode; CK_ULONG lie; void (*hook)(void *); void *arg; } armed;
 
 hsm_shim_arm_fn hsm_shim_arm EXPORT;
+hsm_shim_arm_fn hsm_shim_arm_after EXPORT;
 hsm_shim_lie_fn hsm_shim_lie EXPORT;
+hsm_shim_hook_fn hsm_shim_hook EXPORT;
 hsm_shim_calls_fn hsm_shim_calls EXPORT;
 
 static unsigned *counter(const char *name)
@@ -30,28 +33,49 @@ static unsigned *counter(const char *name)
 	abort();
 }
 
-static void set(const char *call, unsigned nth, CK_RV rv, bool forever, bool lie)
+static void set(const char *call, unsigned nth, bool forever, enum mode mode)
 {
 	for (size_t i = 0; i < NAMES_MAX; i++) calls[i].count = 0;
 	memset(&armed, 0, sizeof armed);
 	if (!call) return;
 	strncpy(armed.name, call, sizeof armed.name - 1);
 	armed.nth = nth;
-	armed.rv = rv;
 	armed.forever = forever;
-	armed.lie = lie;
+	armed.mode = mode;
 }
 
-void hsm_shim_arm(const char *call, unsigned nth, unsigned long rv, int forever) { set(call, nth, rv, forever != 0,
-	false); }
-void hsm_shim_lie(const char *call, unsigned nth) { set(call, nth, CKR_OK, false, true); }
+void hsm_shim_arm(const char *call, unsigned nth, unsigned long rv, int forever)
+{
+	set(call, nth, forever != 0, MODE_ANSWER);
+	armed.rv = rv;
+}
+
+void hsm_shim_arm_after(const char *call, unsigned nth, unsigned long rv, int forever)
+{
+	set(call, nth, forever != 0, MODE_ANSWER_AFTER);
+	armed.rv = rv;
+}
+
+void hsm_shim_lie(const char *call, unsigned nth, unsigned long length, int forever)
+{
+	set(call, nth, forever != 0, MODE_LIE);
+	armed.lie = length;
+}
+
+void hsm_shim_hook(const char *call, unsigned nth, void (*hook)(void *), void *arg)
+{
+	set(call, nth, false, MODE_HOOK);
+	armed.hook = hook;
+	armed.arg = arg;
+}
 
 unsigned hsm_shim_calls(const char *call)
 {
+	unsigned count = 0;
 	for (size_t i = 0; i < NAMES_MAX && calls[i].name; i++) {
-		if (strcmp(calls[i].name, call) == 0) return calls[i].count;
+		if (!call || strcmp(calls[i].name, call) == 0) count += calls[i].count;
 	}
-	return 0;
+	return count;
 }
 
 /* Counts the call; true when it is the armed one. */
@@ -61,22 +85,25 @@ static bool hit(const char *name)
 	return strcmp(armed.name, name) == 0 && (n == armed.nth || (armed.forever && n > armed.nth));
 }
 
-#define FORWARD(name, params, args) \
-	static CK_RV shim_##name params \
-	{ \
-		if (hit(#name) && !armed.lie) return armed.rv; \
-		return real->name args; \
-	}
-/* With a length at *len that can be made to lie. */
+/* After the real call: what the armed one answers. */
+static CK_RV after(CK_RV rv, CK_ULONG *len)
+{
+	if (armed.mode == MODE_ANSWER_AFTER) return armed.rv;
+	if (armed.mode == MODE_LIE && len && rv == CKR_OK) *len = armed.lie;
+	if (armed.mode == MODE_HOOK) armed.hook(armed.arg);
+	return rv;
+}
+
+/* len: where the call returns a length that can be made to lie, or NULL. */
 #define FORWARD_LEN(name, params, args, len) \
 	static CK_RV shim_##name params \
 	{ \
 		bool now = hit(#name); \
-		if (now && !armed.lie) return armed.rv; \
+		if (now && armed.mode == MODE_ANSWER) return armed.rv; \
 		CK_RV rv = real->name args; \
-		if (now && rv == CKR_OK) *(len) = LIE; \
-		return rv; \
+		return now ? after(rv, len) : rv; \
 	}
+#define FORWARD(name, params, args) FORWARD_LEN(name, params, args, NULL)
 
 typedef CK_SESSION_HANDLE S;
 typedef CK_OBJECT_HANDLE O;
@@ -89,10 +116,11 @@ FORWARD_LEN(C_GetSlotList, (CK_BBOOL p, CK_SLOT_ID *l, U *n), (p, l, n), n)
 static CK_RV shim_C_GetTokenInfo(CK_SLOT_ID s, CK_TOKEN_INFO *i)
 {
 	const char *flags = getenv("HSM_SHIM_FLAGS");
-	if (hit("C_GetTokenInfo")) return armed.rv;
+	bool now = hit("C_GetTokenInfo");
+	if (now && armed.mode == MODE_ANSWER) return armed.rv;
 	CK_RV rv = real->C_GetTokenInfo(s, i);
 	if (rv == CKR_OK && flags) i->flags |= strtoul(flags, NULL, 0);
-	return rv;
+	return now ? after(rv, NULL) : rv;
 }
 
 FORWARD(C_OpenSession, (CK_SLOT_ID s, CK_FLAGS f, void *a, CK_NOTIFY n, S *h), (s, f, a, n, h))
@@ -129,21 +157,32 @@ static CK_RV unwrap_carelessly(S s, CK_MECHANISM *m, O w, B i, U n, CK_ATTRIBUTE
 static CK_RV shim_C_WrapKey(S s, CK_MECHANISM *m, O w, O k, B o, U *n)
 {
 	bool now = hit("C_WrapKey");
-	if (now && !armed.lie) return armed.rv;
+	if (now && armed.mode == MODE_ANSWER) return armed.rv;
 	CK_RV rv = wrap_and_keep(s, m, w, k, o, n);
-	if (now && rv == CKR_OK) *n = LIE;
-	return rv;
+	return now ? after(rv, n) : rv;
 }
 
 static CK_RV shim_C_UnwrapKey(S s, CK_MECHANISM *m, O w, B i, U n, CK_ATTRIBUTE *t, U c, O *o)
 {
-	return hit("C_UnwrapKey") ? armed.rv : unwrap_carelessly(s, m, w, i, n, t, c, o);
+	bool now = hit("C_UnwrapKey");
+	if (now && armed.mode == MODE_ANSWER) return armed.rv;
+	CK_RV rv = unwrap_carelessly(s, m, w, i, n, t, c, o);
+	return now ? after(rv, NULL) : rv;
 }
 
 FORWARD(C_EncryptInit, (S s, CK_MECHANISM *m, O k), (s, m, k))
-FORWARD_LEN(C_Encrypt, (S s, B i, U n, B o, U *l), (s, i, n, o, l), l)
+/* Every answer but CKR_BUFFER_TOO_SMALL ends the operation, so the real one has to take place. */
+#define FORWARD_ENDING(name) \
+	static CK_RV shim_##name(S s, B i, U n, B o, U *l) \
+	{ \
+		bool now = hit(#name); \
+		if (now && armed.mode == MODE_ANSWER && armed.rv == CKR_BUFFER_TOO_SMALL) return armed.rv; \
+		CK_RV rv = real->name(s, i, n, o, l); \
+		return now && armed.mode == MODE_ANSWER ? armed.rv : now ? after(rv, l) : rv; \
+	}
+FORWARD_ENDING(C_Encrypt)
 FORWARD(C_DecryptInit, (S s, CK_MECHANISM *m, O k), (s, m, k))
-FORWARD_LEN(C_Decrypt, (S s, B i, U n, B o, U *l), (s, i, n, o, l), l)
+FORWARD_ENDING(C_Decrypt)
 FORWARD(C_GenerateRandom, (S s, B o, U n), (s, o, n))
 
 static CK_RV shim_C_GetMechanismInfo(CK_SLOT_ID s, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *i)
@@ -161,7 +200,7 @@ static CK_RV shim_C_GetMechanismInfo(CK_SLOT_ID s, CK_MECHANISM_TYPE type, CK_ME
 static void arm_from_environment(void)
 {
 	const char *call = getenv("HSM_SHIM_CALL"), *nth = getenv("HSM_SHIM_NTH"), *rv = getenv("HSM_SHIM_RV");
-	if (call && rv) set(call, nth ? (unsigned)strtoul(nth, NULL, 0) : 1, strtoul(rv, NULL, 0), false, false);
+	if (call && rv) hsm_shim_arm(call, nth ? (unsigned)strtoul(nth, NULL, 0) : 1, strtoul(rv, NULL, 0), 0);
 }
 
 EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)

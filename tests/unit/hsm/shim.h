@@ -8,9 +8,13 @@
 
 /* The nth call of `call` from now on answers rv without reaching the token; `forever`: every later one too. call NULL: off. */
 typedef void hsm_shim_arm_fn(const char *call, unsigned nth, unsigned long rv, int forever);
-/* The nth call of `call` from now on succeeds but returns a length far too large. */
-typedef void hsm_shim_lie_fn(const char *call, unsigned nth);
-/* How often `call` was made since it was armed last (or since the load). */
+/* (hsm_shim_arm_after has the same form: the call reaches the token, takes effect there, and then answers rv.) */
+/* The nth call of `call` from now on succeeds but returns this length: of the output, of the first attribute, the count of slots
+ * or of objects. */
+typedef void hsm_shim_lie_fn(const char *call, unsigned nth, unsigned long length, int forever);
+/* After the nth call of `call` from now on, and before its answer goes back, hook(arg) runs. */
+typedef void hsm_shim_hook_fn(const char *call, unsigned nth, void (*hook)(void *arg), void *arg);
+/* How often `call` (NULL: anything) was made since it was armed last (or since the load). */
 typedef unsigned hsm_shim_calls_fn(const char *call);
 
 #endif

@@ -16,6 +16,8 @@
 #error "the build names the shim by HSM_SHIM_PATH"
 #endif
 
+#define LIE 0x12345UL /* far more than any buffer of this project */
+
 static hsm_shim_arm_fn *shim_arm;
 static hsm_shim_lie_fn *shim_lie;
 static hsm_shim_calls_fn *shim_calls;
@@ -291,7 +293,7 @@ static void lengths_that_cannot_be_are_refused(void **state)
 		struct ready r;
 		struct reason reason = { "" };
 		ready_init(&r, *state);
-		shim_lie(rows[i].call, 1);
+		shim_lie(rows[i].call, 1, LIE, 0);
 		enum coffer_err err = rows[i].op(&r, &reason);
 		assert_true(shim_calls(rows[i].call) >= 1);
 		ready_done(&r);
@@ -301,7 +303,7 @@ static void lengths_that_cannot_be_are_refused(void **state)
 	}
 	struct token *t = NULL;
 	struct reason reason = { "" };
-	shim_lie("C_GetSlotList", 2);
+	shim_lie("C_GetSlotList", 2, LIE, 0);
 	enum coffer_err err = token_backend.open(hsm_fixture_uri(*state, "token=coffer", HSM_SHIM_PATH), &t, &reason);
 	hsm_fixture_expect(err, ERR_TOKEN, &reason);
 }

@@ -62,13 +62,22 @@ static void unknown_answer_is_a_failure_of_the_token(void **state)
 
 static void success_leaves_the_sentence_alone(void **state)
 {
-	static const CK_RV good[] = { CKR_OK, CKR_USER_ALREADY_LOGGED_IN, CKR_CRYPTOKI_ALREADY_INITIALIZED };
+	static const struct { const char *call; CK_RV rv; } good[] = { { "C_Any", CKR_OK }, { "C_Login", CKR_USER_ALREADY_LOGGED_IN },
+		{ "C_Initialize", CKR_CRYPTOKI_ALREADY_INITIALIZED } };
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		struct reason reason = { "before" };
-		assert_int_equal(hsm_err_fail(&reason, "C_Any", good[i]), ERR_OK);
+		assert_int_equal(hsm_err_fail(&reason, good[i].call, good[i].rv), ERR_OK);
 		assert_string_equal(reason.text, "before");
 	}
+}
+
+static void what_stands_already_is_success_for_its_own_call_alone(void **state)
+{
+	(void)state;
+	assert_int_equal(hsm_err_fail(NULL, "C_GenerateRandom", CKR_USER_ALREADY_LOGGED_IN), ERR_TOKEN_GONE);
+	assert_int_equal(hsm_err_fail(NULL, "C_WrapKey", CKR_CRYPTOKI_ALREADY_INITIALIZED), ERR_TOKEN_GONE);
+	assert_int_equal(hsm_err_fail(NULL, "C_Login", CKR_CRYPTOKI_ALREADY_INITIALIZED), ERR_TOKEN_GONE);
 }
 
 int main(void)
@@ -79,6 +88,7 @@ int main(void)
 		cmocka_unit_test(answer_that_ends_the_process_means_the_token_is_gone),
 		cmocka_unit_test(unknown_answer_is_a_failure_of_the_token),
 		cmocka_unit_test(success_leaves_the_sentence_alone),
+		cmocka_unit_test(what_stands_already_is_success_for_its_own_call_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,383 @@
+/* Each call that this backend makes × each answer that a module may give, once and for ever: what the class of the answer says must
+ * happen, and never a wrong result, a second PIN try, or a loop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "unit/hsm/fixture.h"
+#include "unit/hsm/shim.h"
+
+#ifndef HSM_SHIM_PATH
+#error "the build names the shim by HSM_SHIM_PATH"
+#endif
+
+#define CALLS_MAX 400u /* of one function in one operation, whatever is answered */
+
+enum class { HERE, CANARY, REOPEN, DEGRADE, FATAL, STOP, CLASSES };
+static const char *const class_names[CLASSES] = { "success for its own call", "canary decides", "reopen", "degrade", "fatal", "stop" };
+
+static const struct answer { const char *name; CK_RV rv; enum class class; } answers[] = {
+#define CLASS(name, class) { "CKR_" #name, CKR_##name, class },
+#include "unit/hsm/ckr_classes.def"
+#undef CLASS
+};
+#define ANSWERS (sizeof answers / sizeof answers[0])
+
+/* Flushing every file system of the machine for each key of a test would only cost time: counted instead. */
+static unsigned syncs;
+void __wrap_sync(void);
+void __wrap_sync(void)
+{
+	syncs++;
+}
+
+static hsm_shim_arm_fn *shim_arm, *shim_arm_after;
+static hsm_shim_calls_fn *shim_calls;
+
+static int setup(void **state)
+{
+	if (hsm_fixture_setup(state) != 0) return -1;
+	const struct hsm_fixture *f = *state;
+	setenv("HSM_SHIM_MODULE", f->softhsm, 1);
+	if (!shim_arm) {
+		void *lib = dlopen(HSM_SHIM_PATH, RTLD_NOW | RTLD_LOCAL);
+		if (!lib) return -1;
+		*(void **)&shim_arm = dlsym(lib, "hsm_shim_arm");
+		*(void **)&shim_arm_after = dlsym(lib, "hsm_shim_arm_after");
+		*(void **)&shim_calls = dlsym(lib, "hsm_shim_calls");
+	}
+	shim_arm(NULL, 0, 0, 0);
+	return 0;
+}
+
+/* ---- the table of answers ---- */
+
+static enum class class_of(CK_RV rv)
+{
+	struct hsm_verdict v = hsm_err_map(rv);
+	if (rv == CKR_USER_ALREADY_LOGGED_IN || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) return HERE;
+	if (v.blame_blob) return CANARY;
+	if (v.action == HSM_ACTION_REOPEN || v.action == HSM_ACTION_LOGIN) return REOPEN;
+	if (v.action == HSM_ACTION_END) return DEGRADE;
+	return v.err == ERR_AUTH || v.err == ERR_TOKEN_LOCKED ? STOP : FATAL;
+}
+
+static void every_answer_has_the_class_that_was_written_down(void **state)
+{
+	unsigned count[CLASSES] = { 0 };
+	(void)state;
+	for (size_t i = 0; i < ANSWERS; i++) {
+		if (class_of(answers[i].rv) != answers[i].class) {
+			fail_msg("%s: %s instead of %s", answers[i].name, class_names[class_of(answers[i].rv)], class_names[answers[i].class]);
+		}
+		if (answers[i].rv != CKR_VENDOR_DEFINED) assert_string_equal(hsm_err_map(answers[i].rv).name, answers[i].name);
+		count[answers[i].class]++;
+	}
+	for (size_t c = 0; c < CLASSES; c++) print_message("%u answers: %s\n", count[c], class_names[c]);
+	print_message("%zu of %zu answers have a class\n", ANSWERS, ANSWERS);
+}
+
+/* ---- operations ---- */
+
+struct bench {
+	const struct hsm_fixture *f;
+	const char *path; /* of the URI: which key */
+	struct token *t;
+	struct token_binding binding;
+	struct secret *plain;
+	struct buf blob;
+	bool counting; /* the calls of the operation alone: nothing is verified */
+	unsigned made;
+};
+
+static void bench_reopen(struct bench *b)
+{
+	struct reason why = { "" };
+	token_backend.close(TAKE(b->t));
+	shim_arm(NULL, 0, 0, 0);
+	b->t = hsm_fixture_open(b->f, b->path, HSM_SHIM_PATH);
+	hsm_fixture_expect(token_backend.attach(b->t, &b->binding, &why), ERR_OK, &why);
+}
+
+static void bench_init(struct bench *b, const struct hsm_fixture *f, const char *path)
+{
+	struct reason why = { "" };
+	*b = (struct bench){ .f = f, .path = path, .blob = BUF_EMPTY };
+	b->t = hsm_fixture_provision(f, path, HSM_SHIM_PATH, &b->binding);
+	b->plain = secret_new(TOKEN_SECRET_LEN);
+	assert_non_null(b->plain);
+	secret_mut(b->plain)[7] = 0x5A;
+	hsm_fixture_expect(token_backend.wrap(b->t, b->plain, &b->blob, &why), ERR_OK, &why);
+}
+
+static void bench_done(struct bench *b)
+{
+	token_backend.close(b->t);
+	secret_free(b->plain);
+	buf_free(&b->blob);
+}
+
+static enum coffer_err do_open(struct bench *b)
+{
+	token_backend.close(TAKE(b->t));
+	return token_backend.open(hsm_fixture_uri(b->f, b->path, HSM_SHIM_PATH), &b->t, NULL);
+}
+
+static enum coffer_err do_attach(struct bench *b) { return token_backend.attach(b->t, &b->binding, NULL); }
+static enum coffer_err do_probe(struct bench *b) { return token_backend.probe(b->t, NULL); }
+
+static enum coffer_err do_adopt(struct bench *b)
+{
+	struct token_binding again;
+	return token_backend.provision(b->t, &again, NULL);
+}
+
+/* Makes a master secret under a name of its own. Whatever happens, a second attempt finds one key at most. */
+static enum coffer_err do_make(struct bench *b)
+{
+	char path[64];
+	struct token_binding binding;
+	token_backend.close(TAKE(b->t));
+	syncs = 0;
+	(void)snprintf(path, sizeof path, "token=coffer;object=made%u", b->made++);
+	struct token *t = hsm_fixture_open(b->f, path, HSM_SHIM_PATH);
+	enum coffer_err err = token_backend.provision(t, &binding, NULL);
+	token_backend.close(t);
+	assert_true(shim_calls("C_Login") <= 3); /* opening, the new session that looks, the mended one */
+	if (err == ERR_OK) assert_true(syncs > 0);
+	if (b->counting) return err;
+	shim_arm(NULL, 0, 0, 0);
+	token_backend.close(hsm_fixture_provision(b->f, path, HSM_SHIM_PATH, &binding));
+	assert_int_equal(strncmp(binding.mechanism, "CKM_AES_KEY_WRAP", 16), 0); /* never a weak one */
+	return err;
+}
+
+static enum coffer_err opens(struct bench *b, struct view blob)
+{
+	AUTO_SECRET struct secret *out = NULL;
+	enum coffer_err err = token_backend.unwrap(b->t, blob, &out, NULL);
+	if (err == ERR_OK) assert_true(secret_equal(out, b->plain));
+	else assert_null(out);
+	return err;
+}
+
+static enum coffer_err do_unwrap(struct bench *b) { return opens(b, buf_view(&b->blob)); }
+
+/* What was wrapped under a fault is opened without one. */
+static enum coffer_err do_wrap(struct bench *b)
+{
+	AUTO_BUF struct buf out = BUF_EMPTY;
+	enum coffer_err err = token_backend.wrap(b->t, b->plain, &out, NULL);
+	if (err != ERR_OK) {
+		assert_int_equal(out.len, 0);
+		return err;
+	}
+	if (b->counting) return ERR_OK;
+	assert_true(shim_calls("C_Login") <= 1);
+	shim_arm(NULL, 0, 0, 0);
+	assert_int_equal(opens(b, buf_view(&out)), ERR_OK);
+	return ERR_OK;
+}
+
+static enum coffer_err do_random(struct bench *b)
+{
+	static const uint8_t untouched[16] = { 0 };
+	uint8_t bytes[16] = { 0 };
+	enum coffer_err err = token_backend.random(b->t, bytes, sizeof bytes, NULL);
+	if (err == ERR_OK) assert_memory_not_equal(bytes, untouched, sizeof bytes);
+	return err;
+}
+
+static const char *const functions[] = { "C_Initialize", "C_Finalize", "C_GetSlotList", "C_GetTokenInfo", "C_GetMechanismInfo",
+	"C_OpenSession", "C_CloseSession", "C_Login", "C_CreateObject", "C_DestroyObject", "C_GetAttributeValue", "C_FindObjectsInit",
+	"C_FindObjects", "C_FindObjectsFinal", "C_GenerateKey", "C_WrapKey", "C_UnwrapKey", "C_EncryptInit", "C_Encrypt",
+	"C_DecryptInit", "C_Decrypt", "C_GenerateRandom" };
+#define FUNCTIONS (sizeof functions / sizeof functions[0])
+
+enum what { OPEN, ADOPT, MAKE, ATTACH, WRAP, UNWRAP, RANDOM, PROBE };
+
+struct operation {
+	const char *name;
+	enum what what;
+	enum coffer_err (*run)(struct bench *b);
+};
+
+static const struct operation operations[] = {
+	{ "open", OPEN, do_open }, { "provision (adopts)", ADOPT, do_adopt }, { "attach", ATTACH, do_attach }, { "wrap", WRAP, do_wrap },
+	{ "unwrap", UNWRAP, do_unwrap }, { "random", RANDOM, do_random }, { "probe", PROBE, do_probe },
+};
+/* With a master secret that can only encrypt and decrypt. */
+static const struct operation gcm_operations[] = {
+	{ "wrap (GCM)", WRAP, do_wrap }, { "unwrap (GCM)", UNWRAP, do_unwrap }, { "attach (GCM)", ATTACH, do_attach },
+};
+static const struct operation make_operations[] = { { "provision (makes)", MAKE, do_make } };
+
+/* ---- one cell ---- */
+
+struct cell {
+	const struct operation *op;
+	const char *function;
+	const struct answer *answer;
+	bool forever;
+};
+
+/* Whether a list of names, with one space between, holds this one. */
+static bool among(const char *function, const char *list)
+{
+	size_t len = strlen(function);
+	for (const char *at = strstr(list, function); at; at = strstr(at + 1, function)) {
+		if ((at == list || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0')) return true;
+	}
+	return false;
+}
+
+static bool template_refusal(CK_RV rv)
+{
+	return rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_VALUE_INVALID || rv == CKR_ATTRIBUTE_READ_ONLY ||
+		rv == CKR_TEMPLATE_INCONSISTENT;
+}
+
+/* Provisioning passes over a mechanism (or a template) that the token refuses; what fails it passes on. */
+static enum coffer_err expected_of_provision(const struct cell *c, enum coffer_err mapped)
+{
+	bool refused = c->answer->class == CANARY || mapped == ERR_UNSUPPORTED || mapped == ERR_TOKEN_REFUSED;
+	if (among(c->function, "C_GetMechanismInfo")) {
+		if (mapped == ERR_UNSUPPORTED || c->answer->rv == CKR_ARGUMENTS_BAD) return c->forever ? ERR_TOKEN_REFUSED : ERR_OK;
+		return mapped;
+	}
+	if (!among(c->function, "C_CreateObject C_DestroyObject C_WrapKey C_UnwrapKey C_GenerateKey") || !refused) return mapped;
+	return c->forever ? ERR_UNSUPPORTED : ERR_OK;
+}
+
+/* The answers that mean something of their own to one call. */
+static bool expected_exception(const struct cell *c, enum coffer_err mapped, enum coffer_err *out)
+{
+	CK_RV rv = c->answer->rv;
+	bool once = !c->forever;
+	if (among(c->function, "C_CloseSession C_Finalize")) return *out = ERR_OK, true;
+	if (among(c->function, "C_GetTokenInfo") && c->op->what == OPEN) return *out = ERR_TOKEN_GONE, true; /* shows no token */
+	if (among(c->function, "C_GetTokenInfo") && c->answer->class != REOPEN && mapped != ERR_MEMORY) return *out = ERR_TOKEN_GONE, true;
+	if (among(c->function, "C_OpenSession") && rv == CKR_TOKEN_WRITE_PROTECTED && once) return *out = ERR_OK, true;
+	if (among(c->function, "C_FindObjectsInit") && rv == CKR_OPERATION_ACTIVE && once) return *out = ERR_OK, true;
+	if (among(c->function, "C_GenerateKey") && template_refusal(rv) && once) return *out = ERR_OK, true;
+	if (!among(c->function, "C_GetAttributeValue") || c->op->what == UNWRAP) return false;
+	if (rv == CKR_BUFFER_TOO_SMALL) return *out = ERR_TOO_LARGE, true;
+	if (rv != CKR_ATTRIBUTE_TYPE_INVALID) return false;
+	/* An attribute that the token does not have: read as 0. */
+	*out = c->op->what == ATTACH ? ERR_TOKEN_OTHER : c->op->what == ADOPT ? ERR_TOKEN_REFUSED : once ? ERR_OK : ERR_UNSUPPORTED;
+	return true;
+}
+
+static enum coffer_err expected(const struct cell *c)
+{
+	enum coffer_err mapped = hsm_err_map(c->answer->rv).err, exception = ERR_OK;
+	enum what what = c->op->what;
+	if (expected_exception(c, mapped, &exception)) return exception;
+	switch (c->answer->class) {
+	case HERE:
+		return among(c->function, c->answer->rv == CKR_USER_ALREADY_LOGGED_IN ? "C_Login" : "C_Initialize") ? ERR_OK : ERR_TOKEN_GONE;
+	case REOPEN:
+		return !c->forever && what != OPEN ? ERR_OK : mapped;
+	case CANARY:
+		if (what == ADOPT || what == MAKE) return expected_of_provision(c, mapped);
+		if (what != UNWRAP && !(among(c->function, "C_UnwrapKey C_DestroyObject C_Decrypt C_DecryptInit") &&
+			(what == ATTACH || what == PROBE))) return mapped;
+		return !c->forever ? ERR_OK : mapped == ERR_CORRUPT ? ERR_TOKEN : mapped;
+	case FATAL:
+		return what == ADOPT || what == MAKE ? expected_of_provision(c, mapped) : mapped;
+	default:
+		return mapped;
+	}
+}
+
+static unsigned cells, mended;
+
+static void judge(const struct cell *c, enum coffer_err err)
+{
+	enum coffer_err wanted = expected(c);
+	unsigned logins = shim_calls("C_Login"), calls = shim_calls(c->function);
+	/* A search that is never ended gets in its own way. */
+	bool stuck = among(c->function, "C_FindObjectsFinal") && c->forever && c->answer->class == REOPEN && err == ERR_TOKEN;
+	if ((err == wanted || stuck) && logins <= (c->op->what == MAKE ? 3 : 1) && calls <= CALLS_MAX) return;
+	fail_msg("%s, %s answers %s %s: %s instead of %s, %u logins, %u calls", c->op->name, c->function, c->answer->name,
+		c->forever ? "for ever" : "once", err_name(err), err_name(wanted), logins, calls);
+}
+
+static void run_cell(struct bench *b, const struct cell *c)
+{
+	/* What "stands already" says is true, so the call took place. */
+	(c->answer->class == HERE ? shim_arm_after : shim_arm)(c->function, 1, c->answer->rv, c->forever);
+	enum coffer_err err = c->op->run(b);
+	judge(c, err);
+	cells++;
+	mended += err == ERR_OK;
+	if (c->op->what == OPEN || c->op->what == MAKE) return; /* each opens the token for itself */
+	shim_arm("none", 1, 0, 0);
+	/* After TOKEN_GONE the module is not touched again; after everything else the next call works. */
+	enum coffer_err after = do_unwrap(b);
+	if (err == ERR_TOKEN_GONE) assert_int_equal(shim_calls(NULL), 0);
+	else if (c->op->what != ADOPT && c->op->what != ATTACH) assert_int_equal(after, ERR_OK);
+	if (after != ERR_OK || among(c->function, "C_FindObjectsFinal")) bench_reopen(b);
+}
+
+static bool uses(struct bench *b, const struct operation *op, const char *function)
+{
+	shim_arm("none", 1, 0, 0);
+	b->counting = true;
+	assert_int_equal(op->run(b), ERR_OK);
+	b->counting = false;
+	bool used = shim_calls(function) > 0;
+	bench_reopen(b);
+	return used;
+}
+
+/* only: names of functions; NULL: all that the operation calls. */
+static void run_operations(struct bench *b, const struct operation *ops, size_t count, const char *only)
+{
+	for (size_t o = 0; o < count; o++) {
+		unsigned functions_of_it = 0, before = cells;
+		for (size_t f = 0; f < FUNCTIONS; f++) {
+			if ((only && !among(functions[f], only)) || !uses(b, &ops[o], functions[f])) continue;
+			functions_of_it++;
+			for (size_t i = 0; i < 2 * ANSWERS; i++) {
+				const struct cell c = { &ops[o], functions[f], &answers[i / 2], i % 2 };
+				run_cell(b, &c);
+			}
+			bench_reopen(b);
+		}
+		print_message("%-20s %2u functions × %zu answers × once, for ever: %u cells\n", ops[o].name, functions_of_it, ANSWERS, cells - before);
+	}
+}
+
+static void each_call_answers_each_answer(void **state)
+{
+	struct bench b;
+	bench_init(&b, *state, "token=coffer");
+	run_operations(&b, operations, sizeof operations / sizeof operations[0], NULL);
+	run_operations(&b, make_operations, 1, "C_GenerateKey");
+	bench_done(&b);
+	setenv("HSM_SHIM_HIDE", "0x2109,0x210a", 1);
+	bench_init(&b, *state, "token=coffer;object=gcm");
+	run_operations(&b, gcm_operations, sizeof gcm_operations / sizeof gcm_operations[0],
+		"C_EncryptInit C_Encrypt C_DecryptInit C_Decrypt C_GenerateRandom");
+	bench_done(&b);
+	unsetenv("HSM_SHIM_HIDE");
+	print_message("%u of %u cells as written down: %u mended, %u refused in order\n", cells, cells, mended, cells - mended);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, hsm_fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_answer_has_the_class_that_was_written_down),
+		T(each_call_answers_each_answer),
+	};
+	return cmocka_run_group_tests(tests, hsm_fixture_group, NULL);
+}
