@@ -113,6 +113,7 @@ enum coffer_err confine_syscalls(enum confine_profile profile, struct reason *re
 	scmp_filter_ctx ctx = seccomp_init(profile == CONFINE_TOKEND_PKCS11 ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
 	ENSURE(ctx, ERR_MEMORY);
 	int rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (rc == 0) rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* threads that are there already too */
 	if (rc == 0) rc = fill(ctx, profile);
 	if (rc == 0) rc = seccomp_load(ctx);
 	seccomp_release(ctx);

@@ -21,7 +21,7 @@ enum confine_profile {
 
 /* Whether this build has seccomp filters at all: sanitizers need system calls of their own, so builds with them have none. */
 bool confine_built(void);
-/* Installs the filter on this thread and every one that it starts. ERR_IO: the kernel refused it; the caller must not go on. */
+/* Installs the filter on every thread of this process and all that they start. ERR_IO: the kernel refused it; the caller must not go on. */
 enum coffer_err confine_syscalls(enum confine_profile profile, struct reason *reason) MUST_USE;
 
 struct confine_path {

@@ -1,6 +1,6 @@
 /* cofferd's threads and how they hang together. One per process.
  *
- *   main thread     signals, monitor's control channel, accept
+ *   main thread     signals, monitor's control channel or the service manager's watchdog, accept
  *   workers         connections, decode, bulk encryption
  *   store thread    every transaction; many requests share a commit
  *   admin threads   what may wait: token, init, status, unsealing
@@ -48,7 +48,8 @@ struct daemon {
 	unsigned admin_started;
 	_Atomic unsigned admin_names; /* numbers given out: threads of a role are told apart by name */
 	bool store_started;
-	struct control_link *link;    /* to the monitor */
+	struct control_link *link;    /* to the monitor; or, where a service manager is the monitor, */
+	struct service *service;      /* to that one */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	bool draining;
 	uint64_t drain_until_ms;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/service.h"
 #include "daemon/shutdown.h"
 #include "monitor/control.h"
 
@@ -151,7 +152,7 @@ static void on_readable(evutil_socket_t sock, short what, void *arg)
 	}
 }
 
-enum coffer_err link_open(struct daemon *d, int fd)
+static enum coffer_err open_control(struct daemon *d, int fd)
 {
 	struct control_link *link = calloc(1, sizeof *link);
 	ENSURE(link, ERR_MEMORY);
@@ -167,9 +168,15 @@ enum coffer_err link_open(struct daemon *d, int fd)
 	return ERR_OK;
 }
 
+enum coffer_err link_open(struct daemon *d, const struct options *options, struct reason *reason)
+{
+	return options->tokend_sockets ? service_open(d, options->tokend_sockets, reason) : open_control(d, options->control_fd);
+}
+
 void link_close(struct daemon *d)
 {
 	struct control_link *link = d->link;
+	service_close(d);
 	if (!link) return;
 	if (link->event) event_free(link->event);
 	close(link->fd);
@@ -192,14 +199,26 @@ static void send_plain(struct daemon *d, enum control_op op, const char *text)
 void link_ready(struct daemon *d)
 {
 	send_plain(d, CONTROL_READY, NULL);
+	service_say(d, "READY=1");
+}
+
+void link_reloading(struct daemon *d)
+{
+	char text[64];
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long)clock_mono_ms() * 1000);
+	service_say(d, text);
 }
 
 void link_status(struct daemon *d, const char *text)
 {
+	char line[CONTROL_TEXT_MAX + sizeof "STATUS="];
 	send_plain(d, CONTROL_STATUS, text);
+	snprintf(line, sizeof line, "STATUS=%s", text);
+	service_say(d, line);
 }
 
 void link_stopping(struct daemon *d)
 {
 	send_plain(d, CONTROL_STOPPING, NULL);
+	service_say(d, "STOPPING=1");
 }

@@ -1,15 +1,18 @@
-/* cofferd's end of the control channel to its monitor: reports itself, has token helpers started and killed, obeys reload and stop. */
+/* cofferd and whoever watches it: reports itself, has token helpers started and ended. That is the monitor at the other end of the control
+ * channel, which also asks for reload and stop, or a service manager (service.h). */
 #ifndef COFFER_DAEMON_LINK_H
 #define COFFER_DAEMON_LINK_H
 
 #include "daemon/daemon.h"
+#include "daemon/options.h"
 #include "token/proxy.h"
 
-/* Takes the descriptor and listens on d->base. engine.spawner is set. */
-enum coffer_err link_open(struct daemon *d, int fd) MUST_USE;
+/* Takes options->control_fd and listens on d->base, or opens the service. engine.spawner is set. Errors of service_open. */
+enum coffer_err link_open(struct daemon *d, const struct options *options, struct reason *reason) MUST_USE;
 void link_close(struct daemon *d);
 /* Any thread. Lost messages are logged: without its monitor the daemon ends anyway. */
 void link_ready(struct daemon *d);
+void link_reloading(struct daemon *d); /* link_ready follows */
 void link_status(struct daemon *d, const char *text);
 void link_stopping(struct daemon *d);
 

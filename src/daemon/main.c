@@ -1,5 +1,5 @@
-/* cofferd: the process that holds keys. Started by hand or by a service manager it becomes its own monitor; the monitor starts it again with
- * --supervised and a control channel. */
+/* cofferd: the process that holds keys. Started by hand it becomes its own monitor, which starts it again with --supervised and a control
+ * channel; with --tokend-sockets a service manager is the monitor, and this process is the daemon at once. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include "crypto/selftest.h"
 #include "daemon/options.h"
 #include "daemon/run.h"
+#include "daemon/service.h"
 
 #define EXIT_CONFIGURATION 78 /* sysexits.h: the monitor does not start it again */
 
@@ -84,7 +85,9 @@ static int prepare_memory(const struct config *config, struct reason *reason)
 static int supervised(const struct options *options)
 {
 	struct reason reason = { "" };
-	enum coffer_err err = process_harden(&reason);
+	enum coffer_err err = options->tokend_sockets ? service_prepare(&reason) : ERR_OK;
+	if (err) return fail(EXIT_CONFIGURATION, &reason, err);
+	err = process_harden(&reason);
 	if (err) return fail(1, &reason, err);
 	struct config *config = calloc(1, sizeof *config);
 	if (!config) return fail(1, &reason, ERR_MEMORY);
@@ -105,6 +108,7 @@ int main(int argc, char **argv)
 	int status = options_parse(argc, argv, &options);
 	if (status >= 0) return status;
 	if (options.check_config) return check_config(&options);
+	if (options.tokend_sockets && options.control_fd < 0) return supervised(&options);
 	if (options.control_fd < 0) return become_monitor(argv);
 	if (fcntl(options.control_fd, F_SETFD, FD_CLOEXEC) != 0) {
 		fprintf(stderr, "cofferd: --supervised is for the monitor only\n");

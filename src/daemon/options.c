@@ -10,12 +10,14 @@
 #endif
 
 static const char usage[] =
-	"usage: cofferd [--config FILE] [--foreground] [--check-config] [--version] [--help]\n"
+	"usage: cofferd [--config FILE] [--foreground] [--tokend-sockets DIR] [--check-config] [--version] [--help]\n"
 	"\n"
-	"Coffer's key server. Started by hand or by systemd it becomes the monitor, which starts the daemon and the token helper.\n"
+	"Coffer's key server. Started by hand it becomes the monitor, which starts the daemon and the token helper.\n"
 	"\n"
 	"  --config FILE    configuration (default " OPTIONS_DEFAULT_CONFIG "; without that file: built-in defaults)\n"
 	"  --foreground     stay in the foreground and log to stderr (always so; accepted for service files)\n"
+	"  --tokend-sockets DIR\n"
+	"                   no monitor: a service manager started this process under its own user, and token helpers at DIR/KIND.sock\n"
 	"  --check-config   read the configuration, say what is wrong with it, and exit\n"
 	"  --version        print the version\n"
 	"\n"
@@ -23,12 +25,13 @@ static const char usage[] =
 
 int options_parse(int argc, char **argv, struct options *out)
 {
-	enum { OPT_SUPERVISED = 256 };
+	enum { OPT_SUPERVISED = 256, OPT_TOKEND_SOCKETS };
 	static const struct option longs[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "check-config", no_argument, NULL, 'k' },
 		{ "supervised", required_argument, NULL, OPT_SUPERVISED },
+		{ "tokend-sockets", required_argument, NULL, OPT_TOKEND_SOCKETS },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -48,6 +51,9 @@ int options_parse(int argc, char **argv, struct options *out)
 			break;
 		case OPT_SUPERVISED:
 			out->control_fd = (int)strtol(optarg, NULL, 10);
+			break;
+		case OPT_TOKEND_SOCKETS:
+			out->tokend_sockets = optarg;
 			break;
 		case 'V':
 			printf("cofferd %s\n", COFFER_VERSION);

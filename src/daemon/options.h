@@ -12,6 +12,7 @@ struct options {
 	bool foreground;
 	bool check_config;
 	int control_fd; /* -1: not started by the monitor */
+	const char *tokend_sockets; /* folder; NULL: no service manager takes the monitor's place */
 };
 
 /* Fills *out. Returns -1 to go on, else the exit status (0 after --help, 2 after bad usage; the text was printed). */

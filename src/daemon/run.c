@@ -115,7 +115,7 @@ static enum coffer_err lock_state(struct daemon *d, struct reason *reason)
 	return err;
 }
 
-static enum coffer_err start(struct daemon *d, int control_fd, struct reason *reason)
+static enum coffer_err start(struct daemon *d, const struct options *options, struct reason *reason)
 {
 	raise_descriptor_limit(d->config);
 	set_bulk_limit(d);
@@ -129,7 +129,7 @@ static enum coffer_err start(struct daemon *d, int control_fd, struct reason *re
 	d->base = event_base_new();
 	ENSURE(d->base, ERR_MEMORY);
 	TRY(shutdown_catch_signals(d));
-	TRY(link_open(d, control_fd));
+	TRY(link_open(d, options, reason));
 	TRY(confinement_enter(d, reason));
 	TRY(store_thread_start(d));
 	TRY(admin_pool_start(d));
@@ -182,7 +182,7 @@ int daemon_run(struct config *config, const struct options *options)
 	struct reason reason = { "" };
 	d = (struct daemon){ .config = config, .config_path = options->config_path, .config_given = options->config_given,
 		.state_lock_fd = -1, .listen_fd = -1 };
-	enum coffer_err err = start(&d, options->control_fd, &reason);
+	enum coffer_err err = start(&d, options, &reason);
 	if (err) {
 		log_error("%s", reason_text(&reason, err));
 		link_close(&d);

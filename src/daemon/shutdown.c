@@ -75,8 +75,13 @@ void shutdown_reload(struct daemon *d)
 static void on_signal(evutil_socket_t signal, short what, void *arg)
 {
 	(void)what;
-	if (signal == SIGHUP) shutdown_reload(arg);
-	else shutdown_begin(arg);
+	if (signal != SIGHUP) {
+		shutdown_begin(arg);
+		return;
+	}
+	link_reloading(arg);
+	shutdown_reload(arg);
+	link_ready(arg);
 }
 
 enum coffer_err shutdown_catch_signals(struct daemon *d)

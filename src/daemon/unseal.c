@@ -1,11 +1,13 @@
 /* Unsealing: wrapped data keys of this node, opened by its token, into the ring. */
 #include "daemon/unseal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/link.h"
 #include "daemon/interrupted.h"
 #include "daemon/store_thread.h"
 #include "keyring/slot.h"
@@ -149,12 +151,21 @@ static enum coffer_err reindex(struct engine *engine, struct reason *reason)
 	return ERR_OK;
 }
 
+/* For who watches the service. */
+static void report(struct daemon *d, enum token_state token)
+{
+	char text[96];
+	snprintf(text, sizeof text, "%s; token: %s", engine_state_name(engine_state_get(&d->engine)), token_state_name(token));
+	link_status(d, text);
+}
+
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	engine_note(engine, "%s", "");
 	engine->state = ENGINE_OPEN;
+	report(engine->daemon, TOKEN_WELL); /* it has just opened the data key */
 	log_info("open: generation %u", ring_newest(txn_ring(engine->txn)));
 	return ERR_OK;
 }
@@ -194,6 +205,7 @@ void unseal_on_health(void *arg, enum token_state from, enum token_state to)
 	struct daemon *d = arg;
 	if (to == TOKEN_WELL) log_info("token: well (was %s)", token_state_name(from));
 	else log_warn("token: %s (was %s)", token_state_name(to), token_state_name(from));
+	report(d, to);
 	if (to == TOKEN_WELL && d->engine.state == ENGINE_SEALED && !atomic_exchange(&d->unsealing, true))
 		if (!admin_pool_call(d, unseal_job, d)) d->unsealing = false;
 }

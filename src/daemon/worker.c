@@ -95,14 +95,16 @@ enum coffer_err worker_start(struct worker *w, struct daemon *daemon)
 	return ERR_OK;
 }
 
-void worker_call(struct worker *w, void (*fn)(void *arg), void *arg)
+bool worker_call(struct worker *w, void (*fn)(void *arg), void *arg)
 {
 	struct job *job = calloc(1, sizeof *job);
-	if (!job) return;
+	if (!job) return false;
 	job->kind = JOB_CALL;
 	job->call = fn;
 	job->arg = arg;
-	if (!job_queue_put(&w->inbox, job)) free(job);
+	if (job_queue_put(&w->inbox, job)) return true;
+	free(job);
+	return false;
 }
 
 void worker_drain(struct worker *w)

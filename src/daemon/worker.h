@@ -25,7 +25,7 @@ struct worker {
 
 enum coffer_err worker_start(struct worker *w, struct daemon *daemon) MUST_USE;
 /* Any thread: run fn(arg) on the worker (a JOB_CALL made and freed inside). */
-void worker_call(struct worker *w, void (*fn)(void *arg), void *arg);
+bool worker_call(struct worker *w, void (*fn)(void *arg), void *arg);
 /* For worker_call with a worker: keys of destroyed objects leave its caches and its connections. */
 void worker_sweep(void *worker);
 /* Answers what is under way, closes the connections and ends the loop when the last one is gone. Any thread. */

@@ -1,14 +1,15 @@
-/* coffer-tokend: the one process that touches the token. Built once for each backend; started by the monitor with the channel
- * as descriptor 3, an environment made for it, and its own user. */
+/* coffer-tokend: the one process that touches the token. Built once for each backend; started with the channel as descriptor 3 and its own
+ * user: by the monitor, or (--peer) by a service manager that accepted a connection from cofferd. */
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "tokend/peer.h"
 #include "tokend/serve.h"
 #include "tokend/setup.h"
 
@@ -37,21 +38,45 @@ static bool is_channel(void)
 		fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+struct arguments {
+	bool debug;
+	const char *peer; /* NULL: started by the monitor */
+};
+
+static bool parse(int argc, char **argv, struct arguments *out)
+{
+	static const struct option longs[] = {
+		{ "debug", no_argument, NULL, 'd' }, { "peer", required_argument, NULL, 'p' }, { NULL, 0, NULL, 0 },
+	};
+	opterr = 0;
+	for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+		if (c == 'd') out->debug = true;
+		else if (c == 'p') out->peer = optarg;
+		else return false;
+	}
+	return optind == argc;
+}
+
+static enum coffer_err prepare(const struct arguments *arguments, struct reason *reason)
+{
+	process_close_fds_from(CHANNEL_FD + 1);
+	TRY(process_harden(reason));
+	if (arguments->peer) TRY(peer_check(CHANNEL_FD, arguments->peer, reason));
+	TRY(arena_init(setup_arena_size, false, reason));
+	return setup_memory();
+}
+
 int main(int argc, char **argv)
 {
 	struct reason reason = { "" };
-	bool debug = argc == 2 && strcmp(argv[1], "--debug") == 0;
-	log_init(setup_program, debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-	if ((argc != 1 && !debug) || !is_channel()) {
-		fprintf(stderr, "%s: started by cofferd's monitor, not by hand\n", setup_program);
+	struct arguments arguments = { .debug = false };
+	bool understood = parse(argc, argv, &arguments);
+	log_init(setup_program, arguments.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	if (!understood || !is_channel()) {
+		fprintf(stderr, "%s: started by cofferd's monitor or by its socket's unit, not by hand\n", setup_program);
 		return 2;
 	}
-	process_close_fds_from(CHANNEL_FD + 1);
-	enum coffer_err err = process_harden(&reason);
-	if (err == ERR_OK) err = arena_init(setup_arena_size, false, &reason);
-	if (err == ERR_OK) err = setup_memory();
-	if (err != ERR_OK) return fail(&reason, err);
-	err = serve_channel(CHANNEL_FD);
-	if (err != ERR_OK) return fail(&reason, err);
-	return 0;
+	enum coffer_err err = prepare(&arguments, &reason);
+	if (err == ERR_OK) err = serve_channel(CHANNEL_FD);
+	return err == ERR_OK ? 0 : fail(&reason, err);
 }

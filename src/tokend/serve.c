@@ -7,10 +7,12 @@
 #include "base/fdio.h"
 #include "token/channel.h"
 #include "tokend/setup.h"
+#include "tokend/watch.h"
 
 #define WRITE_LIMIT_MS 10000u /* cofferd reads at once or is broken */
 
 struct service {
+	int fd;               /* the channel */
 	struct token *token;  /* NULL before OPEN */
 	bool attached;
 	bool confined;
@@ -18,11 +20,17 @@ struct service {
 	struct secret *plain; /* result of UNWRAP */
 };
 
+static enum coffer_err confine(struct service *s, const char *uri, struct reason *reason)
+{
+	TRY(setup_confine(uri, reason));
+	s->confined = true;
+	return watch_start(s->fd);
+}
+
 static enum coffer_err open_token(struct service *s, const struct channel_request *request, struct reason *reason)
 {
 	if (s->token) return reason_fail(reason, ERR_STATE, "the token is open already");
-	if (!s->confined) TRY(setup_confine(request->uri, reason));
-	s->confined = true;
+	if (!s->confined) TRY(confine(s, request->uri, reason));
 	return token_backend.open(request->uri, &s->token, reason);
 }
 
@@ -93,7 +101,9 @@ static enum coffer_err answer(struct service *s, int fd, struct view frame, bool
 	struct channel_reply reply = { .sequence = 0 };
 	TRY(channel_decode_request(frame, &request));
 	reply.sequence = request.sequence;
+	watch_busy(true);
 	reply.err = run(s, &request, &reply);
+	watch_busy(false);
 	reply.bytes = s->plain ? secret_view(s->plain) : buf_view(&s->bytes);
 	enum coffer_err err = channel_encode_reply(&reply, request.op, &out);
 	buf_clear(&s->bytes);
@@ -107,7 +117,7 @@ static enum coffer_err answer(struct service *s, int fd, struct view frame, bool
 enum coffer_err serve_channel(int fd)
 {
 	AUTO_BUF struct buf frame = BUF_EMPTY;
-	struct service s = { .bytes = BUF_EMPTY };
+	struct service s = { .fd = fd, .bytes = BUF_EMPTY };
 	enum coffer_err err = ERR_OK;
 	for (bool closed = false; err == ERR_OK && !closed;) {
 		err = channel_read(fd, &frame, FDIO_NO_DEADLINE);

@@ -16,6 +16,7 @@
 #include "token/channel.h"
 #include "tokend/serve.h"
 #include "tokend/setup.h"
+#include "tokend/watch.h"
 
 struct token {
 	int unused;
@@ -29,6 +30,18 @@ enum coffer_err setup_confine(const char *uri, struct reason *reason)
 	(void)reason;
 	confined++;
 	return ERR_OK;
+}
+
+/* So would its end; test_watch.c has the real one. */
+enum coffer_err watch_start(int channel_fd)
+{
+	(void)channel_fd;
+	return ERR_OK;
+}
+
+void watch_busy(bool busy)
+{
+	(void)busy;
 }
 
 static struct token the_token;
