@@ -23,7 +23,7 @@
 #include "store/store.h"
 
 #define OLD_LEN 3000u
-#define NEW_LEN 150000u
+#define NEW_LEN 40000u
 #define SHARES 5u
 
 /* mark 1 on the tape: the caller was told that it is done. */
@@ -160,7 +160,7 @@ static void write_output(const char *folder, struct power_tape *tape)
 {
 	struct output out;
 	int status = output_open(in(folder, "file"), &out);
-	for (size_t at = 0; at < NEW_LEN && !status; at += 30000) status = output_write(&out, new_bytes + at, 30000);
+	for (size_t at = 0; at < NEW_LEN && !status; at += 10000) status = output_write(&out, new_bytes + at, 10000);
 	if (!status) status = output_commit(&out);
 	if (status) node_die("%s", sentence);
 	done(tape);
