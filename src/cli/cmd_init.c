@@ -1,6 +1,5 @@
 /* coffer init: makes the domain, hands out the recovery, asks for it back as proof. */
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/prompt.h"
+#include "cli/share_files.h"
 #include "client/admin.h"
 
 struct init {
@@ -76,18 +76,6 @@ static int choose_recovery(struct init *in, const struct cmd_args *args)
 	return passphrase ? choose_passphrase(in, args) : choose_shares(in, args);
 }
 
-static int write_share(const char *folder, size_t i, const struct secret *text)
-{
-	char path[4096];
-	snprintf(path, sizeof path, "%s/share-%zu.txt", folder, i + 1);
-	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) return cli_fail(EXIT_REFUSED, "%s cannot be made: %s", path, strerror(errno));
-	size_t len = strlen((const char *)secret_bytes(text));
-	if (write(fd, secret_bytes(text), len) != (ssize_t)len || fsync(fd) != 0)
-		return cli_fail(EXIT_REFUSED, "%s cannot be written: %s", path, strerror(errno));
-	return EXIT_DONE;
-}
-
 static int check_folder(const char *folder)
 {
 	char path[4096];
@@ -102,10 +90,8 @@ static int check_folder(const char *folder)
 /* Files: read back what was written, that is the proof. */
 static int shares_to_files(struct init *in)
 {
-	for (size_t i = 0; i < in->answer.share_count; i++) {
-		int status = write_share(in->folder, i, in->answer.shares[i]);
-		if (status) return status;
-	}
+	int written = share_files_write(in->folder, in->answer.shares, in->answer.share_count);
+	if (written) return written;
 	for (size_t i = 0; i < in->request.threshold; i++) {
 		char path[4096];
 		snprintf(path, sizeof path, "%s/share-%zu.txt", in->folder, i + 1);

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+
 /* The temporary file of the command under way, for the signal handler: one command has one output. */
 static char pending[4096];
 
@@ -109,6 +111,21 @@ int output_write(struct output *out, const uint8_t *bytes, size_t len)
 	return EXIT_DONE;
 }
 
+int folder_sync(const char *folder)
+{
+	AUTO_FD int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_synced = fd >= 0 ? fsync(fd) == 0 || errno == EINVAL : errno == EACCES;
+	return is_synced ? EXIT_DONE : cli_fail(EXIT_REFUSED, "what was written to the folder %s may not outlive a power loss: %s; check the disk", folder, strerror(errno));
+}
+
+static int sync_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	AUTO_FREE char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	if (!folder) return cli_fail(EXIT_REFUSED, "out of memory");
+	return folder_sync(folder);
+}
+
 int output_commit(struct output *out)
 {
 	if (!out->regular) return EXIT_DONE;
@@ -120,7 +137,7 @@ int output_commit(struct output *out)
 	out->temporary[0] = pending[0] = '\0';
 	close(out->fd);
 	out->fd = -1;
-	return EXIT_DONE;
+	return sync_folder_of(out->path);
 }
 
 void output_abandon(struct output *out)

@@ -33,10 +33,14 @@ struct output {
 
 int output_open(const char *path, struct output *out);
 int output_write(struct output *out, const uint8_t *bytes, size_t len);
-/* Flushes to disk and renames. */
+/* Flushes to disk and renames; a power loss after that does not take it back. */
 int output_commit(struct output *out);
 /* Removes the temporary file; nothing after output_commit. */
 void output_abandon(struct output *out);
+
+/* Makes the names in a folder durable. A folder that may not be read, or a file system that cannot do it, is left alone. EXIT_DONE, or the status after a
+ * sentence. */
+int folder_sync(const char *folder);
 
 /* A progress line on stderr when it is a terminal. total 0: unknown. */
 struct progress {

@@ -17,7 +17,7 @@ enum coffer_err identity_write(const char *dir, const struct identity *identity,
 /* ERR_NOT_FOUND: not there (an uninitialised node). ERR_CORRUPT, ERR_VERSION, ERR_USAGE (owner or mode). */
 enum coffer_err identity_read(const char *dir, struct identity *out, struct reason *reason) MUST_USE;
 
-/* Init in steps that a crash may interrupt: prepare writes `dir`/pending/node.id; after the store's commit publish moves it to its place; withdraw
+/* Init in steps that a crash may interrupt: prepare writes `dir`/pending/node.id, durably; after the store's commit publish moves it to its place; withdraw
  * takes it back when the commit did not happen. publish is idempotent. */
 enum coffer_err identity_prepare(const char *dir, const struct identity *identity, struct reason *reason) MUST_USE;
 enum coffer_err identity_publish(const char *dir, struct reason *reason) MUST_USE;

@@ -21,18 +21,19 @@ static enum coffer_err io_fail(struct reason *reason, const char *path)
 	return reason_fail(reason, errno == ENOSPC ? ERR_FULL : ERR_IO, "%s cannot be written: %s", path, strerror(errno));
 }
 
+static enum coffer_err sync_dir(const char *dir, struct reason *reason)
+{
+	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && fsync(fd) == 0 ? ERR_OK : io_fail(reason, dir);
+}
+
 enum coffer_err identity_prepare(const char *dir, const struct identity *identity, struct reason *reason)
 {
 	char pending[PATH_LEN];
 	TRY(path_of(dir, "pending", pending));
 	if (mkdir(pending, 0700) != 0 && errno != EEXIST) return io_fail(reason, pending);
+	TRY(sync_dir(dir, reason)); /* after the store's commit there is no other copy */
 	return identity_write(pending, identity, reason);
-}
-
-static enum coffer_err sync_dir(const char *dir, struct reason *reason)
-{
-	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd >= 0 && fsync(fd) == 0 ? ERR_OK : io_fail(reason, dir);
 }
 
 enum coffer_err identity_publish(const char *dir, struct reason *reason)

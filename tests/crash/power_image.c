@@ -85,7 +85,10 @@ struct fate {
 
 static void fill_leftovers(struct power_file *f, size_t from, struct power_dice *dice)
 {
-	for (size_t i = from; i < f->len; i++) f->bytes[i] = (uint8_t)power_roll(dice, 256);
+	for (size_t i = from; i < f->len; i += 8) {
+		uint64_t some = power_roll(dice, UINT64_MAX);
+		memcpy(f->bytes + i, &some, f->len - i < 8 ? f->len - i : 8);
+	}
 }
 
 static void grow(struct power_disk *disk, const struct power_op *op, const struct fate *fate, struct power_dice *dice)

@@ -6,8 +6,10 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "keyring/record.h"
 #include "kmip/attr.h"
 #include "kmip/values.h"
+#include "objects/codec.h"
 #include "objects/names.h"
 #include "store/store_internal.h"
 #include "unit/store/counting_store.h"
@@ -148,4 +150,29 @@ uint64_t rows(struct world *w, enum store_table table)
 	uint64_t n = UINT64_MAX;
 	assert_int_equal(store_count(w->store, table, &n), ERR_OK);
 	return n;
+}
+
+void keep_old(struct world *w, const struct object *o, uint8_t schema, bool broken)
+{
+	struct store_row row;
+	struct buf plain = BUF_EMPTY, index = BUF_EMPTY, body = BUF_EMPTY, header = BUF_EMPTY;
+	struct record_index_entry name = { OBJECT_INDEX_NAME, object_name(o) };
+	struct object *first = object_copy(o);
+	struct buf parts[3] = { BUF_EMPTY, BUF_EMPTY, BUF_EMPTY };
+	first->created_us = 0;
+	assert_int_equal(object_to_row(w->ring, first, &row, &parts[0], &parts[1], &parts[2]), ERR_OK);
+	assert_int_equal(record_open(w->ring, STORE_OBJECT, &row, &plain), ERR_OK);
+	assert_int_equal(buf_append(&header, row.header), ERR_OK);
+	header.ptr[0] = schema;
+	row.header = buf_view(&header);
+	assert_int_equal(record_index(w->ring, 1, STORE_OBJECT, &name, name.value.len ? 1 : 0, &index), ERR_OK);
+	row.index = buf_view(&index);
+	assert_int_equal(record_seal(w->ring, STORE_OBJECT, buf_view(&plain), &row, &body), ERR_OK);
+	if (broken) body.ptr[body.len - 1] ^= 1;
+	begin(w);
+	assert_int_equal(store_put(w->store, STORE_OBJECT, &row, true), ERR_OK);
+	commit(w);
+	object_unref(first);
+	struct buf *all[] = { &plain, &index, &body, &header, &parts[0], &parts[1], &parts[2] };
+	for (size_t i = 0; i < 7; i++) buf_free(all[i]);
 }

@@ -29,6 +29,9 @@ void add_custom(struct object *o, const char *name, const char *text);
 void add_link(struct object *o, const char *linked);
 /* Writes and commits it. */
 void keep(struct world *w, struct object *o);
+/* Writes and commits its row as a program of schema 1 or 2 wrote it: Names alone in the index column, no place in the order of creation. A newer schema's
+ * number goes into the header as it is. broken: the row does not open. */
+void keep_old(struct world *w, const struct object *o, uint8_t schema, bool broken);
 /* A key by its name, written and committed. */
 struct object *keep_key(struct world *w, const char *name);
 /* How many rows the store handed out (get, scan and search) since the last call. */

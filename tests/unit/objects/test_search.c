@@ -193,32 +193,6 @@ static void a_scan_opens_only_the_rows_that_are_kept_and_leaves_memory_alone(voi
 	world_close(&w);
 }
 
-/* The row as a program of schema 1 wrote it: Names and Object Groups in the index column, nothing newer in the body. */
-static void make_old(struct world *w, const struct object *o, bool broken)
-{
-	struct store_row row;
-	struct buf plain = BUF_EMPTY, index = BUF_EMPTY, body = BUF_EMPTY, header = BUF_EMPTY;
-	struct record_index_entry name = { OBJECT_INDEX_NAME, object_name(o) };
-	struct object *first = object_copy(o);
-	struct buf parts[3] = { BUF_EMPTY, BUF_EMPTY, BUF_EMPTY };
-	first->created_us = 0;
-	assert_int_equal(object_to_row(w->ring, first, &row, &parts[0], &parts[1], &parts[2]), ERR_OK);
-	assert_int_equal(record_open(w->ring, STORE_OBJECT, &row, &plain), ERR_OK);
-	assert_int_equal(buf_append(&header, row.header), ERR_OK);
-	header.ptr[0] = 1;
-	row.header = buf_view(&header);
-	assert_int_equal(record_index(w->ring, 1, STORE_OBJECT, &name, name.value.len ? 1 : 0, &index), ERR_OK);
-	row.index = buf_view(&index);
-	assert_int_equal(record_seal(w->ring, STORE_OBJECT, buf_view(&plain), &row, &body), ERR_OK);
-	if (broken) body.ptr[body.len - 1] ^= 1;
-	begin(w);
-	assert_int_equal(store_put(w->store, STORE_OBJECT, &row, true), ERR_OK);
-	commit(w);
-	object_unref(first);
-	struct buf *all[] = { &plain, &index, &body, &header, &parts[0], &parts[1], &parts[2] };
-	for (size_t i = 0; i < 7; i++) buf_free(all[i]);
-}
-
 static void reindex(struct world *w, struct reindex *r)
 {
 	*r = (struct reindex){ .begun = false };
@@ -245,7 +219,7 @@ static void objects_of_an_older_program_are_indexed_once(void **state)
 		struct object *o = make_key(i == 100 ? "disk" : NULL);
 		add_custom(o, "x-n", i % 2 ? "7" : "8");
 		keep(&w, o);
-		make_old(&w, o, false);
+		keep_old(&w, o, 1, false);
 		object_unref(o);
 	}
 	object_table_clear(w.table);
@@ -284,14 +258,14 @@ static void an_object_that_does_not_open_keeps_the_store_from_counting_as_indexe
 	note_custom(&note, "x-n", "1");
 	fill(&w, 3);
 	struct object *o = keep_key(&w, "bad");
-	make_old(&w, o, true);
+	keep_old(&w, o, 1, true);
 	object_table_clear(w.table);
 	for (int again = 0; again < 2; again++) {
 		reindex(&w, &r);
 		assert_true(r.written == 0 && r.failed == 1);
 		assert_false(txn_indexed(w.txn));
 	}
-	make_old(&w, o, false);
+	keep_old(&w, o, 1, false);
 	reindex(&w, &r);
 	assert_true(r.written == 1 && r.failed == 0 && txn_indexed(w.txn));
 	assert_int_equal(find(&w, &note.entry), 1);
