@@ -31,7 +31,7 @@ import live_node
 
 FIRST_STEPS = 8   # steps in the store before 'work'
 INIT_STEPS = 3    # steps after an init
-WORK_STEPS = 16
+WORK_STEPS = 20
 SERVING_MS = 5000
 TOKENS = (("softhsm", 0.8), ("swtpm", 0.2))  # share of the points
 CHANGES = set("pwrite64 write writev fsync fdatasync ftruncate renameat renameat2 rename unlink unlinkat mkdir mkdirat fchmod chmod sendto sendmsg "
@@ -52,7 +52,7 @@ class Campaign:
         self.free = {token: queue.Queue() for token, _ in TOKENS}
         self.nodes, self.events, self.lock = [], {}, threading.Lock()
         self.kills, self.interrupted, self.waits = collections.Counter(), collections.Counter(), []
-        self.depth = collections.Counter()
+        self.depth, self.history = collections.Counter(), 0
 
     def early_bin(self):
         """The programs of the build with the cofferd that answers before it commits."""
@@ -63,8 +63,18 @@ class Campaign:
 
     # -- preparation ----------------------------------------------------------------------------------------------------
 
-    def seed(self):
-        return self.args.seed
+    def choose_history(self):
+        """A history that follows from the seed and has every kind of step in 'work'. The driver without processes walks it."""
+        for number in range(100):
+            folder = os.path.join(self.work, f"plan{number}")
+            os.mkdir(folder)
+            live_node.subprocess.run([os.path.join(self.tests, "crash_driver"), folder, str(self.args.seed * 100 + number), str(FIRST_STEPS + WORK_STEPS)],
+                                     check=True, timeout=live_node.LIMIT_S)
+            with open(os.path.join(folder, "acks"), encoding="ascii") as f:
+                kinds = [line.split()[1] for line in f]
+            if set(kinds[FIRST_STEPS:]) >= set("crkvdgu"):
+                return self.args.seed * 100 + number
+        sys.exit("daemon_campaign: no history has every kind of step")
 
     def prepare_node(self, token, number):
         node = live_node.Node(os.path.join(self.work, f"{token}{number}"), token, self.bin, self.tests)
@@ -89,6 +99,7 @@ class Campaign:
                 self.events[node.token, scenario] = [line.split(" ", 1)[0] for line in f]
 
     def prepare(self):
+        self.history = self.choose_history()
         tokens = [token for token, _ in TOKENS if self.args.only is None or self.args.only not in dict(TOKENS) or token == self.args.only]
         if self.args.point:
             tokens = [self.args.point.split(":")[0]]
@@ -153,7 +164,7 @@ class Campaign:
             faults.append(f"the daemon ended with {status} after SIGTERM: {node.last_words()}")
         if fired > before:
             node.start()
-            faults += self.read_client(*node.client(self.seed(), steps))
+            faults += self.read_client(*node.client(self.history, steps))
             node.stop()
         return fired, faults
 
@@ -162,16 +173,16 @@ class Campaign:
         between, faults, fired = [], [], 0
         node.start_token()
         try:
-            node.start(kills, record, lambda: between.extend(node.judge(self.seed(), False)) if scenario == "work" else None, scenario)
+            node.start(kills, record, lambda: between.extend(node.judge(self.history, False)) if scenario == "work" else None, scenario)
             faults += self.init(node) if scenario == "init" else []
             if not faults:
-                faults += self.read_client(*node.client(self.seed(), steps))
+                faults += self.read_client(*node.client(self.history, steps))
             fired, found = self.finish(node, steps)
             faults += found
             if scenario == "init" and not kills:
                 node.start()
-                faults += self.read_client(*node.client(self.seed(), FIRST_STEPS)) + self.finish(node, FIRST_STEPS)[1]
-            faults += node.trouble + between + node.complaints() + node.judge(self.seed(), not faults)
+                faults += self.read_client(*node.client(self.history, FIRST_STEPS)) + self.finish(node, FIRST_STEPS)[1]
+            faults += node.trouble + between + node.complaints() + node.judge(self.history, not faults)
             held = node.token_objects()
             if len(held) != 1:
                 faults.append(f"the token holds {len(held)} objects: {'; '.join(held)}")

@@ -151,7 +151,7 @@ class Node:
         """Starts the monitor again after it was killed, as a service manager would."""
         while True:
             status = self.tracer.wait()
-            killed = self.count_kills() > self.before and self.kills[self.fired - 1].startswith("coffer-monitor/")
+            killed = self.count_kills() > self.before and self.kills[self.fired - 1].startswith(("coffer-monitor/", "child/")) and status == 137
             if self.stopping:
                 return
             if not killed or self.restarts > 8:
