@@ -39,7 +39,7 @@ class Node:
         self.mended = 0  # tokens that SoftHSM lost
         self.stopping = False
         self.kills, self.before, self.fired, self.restarts, self.trouble = [], 0, 0, 0, []
-        self.record = None
+        self.record, self.traced = None, True
 
     # -- the token ------------------------------------------------------------------------------------------------------
 
@@ -131,13 +131,14 @@ class Node:
         self.before = self.fired
         if os.path.exists(self.path["notes"]):
             os.unlink(self.path["notes"])
-        command = [os.path.join(self.tests, "crash_inject"), "--note", self.path["notes"]]
-        for point in self.kills[self.fired:]:
-            command += ["--kill", point]
-        if self.record:
-            command += ["--record", self.record]
+        command = []
+        if self.traced:
+            command = [os.path.join(self.tests, "crash_inject"), "--note", self.path["notes"]]
+            for point in self.kills[self.fired:]:
+                command += ["--kill", point]
+            command += ["--record", self.record, "--"] if self.record else ["--"]
         with open(self.path["cofferd.log"], "a", encoding="ascii") as log:
-            self.tracer = subprocess.Popen(command + ["--", os.path.join(self.bin, "coffer-monitor"), "--config", self.path["cofferd.conf"]],
+            self.tracer = subprocess.Popen(command + [os.path.join(self.bin, "coffer-monitor"), "--config", self.path["cofferd.conf"]],
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
 
     def count_kills(self):
@@ -162,10 +163,11 @@ class Node:
             self.restarts += 1
             self.spawn()
 
-    def start(self, kills=(), record=None, between=None, good=None):
+    def start(self, kills=(), record=None, between=None, good=None, traced=True):
         """between: called while everything is dead, before a killed monitor is started again. good: what was put aside under this name is the token's
         backup."""
         self.kills, self.record, self.fired, self.restarts, self.stopping, self.trouble = list(kills), record, 0, 0, False, []
+        self.traced = traced
         self.spawn()
         self.keeper = threading.Thread(target=self.keep, args=(between,))
         self.keeper.start()
@@ -173,11 +175,16 @@ class Node:
             self.watcher = threading.Thread(target=self.watch_token, args=(good,))
             self.watcher.start()
 
+    def ask_to_stop(self):
+        """SIGTERM, once."""
+        if not self.stopping:
+            self.stopping = True
+            self.tracer.send_signal(signal.SIGTERM)
+
     def stop(self, limit=20):
         """SIGTERM. The seconds that it took; Trouble when it does not end."""
         began = time.monotonic()
-        self.stopping = True
-        self.tracer.send_signal(signal.SIGTERM)
+        self.ask_to_stop()
         self.keeper.join(limit)
         if self.keeper.is_alive():
             self.end()
