@@ -235,3 +235,38 @@ enum coffer_err hsm_object_sweep(struct hsm_session *s, struct reason *reason)
 	for (CK_ULONG i = 0; i < n; i++) (void)s->fn->C_DestroyObject(s->handle, found[i]);
 	return ERR_OK;
 }
+
+/* The token keeps check values and has none for this key: it holds no key. */
+static bool has_no_check_value(struct hsm_session *s, CK_OBJECT_HANDLE h)
+{
+	uint8_t value[8];
+	CK_ATTRIBUTE row = HSM_ATTR(CKA_CHECK_VALUE, value);
+	return s->fn->C_GetAttributeValue(s->handle, h, &row, 1) == CKR_OK && row.ulValueLen == 0;
+}
+
+/* SoftHSM writes an object attribute by attribute: first without a name, then with the whole template, at last with its value. An imported key was not made
+ * in the token either, but then it was not always sensitive. What cannot be read is somebody else's. */
+static bool is_torn(struct hsm_session *s, CK_OBJECT_HANDLE h, const char *label)
+{
+	struct reason ignored = { "" };
+	struct hsm_key k;
+	bool local, sensitive, never;
+	CK_ULONG len = 0;
+	if (read_key(s, h, &k, &ignored) || hsm_attr_flag(s, h, CKA_LOCAL, &local, &ignored) ||
+	    hsm_attr_flag(s, h, CKA_ALWAYS_SENSITIVE, &sensitive, &ignored) || hsm_attr_flag(s, h, CKA_NEVER_EXTRACTABLE, &never, &ignored) ||
+	    hsm_attr_ulong(s, h, CKA_VALUE_LEN, &len, &ignored))
+		return false;
+	bool nameless = k.label[0] == '\0' && k.id_len == 0 && len == 0;
+	bool ours = strcmp(k.label, label) == 0 && sensitive && never;
+	return !local && (nameless || ours) && has_no_check_value(s, h);
+}
+
+enum coffer_err hsm_object_sweep_torn(struct hsm_session *s, const char *label, struct reason *reason)
+{
+	CK_OBJECT_HANDLE found[FOUND_MAX];
+	CK_ULONG n = 0;
+	TRY(find_class(s, CKO_SECRET_KEY, "", NULL, 0, found, &n, reason));
+	for (CK_ULONG i = 0; i < n; i++)
+		if (is_torn(s, found[i], label)) (void)s->fn->C_DestroyObject(s->handle, found[i]);
+	return ERR_OK;
+}

@@ -34,5 +34,8 @@ enum coffer_err hsm_object_generate(struct hsm_session *s, const struct hsm_mech
 	const uint8_t *id, size_t id_len, bool on_token, struct hsm_key *out, struct reason *reason) MUST_USE;
 /* Destroys every secret key labelled HSM_TMP_LABEL. A failure to destroy one is no error. */
 enum coffer_err hsm_object_sweep(struct hsm_session *s, struct reason *reason) MUST_USE;
+/* Destroys what a token leaves that was ended while it made a secret key: an object that holds no key, either without a name, or with this label and
+ * our template. For provisioning alone. A failure to destroy one is no error. */
+enum coffer_err hsm_object_sweep_torn(struct hsm_session *s, const char *label, struct reason *reason) MUST_USE;
 
 #endif

@@ -108,6 +108,7 @@ enum coffer_err hsm_provision(struct hsm_session *s, const struct hsm_uri *uri, 
 {
 	struct hsm_key key;
 	struct reason why = { "" };
+	TRY(hsm_object_sweep_torn(s, uri->label[0] ? uri->label : HSM_DEFAULT_LABEL, reason));
 	s->last_rv = CKR_OK;
 	enum coffer_err err = hsm_object_find(s, uri->label, uri->id, uri->id_len, &key, &why);
 	/* Made only where a search that went well found nothing: an answer such as CKR_KEY_HANDLE_INVALID says no such thing. */

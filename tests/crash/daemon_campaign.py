@@ -10,7 +10,7 @@ way back, one in sixteen a third time. Then the judge: the client asks for every
 the data key that the token opens, and the token must hold one master secret and nothing else. It serves again within 5 s.
 
 Points come from recorded runs; rare calls and those that change something are preferred, in an order that the seed decides. --only: points with that word
-in their name. --point with --seed repeats one. --resume notes finished points and leaves them out the next time. --soak kills that often at random
+in their name. --point with --seed repeats one (kills after the first stand behind it, with +). --resume notes finished points and leaves them out the next time. --soak kills that often at random
 points of one state that is carried on. --early takes the cofferd that answers before it commits: then a violation is expected. --keep DIR keeps the folder of
 the first violation.
 
@@ -31,7 +31,7 @@ import live_node
 
 FIRST_STEPS = 8   # steps in the store before 'work'
 INIT_STEPS = 3    # steps after an init
-WORK_STEPS = 16
+WORK_STEPS = 20
 SERVING_MS = 5000
 TOKENS = (("softhsm", 0.8), ("swtpm", 0.2))  # share of the points
 CHANGES = set("pwrite64 write writev fsync fdatasync ftruncate renameat renameat2 rename unlink unlinkat mkdir mkdirat fchmod chmod sendto sendmsg "
@@ -52,7 +52,7 @@ class Campaign:
         self.free = {token: queue.Queue() for token, _ in TOKENS}
         self.nodes, self.events, self.lock = [], {}, threading.Lock()
         self.kills, self.interrupted, self.waits = collections.Counter(), collections.Counter(), []
-        self.depth = collections.Counter()
+        self.depth, self.history = collections.Counter(), 0
 
     def early_bin(self):
         """The programs of the build with the cofferd that answers before it commits."""
@@ -63,8 +63,18 @@ class Campaign:
 
     # -- preparation ----------------------------------------------------------------------------------------------------
 
-    def seed(self):
-        return self.args.seed
+    def choose_history(self):
+        """A history that follows from the seed and has every kind of step in 'work'. The driver without processes walks it."""
+        for number in range(100):
+            folder = os.path.join(self.work, f"plan{number}")
+            os.mkdir(folder)
+            live_node.subprocess.run([os.path.join(self.tests, "crash_driver"), folder, str(self.args.seed * 100 + number), str(FIRST_STEPS + WORK_STEPS)],
+                                     check=True, timeout=live_node.LIMIT_S)
+            with open(os.path.join(folder, "acks"), encoding="ascii") as f:
+                kinds = [line.split()[1] for line in f]
+            if set(kinds[FIRST_STEPS:]) >= set("crkvdgu"):
+                return self.args.seed * 100 + number
+        sys.exit("daemon_campaign: no history has every kind of step")
 
     def prepare_node(self, token, number):
         node = live_node.Node(os.path.join(self.work, f"{token}{number}"), token, self.bin, self.tests)
@@ -89,6 +99,7 @@ class Campaign:
                 self.events[node.token, scenario] = [line.split(" ", 1)[0] for line in f]
 
     def prepare(self):
+        self.history = self.choose_history()
         tokens = [token for token, _ in TOKENS if self.args.only is None or self.args.only not in dict(TOKENS) or token == self.args.only]
         if self.args.point:
             tokens = [self.args.point.split(":")[0]]
@@ -134,17 +145,12 @@ class Campaign:
         faults = [line for line in lines if line.startswith("VIOLATION") or line.startswith("crash:")]
         if code != 0 and not faults:
             faults.append(f"the client ended with {code}: {' | '.join(lines[-3:])}")
-        for line in lines:
-            words = line.split()
-            with self.lock:
-                if line.startswith("interrupted "):
-                    self.interrupted[words[1]] += 1
-            wait = int(words[2]) if line.startswith("open after") else int(words[-2]) if line.startswith("done ") else 0
-            if wait > SERVING_MS:
-                faults.append(f"served again only after {wait} ms")
-            if line.startswith("done "):
-                with self.lock:
-                    self.waits.append(wait)
+        words = [line.split() for line in lines]
+        waits = [int(w[2]) for w in words if w[:2] == ["open", "after"]] + [int(w[-2]) for w in words if w[:1] == ["done"]]
+        faults += [f"served again only after {wait} ms" for wait in waits if wait > SERVING_MS]
+        with self.lock:
+            self.interrupted.update(w[1] for w in words if w[:1] == ["interrupted"])
+            self.waits += [max(waits)] if waits else []
         return faults
 
     def finish(self, node, steps):
@@ -158,7 +164,7 @@ class Campaign:
             faults.append(f"the daemon ended with {status} after SIGTERM: {node.last_words()}")
         if fired > before:
             node.start()
-            faults += self.read_client(*node.client(self.seed(), steps))
+            faults += self.read_client(*node.client(self.history, steps))
             node.stop()
         return fired, faults
 
@@ -167,16 +173,16 @@ class Campaign:
         between, faults, fired = [], [], 0
         node.start_token()
         try:
-            node.start(kills, record, lambda: between.extend(node.judge(self.seed(), False)) if scenario == "work" else None)
+            node.start(kills, record, lambda: between.extend(node.judge(self.history, False)) if scenario == "work" else None, scenario)
             faults += self.init(node) if scenario == "init" else []
             if not faults:
-                faults += self.read_client(*node.client(self.seed(), steps))
+                faults += self.read_client(*node.client(self.history, steps))
             fired, found = self.finish(node, steps)
             faults += found
             if scenario == "init" and not kills:
                 node.start()
-                faults += self.read_client(*node.client(self.seed(), FIRST_STEPS)) + self.finish(node, FIRST_STEPS)[1]
-            faults += node.trouble + between + node.complaints() + node.judge(self.seed(), not faults)
+                faults += self.read_client(*node.client(self.history, FIRST_STEPS)) + self.finish(node, FIRST_STEPS)[1]
+            faults += node.trouble + between + node.complaints() + node.judge(self.history, not faults)
             held = node.token_objects()
             if len(held) != 1:
                 faults.append(f"the token holds {len(held)} objects: {'; '.join(held)}")
@@ -197,9 +203,9 @@ class Campaign:
     def one(self, point):
         token, scenario, name = point.split(":")
         dice = random.Random(f"{self.args.seed} {point}")
-        kills = [name]
+        kills = name.split("+")
         early = self.events[token, "work"]
-        while len(kills) < 3 and dice.random() < 0.25:
+        while len(kills) < 3 and dice.random() < 0.25 and not self.args.point:
             kills.append(dice.choice(early[:len(early) // 2]))
         node = self.free[token].get()
         try:
@@ -207,7 +213,7 @@ class Campaign:
             fired, faults = self.play(node, scenario, kills)
             if faults and self.args.keep and not os.path.exists(self.args.keep):
                 shutil.copytree(node.home, self.args.keep, ignore=shutil.ignore_patterns("*.sock*"))
-            return fired, [f"{point} (then {', '.join(kills[1:]) or 'nothing'}): {fault}" for fault in faults]
+            return fired, [f"{token}:{scenario}:{'+'.join(kills)} {fault}" for fault in faults]
         finally:
             self.free[token].put(node)
 
@@ -267,7 +273,7 @@ def report(campaign, seconds):
     print("interrupted: " + ", ".join(f"{NAMES.get(kind, kind)} {n}" for kind, n in campaign.interrupted.most_common()))
     if waits:
         print(f"longest wait of a client in a run: median {waits[len(waits) // 2]} ms, p99 {waits[len(waits) * 99 // 100]} ms, most {waits[-1]} ms")
-    print(f"{seconds:.0f} s")
+    print(f"tokens that SoftHSM lost, taken from the backup: {sum(node.mended for node in campaign.nodes)}; {seconds:.0f} s")
 
 
 def parse():

@@ -35,10 +35,11 @@ class Node:
         self.home, self.token, self.bin, self.tests = folder, token, bin_dir, tests
         self.path = {name: os.path.join(folder, name) for name in
                      ("state", "token", "client", "out", "judged", "cofferd.conf", "cofferd.log", "notes", "coffer.sock", "tpm.sock", "softhsm2.conf")}
-        self.tpm = self.tracer = self.keeper = None
+        self.tpm = self.tracer = self.keeper = self.watcher = None
+        self.mended = 0  # tokens that SoftHSM lost
         self.stopping = False
         self.kills, self.before, self.fired, self.restarts, self.trouble = [], 0, 0, 0, []
-        self.record = None
+        self.record, self.traced = None, True
 
     # -- the token ------------------------------------------------------------------------------------------------------
 
@@ -130,13 +131,14 @@ class Node:
         self.before = self.fired
         if os.path.exists(self.path["notes"]):
             os.unlink(self.path["notes"])
-        command = [os.path.join(self.tests, "crash_inject"), "--note", self.path["notes"]]
-        for point in self.kills[self.fired:]:
-            command += ["--kill", point]
-        if self.record:
-            command += ["--record", self.record]
+        command = []
+        if self.traced:
+            command = [os.path.join(self.tests, "crash_inject"), "--note", self.path["notes"]]
+            for point in self.kills[self.fired:]:
+                command += ["--kill", point]
+            command += ["--record", self.record, "--"] if self.record else ["--"]
         with open(self.path["cofferd.log"], "a", encoding="ascii") as log:
-            self.tracer = subprocess.Popen(command + ["--", os.path.join(self.bin, "coffer-monitor"), "--config", self.path["cofferd.conf"]],
+            self.tracer = subprocess.Popen(command + [os.path.join(self.bin, "coffer-monitor"), "--config", self.path["cofferd.conf"]],
                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
 
     def count_kills(self):
@@ -150,7 +152,7 @@ class Node:
         """Starts the monitor again after it was killed, as a service manager would."""
         while True:
             status = self.tracer.wait()
-            killed = self.count_kills() > self.before and self.kills[self.fired - 1].startswith("coffer-monitor/")
+            killed = self.count_kills() > self.before and self.kills[self.fired - 1].startswith(("coffer-monitor/", "child/")) and status == 137
             if self.stopping:
                 return
             if not killed or self.restarts > 8:
@@ -161,18 +163,28 @@ class Node:
             self.restarts += 1
             self.spawn()
 
-    def start(self, kills=(), record=None, between=None):
-        """between: called while everything is dead, before a killed monitor is started again."""
+    def start(self, kills=(), record=None, between=None, good=None, traced=True):
+        """between: called while everything is dead, before a killed monitor is started again. good: what was put aside under this name is the token's
+        backup."""
         self.kills, self.record, self.fired, self.restarts, self.stopping, self.trouble = list(kills), record, 0, 0, False, []
+        self.traced = traced
         self.spawn()
         self.keeper = threading.Thread(target=self.keep, args=(between,))
         self.keeper.start()
+        if self.token == "softhsm" and good and kills:
+            self.watcher = threading.Thread(target=self.watch_token, args=(good,))
+            self.watcher.start()
+
+    def ask_to_stop(self):
+        """SIGTERM, once."""
+        if not self.stopping:
+            self.stopping = True
+            self.tracer.send_signal(signal.SIGTERM)
 
     def stop(self, limit=20):
         """SIGTERM. The seconds that it took; Trouble when it does not end."""
         began = time.monotonic()
-        self.stopping = True
-        self.tracer.send_signal(signal.SIGTERM)
+        self.ask_to_stop()
         self.keeper.join(limit)
         if self.keeper.is_alive():
             self.end()
@@ -187,6 +199,24 @@ class Node:
         if self.keeper:
             self.keeper.join()
         self.keeper = None
+        if self.watcher:
+            self.watcher.join()
+        self.watcher = None
+
+    def watch_token(self, good):
+        """SoftHSM empties token.object before it writes it anew, at every login: killed in between it has lost the whole token. What an operator would do
+        then, this does: puts the file of the backup back. Until the node stops; `mended` counts."""
+        empty = 0
+        while not self.stopping:
+            files = [os.path.join(folder, "token.object") for folder, _, names in os.walk(self.path["token"] + "/tokens") if "generation" in names]
+            lost = [f for f in files if not os.path.exists(f) or os.path.getsize(f) == 0]
+            empty = empty + 1 if lost and self.count_kills() else 0
+            if empty == 3:
+                for path in lost:
+                    shutil.copy(os.path.join(self.home + "." + good, os.path.relpath(path, self.home)), path)
+                    self.mended += 1
+                empty = 0
+            time.sleep(0.02)
 
     def coffer(self, *arguments):
         done = subprocess.run([os.path.join(self.bin, "coffer"), *arguments, "--socket", self.path["coffer.sock"]], stdout=subprocess.PIPE,
