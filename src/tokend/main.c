@@ -41,6 +41,7 @@ int main(int argc, char **argv)
 {
 	struct reason reason = { "" };
 	bool debug = argc == 2 && strcmp(argv[1], "--debug") == 0;
+	if (!process_own_standard_fds()) return 1;
 	log_init(setup_program, debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if ((argc != 1 && !debug) || !is_channel()) {
 		fprintf(stderr, "%s: started by cofferd's monitor, not by hand\n", setup_program);
