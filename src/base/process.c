@@ -2,10 +2,10 @@
 #include "base/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,25 @@ enum coffer_err process_harden(struct reason *reason)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return reason_fail(reason, ERR_IO, "cannot set no_new_privs: %m");
 	(void)umask(077);
 	return ERR_OK;
+}
+
+bool process_own_standard_fds(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+		/* The lowest free number is this one. */
+		if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return false;
+	}
+	return true;
+}
+
+void process_reset_signals(void)
+{
+	sigset_t none;
+	for (int s = 1; s < NSIG; s++)
+		(void)signal(s, SIG_DFL); /* fails for those that have no other disposition */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 void process_close_fds_from(int first)

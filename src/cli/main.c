@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/ini.h"
+#include "base/process.h"
 #include "cli/args.h"
 #include "cli/cli.h"
 
@@ -169,6 +170,7 @@ int main(int argc, char **argv)
 {
 	struct cli cli = { 0 };
 	struct reason reason = { "" };
+	if (!process_own_standard_fds()) return EXIT_REFUSED;
 	prctl(PR_SET_DUMPABLE, 0);
 	enum coffer_err err = arena_init(CLI_ARENA, false, &reason);
 	if (err) return cli_fail(EXIT_REFUSED, "%s", reason_text(&reason, err));

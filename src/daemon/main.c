@@ -104,6 +104,7 @@ static int supervised(const struct options *options)
 int main(int argc, char **argv)
 {
 	struct options options;
+	if (!process_own_standard_fds()) return 1;
 	log_init("cofferd", LOG_LEVEL_INFO);
 	int status = options_parse(argc, argv, &options);
 	if (status >= 0) return status;

@@ -64,6 +64,8 @@ int main(int argc, char **argv)
 	struct monitor m = { .config_path = CONFIG_DEFAULT_PATH, .control_fd = -1, .signal_fd = -1, .state = MONITOR_RUNNING,
 		.act_at_ms = UINT64_MAX };
 	struct reason reason = { "" };
+	if (!process_own_standard_fds()) return 1;
+	process_reset_signals();
 	log_init("coffer-monitor", LOG_LEVEL_INFO);
 	int status = parse_options(argc, argv, &m);
 	if (status >= 0) return status;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,15 +36,6 @@ enum coffer_err spawn_find(const char *name, char out[static PATH_MAX], struct r
 		dir_len < 100 ? dir_len : 100, self, COFFER_LIBEXEC_DIR, COFFER_SBIN_DIR);
 }
 
-static void reset_signals(void)
-{
-	sigset_t none;
-	for (int s = 1; s < NSIG; s++)
-		(void)signal(s, SIG_DFL); /* fails for those that have no other disposition */
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* The channel becomes SPAWN_FD, standard input is empty, nothing else is open. */
 static enum coffer_err arrange_fds(int fd, struct reason *reason)
 {
@@ -70,7 +60,7 @@ static enum coffer_err arrange_environment(const struct spawn_plan *plan)
 
 static enum coffer_err become(const struct spawn_plan *plan, pid_t parent, struct reason *reason)
 {
-	reset_signals();
+	process_reset_signals();
 	(void)setsid(); /* a terminal's ^C is for the monitor alone */
 	TRY(arrange_fds(plan->fd, reason));
 	TRY(arrange_environment(plan));

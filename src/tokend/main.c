@@ -71,6 +71,7 @@ int main(int argc, char **argv)
 	struct reason reason = { "" };
 	struct arguments arguments = { .debug = false };
 	bool understood = parse(argc, argv, &arguments);
+	if (!process_own_standard_fds()) return 1;
 	log_init(setup_program, arguments.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (!understood || !is_channel()) {
 		fprintf(stderr, "%s: started by cofferd's monitor or by its socket's unit, not by hand\n", setup_program);

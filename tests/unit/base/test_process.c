@@ -70,6 +70,39 @@ static int descriptors_closed(void)
 	return 0;
 }
 
+static int standard_fds_taken(void)
+{
+	char byte;
+	int report = fcntl(STDERR_FILENO, F_DUPFD, 100);
+	CHILD_CHECK(report >= 100);
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	close(STDERR_FILENO);
+	bool done = process_own_standard_fds();
+	int next = open("/dev/null", O_RDONLY);
+	bool unusable = read(STDIN_FILENO, &byte, 1) < 0 && write(STDOUT_FILENO, "x", 1) < 0 && write(STDERR_FILENO, "x", 1) < 0;
+	CHILD_CHECK(dup2(report, STDERR_FILENO) == STDERR_FILENO);
+	CHILD_CHECK(done && next > STDERR_FILENO && unusable);
+	CHILD_CHECK(process_own_standard_fds() && write(STDERR_FILENO, "", 0) == 0); /* what is open stays */
+	return 0;
+}
+
+static int signals_reset(void)
+{
+	sigset_t all, now;
+	int wait_status = 0;
+	sigfillset(&all);
+	CHILD_CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR && signal(SIGTERM, SIG_IGN) != SIG_ERR);
+	CHILD_CHECK(sigprocmask(SIG_BLOCK, &all, NULL) == 0);
+	process_reset_signals();
+	CHILD_CHECK(sigprocmask(SIG_SETMASK, NULL, &now) == 0 && sigisemptyset(&now));
+	CHILD_CHECK(signal(SIGTERM, SIG_DFL) == SIG_DFL);
+	pid_t pid = fork();
+	if (pid == 0) _exit(7);
+	CHILD_CHECK(pid > 0 && waitpid(pid, &wait_status, 0) == pid && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 7);
+	return 0;
+}
+
 static int environment_cleaned(void)
 {
 	static const char *const keep[] = { "KEPT", "EMPTY", "ABSENT", NULL };
@@ -168,7 +201,7 @@ static void each_step_does_what_it_says(void **state)
 {
 	static const struct { const char *name; int (*fn)(void); } cases[] = {
 		{ "hardened", hardened }, { "attach_plain", attach_plain }, { "attach_hardened", attach_hardened },
-		{ "descriptors_closed", descriptors_closed }, { "environment_cleaned", environment_cleaned },
+		{ "descriptors_closed", descriptors_closed }, { "standard_fds_taken", standard_fds_taken }, { "signals_reset", signals_reset }, { "environment_cleaned", environment_cleaned },
 		{ "environment_names_twice", environment_names_twice },
 		{ "user_dropped", user_dropped }, { "root_refused", root_refused }, { "dies_with_parent", dies_with_parent },
 		{ "wrong_parent", wrong_parent },
