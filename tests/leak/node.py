@@ -125,7 +125,7 @@ class Node:
             p = subprocess.Popen([self.programs + "/bin/cofferd", "--config", self.home + "/cofferd.conf"], stdin=subprocess.DEVNULL, stdout=log,
                                  stderr=log, env=self.env, start_new_session=True)
         self.started.append(p)
-        wait_for("the daemon answers", 20, lambda: self.status() is not None)
+        wait_for("the daemon answers", 20, lambda: self.status() is not None and os.path.exists(self.home + "/monitor.pid"))
         return p
 
     def stop_daemon(self):
