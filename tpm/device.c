@@ -118,14 +118,14 @@ enum coffer_err tpm_device_property(struct tpm_device *dev, uint32_t property, u
 	return found ? ERR_OK : reason_fail(reason, ERR_UNSUPPORTED, "the TPM does not report its property 0x%X", property);
 }
 
-bool tpm_device_has_algorithm(struct tpm_device *dev, TPM2_ALG_ID algorithm)
+enum coffer_err tpm_device_has_algorithm(struct tpm_device *dev, TPM2_ALG_ID algorithm, bool *out, struct reason *reason)
 {
 	TPMS_CAPABILITY_DATA *data = NULL;
-	if (capability(dev, TPM2_CAP_ALGS, algorithm, 1, &data, NULL) != ERR_OK) return false;
+	TRY(capability(dev, TPM2_CAP_ALGS, algorithm, 1, &data, reason));
 	const TPML_ALG_PROPERTY *list = &data->data.algorithms;
-	bool found = list->count >= 1 && list->algProperties[0].alg == algorithm;
+	*out = list->count >= 1 && list->algProperties[0].alg == algorithm;
 	Esys_Free(data);
-	return found;
+	return ERR_OK;
 }
 
 enum coffer_err tpm_device_count_handles(struct tpm_device *dev, uint32_t first, size_t *out, struct reason *reason)

@@ -58,7 +58,9 @@ enum coffer_err tpm_device_count_handles(struct tpm_device *dev, uint32_t first,
 /* One fixed or variable property (TPM2_PT_…). ERR_UNSUPPORTED when the TPM does not report it. */
 enum coffer_err tpm_device_property(struct tpm_device *dev, uint32_t property, uint32_t *out,
 	struct reason *reason) MUST_USE;
-bool tpm_device_has_algorithm(struct tpm_device *dev, TPM2_ALG_ID algorithm);
+/* A TPM that does not answer the question is not one that lacks the algorithm: its failure is the error. */
+enum coffer_err tpm_device_has_algorithm(struct tpm_device *dev, TPM2_ALG_ID algorithm, bool *out,
+	struct reason *reason) MUST_USE;
 /* Overwrites the command buffer of the TSS and the dead stack below the caller, where the TSS leaves plaintext
  * parameters. */
 void tpm_device_scrub(struct tpm_device *dev);

@@ -84,8 +84,10 @@ static enum coffer_err supported(struct tpm_device *dev, const struct tpm_profil
 	struct reason *reason)
 {
 	TPM2B_PUBLIC wanted;
+	bool hashes = false;
 	*out = false;
-	if (!tpm_device_has_algorithm(dev, profile->hash_alg)) return ERR_OK;
+	TRY(tpm_device_has_algorithm(dev, profile->hash_alg, &hashes, reason));
+	if (!hashes) return ERR_OK;
 	tpm_template_master(profile, &wanted);
 	TPMT_PUBLIC_PARMS parms = { .type = TPM2_ALG_ECC };
 	parms.parameters.eccDetail = wanted.publicArea.parameters.eccDetail;

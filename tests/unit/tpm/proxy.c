@@ -16,10 +16,10 @@
 #define MESSAGE_MAX 8192u
 #define HEADER_LEN 10u
 #define LOG_MAX (4u << 20)
-#define SEEN_MAX 4096u
+#define SEEN_MAX 4096u /* commands that are remembered by their codes, the last ones */
 #define WINDOW 8u
 
-enum fault { FAULT_NONE, FAULT_ANSWER, FAULT_FLIP, FAULT_CUT };
+enum fault { FAULT_NONE, FAULT_ANSWER, FAULT_FLIP, FAULT_CUT, FAULT_CUT_COMMAND, FAULT_HOOK, FAULT_LATE, FAULT_CHANGE };
 
 struct proxy {
 	char uri[128], tcti[96], upstream[64];
@@ -27,14 +27,18 @@ struct proxy {
 	int listener;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards all below */
-	bool stop;
+	bool stop, quiet;
 	enum fault fault;
-	uint32_t fault_command;
-	unsigned times;
+	uint32_t fault_command; /* PROXY_ANY: every code */
+	unsigned nth, times;    /* the nth matching command from now on, and how many from there */
+	proxy_hook *hook;
+	proxy_change *change;
+	void *arg;
+	unsigned full;          /* answers 0x902, 0x903, 0x904 of the TPM itself */
 	uint32_t rc;
 	size_t at;
 	uint8_t mask;
-	uint32_t seen[SEEN_MAX];
+	uint32_t seen[SEEN_MAX]; /* a ring */
 	size_t seen_count;
 	uint8_t *log;
 	size_t log_len;
@@ -76,6 +80,7 @@ static bool send_all(int fd, const uint8_t *bytes, size_t len)
 
 static void log_bytes(struct proxy *p, const uint8_t *bytes, size_t len)
 {
+	if (p->quiet) return;
 	if (p->log_len + len > LOG_MAX) abort();
 	memcpy(p->log + p->log_len, bytes, len);
 	p->log_len += len;
@@ -90,53 +95,94 @@ static size_t make_answer(uint8_t *out, uint32_t rc)
 	return sizeof answer;
 }
 
-/* Notes the command; true when the proxy answers it itself. */
-static bool take_command(struct proxy *p, const uint8_t *command, size_t len, uint32_t *out_rc)
+static bool stopped(struct proxy *p)
 {
-	uint32_t code = get_u32(command + 6);
 	(void)pthread_mutex_lock(&p->lock);
-	log_bytes(p, command, len);
-	if (p->seen_count < SEEN_MAX) p->seen[p->seen_count++] = code;
-	bool mine = p->fault == FAULT_ANSWER && p->fault_command == code && p->times > 0;
-	if (mine) p->times--;
-	*out_rc = p->rc;
+	bool stop = p->stop;
 	(void)pthread_mutex_unlock(&p->lock);
-	return mine;
+	return stop;
 }
 
-/* Logs the answer as the TPM gave it, then alters it; false when the connection shall end after it. */
-static bool take_answer(struct proxy *p, uint32_t code, uint8_t *answer, size_t *len)
+/* What happens to one command: copied out under the lock. */
+struct plan {
+	enum fault fault;
+	uint32_t rc;
+	size_t at;
+	uint8_t mask;
+	proxy_hook *hook;
+	proxy_change *change;
+	void *arg;
+};
+
+/* Notes the command and says what is to happen to it. */
+static struct plan take_command(struct proxy *p, const uint8_t *command, size_t len)
 {
-	bool go_on = true;
+	uint32_t code = get_u32(command + 6);
+	struct plan plan = { .fault = FAULT_NONE };
 	(void)pthread_mutex_lock(&p->lock);
-	log_bytes(p, answer, *len);
-	if ((p->fault == FAULT_FLIP || p->fault == FAULT_CUT) && p->fault_command == code) {
-		if (p->fault == FAULT_FLIP && p->at < *len) answer[p->at] ^= p->mask;
-		if (p->fault == FAULT_CUT) {
-			if (p->at < *len) *len = p->at;
-			go_on = false;
+	log_bytes(p, command, len);
+	p->seen[p->seen_count++ % SEEN_MAX] = code;
+	if (p->fault != FAULT_NONE && (p->fault_command == PROXY_ANY || p->fault_command == code)) {
+		if (p->nth > 1) {
+			p->nth--;
+		} else {
+			plan = (struct plan){ p->fault, p->rc, p->at, p->mask, p->hook, p->change, p->arg };
+			if (--p->times == 0) p->fault = FAULT_NONE;
 		}
-		p->fault = FAULT_NONE;
 	}
 	(void)pthread_mutex_unlock(&p->lock);
-	return go_on;
+	return plan;
+}
+
+/* Logs the answer as the TPM gave it. */
+static void note_answer(struct proxy *p, const uint8_t *answer, size_t len)
+{
+	uint32_t rc = get_u32(answer + 6);
+	(void)pthread_mutex_lock(&p->lock);
+	log_bytes(p, answer, len);
+	p->full += rc == 0x902 || rc == 0x903 || rc == 0x904;
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+/* Alters the answer; false when the connection shall end after it. */
+static bool alter(struct proxy *p, const struct plan *plan, uint32_t code, uint8_t *answer, size_t *len)
+{
+	if (plan->fault == FAULT_FLIP && plan->at < *len) answer[plan->at] ^= plan->mask;
+	if (plan->fault == FAULT_CUT && plan->at < *len) *len = plan->at;
+	if (plan->fault == FAULT_LATE) {
+		for (size_t waited = 0; waited < plan->at && !stopped(p); waited += 10) (void)poll(NULL, 0, 10);
+	}
+	if (plan->fault == FAULT_CHANGE) return plan->change(plan->arg, code, answer, len, MESSAGE_MAX);
+	return plan->fault != FAULT_CUT;
+}
+
+/* One command and its answer; false at the connection's end. */
+static bool serve_one(struct proxy *p, int client, int server, uint8_t *message)
+{
+	size_t len = 0;
+	bool go_on = true;
+	if (!read_message(client, message, &len)) return false;
+	uint32_t code = get_u32(message + 6);
+	struct plan plan = take_command(p, message, len);
+	if (plan.fault == FAULT_HOOK) plan.hook(plan.arg);
+	if (plan.fault == FAULT_CUT_COMMAND) {
+		(void)send_all(server, message, plan.at < len ? plan.at : len);
+		return false;
+	}
+	if (plan.fault == FAULT_ANSWER) {
+		len = make_answer(message, plan.rc);
+	} else {
+		if (!send_all(server, message, len) || !read_message(server, message, &len)) return false;
+		note_answer(p, message, len);
+		go_on = alter(p, &plan, code, message, &len);
+	}
+	return send_all(client, message, len) && go_on;
 }
 
 static void serve(struct proxy *p, int client, int server)
 {
 	static uint8_t message[MESSAGE_MAX]; /* one proxy thread at a time */
-	size_t len = 0;
-	bool go_on = true;
-	while (go_on && read_message(client, message, &len)) {
-		uint32_t code = get_u32(message + 6), rc = 0;
-		if (take_command(p, message, len, &rc)) {
-			len = make_answer(message, rc);
-		} else {
-			if (!send_all(server, message, len) || !read_message(server, message, &len)) return;
-			go_on = take_answer(p, code, message, &len);
-		}
-		if (!send_all(client, message, len)) return;
-	}
+	while (serve_one(p, client, server, message)) continue;
 }
 
 static int connect_to(const char *path)
@@ -147,14 +193,6 @@ static int connect_to(const char *path)
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof a) == 0) return fd;
 	if (fd >= 0) (void)close(fd);
 	return -1;
-}
-
-static bool stopped(struct proxy *p)
-{
-	(void)pthread_mutex_lock(&p->lock);
-	bool stop = p->stop;
-	(void)pthread_mutex_unlock(&p->lock);
-	return stop;
 }
 
 static void *run(void *arg)
@@ -210,39 +248,112 @@ void proxy_free(struct proxy *p)
 const char *proxy_uri(const struct proxy *p) { return p->uri; }
 const char *proxy_tcti(const struct proxy *p) { return p->tcti; }
 
-static void set_fault(struct proxy *p, enum fault fault, uint32_t command, uint32_t rc, unsigned times, size_t at,
-	uint8_t mask)
+static void set_fault(struct proxy *p, const struct plan *plan, uint32_t command, unsigned nth, unsigned times)
 {
 	(void)pthread_mutex_lock(&p->lock);
-	p->fault = fault;
+	p->fault = times ? plan->fault : FAULT_NONE;
 	p->fault_command = command;
-	p->rc = rc;
+	p->nth = nth;
 	p->times = times;
-	p->at = at;
-	p->mask = mask;
+	p->rc = plan->rc;
+	p->at = plan->at;
+	p->mask = plan->mask;
+	p->hook = plan->hook;
+	p->change = plan->change;
+	p->arg = plan->arg;
 	(void)pthread_mutex_unlock(&p->lock);
+}
+
+void proxy_answer_nth(struct proxy *p, uint32_t command, unsigned nth, uint32_t rc, unsigned times)
+{
+	const struct plan plan = { .fault = FAULT_ANSWER, .rc = rc };
+	set_fault(p, &plan, command, nth, times);
 }
 
 void proxy_answer(struct proxy *p, uint32_t command, uint32_t rc, unsigned times)
 {
-	set_fault(p, FAULT_ANSWER, command, rc, times, 0, 0);
+	proxy_answer_nth(p, command, 1, rc, times);
 }
 
 void proxy_flip(struct proxy *p, uint32_t command, size_t at, uint8_t mask)
 {
-	set_fault(p, FAULT_FLIP, command, 0, 0, at, mask);
+	const struct plan plan = { .fault = FAULT_FLIP, .at = at, .mask = mask };
+	set_fault(p, &plan, command, 1, 1);
 }
 
 void proxy_cut(struct proxy *p, uint32_t command, size_t len)
 {
-	set_fault(p, FAULT_CUT, command, 0, 0, len, 0);
+	proxy_cut_nth(p, command, 1, len);
+}
+
+void proxy_cut_nth(struct proxy *p, uint32_t command, unsigned nth, size_t len)
+{
+	const struct plan plan = { .fault = FAULT_CUT, .at = len };
+	set_fault(p, &plan, command, nth, 1);
+}
+
+void proxy_cut_command(struct proxy *p, uint32_t command, unsigned nth, size_t len)
+{
+	const struct plan plan = { .fault = FAULT_CUT_COMMAND, .at = len };
+	set_fault(p, &plan, command, nth, 1);
+}
+
+void proxy_hook_at(struct proxy *p, uint32_t command, unsigned nth, proxy_hook *hook, void *arg)
+{
+	const struct plan plan = { .fault = FAULT_HOOK, .hook = hook, .arg = arg };
+	set_fault(p, &plan, command, nth, 1);
+}
+
+void proxy_late(struct proxy *p, uint32_t command, unsigned nth, size_t ms)
+{
+	const struct plan plan = { .fault = FAULT_LATE, .at = ms };
+	set_fault(p, &plan, command, nth, 1);
+}
+
+void proxy_change_at(struct proxy *p, uint32_t command, unsigned nth, proxy_change *change, void *arg)
+{
+	const struct plan plan = { .fault = FAULT_CHANGE, .change = change, .arg = arg };
+	set_fault(p, &plan, command, nth, 1);
+}
+
+void proxy_clear(struct proxy *p)
+{
+	const struct plan none = { .fault = FAULT_NONE };
+	set_fault(p, &none, PROXY_ANY, 1, 0);
+	(void)pthread_mutex_lock(&p->lock);
+	p->seen_count = 0;
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+void proxy_quiet(struct proxy *p)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	p->quiet = true;
+	(void)pthread_mutex_unlock(&p->lock);
+}
+
+unsigned proxy_full(struct proxy *p)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	unsigned full = p->full;
+	(void)pthread_mutex_unlock(&p->lock);
+	return full;
+}
+
+size_t proxy_commands(struct proxy *p, uint32_t *codes, size_t cap)
+{
+	(void)pthread_mutex_lock(&p->lock);
+	size_t count = p->seen_count;
+	for (size_t i = 0; i < count && i < cap && i < SEEN_MAX; i++) codes[i] = p->seen[i];
+	(void)pthread_mutex_unlock(&p->lock);
+	return count;
 }
 
 unsigned proxy_seen(struct proxy *p, uint32_t command)
 {
 	unsigned count = 0;
 	(void)pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < p->seen_count; i++) count += p->seen[i] == command;
+	for (size_t i = 0; i < p->seen_count && i < SEEN_MAX; i++) count += p->seen[i] == command;
 	(void)pthread_mutex_unlock(&p->lock);
 	return count;
 }

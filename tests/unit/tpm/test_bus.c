@@ -298,6 +298,24 @@ static void a_tpm_without_p384_gets_the_p256_profile(void **state)
 	token_backend.close(t);
 }
 
+/* A failure is no answer: the weaker profile is for TPMs that say that they lack the stronger one. */
+static void a_tpm_that_fails_while_it_is_asked_gets_no_weaker_profile(void **state)
+{
+	struct bus *bus = *state;
+	for (unsigned nth = 1; nth <= 6; nth++) {
+		struct token_binding binding;
+		struct token_info info;
+		struct token *t = help_open(proxy_uri(bus->proxy));
+		proxy_answer_nth(bus->proxy, TPM2_CC_GetCapability, nth, 0x923, 1);
+		enum coffer_err err = token_backend.provision(t, &binding, NULL);
+		proxy_clear(bus->proxy);
+		if (nth == 1) assert_int_equal(err, ERR_BUSY); /* the first question is about SHA-384 */
+		if (err == ERR_OK) assert_int_equal(token_backend.describe(t, &info, NULL), ERR_OK);
+		if (err == ERR_OK) assert_string_equal(info.master_secret, "ECC P-384, AES-256-CFB, persistent 0x81010C0F");
+		token_backend.close(t);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, new_bus, free_bus)
 
 int main(void)
@@ -314,6 +332,7 @@ int main(void)
 		T(failures_are_reported_without_a_second_try),
 		T(full_slots_are_swept_once),
 		T(a_tpm_without_p384_gets_the_p256_profile),
+		T(a_tpm_that_fails_while_it_is_asked_gets_no_weaker_profile),
 	};
 	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,323 @@
+/* Each command of each operation × each answer of a failing TPM: what the class of the answer says must happen, with one try at most
+ * where a try may cost an authorization. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "tpm/tpm_err.h"
+#include "unit/tpm/helpers.h"
+#include "unit/tpm/proxy.h"
+
+#define COMMANDS_MAX 200u
+
+enum class { AGAIN, ONCE, FATAL, STOP, END, CLASSES };
+static const char *const class_names[CLASSES] = { "again after a pause", "swept and once more", "fatal", "stop", "end" };
+
+static const struct answer { uint32_t rc; enum class class; } answers[] = {
+#define CLASS(rc, class) { rc, class },
+#include "unit/tpm/rc_classes.def"
+#undef CLASS
+};
+#define ANSWERS (sizeof answers / sizeof answers[0])
+
+static enum class class_of(uint32_t rc)
+{
+	struct tpm_verdict v = tpm_err_map(rc);
+	switch (v.action) {
+	case TPM_ACTION_BACKOFF:
+		return AGAIN;
+	case TPM_ACTION_REFRESH:
+		return ONCE;
+	case TPM_ACTION_END:
+		return END;
+	default:
+		return v.err == ERR_AUTH || v.err == ERR_TOKEN_LOCKED ? STOP : FATAL;
+	}
+}
+
+static void every_answer_has_the_class_that_was_written_down(void **state)
+{
+	unsigned count[CLASSES] = { 0 };
+	(void)state;
+	for (size_t i = 0; i < ANSWERS; i++) {
+		enum class class = class_of(answers[i].rc);
+		if (class != answers[i].class) fail_msg("0x%X: %s instead of %s", answers[i].rc, class_names[class], class_names[answers[i].class]);
+		count[class]++;
+	}
+	for (size_t c = 0; c < CLASSES; c++) print_message("%u answers: %s\n", count[c], class_names[c]);
+}
+
+/* ---- operations ---- */
+
+struct bench {
+	struct swtpm swtpm;
+	struct proxy *proxy;
+	struct token *t;
+	struct token_binding binding;
+	struct secret *key;
+	struct buf blob;
+	unsigned wrong; /* cells */
+};
+
+static void attach_again(struct bench *b)
+{
+	token_backend.close(TAKE(b->t));
+	b->t = help_attach(proxy_uri(b->proxy), &b->binding);
+}
+
+static int setup(void **state)
+{
+	static struct bench bench;
+	bench = (struct bench){ .blob = BUF_EMPTY };
+	swtpm_init(&bench.swtpm);
+	bench.proxy = proxy_new(&bench.swtpm);
+	proxy_quiet(bench.proxy);
+	bench.key = help_key();
+	bench.t = help_provision(proxy_uri(bench.proxy), &bench.binding);
+	help_wrap(bench.t, bench.key, &bench.blob);
+	*state = &bench;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+	token_backend.close(b->t);
+	secret_free(b->key);
+	buf_free(&b->blob);
+	proxy_free(b->proxy);
+	swtpm_done(&b->swtpm);
+	return 0;
+}
+
+static enum coffer_err opens(struct bench *b, struct view blob)
+{
+	AUTO_SECRET struct secret *back = NULL;
+	enum coffer_err err = token_backend.unwrap(b->t, blob, &back, NULL);
+	if (err == ERR_OK) assert_true(secret_equal(back, b->key));
+	else assert_null(back);
+	return err;
+}
+
+static enum coffer_err do_open(struct bench *b)
+{
+	assert_null(b->t);
+	return token_backend.open(proxy_uri(b->proxy), &b->t, NULL);
+}
+
+/* Before the commands of an operation are counted from 1. */
+static void prepare(struct bench *b, bool opening)
+{
+	if (opening) token_backend.close(TAKE(b->t));
+	proxy_clear(b->proxy);
+}
+
+static enum coffer_err do_attach(struct bench *b) { return token_backend.attach(b->t, &b->binding, NULL); }
+static enum coffer_err do_probe(struct bench *b) { return token_backend.probe(b->t, NULL); }
+static enum coffer_err do_unwrap(struct bench *b) { return opens(b, buf_view(&b->blob)); }
+
+static enum coffer_err do_adopt(struct bench *b)
+{
+	struct token_binding again;
+	return token_backend.provision(b->t, &again, NULL);
+}
+
+static enum coffer_err do_wrap(struct bench *b)
+{
+	AUTO_BUF struct buf out = BUF_EMPTY;
+	enum coffer_err err = token_backend.wrap(b->t, b->key, &out, NULL);
+	assert_true((err == ERR_OK) == (out.len > 0));
+	return err;
+}
+
+static enum coffer_err do_random(struct bench *b)
+{
+	uint8_t bytes[40] = { 0 };
+	return token_backend.random(b->t, bytes, sizeof bytes, NULL);
+}
+
+static enum coffer_err do_describe(struct bench *b)
+{
+	struct token_info info;
+	return token_backend.describe(b->t, &info, NULL);
+}
+
+enum what { OPEN, ADOPT, ATTACH, WRAP, UNWRAP, RANDOM, PROBE, DESCRIBE };
+struct operation {
+	const char *name;
+	enum what what;
+	enum coffer_err (*run)(struct bench *b);
+	unsigned stride; /* each stride-th of the cells is run (no stride divides the number of answers: each answer and each command
+	                    has its turn); all of them with COFFER_TOKEN_FULL */
+};
+
+static const struct operation operations[] = {
+	{ "open, sweep", OPEN, do_open, 3 }, { "provision (adopts)", ADOPT, do_adopt, 11 }, { "attach", ATTACH, do_attach, 3 },
+	{ "wrap", WRAP, do_wrap, 3 }, { "unwrap", UNWRAP, do_unwrap, 3 }, { "random", RANDOM, do_random, 3 },
+	{ "probe", PROBE, do_probe, 11 }, { "describe, health", DESCRIBE, do_describe, 5 },
+};
+#define OPERATIONS (sizeof operations / sizeof operations[0])
+
+/* ---- one cell ---- */
+
+struct cell {
+	const struct operation *op;
+	unsigned nth;         /* from 1 */
+	unsigned last;        /* how many commands the operation has */
+	uint32_t command;
+	const struct answer *answer;
+};
+
+static void print_cell(const struct cell *c, enum coffer_err err)
+{
+	print_message("%s, command %u of %u (0x%X) answers 0x%X (%s): %s\n", c->op->name, c->nth, c->last, c->command, c->answer->rc,
+		class_names[c->answer->class], err_name(err));
+}
+
+/* Failures that are meant to be passed over: what cannot be flushed is left to the next sweep, what describes is left out. */
+static bool passed_over(const struct cell *c)
+{
+	if (c->command == TPM2_CC_FlushContext || c->command == TPM2_CC_StirRandom) return true;
+	if (c->op->what == DESCRIBE) return c->nth > 3;                                     /* manufacturer, model */
+	if (c->op->what != ADOPT) return false;
+	return c->command == TPM2_CC_GetCapability && c->nth > c->last - 3;                 /* raising maxTries is a favour */
+}
+
+static bool as_expected(const struct cell *c, enum coffer_err err)
+{
+	struct tpm_verdict v = tpm_err_map(c->answer->rc);
+	bool blamed = v.blame && (c->command == TPM2_CC_Load || c->command == TPM2_CC_Unseal) && c->op->what != ADOPT;
+	if (passed_over(c)) return err == ERR_OK || (c->answer->class == END && err == ERR_TOKEN_GONE && c->nth < c->last);
+	if (c->op->what == ADOPT && c->command == TPM2_CC_TestParms && v.err == ERR_UNSUPPORTED) return err == ERR_TOKEN_REFUSED;
+	if (c->op->what == ADOPT && c->command == TPM2_CC_ReadPublic && v.err == ERR_TOKEN_KEY_MISSING) return err == ERR_EXISTS || err == ERR_OK;
+	if (c->op->what == ADOPT && c->command == TPM2_CC_NV_ReadPublic && v.err == ERR_TOKEN_KEY_MISSING) return err == ERR_OK;
+	if (c->op->what == ADOPT && (c->command == TPM2_CC_Load || c->command == TPM2_CC_Unseal) && v.blame) return err == ERR_CORRUPT;
+	switch (c->answer->class) {
+	case AGAIN:
+		return err == ERR_OK;
+	case ONCE:
+		return err == (c->op->what == OPEN || c->op->what == DESCRIBE ? v.err : ERR_OK);
+	default:
+		return err == (blamed ? ERR_CORRUPT : v.err);
+	}
+}
+
+/* After an authorization failure or a lockout nothing more is asked of the TPM; only what was loaded is put away. */
+static bool nothing_followed(struct bench *b, const struct cell *c)
+{
+	uint32_t codes[COMMANDS_MAX];
+	size_t count = proxy_commands(b->proxy, codes, COMMANDS_MAX);
+	for (size_t i = c->nth; i < count && i < COMMANDS_MAX; i++) {
+		if (codes[i] != TPM2_CC_FlushContext && codes[i] != TPM2_CC_StirRandom) return false;
+	}
+	return true;
+}
+
+static void run_cell(struct bench *b, const struct cell *c)
+{
+	prepare(b, c->op->what == OPEN);
+	proxy_answer_nth(b->proxy, PROXY_ANY, c->nth, c->answer->rc, 1);
+	enum coffer_err err = c->op->run(b);
+	bool silent = c->answer->class != STOP || passed_over(c) || nothing_followed(b, c);
+	if (!as_expected(c, err) || !silent) {
+		print_cell(c, err);
+		print_message("%s\n", silent ? "  not as written down" : "  the TPM was asked again");
+		b->wrong++;
+	}
+	if (c->answer->class == END && b->t) {
+		proxy_clear(b->proxy);
+		assert_int_equal(do_random(b), ERR_TOKEN_GONE);
+		assert_int_equal(proxy_commands(b->proxy, NULL, 0), 0);
+	}
+	/* A session that could not be flushed fills a slot: swept by opening again, before the next cell. */
+	if (!b->t || c->answer->class == END || c->command == TPM2_CC_FlushContext || c->op->what == OPEN || (err != ERR_OK && (c->op->what == ATTACH || c->op->what == ADOPT)))
+		attach_again(b);
+}
+
+static void each_command_answers_each_answer(void **state)
+{
+	struct bench *b = *state;
+	unsigned cells = 0;
+	bool full = getenv("COFFER_TOKEN_FULL") != NULL;
+	for (size_t o = 0; o < OPERATIONS; o++) {
+		const struct operation *op = &operations[o];
+		uint32_t codes[COMMANDS_MAX];
+		unsigned before = cells, at = 0;
+		prepare(b, op->what == OPEN);
+		assert_int_equal(op->run(b), ERR_OK);
+		unsigned last = (unsigned)proxy_commands(b->proxy, codes, COMMANDS_MAX);
+		assert_in_range(last, 1, COMMANDS_MAX);
+		attach_again(b);
+		for (unsigned i = 0; i < last * ANSWERS; i++) {
+			const struct cell c = { op, i / ANSWERS + 1, last, codes[i / ANSWERS], &answers[i % ANSWERS] };
+			if (at++ % (full ? 1 : op->stride) != 0) continue;
+			run_cell(b, &c);
+			cells++;
+		}
+		proxy_clear(b->proxy);
+		assert_int_equal(do_unwrap(b), ERR_OK);
+		print_message("%-20s %2u commands: %u cells\n", op->name, last, cells - before);
+	}
+	print_message("%u of %u cells as written down\n", cells - b->wrong, cells);
+	assert_int_equal(b->wrong, 0);
+	token_backend.close(TAKE(b->t));
+	token_backend.close(help_open(b->swtpm.uri)); /* sweeps what failed flushes left */
+	assert_int_equal(help_count_handles(b->swtpm.tcti, TPM2_TRANSIENT_FIRST), 0);
+	assert_int_equal(help_property(b->swtpm.tcti, TPM2_PT_LOCKOUT_COUNTER), 0);
+}
+
+static void a_busy_tpm_is_waited_for_at_each_command(void **state)
+{
+	static const struct { uint32_t rc; unsigned times; } busy[] = { { 0x922, 1 }, { 0x90A, 3 }, { 0x908, 5 } };
+	struct bench *b = *state;
+	unsigned cells = 0;
+	bool full = getenv("COFFER_TOKEN_FULL") != NULL;
+	for (size_t o = 0; o < OPERATIONS; o++) {
+		prepare(b, operations[o].what == OPEN);
+		assert_int_equal(operations[o].run(b), ERR_OK);
+		unsigned last = (unsigned)proxy_commands(b->proxy, NULL, 0);
+		if (operations[o].what == OPEN) attach_again(b);
+		for (unsigned i = 0; i < 3 * last; i += full || last < 8 ? 1 : 4, cells++) {
+			prepare(b, operations[o].what == OPEN);
+			proxy_answer_nth(b->proxy, PROXY_ANY, i / 3 + 1, busy[i % 3].rc, busy[i % 3].times);
+			assert_int_equal(operations[o].run(b), ERR_OK);
+			if (operations[o].what == OPEN) attach_again(b);
+		}
+	}
+	print_message("%u cells: each went well\n", cells);
+}
+
+static void fifty_answers_that_the_tpm_is_busy_are_waited_for(void **state)
+{
+	static const struct { uint32_t rc, command; enum coffer_err (*run)(struct bench *b); } cases[] = {
+		{ 0x90A, TPM2_CC_CreatePrimary, do_attach }, { 0x922, TPM2_CC_Create, do_wrap }, { 0x908, TPM2_CC_Load, do_unwrap },
+	};
+	struct bench *b = *state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		proxy_clear(b->proxy);
+		proxy_answer(b->proxy, cases[i].command, cases[i].rc, 50);
+		uint64_t began = clock_mono_ms();
+		assert_int_equal(cases[i].run(b), ERR_OK);
+		assert_in_range(clock_mono_ms() - began, 300, 5000); /* with pauses of our own between the five quick ones of the TSS */
+		assert_int_equal(proxy_seen(b->proxy, cases[i].command), 51);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_answer_has_the_class_that_was_written_down),
+		cmocka_unit_test_setup_teardown(each_command_answers_each_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_busy_tpm_is_waited_for_at_each_command, setup, teardown),
+		cmocka_unit_test_setup_teardown(fifty_answers_that_the_tpm_is_busy_are_waited_for, setup, teardown),
+	};
+	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
