@@ -50,14 +50,12 @@ static enum coffer_err start(struct monitor *m, struct reason *reason)
 	return ERR_OK;
 }
 
-/* After a crash or a failed start: at once, then 100 ms, 200 ms … */
-static void plan_restart(struct monitor *m, const char *what)
+/* After a crash or a failed start. */
+static void plan_restart(struct monitor *m, const char *what, int wait_status)
 {
-	uint64_t pause_ms = 0;
-	if (++m->crashes > 1) pause_ms = m->crashes > 8 ? MONITOR_PAUSE_MAX_MS : (uint64_t)MONITOR_PAUSE_FIRST_MS << (m->crashes - 2);
-	if (pause_ms > MONITOR_PAUSE_MAX_MS) pause_ms = MONITOR_PAUSE_MAX_MS;
+	uint64_t pause_ms = pause_next_ms(&m->pause, wait_status);
 	m->act_at_ms = clock_mono_ms() + pause_ms;
-	log_error("%s; starting cofferd again in %llu ms (%u in a row)", what, (unsigned long long)pause_ms, m->crashes);
+	log_error("%s; starting cofferd again in %llu ms (%u in a row)", what, (unsigned long long)pause_ms, m->pause.crashes);
 	monitor_notify("STATUS=cofferd ended unexpectedly and is started again; see the log");
 	monitor_move(m, MONITOR_PAUSING);
 }
@@ -71,7 +69,7 @@ void monitor_cofferd_start(struct monitor *m)
 	if (m->state == MONITOR_PAUSING) monitor_move(m, MONITOR_RUNNING);
 	enum coffer_err err = start(m, &reason);
 	if (err != ERR_OK) {
-		plan_restart(m, reason_text(&reason, err));
+		plan_restart(m, reason_text(&reason, err), MONITOR_NOT_STARTED);
 		return;
 	}
 	log_info("cofferd started (pid %lld)", (long long)m->cofferd_pid);
@@ -180,9 +178,9 @@ void monitor_cofferd_ended(struct monitor *m, int wait_status)
 		log_error("cofferd did not stop in order: %s", text);
 		end(m, 1);
 	} else {
-		if (clock_mono_ms() - m->started_ms >= MONITOR_STEADY_MS) m->crashes = 0;
+		if (clock_mono_ms() - m->started_ms >= MONITOR_STEADY_MS) pause_reset(&m->pause);
 		(void)snprintf(what, sizeof what, "cofferd ended unexpectedly: %s", text);
-		plan_restart(m, what);
+		plan_restart(m, what, wait_status);
 	}
 }
 

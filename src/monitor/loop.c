@@ -55,6 +55,7 @@ static void reload(struct monitor *m)
 		log_error("the configuration stays as it was: %s", reason_text(&reason, err));
 	}
 	monitor_cofferd_tell(m, &message, -1);
+	if (m->state == MONITOR_PAUSING) m->act_at_ms = clock_mono_ms(); /* what kept it from starting may be mended */
 	if (m->was_ready) monitor_notify("READY=1");
 }
 

@@ -18,11 +18,11 @@
 #include "base/reason.h"
 #include "config/config.h"
 #include "monitor/control.h"
+#include "monitor/pause.h"
 #include "monitor/spawn.h"
 
 #define MONITOR_EXIT_CONFIG 78         /* sysexits.h EX_CONFIG: starting again would not help */
-#define MONITOR_PAUSE_FIRST_MS 100u    /* before the second restart; the first is at once */
-#define MONITOR_PAUSE_MAX_MS 5000u
+#define MONITOR_NOT_STARTED (-1)       /* in place of a wait status */
 #define MONITOR_STEADY_MS 60000u       /* a cofferd that ran for so long starts the pauses anew */
 #define MONITOR_SEND_MS 1000u          /* for one message to cofferd */
 
@@ -49,7 +49,7 @@ struct monitor {
 	bool was_ready;              /* the service manager knows */
 	uint64_t started_ms;         /* of this cofferd */
 	uint64_t act_at_ms;          /* RUNNING, STOPPING: when cofferd is killed; PAUSING: when it is started; UINT64_MAX: never */
-	uint32_t crashes;            /* in a row */
+	struct pause pause;
 	struct monitor_tokend tokends[MONITOR_TOKENDS];
 	uint32_t last_instance;
 	int exit_status;             /* in MONITOR_ENDED */

@@ -4,7 +4,13 @@
 # shellcheck disable=SC2317  # functions are called by name
 . "$(dirname "$0")/lib.sh"
 begin processes
-start_sandbox --token softhsm
+# What whoever starts Coffer may have open and set, and what must not reach the processes.
+echo inherited >"$work/inherited"
+exec 9<"$work/inherited"
+umask 0
+COFFER_STORY_MARK=inherited start_sandbox --token softhsm
+exec 9<&-
+umask 022
 use_sandbox
 monitor=$(cat "$home/monitor.pid")
 daemon=$(cat "$home/cofferd.pid")
@@ -21,7 +27,18 @@ for pid in "$monitor" "$daemon" "$tokend"; do
     equal "$name: system calls are filtered" "$(awk '/^Seccomp:/ {print $2}' "/proc/$pid/status")" 2
   fi
   equal "$name: no new privileges" "$(awk '/^NoNewPrivs:/ {print $2}' "/proc/$pid/status")" 1
+  equal "$name: umask" "$(awk '/^Umask:/ {print $2}' "/proc/$pid/status")" 0077
+  equal "$name: nothing is open that was inherited" "$(find "/proc/$pid/fd" -lname "$work/inherited" | wc -l)" 0
+  if [ "$(id -u)" = 0 ]; then equal "$name: not dumpable: its /proc is root's" "$(stat -c %u "/proc/$pid/environ")" 0; fi
+  # The monitor cleans its own after its start, which /proc does not show; what it hands on is seen in the others.
+  [ "$name" = coffer-monitor ] || equal "$name: the environment is clean" "$(tr '\0' '\n' <"/proc/$pid/environ" | grep -c 'COFFER_STORY_MARK\|^PATH=')" 0
 done
+# A process that nobody cleaned shows that these checks can fail.
+COFFER_STORY_MARK=inherited sleep 60 9<"$work/inherited" &
+plain=$!
+within 5 "control: an ordinary process has what it inherited" sh -c "find /proc/$plain/fd -lname $work/inherited | grep -q . && grep -q COFFER_STORY_MARK /proc/$plain/environ"
+equal "control: and its umask" "$(awk '/^Umask:/ {print $2}' "/proc/$plain/status")" 0022
+kill $plain
 if [ "$(id -u)" = 0 ] && [ "$(stat -c %u "$home/state")" != 0 ]; then
   uid_d=$(awk '/^Uid:/ {print $2}' "/proc/$daemon/status")
   uid_t=$(awk '/^Uid:/ {print $2}' "/proc/$tokend/status")

@@ -152,6 +152,76 @@ static void tokend_for_a_module_ends_at_what_no_token_needs(void **state)
 	ends(CONFINE_TOKEND_PKCS11, "setresuid", do_setuid);
 }
 
+/* The five that matter most, for each filter, as bare system calls whose arguments are of no use: so a process without a filter survives them. */
+static int bare_execve(void) { syscall(SYS_execve, NULL, NULL, NULL); return 0; }
+static int bare_ptrace(void) { syscall(SYS_ptrace, PTRACE_PEEKDATA, -1, NULL, NULL); return 0; }
+static int bare_inet(void) { syscall(SYS_socket, AF_INET, SOCK_STREAM, 0); return 0; }
+static int bare_vm_readv(void) { syscall(SYS_process_vm_readv, -1, NULL, 0, NULL, 0, 0); return 0; }
+static int bare_bpf(void) { syscall(SYS_bpf, -1, NULL, 0); return 0; }
+
+static const struct { const char *what; child_fn *fn; bool network; } five[] = {
+	{ "execve", bare_execve, false }, { "ptrace", bare_ptrace, false }, { "an AF_INET socket", bare_inet, true },
+	{ "process_vm_readv", bare_vm_readv, false }, { "bpf", bare_bpf, false },
+};
+
+static void every_filter_ends_at_the_five(void **state)
+{
+	static const struct { enum confine_profile profile; bool network; } filters[] = {
+		{ CONFINE_COFFERD, false }, { CONFINE_TOKEND_TPM2, false }, { CONFINE_TOKEND_TPM2_NET, true }, { CONFINE_TOKEND_PKCS11, true },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
+		for (size_t j = 0; j < sizeof five / sizeof five[0]; j++) {
+			if (five[j].network && filters[i].network) goes_on(filters[i].profile, five[j].what, five[j].fn);
+			else ends(filters[i].profile, five[j].what, five[j].fn);
+		}
+	}
+}
+
+static void without_a_filter_the_five_are_survived(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof five / sizeof five[0]; i++) {
+		int status = 0;
+		pid_t pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) _exit(five[i].fn());
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) fail_msg("%s: wait status %#x without a filter", five[i].what, (unsigned)status);
+	}
+}
+
+static int gate[2];
+
+static void *wait_then_call(void *arg)
+{
+	char byte;
+	if (read(gate[0], &byte, 1) == 1) bare_bpf();
+	return arg;
+}
+
+/* The thread that was there before the filter is under it too. */
+static void a_thread_that_was_there_is_confined_too(void **state)
+{
+	int status = 0;
+	(void)state;
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		const struct rlimit none = { 0, 0 };
+		struct reason reason = { "" };
+		pthread_t thread;
+		if (pipe(gate) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(98);
+		if (pthread_create(&thread, NULL, wait_then_call, NULL) != 0) _exit(97);
+		if (confine_syscalls(CONFINE_TOKEND_PKCS11, &reason) != ERR_OK) _exit(96);
+		if (write(gate[1], "x", 1) != 1) _exit(95);
+		pthread_join(thread, NULL);
+		_exit(UNEXPECTED);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+}
+
 static void *nothing(void *arg)
 {
 	return arg;
@@ -263,10 +333,11 @@ int main(void)
 	const struct CMUnitTest filters[] = {
 		cmocka_unit_test(cofferd_ends_at_what_it_never_does), cmocka_unit_test(tokend_for_a_tpm_ends_at_what_it_never_does),
 		cmocka_unit_test(tokend_for_a_remote_tpm_may_use_the_network_and_nothing_else),
-		cmocka_unit_test(tokend_for_a_module_ends_at_what_no_token_needs), cmocka_unit_test(ordinary_work_goes_on),
+		cmocka_unit_test(tokend_for_a_module_ends_at_what_no_token_needs), cmocka_unit_test(every_filter_ends_at_the_five), cmocka_unit_test(a_thread_that_was_there_is_confined_too),
+		cmocka_unit_test(ordinary_work_goes_on),
 		cmocka_unit_test(an_assertion_still_ends_by_abort),
 	};
-	const struct CMUnitTest files[] = { cmocka_unit_test(only_listed_files_are_open) };
+	const struct CMUnitTest files[] = { cmocka_unit_test(only_listed_files_are_open), cmocka_unit_test(without_a_filter_the_five_are_survived) };
 	int failed = cmocka_run_group_tests_name("files", files, NULL, NULL);
 	if (!confine_built()) print_message("a sanitizer build has no filter of system calls: not tested here\n");
 	else failed += cmocka_run_group_tests_name("system calls", filters, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "fixture.h"
 
 static void monitor_starts_reports_and_stops(void **state)
@@ -46,6 +47,22 @@ static void monitor_restarts_a_killed_cofferd_with_growing_pauses(void **state)
 		assert_int_equal(fixture_number(f, "cofferd.pid", ""), fixture_number(f, "cofferd.log", "began "));
 	}
 	assert_int_equal(fixture_count(f, "cofferd.log", "began "), 4);
+}
+
+static void monitor_starts_at_once_when_asked_during_a_pause(void **state)
+{
+	struct fixture *f = *state;
+	fixture_start_ready(f, "");
+	for (unsigned i = 1; i <= 6; i++) { /* the pause after the sixth is 1.6 s */
+		fixture_await(f, "log", "cofferd is ready", i);
+		kill((pid_t)fixture_number(f, "cofferd.log", "began "), SIGKILL);
+		fixture_await_notify(f, "STATUS=cofferd ended unexpectedly and is started again; see the log");
+	}
+	fixture_await(f, "log", "1600 ms (6 in a row)", 1);
+	uint64_t began = clock_mono_ms();
+	kill(f->monitor, SIGHUP);
+	fixture_await(f, "log", "cofferd started", 7);
+	assert_true(clock_mono_ms() - began < 1400);
 }
 
 static void monitor_stops_during_a_pause(void **state)
@@ -135,7 +152,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(monitor_starts_reports_and_stops), TEST(monitor_gives_cofferd_a_clean_start),
-		TEST(monitor_restarts_a_killed_cofferd_with_growing_pauses), TEST(monitor_stops_during_a_pause),
+		TEST(monitor_restarts_a_killed_cofferd_with_growing_pauses), TEST(monitor_starts_at_once_when_asked_during_a_pause), TEST(monitor_stops_during_a_pause),
 		TEST(monitor_ends_with_what_cofferd_meant), TEST(monitor_restarts_a_cofferd_that_fails),
 		TEST(monitor_kills_a_cofferd_that_does_not_stop), TEST(monitor_replaces_a_cofferd_that_breaks_the_protocol),
 		TEST(monitor_passes_a_reload_on), TEST(monitor_refuses_what_it_cannot_run_with),
