@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/conn.h"
+#include "daemon/store_care.h"
 
 #define JOBS_PER_COMMIT 128u
 #define COMMIT_AFTER_MS 20u /* no further request is begun: those that are done do not wait for long ones */
@@ -22,26 +23,27 @@ static enum coffer_err settle(struct daemon *d, struct job *list, struct reason 
 {
 	struct engine *e = &d->engine;
 	bool durable = false;
-	enum coffer_err err = store_reopen(e->store, reason);
+	enum coffer_err err = store_care_reopen(d, reason);
 	for (struct job *job = list; job && !err && !durable; job = job->next)
 		if (job->kind == JOB_REQUEST) err = request_was_durable(&job->request, e->txn, &durable);
-	if (err) {
-		engine_note(e, "the store failed and could not be read again: %s", reason_text(reason, err));
-		e->state = ENGINE_FAULT;
-		enum coffer_err ignored = txn_settle(e->txn, false);
-		(void)ignored;
-		return ERR_UNKNOWN_OUTCOME;
-	}
-	TRY(txn_settle(e->txn, durable));
-	if (!durable) return reason_fail(reason, ERR_IO, "the store could not write; nothing was changed, try again");
-	return ERR_OK;
+	enum coffer_err settled = txn_settle(e->txn, !err && durable);
+	if (!err && durable) return settled;
+	/* Also what has no audit row is in memory as in the store. When that cannot be, the store is away and read when it is back. */
+	if (!err) err = store_care_reload(d, NULL);
+	else d->care.away = true;
+	if (err) return reason_fail(reason, ERR_UNKNOWN_OUTCOME, "the store failed and could not be read again, so it is not known whether the change was "
+		"made; ask again later under the same request id");
+	return reason_fail(reason, ERR_IO, "the store could not write; nothing was changed, try again");
 }
 
 static void run_request(struct daemon *d, struct job *job)
 {
+	struct reason reason = { "" };
 	if (!conn_may_run(job)) return;
-	enum coffer_err err = request_run(&job->request, d->store_local, d->engine.txn);
-	if (err) request_fail(&job->request, err, NULL);
+	job->request.audit_seq = 0;
+	enum coffer_err err = store_care_admit(d, &job->request, &reason);
+	if (!err) err = request_run(&job->request, d->store_local, d->engine.txn);
+	if (err) request_fail(&job->request, err, &reason);
 	conn_hold(job);
 }
 
@@ -78,15 +80,17 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	struct engine *e = &d->engine;
 	uint64_t until_ms = clock_mono_ms() + COMMIT_AFTER_MS;
 	append(&round->requests_end, first);
-	TRY(txn_begin(e->txn, reason));
+	TRY(store_care_begin(d, reason));
 	for (struct job *job = first; job;) {
 		run_request(d, job);
 		bool full = ++round->count == JOBS_PER_COMMIT || clock_mono_ms() >= until_ms;
 		job = full ? NULL : next_request(d, round);
 		if (job) append(&round->requests_end, job);
 	}
+	bool wrote = txn_has_changes(e->txn);
 	enum coffer_err err = txn_commit(e->txn, reason);
 	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, round->requests, reason);
+	else store_care_after(d, wrote, err);
 	if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
 	sweep_if_squeezed(e);
 	return err;
@@ -94,8 +98,10 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 
 static void run_load(struct daemon *d, struct job *job)
 {
-	enum coffer_err err = request_load(&job->request, d->engine.txn);
-	if (err) request_fail(&job->request, err, NULL);
+	struct reason reason = { "" };
+	enum coffer_err err = store_care_readable(d, &reason);
+	if (!err) err = request_load(&job->request, d->engine.txn);
+	if (err) request_fail(&job->request, err, &reason);
 	sweep_if_squeezed(&d->engine);
 	give_back(job);
 }
@@ -105,6 +111,22 @@ static void run_other(struct daemon *d, struct job *job)
 {
 	if (job->kind == JOB_LOAD) run_load(d, job);
 	else job->call(job->arg);
+}
+
+/* Its round found the disk full; with the reserve given back there may be room for this one alone. */
+static void run_on_reserve(struct daemon *d, struct job *job)
+{
+	struct reason reason = { "" };
+	struct engine *e = &d->engine;
+	enum coffer_err err = store_care_begin(d, &reason);
+	if (!err) {
+		run_request(d, job);
+		err = txn_commit(e->txn, &reason);
+		job->next = NULL;
+		if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, job, &reason);
+		if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
+	}
+	if (err) request_fail(&job->request, err, &reason);
 }
 
 static void run_requests(struct daemon *d, struct job *first)
@@ -117,7 +139,8 @@ static void run_requests(struct daemon *d, struct job *first)
 	if (err) log_error("store: %s", reason_text(&reason, err));
 	for (struct job *job = round.requests, *next; job; job = next) {
 		next = job->next;
-		if (err) request_fail(&job->request, err, &reason);
+		if (err == ERR_FULL && request_write_kind(&job->request) == REQUEST_ENDS) run_on_reserve(d, job);
+		else if (err) request_fail(&job->request, err, &reason);
 		give_back(job);
 	}
 	for (struct job *job = round.others, *next; job; job = next) {
@@ -179,22 +202,23 @@ struct store_call {
 static void run_call(void *arg)
 {
 	struct store_call *call = arg;
+	struct daemon *d = call->engine->daemon;
 	struct txn *txn = call->engine->txn;
-	enum coffer_err err = txn_begin(txn, call->reason);
+	bool wrote = false;
+	enum coffer_err err = store_care_begin(d, call->reason);
 	if (!err) {
 		err = call->fn(call->engine, txn, call->arg, call->reason);
+		wrote = txn_has_changes(txn);
 		if (err) txn_abort(txn);
 		else err = txn_commit(txn, call->reason);
 	}
-	if (err == ERR_UNKNOWN_OUTCOME) {
-		enum coffer_err after = store_reopen(call->engine->store, NULL);
-		if (!after) after = txn_settle(txn, false);
-		if (after) {
-			engine_note(call->engine, "the store failed and could not be read again: %s", err_text(after));
-			call->engine->state = ENGINE_FAULT;
-		}
-	}
 	call->err = err;
+	if (err != ERR_UNKNOWN_OUTCOME) {
+		store_care_after(d, wrote, err);
+		return;
+	}
+	enum coffer_err after = store_care_reopen(d, NULL), settled = txn_settle(txn, false);
+	if (!after && !settled) after = store_care_reload(d, NULL); /* when that fails the store is away, and status says so */
 }
 
 enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason)
