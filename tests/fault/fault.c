@@ -60,6 +60,11 @@ void fault_show_place(void)
 	if (armed.place != FAULT_AT_DISK) backtrace_symbols_fd(where.frames, where.count, 2);
 }
 
+enum fault_place fault_place(void)
+{
+	return now.armed ? armed.place : FAULT_AT_NOTHING;
+}
+
 int fault_code(void)
 {
 	return armed.code;

@@ -36,6 +36,7 @@ void fault_arm(const struct fault *fault, unsigned nth);
 bool fault_disarm(void);
 /* Whether this call is to fail; counts it. */
 bool fault_strikes(enum fault_place place);
+enum fault_place fault_place(void);
 /* errno or error of the armed fault. */
 int fault_code(void);
 /* Prints where it struck first; addr2line -f -e fault_loops reads it. */

@@ -146,6 +146,7 @@ void house_judge(struct house *h)
 /* One sentence: it begins in lower case or with a name, has no line break, and is not too long for the field. */
 static void check_sentence(struct view text)
 {
+	if (text.len == 0 && fault_place() == FAULT_AT_ARENA) return; /* not even for that is there room */
 	MUST(text.len >= 10 && text.len < REASON_MAX);
 	for (size_t i = 0; i < text.len; i++) MUST(text.ptr[i] >= ' ' && text.ptr[i] != 0x7f);
 }
@@ -191,6 +192,7 @@ enum coffer_err house_check_answer(struct house *h, struct request *r)
 	for (size_t i = h->response.count; i-- > 0;)
 		if (h->response.items[i].status == RESULT_STATUS_OPERATION_FAILED) first = &h->response.items[i];
 	/* A request that could not be read, or has no room for an answer to each item, is refused in KMIP's own words, which have none for this. */
+	if (first->err == ERR_IO && first->message.len == 0 && fault_place() == FAULT_AT_ARENA) return ERR_MEMORY;
 	if (first->err == ERR_IO && view_equal(first->message, view_str(err_text(ERR_MEMORY)))) return ERR_MEMORY;
 	return first->err;
 }
