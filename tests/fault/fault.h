@@ -41,6 +41,8 @@ enum fault_place fault_place(void);
 int fault_code(void);
 /* Prints where it struck first; addr2line -f -e fault_loops reads it. */
 void fault_show_place(void);
+/* What OpenSSL keeps for this thread is freed: generators, the list of errors. */
+void fault_forget_thread(void);
 /* This thread's calls are the test's own until fault_back; pairs nest. */
 void fault_aside(void);
 void fault_back(void);

@@ -74,6 +74,7 @@ static bool fits(const struct fault *f, enum coffer_err err)
 static size_t arena_used(void)
 {
 	struct arena_stats stats;
+	fault_forget_thread();
 	arena_stats(&stats);
 	return stats.used;
 }
@@ -103,15 +104,15 @@ static void check_leaks(void)
 	if (__lsan_do_recoverable_leak_check && __lsan_do_recoverable_leak_check()) house_die("memory is lost");
 }
 
-static void run_loop(const struct scenario *s, const struct fault *f)
+/* Bytes of secret memory that one loop took and did not give back. */
+static size_t one_loop(const struct scenario *s, const struct fault *f, unsigned *out_met)
 {
-	size_t used = 0;
+	size_t before = arena_used();
 	unsigned n = 0, met = 0, since = 0;
 	void *place = NULL;
 	for (bool happened = true; happened; met += happened) {
 		if (++n > N_MAX) house_die("no end");
 		if (!place) {
-			used = arena_used();
 			place = s->open();
 			since = 0;
 		}
@@ -121,8 +122,18 @@ static void run_loop(const struct scenario *s, const struct fault *f)
 		if (s->end) s->end(place);
 		s->close(place);
 		place = NULL;
-		if (arena_used() != used) house_die("%zu bytes of secret memory are lost", arena_used() - used);
 	}
+	*out_met = met;
+	return arena_used() - before;
+}
+
+/* OpenSSL makes some things once in a process: only what is lost again is lost. */
+static void run_loop(const struct scenario *s, const struct fault *f)
+{
+	unsigned met;
+	size_t lost = one_loop(s, f, &met);
+	if (lost) lost = one_loop(s, f, &met);
+	if (lost) house_die("%zu bytes of secret memory are lost", lost);
 	total.rounds += met;
 	total.loops++;
 	printf("  %-34s %5u\n", f->name, met);
@@ -155,7 +166,7 @@ static void run_scenario(const struct scenario *s)
 
 int main(int argc, char **argv)
 {
-	static const struct scenario *const tables[] = { house_scenarios };
+	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios };
 	struct reason reason = { "" };
 	fault_aside();
 	signal(SIGPIPE, SIG_IGN);

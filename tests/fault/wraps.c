@@ -94,6 +94,11 @@ WRAP(int, CRYPTO_set_mem_functions, CRYPTO_malloc_fn m, CRYPTO_realloc_fn r, CRY
 	return __real_CRYPTO_set_mem_functions(marked_malloc, marked_realloc, f);
 }
 
+void fault_forget_thread(void)
+{
+	OPENSSL_thread_stop();
+}
+
 /* ---- random bytes ---- */
 
 WRAP(int, RAND_bytes, unsigned char *out, int len)
