@@ -66,15 +66,18 @@ static void print_status(const json_t *doc)
 	if (json_text(doc, "store")[0])
 		line("store", "%s, %lld audit records, %lld objects in memory", json_text(doc, "store"), whole(doc, "audit_records"),
 			whole(doc, "objects_in_memory"));
+	if (json_text(doc, "store_note")[0]) line("", "%s: %s", json_text(doc, "store_health"), json_text(doc, "store_note"));
 	line("connections", "%lld, %lld requests, %lld refused", whole(doc, "connections"), whole(doc, "requests"), whole(doc, "refused"));
 	line("version", "%s, running for %lld s", json_text(doc, "version"), whole(doc, "uptime_s"));
 }
 
-/* 0 when open and the token is well, else 4. */
+/* 0 when open, the token is well and the store takes changes; else 4. */
 static int judge(const json_t *doc)
 {
 	const json_t *token = json_object_get(doc, "token");
 	bool well = !json_object_get(doc, "memory") || strcmp(json_text(token, "health"), "well") == 0;
+	const char *store = json_text(doc, "store_health");
+	if (store[0] && strcmp(store, "well") != 0) well = false;
 	return strcmp(json_text(doc, "state"), "open") == 0 && well ? EXIT_DONE : EXIT_SEALED;
 }
 

@@ -21,6 +21,11 @@ enum coffer_err crypto_err_take(void)
 	return err;
 }
 
+void crypto_err_begin(void)
+{
+	memory_failed = false;
+}
+
 void crypto_err_drop(void)
 {
 	ERR_clear_error();

@@ -11,5 +11,7 @@ enum coffer_err crypto_err_take(void) MUST_USE;
 void crypto_err_note_memory(void);
 /* Empties the queue after a failure that is expected (a tag that does not match). */
 void crypto_err_drop(void);
+/* Before a new piece of work: want of memory that an earlier one got over is not the cause of what fails now. Cheap. */
+void crypto_err_begin(void);
 
 #endif

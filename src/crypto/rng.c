@@ -35,10 +35,10 @@ static enum coffer_err draw(int (*generator)(unsigned char *, int), void *out, s
 {
 	ENSURE(len <= RNG_DRAW_MAX, ERR_TOO_LARGE);
 	if (len == 0) return ERR_OK;
+	crypto_err_begin();
 	if (generator(out, (int)len) == 1) return ERR_OK;
 	wipe(out, len);
-	(void)!crypto_err_take();
-	return ERR_CRYPTO;
+	return crypto_err_take();
 }
 
 enum coffer_err rng_bytes(void *out, size_t len)

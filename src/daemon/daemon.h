@@ -23,6 +23,17 @@
 #define DAEMON_ADMINS 3u
 #define DAEMON_RETIRED_MAX 64u /* configurations kept after SIGHUP; older ones are simply not freed */
 
+/* daemon/store_care.c; of the store thread but for `queued`. */
+struct store_care {
+	int reserve_fd;           /* -1: none could be made */
+	bool reserve_held;        /* the file has its room */
+	bool away;                /* the store could not be opened again */
+	unsigned lost;            /* commits of unknown outcome in a row */
+	uint64_t tried_ms;
+	_Atomic bool queued;      /* job is on its way */
+	struct job job;
+};
+
 struct daemon {
 	struct config *config;
 	struct config *retired[DAEMON_RETIRED_MAX];
@@ -43,6 +54,8 @@ struct daemon {
 	struct job_queue store_jobs;
 	pthread_t store_thread;
 	struct op_local *store_local;
+	struct store_care care;
+	struct event *care_timer;
 	struct job_queue admin_jobs;
 	pthread_t admin_threads[DAEMON_ADMINS];
 	unsigned admin_started;
@@ -51,6 +64,7 @@ struct daemon {
 	struct control_link *link;    /* to the monitor; or, where a service manager is the monitor, */
 	struct service *service;      /* to that one */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
+	_Atomic bool unseal_again;    /* the last one failed for want of memory or disk: the next tick tries again */
 	bool draining;
 	uint64_t drain_until_ms;
 	struct event *drain_timer;

@@ -16,6 +16,7 @@
 #include "daemon/listener.h"
 #include "daemon/shutdown.h"
 #include "daemon/state_dir.h"
+#include "daemon/store_care.h"
 #include "daemon/store_thread.h"
 #include "daemon/unseal.h"
 #include "ops/init_flow.h"
@@ -74,6 +75,22 @@ static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 	return ERR_OK;
 }
 
+static void on_care(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	store_care_tick(arg);
+	unseal_tick(arg);
+}
+
+static enum coffer_err start_care(struct daemon *d)
+{
+	struct timeval tick = { 0, STORE_CARE_TICK_MS * 1000 };
+	d->care_timer = event_new(d->base, -1, EV_PERSIST, on_care, d);
+	ENSURE(d->care_timer && event_add(d->care_timer, &tick) == 0, ERR_MEMORY);
+	return ERR_OK;
+}
+
 static enum coffer_err start_workers(struct daemon *d)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -124,6 +141,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(lock_state(d, reason));
 	TRY(init_engine(d));
 	TRY(open_store(d, reason));
+	TRY(store_care_start(d, reason));
 	TRY(listener_open(d, reason));
 	ENSURE(evthread_use_pthreads() == 0, ERR_MEMORY);
 	d->base = event_base_new();
@@ -135,6 +153,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(admin_pool_start(d));
 	TRY(start_workers(d));
 	TRY(unseal_start(d, reason));
+	TRY(start_care(d));
 	return listener_start(d);
 }
 
@@ -157,6 +176,8 @@ static void stop(struct daemon *d)
 	link_close(d);
 	for (size_t i = 0; i < 3; i++)
 		if (d->signal_events[i]) event_free(d->signal_events[i]);
+	store_care_stop(d);
+	if (d->care_timer) event_free(d->care_timer);
 	if (d->drain_timer) event_free(d->drain_timer);
 	if (d->base) event_base_free(d->base);
 	if (d->state_lock_fd >= 0) close(d->state_lock_fd);

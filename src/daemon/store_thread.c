@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/conn.h"
+#include "daemon/store_care.h"
 
 #define JOBS_PER_COMMIT 128u
 #define COMMIT_AFTER_MS 20u /* no further request is begun: those that are done do not wait for long ones */
@@ -22,26 +23,27 @@ static enum coffer_err settle(struct daemon *d, struct job *list, struct reason 
 {
 	struct engine *e = &d->engine;
 	bool durable = false;
-	enum coffer_err err = store_reopen(e->store, reason);
+	enum coffer_err err = store_care_reopen(d, reason);
 	for (struct job *job = list; job && !err && !durable; job = job->next)
 		if (job->kind == JOB_REQUEST) err = request_was_durable(&job->request, e->txn, &durable);
-	if (err) {
-		engine_note(e, "the store failed and could not be read again: %s", reason_text(reason, err));
-		e->state = ENGINE_FAULT;
-		enum coffer_err ignored = txn_settle(e->txn, false);
-		(void)ignored;
-		return ERR_UNKNOWN_OUTCOME;
-	}
-	TRY(txn_settle(e->txn, durable));
-	if (!durable) return reason_fail(reason, ERR_IO, "the store could not write; nothing was changed, try again");
-	return ERR_OK;
+	enum coffer_err settled = txn_settle(e->txn, !err && durable);
+	if (!err && durable) return settled;
+	/* Also what has no audit row is in memory as in the store. When that cannot be, the store is away and read when it is back. */
+	if (!err) err = store_care_reload(d, NULL);
+	else d->care.away = true;
+	if (err) return reason_fail(reason, ERR_UNKNOWN_OUTCOME, "the store failed and could not be read again, so it is not known whether the change was "
+		"made; ask again later under the same request id");
+	return reason_fail(reason, ERR_IO, "the store could not write; nothing was changed, try again");
 }
 
 static void run_request(struct daemon *d, struct job *job)
 {
+	struct reason reason = { "" };
 	if (!conn_may_run(job)) return;
-	enum coffer_err err = request_run(&job->request, d->store_local, d->engine.txn);
-	if (err) request_fail(&job->request, err, NULL);
+	job->request.audit_seq = 0;
+	enum coffer_err err = store_care_admit(d, &job->request, &reason);
+	if (!err) err = request_run(&job->request, d->store_local, d->engine.txn);
+	if (err) request_fail(&job->request, err, &reason);
 	conn_hold(job);
 }
 
@@ -66,21 +68,38 @@ static struct job *next_request(struct daemon *d, struct round *round)
 	return NULL;
 }
 
-/* Gives every request of the round back, as a failure when err is one. */
-static void answer_all(struct round *round, enum coffer_err err, const struct reason *reason)
-{
-	for (struct job *job = round->requests, *next; job; job = next) {
-		next = job->next;
-		if (err) request_fail(&job->request, err, reason);
-		give_back(job);
-	}
-	round->requests = NULL;
-}
-
 /* Objects left memory for want of room: the threads' caches let go of them too. */
 static void sweep_if_squeezed(struct engine *e)
 {
 	if (object_table_squeezed(e->objects) && e->after_destroy) e->after_destroy(e);
+}
+
+/* Its round found the disk full; with the reserve given back there may be room for this one alone. */
+static void run_on_reserve(struct daemon *d, struct job *job)
+{
+	struct reason reason = { "" };
+	struct engine *e = &d->engine;
+	enum coffer_err err = store_care_begin(d, &reason);
+	if (!err) {
+		run_request(d, job);
+		err = txn_commit(e->txn, &reason);
+		job->next = NULL;
+		if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, job, &reason);
+		if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
+	}
+	if (err) request_fail(&job->request, err, &reason);
+}
+
+/* Gives every request of the round back, as a failure when err is one; what ends something is tried again where the disk was full. */
+static void answer_all(struct daemon *d, struct round *round, enum coffer_err err, const struct reason *reason)
+{
+	for (struct job *job = round->requests, *next; job; job = next) {
+		next = job->next;
+		if (err == ERR_FULL && request_write_kind(&job->request) == REQUEST_ENDS) run_on_reserve(d, job);
+		else if (err) request_fail(&job->request, err, reason);
+		give_back(job);
+	}
+	round->requests = NULL;
 }
 
 /* Runs the first request and those that wait, turn by turn, and commits. */
@@ -89,7 +108,7 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	struct engine *e = &d->engine;
 	uint64_t until_ms = clock_mono_ms() + COMMIT_AFTER_MS;
 	append(&round->requests_end, first);
-	TRY(txn_begin(e->txn, reason));
+	TRY(store_care_begin(d, reason));
 	for (struct job *job = first; job;) {
 		run_request(d, job);
 		bool full = ++round->count == JOBS_PER_COMMIT || clock_mono_ms() >= until_ms;
@@ -97,10 +116,12 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 		if (job) append(&round->requests_end, job);
 	}
 #ifdef COFFER_TEST_ANSWER_EARLY /* never built for use: the fault that the crash campaign must find (tests/crash) */
-	answer_all(round, ERR_OK, NULL);
+	answer_all(d, round, ERR_OK, NULL);
 #endif
+	bool wrote = txn_has_changes(e->txn);
 	enum coffer_err err = txn_commit(e->txn, reason);
 	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, round->requests, reason);
+	else store_care_after(d, wrote, err);
 	if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
 	sweep_if_squeezed(e);
 	return err;
@@ -108,8 +129,10 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 
 static void run_load(struct daemon *d, struct job *job)
 {
-	enum coffer_err err = request_load(&job->request, d->engine.txn);
-	if (err) request_fail(&job->request, err, NULL);
+	struct reason reason = { "" };
+	enum coffer_err err = store_care_readable(d, &reason);
+	if (!err) err = request_load(&job->request, d->engine.txn);
+	if (err) request_fail(&job->request, err, &reason);
 	sweep_if_squeezed(&d->engine);
 	give_back(job);
 }
@@ -129,7 +152,7 @@ static void run_requests(struct daemon *d, struct job *first)
 	round.others_end = &round.others;
 	enum coffer_err err = run_in_transaction(d, first, &round, &reason);
 	if (err) log_error("store: %s", reason_text(&reason, err));
-	answer_all(&round, err, &reason);
+	answer_all(d, &round, err, &reason);
 	for (struct job *job = round.others, *next; job; job = next) {
 		next = job->next;
 		run_other(d, job);
@@ -189,22 +212,23 @@ struct store_call {
 static void run_call(void *arg)
 {
 	struct store_call *call = arg;
+	struct daemon *d = call->engine->daemon;
 	struct txn *txn = call->engine->txn;
-	enum coffer_err err = txn_begin(txn, call->reason);
+	bool wrote = false;
+	enum coffer_err err = store_care_begin(d, call->reason);
 	if (!err) {
 		err = call->fn(call->engine, txn, call->arg, call->reason);
+		wrote = txn_has_changes(txn);
 		if (err) txn_abort(txn);
 		else err = txn_commit(txn, call->reason);
 	}
-	if (err == ERR_UNKNOWN_OUTCOME) {
-		enum coffer_err after = store_reopen(call->engine->store, NULL);
-		if (!after) after = txn_settle(txn, false);
-		if (after) {
-			engine_note(call->engine, "the store failed and could not be read again: %s", err_text(after));
-			call->engine->state = ENGINE_FAULT;
-		}
-	}
 	call->err = err;
+	if (err != ERR_UNKNOWN_OUTCOME) {
+		store_care_after(d, wrote, err);
+		return;
+	}
+	enum coffer_err after = store_care_reopen(d, NULL), settled = txn_settle(txn, false);
+	if (!after && !settled) after = store_care_reload(d, NULL); /* when that fails the store is away, and status says so */
 }
 
 enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason)

@@ -181,6 +181,15 @@ static enum coffer_err unseal(struct engine *e, struct reason *reason)
 	return unseal_open(e, reason);
 }
 
+static bool may_pass(enum coffer_err err)
+{
+	switch (err_class(err)) {
+	case ERR_CLASS_token: case ERR_CLASS_memory: return true;
+	case ERR_CLASS_io: return err != ERR_SCHEMA;
+	default: return err == ERR_BUSY;
+	}
+}
+
 static void unseal_job(void *arg)
 {
 	struct daemon *d = arg;
@@ -193,8 +202,9 @@ static void unseal_job(void *arg)
 		if (err) {
 			engine_note(e, "sealed: %s", reason_text(&reason, err));
 			log_error("the domain does not open: %s", reason_text(&reason, err));
-			/* What the token answered may pass; what is wrong with the store does not pass by trying again. */
-			if (err_class(err) != ERR_CLASS_token && err != ERR_TIMEOUT && err != ERR_BUSY) e->state = ENGINE_FAULT;
+			/* What the token answered may pass, and so may want of memory or disk; a store that is damaged stays so. */
+			if (may_pass(err)) d->unseal_again = err_class(err) != ERR_CLASS_token;
+			else e->state = ENGINE_FAULT;
 		}
 	}
 	pthread_mutex_unlock(&e->admin_lock);
@@ -208,6 +218,15 @@ void unseal_on_health(void *arg, enum token_state from, enum token_state to)
 	report(d, to);
 	if (to == TOKEN_WELL && d->engine.state == ENGINE_SEALED && !atomic_exchange(&d->unsealing, true))
 		if (!admin_pool_call(d, unseal_job, d)) d->unsealing = false;
+}
+
+void unseal_tick(struct daemon *d)
+{
+	if (!d->unseal_again || d->engine.state != ENGINE_SEALED || atomic_exchange(&d->unsealing, true)) return;
+	d->unseal_again = false;
+	if (admin_pool_call(d, unseal_job, d)) return;
+	d->unsealing = false;
+	d->unseal_again = true;
 }
 
 static enum coffer_err start_proxy(struct daemon *d, struct reason *reason)

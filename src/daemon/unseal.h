@@ -7,6 +7,8 @@
 /* At start, with store thread and admin threads running: reads the identity file, finishes or takes back an init that a crash interrupted, and
  * sets the state: uninitialised, or sealed with the token being opened (then it opens by itself as soon as the token is well). */
 enum coffer_err unseal_start(struct daemon *d, struct reason *reason) MUST_USE;
+/* Main thread, every tick: unseals again when the last try failed for want of memory or disk. */
+void unseal_tick(struct daemon *d);
 /* Ends the token's proxy. */
 void unseal_stop(struct daemon *d);
 

@@ -198,7 +198,7 @@ enum coffer_err object_from_row(struct ring *ring, const struct store_row *row, 
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	ENSURE(row->id_len == UUID_LEN && is_state(row->state), ERR_CORRUPT);
 	TRY(record_open(ring, STORE_OBJECT, row, &plain));
-	AUTO_OBJECT struct object *o = object_new(0, "");
+	AUTO_OBJECT struct object *o = object_blank(0, "");
 	ENSURE(o, ERR_MEMORY);
 	memcpy(o->id, row->id, UUID_LEN);
 	o->state = (enum object_state)row->state;

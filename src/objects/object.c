@@ -22,7 +22,7 @@ static enum coffer_err random_uuid(uint8_t out[static UUID_LEN])
 	return ERR_OK;
 }
 
-struct object *object_new(uint32_t type, const char *owner)
+struct object *object_blank(uint32_t type, const char *owner)
 {
 	struct object *o = calloc(1, sizeof *o);
 	if (!o) return NULL;
@@ -32,11 +32,27 @@ struct object *object_new(uint32_t type, const char *owner)
 	o->refs = 1;
 	o->owner = strdup(owner);
 	o->seals = seal_budget_new();
-	if (!o->owner || !o->seals || random_uuid(o->id) != ERR_OK) {
+	if (!o->owner || !o->seals) {
 		object_unref(o);
 		return NULL;
 	}
 	return o;
+}
+
+enum coffer_err object_make(uint32_t type, const char *owner, struct object **out)
+{
+	struct object *o = object_blank(type, owner);
+	ENSURE(o, ERR_MEMORY);
+	enum coffer_err err = random_uuid(o->id);
+	if (err) object_unref(o);
+	else *out = o;
+	return err;
+}
+
+struct object *object_new(uint32_t type, const char *owner)
+{
+	struct object *o = NULL;
+	return object_make(type, owner, &o) == ERR_OK ? o : NULL;
 }
 
 static bool copy_secret(const struct secret *from, struct secret **to)

@@ -48,8 +48,12 @@ struct object {
 	_Atomic bool stale;          /* a newer snapshot was published: look it up again */
 };
 
-/* An empty object with one reference and a random UUID; NULL when memory is short. */
+/* An empty object with one reference and a random UUID. ERR_MEMORY; ERR_CRYPTO: there are no random bytes. Caller unrefs. */
+enum coffer_err object_make(uint32_t type, const char *owner, struct object **out) MUST_USE;
+/* The same; NULL for either failure. */
 struct object *object_new(uint32_t type, const char *owner);
+/* Without a UUID, for a row that brings its own; NULL when memory is short. */
+struct object *object_blank(uint32_t type, const char *owner);
 /* A private copy to change before it is published; one reference, same id, not stale. NULL when memory is short. */
 struct object *object_copy(const struct object *from);
 struct object *object_ref(struct object *o);

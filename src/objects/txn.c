@@ -68,6 +68,11 @@ enum coffer_err txn_on_commit(struct txn *txn, void (*fn)(void *arg), void (*und
 	return txn_stage(txn, &(struct txn_step){ .commit = fn, .undo = undo, .arg = arg });
 }
 
+bool txn_has_changes(const struct txn *txn)
+{
+	return txn->step_count > 0;
+}
+
 void txn_want_scrub(struct txn *txn)
 {
 	txn->want_scrub = true;

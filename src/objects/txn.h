@@ -70,6 +70,8 @@ bool txn_indexed(const struct txn *txn);
 /* Runs fn(arg) when the transaction became durable (in order); dropped on abort and undo. For staging what is not an object (grants, audit tail).
  * undo(arg), may be NULL, runs when it is dropped. */
 enum coffer_err txn_on_commit(struct txn *txn, void (*fn)(void *arg), void (*undo)(void *arg), void *arg) MUST_USE;
+/* Whether the transaction under way staged anything so far. */
+bool txn_has_changes(const struct txn *txn);
 /* Set by Destroy: after the commit the store scrubs deleted bytes before the answer goes out. */
 void txn_want_scrub(struct txn *txn);
 /* Whether the transaction under way, or the last one, asked for it. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/crypto_err.h"
 #include "ops/dispatch_internal.h"
 #include "ops/request_record.h"
 
@@ -164,6 +165,7 @@ enum coffer_err request_run(struct request *r, struct op_local *local, struct tx
 {
 	struct run run;
 	PRE(r->parsed);
+	crypto_err_begin();
 	start_run(&run, r, local, txn);
 	enum coffer_err err = run_batch(&run);
 	grants_unref(run.grants);

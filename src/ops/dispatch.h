@@ -52,6 +52,13 @@ enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *ou
 /* After request_classify said ERR_OK: batch items, and whether it is nothing but Status. */
 uint32_t request_items(const struct request *r);
 bool request_is_status(const struct request *r);
+/* What a request means to a store that is in trouble, by its gravest item. */
+enum request_write {
+	REQUEST_READS,          /* nothing, but perhaps the audit row of a refusal */
+	REQUEST_ENDS,           /* changes that are carried out when the disk is full (OP_WHEN_FULL) */
+	REQUEST_CHANGES         /* any other change */
+};
+enum request_write request_write_kind(const struct request *r);
 /* Wipes and frees frame, answer and what was parsed. */
 void request_done(struct request *r);
 

@@ -2,6 +2,8 @@
 #include "kmip/kmip_reason.h"
 #include "ops/dispatch_internal.h"
 
+#define SENTENCE_ROOM (REASON_MAX + 128u) /* bytes: text, Coffer's own error, their headers */
+
 /* Bytes of the failures from item `from` on: of all when the batch goes on after one, else of one. */
 static size_t room(const struct run *run, size_t from)
 {
@@ -18,9 +20,12 @@ void dispatch_limit(struct run *run, size_t next)
 	run->w.max = end > run->w.len ? end : run->w.len;
 }
 
+/* With room for the sentence of the first failure, too, where there is memory for it now: later there may be none. */
 enum coffer_err dispatch_reserve(struct run *run, size_t next)
 {
-	return buf_reserve(&run->r->answer, room(run, next));
+	size_t bytes = room(run, next);
+	if (bytes && buf_reserve(&run->r->answer, bytes + SENTENCE_ROOM) == ERR_OK) return ERR_OK;
+	return buf_reserve(&run->r->answer, bytes);
 }
 
 void dispatch_take_back(struct writer *w, size_t len)
@@ -38,7 +43,7 @@ void dispatch_failure(struct run *run, size_t index, enum coffer_err err)
 	dispatch_limit(run, index + 1);
 	kmip_item_fail_payload(&run->w, &item->id, why, reason_text(&ctx->reason, err), item->from_coffer ? err : ERR_OK,
 		view_of(ctx->refused, ctx->refused_len));
-	if (writer_done(&run->w) == ERR_OK && dispatch_reserve(run, index + 1) == ERR_OK) return;
+	if (writer_done(&run->w) == ERR_OK && buf_reserve(&run->r->answer, room(run, index + 1)) == ERR_OK) return;
 	dispatch_take_back(&run->w, start);
 	run->w.max = SIZE_MAX; /* a client that takes less than this is told nevertheless */
 	kmip_item_fail_reason(&run->w, &item->id, why, NULL, ERR_OK);

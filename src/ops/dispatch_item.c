@@ -104,20 +104,23 @@ static enum coffer_err record(struct run *run, const struct op_row *row)
 	if (row->flags & OP_SECRET_ANSWER) run->secret = true;
 	run->recorded = false;
 	if (!changes(row)) return ERR_OK;
-	run->changed = true;
-	if (!run->has_record) return ERR_OK;
+	if (!run->has_record) {
+		run->changed = true;
+		return ERR_OK;
+	}
 	kmip_response_end(&run->w, run->message, run->written + 1);
 	TRY(writer_done(&run->w));
 	struct view answer = run->secret ? view_of(NULL, 0) : buf_view(&run->r->answer);
 	TRY(request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer));
-	run->recorded = true;
+	run->recorded = run->changed = true; /* not before: an item that is undone for want of this changed nothing */
 	return ERR_OK;
 }
 
 static enum coffer_err attempt_and_note(struct run *run, const struct op_row *row, size_t index)
 {
 	TRY(attempt(run, row, index));
-	if (dispatch_audit_wants(row, ERR_OK)) TRY(dispatch_audit(run, row, ERR_OK));
+	enum coffer_err err = dispatch_audit_wants(row, ERR_OK) ? dispatch_audit(run, row, ERR_OK) : ERR_OK;
+	if (err) return reason_fail(&run->ctx.reason, err, "the audit log could not be written, and without it nothing is done: %s", err_text(err));
 	return run->ctx.txn ? record(run, row) : ERR_OK;
 }
 
@@ -173,6 +176,16 @@ static bool wants_store(const struct run *run, const struct op_row *row, enum co
 		engine_state_get(run->r->engine) == ENGINE_OPEN;
 }
 
+/* A refusal that cannot be audited is told as what stood in its way, which is the graver fault. */
+static enum coffer_err note_refusal(struct run *run, const struct op_row *row, enum coffer_err err)
+{
+	enum coffer_err failed = dispatch_audit(run, row, err);
+	if (!failed) return err;
+	run->ctx.result_reason = 0;
+	run->ctx.refused_len = 0;
+	return reason_fail(&run->ctx.reason, failed, "the audit log could not be written, and without it nothing is done: %s", err_text(failed));
+}
+
 /* KMIP 1.4 section 4: these leave the ID Placeholder behind, or empty it. */
 static bool moves_placeholder(const struct op_row *row)
 {
@@ -214,7 +227,7 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 	bool leave = err == ERR_NOT_CACHED && !ctx->txn;
 	if (err && !leave) {
 		if (run->one_mark) txn_undo(ctx->txn);
-		if (checked && dispatch_audit_wants(row, err) && dispatch_audit(run, row, err) != ERR_OK) err = ERR_STORE;
+		if (checked && dispatch_audit_wants(row, err)) err = note_refusal(run, row, err);
 		err = shown(run, err);
 		dispatch_failure(run, index, err);
 		run->recorded = false;

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 enum engine_state engine_state_get(struct engine *engine)
 {
@@ -30,6 +31,34 @@ void engine_set_grants(struct engine *engine, struct grants *grants)
 	engine->grants = grants;
 	pthread_rwlock_unlock(&engine->grants_lock);
 	grants_unref(old);
+}
+
+enum store_health engine_store_health(struct engine *engine)
+{
+	return (enum store_health)atomic_load(&engine->store_health);
+}
+
+const char *store_health_name(enum store_health health)
+{
+	static const char *const names[] = { "well", "full", "read-only", "failed" };
+	return (unsigned)health < sizeof names / sizeof names[0] ? names[health] : "?";
+}
+
+void engine_set_store_health(struct engine *engine, enum store_health health, const char *note)
+{
+	pthread_mutex_lock(&engine->note_lock);
+	snprintf(engine->store_note, sizeof engine->store_note, "%s", note);
+	atomic_store(&engine->store_health, health);
+	pthread_mutex_unlock(&engine->note_lock);
+}
+
+enum coffer_err engine_store_refuses(struct engine *engine, enum coffer_err err, struct reason *reason)
+{
+	char note[REASON_MAX];
+	pthread_mutex_lock(&engine->note_lock);
+	memcpy(note, engine->store_note, sizeof note);
+	pthread_mutex_unlock(&engine->note_lock);
+	return reason_fail(reason, err, "%s", note[0] ? note : err_text(err));
 }
 
 void engine_note(struct engine *engine, const char *fmt, ...)

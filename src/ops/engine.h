@@ -31,6 +31,14 @@ enum engine_state {
 	ENGINE_FAULT          /* self test or integrity failure: every operation but status is refused */
 };
 
+/* Whether the store takes changes. What is in memory is served in each of these. */
+enum store_health {
+	STORE_WELL,
+	STORE_FULL,      /* no room: only what gives room or ends a use is carried out, on the reserve (daemon/store_care.h) */
+	STORE_READ_ONLY, /* the file system takes no writes */
+	STORE_FAILED     /* writes were lost, or the store cannot be opened again */
+};
+
 struct init_pending; /* ops/init_flow.c */
 struct token_spawner; /* token/proxy.h */
 
@@ -78,6 +86,8 @@ struct engine {
 	_Atomic uint64_t connections, requests, bulk_bytes, refused;
 	pthread_mutex_t note_lock;         /* guards note */
 	char note[REASON_MAX];             /* why sealed or at fault; one sentence; "" when well */
+	_Atomic int store_health;          /* enum store_health */
+	char store_note[REASON_MAX];       /* why it is not well; "" when well; guarded by note_lock */
 	char recovery[128];                /* "shares: any 3 of 5, proven …", "none" ; written before state OPEN */
 };
 
@@ -85,6 +95,11 @@ enum engine_state engine_state_get(struct engine *engine);
 const char *engine_state_name(enum engine_state state);
 struct grants *engine_grants(struct engine *engine);                   /* a reference; caller unrefs */
 void engine_set_grants(struct engine *engine, struct grants *grants);  /* moves the reference in */
+enum store_health engine_store_health(struct engine *engine);
+const char *store_health_name(enum store_health health);               /* "well", "full", "read-only", "failed" */
+void engine_set_store_health(struct engine *engine, enum store_health health, const char *note);
+/* The sentence of the health into a reason, with err as the result. */
+enum coffer_err engine_store_refuses(struct engine *engine, enum coffer_err err, struct reason *reason);
 void engine_note(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -70,6 +70,7 @@ enum op_flags {
 	OP_UNINITIALISED_OK = 2, /* also before init: to root and the daemon's own user */
 	OP_ALONE = 4,            /* the only item of its batch */
 	OP_SECRET_ANSWER = 8,    /* the answer holds a secret: not kept for repeated request ids */
+	OP_WHEN_FULL = 32,       /* a change that is carried out when the disk is full: it ends a use or gives room */
 	OP_ARCHIVED_OK = 16      /* also on an archived object; every other operation on one is refused with Object Archived */
 };
 

@@ -28,8 +28,8 @@ static enum coffer_err read_request(struct op_ctx *ctx, struct ttlv_cursor *payl
 		ctx->result_reason = RESULT_REASON_INVALID_FIELD;
 		return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "only symmetric keys and secret data can be created");
 	}
-	AUTO_OBJECT struct object *o = object_new(type, ctx->principal->text);
-	ENSURE(o, ERR_MEMORY);
+	AUTO_OBJECT struct object *o = NULL;
+	TRY(object_make(type, ctx->principal->text, &o));
 	if (ttlv_peek_tag(payload) != TAG_TEMPLATE_ATTRIBUTE)
 		return reason_fail(&ctx->reason, ERR_MISSING, "the Template-Attribute is missing");
 	TRY(kmip_template_apply(ctx, payload, o, KMIP_FOR_CREATE));

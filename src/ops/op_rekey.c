@@ -21,8 +21,8 @@ static const enum kmip_attr dates[] = { ATTR_ACTIVATION_DATE, ATTR_PROCESS_START
 
 static enum coffer_err new_from(const struct object *old, struct object **out)
 {
-	AUTO_OBJECT struct object *o = object_new(old->type, old->owner);
-	ENSURE(o, ERR_MEMORY);
+	AUTO_OBJECT struct object *o = NULL;
+	TRY(object_make(old->type, old->owner, &o));
 	ENSURE(old->key_version < INT32_MAX, ERR_LIMIT);
 	o->algorithm = old->algorithm;
 	o->length_bits = old->length_bits;

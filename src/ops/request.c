@@ -15,7 +15,10 @@ static enum coffer_err refuse(struct request *r, struct kmip_version version, en
 	buf_clear(&r->answer);
 	writer_init_buf(&w, &r->answer, REFUSAL_MAX);
 	kmip_refuse(&w, version, (int64_t)clock_wall_s(), err, reason_text(reason, err));
-	if (writer_done(&w) != ERR_OK) r->close_after = true;
+	if (writer_done(&w) != ERR_OK) {
+		buf_clear(&r->answer); /* half an answer is worse than none: the connection ends */
+		r->close_after = true;
+	}
 	r->engine->refused++;
 	return err;
 }
@@ -85,8 +88,10 @@ void request_fail(struct request *r, enum coffer_err err, const struct reason *r
 		view_of(NULL, 0));
 	for (size_t i = 0; i < q->count; i++) kmip_item_fail(&w, &q->items[i].id, err, text, q->items[i].from_coffer);
 	kmip_response_end(&w, mark, (uint32_t)q->count);
-	if (writer_done(&w) != ERR_OK) r->close_after = true;
 	r->engine->refused++;
+	if (writer_done(&w) == ERR_OK) return;
+	enum coffer_err same = refuse(r, q->version, err, reason ? reason : &none); /* shorter: for the message as a whole */
+	(void)same;
 }
 
 void request_refuse(struct request *r, enum coffer_err err, const struct reason *reason)
@@ -111,6 +116,19 @@ enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *ou
 	TRY(err);
 	*out = true;
 	return ERR_OK;
+}
+
+enum request_write request_write_kind(const struct request *r)
+{
+	enum request_write kind = REQUEST_READS;
+	PRE(r->parsed);
+	for (size_t i = 0; i < r->parsed->count; i++) {
+		const struct op_row *row = r->parsed->items[i].err ? NULL : dispatch_find(r->parsed->items[i].id.operation);
+		if (!row || row->lane != OP_LANE_STORE || row->audit != OP_AUDIT_ALWAYS) continue;
+		enum request_write of_item = row->flags & OP_WHEN_FULL ? REQUEST_ENDS : REQUEST_CHANGES;
+		if (of_item > kind) kind = of_item;
+	}
+	return kind;
 }
 
 void request_done(struct request *r)

@@ -101,6 +101,12 @@ static void put_memory(struct json_out *j)
 static void put_store(struct json_out *j, struct engine *engine)
 {
 	struct store_facts facts = { 0 };
+	char note[REASON_MAX];
+	json_str(j, "store_health", store_health_name(engine_store_health(engine)));
+	pthread_mutex_lock(&engine->note_lock);
+	memcpy(note, engine->store_note, sizeof note);
+	pthread_mutex_unlock(&engine->note_lock);
+	json_str(j, "store_note", note);
 	if (engine_state_get(engine) != ENGINE_OPEN) return;
 	if (engine->on_store(engine, read_facts, &facts, NULL) != ERR_OK) return;
 	json_u64(j, "generation", facts.generation);

@@ -21,7 +21,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_OPEN_STREAM,  "Open Stream",   op_open_stream,  USE,         SEALED,     WORKER, DENIED, OP_ALONE | OP_SECRET_ANSWER),
 	ROW(COFFER_CLOSE_STREAM, "Close Stream",  op_close_stream, NONE,        NONE,       WORKER, NEVER,  OP_SEALED_OK | OP_ALONE),
 	ROW(COFFER_GRANT,        "Grant",         op_grant,        GRANT,       NONE,       STORE,  ALWAYS, 0),
-	ROW(COFFER_REVOKE_GRANT, "Revoke Grant",  op_revoke_grant, GRANT,       NONE,       STORE,  ALWAYS, 0),
+	ROW(COFFER_REVOKE_GRANT, "Revoke Grant",  op_revoke_grant, GRANT,       NONE,       STORE,  ALWAYS, OP_WHEN_FULL),
 	ROW(COFFER_LIST_GRANTS,  "List Grants",   op_list_grants,  GRANTS_READ, NONE,       WORKER, DENIED, 0),
 	ROW(COFFER_AUDIT_SHOW,   "Audit Show",    op_audit_show,   AUDIT_READ,  NONE,       STORE,  DENIED, 0),
 	ROW(COFFER_AUDIT_VERIFY, "Audit Verify",  op_audit_verify, AUDIT_READ,  NONE,       STORE,  DENIED, 0),

@@ -20,7 +20,7 @@ static struct {
 	unsigned left;
 	int rc;
 } fault;
-static bool log_unsynced;
+static bool log_unsynced, paused;
 static sqlite3_vfs *below;
 static sqlite3_vfs fault_vfs;
 
@@ -40,6 +40,11 @@ bool fault_vfs_disarm(void)
 	return fault.happened;
 }
 
+void fault_vfs_pause(bool pause)
+{
+	paused = pause;
+}
+
 bool fault_vfs_log_is_unsynced(void)
 {
 	return log_unsynced;
@@ -47,7 +52,7 @@ bool fault_vfs_log_is_unsynced(void)
 
 static bool strikes(enum fault_kind kind)
 {
-	if (!fault.armed || fault.kind != kind) return false;
+	if (!fault.armed || paused || fault.kind != kind) return false;
 	if (fault.happened) return fault.stays;
 	if (--fault.left) return false;
 	fault.happened = true;

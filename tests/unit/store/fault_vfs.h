@@ -19,6 +19,8 @@ int fault_vfs_install(void);
 void fault_vfs_arm(enum fault_kind kind, unsigned nth, int rc, bool stays);
 /* Returns whether the fault happened. */
 bool fault_vfs_disarm(void);
+/* While paused nothing fails and nothing is counted. */
+void fault_vfs_pause(bool pause);
 /* True when a log has been written since it was last synced. */
 bool fault_vfs_log_is_unsynced(void);
 

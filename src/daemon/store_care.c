@@ -1,0 +1,239 @@
+/* Judging a store that fails, opening it again, and the reserve. */
+#include "daemon/store_care.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define PAUSE_MS 400u  /* between two tries; less than a tick, so that each tick may try */
+#define LOST_IN_A_ROW 2u
+
+static const char full_note[] = "the disk is full: nothing is written but what the reserve has room for (Destroy, Revoke, Revoke Grant); make room on "
+	"the file system of state_dir";
+static const char read_only_note[] = "the file system of state_dir is read-only: what is in memory is served and nothing is changed; mount it writable "
+	"and look at the kernel's log";
+static const char lost_note[] = "the disk lost what was written to it: what is in memory is served and nothing is changed until a write succeeds; look "
+	"at the kernel's log and at the disk";
+static const char away_note[] = "the store failed and cannot be opened again: only what is in memory is served; look at the kernel's log and at the disk";
+
+static void become(struct daemon *d, enum store_health health, const char *note)
+{
+	struct engine *e = &d->engine;
+	enum store_health was = engine_store_health(e);
+	if (health == was) return;
+	engine_set_store_health(e, health, note);
+	if (health == STORE_WELL) log_info("store: well (was %s)", store_health_name(was));
+	else log_error("store: %s: %s", store_health_name(health), note);
+}
+
+static bool is_read_only(struct daemon *d)
+{
+	struct statvfs fs;
+	return d->care.reserve_fd >= 0 && fstatvfs(d->care.reserve_fd, &fs) == 0 && (fs.f_flag & ST_RDONLY);
+}
+
+/* ---- the reserve ---- */
+
+static bool take_reserve(struct daemon *d)
+{
+	if (d->care.reserve_fd < 0 || d->care.reserve_held) return d->care.reserve_held;
+	int rc;
+	do rc = posix_fallocate(d->care.reserve_fd, 0, STORE_RESERVE_LEN);
+	while (rc == EINTR);
+	d->care.reserve_held = rc == 0;
+	if (rc && ftruncate(d->care.reserve_fd, 0) != 0) log_warn("the reserve is taken by half: %m");
+	return d->care.reserve_held;
+}
+
+/* False when there was none left. */
+static bool give_reserve(struct daemon *d)
+{
+	if (!d->care.reserve_held) return false;
+	d->care.reserve_held = false;
+	if (ftruncate(d->care.reserve_fd, 0) == 0) return true;
+	log_warn("the reserve cannot be given back: %m");
+	return false;
+}
+
+enum coffer_err store_care_start(struct daemon *d, struct reason *reason)
+{
+	char path[4096];
+	d->care.reserve_fd = -1;
+	if (snprintf(path, sizeof path, "%s/" STORE_RESERVE_NAME, d->config->state_dir) >= (int)sizeof path)
+		return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
+	d->care.reserve_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (d->care.reserve_fd < 0 && errno != ENOSPC && errno != EDQUOT && errno != EROFS)
+		return reason_fail(reason, ERR_IO, "%s cannot be opened: %s; it must be a file of the daemon's user", path, strerror(errno));
+	if (!take_reserve(d)) become(d, STORE_FULL, full_note);
+	return ERR_OK;
+}
+
+void store_care_stop(struct daemon *d)
+{
+	if (d->care.reserve_fd >= 0) close(d->care.reserve_fd);
+	d->care.reserve_fd = -1;
+}
+
+/* ---- opening again ---- */
+
+enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason)
+{
+	enum coffer_err err = store_reopen(d->engine.store, reason);
+	d->care.away = err != ERR_OK;
+	d->care.tried_ms = clock_mono_ms();
+	if (++d->care.lost >= LOST_IN_A_ROW && !err) become(d, STORE_FAILED, lost_note);
+	if (err) become(d, is_read_only(d) ? STORE_READ_ONLY : STORE_FAILED, is_read_only(d) ? read_only_note : away_note);
+	return err;
+}
+
+static enum coffer_err read_all(struct engine *e, struct reason *reason)
+{
+	struct audit_chain *chain = NULL;
+	struct grants *grants = NULL;
+	TRY(audit_chain_open(e->txn, &chain, reason));
+	enum coffer_err err = grants_load(e->txn, &grants);
+	if (err) {
+		audit_chain_free(chain);
+		return err;
+	}
+	audit_chain_free(e->audit);
+	e->audit = chain;
+	engine_set_grants(e, grants);
+	return ERR_OK;
+}
+
+enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	enum coffer_err err = ERR_OK;
+	object_table_clear(e->objects);
+	if (e->after_destroy) e->after_destroy(e);
+	if (e->audit) {
+		err = txn_begin(e->txn, reason);
+		if (!err) {
+			err = read_all(e, reason);
+			txn_abort(e->txn);
+		}
+	}
+	if (!err) return ERR_OK;
+	d->care.away = true;
+	become(d, STORE_FAILED, away_note);
+	return err;
+}
+
+/* ---- trying ---- */
+
+static enum coffer_err append(struct engine *e, const char *what)
+{
+	struct audit_event event = { .principal = view_str("node"), .details = view_str(what) };
+	TRY(txn_begin(e->txn, NULL));
+	enum coffer_err err = audit_append(e->audit, e->txn, &event);
+	if (!err) return txn_commit(e->txn, NULL);
+	txn_abort(e->txn);
+	return err;
+}
+
+/* A record of what happened, and the proof that it can be written. */
+static enum coffer_err write_event(struct daemon *d, const char *what)
+{
+	struct engine *e = &d->engine;
+	if (!e->audit) return ERR_OK; /* sealed, or before init: nothing can be written yet */
+	enum coffer_err err = append(e, what);
+	if (err != ERR_UNKNOWN_OUTCOME) return err;
+	err = store_care_reopen(d, NULL);
+	enum coffer_err settled = txn_settle(e->txn, false);
+	if (!err) err = settled ? settled : store_care_reload(d, NULL);
+	return err ? err : ERR_UNKNOWN_OUTCOME;
+}
+
+static enum coffer_err bring_back(struct daemon *d, struct reason *reason)
+{
+	TRY(store_reopen(d->engine.store, reason));
+	d->care.away = false;
+	return store_care_reload(d, reason);
+}
+
+static void try_again(struct daemon *d)
+{
+	char what[160];
+	enum store_health was = engine_store_health(&d->engine);
+	d->care.tried_ms = clock_mono_ms();
+	if (is_read_only(d)) {
+		become(d, STORE_READ_ONLY, read_only_note);
+		return;
+	}
+	if (d->care.away && bring_back(d, NULL) != ERR_OK) return;
+	if (was == STORE_WELL) return;
+	if (was == STORE_FULL && d->care.reserve_fd >= 0 && !take_reserve(d)) return;
+	snprintf(what, sizeof what, "the store takes changes again; it was %s", store_health_name(was));
+	enum coffer_err err = write_event(d, what);
+	if (err == ERR_FULL) give_reserve(d);
+	if (err) return;
+	d->care.lost = 0;
+	become(d, STORE_WELL, "");
+}
+
+enum coffer_err store_care_readable(struct daemon *d, struct reason *reason)
+{
+	bool troubled = d->care.away || engine_store_health(&d->engine) != STORE_WELL;
+	if (troubled && clock_mono_ms() - d->care.tried_ms >= PAUSE_MS) try_again(d);
+	return d->care.away ? engine_store_refuses(&d->engine, ERR_IO, reason) : ERR_OK;
+}
+
+enum coffer_err store_care_begin(struct daemon *d, struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	TRY(store_care_readable(d, reason));
+	enum coffer_err err = txn_begin(e->txn, reason);
+	if (err != ERR_UNKNOWN_OUTCOME) return err;
+	d->care.away = true; /* a transaction that could not even be rolled back */
+	if (bring_back(d, reason) == ERR_OK) return txn_begin(e->txn, reason);
+	become(d, STORE_FAILED, away_note);
+	return engine_store_refuses(e, ERR_IO, reason);
+}
+
+enum coffer_err store_care_admit(struct daemon *d, const struct request *r, struct reason *reason)
+{
+	enum store_health health = engine_store_health(&d->engine);
+	enum request_write kind = request_write_kind(r);
+	if (health == STORE_WELL || kind == REQUEST_READS || (health == STORE_FULL && kind == REQUEST_ENDS)) return ERR_OK;
+	return engine_store_refuses(&d->engine, health == STORE_FULL ? ERR_FULL : ERR_IO, reason);
+}
+
+void store_care_after(struct daemon *d, bool wrote, enum coffer_err err)
+{
+	bool was_well = engine_store_health(&d->engine) == STORE_WELL;
+	if (!err && wrote) d->care.lost = 0;
+	if (!was_well) return;
+	if (err == ERR_FULL) {
+		become(d, STORE_FULL, full_note);
+		bool given = give_reserve(d);
+		if (given && write_event(d, "the disk is full: only Destroy, Revoke and Revoke Grant are carried out") != ERR_OK)
+			log_warn("the full disk is not in the audit log");
+	}
+	if (err == ERR_IO && is_read_only(d)) become(d, STORE_READ_ONLY, read_only_note);
+	d->care.tried_ms = clock_mono_ms();
+}
+
+/* ---- the clock of the main thread ---- */
+
+static void on_store_thread(void *arg)
+{
+	struct daemon *d = arg;
+	d->care.queued = false;
+	try_again(d);
+}
+
+void store_care_tick(struct daemon *d)
+{
+	if (engine_store_health(&d->engine) == STORE_WELL && !is_read_only(d)) return;
+	if (atomic_exchange(&d->care.queued, true)) return;
+	d->care.job = (struct job){ .kind = JOB_CALL, .call = on_store_thread, .arg = d };
+	if (!job_queue_put(&d->store_jobs, &d->care.job)) d->care.queued = false;
+}

@@ -1,0 +1,41 @@
+/* What becomes of the store when its disk fails. It is opened again by itself as soon as that helps; until then what is in memory is served, changes
+ * are refused with the sentence that status shows, and nothing is acknowledged that is not on the disk.
+ *
+ *   well ──no room────────────► full: the reserve file is given back, and only Destroy, Revoke and Revoke Grant are carried out (OP_WHEN_FULL),
+ *     ▲                          until there is room to take it again
+ *     ├──no writes allowed─────► read-only
+ *     └──two lost commits in a row, or no reopening ──► failed: no change is tried
+ *
+ * Every PAUSE it is tried whether an audit record can be written; when it can, the store is well. */
+#ifndef COFFER_DAEMON_STORE_CARE_H
+#define COFFER_DAEMON_STORE_CARE_H
+
+#include "daemon/daemon.h"
+
+#define STORE_RESERVE_NAME "store.reserve"
+#define STORE_RESERVE_LEN (1u << 20) /* bytes */
+
+/* Before the threads, the store is open: takes the reserve beside it. A disk without room for it is not a failure: the store is then full. */
+enum coffer_err store_care_start(struct daemon *d, struct reason *reason) MUST_USE;
+void store_care_stop(struct daemon *d);
+
+/* The rest on the store thread, outside a transaction. */
+
+/* ERR_IO: the store is away, with its sentence; after a try to mend what is broken when the last one is some time ago. For reads as well. */
+enum coffer_err store_care_readable(struct daemon *d, struct reason *reason) MUST_USE;
+/* The same, and txn_begin. */
+enum coffer_err store_care_begin(struct daemon *d, struct reason *reason) MUST_USE;
+/* Whether a request may run now: ERR_FULL or ERR_IO with the sentence when not. */
+enum coffer_err store_care_admit(struct daemon *d, const struct request *r, struct reason *reason) MUST_USE;
+/* After txn_commit, or an earlier failure of the transaction, with what it said; wrote: the transaction had changes. Not after ERR_UNKNOWN_OUTCOME. */
+void store_care_after(struct daemon *d, bool wrote, enum coffer_err err);
+/* After ERR_UNKNOWN_OUTCOME: opens the store again, so that what it holds can be read. The caller then settles the transaction, and calls
+ * store_care_reload unless everything in it was durable. */
+enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason) MUST_USE;
+/* Memory is what the store holds: audit chain and grants are read, objects forgotten. When it fails the store is away. */
+enum coffer_err store_care_reload(struct daemon *d, struct reason *reason) MUST_USE;
+/* Main thread, every STORE_CARE_TICK_MS: notices a file system that turned read-only, and has the store thread try what is not well. */
+void store_care_tick(struct daemon *d);
+#define STORE_CARE_TICK_MS 500u
+
+#endif

@@ -1,0 +1,266 @@
+/* The house: made, closed, requests run in it. */
+#include "fault/house.h"
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "daemon/conn.h"
+#include "daemon/store_care.h"
+#include "daemon/store_thread.h"
+#include "fault/fault.h"
+#include "fault/house_check.h"
+#include "objects/reindex.h"
+#include "unit/store/fault_vfs.h"
+
+static struct { const char *scenario, *fault; unsigned n; char words[REASON_MAX]; } doing = { "start", "none", 0, "" };
+
+void house_says(const char *scenario, const char *fault, unsigned n)
+{
+	doing.scenario = scenario;
+	doing.fault = fault;
+	doing.n = n;
+	doing.words[0] = '\0';
+}
+
+void house_words(struct view text)
+{
+	snprintf(doing.words, sizeof doing.words, "%.*s", (int)text.len, (const char *)text.ptr);
+}
+
+void house_die(const char *fmt, ...)
+{
+	va_list args;
+	fault_disarm();
+	va_start(args, fmt);
+	fprintf(stderr, "FAILED: %s, %s, n=%u: ", doing.scenario, doing.fault, doing.n);
+	vfprintf(stderr, fmt, args);
+	fprintf(stderr, "%s%s\n", doing.words[0] ? "; last answer: " : "", doing.words);
+	va_end(args);
+	fault_show_place();
+	abort();
+}
+
+/* ---- in place of connections ---- */
+
+static struct { pthread_mutex_t lock; pthread_cond_t back; bool is_back; } job_state = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
+
+bool conn_may_run(struct job *job)
+{
+	(void)job;
+	return true;
+}
+
+void conn_hold(struct job *job)
+{
+	(void)job;
+}
+
+void conn_return_job(struct job *job)
+{
+	job->turn = NULL;
+	pthread_mutex_lock(&job_state.lock);
+	job_state.is_back = true;
+	pthread_cond_signal(&job_state.back);
+	pthread_mutex_unlock(&job_state.lock);
+}
+
+static void on_store_thread(struct house *h, struct job *job, enum job_kind kind)
+{
+	job->kind = kind;
+	job_state.is_back = false;
+	MUST(job_queue_put(&h->daemon.store_jobs, job));
+	pthread_mutex_lock(&job_state.lock);
+	while (!job_state.is_back) pthread_cond_wait(&job_state.back, &job_state.lock);
+	pthread_mutex_unlock(&job_state.lock);
+}
+
+/* The way that daemon/conn_io.c and the pools give a request. */
+static void run(struct house *h, struct job *job)
+{
+	struct request *r = &job->request;
+	if (request_classify(r) != ERR_OK) return;
+	for (int round = 0; round < 4; round++) {
+		if (r->lane == OP_LANE_STORE) {
+			on_store_thread(h, job, JOB_REQUEST);
+			return;
+		}
+		enum coffer_err err = request_run(r, h->worker, NULL);
+		if (err != ERR_NOT_CACHED) {
+			if (err) request_fail(r, err, NULL);
+			return;
+		}
+		on_store_thread(h, job, r->rerun_on_store ? JOB_REQUEST : JOB_LOAD);
+		if (r->answer.len) return; /* the load failed, or it ran */
+	}
+	house_die("the request never ended");
+}
+
+/* ---- opened and closed ---- */
+
+static uint64_t wall(void *arg)
+{
+	return ((struct house *)arg)->now_s;
+}
+
+static uint64_t mono(void *arg)
+{
+	return ((struct house *)arg)->now_s * 1000;
+}
+
+static void make_ring(struct house *h)
+{
+	struct domain_id *domain = &h->daemon.engine.domain;
+	for (uint8_t i = 0; i < UUID_LEN; i++) {
+		domain->id[i] = i;
+		domain->node_id[i] = (uint8_t)(0x10 + i);
+	}
+	memset(domain->public_key, 7, sizeof domain->public_key);
+	struct secret *key = secret_new(DATA_KEY_LEN);
+	MUST(key);
+	memset(secret_mut(key), 0x5a, DATA_KEY_LEN);
+	h->ring = ring_new(domain);
+	MUST(h->ring);
+	MUST_OK(ring_add(h->ring, 1, &key));
+}
+
+static struct grants *first_grant(struct engine *e, struct grants *none)
+{
+	struct grants *after = NULL;
+	struct principal p;
+	struct grant grant = { .role = ROLE_ADMINISTRATOR, .created_ms = 1 };
+	principal_from_uid(HOUSE_ADMIN, 1, &p);
+	snprintf(grant.principal, sizeof grant.principal, "%s", p.text);
+	snprintf(grant.granted_by, sizeof grant.granted_by, "%s", p.text);
+	MUST_OK(grants_add(e->txn, none, &grant, &after, NULL));
+	grants_unref(none);
+	return after;
+}
+
+static void open_domain(struct house *h)
+{
+	struct engine *e = &h->daemon.engine;
+	struct grants *grants = NULL;
+	struct reindex r = { .begun = false };
+	e->txn = txn_new(e->store, e->objects);
+	MUST(e->objects && e->txn);
+	txn_set_ring(e->txn, h->ring);
+	MUST_OK(txn_begin(e->txn, NULL));
+	MUST_OK(audit_chain_open(e->txn, &e->audit, NULL));
+	MUST_OK(grants_load(e->txn, &grants));
+	if (grants_count(grants) == 0) grants = first_grant(e, grants);
+	engine_set_grants(e, grants);
+	while (!r.done) MUST_OK(txn_reindex(e->txn, &r, NULL));
+	MUST_OK(txn_commit(e->txn, NULL));
+	e->state = ENGINE_OPEN;
+}
+
+static void up(struct house *h)
+{
+	struct engine *e = &h->daemon.engine;
+	struct reason reason = { "" };
+	h->daemon = (struct daemon){ .config = &h->config, .state_lock_fd = -1, .listen_fd = -1 };
+	e->config = &h->config;
+	e->daemon = &h->daemon;
+	pthread_rwlock_init(&e->grants_lock, NULL);
+	pthread_mutex_init(&e->admin_lock, NULL);
+	pthread_mutex_init(&e->note_lock, NULL);
+	make_ring(h);
+	enum coffer_err err = store_open_sqlite(h->path, &e->store, &reason);
+	if (err) house_die("the store: %s", reason_text(&reason, err));
+	e->objects = object_table_new(64);
+	open_domain(h);
+	h->worker = op_local_new(e->objects);
+	h->streams = op_streams_new();
+	MUST(h->worker && h->streams);
+	MUST_OK(store_care_start(&h->daemon, NULL));
+	MUST_OK(store_thread_start(&h->daemon));
+}
+
+static void down(struct house *h)
+{
+	struct engine *e = &h->daemon.engine;
+	store_thread_stop(&h->daemon);
+	store_care_stop(&h->daemon);
+	op_streams_free(h->streams);
+	op_local_free(h->worker);
+	engine_set_grants(e, NULL);
+	audit_chain_free(e->audit);
+	txn_free(e->txn);
+	object_table_free(e->objects);
+	store_close(e->store);
+	ring_free(h->ring);
+	pthread_rwlock_destroy(&e->grants_lock);
+	pthread_mutex_destroy(&e->admin_lock);
+	pthread_mutex_destroy(&e->note_lock);
+}
+
+struct house *house_open(void)
+{
+	struct house *h = calloc(1, sizeof *h);
+	MUST(h);
+	snprintf(h->dir, sizeof h->dir, "%s/coffer-fault-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	MUST(mkdtemp(h->dir));
+	snprintf(h->path, sizeof h->path, "%s/store.db", h->dir);
+	h->now_s = HOUSE_NOW_S;
+	h->config = (struct config){ .max_message = 1u << 20, .lease_time_ms = 3600000, .locate_scan_max = 1000, .state_dir = h->dir };
+	clock_set_source(&(struct clock_source){ wall, mono, h });
+	up(h);
+	house_check_begin(h);
+	return h;
+}
+
+void house_again(struct house *h)
+{
+	down(h);
+	up(h);
+	house_check_same(h);
+	house_judge(h);
+}
+
+void house_close(struct house *h)
+{
+	DIR *d = opendir(h->dir);
+	MUST(d);
+	down(h);
+	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
+		char path[512];
+		snprintf(path, sizeof path, "%s/%s", h->dir, e->d_name);
+		if (e->d_name[0] != '.') MUST(unlink(path) == 0);
+	}
+	closedir(d);
+	MUST(rmdir(h->dir) == 0);
+	clock_set_source(NULL);
+	buf_free(&h->answer);
+	free(h);
+}
+
+enum coffer_err house_send(struct house *h, struct ask *a)
+{
+	struct job job = { .kind = JOB_REQUEST,
+		.request = { .engine = &h->daemon.engine, .streams = h->streams, .frame = a->frame } };
+	a->frame = BUF_EMPTY;
+	h->now_s++;
+	principal_from_uid(HOUSE_ADMIN, 1, &job.request.principal);
+	fault_back();
+	fault_vfs_pause(false);
+	run(h, &job);
+	fault_vfs_pause(true);
+	fault_aside();
+	buf_free(&h->answer);
+	h->answer = job.request.answer;
+	job.request.answer = BUF_EMPTY;
+	enum coffer_err err = house_check_answer(h, &job.request);
+	request_done(&job.request);
+	return err;
+}
+
+void house_must(struct house *h, struct ask *a)
+{
+	MUST_OK(house_send(h, a));
+}
