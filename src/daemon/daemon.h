@@ -45,6 +45,7 @@ struct daemon {
 	pthread_t admin_threads[DAEMON_ADMINS];
 	unsigned admin_started;
 	bool store_started;
+	struct scrubber *scrubber;    /* daemon/scrubber.h */
 	struct control_link *link;    /* to the monitor */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	bool draining;
