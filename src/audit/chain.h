@@ -40,4 +40,14 @@ enum coffer_err audit_read(struct audit_chain *chain, struct txn *txn, uint64_t 
 /* Checks every link from genesis; *out_bad = first bad sequence number, 0 when all verify (ERR_OK) or ERR_CORRUPT with a sentence. */
 enum coffer_err audit_verify(struct audit_chain *chain, struct txn *txn, uint64_t *out_bad, struct reason *reason) MUST_USE;
 
+/* Following a chain row by row, for who reads the table anyway. Begin zeroed; rows in order. */
+struct audit_follow {
+	bool begun;
+	uint64_t next;       /* expected sequence number */
+	uint8_t previous[32]; /* link of the row before */
+};
+/* ERR_CORRUPT: the row does not open, is out of order or its link does not hold; the next one is judged by what this one says it is. Rows of other
+ * nodes do not hold in a domain of one. */
+enum coffer_err audit_follow_row(struct audit_follow *follow, struct ring *ring, const struct store_row *row) MUST_USE;
+
 #endif

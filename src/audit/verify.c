@@ -77,3 +77,44 @@ enum coffer_err audit_verify(struct audit_chain *chain, struct txn *txn, uint64_
 	*out_bad = 0;
 	return ERR_OK;
 }
+
+static enum coffer_err begin_follow(struct audit_follow *f, const struct domain_id *domain)
+{
+	TRY(audit_genesis(domain, f->previous));
+	f->next = 1;
+	f->begun = true;
+	return ERR_OK;
+}
+
+static enum coffer_err open_row(struct ring *ring, const struct store_row *row, uint64_t *out_seq, struct audit_header *out_header,
+	struct buf *plain)
+{
+	struct audit_event event;
+	const struct domain_id *domain = ring_domain(ring);
+	TRY(audit_row_seq(domain, row, out_seq));
+	TRY(audit_header_decode(row->header, out_header));
+	TRY(record_open(ring, STORE_AUDIT, row, plain));
+	TRY(audit_row_decode(domain, buf_view(plain), &event));
+	return event.seq == *out_seq ? ERR_OK : ERR_CORRUPT;
+}
+
+enum coffer_err audit_follow_row(struct audit_follow *f, struct ring *ring, const struct store_row *row)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct audit_header header;
+	uint8_t expected[AUDIT_LINK_LEN];
+	uint64_t seq = 0;
+	if (!f->begun) TRY(begin_follow(f, ring_domain(ring)));
+	enum coffer_err err = open_row(ring, row, &seq, &header, &plain);
+	if (err) {
+		f->next++; /* its link is not known: the row behind it cannot be judged by it */
+		if (audit_header_decode(row->header, &header) == ERR_OK) memcpy(f->previous, header.link, AUDIT_LINK_LEN);
+		return err == ERR_MEMORY ? err : ERR_CORRUPT;
+	}
+	bool in_order = seq == f->next;
+	TRY(audit_link(ring, header.link_generation, seq, f->previous, buf_view(&plain), expected));
+	bool holds = ct_equal(expected, header.link, sizeof expected);
+	f->next = seq + 1;
+	memcpy(f->previous, header.link, AUDIT_LINK_LEN);
+	return in_order && holds ? ERR_OK : ERR_CORRUPT;
+}

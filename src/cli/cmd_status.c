@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/when.h"
 
 #define STATUS_MAX (64u * 1024u)
 
@@ -42,6 +43,24 @@ static void print_token(const json_t *token)
 			(double)whole(token, "probe_us") / 1000.0, whole(token, "restarts"));
 }
 
+static void print_integrity(const json_t *integrity)
+{
+	char when[32];
+	if (!integrity) return;
+	const char *sentence = json_text(integrity, "sentence");
+	if (strcmp(json_text(integrity, "health"), "well") != 0) {
+		line("integrity", "FAULT: %s", sentence);
+	} else if (whole(integrity, "passes")) {
+		line("integrity", "%s in %lld rows, %.1f s long, %lld s ago", sentence, whole(integrity, "rows"), (double)whole(integrity, "took_ms") / 1000.0,
+			(long long)time(NULL) - whole(integrity, "checked_at"));
+	} else {
+		line("integrity", "no fault at start, first pass under way");
+	}
+	if (!whole(integrity, "accepted")) return;
+	when_text((uint64_t)whole(integrity, "accepted_at"), when);
+	line("", "accepted by an operator at %s (version %lld, %lld times in all)", when, whole(integrity, "accepted_version"), whole(integrity, "accepted"));
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -67,17 +86,20 @@ static void print_status(const json_t *doc)
 		line("store", "%s, %lld audit records, %lld objects in memory", json_text(doc, "store"), whole(doc, "audit_records"),
 			whole(doc, "objects_in_memory"));
 	if (json_text(doc, "store_note")[0]) line("", "%s: %s", json_text(doc, "store_health"), json_text(doc, "store_note"));
+	print_integrity(json_object_get(doc, "integrity"));
 	line("connections", "%lld, %lld requests, %lld refused", whole(doc, "connections"), whole(doc, "requests"), whole(doc, "refused"));
 	line("version", "%s, running for %lld s", json_text(doc, "version"), whole(doc, "uptime_s"));
 }
 
-/* 0 when open, the token is well and the store takes changes; else 4. */
+/* 0 when open, the token is well and the store whole and taking changes; else 4. */
 static int judge(const json_t *doc)
 {
 	const json_t *token = json_object_get(doc, "token");
 	bool well = !json_object_get(doc, "memory") || strcmp(json_text(token, "health"), "well") == 0;
 	const char *store = json_text(doc, "store_health");
 	if (store[0] && strcmp(store, "well") != 0) well = false;
+	const json_t *integrity = json_object_get(doc, "integrity");
+	if (integrity && strcmp(json_text(integrity, "health"), "well") != 0) well = false;
 	return strcmp(json_text(doc, "state"), "open") == 0 && well ? EXIT_DONE : EXIT_SEALED;
 }
 

@@ -69,6 +69,10 @@ static const struct cmd_option audit_options[] = {
 	{ "limit", 0, "N", "at most so many (default 1000)" },
 	{ 0 },
 };
+static const struct cmd_option accept_options[] = {
+	{ "yes", 0, NULL, "you have read what is wrong" },
+	{ 0 },
+};
 
 const struct cmd commands[] = {
 	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
@@ -95,5 +99,7 @@ const struct cmd commands[] = {
 	{ "grants", "", 0, 0, "who has which role", NULL, cmd_grants },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
 	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
+	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },
+	{ "store accept", "", 0, 0, "after an integrity fault: go on with the store as it is", accept_options, cmd_store_accept },
 	{ 0 },
 };

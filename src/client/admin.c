@@ -266,3 +266,29 @@ enum coffer_status admin_token_provision(struct coffer *c, const char *token_uri
 	if (!st) copy_text_item(&item, line, line_cap);
 	return call_end(&call, st);
 }
+
+enum coffer_status admin_store_check(struct coffer *c, uint64_t pass, char *text, size_t cap, size_t *out_len)
+{
+	struct call call;
+	struct view report;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_STORE_CHECK, 64);
+	if (st) return st;
+	if (pass) ttlv_put_i64(&call.w, TAG_COFFER_CHECK_PASS, (int64_t)pass);
+	st = call_run(&call, false);
+	if (!st && ttlv_take_text(&call.answer.items[0].payload, TAG_COFFER_JSON, &report) != ERR_OK) st = call_malformed(&call);
+	if (!st && report.len > cap) st = COFFER_ENOSPACE;
+	if (!st) {
+		if (report.len) memcpy(text, report.ptr, report.len);
+		*out_len = report.len;
+	}
+	return call_end(&call, st);
+}
+
+enum coffer_status admin_store_accept(struct coffer *c)
+{
+	struct call call;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_STORE_ACCEPT, 64);
+	if (st) return st;
+	call.deadline_ms += INIT_TIMEOUT_MS;
+	return call_end(&call, call_run(&call, false));
+}

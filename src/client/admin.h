@@ -56,4 +56,9 @@ enum coffer_status admin_token_provision(struct coffer *c, const char *token_uri
 /* A canary round trip now; *out_ms = how long it took, milliseconds, rounded up. */
 enum coffer_status admin_token_test(struct coffer *c, uint32_t *out_ms);
 
+/* Asks for a pass over the store (pass 0), or for what is known of one: a JSON document in text, not NUL-terminated. */
+enum coffer_status admin_store_check(struct coffer *c, uint64_t pass, char *text, size_t cap, size_t *out_len);
+/* Takes the store as it is. */
+enum coffer_status admin_store_accept(struct coffer *c);
+
 #endif

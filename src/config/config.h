@@ -49,6 +49,8 @@ struct config {
 	uint64_t lease_time_ms;        /* 0: without end */
 	enum config_seed rng_seed;
 	uint32_t locate_scan_max;      /* objects that one Locate may look at */
+	uint64_t scrub_interval_ms;    /* between two passes over the store */
+	uint32_t scrub_rate;           /* rows a second; 0: only when asked */
 	enum log_level log_level;
 	char *pid_file;
 	char *monitor_pid_file;

@@ -18,8 +18,11 @@
 #include "daemon/state_dir.h"
 #include "daemon/store_care.h"
 #include "daemon/store_thread.h"
+#include "daemon/scrubber.h"
 #include "daemon/unseal.h"
+#include "keyring/rooted_store.h"
 #include "ops/init_flow.h"
+#include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
 #define OBJECT_ARENA_BYTES 512u /* a key and its two subkeys, and room to spare */
@@ -58,18 +61,35 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
 	e->objects = new_object_table(d->config);
-	ENSURE(e->objects, ERR_MEMORY);
+	e->check = store_check_new();
+	ENSURE(e->objects && e->check, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
+	return ERR_OK;
+}
+
+static enum coffer_err open_mark(struct daemon *d, struct reason *reason)
+{
+	char path[4096];
+	struct root_mark *mark;
+	if (snprintf(path, sizeof path, "%s/node.root", d->config->state_dir) >= (int)sizeof path)
+		return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
+	TRY(root_mark_open(path, &mark, reason));
+	rooted_store_set_mark(d->engine.store, mark);
 	return ERR_OK;
 }
 
 static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 {
 	char path[4096];
+	struct store *inner;
 	if (snprintf(path, sizeof path, "%s/store.db", d->config->state_dir) >= (int)sizeof path)
 		return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
-	TRY(store_open_sqlite(path, &d->engine.store, reason));
+	TRY(store_open_sqlite(path, &inner, reason));
+	enum coffer_err err = rooted_store_new(inner, &d->engine.store);
+	if (err) store_close(inner);
+	TRY(err);
+	TRY(open_mark(d, reason));
 	d->engine.txn = txn_new(d->engine.store, d->engine.objects);
 	ENSURE(d->engine.txn, ERR_MEMORY);
 	return ERR_OK;
@@ -152,6 +172,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(store_thread_start(d));
 	TRY(admin_pool_start(d));
 	TRY(start_workers(d));
+	TRY(scrubber_start(d));
 	TRY(unseal_start(d, reason));
 	TRY(start_care(d));
 	return listener_start(d);
@@ -165,11 +186,13 @@ static void stop(struct daemon *d)
 	unseal_stop(d);
 	admin_pool_stop(d);
 	store_thread_stop(d);
+	scrubber_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
 	if (d->engine.txn) ring_free(txn_ring(d->engine.txn));
 	txn_free(d->engine.txn);
 	audit_chain_free(d->engine.audit);
 	store_close(d->engine.store);
+	store_check_free(d->engine.check);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);

@@ -238,6 +238,18 @@ enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, vo
 	return call.err;
 }
 
+enum coffer_err store_thread_within(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason)
+{
+	struct store_call call = { engine, fn, arg, reason, ERR_OK };
+	run_call(&call);
+	return call.err;
+}
+
+bool store_thread_put(struct daemon *d, struct job *job)
+{
+	return job_queue_put(&d->store_jobs, job);
+}
+
 enum coffer_err store_thread_start(struct daemon *d)
 {
 	TRY(job_queue_init(&d->store_jobs, false));

@@ -11,5 +11,9 @@ void store_thread_stop(struct daemon *d);
 bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg);
 /* engine->on_store: waits for the store thread. Not from a worker, not from the store thread itself. */
 enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason) MUST_USE;
+/* The same on the store thread itself, from a call that runs there. */
+enum coffer_err store_thread_within(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason) MUST_USE;
+/* A call of the caller's own, which stays valid until it has begun to run; it may put itself again. False when the daemon is stopping. Any thread. */
+bool store_thread_put(struct daemon *d, struct job *job);
 
 #endif

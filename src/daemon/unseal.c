@@ -10,8 +10,10 @@
 #include "daemon/link.h"
 #include "daemon/interrupted.h"
 #include "daemon/store_thread.h"
+#include "keyring/rooted_store.h"
 #include "keyring/slot.h"
 #include "objects/reindex.h"
+#include "ops/store_check.h"
 #include "recovery/recovery.h"
 
 /* The slot rows of this node, copied out of the store. */
@@ -82,6 +84,8 @@ static enum coffer_err open_ring(struct engine *e, struct ring **out, struct rea
 struct set_ring {
 	struct engine *engine;
 	struct ring *ring;
+	enum coffer_err err;
+	struct reason reason;
 };
 
 static void set_ring_on_store(void *arg)
@@ -89,6 +93,9 @@ static void set_ring_on_store(void *arg)
 	struct set_ring *s = arg;
 	struct engine *e = s->engine;
 	struct ring *old = txn_ring(e->txn);
+	/* A store from before there were roots gets its first one here, as node.id says; before init it is empty. */
+	s->err = rooted_store_attach(e->store, s->ring, !e->identity.rooted, &s->reason);
+	if (s->err) return;
 	txn_set_ring(e->txn, s->ring);
 	if (s->ring) e->domain = *ring_domain(s->ring);
 	if (!s->ring) {
@@ -100,8 +107,10 @@ static void set_ring_on_store(void *arg)
 
 enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring)
 {
-	struct set_ring s = { engine, ring ? *ring : NULL };
+	struct set_ring s = { .engine = engine, .ring = ring ? *ring : NULL };
 	ENSURE(store_thread_do(engine->daemon, set_ring_on_store, &s), ERR_BUSY);
+	if (s.err) log_error("%s", reason_text(&s.reason, s.err));
+	TRY(s.err);
 	if (ring) *ring = NULL;
 	return ERR_OK;
 }
@@ -118,9 +127,15 @@ static void describe_recovery(struct engine *e, struct txn *txn)
 	else snprintf(e->recovery, sizeof e->recovery, "passphrase");
 }
 
+/* What the operator must be able to find later about the root stands in the same record. */
 static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 {
-	struct audit_event event = { .principal = view_str("node"), .details = view_str("the token opened the data key") };
+	struct rooted_facts facts;
+	char details[160];
+	rooted_store_facts(e->store, &facts);
+	snprintf(details, sizeof details, "the token opened the data key%s%s", facts.made ? "; the store's version root was made from what it held" : "",
+		facts.mark_missing && facts.version > 1 ? "; node.root, the mark of the newest version, was missing" : "");
+	struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	return audit_append(e->audit, txn, &event);
 }
 
@@ -159,8 +174,42 @@ static void report(struct daemon *d, enum token_state token)
 	link_status(d, text);
 }
 
+struct start_check {
+	struct engine *engine;
+	struct reason *reason;
+	enum coffer_err err;
+};
+
+static void check_on_store(void *arg)
+{
+	struct start_check *s = arg;
+	s->err = store_check_start(s->engine, s->reason);
+}
+
+/* Before anything is served: what the small tables hold must be what was written last. */
+static enum coffer_err check_store(struct engine *engine, struct reason *reason)
+{
+	struct start_check s = { engine, reason, ERR_OK };
+	ENSURE(store_thread_do(engine->daemon, check_on_store, &s), ERR_BUSY);
+	engine->integrity_fault = s.err == ERR_CORRUPT;
+	return s.err;
+}
+
+/* From now on this node refuses a store without a root. */
+static enum coffer_err pin_root(struct engine *engine, struct reason *reason)
+{
+	struct identity identity = engine->identity;
+	if (identity.rooted || !rooted_store_is(engine->store)) return ERR_OK;
+	identity.rooted = true;
+	TRY(identity_write(engine->config->state_dir, &identity, reason));
+	engine->identity.rooted = true;
+	return ERR_OK;
+}
+
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
+	TRY(check_store(engine, reason));
+	TRY(pin_root(engine, reason));
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	engine_note(engine, "%s", "");
@@ -200,7 +249,7 @@ static void unseal_job(void *arg)
 	if (e->state == ENGINE_SEALED) {
 		enum coffer_err err = unseal(e, &reason);
 		if (err) {
-			engine_note(e, "sealed: %s", reason_text(&reason, err));
+			engine_note(e, "%s%s", may_pass(err) ? "sealed: " : "", reason_text(&reason, err));
 			log_error("the domain does not open: %s", reason_text(&reason, err));
 			/* What the token answered may pass, and so may want of memory or disk; a store that is damaged stays so. */
 			if (may_pass(err)) d->unseal_again = err_class(err) != ERR_CLASS_token;

@@ -11,6 +11,7 @@
 
 #define MAGIC "CFRN"
 #define FORMAT 1u
+#define FORMAT_ROOTED 2u
 #define CHECKSUM_LEN 8u
 
 static bool uri_is_sound(struct view uri)
@@ -37,7 +38,7 @@ enum coffer_err identity_encode(const struct identity *identity, uint8_t *out, s
 	TRY(kind_number(identity->token_kind, &kind));
 	writer_init(&w, out, IDENTITY_BYTES_MAX);
 	writer_bytes(&w, view_str(MAGIC));
-	writer_u8(&w, FORMAT);
+	writer_u8(&w, identity->rooted ? FORMAT_ROOTED : FORMAT);
 	writer_u8(&w, kind);
 	writer_u16(&w, 0);
 	writer_bytes(&w, view_of(identity->domain.id, UUID_LEN));
@@ -97,11 +98,12 @@ enum coffer_err identity_decode(struct view bytes, struct identity *out)
 	reader_init(&r, bytes);
 	ENSURE(reader_view(&r, sizeof MAGIC - 1, &magic) == ERR_OK && view_equal_str(magic, MAGIC), ERR_CORRUPT);
 	ENSURE(reader_u8(&r, &format) == ERR_OK, ERR_CORRUPT);
-	ENSURE(format == FORMAT, ERR_VERSION);
+	ENSURE(format == FORMAT || format == FORMAT_ROOTED, ERR_VERSION);
 	TRY(hash_sha256(checked, digest));
 	ENSURE(view_equal(view_of(digest, CHECKSUM_LEN), view_of(bytes.ptr + checked.len, CHECKSUM_LEN)), ERR_CORRUPT);
 	ENSURE(reader_left(&r) >= CHECKSUM_LEN && reader_child(&r, reader_left(&r) - CHECKSUM_LEN, &fields) == ERR_OK, ERR_CORRUPT);
 	ENSURE(read_fields(&fields, &i) == ERR_OK && fields_are_sound(&i), ERR_CORRUPT);
+	i.rooted = format == FORMAT_ROOTED;
 	*out = i;
 	return ERR_OK;
 }

@@ -36,5 +36,7 @@ enum coffer_err slot_check_binding(const struct slot *slot, const char *kind, co
  * the key moves into the ring (*key becomes NULL). ERR_CORRUPT names which check failed. */
 enum coffer_err slot_accept(struct ring *ring, const struct store_row *row, const struct slot *slot, struct secret **key,
 	struct reason *reason) MUST_USE;
+/* A slot row of a domain that is open already: its form and its MAC. ERR_CORRUPT, ERR_VERSION; ERR_NOT_FOUND: the ring lacks its generation. */
+enum coffer_err slot_verify(struct ring *ring, const struct store_row *row) MUST_USE;
 
 #endif

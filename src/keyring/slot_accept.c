@@ -82,3 +82,12 @@ enum coffer_err slot_accept(struct ring *ring, const struct store_row *row, cons
 	TRY(err);
 	return ring_add(ring, slot->generation, key);
 }
+
+enum coffer_err slot_verify(struct ring *ring, const struct store_row *row)
+{
+	struct slot slot;
+	uint8_t mac[MAC_LEN];
+	TRY(slot_parse(row, &slot, NULL));
+	TRY(slot_mac(ring, row, view_of(row->body.ptr, row->body.len - MAC_LEN), mac));
+	return ct_equal(mac, slot.mac, sizeof mac) ? ERR_OK : ERR_CORRUPT;
+}

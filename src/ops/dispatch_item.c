@@ -28,6 +28,9 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 		return reason_fail(reason, ERR_BUSY, "the daemon is stopping; try again when it runs again");
 	case ENGINE_FAULT:
 		if (row->operation == OPERATION_COFFER_STATUS) return ERR_OK;
+		if (run->r->engine->integrity_fault &&
+		    (row->operation == OPERATION_COFFER_STORE_CHECK || row->operation == OPERATION_COFFER_STORE_ACCEPT))
+			return ERR_OK;
 		return reason_fail(reason, ERR_STATE, "the node stopped serving after a fault; 'coffer status' says which");
 	}
 	return ERR_BUG;
@@ -56,7 +59,7 @@ static enum coffer_err check_policy(struct run *run, const struct op_row *row)
 	bool own = principal_is_own(ctx->principal);
 	if (row->permission == PERMISSION_INIT && own) return ERR_OK;
 	if (own && engine_state_get(run->r->engine) != ENGINE_OPEN &&
-	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN))
+	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN || row->operation == OPERATION_COFFER_STORE_CHECK))
 		return ERR_OK;
 	return policy_check(run->grants, ctx->principal, row->permission, ctx->object, &ctx->reason);
 }

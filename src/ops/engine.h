@@ -40,6 +40,7 @@ enum store_health {
 };
 
 struct init_pending; /* ops/init_flow.c */
+struct store_check; /* ops/store_check.h */
 struct token_spawner; /* token/proxy.h */
 
 struct engine;
@@ -79,7 +80,12 @@ struct engine {
 	void (*token_changed)(void *daemon, enum token_state from, enum token_state to);
 	/* Store lane, after a destroy is durable: warm keys of destroyed objects leave every thread. May be NULL. */
 	void (*after_destroy)(struct engine *engine);
+	/* Asks for a pass over the store now. Any lane. May be NULL. */
+	void (*want_check)(struct engine *engine);
 	void *daemon;                      /* the daemon's own */
+
+	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
+	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
 
 	/* for status, any lane */
 	uint64_t started_wall_s;

@@ -101,6 +101,7 @@ static enum coffer_err make_keys(struct init_pending *p, struct reason *reason)
 {
 	struct domain_id *domain = &p->identity.domain;
 	uint8_t key_check[32];
+	p->identity.rooted = true;
 	TRY(rng_bytes(domain->id, sizeof domain->id));
 	TRY(rng_bytes(domain->node_id, sizeof domain->node_id));
 	TRY(sign_keypair_generate(&p->seed, domain->public_key));

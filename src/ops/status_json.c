@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "ops/json_out.h"
+#include "keyring/rooted_store.h"
+#include "ops/store_check.h"
 #include "ops/token_of.h"
 
 #ifndef COFFER_VERSION
@@ -20,6 +22,7 @@
 struct store_facts {
 	uint32_t generation;
 	uint64_t audit_records;
+	struct rooted_facts root;
 };
 
 static enum coffer_err read_facts(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
@@ -28,6 +31,7 @@ static enum coffer_err read_facts(struct engine *engine, struct txn *txn, void *
 	(void)reason;
 	facts->generation = txn_ring(txn) ? ring_newest(txn_ring(txn)) : 0;
 	facts->audit_records = engine->audit ? audit_chain_length(engine->audit) : 0;
+	rooted_store_facts(engine->store, &facts->root);
 	return ERR_OK;
 }
 
@@ -98,6 +102,23 @@ static void put_memory(struct json_out *j)
 	json_end(j);
 }
 
+/* What the last pass found; and for ever after, that an operator once took the store as it was. */
+static void put_integrity(struct json_out *j, struct engine *engine, const struct rooted_facts *root)
+{
+	char sentence[STORE_CHECK_SENTENCE + 32];
+	if (!engine->check || !root->rooted) return;
+	store_check_sentence(engine->check, sentence, sizeof sentence);
+	json_begin(j, "integrity");
+	json_str(j, "health", store_check_is_well(engine->check) ? "well" : "fault");
+	json_str(j, "sentence", sentence);
+	json_u64(j, "version", root->version);
+	json_u64(j, "accepted", root->accepted);
+	json_u64(j, "accepted_at", root->accepted_ms / 1000);
+	json_u64(j, "accepted_version", root->accepted_from);
+	store_check_json(engine->check, j);
+	json_end(j);
+}
+
 static void put_store(struct json_out *j, struct engine *engine)
 {
 	struct store_facts facts = { 0 };
@@ -107,8 +128,11 @@ static void put_store(struct json_out *j, struct engine *engine)
 	memcpy(note, engine->store_note, sizeof note);
 	pthread_mutex_unlock(&engine->note_lock);
 	json_str(j, "store_note", note);
-	if (engine_state_get(engine) != ENGINE_OPEN) return;
+	bool open = engine_state_get(engine) == ENGINE_OPEN;
+	if (!open && !engine->integrity_fault) return;
 	if (engine->on_store(engine, read_facts, &facts, NULL) != ERR_OK) return;
+	put_integrity(j, engine, &facts.root);
+	if (!open) return;
 	json_u64(j, "generation", facts.generation);
 	json_str(j, "recovery", engine->recovery);
 	json_str(j, "store", engine->config->store);

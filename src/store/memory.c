@@ -261,6 +261,43 @@ static enum coffer_err index_find(struct store *base, enum store_table table, ui
 	return ERR_OK;
 }
 
+static enum coffer_err survey(struct store *base, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg)
+{
+	const struct mem_table *t = &self(base)->tables[table];
+	for (size_t at = lower_bound(t, from); at < t->count && limit > 0; at++, limit--) TRY(fn(arg, &t->rows[at]->row, true));
+	return ERR_OK;
+}
+
+/* There are no copies: the column itself is searched. */
+static enum coffer_err index_same(struct store *base, enum store_table table, struct view id, struct view index, bool *out_same)
+{
+	(void)base;
+	(void)table;
+	(void)id;
+	(void)index;
+	*out_same = true;
+	return ERR_OK;
+}
+
+static enum coffer_err index_orphans(struct store *base, enum store_table table, struct view from, size_t limit, store_survey_fn *fn,
+	void *arg)
+{
+	(void)base;
+	(void)table;
+	(void)from;
+	(void)limit;
+	(void)fn;
+	(void)arg;
+	return ERR_OK;
+}
+
+static enum coffer_err strays(struct store *base, uint64_t *out)
+{
+	(void)base;
+	*out = 0;
+	return ERR_OK;
+}
+
 static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
 {
 	(void)base;
@@ -289,6 +326,10 @@ static const struct store_ops memory_ops = {
 	.scan = scan,
 	.count = count,
 	.index_find = index_find,
+	.survey = survey,
+	.index_same = index_same,
+	.index_orphans = index_orphans,
+	.strays = strays,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
 };

@@ -145,6 +145,10 @@ static const struct store_ops sqlite_ops = {
 	.scan = sqlite_scan,
 	.count = sqlite_count,
 	.index_find = sqlite_index_find,
+	.survey = sqlite_survey,
+	.index_same = sqlite_index_same,
+	.index_orphans = sqlite_index_orphans,
+	.strays = sqlite_strays,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
 };

@@ -77,5 +77,19 @@ enum coffer_err sqlite_scan(struct store *base, enum store_table table, struct v
 enum coffer_err sqlite_count(struct store *base, enum store_table table, uint64_t *out);
 enum coffer_err sqlite_index_find(struct store *base, enum store_table table, uint8_t index, struct view token,
 	struct view after, size_t limit, store_id_fn *fn, void *arg);
+/* sqlite_survey.c: the calls for checking. */
+enum coffer_err sqlite_survey(struct store *base, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg);
+enum coffer_err sqlite_index_same(struct store *base, enum store_table table, struct view id, struct view index, bool *out_same);
+enum coffer_err sqlite_index_orphans(struct store *base, enum store_table table, struct view from, size_t limit, store_survey_fn *fn,
+	void *arg);
+enum coffer_err sqlite_strays(struct store *base, uint64_t *out);
+
+/* Shared by the two. */
+/* A prepared statement with table and id (or bound) set. */
+enum coffer_err sqlite_stmt_for(struct sqlite_store *s, enum sqlite_stmt_id which, enum store_table table, struct view id,
+	sqlite3_stmt **out) MUST_USE;
+sqlite3_int64 sqlite_limit_of(size_t limit);
+/* The row that a statement stands at: every column is checked against the limits that store_put keeps. ERR_CORRUPT. */
+enum coffer_err sqlite_load_row(sqlite3_stmt *stmt, struct store_row *out) MUST_USE;
 
 #endif

@@ -11,13 +11,12 @@ static struct sqlite_store *self(struct store *base)
 	return (struct sqlite_store *)base;
 }
 
-static sqlite3_int64 limit_of(size_t limit)
+sqlite3_int64 sqlite_limit_of(size_t limit)
 {
 	return limit > INT64_MAX ? INT64_MAX : (sqlite3_int64)limit;
 }
 
-/* A prepared statement with table and id (or bound) set. */
-static enum coffer_err stmt_for(struct sqlite_store *s, enum sqlite_stmt_id which, enum store_table table, struct view id,
+enum coffer_err sqlite_stmt_for(struct sqlite_store *s, enum sqlite_stmt_id which, enum store_table table, struct view id,
 	sqlite3_stmt **out)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -49,8 +48,8 @@ static enum coffer_err column_u32(sqlite3_stmt *stmt, int at, uint32_t *out)
 	return ERR_OK;
 }
 
-/* The file may have been edited: every column is checked against the limits that store_put keeps. */
-static enum coffer_err load_row(sqlite3_stmt *stmt, struct store_row *out)
+/* The file may have been edited. */
+enum coffer_err sqlite_load_row(sqlite3_stmt *stmt, struct store_row *out)
 {
 	struct store_row row = { .id_len = 0 };
 	struct view id;
@@ -72,7 +71,7 @@ static enum coffer_err load_row(sqlite3_stmt *stmt, struct store_row *out)
 static enum coffer_err put_record(struct sqlite_store *s, enum store_table table, const struct store_row *row, bool replace)
 {
 	sqlite3_stmt *stmt = NULL;
-	TRY(stmt_for(s, replace ? STMT_REPLACE : STMT_INSERT, table, view_of(row->id, row->id_len), &stmt));
+	TRY(sqlite_stmt_for(s, replace ? STMT_REPLACE : STMT_INSERT, table, view_of(row->id, row->id_len), &stmt));
 	int rc = sqlite3_bind_int64(stmt, 3, row->version);
 	if (!rc) rc = sqlite3_bind_int64(stmt, 4, row->state);
 	if (!rc) rc = sqlite3_bind_int64(stmt, 5, row->generation);
@@ -86,14 +85,14 @@ static enum coffer_err put_record(struct sqlite_store *s, enum store_table table
 static enum coffer_err erase_search(struct sqlite_store *s, enum store_table table, struct view id)
 {
 	sqlite3_stmt *stmt = NULL;
-	TRY(stmt_for(s, STMT_SEARCH_ERASE, table, id, &stmt));
+	TRY(sqlite_stmt_for(s, STMT_SEARCH_ERASE, table, id, &stmt));
 	return sqlite_judge(s, sqlite_stmt_run(stmt), true);
 }
 
 static enum coffer_err put_search(struct sqlite_store *s, enum store_table table, struct view id, const uint8_t *entry)
 {
 	sqlite3_stmt *stmt = NULL;
-	TRY(stmt_for(s, STMT_SEARCH_INSERT, table, id, &stmt));
+	TRY(sqlite_stmt_for(s, STMT_SEARCH_INSERT, table, id, &stmt));
 	int rc = sqlite3_bind_int(stmt, 3, entry[0]);
 	if (!rc) rc = sqlite_bind_view(stmt, 4, view_of(entry + 1, STORE_TOKEN_LEN));
 	if (!rc) rc = sqlite_stmt_run(stmt);
@@ -125,7 +124,7 @@ enum coffer_err sqlite_erase(struct store *base, enum store_table table, struct 
 	struct sqlite_store *s = self(base);
 	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
-	TRY(stmt_for(s, STMT_ERASE, table, id, &stmt));
+	TRY(sqlite_stmt_for(s, STMT_ERASE, table, id, &stmt));
 	TRY(sqlite_judge(s, sqlite_stmt_run(stmt), true));
 	ENSURE(sqlite3_changes(s->db) > 0, ERR_NOT_FOUND);
 	enum coffer_err err = erase_search(s, table, id);
@@ -138,7 +137,7 @@ enum coffer_err sqlite_get(struct store *base, enum store_table table, struct vi
 	struct sqlite_store *s = self(base);
 	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
-	TRY(stmt_for(s, STMT_GET, table, id, &stmt));
+	TRY(sqlite_stmt_for(s, STMT_GET, table, id, &stmt));
 	int rc = sqlite3_step(stmt);
 	s->lent = stmt;
 	if (rc == SQLITE_DONE) {
@@ -146,7 +145,7 @@ enum coffer_err sqlite_get(struct store *base, enum store_table table, struct vi
 		return ERR_NOT_FOUND;
 	}
 	TRY(sqlite_judge(s, rc, false));
-	return load_row(stmt, out);
+	return sqlite_load_row(stmt, out);
 }
 
 /* Steps through a query, one callback for each row; leaves the statement reset. */
@@ -156,7 +155,7 @@ static enum coffer_err each_row(struct sqlite_store *s, sqlite3_stmt *stmt, stor
 	int rc = SQLITE_DONE;
 	while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct store_row row;
-		err = load_row(stmt, &row);
+		err = sqlite_load_row(stmt, &row);
 		if (!err) err = fn(arg, &row);
 	}
 	sqlite3_reset(stmt);
@@ -170,8 +169,8 @@ enum coffer_err sqlite_scan(struct store *base, enum store_table table, struct v
 	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
 	if (backwards && !after.len) after = view_of(above_all, sizeof above_all);
-	TRY(stmt_for(s, backwards ? STMT_SCAN_BACK : STMT_SCAN, table, after, &stmt));
-	TRY(sqlite_judge(s, sqlite3_bind_int64(stmt, 3, limit_of(limit)), false));
+	TRY(sqlite_stmt_for(s, backwards ? STMT_SCAN_BACK : STMT_SCAN, table, after, &stmt));
+	TRY(sqlite_judge(s, sqlite3_bind_int64(stmt, 3, sqlite_limit_of(limit)), false));
 	return each_row(s, stmt, fn, arg);
 }
 
@@ -194,10 +193,10 @@ enum coffer_err sqlite_index_find(struct store *base, enum store_table table, ui
 	struct sqlite_store *s = self(base);
 	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
-	TRY(stmt_for(s, STMT_SEARCH, table, after, &stmt));
+	TRY(sqlite_stmt_for(s, STMT_SEARCH, table, after, &stmt));
 	int rc = sqlite3_bind_int(stmt, 3, index);
 	if (!rc) rc = sqlite_bind_view(stmt, 4, token);
-	if (!rc) rc = sqlite3_bind_int64(stmt, 5, limit_of(limit));
+	if (!rc) rc = sqlite3_bind_int64(stmt, 5, sqlite_limit_of(limit));
 	TRY(sqlite_judge(s, rc, false));
 	enum coffer_err err = ERR_OK;
 	while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {

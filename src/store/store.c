@@ -138,6 +138,94 @@ enum coffer_err store_index_find(struct store *s, enum store_table table, uint8_
 	return err;
 }
 
+#define PLACE_END (STORE_ID_MAX + 1u) /* a place of this length, all ones, is behind every id */
+
+bool store_place_is_end(const struct store_place *place)
+{
+	return place->len == PLACE_END && place->at[0] == 0xff && memcmp(place->at, place->at + 1, PLACE_END - 1) == 0;
+}
+
+bool store_place_is_past(const struct store_place *place, struct view id)
+{
+	size_t shared = id.len < place->len ? id.len : place->len;
+	int order = shared ? memcmp(id.ptr, place->at, shared) : 0;
+	return order ? order < 0 : id.len < place->len;
+}
+
+/* Behind every id that begins with these STORE_ID_MAX bytes. */
+static void skip_prefix(struct store_place *place, const uint8_t *prefix)
+{
+	memcpy(place->at, prefix, STORE_ID_MAX);
+	place->len = STORE_ID_MAX;
+	while (place->len > 0 && place->at[place->len - 1] == 0xff) place->len--;
+	if (place->len > 0) {
+		place->at[place->len - 1]++;
+		return;
+	}
+	memset(place->at, 0xff, PLACE_END);
+	place->len = PLACE_END;
+}
+
+struct survey {
+	struct store_place *place;
+	store_survey_fn *fn;
+	void *arg;
+};
+
+/* The next id there can be is this one with a zero byte behind it. An id that was cut may be any that begins so. */
+static enum coffer_err survey_row(void *arg, const struct store_row *row, bool is_whole)
+{
+	struct survey *v = arg;
+	if (row->id_len == STORE_ID_MAX && !is_whole) {
+		skip_prefix(v->place, row->id);
+	} else {
+		memcpy(v->place->at, row->id, row->id_len);
+		v->place->at[row->id_len] = 0;
+		v->place->len = row->id_len + 1;
+	}
+	return v->fn(v->arg, row, is_whole);
+}
+
+typedef enum coffer_err walk_fn(struct store *s, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg);
+
+static enum coffer_err walk(struct store *s, walk_fn *op, enum store_table table, struct store_place *place, size_t limit,
+	store_survey_fn *fn, void *arg)
+{
+	PRE(!s->in_callback);
+	PRE(is_table(table) && place->len <= PLACE_END);
+	struct survey v = { place, fn, arg };
+	struct store_place from = *place;
+	s->in_callback = true;
+	enum coffer_err err = op(s, table, view_of(from.at, from.len), limit, survey_row, &v);
+	s->in_callback = false;
+	return err;
+}
+
+enum coffer_err store_survey(struct store *s, enum store_table table, struct store_place *place, size_t limit, store_survey_fn *fn,
+	void *arg)
+{
+	return walk(s, s->ops->survey, table, place, limit, fn, arg);
+}
+
+enum coffer_err store_index_orphans(struct store *s, enum store_table table, struct store_place *place, size_t limit, store_survey_fn *fn,
+	void *arg)
+{
+	return walk(s, s->ops->index_orphans, table, place, limit, fn, arg);
+}
+
+enum coffer_err store_index_same(struct store *s, enum store_table table, struct view id, struct view index, bool *out_same)
+{
+	PRE(!s->in_callback);
+	PRE(is_table(table) && is_id(id) && store_index_is_valid(index));
+	return s->ops->index_same(s, table, id, index, out_same);
+}
+
+enum coffer_err store_strays(struct store *s, uint64_t *out)
+{
+	PRE(!s->in_callback);
+	return s->ops->strays(s, out);
+}
+
 enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason)
 {
 	PRE(!s->in_transaction && !s->in_callback);

@@ -54,6 +54,15 @@ struct store_row {
 typedef enum coffer_err store_row_fn(void *arg, const struct store_row *row);
 typedef enum coffer_err store_id_fn(void *arg, struct view id);
 
+/* One row of a survey. is_whole false: a column is outside of the limits above, and only id is set (cut to STORE_ID_MAX). */
+typedef enum coffer_err store_survey_fn(void *arg, const struct store_row *row, bool is_whole);
+
+/* How far a survey has come: the lowest id that it has not seen. Zeroed: the beginning. */
+struct store_place {
+	uint8_t at[STORE_ID_MAX + 1];
+	size_t len;
+};
+
 struct store; /* opaque; every implementation's handle begins with it (store_internal.h) */
 
 /* The interface. All members are present in every implementation. The functions below are the only callers: they have
@@ -74,6 +83,10 @@ struct store_ops {
 	enum coffer_err (*count)(struct store *s, enum store_table table, uint64_t *out);
 	enum coffer_err (*index_find)(struct store *s, enum store_table table, uint8_t index, struct view token,
 		struct view after, size_t limit, store_id_fn *fn, void *arg);
+	enum coffer_err (*survey)(struct store *s, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg);
+	enum coffer_err (*index_same)(struct store *s, enum store_table table, struct view id, struct view index, bool *out_same);
+	enum coffer_err (*index_orphans)(struct store *s, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg);
+	enum coffer_err (*strays)(struct store *s, uint64_t *out);
 	enum coffer_err (*scrub_deleted)(struct store *s, struct reason *reason);
 	enum coffer_err (*reopen)(struct store *s, struct reason *reason);
 };
@@ -121,6 +134,22 @@ enum coffer_err store_count(struct store *s, enum store_table table, uint64_t *o
  * copies in step with the row's index column, store_erase takes them away. */
 enum coffer_err store_index_find(struct store *s, enum store_table table, uint8_t index, struct view token,
 	struct view after, size_t limit, store_id_fn *fn, void *arg) MUST_USE;
+
+/* For checking, not for use: rows in id order from *place on, at most limit, those that cannot be used too; *place moves behind the last one.
+ * What was kept in memory of the file is forgotten first, so that it is the file which is looked at. */
+enum coffer_err store_survey(struct store *s, enum store_table table, struct store_place *place, size_t limit, store_survey_fn *fn,
+	void *arg) MUST_USE;
+/* Whether the searchable copies of a row are exactly those of its index column. */
+enum coffer_err store_index_same(struct store *s, enum store_table table, struct view id, struct view index, bool *out_same) MUST_USE;
+/* Ids that have searchable copies, in pages as store_survey; is_whole false: there is no such row. Only id is set. */
+enum coffer_err store_index_orphans(struct store *s, enum store_table table, struct store_place *place, size_t limit, store_survey_fn *fn,
+	void *arg) MUST_USE;
+/* Rows and searchable copies in tables that this interface does not have. */
+enum coffer_err store_strays(struct store *s, uint64_t *out) MUST_USE;
+/* True when there is nothing from `place` on. */
+bool store_place_is_end(const struct store_place *place);
+/* Whether the id comes before the place, so that a survey has seen it. */
+bool store_place_is_past(const struct store_place *place, struct view id);
 
 /* Makes deleted bytes really gone (SQLite: TRUNCATE checkpoint). Outside a transaction. */
 enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason) MUST_USE;

@@ -1,4 +1,4 @@
-/* What store.c and the implementations share; nobody else includes it. */
+/* What store.c and the implementations share; nobody else includes it but what stands in front of a store (keyring/rooted_store.c). */
 #ifndef COFFER_STORE_STORE_INTERNAL_H
 #define COFFER_STORE_STORE_INTERNAL_H
 

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+#include "keyring/rooted_store.h"
+
 static const char db_name[] = "store.db";
 
 static int setup(void **state, bool on_disk)
@@ -27,11 +30,52 @@ static int setup(void **state, bool on_disk)
 int contract_setup_sqlite(void **state) { return setup(state, true); }
 int contract_setup_memory(void **state) { return setup(state, false); }
 
+int contract_setup_rooted(void **state)
+{
+	struct domain_id domain = { .id = "contract" };
+	struct store *rooted;
+	struct secret *key;
+	if (arena_level() == ARENA_NONE && arena_init(8u << 20, false, NULL) != ERR_OK) return -1;
+	if (setup(state, true) != 0) return -1;
+	struct contract *c = *state;
+	if (rooted_store_new(c->store, &rooted) != ERR_OK) return -1;
+	c->store = rooted;
+	c->ring = ring_new(&domain);
+	key = secret_new(DATA_KEY_LEN);
+	if (!c->ring || !key || ring_add(c->ring, 1, &key) != ERR_OK) return -1;
+	return rooted_store_attach(rooted, c->ring, false, NULL) == ERR_OK && rooted_store_verdict(rooted, NULL) == ERR_OK ? 0 : -1;
+}
+
+static void print_fault(void *arg, const struct rooted_fault *fault)
+{
+	++*(size_t *)arg;
+	print_error("fault %d in table %d: expected %llu, found %llu, id %.*s\n", (int)fault->kind, (int)fault->table,
+		(unsigned long long)fault->expected, (unsigned long long)fault->found, (int)fault->id_len, (const char *)fault->id);
+}
+
+/* Whatever a test did: the sums are those of the rows, also when the root is read again. */
+static int check_sums(struct contract *c)
+{
+	size_t faults = 0;
+	bool done = false;
+	struct rooted_watch watch = { .fault = print_fault, .arg = &faults };
+	store_rollback(c->store);
+	for (int again = 0; again < 2; again++) {
+		rooted_store_pass_begin(c->store);
+		for (done = false; !done;)
+			if (rooted_store_pass_step(c->store, 3, &watch, &done) != ERR_OK) return -1;
+		if (store_reopen(c->store, NULL) != ERR_OK) return -1;
+	}
+	return faults ? -1 : 0;
+}
+
 int contract_teardown(void **state)
 {
 	static const char *const suffixes[] = { "", "-wal", "-shm" };
 	struct contract *c = *state;
+	int sums = c->ring ? check_sums(c) : 0;
 	store_close(c->store);
+	ring_free(c->ring);
 	for (size_t i = 0; i < 3 && c->dir[0]; i++) {
 		char path[128];
 		snprintf(path, sizeof path, "%s/%s%s", c->dir, db_name, suffixes[i]);
@@ -39,7 +83,7 @@ int contract_teardown(void **state)
 	}
 	int rc = c->dir[0] ? rmdir(c->dir) : 0;
 	free(c);
-	return rc;
+	return rc ? rc : sums;
 }
 
 struct store *contract_store(void **state)

@@ -11,19 +11,25 @@
 
 #include "store/store.h"
 
+struct ring;
+
 struct contract {
 	struct store *store;
+	struct ring *ring; /* of a rooted store */
 	char dir[64]; /* empty: nothing on disk */
 };
 
 int contract_setup_sqlite(void **state);
 int contract_setup_memory(void **state);
+/* A rooted store in front of SQLite; teardown demands that its sums are those of its rows. */
+int contract_setup_rooted(void **state);
 int contract_teardown(void **state);
 
-/* Two lines of a group's table. */
+/* Three lines of a group's table. */
 #define CONTRACT(test) \
 	{ #test " [sqlite]", test, contract_setup_sqlite, contract_teardown, NULL }, \
-	{ #test " [memory]", test, contract_setup_memory, contract_teardown, NULL }
+	{ #test " [memory]", test, contract_setup_memory, contract_teardown, NULL }, \
+	{ #test " [rooted]", test, contract_setup_rooted, contract_teardown, NULL }
 
 struct store *contract_store(void **state);
 /* A row with a text id and body. */

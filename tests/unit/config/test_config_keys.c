@@ -12,7 +12,7 @@ static void config_takes_good_values(void **state)
 		"drain_timeout = 30s", "stop_timeout = 10s", "secret_memory = 4M", "secret_memory = 64G", "require_secret_memory = yes",
 		"token_deadline = 1s", "token_deadline = 10m", "token_probe_interval = 1h", "tokend_environment =",
 		"tokend_environment = SOFTHSM2_CONF=/x/y _a1=b=c", "object_cache = 16", "lease_time = 0", "lease_time = 365d",
-		"locate_scan_max = 1", "rng_seed = accept",
+		"locate_scan_max = 1", "scrub_interval = 1s", "scrub_interval = 7d", "scrub_rate = 0", "scrub_rate = 1000000", "rng_seed = accept",
 		"rng_seed = ignore", "rng_seed = refuse", "legacy_algorithms = yes", "legacy_algorithms = no", "log_level = error", "log_level = warn",
 		"log_level = info", "log_level = debug", "pid_file =", "pid_file = /run/x.pid", "monitor_pid_file = /run/y.pid",
 	};

@@ -1,0 +1,196 @@
+/* The version root as numbers and as bytes. */
+#include "keyring/root.h"
+
+#include <string.h>
+
+#include "base/ct.h"
+#include "base/reader.h"
+#include "base/writer.h"
+#include "crypto/hash.h"
+#include "crypto/mac.h"
+#include "keyring/label.h"
+
+#define ROOT_SCHEMA 1u
+#define ROOT_ROW_VERSION 1u /* always: the write count would be used up */
+#define ROOT_BODY_MAX 1024u
+#define FRONT_MAX 192u      /* R before the header, behind two labels */
+#define AUDIT_ID_LEN (UUID_LEN + 8u)
+#define AUDIT_HEADER_LEN (1u + 4u + ROOT_LINK_LEN)
+
+static const uint8_t no_entries[] = { 0, 0 };
+static const uint8_t root_header[] = { ROOT_SCHEMA };
+
+static enum coffer_err anchor_key(struct ring *ring, uint32_t generation, uint32_t root_generation, const struct secret **out)
+{
+	enum coffer_err err = ring_subkey(ring, generation, SUBKEY_ANCHOR, out);
+	return err == ERR_NOT_FOUND ? ring_subkey(ring, root_generation, SUBKEY_ANCHOR, out) : err;
+}
+
+/* T("root-row") and R up to its header's bytes. */
+static enum coffer_err write_front(const struct domain_id *domain, enum store_table table, const struct store_row *row, struct writer *w)
+{
+	label_write(w, "root-row");
+	label_write(w, "record");
+	writer_bytes(w, view_of(domain->id, UUID_LEN));
+	writer_u8(w, (uint8_t)table);
+	writer_view_u32(w, view_of(row->id, row->id_len));
+	writer_u32(w, row->version);
+	writer_u32(w, row->state);
+	writer_u32(w, row->generation);
+	writer_u32(w, (uint32_t)row->header.len);
+	return writer_done(w);
+}
+
+enum coffer_err root_entry(struct ring *ring, uint32_t root_generation, enum store_table table, const struct store_row *row,
+	uint8_t out[static ROOT_SUM_LEN])
+{
+	uint8_t front[FRONT_MAX], between[4], digest[HASH_SHA256_LEN];
+	struct view index = row->index.len ? row->index : view_of(no_entries, sizeof no_entries);
+	struct writer w, b;
+	const struct secret *key;
+	TRY(anchor_key(ring, row->generation, root_generation, &key));
+	writer_init(&w, front, sizeof front);
+	TRY(write_front(ring_domain(ring), table, row, &w));
+	writer_init(&b, between, sizeof between);
+	writer_u32(&b, (uint32_t)index.len);
+	TRY(hash_sha256(row->body, digest));
+	const struct view parts[] = { writer_view(&w), row->header, writer_view(&b), index, view_of(digest, sizeof digest) };
+	return mac_hmac_sha256(secret_view(key), parts, sizeof parts / sizeof parts[0], out);
+}
+
+void root_sum_add(struct root_sum *to, const uint8_t entry[static ROOT_SUM_LEN])
+{
+	unsigned carry = 0;
+	for (size_t i = ROOT_SUM_LEN; i-- > 0; carry >>= 8) {
+		carry += (unsigned)to->sum[i] + entry[i];
+		to->sum[i] = (uint8_t)carry;
+	}
+	to->count++;
+}
+
+void root_sum_take(struct root_sum *from, const uint8_t entry[static ROOT_SUM_LEN])
+{
+	unsigned borrow = 0;
+	for (size_t i = ROOT_SUM_LEN; i-- > 0;) {
+		unsigned d = 0x100u + from->sum[i] - entry[i] - borrow;
+		from->sum[i] = (uint8_t)d;
+		borrow = d < 0x100u;
+	}
+	from->count--;
+}
+
+bool root_sum_equal(const struct root_sum *a, const struct root_sum *b)
+{
+	return a->count == b->count && ct_equal(a->sum, b->sum, ROOT_SUM_LEN);
+}
+
+void root_head_follow(struct root_head *head, const struct store_row *row)
+{
+	struct reader r;
+	uint64_t seq;
+	if (row->id_len != AUDIT_ID_LEN || row->header.len != AUDIT_HEADER_LEN || memcmp(row->id, head->node_id, UUID_LEN) != 0) return;
+	reader_init(&r, view_of(row->id + UUID_LEN, 8));
+	if (reader_u64(&r, &seq) != ERR_OK || seq <= head->seq) return;
+	head->seq = seq;
+	memcpy(head->link, row->header.ptr + row->header.len - ROOT_LINK_LEN, ROOT_LINK_LEN);
+}
+
+bool root_is_own_row(enum store_table table, struct view id)
+{
+	return table == STORE_DOMAIN && view_equal_str(id, ROOT_ID);
+}
+
+static enum coffer_err write_body(const struct root *root, struct writer *w)
+{
+	writer_u64(w, root->version);
+	writer_u32(w, root->accepted);
+	writer_u64(w, root->accepted_ms);
+	writer_u64(w, root->accepted_from);
+	writer_u8(w, STORE_TABLE_END - 1);
+	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END; t++) {
+		writer_u8(w, (uint8_t)t);
+		writer_u64(w, root->tables[t].count);
+		writer_bytes(w, view_of(root->tables[t].sum, ROOT_SUM_LEN));
+	}
+	writer_u8(w, root->head.seq ? 1 : 0);
+	if (root->head.seq) {
+		writer_bytes(w, view_of(root->head.node_id, UUID_LEN));
+		writer_u64(w, root->head.seq);
+		writer_bytes(w, view_of(root->head.link, ROOT_LINK_LEN));
+	}
+	return writer_done(w);
+}
+
+enum coffer_err root_to_row(struct ring *ring, struct root *root, struct store_row *row, struct buf *body)
+{
+	uint8_t plain[ROOT_BODY_MAX];
+	struct writer w;
+	struct store_row made = { .id_len = sizeof ROOT_ID - 1, .version = ROOT_ROW_VERSION,
+		.header = view_of(root_header, sizeof root_header), .index = view_of(no_entries, sizeof no_entries) };
+	memcpy(made.id, ROOT_ID, sizeof ROOT_ID - 1);
+	writer_init(&w, plain, sizeof plain);
+	enum coffer_err err = write_body(root, &w);
+	if (!err) err = record_seal(ring, STORE_DOMAIN, writer_view(&w), &made, body);
+	wipe(plain, sizeof plain);
+	TRY(err);
+	root->generation = made.generation;
+	*row = made;
+	return ERR_OK;
+}
+
+static enum coffer_err read_tables(struct reader *r, struct root *root)
+{
+	uint8_t n, table, before = 0;
+	TRY(reader_u8(r, &n));
+	for (unsigned i = 0; i < n; i++) {
+		TRY(reader_u8(r, &table));
+		ENSURE(table < STORE_TABLE_END, ERR_VERSION);
+		ENSURE(table > before, ERR_CORRUPT);
+		before = table;
+		TRY(reader_u64(r, &root->tables[table].count));
+		TRY(reader_bytes(r, root->tables[table].sum, ROOT_SUM_LEN));
+	}
+	return ERR_OK;
+}
+
+static enum coffer_err read_head(struct reader *r, const struct domain_id *domain, struct root_head *head)
+{
+	uint8_t m;
+	memcpy(head->node_id, domain->node_id, UUID_LEN);
+	TRY(reader_u8(r, &m));
+	ENSURE(m <= 1, ERR_VERSION);
+	if (m == 0) return ERR_OK;
+	TRY(reader_bytes(r, head->node_id, UUID_LEN));
+	TRY(reader_u64(r, &head->seq));
+	TRY(reader_bytes(r, head->link, ROOT_LINK_LEN));
+	ENSURE(head->seq != 0 && memcmp(head->node_id, domain->node_id, UUID_LEN) == 0, ERR_CORRUPT);
+	return ERR_OK;
+}
+
+static enum coffer_err read_body(const struct domain_id *domain, struct view body, struct root *root)
+{
+	struct reader r;
+	reader_init(&r, body);
+	TRY(reader_u64(&r, &root->version));
+	TRY(reader_u32(&r, &root->accepted));
+	TRY(reader_u64(&r, &root->accepted_ms));
+	TRY(reader_u64(&r, &root->accepted_from));
+	TRY(read_tables(&r, root));
+	TRY(read_head(&r, domain, &root->head));
+	TRY(reader_end(&r));
+	ENSURE(root->version != 0, ERR_CORRUPT);
+	return ERR_OK;
+}
+
+enum coffer_err root_from_row(struct ring *ring, const struct store_row *row, struct root *out)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct root root = { .generation = row->generation };
+	ENSURE(row->header.len == 1 && row->version == ROOT_ROW_VERSION && row->state == 0, ERR_CORRUPT);
+	ENSURE(row->header.ptr[0] == ROOT_SCHEMA, ERR_VERSION);
+	TRY(record_open(ring, STORE_DOMAIN, row, &plain));
+	enum coffer_err err = read_body(ring_domain(ring), buf_view(&plain), &root);
+	if (err) return err == ERR_VERSION ? err : ERR_CORRUPT;
+	*out = root;
+	return ERR_OK;
+}

@@ -1,0 +1,22 @@
+/* The mark: the newest root version that this node knows to be durable, in a file beside the store (docs/formats.md section 14.3). A store that lost
+ * its log, or an older copy of it, is behind its mark. Store thread. */
+#ifndef COFFER_KEYRING_ROOT_MARK_H
+#define COFFER_KEYRING_ROOT_MARK_H
+
+#include "base/err.h"
+#include "base/reason.h"
+#include "keyring/ring.h"
+
+struct root_mark;
+
+/* Opens or makes `path` (mode 0600). ERR_USAGE: it is a link, or not this user's alone; ERR_IO, ERR_FULL. Caller closes. */
+enum coffer_err root_mark_open(const char *path, struct root_mark **out, struct reason *reason) MUST_USE;
+/* Accepts NULL; syncs. */
+void root_mark_close(struct root_mark *mark);
+/* The higher version of the slots whose MAC holds. ERR_NOT_FOUND: none does. */
+enum coffer_err root_mark_read(struct root_mark *mark, struct ring *ring, uint64_t *out_version) MUST_USE;
+/* Without waiting for the disk. What fails is logged once and does no harm but that the mark stays behind. */
+void root_mark_write(struct root_mark *mark, struct ring *ring, uint64_t version);
+void root_mark_sync(struct root_mark *mark);
+
+#endif

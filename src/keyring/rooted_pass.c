@@ -1,0 +1,253 @@
+/* Reading what is there and comparing it with the root: a table at once, or everything in steps. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ct.h"
+#include "keyring/rooted_internal.h"
+
+#define NAME_ROWS_MAX 65536u /* of a table: where the one row too many is looked for */
+
+static const struct rooted_watch nobody = { .row = NULL };
+
+/* One row, out of the store's hands. Sealed bytes: on the ordinary heap. */
+struct held {
+	struct store_row row;
+	uint8_t *bytes;
+	size_t cap;
+	bool there, is_whole;
+};
+
+static struct view hold_part(uint8_t **at, struct view part)
+{
+	uint8_t *to = *at;
+	if (part.len) memcpy(to, part.ptr, part.len);
+	*at += part.len;
+	return view_of(to, part.len);
+}
+
+static enum coffer_err hold(void *arg, const struct store_row *row, bool is_whole)
+{
+	struct held *h = arg;
+	h->there = true;
+	h->is_whole = is_whole;
+	h->row = *row;
+	if (!is_whole) return ERR_OK;
+	size_t need = row->header.len + row->index.len + row->body.len + 1;
+	if (need > h->cap) {
+		uint8_t *wider = realloc(h->bytes, need);
+		ENSURE(wider, ERR_MEMORY);
+		h->bytes = wider;
+		h->cap = need;
+	}
+	uint8_t *at = h->bytes;
+	h->row.header = hold_part(&at, row->header);
+	h->row.index = hold_part(&at, row->index);
+	h->row.body = hold_part(&at, row->body);
+	return ERR_OK;
+}
+
+static enum coffer_err next_row(struct rooted *r, enum store_table table, struct store_place *place, struct held *h)
+{
+	h->there = false;
+	if (store_place_is_end(place)) return ERR_OK;
+	return store_survey(r->inner, table, place, 1, hold, h);
+}
+
+static void report(const struct rooted_watch *watch, size_t *faults, const struct rooted_fault *fault)
+{
+	++*faults;
+	if (watch->fault) watch->fault(watch->arg, fault);
+}
+
+static void report_row(const struct rooted_watch *watch, size_t *faults, enum rooted_fault_kind kind, enum store_table table,
+	const struct store_row *row)
+{
+	struct rooted_fault fault = { .kind = kind, .table = table, .id_len = row->id_len };
+	memcpy(fault.id, row->id, row->id_len);
+	report(watch, faults, &fault);
+}
+
+static enum coffer_err look_into(struct rooted *r, enum store_table table, const struct held *h, const struct rooted_watch *watch,
+	size_t *faults)
+{
+	bool same = true;
+	if (h->row.id_len) TRY(store_index_same(r->inner, table, view_of(h->row.id, h->row.id_len), h->row.index, &same));
+	if (!same) report_row(watch, faults, ROOTED_COPIES, table, &h->row);
+	enum coffer_err err = watch->row ? watch->row(watch->arg, table, &h->row) : ERR_OK;
+	if (err == ERR_CORRUPT || err == ERR_VERSION) {
+		report_row(watch, faults, ROOTED_ROW_DAMAGED, table, &h->row);
+		return ERR_OK;
+	}
+	return err;
+}
+
+static enum coffer_err add_row(struct rooted *r, enum store_table table, const struct held *h, const struct rooted_watch *watch,
+	struct root_sum *sum, size_t *faults)
+{
+	uint8_t entry[ROOT_SUM_LEN];
+	if (!h->is_whole) {
+		report_row(watch, faults, ROOTED_ROW_UNUSABLE, table, &h->row);
+		return ERR_OK;
+	}
+	if (root_is_own_row(table, view_of(h->row.id, h->row.id_len))) return ERR_OK;
+	TRY(root_entry(r->ring, r->now.root.generation, table, &h->row, entry));
+	root_sum_add(sum, entry);
+	return watch == &nobody ? ERR_OK : look_into(r, table, h, watch, faults);
+}
+
+enum coffer_err rooted_sum_table(struct rooted *r, enum store_table table, const struct rooted_watch *watch, struct root_sum *out,
+	size_t *faults)
+{
+	struct root_sum sum = { .count = 0 };
+	struct store_place place = { .len = 0 };
+	struct held h = { .bytes = NULL };
+	enum coffer_err err = next_row(r, table, &place, &h);
+	while (!err && h.there) {
+		err = add_row(r, table, &h, watch ? watch : &nobody, &sum, faults);
+		if (!err) err = next_row(r, table, &place, &h);
+	}
+	free(h.bytes);
+	if (!err) *out = sum;
+	return err;
+}
+
+/* The one row that makes the difference, when it is one too many. */
+static enum coffer_err name_extra(struct rooted *r, enum store_table table, const struct root_sum *actual, struct rooted_fault *fault)
+{
+	struct root_sum difference = *actual;
+	struct store_place place = { .len = 0 };
+	struct held h = { .bytes = NULL };
+	uint8_t entry[ROOT_SUM_LEN];
+	root_sum_take(&difference, r->now.root.tables[table].sum);
+	enum coffer_err err = next_row(r, table, &place, &h);
+	while (!err && h.there && fault->id_len == 0) {
+		if (h.is_whole) err = root_entry(r->ring, r->now.root.generation, table, &h.row, entry);
+		if (!err && h.is_whole && ct_equal(entry, difference.sum, ROOT_SUM_LEN)) {
+			memcpy(fault->id, h.row.id, h.row.id_len);
+			fault->id_len = h.row.id_len;
+		}
+		if (!err) err = next_row(r, table, &place, &h);
+	}
+	free(h.bytes);
+	return err;
+}
+
+static enum coffer_err judge_table(struct rooted *r, enum store_table table, const struct root_sum *actual, const struct rooted_watch *watch,
+	size_t *faults)
+{
+	const struct root_sum *wanted = &r->now.root.tables[table];
+	if (root_sum_equal(actual, wanted)) return ERR_OK;
+	struct rooted_fault fault = { .table = table, .expected = wanted->count, .found = actual->count };
+	fault.kind = actual->count < wanted->count ? ROOTED_MISSING : actual->count > wanted->count ? ROOTED_EXTRA : ROOTED_CHANGED;
+	if (actual->count == wanted->count + 1 && actual->count <= NAME_ROWS_MAX) TRY(name_extra(r, table, actual, &fault));
+	report(watch, faults, &fault);
+	return ERR_OK;
+}
+
+static enum coffer_err judge_head(struct rooted *r, const struct rooted_watch *watch, size_t *faults)
+{
+	struct root_head head;
+	const struct root_head *wanted = &r->now.root.head;
+	TRY(rooted_find_head(r, &head));
+	if (head.seq == wanted->seq && ct_equal(head.link, wanted->link, ROOT_LINK_LEN)) return ERR_OK;
+	report(watch, faults, &(struct rooted_fault){ .kind = ROOTED_HEAD, .table = STORE_AUDIT, .expected = wanted->seq, .found = head.seq });
+	return ERR_OK;
+}
+
+enum coffer_err rooted_store_check_small(struct store *s, const struct rooted_watch *watch, size_t *out_faults)
+{
+	static const enum store_table small[] = { STORE_GRANT, STORE_DOMAIN, STORE_NODE, STORE_SLOT, STORE_RECOVERY };
+	*out_faults = 0;
+	if (!rooted_store_is(s) || !rooted_of(s)->ring) return ERR_OK;
+	struct rooted *r = rooted_of(s);
+	struct root_sum actual;
+	PRE(!s->in_transaction);
+	r->now = r->durable;
+	for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
+		TRY(rooted_sum_table(r, small[i], watch, &actual, out_faults));
+		TRY(judge_table(r, small[i], &actual, watch, out_faults));
+	}
+	return judge_head(r, watch, out_faults);
+}
+
+void rooted_store_pass_begin(struct store *s)
+{
+	if (!rooted_store_is(s) || !rooted_of(s)->ring) return;
+	struct rooted *r = rooted_of(s);
+	PRE(!s->in_transaction);
+	r->pass = (struct rooted_pass){ .active = true, .table = STORE_OBJECT };
+	memset(r->durable.seen, 0, sizeof r->durable.seen);
+}
+
+struct orphans {
+	const struct rooted_watch *watch;
+	enum store_table table;
+	size_t faults, seen;
+};
+
+static enum coffer_err judge_copy(void *arg, const struct store_row *row, bool has_row)
+{
+	struct orphans *o = arg;
+	o->seen++;
+	if (!has_row) report_row(o->watch, &o->faults, ROOTED_ORPHAN, o->table, row);
+	return ERR_OK;
+}
+
+static enum coffer_err count_strays(struct rooted *r, const struct rooted_watch *watch)
+{
+	uint64_t strays;
+	size_t faults = 0;
+	TRY(store_strays(r->inner, &strays));
+	if (strays) report(watch, &faults, &(struct rooted_fault){ .kind = ROOTED_STRAYS, .found = strays });
+	return ERR_OK;
+}
+
+static enum coffer_err end_table(struct rooted *r, const struct rooted_watch *watch)
+{
+	struct rooted_pass *pass = &r->pass;
+	size_t faults = 0;
+	TRY(judge_table(r, pass->table, &r->now.seen[pass->table], watch, &faults));
+	if (pass->table == STORE_AUDIT) TRY(judge_head(r, watch, &faults));
+	*pass = (struct rooted_pass){ .active = true, .table = pass->table + 1 };
+	if (pass->table < STORE_TABLE_END) return ERR_OK;
+	pass->active = false;
+	return count_strays(r, watch);
+}
+
+/* Rows of the table, then the copies that belong to it. */
+static enum coffer_err one_step(struct rooted *r, struct held *h, size_t *rows, const struct rooted_watch *watch)
+{
+	struct rooted_pass *pass = &r->pass;
+	size_t faults = 0;
+	if (!pass->in_orphans) {
+		TRY(next_row(r, pass->table, &pass->place, h));
+		--*rows;
+		if (h->there) return add_row(r, pass->table, h, watch, &r->now.seen[pass->table], &faults);
+		pass->in_orphans = true;
+		pass->place = (struct store_place){ .len = 0 };
+		return ERR_OK;
+	}
+	struct orphans o = { .watch = watch, .table = pass->table };
+	if (!store_place_is_end(&pass->place)) TRY(store_index_orphans(r->inner, pass->table, &pass->place, *rows, judge_copy, &o));
+	if (o.seen == 0) return end_table(r, watch);
+	*rows -= o.seen;
+	return ERR_OK;
+}
+
+enum coffer_err rooted_store_pass_step(struct store *s, size_t rows, const struct rooted_watch *watch, bool *out_done)
+{
+	*out_done = true;
+	if (!rooted_store_is(s) || !rooted_of(s)->ring) return ERR_OK;
+	struct rooted *r = rooted_of(s);
+	struct held h = { .bytes = NULL };
+	enum coffer_err err = ERR_OK;
+	PRE(!s->in_transaction);
+	ENSURE(r->pass.active, ERR_STATE);
+	r->now = r->durable;
+	while (!err && rows > 0 && r->pass.active) err = one_step(r, &h, &rows, watch);
+	free(h.bytes);
+	memcpy(r->durable.seen, r->now.seen, sizeof r->durable.seen);
+	if (err) r->pass.active = false;
+	*out_done = !r->pass.active;
+	return err;
+}

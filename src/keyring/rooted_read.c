@@ -1,0 +1,186 @@
+/* The root as it is found, made for the first time, or made anew because an operator said so. */
+#include <string.h>
+
+#include "keyring/rooted_internal.h"
+
+/* Nobody wrote anything here yet. */
+static enum coffer_err is_empty(struct rooted *r, bool *out)
+{
+	*out = true;
+	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END && *out; t++) {
+		uint64_t rows;
+		TRY(store_count(r->inner, (enum store_table)t, &rows));
+		*out = rows == 0;
+	}
+	return ERR_OK;
+}
+
+static void begin_root(struct rooted *r)
+{
+	memset(&r->now, 0, sizeof r->now);
+	r->now.root.generation = ring_newest(r->ring);
+	memcpy(r->now.root.head.node_id, ring_domain(r->ring)->node_id, UUID_LEN);
+}
+
+static void keep(struct rooted *r)
+{
+	r->now.dirty = false;
+	r->durable = r->now;
+	r->pass.active = false;
+}
+
+struct newest {
+	struct root_head *head;
+};
+
+static enum coffer_err take_newest(void *arg, const struct store_row *row)
+{
+	root_head_follow(((struct newest *)arg)->head, row);
+	return ERR_OK;
+}
+
+enum coffer_err rooted_find_head(struct rooted *r, struct root_head *out)
+{
+	uint8_t end[UUID_LEN + 8];
+	struct root_head head = { .seq = 0 };
+	struct newest n = { &head };
+	memcpy(head.node_id, ring_domain(r->ring)->node_id, UUID_LEN);
+	memcpy(end, head.node_id, UUID_LEN);
+	memset(end + UUID_LEN, 0xff, 8);
+	TRY(store_scan(r->inner, STORE_AUDIT, view_of(end, sizeof end), true, 1, take_newest, &n));
+	*out = head;
+	return ERR_OK;
+}
+
+static enum coffer_err sum_all(struct rooted *r, struct root *root)
+{
+	size_t faults = 0;
+	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END; t++)
+		TRY(rooted_sum_table(r, (enum store_table)t, NULL, &root->tables[t], &faults));
+	return rooted_find_head(r, &root->head);
+}
+
+/* Once, for a store from before there were roots. */
+static enum coffer_err make_first(struct rooted *r, struct reason *reason)
+{
+	begin_root(r);
+	keep(r);
+	TRY(store_begin(&r->base, reason));
+	enum coffer_err err = sum_all(r, &r->now.root);
+	if (err) {
+		store_rollback(&r->base);
+		return reason_default(reason, err, "the store's version root cannot be made: %s", err_text(err));
+	}
+	r->now.dirty = true;
+	TRY(store_commit(&r->base, reason));
+	r->made = true;
+	return ERR_OK;
+}
+
+static void judge(struct rooted *r, enum coffer_err err, const char *sentence)
+{
+	r->verdict = err;
+	snprintf(r->why.text, sizeof r->why.text, "%s", sentence);
+}
+
+static enum coffer_err nothing_there(struct rooted *r, bool may_make, struct reason *reason)
+{
+	bool empty;
+	TRY(is_empty(r, &empty));
+	begin_root(r);
+	keep(r);
+	if (empty) return ERR_OK;
+	if (may_make) return make_first(r, reason);
+	judge(r, ERR_CORRUPT, "integrity: the store's version root is missing, so rows may be missing or old; restore the store from a backup, or look at "
+		"'coffer store check' and then run 'coffer store accept'");
+	return ERR_OK;
+}
+
+static void compare_mark(struct rooted *r)
+{
+	uint64_t have = r->durable.root.version;
+	enum coffer_err err = r->mark ? root_mark_read(r->mark, r->ring, &r->mark_version) : ERR_OK;
+	r->mark_missing = err != ERR_OK;
+	if (err || r->mark_version <= have) return;
+	r->verdict = ERR_CORRUPT;
+	snprintf(r->why.text, sizeof r->why.text, "integrity: the store is older than this node has seen: its last %llu changes are missing (the log was lost or "
+		"damaged, or an older copy put back); restore the newest copy, or run 'coffer store accept' to go on without them",
+		(unsigned long long)(r->mark_version - have));
+}
+
+enum coffer_err rooted_read(struct rooted *r, bool may_make, struct reason *reason)
+{
+	struct store_row row;
+	struct root root;
+	judge(r, ERR_OK, "");
+	enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row);
+	if (err == ERR_NOT_FOUND) return nothing_there(r, may_make, reason);
+	if (!err) err = root_from_row(r->ring, &row, &root);
+	begin_root(r);
+	if (!err) r->now.root = root;
+	keep(r);
+	if (err == ERR_CORRUPT)
+		judge(r, err, "integrity: the store's version root does not open, the store was edited or damaged; restore it from a backup, or look at "
+			"'coffer store check' and then run 'coffer store accept'");
+	else if (err == ERR_VERSION) judge(r, err, "the store's version root has a format that this version does not know; install a newer Coffer");
+	else if (err) return reason_default(reason, err, "the store's version root cannot be read: %s", err_text(err));
+	else compare_mark(r);
+	return ERR_OK;
+}
+
+enum coffer_err rooted_store_attach(struct store *s, struct ring *ring, bool may_make, struct reason *reason)
+{
+	if (!rooted_store_is(s)) return ERR_OK;
+	struct rooted *r = rooted_of(s);
+	PRE(!s->in_transaction);
+	r->ring = ring;
+	r->made = r->mark_missing = false;
+	r->mark_version = 0;
+	r->pass.active = false;
+	judge(r, ERR_OK, "");
+	if (!ring) return ERR_OK;
+	enum coffer_err err = rooted_read(r, may_make, reason);
+	if (err) r->ring = NULL;
+	return err;
+}
+
+enum coffer_err rooted_store_verdict(const struct store *s, struct reason *reason)
+{
+	if (!rooted_store_is(s)) return ERR_OK;
+	const struct rooted *r = (const struct rooted *)s;
+	return r->verdict ? reason_fail(reason, r->verdict, "%s", r->why.text) : ERR_OK;
+}
+
+void rooted_store_facts(const struct store *s, struct rooted_facts *out)
+{
+	*out = (struct rooted_facts){ .rooted = false };
+	if (!rooted_store_is(s)) return;
+	const struct rooted *r = (const struct rooted *)s;
+	const struct root *root = &r->durable.root;
+	*out = (struct rooted_facts){ .rooted = r->ring != NULL, .made = r->made, .mark_missing = r->mark_missing && r->mark, .version = root->version,
+		.mark = r->mark_version, .accepted = root->accepted, .accepted_ms = root->accepted_ms, .accepted_from = root->accepted_from };
+}
+
+enum coffer_err rooted_store_accept(struct store *s, uint64_t now_ms)
+{
+	struct rooted *r = rooted_of(s);
+	struct root *root = &r->now.root;
+	PRE(s->in_transaction);
+	ENSURE(r->ring, ERR_SEALED);
+	uint64_t from = root->version;
+	root->generation = ring_newest(r->ring);
+	TRY(sum_all(r, root));
+	root->accepted++;
+	root->accepted_ms = now_ms;
+	root->accepted_from = from;
+	if (root->version < r->mark_version) root->version = r->mark_version;
+	r->now.dirty = true;
+	r->pass.active = false;
+	r->accepting = true;
+	return ERR_OK;
+}
+
+void rooted_store_sync_mark(struct store *s)
+{
+	if (rooted_store_is(s) && rooted_of(s)->mark) root_mark_sync(rooted_of(s)->mark);
+}

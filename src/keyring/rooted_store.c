@@ -1,0 +1,310 @@
+/* The store's calls, with the sums kept in step. */
+#include "keyring/rooted_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "keyring/rooted_internal.h"
+
+static const struct store_ops rooted_ops;
+
+struct rooted *rooted_of(struct store *s)
+{
+	PRE(rooted_store_is(s));
+	return (struct rooted *)s;
+}
+
+bool rooted_store_is(const struct store *s)
+{
+	return s && s->ops == &rooted_ops;
+}
+
+static void end(struct store *base)
+{
+	struct rooted *r = rooted_of(base);
+	store_close(r->inner);
+	root_mark_close(r->mark);
+	free(r);
+}
+
+static enum coffer_err begin(struct store *base, struct reason *reason)
+{
+	struct rooted *r = rooted_of(base);
+	TRY(store_begin(r->inner, reason));
+	r->now = r->durable;
+	r->doom = ERR_OK;
+	r->accepting = false;
+	return ERR_OK;
+}
+
+static void rollback(struct store *base)
+{
+	struct rooted *r = rooted_of(base);
+	store_rollback(r->inner);
+	r->now = r->durable;
+	r->doom = ERR_OK;
+	r->accepting = false;
+}
+
+/* The write count of the root's row stays; what has no generation of its own counts under that of the root's row (docs/formats.md 14.1). */
+static enum coffer_err follow_generation(struct rooted *r)
+{
+	struct root *root = &r->now.root;
+	struct root_sum actual;
+	size_t faults = 0;
+	if (root->generation == ring_newest(r->ring)) return ERR_OK;
+	TRY(rooted_sum_table(r, STORE_RECOVERY, NULL, &actual, &faults));
+	bool equal = root_sum_equal(&actual, &root->tables[STORE_RECOVERY]);
+	root->generation = ring_newest(r->ring);
+	if (equal) TRY(rooted_sum_table(r, STORE_RECOVERY, NULL, &root->tables[STORE_RECOVERY], &faults));
+	return ERR_OK;
+}
+
+enum coffer_err rooted_write(struct rooted *r)
+{
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	struct store_row row;
+	TRY(follow_generation(r));
+	r->now.root.version++;
+	TRY(root_to_row(r->ring, &r->now.root, &row, &body));
+	return store_put(r->inner, STORE_DOMAIN, &row, true);
+}
+
+static enum coffer_err commit(struct store *base, struct reason *reason)
+{
+	struct rooted *r = rooted_of(base);
+	enum coffer_err err = r->doom;
+	if (!err && r->now.dirty) err = rooted_write(r);
+	if (err) {
+		rollback(base);
+		return reason_fail(reason, err, "the store took back the whole change because a write in it failed: %s", err_text(err));
+	}
+	err = store_commit(r->inner, reason);
+	if (!err) {
+		bool wrote = r->now.dirty;
+		if (r->accepting) r->verdict = ERR_OK;
+		r->now.dirty = r->accepting = false;
+		r->durable = r->now;
+		if (wrote && r->mark) root_mark_write(r->mark, r->ring, r->durable.root.version);
+	} else if (err != ERR_UNKNOWN_OUTCOME) {
+		r->now = r->durable;
+	}
+	return err;
+}
+
+static enum coffer_err savepoint(struct store *base)
+{
+	struct rooted *r = rooted_of(base);
+	TRY(r->doom);
+	TRY(store_savepoint(r->inner));
+	r->saved = r->now;
+	return ERR_OK;
+}
+
+static void release(struct store *base, bool keep)
+{
+	struct rooted *r = rooted_of(base);
+	store_release(r->inner, keep);
+	if (!keep) r->now = r->saved;
+}
+
+static bool is_seen(const struct rooted *r, enum store_table table, struct view id)
+{
+	if (!r->pass.active || table > r->pass.table) return false;
+	return table < r->pass.table || r->pass.in_orphans || store_place_is_past(&r->pass.place, id);
+}
+
+/* The row that stands under an id: what its entry is, if there is one. */
+static enum coffer_err found_entry(struct rooted *r, enum store_table table, struct view id, bool *out_found, uint8_t out[static ROOT_SUM_LEN])
+{
+	struct store_row row;
+	*out_found = false;
+	enum coffer_err err = store_get(r->inner, table, id, &row);
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	if (!err) err = root_entry(r->ring, r->now.root.generation, table, &row, out);
+	*out_found = err == ERR_OK;
+	return err;
+}
+
+/* row NULL: erases. */
+static enum coffer_err write_row(struct rooted *r, enum store_table table, struct view id, const struct store_row *row, bool replace)
+{
+	uint8_t before[ROOT_SUM_LEN], after[ROOT_SUM_LEN];
+	struct rooted_level *now = &r->now;
+	bool found = false, seen = is_seen(r, table, id);
+	if (!row || replace) TRY(found_entry(r, table, id, &found, before));
+	ENSURE(row || found, ERR_NOT_FOUND);
+	if (row) TRY(root_entry(r->ring, now->root.generation, table, row, after));
+	TRY(row ? store_put(r->inner, table, row, replace) : store_erase(r->inner, table, id));
+	now->dirty = true;
+	if (found) root_sum_take(&now->root.tables[table], before);
+	if (row) root_sum_add(&now->root.tables[table], after);
+	if (found && seen) root_sum_take(&now->seen[table], before);
+	if (row && seen) root_sum_add(&now->seen[table], after);
+	if (row && table == STORE_AUDIT) root_head_follow(&now->root.head, row);
+	return ERR_OK;
+}
+
+/* Before init there is no root and no row; the ring's generation is that of the root to be. */
+static enum coffer_err ready_to_write(struct rooted *r)
+{
+	TRY(r->doom);
+	ENSURE(r->ring, ERR_SEALED);
+	return r->accepting ? ERR_OK : r->verdict;
+}
+
+static enum coffer_err change(struct store *base, enum store_table table, struct view id, const struct store_row *row, bool replace)
+{
+	struct rooted *r = rooted_of(base);
+	TRY(ready_to_write(r));
+	ENSURE(!root_is_own_row(table, id), ERR_FIELD);
+	enum coffer_err err = write_row(r, table, id, row, replace);
+	if (err && err != ERR_EXISTS && err != ERR_NOT_FOUND && err != ERR_FIELD && err != ERR_TOO_LARGE) r->doom = err;
+	return err;
+}
+
+static enum coffer_err put(struct store *base, enum store_table table, const struct store_row *row, bool replace)
+{
+	return change(base, table, view_of(row->id, row->id_len), row, replace);
+}
+
+static enum coffer_err erase(struct store *base, enum store_table table, struct view id)
+{
+	return change(base, table, id, NULL, false);
+}
+
+static enum coffer_err get(struct store *base, enum store_table table, struct view id, struct store_row *out)
+{
+	struct rooted *r = rooted_of(base);
+	TRY(r->doom);
+	ENSURE(!root_is_own_row(table, id), ERR_NOT_FOUND);
+	return store_get(r->inner, table, id, out);
+}
+
+/* A scan that passes over the root's row. */
+struct hiding {
+	store_row_fn *fn;
+	void *arg;
+	enum store_table table;
+	size_t left;
+};
+
+static enum coffer_err hide_row(void *arg, const struct store_row *row)
+{
+	struct hiding *h = arg;
+	if (h->left == 0 || root_is_own_row(h->table, view_of(row->id, row->id_len))) return ERR_OK;
+	h->left--;
+	return h->fn(h->arg, row);
+}
+
+static enum coffer_err scan(struct store *base, enum store_table table, struct view after, bool backwards, size_t limit,
+	store_row_fn *fn, void *arg)
+{
+	struct rooted *r = rooted_of(base);
+	struct hiding h = { fn, arg, table, limit };
+	TRY(r->doom);
+	if (table != STORE_DOMAIN || limit == 0) return store_scan(r->inner, table, after, backwards, limit, fn, arg);
+	return store_scan(r->inner, table, after, backwards, limit == SIZE_MAX ? limit : limit + 1, hide_row, &h);
+}
+
+static enum coffer_err count(struct store *base, enum store_table table, uint64_t *out)
+{
+	struct rooted *r = rooted_of(base);
+	struct store_row row;
+	TRY(r->doom);
+	TRY(store_count(r->inner, table, out));
+	if (table == STORE_DOMAIN && store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row) != ERR_NOT_FOUND) --*out;
+	return ERR_OK;
+}
+
+static enum coffer_err index_find(struct store *base, enum store_table table, uint8_t index, struct view token, struct view after,
+	size_t limit, store_id_fn *fn, void *arg)
+{
+	struct rooted *r = rooted_of(base);
+	TRY(r->doom);
+	return store_index_find(r->inner, table, index, token, after, limit, fn, arg);
+}
+
+static enum coffer_err survey(struct store *base, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg)
+{
+	struct rooted *r = rooted_of(base);
+	return r->inner->ops->survey(r->inner, table, from, limit, fn, arg);
+}
+
+static enum coffer_err index_same(struct store *base, enum store_table table, struct view id, struct view index, bool *out_same)
+{
+	return store_index_same(rooted_of(base)->inner, table, id, index, out_same);
+}
+
+static enum coffer_err index_orphans(struct store *base, enum store_table table, struct view from, size_t limit, store_survey_fn *fn,
+	void *arg)
+{
+	struct rooted *r = rooted_of(base);
+	return r->inner->ops->index_orphans(r->inner, table, from, limit, fn, arg);
+}
+
+static enum coffer_err strays(struct store *base, uint64_t *out)
+{
+	return store_strays(rooted_of(base)->inner, out);
+}
+
+static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
+{
+	return store_scrub_deleted(rooted_of(base)->inner, reason);
+}
+
+/* What is there now is the truth, unless it is older than what was durable already. */
+static enum coffer_err reopen(struct store *base, struct reason *reason)
+{
+	struct rooted *r = rooted_of(base);
+	uint64_t known = r->durable.root.version;
+	r->doom = ERR_OK;
+	r->pass.active = false;
+	TRY(store_reopen(r->inner, reason));
+	if (!r->ring) return ERR_OK;
+	TRY(rooted_read(r, false, reason));
+	if (r->verdict) return rooted_store_verdict(base, reason);
+	if (r->durable.root.version < known)
+		return reason_fail(reason, ERR_CORRUPT, "the store was opened again and is older than before (version %llu after %llu); restore it from a backup",
+			(unsigned long long)r->durable.root.version, (unsigned long long)known);
+	return ERR_OK;
+}
+
+static const struct store_ops rooted_ops = {
+	.name = "rooted",
+	.close = end,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.savepoint = savepoint,
+	.release = release,
+	.put = put,
+	.get = get,
+	.erase = erase,
+	.scan = scan,
+	.count = count,
+	.index_find = index_find,
+	.survey = survey,
+	.index_same = index_same,
+	.index_orphans = index_orphans,
+	.strays = strays,
+	.scrub_deleted = scrub_deleted,
+	.reopen = reopen,
+};
+
+enum coffer_err rooted_store_new(struct store *inner, struct store **out)
+{
+	struct rooted *r = calloc(1, sizeof *r);
+	ENSURE(r, ERR_MEMORY);
+	r->base.ops = &rooted_ops;
+	r->inner = inner;
+	*out = &r->base;
+	return ERR_OK;
+}
+
+void rooted_store_set_mark(struct store *s, struct root_mark *mark)
+{
+	struct rooted *r = rooted_of(s);
+	PRE(!r->ring && !r->mark);
+	r->mark = mark;
+}

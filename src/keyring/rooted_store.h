@@ -1,0 +1,75 @@
+/* A store whose tables are counted and summed up, so that a row that is gone, that should not be there or that is old is found (docs/formats.md section
+ * 14). It stands in front of another store: puts and erases move the sums, and a commit writes the root in the same transaction. Its users see a store as any
+ * other; the root's row is hidden from them. Store thread. */
+#ifndef COFFER_KEYRING_ROOTED_STORE_H
+#define COFFER_KEYRING_ROOTED_STORE_H
+
+#include "keyring/ring.h"
+#include "keyring/root_mark.h"
+#include "store/store.h"
+
+/* Moves inner in. Until a ring is attached it can be read and not written (ERR_SEALED). ERR_MEMORY. Close with store_close. */
+enum coffer_err rooted_store_new(struct store *inner, struct store **out) MUST_USE;
+/* False for any other store: the functions below then do nothing and find nothing. */
+bool rooted_store_is(const struct store *s);
+/* Moves the mark in; before a ring is attached. Without one an older store put back is not noticed. */
+void rooted_store_set_mark(struct store *s, struct root_mark *mark);
+
+/* With the data keys the root is read. What is wrong with it is kept as the verdict; until it is mended nothing can be written. may_make: the store may
+ * be of a program without roots, and gets its first one from what is there. The ring is borrowed until the next call; NULL: takes it away. Outside
+ * a transaction. Errors are those of reading and writing, not the verdict. */
+enum coffer_err rooted_store_attach(struct store *s, struct ring *ring, bool may_make, struct reason *reason) MUST_USE;
+/* ERR_OK; ERR_CORRUPT (root missing or damaged, store older than its mark), ERR_VERSION, with a sentence. */
+enum coffer_err rooted_store_verdict(const struct store *s, struct reason *reason) MUST_USE;
+
+struct rooted_facts {
+	bool rooted;            /* false: another store, or no ring */
+	bool made;              /* by the last attach, from a store without one */
+	bool mark_missing;      /* the last attach found no mark that holds */
+	uint64_t version;
+	uint64_t mark;          /* what the mark said at the last attach; 0: nothing */
+	uint32_t accepted;
+	uint64_t accepted_ms, accepted_from;
+};
+void rooted_store_facts(const struct store *s, struct rooted_facts *out);
+
+enum rooted_fault_kind {
+	ROOTED_ROW_UNUSABLE, /* a column outside its limits */
+	ROOTED_ROW_DAMAGED,  /* it does not open, or its contents do not fit */
+	ROOTED_COPIES,       /* its searchable copies are not those of its index column */
+	ROOTED_ORPHAN,       /* copies of a row that is not there */
+	ROOTED_STRAYS,       /* rows in tables that there are not */
+	ROOTED_MISSING, ROOTED_EXTRA, ROOTED_CHANGED, /* a table as a whole */
+	ROOTED_HEAD          /* the newest audit row is not the last one written */
+};
+
+struct rooted_fault {
+	enum rooted_fault_kind kind;
+	enum store_table table;
+	uint8_t id[STORE_ID_MAX];
+	size_t id_len;            /* 0: not known which row */
+	uint64_t expected, found; /* rows of the table; audit: sequence numbers */
+};
+
+/* Who watches a check. row: looks into one row, copied, store calls allowed; ERR_CORRUPT and ERR_VERSION make it a fault, any other error ends the
+ * check. May be NULL. */
+struct rooted_watch {
+	enum coffer_err (*row)(void *arg, enum store_table table, const struct store_row *row);
+	void (*fault)(void *arg, const struct rooted_fault *fault);
+	void *arg;
+};
+
+/* The small tables (grant, domain, node, slot, recovery) in full and the end of the audit chain: before a node serves. *out_faults: how many. */
+enum coffer_err rooted_store_check_small(struct store *s, const struct rooted_watch *watch, size_t *out_faults) MUST_USE;
+
+/* One pass over everything, in steps; writes may come between them. begin again starts over. Outside a transaction. */
+void rooted_store_pass_begin(struct store *s);
+/* At most `rows` rows more. ERR_STATE: no pass is under way (a reopen ends it). */
+enum coffer_err rooted_store_pass_step(struct store *s, size_t rows, const struct rooted_watch *watch, bool *out_done) MUST_USE;
+
+/* Takes the store as it is: all sums anew, and a root where there is none. Inside a transaction, whose commit writes it. */
+enum coffer_err rooted_store_accept(struct store *s, uint64_t now_ms) MUST_USE;
+/* Syncs the mark. */
+void rooted_store_sync_mark(struct store *s);
+
+#endif

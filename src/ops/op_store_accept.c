@@ -1,0 +1,65 @@
+/* Store Accept: the operator has read what is wrong with the store, and takes it as it is. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "keyring/rooted_store.h"
+#include "kmip/enums.h"
+#include "ops/store_check.h"
+#include "ops/tables.h"
+
+struct acceptance {
+	const struct principal *principal;
+	struct rooted_facts before;
+	char found[STORE_CHECK_SENTENCE];
+};
+
+static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct acceptance *a = arg;
+	char details[STORE_CHECK_SENTENCE + 128];
+	rooted_store_facts(engine->store, &a->before);
+	if (!a->before.rooted)
+		return reason_fail(reason, ERR_SEALED, "the node is sealed: the store can be accepted when its token has opened the data key");
+	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason));
+	enum coffer_err err = rooted_store_accept(engine->store, clock_wall_s() * 1000);
+	if (err) return reason_default(reason, err, "the store cannot be summed up: %s", err_text(err));
+	snprintf(details, sizeof details, "store accepted as it is, at version %llu: %s", (unsigned long long)a->before.version,
+		a->found[0] ? a->found : "nothing was known to be wrong");
+	const struct audit_event event = { .principal = view_str(a->principal->text), .operation = OPERATION_COFFER_STORE_ACCEPT,
+		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
+	return audit_append(engine->audit, txn, &event);
+}
+
+/* What stopped the node may be over now. */
+static enum coffer_err open_again(struct engine *engine, struct reason *reason)
+{
+	if (engine_state_get(engine) != ENGINE_FAULT) return ERR_OK;
+	enum coffer_err err = engine->open(engine, reason);
+	if (err) engine_note(engine, "accepted, but it still does not open: %s", reason_text(reason, err));
+	return err;
+}
+
+static enum coffer_err run(struct op_ctx *ctx)
+{
+	struct engine *e = ctx->engine;
+	struct acceptance a = { .principal = ctx->principal };
+	if (!e->check) return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "this store is not checked");
+	store_check_sentence(e->check, a.found, sizeof a.found);
+	TRY(e->on_store(e, accept_on_store, &a, &ctx->reason));
+	log_warn("the store was accepted as it is by %s", ctx->principal->text);
+	store_check_forget(e->check);
+	TRY(open_again(e, &ctx->reason));
+	if (e->want_check) e->want_check(e);
+	return ERR_OK;
+}
+
+enum coffer_err op_store_accept(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	(void)out;
+	TRY(ttlv_done(payload));
+	pthread_mutex_lock(&ctx->engine->admin_lock);
+	enum coffer_err err = run(ctx);
+	pthread_mutex_unlock(&ctx->engine->admin_lock);
+	return err;
+}

@@ -1,0 +1,246 @@
+/* Passes over the store, and what they found. */
+#include "ops/store_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "keyring/rooted_store.h"
+#include "ops/row_check.h"
+#include "ops/store_fault.h"
+
+struct findings {
+	uint64_t faults;
+	char text[STORE_CHECK_FINDINGS][STORE_CHECK_SENTENCE];
+};
+
+struct store_check {
+	pthread_mutex_t lock;      /* guards the next ones */
+	struct findings last;      /* of the last whole pass, or of the start */
+	uint64_t passes, running;  /* whole passes; the number of the one under way, 0: none */
+	uint64_t last_rows;
+	_Atomic uint64_t rows;     /* of the pass under way */
+	uint64_t begun_mono_ms, ended_wall_s, took_ms;
+	uint64_t known_faults;     /* what the audit log says */
+	/* store thread */
+	struct row_check look;
+	struct findings now;
+	bool root_unknown;         /* tables cannot be compared with it */
+};
+
+struct store_check *store_check_new(void)
+{
+	struct store_check *c = calloc(1, sizeof *c);
+	if (c && pthread_mutex_init(&c->lock, NULL) != 0) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void store_check_free(struct store_check *check)
+{
+	if (!check) return;
+	pthread_mutex_destroy(&check->lock);
+	free(check);
+}
+
+static void add_finding(struct findings *f, const char *sentence)
+{
+	if (f->faults < STORE_CHECK_FINDINGS) snprintf(f->text[f->faults], STORE_CHECK_SENTENCE, "%s", sentence);
+	f->faults++;
+	log_error("integrity: %s", sentence);
+}
+
+static enum coffer_err look(void *arg, enum store_table table, const struct store_row *row)
+{
+	struct store_check *c = arg;
+	c->rows++;
+	return row_check(&c->look, table, row);
+}
+
+static void note_fault(void *arg, const struct rooted_fault *fault)
+{
+	struct store_check *c = arg;
+	char sentence[STORE_CHECK_SENTENCE];
+	bool compares = fault->kind == ROOTED_MISSING || fault->kind == ROOTED_EXTRA || fault->kind == ROOTED_CHANGED || fault->kind == ROOTED_HEAD;
+	if (c->root_unknown && compares) return;
+	store_fault_sentence(fault, sentence, sizeof sentence);
+	add_finding(&c->now, sentence);
+}
+
+/* A new account, which begins with what is wrong with the root itself. */
+static void begin_findings(struct engine *engine, struct store_check *c)
+{
+	struct reason reason = { "" };
+	struct rooted_facts facts;
+	c->now = (struct findings){ .faults = 0 };
+	c->look = (struct row_check){ .ring = txn_ring(engine->txn) };
+	enum coffer_err err = rooted_store_verdict(engine->store, &reason);
+	rooted_store_facts(engine->store, &facts);
+	c->root_unknown = err && facts.version == 0;
+	if (!err) return;
+	const char *text = reason_text(&reason, err);
+	add_finding(&c->now, strncmp(text, "integrity: ", 11) == 0 ? text + 11 : text);
+}
+
+static void publish(struct store_check *c, bool whole)
+{
+	pthread_mutex_lock(&c->lock);
+	c->last = c->now;
+	c->ended_wall_s = clock_wall_s();
+	c->took_ms = clock_mono_ms() - c->begun_mono_ms;
+	c->last_rows = c->rows;
+	if (whole) c->passes = c->running;
+	c->running = 0;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void start_clock(struct store_check *c)
+{
+	c->rows = 0;
+	c->begun_mono_ms = clock_mono_ms();
+}
+
+enum coffer_err store_check_start(struct engine *engine, struct reason *reason)
+{
+	struct store_check *c = engine->check;
+	size_t faults = 0;
+	if (!c || !rooted_store_is(engine->store)) return rooted_store_verdict(engine->store, reason);
+	start_clock(c);
+	begin_findings(engine, c);
+	const struct rooted_watch watch = { look, note_fault, c };
+	enum coffer_err err = rooted_store_check_small(engine->store, &watch, &faults);
+	if (err) return reason_default(reason, err, "the store cannot be checked: %s", err_text(err));
+	publish(c, false);
+	if (c->now.faults == 0) return ERR_OK;
+	unsigned long long others = c->now.faults - 1;
+	if (others) return reason_fail(reason, ERR_CORRUPT, "integrity: %.300s (and %llu more: 'coffer store check')", c->now.text[0], others);
+	return reason_fail(reason, ERR_CORRUPT, "integrity: %.300s", c->now.text[0]);
+}
+
+void store_check_begin(struct engine *engine)
+{
+	struct store_check *c = engine->check;
+	if (!c) return;
+	start_clock(c);
+	pthread_mutex_lock(&c->lock);
+	c->running = c->passes + 1;
+	pthread_mutex_unlock(&c->lock);
+	begin_findings(engine, c);
+	rooted_store_pass_begin(engine->store);
+}
+
+/* Rows are looked at one by one, so that none holds the thread for long. */
+bool store_check_step(struct engine *engine, size_t rows, unsigned ms)
+{
+	struct store_check *c = engine->check;
+	const struct rooted_watch watch = { look, note_fault, c };
+	uint64_t until = clock_mono_ms() + ms;
+	bool done = false;
+	enum coffer_err err = ERR_OK;
+	if (!c) return true;
+	for (size_t i = 0; i < rows && !done && !err && clock_mono_ms() < until; i++) err = rooted_store_pass_step(engine->store, 1, &watch, &done);
+	if (err == ERR_STATE) { /* the store was opened again, or accepted, meanwhile */
+		store_check_begin(engine);
+		return false;
+	}
+	if (err) {
+		char sentence[STORE_CHECK_SENTENCE];
+		snprintf(sentence, sizeof sentence, "the store could not be read to its end: %s; look at the log, and check the disk", err_text(err));
+		add_finding(&c->now, sentence);
+	}
+	if (!done && !err) return false;
+	rooted_store_sync_mark(engine->store);
+	publish(c, true);
+	return true;
+}
+
+bool store_check_is_news(struct engine *engine)
+{
+	struct store_check *c = engine->check;
+	if (!c) return false;
+	pthread_mutex_lock(&c->lock);
+	bool news = c->last.faults != c->known_faults;
+	pthread_mutex_unlock(&c->lock);
+	return news;
+}
+
+enum coffer_err store_check_note(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct store_check *c = engine->check;
+	char details[STORE_CHECK_SENTENCE + 64];
+	(void)arg;
+	(void)reason;
+	if (!engine->audit || !store_check_is_news(engine)) return ERR_OK;
+	pthread_mutex_lock(&c->lock);
+	uint64_t faults = c->known_faults = c->last.faults;
+	if (faults) snprintf(details, sizeof details, "integrity: %llu faults; the first: %.300s", (unsigned long long)faults, c->last.text[0]);
+	else snprintf(details, sizeof details, "integrity: no fault any more");
+	pthread_mutex_unlock(&c->lock);
+	const struct audit_event event = { .principal = view_str("node"), .status = faults ? 1 : 0, .details = view_str(details) };
+	return audit_append(engine->audit, txn, &event);
+}
+
+void store_check_forget(struct store_check *check)
+{
+	if (!check) return;
+	pthread_mutex_lock(&check->lock);
+	check->last = (struct findings){ .faults = 0 };
+	check->known_faults = 0;
+	pthread_mutex_unlock(&check->lock);
+}
+
+/* One that is under way may have passed the place in question already. */
+uint64_t store_check_next_pass(struct store_check *check)
+{
+	pthread_mutex_lock(&check->lock);
+	uint64_t next = check->passes + 1;
+	pthread_mutex_unlock(&check->lock);
+	return next;
+}
+
+bool store_check_is_well(struct store_check *check)
+{
+	if (!check) return true;
+	pthread_mutex_lock(&check->lock);
+	bool well = check->last.faults == 0;
+	pthread_mutex_unlock(&check->lock);
+	return well;
+}
+
+void store_check_sentence(struct store_check *check, char *out, size_t cap)
+{
+	out[0] = '\0';
+	if (!check) return;
+	pthread_mutex_lock(&check->lock);
+	const struct findings *f = &check->last;
+	if (f->faults > 1) snprintf(out, cap, "%s (and %llu more)", f->text[0], (unsigned long long)f->faults - 1);
+	else if (f->faults) snprintf(out, cap, "%s", f->text[0]);
+	else if (check->passes) snprintf(out, cap, "no fault");
+	pthread_mutex_unlock(&check->lock);
+}
+
+void store_check_json(struct store_check *check, struct json_out *j)
+{
+	char name[16];
+	if (!check) return;
+	pthread_mutex_lock(&check->lock);
+	const struct findings *f = &check->last;
+	json_u64(j, "passes", check->passes);
+	json_u64(j, "running", check->running);
+	json_u64(j, "rows_so_far", check->running ? check->rows : 0);
+	json_u64(j, "checked_at", check->ended_wall_s);
+	json_u64(j, "took_ms", check->took_ms);
+	json_u64(j, "rows", check->last_rows);
+	json_u64(j, "faults", f->faults);
+	json_begin(j, "findings");
+	for (size_t i = 0; i < f->faults && i < STORE_CHECK_FINDINGS; i++) {
+		snprintf(name, sizeof name, "%zu", i + 1);
+		json_str(j, name, f->text[i]);
+	}
+	json_end(j);
+	pthread_mutex_unlock(&check->lock);
+}
