@@ -32,11 +32,17 @@ static struct {
 static uint64_t images, deeper[POWER_DEPTH_MAX], by_how[POWER_HOW_COUNT], pending_sum, violations;
 static char place[128];
 
+static void give_up(int status)
+{
+	power_tape_stop();
+	power_remove(place);
+	exit(status);
+}
+
 static void finish_found(const char *what)
 {
 	printf("found after %llu images: %s\n", (unsigned long long)images, what);
-	power_remove(place);
-	exit(0);
+	give_up(0);
 }
 
 static void complain(const char *what)
@@ -50,16 +56,13 @@ static void complain(const char *what)
 		power_disk_write(here.image, options.keep);
 		options.keep = NULL;
 	}
-	if (violations < 20) return;
-	power_remove(place);
-	exit(1);
+	if (violations >= 20) give_up(1);
 }
 
 static void die_hook(const char *text)
 {
 	complain(text);
-	power_remove(place);
-	exit(1);
+	give_up(1);
 }
 
 static void cut_tape(const struct power_tape *tape, const struct power_world *before, const struct power_world *after, uint64_t count,

@@ -60,6 +60,11 @@ void power_tape_begin(struct power_tape *t, const char *folder)
 	tape = t;
 }
 
+void power_tape_stop(void)
+{
+	tape = NULL;
+}
+
 void power_tape_end(struct power_tape *t, const char *folder)
 {
 	struct power_disk real;

@@ -106,6 +106,8 @@ void power_remove(const char *folder);
  * agree: no call went past the recorder. */
 void power_tape_begin(struct power_tape *tape, const char *folder);
 void power_tape_end(struct power_tape *tape, const char *folder);
+/* Forgets the recording, for a program that gives up. */
+void power_tape_stop(void);
 /* Notes a moment, such as an answer that went out. */
 void power_tape_mark(struct power_tape *tape, unsigned number);
 void power_tape_add(struct power_tape *tape, const struct power_op *op);

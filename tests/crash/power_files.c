@@ -262,6 +262,7 @@ static void complain(const struct kind *k, const struct power_cut *cut, enum pow
 static void die_hook(const char *text)
 {
 	printf("%s seed %llu: %s\n", plant ? "found:" : "VIOLATION", (unsigned long long)seed, text);
+	power_tape_stop();
 	power_remove(place);
 	exit(plant ? missed : 1);
 }

@@ -211,6 +211,7 @@ static void an_init_that_loses_power_is_finished_or_taken_back(void **state)
 	seed = given ? strtoull(given, NULL, 10) : 1;
 	struct power_dice dice = { seed * 104729u };
 	assert_true(arena_level() != ARENA_NONE || arena_init(32u << 20, false, NULL) == ERR_OK);
+	print_message("seed %llu\n", (unsigned long long)seed);
 	power_make_place(place);
 	snprintf(folder, sizeof folder, "%s/first", place);
 	assert_int_equal(mkdir(folder, 0700), 0);

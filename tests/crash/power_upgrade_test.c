@@ -192,6 +192,7 @@ static void begin_campaign(char folder[static 200], struct power_dice *dice)
 	if (given) seed = strtoull(given, NULL, 10);
 	*dice = (struct power_dice){ seed * 15485863u };
 	images = deeper = half_done = 0;
+	print_message("seed %llu\n", (unsigned long long)seed);
 	power_make_place(place);
 	snprintf(folder, 200, "%s/first", place);
 	assert_int_equal(mkdir(folder, 0700), 0);
