@@ -245,28 +245,36 @@ static bool has_no_check_value(struct hsm_session *s, CK_OBJECT_HANDLE h)
 }
 
 /* SoftHSM writes an object attribute by attribute: first without a name, then with the whole template, at last with its value. An imported key was not made
- * in the token either, but then it was not always sensitive. What cannot be read is somebody else's. */
-static bool is_torn(struct hsm_session *s, CK_OBJECT_HANDLE h, const char *label)
+ * in the token either, but then it was not always sensitive. */
+static enum coffer_err is_torn(struct hsm_session *s, CK_OBJECT_HANDLE h, const char *label, bool *out, struct reason *reason)
 {
-	struct reason ignored = { "" };
 	struct hsm_key k;
 	bool local, sensitive, never;
 	CK_ULONG len = 0;
-	if (read_key(s, h, &k, &ignored) || hsm_attr_flag(s, h, CKA_LOCAL, &local, &ignored) ||
-	    hsm_attr_flag(s, h, CKA_ALWAYS_SENSITIVE, &sensitive, &ignored) || hsm_attr_flag(s, h, CKA_NEVER_EXTRACTABLE, &never, &ignored) ||
-	    hsm_attr_ulong(s, h, CKA_VALUE_LEN, &len, &ignored))
-		return false;
+	*out = false;
+	enum coffer_err err = read_key(s, h, &k, reason);
+	if (err == ERR_TOO_LARGE) return ERR_OK; /* somebody else's */
+	TRY(err);
+	TRY(hsm_attr_flag(s, h, CKA_LOCAL, &local, reason));
+	TRY(hsm_attr_flag(s, h, CKA_ALWAYS_SENSITIVE, &sensitive, reason));
+	TRY(hsm_attr_flag(s, h, CKA_NEVER_EXTRACTABLE, &never, reason));
+	TRY(hsm_attr_ulong(s, h, CKA_VALUE_LEN, &len, reason));
 	bool nameless = k.label[0] == '\0' && k.id_len == 0 && len == 0;
 	bool ours = strcmp(k.label, label) == 0 && sensitive && never;
-	return !local && (nameless || ours) && has_no_check_value(s, h);
+	*out = !local && (nameless || ours) && has_no_check_value(s, h);
+	return ERR_OK;
 }
 
-enum coffer_err hsm_object_sweep_torn(struct hsm_session *s, const char *label, struct reason *reason)
+enum coffer_err hsm_object_sweep_torn(struct hsm_session *s, const char *label, unsigned *out_count, struct reason *reason)
 {
 	CK_OBJECT_HANDLE found[FOUND_MAX];
 	CK_ULONG n = 0;
+	*out_count = 0;
 	TRY(find_class(s, CKO_SECRET_KEY, "", NULL, 0, found, &n, reason));
-	for (CK_ULONG i = 0; i < n; i++)
-		if (is_torn(s, found[i], label)) (void)s->fn->C_DestroyObject(s->handle, found[i]);
+	for (CK_ULONG i = 0; i < n; i++) {
+		bool torn;
+		TRY(is_torn(s, found[i], label, &torn, reason));
+		if (torn && s->fn->C_DestroyObject(s->handle, found[i]) == CKR_OK) ++*out_count;
+	}
 	return ERR_OK;
 }

@@ -35,7 +35,7 @@ enum coffer_err hsm_object_generate(struct hsm_session *s, const struct hsm_mech
 /* Destroys every secret key labelled HSM_TMP_LABEL. A failure to destroy one is no error. */
 enum coffer_err hsm_object_sweep(struct hsm_session *s, struct reason *reason) MUST_USE;
 /* Destroys what a token leaves that was ended while it made a secret key: an object that holds no key, either without a name, or with this label and
- * our template. For provisioning alone. A failure to destroy one is no error. */
-enum coffer_err hsm_object_sweep_torn(struct hsm_session *s, const char *label, struct reason *reason) MUST_USE;
+ * our template. For provisioning alone. *out_count = how many it destroyed; a failure to destroy one is no error. */
+enum coffer_err hsm_object_sweep_torn(struct hsm_session *s, const char *label, unsigned *out_count, struct reason *reason) MUST_USE;
 
 #endif

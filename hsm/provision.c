@@ -103,18 +103,34 @@ static enum coffer_err make(struct hsm_session *s, const struct hsm_uri *uri, st
 	return ERR_OK;
 }
 
+/* The key that is there, adopted. */
+static enum coffer_err find_and_adopt(struct hsm_session *s, const struct hsm_uri *uri, struct hsm_key *out_key,
+	struct hsm_binding *out_binding, struct reason *reason)
+{
+	struct reason why = { "" };
+	s->last_rv = CKR_OK;
+	enum coffer_err err = hsm_object_find(s, uri->label, uri->id, uri->id_len, out_key, &why);
+	if (err != ERR_OK) return reason_fail(reason, err, "%s", why.text);
+	return adopt(s, uri, out_key, NULL, out_binding, reason);
+}
+
 enum coffer_err hsm_provision(struct hsm_session *s, const struct hsm_uri *uri, struct hsm_key *out_key,
 	struct hsm_binding *out_binding, struct reason *reason)
 {
+	const char *label = uri->label[0] ? uri->label : HSM_DEFAULT_LABEL;
+	struct reason ignored = { "" };
 	struct hsm_key key;
-	struct reason why = { "" };
-	TRY(hsm_object_sweep_torn(s, uri->label[0] ? uri->label : HSM_DEFAULT_LABEL, reason));
-	s->last_rv = CKR_OK;
-	enum coffer_err err = hsm_object_find(s, uri->label, uri->id, uri->id_len, &key, &why);
+	unsigned torn = 0;
+	enum coffer_err err = find_and_adopt(s, uri, &key, out_binding, reason);
+	/* What is refused may be what an attempt left that ended while the token made the key. */
+	if (err == ERR_TOKEN_REFUSED && hsm_object_sweep_torn(s, label, &torn, &ignored) == ERR_OK && torn)
+		err = find_and_adopt(s, uri, &key, out_binding, reason);
 	/* Made only where a search that went well found nothing: an answer such as CKR_KEY_HANDLE_INVALID says no such thing. */
-	if (err == ERR_TOKEN_KEY_MISSING && s->last_rv == CKR_OK) return make(s, uri, out_key, out_binding, reason);
-	if (err != ERR_OK) return reason_fail(reason, err, "%s", why.text);
-	TRY(adopt(s, uri, &key, NULL, out_binding, reason));
+	if (err == ERR_TOKEN_KEY_MISSING && s->last_rv == CKR_OK) {
+		TRY(hsm_object_sweep_torn(s, label, &torn, reason));
+		return make(s, uri, out_key, out_binding, reason);
+	}
+	TRY(err);
 	*out_key = key;
 	return ERR_OK;
 }
