@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "crypto/hpke_internal.h"
 #include "crypto/kdf.h"
+#include "crypto/keywrap.h"
 #include "crypto/mac.h"
 #include "crypto/shamir.h"
 #include "crypto/sign.h"
@@ -129,8 +130,34 @@ static enum coffer_err test_ed25519(void)
 	return sign_verify(public_key, empty, signature) == ERR_CORRUPT ? ERR_OK : ERR_CRYPTO;
 }
 
+/* RFC 3394 section 4.6, RFC 5649 section 6; one of them damaged must be refused. */
+static enum coffer_err test_keywrap(void)
+{
+	uint8_t key[TEXT_MAX], text[TEXT_MAX];
+	AUTO_BUF struct buf wrapped = BUF_EMPTY;
+	AUTO_BUF struct buf opened = BUF_EMPTY;
+	TRY(keywrap_wrap(unhex("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", key), KEYWRAP_RFC3394,
+		unhex("00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0e0f", text), &wrapped));
+	TRY(expect(wrapped.ptr, "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21"));
+	buf_clear(&wrapped);
+	struct view kek = unhex("5840df6e29b02af1ab493b705bf16ea1ae8338f4dcc176a8", key);
+	struct view plain = unhex("c37b7e6492584340bed12207808941155068f738", text);
+	TRY(keywrap_wrap(kek, KEYWRAP_RFC5649, plain, &wrapped));
+	TRY(expect(wrapped.ptr, "138bdeaa9b8fa7fc61f97742e72248ee5ae6ae5360d1ae6a5f54f373fa543b6a"));
+	TRY(keywrap_unwrap(kek, KEYWRAP_RFC5649, buf_view(&wrapped), &opened));
+	ENSURE(view_equal(buf_view(&opened), plain), ERR_CRYPTO);
+	wrapped.ptr[0] ^= 1;
+	return keywrap_unwrap(kek, KEYWRAP_RFC5649, buf_view(&wrapped), &opened) == ERR_CONTEXT ? ERR_OK : ERR_CRYPTO;
+}
+
+/* Fixed shares in the field 0x11D, which a sharing in another field would not give; then a sharing of our own. */
 static enum coffer_err test_shamir(void)
 {
+	uint8_t first[TEXT_MAX], second[TEXT_MAX], whole[2];
+	const uint8_t one_two[] = { 1, 2 };
+	const struct view fixed[] = { unhex("99ca", first), unhex("dadd", second) };
+	TRY(shamir_combine(one_two, fixed, 2, sizeof whole, whole));
+	TRY(expect(whole, "53c7"));
 	uint8_t shares[3 * 4], out[4];
 	const uint8_t xs[] = { 3, 1 };
 	const struct view picked[] = { view_of(shares + 8, 4), view_of(shares, 4) };
@@ -146,7 +173,8 @@ enum coffer_err crypto_selftest(struct reason *reason)
 		enum coffer_err (*run)(void);
 	} tests[] = {
 		{ "SHA-256", test_sha256 }, { "HMAC-SHA-256", test_hmac }, { "HKDF-SHA-256", test_hkdf }, { "AES-256-GCM", test_aes_gcm },
-		{ "XAES-256-GCM", test_xaes }, { "HPKE", test_hpke }, { "Ed25519", test_ed25519 }, { "secret sharing", test_shamir },
+		{ "XAES-256-GCM", test_xaes }, { "HPKE", test_hpke }, { "Ed25519", test_ed25519 }, { "AES key wrap", test_keywrap },
+		{ "secret sharing", test_shamir },
 	};
 	for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++)
 		if (tests[i].run() != ERR_OK)

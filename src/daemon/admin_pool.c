@@ -36,9 +36,8 @@ static void *admin_main(void *arg)
 enum coffer_err admin_pool_start(struct daemon *d)
 {
 	TRY(job_queue_init(&d->admin_jobs, false));
-	for (; d->admin_started < DAEMON_ADMINS; d->admin_started++)
-		ENSURE(pthread_create(&d->admin_threads[d->admin_started], NULL, admin_main, d) == 0, ERR_MEMORY);
-	return ERR_OK;
+	while (d->admin_started < DAEMON_ADMINS && pthread_create(&d->admin_threads[d->admin_started], NULL, admin_main, d) == 0) d->admin_started++;
+	return d->admin_started > 0 ? ERR_OK : ERR_LIMIT; /* one is enough */
 }
 
 bool admin_pool_call(struct daemon *d, void (*fn)(void *arg), void *arg)

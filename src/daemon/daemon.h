@@ -45,6 +45,8 @@ struct daemon {
 	int state_lock_fd;
 	int listen_fd;
 	struct event *accept_event, *accept_pause;
+	uint64_t accept_failed_ms;    /* when the log was told last that connections cannot be accepted */
+	uint64_t connection_room;     /* as many as descriptors allow */
 	struct peers *peers;
 	pthread_mutex_t budget_lock;  /* taken to change the next one and what the peers hold of it (conn_budget.c) */
 	_Atomic size_t bulk_used;     /* bytes of secret memory set aside for large requests and answers */

@@ -19,6 +19,7 @@
 #define OPERATOR_PLACES 8u /* connections of root and the daemon's own user beyond max_connections */
 #define REFUSAL_MAX 2048u /* bytes of the frame that refuses a connection */
 #define PAUSE_MS 100 /* after EMFILE, so that the loop does not spin */
+#define PAUSE_TELL_MS 60000u
 
 static enum coffer_err socket_address(const char *path, struct sockaddr_un *out, struct reason *reason)
 {
@@ -95,7 +96,11 @@ static void refuse(struct daemon *d, int fd, enum coffer_err err, const struct r
 static enum coffer_err enter(struct daemon *d, const struct principal *principal, struct peer **out, struct reason *reason)
 {
 	const struct config *config = d->engine.config;
-	uint64_t most = config->max_connections + (principal_is_own(principal) ? OPERATOR_PLACES : 0u);
+	bool own = principal_is_own(principal);
+	uint64_t most = config->max_connections + (own ? OPERATOR_PLACES : 0u);
+	uint64_t room = d->connection_room, kept = room / 4 < OPERATOR_PLACES ? room / 4 : OPERATOR_PLACES;
+	if (d->engine.connections >= room - (own ? 0 : kept))
+		return reason_fail(reason, ERR_LIMIT, "the daemon has as many connections as it has descriptors for (LimitNOFILE); try again later");
 	if (d->engine.connections >= most)
 		return reason_fail(reason, ERR_LIMIT, "the daemon has as many connections as it may (max_connections); try again later");
 	return peers_enter(d->peers, principal, config->max_connections_per_principal, out, reason);
@@ -140,13 +145,22 @@ static void take_in(struct daemon *d, int fd)
 	}
 }
 
+/* Once in a while: it lasts as long as the clients let it. */
+static void tell_pause(struct daemon *d)
+{
+	uint64_t now = clock_mono_ms();
+	if (d->accept_failed_ms != 0 && now - d->accept_failed_ms < PAUSE_TELL_MS) return;
+	d->accept_failed_ms = now;
+	log_warn("no more connections can be accepted for now: %m");
+}
+
 /* True when there may be more to accept. */
 static bool accept_one(struct daemon *d)
 {
 	int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			log_warn("no more connections can be accepted for now: %s", strerror(errno));
+			tell_pause(d);
 			event_del(d->accept_event);
 			struct timeval tv = { 0, PAUSE_MS * 1000 };
 			event_add(d->accept_pause, &tv);

@@ -4,7 +4,6 @@
 #include <event2/thread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/confinement.h"
+#include "daemon/descriptors.h"
 #include "daemon/link.h"
 #include "daemon/listener.h"
 #include "daemon/shutdown.h"
@@ -111,27 +111,39 @@ static enum coffer_err start_care(struct daemon *d)
 	return ERR_OK;
 }
 
-static enum coffer_err start_workers(struct daemon *d)
+static unsigned workers_wanted(const struct config *config)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned count = d->config->workers ? d->config->workers : cores > 0 ? (unsigned)cores : 1;
-	if (count > DAEMON_WORKERS_MAX) count = DAEMON_WORKERS_MAX;
+	unsigned count = config->workers ? config->workers : cores > 0 ? (unsigned)cores : 1;
+	return count > DAEMON_WORKERS_MAX ? DAEMON_WORKERS_MAX : count;
+}
+
+/* Fewer threads than wanted serve too, only slower. */
+static enum coffer_err start_workers(struct daemon *d)
+{
+	unsigned count = workers_wanted(d->config);
+	enum coffer_err err = ERR_OK;
 	d->workers = calloc(count, sizeof *d->workers);
 	ENSURE(d->workers, ERR_MEMORY);
-	for (; d->worker_count < count; d->worker_count++) TRY(worker_start(&d->workers[d->worker_count], d));
+	while (d->worker_count < count && !err) {
+		err = worker_start(&d->workers[d->worker_count], d);
+		if (!err) d->worker_count++;
+	}
+	if (!err || d->worker_count == 0) return err;
+	log_warn("only %u of %u workers could be started (%s); raise TasksMax= in the systemd unit (ulimit -u), or lower workers", d->worker_count, count,
+		err_text(err));
 	return ERR_OK;
 }
 
-/* A connection takes a descriptor: as many as the configuration allows, as far as the limit can be raised. */
-static void raise_descriptor_limit(const struct config *config)
+/* The store thread, three for what may wait, and the workers. */
+static enum coffer_err start_threads(struct daemon *d, struct reason *reason)
 {
-	struct rlimit limit;
-	rlim_t want = (rlim_t)config->max_connections + 256;
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want) return;
-	limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > want ? want : limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < want)
-		log_warn("only %llu descriptors are allowed: raise LimitNOFILE for max_connections = %u", (unsigned long long)limit.rlim_cur,
-			config->max_connections);
+	enum coffer_err err = store_thread_start(d);
+	if (!err) err = admin_pool_start(d);
+	if (!err) err = start_workers(d);
+	if (err == ERR_LIMIT)
+		return reason_fail(reason, err, "no more threads may be made: raise TasksMax= in the systemd unit (ulimit -u), or lower workers");
+	return err;
 }
 
 /* Three quarters of the arena may hold large requests; keys and small ones have the rest. */
@@ -154,7 +166,7 @@ static enum coffer_err lock_state(struct daemon *d, struct reason *reason)
 
 static enum coffer_err start(struct daemon *d, const struct options *options, struct reason *reason)
 {
-	raise_descriptor_limit(d->config);
+	TRY(descriptors_prepare(d, workers_wanted(d->config), reason));
 	set_bulk_limit(d);
 	d->peers = peers_new(PEERS_MAX);
 	ENSURE(d->peers && pthread_mutex_init(&d->budget_lock, NULL) == 0, ERR_MEMORY);
@@ -169,9 +181,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(shutdown_catch_signals(d));
 	TRY(link_open(d, options, reason));
 	TRY(confinement_enter(d, reason));
-	TRY(store_thread_start(d));
-	TRY(admin_pool_start(d));
-	TRY(start_workers(d));
+	TRY(start_threads(d, reason));
 	TRY(scrubber_start(d));
 	TRY(unseal_start(d, reason));
 	TRY(start_care(d));

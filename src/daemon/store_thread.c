@@ -256,7 +256,7 @@ enum coffer_err store_thread_start(struct daemon *d)
 	d->store_local = op_local_new(d->engine.objects);
 	ENSURE(d->store_local, ERR_MEMORY);
 	d->engine.on_store = store_thread_call;
-	ENSURE(pthread_create(&d->store_thread, NULL, store_main, d) == 0, ERR_MEMORY);
+	ENSURE(pthread_create(&d->store_thread, NULL, store_main, d) == 0, ERR_LIMIT);
 	d->store_started = true;
 	return ERR_OK;
 }

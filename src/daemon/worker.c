@@ -81,7 +81,7 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-enum coffer_err worker_start(struct worker *w, struct daemon *daemon)
+static enum coffer_err prepare(struct worker *w, struct daemon *daemon)
 {
 	w->daemon = daemon;
 	TRY(job_queue_init(&w->inbox, true));
@@ -90,9 +90,16 @@ enum coffer_err worker_start(struct worker *w, struct daemon *daemon)
 	ENSURE(w->base && w->local, ERR_MEMORY);
 	w->inbox_event = event_new(w->base, w->inbox.event_fd, EV_READ | EV_PERSIST, on_inbox, w);
 	ENSURE(w->inbox_event && event_add(w->inbox_event, NULL) == 0, ERR_MEMORY);
-	ENSURE(pthread_create(&w->thread, NULL, worker_main, w) == 0, ERR_MEMORY);
+	ENSURE(pthread_create(&w->thread, NULL, worker_main, w) == 0, ERR_LIMIT);
 	w->started = true;
 	return ERR_OK;
+}
+
+enum coffer_err worker_start(struct worker *w, struct daemon *daemon)
+{
+	enum coffer_err err = prepare(w, daemon);
+	if (err) worker_join(w);
+	return err;
 }
 
 bool worker_call(struct worker *w, void (*fn)(void *arg), void *arg)

@@ -23,6 +23,7 @@ struct worker {
 	pthread_t thread;
 };
 
+/* ERR_LIMIT: no thread may be made. Nothing is left after a failure. */
 enum coffer_err worker_start(struct worker *w, struct daemon *daemon) MUST_USE;
 /* Any thread: run fn(arg) on the worker (a JOB_CALL made and freed inside). */
 bool worker_call(struct worker *w, void (*fn)(void *arg), void *arg);

@@ -59,7 +59,7 @@ enum coffer_err token_proxy_new(const struct token_proxy_config *config, struct 
 	p->since_wall_s = clock_wall_s();
 	proxy_state_explain(TOKEN_STARTING, NULL, &p->sentence);
 	p->helper = (struct proxy_helper){ .spawner = config->spawner, .kind = kind, .lock = &p->lock, .fd = -1 };
-	if (start_thread(p) != ERR_OK) return reason_fail(reason, ERR_IO, "the token's thread cannot be started");
+	if (start_thread(p) != ERR_OK) return reason_fail(reason, ERR_IO, "the token's thread cannot be started; raise TasksMax= and LimitNOFILE= in the systemd unit (ulimit -u, ulimit -n)");
 	*out = TAKE(p);
 	return ERR_OK;
 }
