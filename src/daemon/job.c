@@ -4,6 +4,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/ct.h"
+
 enum coffer_err job_queue_init(struct job_queue *q, bool with_event_fd)
 {
 	*q = (struct job_queue){ .event_fd = -1 };
@@ -109,7 +111,10 @@ struct job *job_queue_take_one(struct job_queue *q)
 struct job *job_queue_wait_one(struct job_queue *q)
 {
 	pthread_mutex_lock(&q->lock);
-	while (!q->first && !q->closed) pthread_cond_wait(&q->ready, &q->lock);
+	while (!q->first && !q->closed) {
+		wipe_registers();
+		pthread_cond_wait(&q->ready, &q->lock);
+	}
 	struct job *job = take_locked(q);
 	if (q->first) pthread_cond_signal(&q->ready);
 	pthread_mutex_unlock(&q->lock);

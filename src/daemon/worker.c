@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/ct.h"
 #include "base/log.h"
 #include "daemon/conn.h"
 #include "daemon/conn_internal.h"
@@ -77,7 +78,10 @@ static void *worker_main(void *arg)
 	char name[16];
 	snprintf(name, sizeof name, "worker-%u", (unsigned)(w - w->daemon->workers));
 	prctl(PR_SET_NAME, name);
-	event_base_loop(w->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	do {
+		wipe_registers(); /* of what the last round worked on */
+		if (event_base_loop(w->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY) < 0) break;
+	} while (!event_base_got_break(w->base));
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include "base/clock.h"
+#include "base/ct.h"
 #include "token/proxy_internal.h"
 
 static enum token_state state_of(const struct token_proxy *p)
@@ -221,6 +222,7 @@ static void wait_for_work(struct token_proxy *p)
 		struct pollfd fds[] = { { .fd = p->wake_fd, .events = POLLIN }, { .fd = p->helper.fd, .events = POLLIN } };
 		uint64_t left = p->next_at_ms == UINT64_MAX ? UINT64_MAX : left_ms(p->next_at_ms);
 		int timeout = left > INT_MAX ? (p->next_at_ms == UINT64_MAX ? -1 : INT_MAX) : (int)left;
+		wipe_registers();
 		int n = poll(fds, 2, timeout);
 		if (n > 0 && fds[0].revents) (void)!eventfd_read(p->wake_fd, &ignored);
 		if (n > 0 && fds[1].revents)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "base/clock.h"
+#include "base/ct.h"
 #include "base/fdio.h"
 #include "token/channel.h"
 #include "tokend/setup.h"
@@ -120,6 +121,7 @@ enum coffer_err serve_channel(int fd)
 	struct service s = { .fd = fd, .bytes = BUF_EMPTY };
 	enum coffer_err err = ERR_OK;
 	for (bool closed = false; err == ERR_OK && !closed;) {
+		wipe_registers();
 		err = channel_read(fd, &frame, FDIO_NO_DEADLINE);
 		if (err == ERR_OK) err = answer(&s, fd, buf_view(&frame), &closed);
 	}

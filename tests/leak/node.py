@@ -51,6 +51,7 @@ class Node:
         self.programs = build         # the build folder that the sandbox sees
         self.env = dict(os.environ, COFFER_SOCKET=self.home + "/coffer.sock")
         self.started = []
+        self.token_env = {}           # more for the token's library
         os.makedirs(self.asked, exist_ok=True)
 
     # -- programs in front of the real ones
@@ -211,7 +212,7 @@ class Node:
             for path in [folder] + [f"{folder}/{n}" for n in names]:
                 os.chown(path, os.getuid(), os.getgid())
         program = f"{self.build}/tests/leak_learn_{'tpm' if self.token == 'swtpm' else 'hsm'}"
-        env = dict(os.environ, SOFTHSM2_CONF=self.home + "/token/softhsm2.conf")
+        env = dict(os.environ, SOFTHSM2_CONF=self.home + "/token/softhsm2.conf", **self.token_env)
         as_user = []
         if os.getuid() == 0 and self.token == "softhsm":  # the PIN file belongs to the token's user, and the state has to
             for folder, _, names in os.walk(copy):

@@ -34,7 +34,7 @@ class Kmip:
     """One connection, one request after the other."""
 
     def __init__(self, path):
-        self.socket = connect(path)
+        self.socket = connect(path, timeout=120)
 
     def ask(self, operation, *payload):
         self.socket.sendall(message(operation=operation, payload=b"".join(payload)))
@@ -204,7 +204,7 @@ class Load:
                 raise Refused("the round trip failed")
 
     def ask(self, *words, data=b""):
-        done = subprocess.run([self.coffer, *words], input=data, capture_output=True, env=self.env, timeout=60)
+        done = subprocess.run([self.coffer, *words], input=data, capture_output=True, env=self.env, timeout=300)
         if done.returncode != 0:
             raise Refused(done.stderr.decode())
         return done.stdout

@@ -16,13 +16,14 @@ class Seen:
 
     def __init__(self):
         self.bytes = self.unreadable = self.regions = 0
-        self.hits, self.controls, self.places, self.faults, self.note = {}, {}, [], [], ""
+        self.hits, self.allowed, self.controls = {}, {}, {}
+        self.places, self.faults, self.note = [], [], ""
 
     def __iadd__(self, other):
         self.bytes += other.bytes
         self.unreadable += other.unreadable
         self.regions += other.regions
-        for mine, others in ((self.hits, other.hits), (self.controls, other.controls)):
+        for mine, others in ((self.hits, other.hits), (self.allowed, other.allowed), (self.controls, other.controls)):
             for name, count in others.items():
                 mine[name] = mine.get(name, 0) + count
         self.places += other.places
@@ -38,6 +39,12 @@ class Seen:
             if not any(x.startswith(name) for x in self.controls):
                 self.faults.append(f"blind: {what} does not show the control {name}")
         return self
+
+
+def blind(sentence):
+    seen = Seen()
+    seen.faults.append("blind: " + sentence)
+    return seen
 
 
 class Scanner:
@@ -65,7 +72,9 @@ class Scanner:
                 seen.regions += int(part[4])
             elif part[0] == "C" and is_control(part[2]):
                 seen.controls[part[2]] = seen.controls.get(part[2], 0) + int(part[4])
-            elif part[0] == "C" and part[2] not in allowed:
+            elif part[0] == "C" and part[2] in allowed:
+                seen.allowed[part[2]] = seen.allowed.get(part[2], 0) + int(part[4])
+            elif part[0] == "C":
                 key = f"{label or part[1]}: {part[2]}, {part[3]}"
                 seen.hits[key] = seen.hits.get(key, 0) + int(part[4])
             elif part[0] == "H" and part[3] not in allowed and not is_control(part[3]):

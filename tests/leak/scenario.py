@@ -1,0 +1,229 @@
+"""One token: a node goes through its states, and is searched in each."""
+import os
+import secrets
+import shutil
+import subprocess
+
+import places
+from markers import Markers, interpolate
+from node import Node, wait_for
+from objects import Load, Objects, Refused
+
+SAMPLES = 8  # of memory under load
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
+
+
+class Scenario:
+    def __init__(self, token, build, source, table):
+        self.token, self.build, self.source, self.table = token, build, source, table
+        self.name = secrets.token_hex(8)
+        self.work = "/tmp/coffer-leak-" + self.name
+        os.mkdir(self.work, 0o755)
+        os.makedirs(self.work + "/own")  # what the test itself needs
+        self.markers = Markers(self.work + "/own/markers")
+        self.markers.add("beacon", f"leak-{self.name}".encode(), key=False)
+        self.markers.add("control-key", os.urandom(32))
+        self.node = Node(build, source, token, self.markers, self.work)
+        self.scanner = places.Scanner(build, self.markers)
+        self.control = self.area = None
+        self.before = {x for folder in TEMPORARY for x in places.tree_top(folder)}
+
+    # -- controls
+
+    def begin_control(self):
+        self.control = subprocess.Popen([self.build + "/tests/leak_control", self.markers.path, self.work + "/own", "control-key"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        if not self.control.stdout.readline().startswith(b"ready"):
+            raise RuntimeError("the control process does not start")
+
+    def plant(self, folder):
+        path = f"{folder}/planted-{self.name}"
+        with open(path, "wb") as f:
+            f.write(b"before" + self.markers.values["control-key"] + b"behind")
+        return path
+
+    def planted(self, folders, search):
+        """Files with the control marker in these folders as long as the search takes."""
+        paths = [self.plant(folder) for folder in folders]
+        try:
+            return search(paths)
+        finally:
+            for path in paths:
+                os.unlink(path)
+
+    # -- one state
+
+    def put(self, state, place, seen):
+        self.table.put(self.token, state, place, seen)
+
+    def search_processes(self, state, pids, allowed=()):
+        control = self.control.pid
+        self.put(state, "memory", places.memory(self.scanner, pids, control, allowed))
+        self.put(state, "argv, environ", places.environment(self.scanner, pids, control))
+        self.put(state, "deleted open files", places.open_deleted(self.scanner, pids, control))
+        if state in ("initialised", "sealed"):
+            pass  # gdb is slow, and sees what /proc/PID/mem shows
+        elif shutil.which("gdb"):
+            self.put(state, "core (gcore)", places.core(self.scanner, pids, control, self.work))
+        else:
+            self.table.skip("cores by gcore: gdb is not installed")
+        if self.area.device:
+            self.put(state, "swap", places.swap(self.scanner, pids, control, self.area))
+        else:
+            self.table.skip(f"swap: no swap area can be made here ({self.area.why.strip()})")
+
+    def search_files(self, state):
+        home, state_dir = self.node.home, self.node.home + "/state"
+        in_state = list(places.tree(state_dir))
+        self.put(state, "store, state folder", self.planted([state_dir], lambda paths: places.files(
+            self.scanner, in_state + paths, "the state folder", "control-key")))
+        log = home + "/cofferd.log"
+        self.put(state, "log (debug)", self.planted([], lambda _: places.files(self.scanner, [log], "the log", "beacon")))
+        skip = (state_dir, home + "/token", log)
+        self.put(state, "run folder", self.planted([home], lambda paths: places.files(
+            self.scanner, list(places.tree(home, skip)), "the run folder", "control-key")))
+        self.put(state, "/tmp, /dev/shm", self.planted(TEMPORARY, lambda paths: self.search_temporary()))
+
+    def search_temporary(self):
+        """What appeared since the test began; folders of others are theirs."""
+        mine = (self.work + "/own", self.work + "/asked", self.node.home, self.node.dir + "/recovery", self.work + "/swap")
+        found = [x for folder in TEMPORARY for x in places.tree_top(folder) if x not in self.before]
+        paths = [x for x in found if os.path.isfile(x)] + list(places.tree(self.work, mine))
+        seen = places.files(self.scanner, paths, "/tmp and /dev/shm", "control-key")
+        if sum(count for name, count in seen.controls.items() if name == "control-key") < len(TEMPORARY):
+            seen.faults.append("blind: not every folder shows its control")
+        return seen
+
+    def search_texts(self, state):
+        """What the daemon says: status, lists, the audit log, errors."""
+        run, uuid = self.node.run, self.objects.uuid
+        said = run("status", good=False) + run("status", "--json", good=False)
+        for words in (("key", "list"), ("key", "list", "--json"), ("key", "show", uuid["aes-key"]), ("key", "show", uuid["secret-data"], "--json"),
+                      ("grants",), ("audit", "show", "--limit", "1000"), ("audit", "verify"), ("token", "status"), ("token", "test")):
+            said += run(*words, good=False)
+        plain = self.markers.values["plaintext"]
+        said += run("decrypt", data=b"CFR1" + plain * 4, good=False) + run("encrypt", "-k", "no such key", data=plain, good=False)
+        said += self.objects.bad_requests()
+        seen = self.scanner.scan(data=said, label="texts")
+        self.put(state, "status, errors, audit", seen.needs("texts", "control-name" if state in ("idle", "destroyed") else "beacon"))
+
+    # -- the states
+
+    def initialise(self):
+        """Init under the eyes of the scanner: the command is held at its exit and searched."""
+        if self.token == "softhsm":
+            self.node.provision_pin()
+            self.markers.add("passphrase", secrets.token_hex(20).encode(), key=False)
+            with open(self.work + "/own/passphrase", "w", encoding="ascii") as f:
+                f.write(self.markers.values["passphrase"].decode())
+            command = f"REAL init --socket '{self.node.home}/coffer.sock' --token \"$(tail -1 '{self.node.home}/token/uri')\" " \
+                      f"--recovery-passphrase --secret-file '{self.work}/own/passphrase' --quiet"
+        else:
+            command = 'REAL "$@"'
+        hold = " ".join(f"'{x}'" for x in places.hold_at_exit([]))
+        self.node.wrap(coffer=f'if [ "$1" != init ]; then exec REAL "$@"; fi\n{hold} {command} &\n'
+                       f"echo $! >'{self.work}/own/init.pid'\nwait\nexit 0")
+        starting = self.node.begin()
+        pid_file = self.work + "/own/init.pid"
+        wait_for("init is under way", 60, lambda: os.path.exists(pid_file) and os.path.getsize(pid_file) or starting.poll() is not None)
+        if starting.poll() is not None:
+            self.node.finish(starting)
+        with open(pid_file, encoding="ascii") as f:
+            tracer = int(f.read())
+        pid = places.tracee(tracer)
+        places.wait_at_exit(pid)
+        if self.token == "swtpm":
+            texts = []
+            for n in (1, 2, 3):
+                path = f"{self.node.dir}/recovery/share-{n}.txt"
+                with open(path, encoding="ascii") as f:
+                    texts.append(f.read())
+                os.unlink(path)
+            points = self.markers.add_shares(texts, 2)
+            assert interpolate(points[1:]) == self.markers.values["recovery-key"], "the shares do not agree"
+        seen = self.scanner.scan("--pid", str(pid), label="memory of coffer init at its end")
+        self.put("initialised", "coffer, at its end", seen.needs("memory of coffer init", "beacon"))
+        os.kill(tracer, 9)
+        self.node.finish(starting)
+        self.node.unwrap()
+        self.search_processes("initialised", self.node.pids())
+
+    def make_objects(self):
+        self.objects = Objects(self.node.home + "/coffer.sock", self.markers)
+        self.objects.register()
+        self.objects.use()
+        self.node.domain = self.node.status()["domain"]["id"]
+        self.node.stop()
+        domain = self.node.learn()
+        for name in ("aes-key", "inner-key"):
+            if name == "aes-key":
+                self.markers.add_managed_subkeys(name, domain, self.objects.uuid[name])
+
+    def idle(self):
+        self.node.start()
+        self.objects.use()
+        self.search_processes("idle", self.node.pids())
+        self.search_files("idle")
+        self.search_texts("idle")
+
+    def loaded(self):
+        plain = self.markers.values["plaintext"]
+        key = self.objects.uuid["aes-key"]
+        with Load(self.build + "/bin/coffer", self.objects, self.node.env) as load:
+            wait_for("the load runs", 30, lambda: load.rounds > 3 or load.faults)
+            for _ in range(SAMPLES):
+                self.put("loaded", "memory", places.memory(self.scanner, self.node.pids(), self.control.pid))
+            self.search_processes("loaded", self.node.pids())
+            self.search_files("loaded")
+            words = ("encrypt", "-k", key)
+            self.put("loaded", "coffer, at work", places.command_at_work(self.scanner, self.node, words, plain * 40000, ("plaintext",)))
+            self.put("loaded", "coffer, at its end", places.command_at_exit(self.scanner, self.node, words, plain))
+            sealed = self.node.run(*words, data=plain)
+            self.put("loaded", "coffer, at its end", places.command_at_exit(self.scanner, self.node, ("decrypt",), sealed))
+        if load.faults:
+            raise Refused("; ".join(load.faults))
+        print(f"  {self.token}: {load.rounds} rounds of load", flush=True)
+
+    def destroyed(self):
+        self.objects.destroy()
+        self.search_processes("destroyed", self.node.pids())
+        self.search_files("destroyed")
+        self.search_texts("destroyed")
+
+    def sealed(self):
+        self.node.stop()
+        self.node.hide_token()
+        self.node.start_daemon()
+        wait_for("the node is sealed", 20, lambda: self.node.status()["state"] == "sealed")
+        # A helper without its token ends at once and is started again, later and later: there is nothing to search.
+        self.search_processes("sealed", {name: pid for name, pid in self.node.pids().items() if not name.startswith("coffer-tokend")})
+        self.search_files("sealed")
+        self.node.stop_daemon()
+        self.node.show_token()
+
+    def run(self):
+        try:
+            self.area = places.Swap(self.work)
+            self.begin_control()
+            self.initialise()
+            self.make_objects()
+            self.idle()
+            self.loaded()
+            self.destroyed()
+            self.sealed()
+            self.search_files("stopped")
+        finally:
+            self.end()
+
+    def end(self):
+        if self.area:
+            self.area.close()
+        if self.control:
+            self.control.stdin.close()
+            self.control.wait(timeout=10)
+        try:
+            self.node.stop_daemon()
+            self.node.stop()
+        finally:
+            if not os.environ.get("COFFER_KEEP"):
+                shutil.rmtree(self.work)
