@@ -184,7 +184,7 @@ static bool peer_trusted(int fd, const char *path, int64_t wanted_uid)
 	return stat(folder, &st) == 0 && st.st_uid == peer.uid && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
-static enum coffer_status open_socket(const char *path, int64_t uid, int *out_fd)
+static enum coffer_status open_socket(const char *path, int64_t uid, uint64_t deadline_ms, int *out_fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof address.sun_path) return COFFER_EINVAL;
@@ -195,7 +195,7 @@ static enum coffer_status open_socket(const char *path, int64_t uid, int *out_fd
 	unsigned tries = 0;
 	while (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
 		if (errno != EAGAIN && errno != EINTR) return COFFER_EUNREACHABLE;
-		if (++tries > CONNECT_TRIES || !conn_pause(UINT64_MAX)) return COFFER_EUNREACHABLE;
+		if (++tries > CONNECT_TRIES || !conn_pause(deadline_ms)) return COFFER_EUNREACHABLE;
 	}
 	if (!peer_trusted(fd, path, uid)) return COFFER_EPEER;
 	*out_fd = TAKE_FD(fd);
@@ -210,7 +210,7 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	if (!out || (options && (options->size != sizeof *options || options->server_uid < -1))) return COFFER_EINVAL;
 	if (!socket_path) socket_path = secure_getenv("COFFER_SOCKET");
 	if (!socket_path || !socket_path[0]) socket_path = DEFAULT_SOCKET;
-	enum coffer_status st = open_socket(socket_path, o->server_uid, &fd);
+	enum coffer_status st = open_socket(socket_path, o->server_uid, UINT64_MAX, &fd);
 	if (st) return st;
 	struct coffer *c = calloc(1, sizeof *c);
 	if (!c || pthread_mutex_init(&c->lock, NULL) != 0) {
@@ -245,7 +245,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 {
 	int fd = -1;
 	enum coffer_status st;
-	while ((st = open_socket(c->path, c->server_uid, &fd)) == COFFER_EUNREACHABLE && conn_pause(deadline_ms)) {
+	while ((st = open_socket(c->path, c->server_uid, deadline_ms, &fd)) == COFFER_EUNREACHABLE && conn_pause(deadline_ms)) {
 	}
 	if (st) return conn_fail(c, COFFER_ECLOSED, "the daemon went away and did not come back in time; repeat what you did");
 	close(c->fd);
