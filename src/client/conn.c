@@ -50,31 +50,33 @@ void wire_free(struct wire *w)
 	*w = (struct wire){ NULL, 0, 0, 0 };
 }
 
-/* Room for `want` bytes behind begin + len, moving to the front or to a larger block; old blocks are wiped. */
-static bool wire_reserve(struct coffer *c, struct wire *w, size_t want)
+/* Room for `want` bytes behind begin + len, moving to the front or to a larger block; old blocks are wiped. COFFER_ETOOLARGE, COFFER_EMEMORY. */
+static enum coffer_status wire_reserve(struct coffer *c, struct wire *w, size_t want)
 {
-	if (want <= w->cap - w->begin - w->len) return true;
+	if (want <= w->cap - w->begin - w->len) return COFFER_OK;
 	if (w->begin) {
 		memmove(w->ptr, w->ptr + w->begin, w->len);
 		w->begin = 0;
-		if (want <= w->cap - w->len) return true;
+		if (want <= w->cap - w->len) return COFFER_OK;
 	}
-	if (want > c->max_memory || w->len > c->max_memory - want) return false;
+	if (want > c->max_memory || w->len > c->max_memory - want) return COFFER_ETOOLARGE;
 	size_t cap = w->len + want;
 	if (cap < 2 * w->cap && 2 * w->cap <= c->max_memory) cap = 2 * w->cap;
 	uint8_t *p = malloc(cap);
-	if (!p) return false;
+	if (!p) return COFFER_EMEMORY;
 	if (w->len) memcpy(p, w->ptr, w->len);
 	struct wire next = { p, 0, w->len, cap };
 	wire_free(w);
 	*w = next;
-	return true;
+	return COFFER_OK;
 }
 
 enum coffer_status conn_prepare(struct coffer *c, size_t len)
 {
 	c->out.begin = c->out.len = 0;
-	if (wire_reserve(c, &c->out, len)) return COFFER_OK;
+	enum coffer_status st = wire_reserve(c, &c->out, len);
+	if (!st) return COFFER_OK;
+	if (st == COFFER_EMEMORY) return conn_fail(c, st, "out of memory");
 	return conn_fail(c, COFFER_ETOOLARGE, "the request takes more memory than this connection may use (%zu bytes)", c->max_memory);
 }
 
@@ -90,7 +92,9 @@ static enum coffer_status read_some(struct coffer *c, size_t least)
 	size_t room = c->max_memory > c->in.len ? c->max_memory - c->in.len : 0;
 	size_t want = READ_CHUNK < room ? READ_CHUNK : room;
 	if (want < least) want = least;
-	if (!wire_reserve(c, &c->in, want))
+	enum coffer_status st = wire_reserve(c, &c->in, want);
+	if (st == COFFER_EMEMORY) return broken(c, st, "out of memory; the outcome of a change may be unknown: repeat it");
+	if (st)
 		return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
 	ssize_t n = recv(c->fd, c->in.ptr + c->in.begin + c->in.len, c->in.cap - c->in.begin - c->in.len, 0);
 	if (n > 0) {
@@ -180,7 +184,7 @@ static bool peer_trusted(int fd, const char *path, int64_t wanted_uid)
 	return stat(folder, &st) == 0 && st.st_uid == peer.uid && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
-static enum coffer_status open_socket(const char *path, int64_t uid, int *out_fd)
+static enum coffer_status open_socket(const char *path, int64_t uid, uint64_t deadline_ms, int *out_fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	if (strlen(path) >= sizeof address.sun_path) return COFFER_EINVAL;
@@ -191,7 +195,7 @@ static enum coffer_status open_socket(const char *path, int64_t uid, int *out_fd
 	unsigned tries = 0;
 	while (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
 		if (errno != EAGAIN && errno != EINTR) return COFFER_EUNREACHABLE;
-		if (++tries > CONNECT_TRIES || !conn_pause(UINT64_MAX)) return COFFER_EUNREACHABLE;
+		if (++tries > CONNECT_TRIES || !conn_pause(deadline_ms)) return COFFER_EUNREACHABLE;
 	}
 	if (!peer_trusted(fd, path, uid)) return COFFER_EPEER;
 	*out_fd = TAKE_FD(fd);
@@ -206,7 +210,7 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	if (!out || (options && (options->size != sizeof *options || options->server_uid < -1))) return COFFER_EINVAL;
 	if (!socket_path) socket_path = secure_getenv("COFFER_SOCKET");
 	if (!socket_path || !socket_path[0]) socket_path = DEFAULT_SOCKET;
-	enum coffer_status st = open_socket(socket_path, o->server_uid, &fd);
+	enum coffer_status st = open_socket(socket_path, o->server_uid, UINT64_MAX, &fd);
 	if (st) return st;
 	struct coffer *c = calloc(1, sizeof *c);
 	if (!c || pthread_mutex_init(&c->lock, NULL) != 0) {
@@ -241,7 +245,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 {
 	int fd = -1;
 	enum coffer_status st;
-	while ((st = open_socket(c->path, c->server_uid, &fd)) == COFFER_EUNREACHABLE && conn_pause(deadline_ms)) {
+	while ((st = open_socket(c->path, c->server_uid, deadline_ms, &fd)) == COFFER_EUNREACHABLE && conn_pause(deadline_ms)) {
 	}
 	if (st) return conn_fail(c, COFFER_ECLOSED, "the daemon went away and did not come back in time; repeat what you did");
 	close(c->fd);

@@ -82,12 +82,12 @@ static enum coffer_err load_pkey(const uint8_t point[static P256_PUBLIC_LEN], co
 enum coffer_err p256_check(const uint8_t point[static P256_PUBLIC_LEN])
 {
 	AUTO(auto_EVP_PKEY_free) EVP_PKEY *pkey = NULL;
+	crypto_err_begin();
 	TRY(load_pkey(point, NULL, &pkey));
 	AUTO(auto_EVP_PKEY_CTX_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
 	ENSURE(ctx != NULL, crypto_err_take());
 	if (EVP_PKEY_public_check(ctx) == 1) return ERR_OK;
-	crypto_err_drop();
-	return ERR_FIELD;
+	return crypto_err_take() == ERR_MEMORY ? ERR_MEMORY : ERR_FIELD;
 }
 
 enum coffer_err p256_ecdh(const struct secret *d, const uint8_t point[static P256_PUBLIC_LEN], uint8_t out[static 32])

@@ -54,12 +54,12 @@ enum coffer_err sign_ed25519(const struct secret *private_key, struct view messa
 enum coffer_err sign_verify(const uint8_t public_key[static SIGN_PUBLIC_LEN], struct view message,
 	const uint8_t signature[static SIGN_SIGNATURE_LEN])
 {
+	crypto_err_begin();
 	AUTO(auto_EVP_PKEY_free) EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, public_key, SIGN_PUBLIC_LEN);
 	ENSURE(pkey != NULL, crypto_err_take());
 	AUTO(auto_EVP_MD_CTX_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	ENSURE(ctx != NULL, ERR_MEMORY);
 	ENSURE(EVP_DigestVerifyInit_ex(ctx, NULL, NULL, NULL, NULL, pkey, NULL) == 1, crypto_err_take());
 	if (EVP_DigestVerify(ctx, signature, SIGN_SIGNATURE_LEN, message.ptr, message.len) == 1) return ERR_OK;
-	crypto_err_drop();
-	return ERR_CORRUPT;
+	return crypto_err_take() == ERR_MEMORY ? ERR_MEMORY : ERR_CORRUPT; /* want of memory must not look like a forgery */
 }

@@ -47,10 +47,11 @@ enum coffer_err identity_write(const char *dir, const struct identity *identity,
 	AUTO_FD int dir_fd = -1;
 	uint8_t bytes[IDENTITY_BYTES_MAX];
 	size_t len;
-	if (identity_encode(identity, bytes, &len) != ERR_OK)
-		return reason_fail(reason, ERR_FIELD, "the token's description does not fit the identity file");
+	enum coffer_err err = identity_encode(identity, bytes, &len);
+	if (err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_crypto) return err;
+	if (err) return reason_fail(reason, ERR_FIELD, "the token's description does not fit the identity file");
 	TRY(open_dir(dir, &dir_fd, reason));
-	enum coffer_err err = write_temporary(dir_fd, view_of(bytes, len));
+	err = write_temporary(dir_fd, view_of(bytes, len));
 	if (!err && (renameat(dir_fd, TEMP_NAME, dir_fd, FILE_NAME) != 0 || fsync(dir_fd) != 0)) err = ERR_IO;
 	if (err) {
 		int cause = errno;

@@ -28,6 +28,8 @@ enum coffer_err sqlite_err(int rc)
 
 enum coffer_err sqlite_fail(sqlite3 *db, int rc, const char *path, struct reason *reason)
 {
+	/* Some of SQLite's ways out say no more than "error" when memory was short. */
+	if (db && rc == SQLITE_ERROR && (sqlite3_errcode(db) & 0xff) == SQLITE_NOMEM) rc = SQLITE_NOMEM;
 	enum coffer_err err = sqlite_err(rc);
 	const char *detail = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
 	int cause = db ? sqlite3_system_errno(db) : 0;

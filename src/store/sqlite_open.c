@@ -61,6 +61,7 @@ static int apply_setting(sqlite3 *db, const char *sql, const char *want)
 	if (!rc) rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW && want) {
 		const unsigned char *got = sqlite3_column_text(stmt, 0);
+		if (!got) rc = SQLITE_NOMEM; /* every setting has a text */
 		matches = got && strcmp((const char *)got, want) == 0;
 	}
 	int end = sqlite3_finalize(stmt);

@@ -46,7 +46,7 @@ bool fault_strikes(enum fault_place place)
 	pthread_mutex_lock(&lock);
 	if (now.armed && armed.place == place) {
 		if (!now.happened) strikes = --now.left == 0;
-		else if (armed.stays && place == FAULT_AT_EINTR) strikes = ++now.left % 2 == 0; /* a call that is made again gets through */
+		else if (armed.stays && place == FAULT_AT_EINTR) strikes = ((++now.left * 2654435761u) >> 16) & 1u; /* in no rhythm that a loop could keep */
 		else strikes = armed.stays;
 		if (strikes && !now.happened) where.count = backtrace(where.frames, (int)(sizeof where.frames / sizeof where.frames[0]));
 		if (strikes) now.happened = true;

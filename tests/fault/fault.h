@@ -14,7 +14,7 @@ enum fault_place {
 	FAULT_AT_SQLITE,    /* SQLite's heap */
 	FAULT_AT_DISK,      /* SQLite's file access: the row's disk_kind and disk_rc */
 	FAULT_AT_CALL,      /* a system call of this project's own code fails with the row's errno */
-	FAULT_AT_EINTR,     /* calls that may be interrupted, SQLite's too: once, or every other time */
+	FAULT_AT_EINTR,     /* calls that may be interrupted, SQLite's too: once, or half of them */
 	FAULT_AT_SHORT,     /* reads and writes do one byte, SQLite's too */
 	FAULT_AT_RANDOM,    /* OpenSSL's generators fail */
 	FAULT_AT_TOKEN,     /* the token answers with the row's error */

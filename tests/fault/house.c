@@ -113,7 +113,7 @@ static uint64_t mono(void *arg)
 	return ((struct house *)arg)->now_s * 1000;
 }
 
-static void make_ring(struct house *h)
+static enum coffer_err make_ring(struct house *h)
 {
 	struct domain_id *domain = &h->daemon.engine.domain;
 	for (uint8_t i = 0; i < UUID_LEN; i++) {
@@ -121,15 +121,15 @@ static void make_ring(struct house *h)
 		domain->node_id[i] = (uint8_t)(0x10 + i);
 	}
 	memset(domain->public_key, 7, sizeof domain->public_key);
-	struct secret *key = secret_new(DATA_KEY_LEN);
-	MUST(key);
+	AUTO_SECRET struct secret *key = secret_new(DATA_KEY_LEN);
+	ENSURE(key, ERR_MEMORY);
 	memset(secret_mut(key), 0x5a, DATA_KEY_LEN);
 	h->ring = ring_new(domain);
-	MUST(h->ring);
-	MUST_OK(ring_add(h->ring, 1, &key));
+	ENSURE(h->ring, ERR_MEMORY);
+	return ring_add(h->ring, 1, &key);
 }
 
-static struct grants *first_grant(struct engine *e, struct grants *none)
+static enum coffer_err add_first_grant(struct engine *e, struct grants **grants)
 {
 	struct grants *after = NULL;
 	struct principal p;
@@ -137,67 +137,92 @@ static struct grants *first_grant(struct engine *e, struct grants *none)
 	principal_from_uid(HOUSE_ADMIN, 1, &p);
 	snprintf(grant.principal, sizeof grant.principal, "%s", p.text);
 	snprintf(grant.granted_by, sizeof grant.granted_by, "%s", p.text);
-	MUST_OK(grants_add(e->txn, none, &grant, &after, NULL));
-	grants_unref(none);
-	return after;
+	TRY(grants_add(e->txn, *grants, &grant, &after, NULL));
+	grants_unref(*grants);
+	*grants = after;
+	return ERR_OK;
 }
 
-static void open_domain(struct house *h)
+/* Inside a transaction, as daemon/unseal.c does it. */
+static enum coffer_err read_domain(struct engine *e, struct grants **grants)
+{
+	struct reindex r = { .begun = false };
+	TRY(audit_chain_open(e->txn, &e->audit, NULL));
+	TRY(grants_load(e->txn, grants));
+	if (grants_count(*grants) == 0) TRY(add_first_grant(e, grants));
+	while (!r.done) TRY(txn_reindex(e->txn, &r, NULL));
+	return ERR_OK;
+}
+
+static enum coffer_err open_domain(struct house *h)
 {
 	struct engine *e = &h->daemon.engine;
 	struct grants *grants = NULL;
-	struct reindex r = { .begun = false };
-	e->txn = txn_new(e->store, e->objects);
-	MUST(e->objects && e->txn);
-	txn_set_ring(e->txn, h->ring);
-	MUST_OK(txn_begin(e->txn, NULL));
-	MUST_OK(audit_chain_open(e->txn, &e->audit, NULL));
-	MUST_OK(grants_load(e->txn, &grants));
-	if (grants_count(grants) == 0) grants = first_grant(e, grants);
+	TRY(txn_begin(e->txn, NULL));
+	enum coffer_err err = read_domain(e, &grants);
 	engine_set_grants(e, grants);
-	while (!r.done) MUST_OK(txn_reindex(e->txn, &r, NULL));
-	MUST_OK(txn_commit(e->txn, NULL));
-	e->state = ENGINE_OPEN;
+	if (err) txn_abort(e->txn);
+	else err = txn_commit(e->txn, NULL);
+	if (err == ERR_UNKNOWN_OUTCOME) MUST_OK(txn_settle(e->txn, false));
+	if (!err) e->state = ENGINE_OPEN;
+	return err;
 }
 
-static void up(struct house *h)
+static enum coffer_err go_up(struct house *h)
 {
 	struct engine *e = &h->daemon.engine;
-	struct reason reason = { "" };
-	h->daemon = (struct daemon){ .config = &h->config, .state_lock_fd = -1, .listen_fd = -1 };
+	TRY(make_ring(h));
+	TRY(store_open_sqlite(h->path, &e->store, &h->reason));
+	e->objects = object_table_new(64);
+	ENSURE(e->objects, ERR_MEMORY);
+	e->txn = txn_new(e->store, e->objects);
+	ENSURE(e->txn, ERR_MEMORY);
+	txn_set_ring(e->txn, h->ring);
+	TRY(open_domain(h));
+	h->worker = op_local_new(e->objects);
+	h->streams = op_streams_new();
+	ENSURE(h->worker && h->streams, ERR_MEMORY);
+	TRY(store_care_start(&h->daemon, &h->reason));
+	return store_thread_start(&h->daemon);
+}
+
+enum coffer_err house_up(struct house *h)
+{
+	struct engine *e = &h->daemon.engine;
+	h->daemon = (struct daemon){ .config = &h->config, .state_lock_fd = -1, .listen_fd = -1, .care = { .reserve_fd = -1 } };
+	h->reason.text[0] = '\0';
 	e->config = &h->config;
 	e->daemon = &h->daemon;
 	pthread_rwlock_init(&e->grants_lock, NULL);
 	pthread_mutex_init(&e->admin_lock, NULL);
 	pthread_mutex_init(&e->note_lock, NULL);
-	make_ring(h);
-	enum coffer_err err = store_open_sqlite(h->path, &e->store, &reason);
-	if (err) house_die("the store: %s", reason_text(&reason, err));
-	e->objects = object_table_new(64);
-	open_domain(h);
-	h->worker = op_local_new(e->objects);
-	h->streams = op_streams_new();
-	MUST(h->worker && h->streams);
-	MUST_OK(store_care_start(&h->daemon, NULL));
-	MUST_OK(store_thread_start(&h->daemon));
+	enum coffer_err err = go_up(h);
+	if (err) house_down(h);
+	return err;
 }
 
-static void down(struct house *h)
+void house_down(struct house *h)
 {
 	struct engine *e = &h->daemon.engine;
 	store_thread_stop(&h->daemon);
 	store_care_stop(&h->daemon);
-	op_streams_free(h->streams);
-	op_local_free(h->worker);
+	op_streams_free(TAKE(h->streams));
+	op_local_free(TAKE(h->worker));
 	engine_set_grants(e, NULL);
 	audit_chain_free(e->audit);
 	txn_free(e->txn);
 	object_table_free(e->objects);
 	store_close(e->store);
-	ring_free(h->ring);
+	ring_free(TAKE(h->ring));
 	pthread_rwlock_destroy(&e->grants_lock);
 	pthread_mutex_destroy(&e->admin_lock);
 	pthread_mutex_destroy(&e->note_lock);
+}
+
+static void must_go_up(struct house *h)
+{
+	enum coffer_err err = house_up(h);
+	if (err) house_die("the house does not open: %s", reason_text(&h->reason, err));
 }
 
 struct house *house_open(void)
@@ -210,15 +235,15 @@ struct house *house_open(void)
 	h->now_s = HOUSE_NOW_S;
 	h->config = (struct config){ .max_message = 1u << 20, .lease_time_ms = 3600000, .locate_scan_max = 1000, .state_dir = h->dir };
 	clock_set_source(&(struct clock_source){ wall, mono, h });
-	up(h);
+	must_go_up(h);
 	house_check_begin(h);
 	return h;
 }
 
 void house_again(struct house *h)
 {
-	down(h);
-	up(h);
+	house_down(h);
+	must_go_up(h);
 	house_check_same(h);
 	house_judge(h);
 }
@@ -227,7 +252,7 @@ void house_close(struct house *h)
 {
 	DIR *d = opendir(h->dir);
 	MUST(d);
-	down(h);
+	house_down(h);
 	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
 		char path[512];
 		snprintf(path, sizeof path, "%s/%s", h->dir, e->d_name);

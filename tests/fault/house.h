@@ -27,6 +27,7 @@ struct house {
 	struct op_streams *streams;
 	char dir[64], path[96];
 	uint64_t now_s;
+	struct reason reason;               /* why house_up failed */
 	struct house_print objects, grants; /* as last judged */
 	struct kmip_response response;      /* of the last house_send; views into answer */
 	struct buf answer;
@@ -40,6 +41,9 @@ struct house *house_open(void);
 /* Ends the threads and opens everything again on what the store holds, as after a restart. Judges that nothing changed by it. */
 void house_again(struct house *h);
 void house_close(struct house *h);
+/* The two halves of house_again. What house_up made before it failed is gone again. */
+enum coffer_err house_up(struct house *h);
+void house_down(struct house *h);
 
 /* Sends what was asked, judges the answer and the store, returns the error of the first item that failed (ERR_CLOSED: no answer, the connection ends). The payload of
  * item 0 is h->response's. Takes the frame. The caller stands aside (fault_aside): only what the request does is hit. */

@@ -14,6 +14,7 @@
 struct scenario {
 	const char *name;
 	unsigned places;                             /* AT(…) that it can meet */
+	unsigned stride;                             /* every so manieth n, where a round takes long; 0: each. COFFER_FAULT_ALL=1 takes each everywhere */
 	unsigned rounds;                             /* of one place; then it is closed and a new one opened */
 	void *(*open)(void);
 	void (*prepare)(void *place, unsigned k);    /* may be NULL */
