@@ -1,5 +1,6 @@
 /* What a running process may do: inject_call TID NAME makes the thread TID of another process run one system call, as code that was taken over
- * would, and says "killed by N" or "returned N". Root alone can do this to a process that is not dumpable. */
+ * would, and says "killed by N" or "returned N". NAME hold instead stops that one thread until standard input ends. Root alone can do this to a
+ * process that is not dumpable. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #ifndef __x86_64__
 int main(void)
@@ -91,8 +93,24 @@ static void inject(pid_t tid, size_t which)
 	put_back(tid, before);
 }
 
+static void hold(pid_t tid)
+{
+	char byte;
+	if (ptrace(PTRACE_SEIZE, tid, 0, 0) != 0 || ptrace(PTRACE_INTERRUPT, tid, 0, 0) != 0) die("attach");
+	await_stop(tid);
+	printf("held\n");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
+	if (ptrace(PTRACE_DETACH, tid, 0, 0) != 0) die("detach");
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[2], "hold") == 0) {
+		hold((pid_t)strtol(argv[1], NULL, 10));
+		return 0;
+	}
 	if (argc == 3) {
 		for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 			if (strcmp(argv[2], calls[i].name) != 0) continue;
@@ -100,7 +118,7 @@ int main(int argc, char **argv)
 			return 0;
 		}
 	}
-	fprintf(stderr, "usage: inject_call TID execve|ptrace|inet|process_vm_readv|bpf|getpid\n");
+	fprintf(stderr, "usage: inject_call TID execve|ptrace|inet|process_vm_readv|bpf|getpid|hold\n");
 	return 2;
 }
 #endif

@@ -29,7 +29,7 @@ trap 'stop_units; cleanup' EXIT
 start_socket() {
   rm -f "$sock"
   local words=(TSS2_LOG=all+NONE)
-  [ "$token" = swtpm ] || words+=("SOFTHSM2_CONF=$home/token/softhsm2.conf")
+  [ "$token" = swtpm ] || words+=("SOFTHSM2_CONF=$home/token/softhsm2.conf" "CREDENTIALS_DIRECTORY=$work/credentials")
   env "${words[@]}" setsid systemd-socket-activate --listen="$sock" --accept "${words[@]/#/--setenv=}" \
     setpriv --reuid 64202 --regid 64202 --clear-groups --no-new-privs "$bin/coffer-tokend-$kind" --peer 64201 </dev/null >>"$work/helpers.log" 2>&1 &
   activator=$!
@@ -52,6 +52,11 @@ unwell() { [ "$(status_field .token.health)" != well ]; }
 # A domain from the time of the monitor.
 start_sandbox --token "$token" --set token_deadline=2s --set token_probe_interval=1s
 use_sandbox
+# What LoadCredential=coffer.pin gives: a file that the unit's user alone can read.
+if [ "$token" = softhsm ]; then
+  install -d -m 500 -o 64202 -g 64202 "$work/credentials"
+  install -m 400 -o 64202 -g 64202 "$home/token/pin" "$work/credentials/coffer.pin"
+fi
 uri=$(if [ "$token" = swtpm ]; then echo "tpm2:swtpm:path=$home/token/swtpm.sock"; else tail -1 "$home/token/uri"; fi)
 echo hello >"$work/p"
 coffer key create k >/dev/null
@@ -147,6 +152,34 @@ chown 0 "$sockets"
 start_socket
 within 5 "the right one again: well" is_ready
 
+# The watchdog: a worker that hangs stops the sign of life, though everything else goes on.
+lives() { grep -cxF "$daemon WATCHDOG=1" "$told"; }
+more_lives() { [ "$(lives)" -gt "$1" ]; }
+silent_for() { # silent_for SECONDS: no sign of life for so long, looked at for at most 10 s
+  local last now since looks=0
+  last=$(lives); since=$(date +%s%N)
+  while [ $looks -lt 200 ]; do
+    now=$(lives)
+    [ "$now" = "$last" ] || { last=$now; since=$(date +%s%N); }
+    [ $((($(date +%s%N) - since) / 1000000)) -lt $(($1 * 1000)) ] || return 0
+    looks=$((looks + 1)); sleep 0.05
+  done
+  return 1
+}
+if [ "$(uname -m)" = x86_64 ]; then
+  if silent_for 2; then bad "control: the sign of life comes all the time"; else ok "control: the sign of life comes all the time"; fi
+  worker=$(grep -l ^worker "/proc/$daemon/task"/*/comm | head -1 | cut -d/ -f5)
+  matches "a worker is found" "$(cat "/proc/$daemon/task/$worker/comm")" "^worker"
+  mkfifo "$work/hold"
+  "$COFFER_BUILD/tests/inject_call" "$worker" hold <"$work/hold" >"$work/held" 2>&1 &
+  exec 8>"$work/hold"
+  within 5 "one worker is held" grep -qx held "$work/held"
+  check "then nothing says any more that cofferd lives" silent_for 3
+  before=$(lives)
+  exec 8>&-
+  within 5 "let go on, it does" more_lives "$before"
+fi
+
 kill -HUP "$daemon"
 within 5 "reload: RELOADING=1" was_told RELOADING=1
 within 5 "then READY=1 again" test "$(grep -cxF "$daemon READY=1" "$told")" -ge 2
@@ -167,6 +200,12 @@ install -d -m 700 -o 64201 -g 64201 "$home/state"
 start_cofferd
 within 10 "an empty state: READY=1" was_told READY=1
 equal "uninitialised" "$(status_field .state)" uninitialised
+# The PIN from the credential now; the file that the first domain was told of is gone.
+if [ "$token" = softhsm ]; then
+  rm "$home/token/pin"
+  uri=${uri/pin-source=file:$home\/token\/pin/pin-source=credential:coffer.pin}
+  matches "the URI names the credential" "$uri" 'pin-source=credential:coffer.pin$'
+fi
 mkdir "$work/shares"
 check "init" coffer init --token "$uri" --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/shares" --quiet
 check "create" coffer key create k
