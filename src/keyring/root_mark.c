@@ -81,7 +81,7 @@ static enum coffer_err read_slot(struct ring *ring, const uint8_t slot[static SL
 	TRY(reader_view(&r, sizeof MAGIC - 1, &magic));
 	TRY(reader_u8(&r, &format));
 	TRY(reader_bytes(&r, reserved, sizeof reserved));
-	ENSURE(view_equal_str(magic, MAGIC) && format == FORMAT, ERR_CORRUPT);
+	ENSURE(view_equal_str(magic, MAGIC) && format == FORMAT && (reserved[0] | reserved[1] | reserved[2]) == 0, ERR_CORRUPT);
 	TRY(reader_u32(&r, &generation));
 	TRY(reader_u64(&r, &version));
 	TRY(reader_bytes(&r, mac, sizeof mac));

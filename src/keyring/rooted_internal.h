@@ -38,6 +38,8 @@ struct rooted *rooted_of(struct store *s);
 /* Every row of the table but the root's own, into *out; watch may be NULL. At once. */
 enum coffer_err rooted_sum_table(struct rooted *r, enum store_table table, const struct rooted_watch *watch, struct root_sum *out,
 	size_t *faults) MUST_USE;
+/* Makes the searchable copies what the index columns say. Inside a transaction. */
+enum coffer_err rooted_mend_copies(struct rooted *r, enum store_table table) MUST_USE;
 /* The newest audit row of this node. */
 enum coffer_err rooted_find_head(struct rooted *r, struct root_head *out) MUST_USE;
 /* Reads the root again, sets verdict and levels. Errors of the store alone. */

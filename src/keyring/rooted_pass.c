@@ -111,6 +111,48 @@ enum coffer_err rooted_sum_table(struct rooted *r, enum store_table table, const
 	return err;
 }
 
+static enum coffer_err note_orphan(void *arg, const struct store_row *row, bool has_row)
+{
+	struct held *h = arg;
+	h->there = true;
+	h->is_whole = has_row;
+	h->row = *row;
+	return ERR_OK;
+}
+
+/* Copies of a row that is not there go as those of a row that is erased. */
+static enum coffer_err drop_orphans(struct rooted *r, enum store_table table)
+{
+	struct store_place place = { .len = 0 };
+	struct held h = { .there = true };
+	while (!store_place_is_end(&place)) {
+		h.there = false;
+		TRY(store_index_orphans(r->inner, table, &place, 1, note_orphan, &h));
+		if (!h.there) break;
+		if (h.is_whole || h.row.id_len == 0) continue;
+		struct store_row stand_in = { .id_len = h.row.id_len };
+		memcpy(stand_in.id, h.row.id, h.row.id_len);
+		TRY(store_put(r->inner, table, &stand_in, false));
+		TRY(store_erase(r->inner, table, view_of(stand_in.id, stand_in.id_len)));
+	}
+	return ERR_OK;
+}
+
+enum coffer_err rooted_mend_copies(struct rooted *r, enum store_table table)
+{
+	struct store_place place = { .len = 0 };
+	struct held h = { .bytes = NULL };
+	enum coffer_err err = next_row(r, table, &place, &h);
+	while (!err && h.there) {
+		bool same = true;
+		if (h.is_whole) err = store_index_same(r->inner, table, view_of(h.row.id, h.row.id_len), h.row.index, &same);
+		if (!err && !same) err = store_put(r->inner, table, &h.row, true);
+		if (!err) err = next_row(r, table, &place, &h);
+	}
+	free(h.bytes);
+	return err ? err : drop_orphans(r, table);
+}
+
 /* The one row that makes the difference, when it is one too many. */
 static enum coffer_err name_extra(struct rooted *r, enum store_table table, const struct root_sum *actual, struct rooted_fault *fault)
 {

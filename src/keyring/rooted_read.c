@@ -83,19 +83,6 @@ static void judge(struct rooted *r, enum coffer_err err, const char *sentence)
 	snprintf(r->why.text, sizeof r->why.text, "%s", sentence);
 }
 
-static enum coffer_err nothing_there(struct rooted *r, bool may_make, struct reason *reason)
-{
-	bool empty;
-	TRY(is_empty(r, &empty));
-	begin_root(r);
-	keep(r);
-	if (empty) return ERR_OK;
-	if (may_make) return make_first(r, reason);
-	judge(r, ERR_CORRUPT, "integrity: the store's version root is missing, so rows may be missing or old; restore the store from a backup, or look at "
-		"'coffer store check' and then run 'coffer store accept'");
-	return ERR_OK;
-}
-
 static void compare_mark(struct rooted *r)
 {
 	uint64_t have = r->durable.root.version;
@@ -106,6 +93,22 @@ static void compare_mark(struct rooted *r)
 	snprintf(r->why.text, sizeof r->why.text, "integrity: the store is older than this node has seen: its last %llu changes are missing (the log was lost or "
 		"damaged, or an older copy put back); restore the newest copy, or run 'coffer store accept' to go on without them",
 		(unsigned long long)(r->mark_version - have));
+}
+
+static enum coffer_err nothing_there(struct rooted *r, bool may_make, struct reason *reason)
+{
+	bool empty;
+	TRY(is_empty(r, &empty));
+	begin_root(r);
+	keep(r);
+	if (empty) {
+		compare_mark(r);
+		return ERR_OK;
+	}
+	if (may_make) return make_first(r, reason);
+	judge(r, ERR_CORRUPT, "integrity: the store's version root is missing, so rows may be missing or old; restore the store from a backup, or look at "
+		"'coffer store check' and then run 'coffer store accept'");
+	return ERR_OK;
 }
 
 enum coffer_err rooted_read(struct rooted *r, bool may_make, struct reason *reason)
@@ -169,6 +172,7 @@ enum coffer_err rooted_store_accept(struct store *s, uint64_t now_ms)
 	ENSURE(r->ring, ERR_SEALED);
 	uint64_t from = root->version;
 	root->generation = ring_newest(r->ring);
+	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END; t++) TRY(rooted_mend_copies(r, (enum store_table)t));
 	TRY(sum_all(r, root));
 	root->accepted++;
 	root->accepted_ms = now_ms;

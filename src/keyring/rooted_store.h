@@ -67,7 +67,7 @@ void rooted_store_pass_begin(struct store *s);
 /* At most `rows` rows more. ERR_STATE: no pass is under way (a reopen ends it). */
 enum coffer_err rooted_store_pass_step(struct store *s, size_t rows, const struct rooted_watch *watch, bool *out_done) MUST_USE;
 
-/* Takes the store as it is: all sums anew, and a root where there is none. Inside a transaction, whose commit writes it. */
+/* Takes the store as it is: all sums and searchable copies anew, and a root where there is none. Inside a transaction, whose commit writes it. */
 enum coffer_err rooted_store_accept(struct store *s, uint64_t now_ms) MUST_USE;
 /* Syncs the mark. */
 void rooted_store_sync_mark(struct store *s);

@@ -51,7 +51,13 @@ static void add_finding(struct findings *f, const char *sentence)
 {
 	if (f->faults < STORE_CHECK_FINDINGS) snprintf(f->text[f->faults], STORE_CHECK_SENTENCE, "%s", sentence);
 	f->faults++;
-	log_error("integrity: %s", sentence);
+}
+
+/* Once, not with every pass. */
+static void log_news(const struct findings *f)
+{
+	for (size_t i = 0; i < f->faults && i < STORE_CHECK_FINDINGS; i++) log_error("integrity: %s", f->text[i]);
+	if (!f->faults) log_info("integrity: no fault any more");
 }
 
 static enum coffer_err look(void *arg, enum store_table table, const struct store_row *row)
@@ -93,9 +99,11 @@ static void publish(struct store_check *c, bool whole)
 	c->ended_wall_s = clock_wall_s();
 	c->took_ms = clock_mono_ms() - c->begun_mono_ms;
 	c->last_rows = c->rows;
+	bool news = whole && c->now.faults != c->known_faults;
 	if (whole) c->passes = c->running;
 	c->running = 0;
 	pthread_mutex_unlock(&c->lock);
+	if (news) log_news(&c->now);
 }
 
 static void start_clock(struct store_check *c)

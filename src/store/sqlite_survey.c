@@ -44,14 +44,13 @@ enum coffer_err sqlite_survey(struct store *base, enum store_table table, struct
 	return err ? err : sqlite_judge(s, rc, false);
 }
 
-enum coffer_err sqlite_index_same(struct store *base, enum store_table table, struct view id, struct view index, bool *out_same)
+/* The entries as the index by row has them. */
+static enum coffer_err same_by_row(struct sqlite_store *s, enum store_table table, struct view id, struct view index, bool *out_same)
 {
-	struct sqlite_store *s = self(base);
 	sqlite3_stmt *stmt = NULL;
 	size_t count = store_index_count(index), at = 0;
 	bool same = true;
 	int rc;
-	TRY(sqlite_ready(s));
 	TRY(sqlite_stmt_for(s, STMT_COPIES, table, id, &stmt));
 	for (; (rc = sqlite3_step(stmt)) == SQLITE_ROW; at++) {
 		const uint8_t *token = sqlite3_column_blob(stmt, 1);
@@ -62,6 +61,30 @@ enum coffer_err sqlite_index_same(struct store *base, enum store_table table, st
 	sqlite3_reset(stmt);
 	TRY(sqlite_judge(s, rc, false));
 	*out_same = same && at == count;
+	return ERR_OK;
+}
+
+/* One entry where a search looks for it, which is another tree of the file. */
+static enum coffer_err is_searchable(struct sqlite_store *s, enum store_table table, struct view id, const uint8_t *entry, bool *out)
+{
+	sqlite3_stmt *stmt = NULL;
+	TRY(sqlite_stmt_for(s, STMT_COPY, table, id, &stmt));
+	int rc = sqlite3_bind_int(stmt, 3, entry[0]);
+	if (!rc) rc = sqlite_bind_view(stmt, 4, view_of(entry + 1, STORE_TOKEN_LEN));
+	if (!rc) rc = sqlite3_step(stmt);
+	*out = rc == SQLITE_ROW;
+	sqlite3_reset(stmt);
+	return sqlite_judge(s, rc, false);
+}
+
+enum coffer_err sqlite_index_same(struct store *base, enum store_table table, struct view id, struct view index, bool *out_same)
+{
+	struct sqlite_store *s = self(base);
+	bool same = true;
+	TRY(sqlite_ready(s));
+	TRY(same_by_row(s, table, id, index, &same));
+	for (size_t i = 0; i < store_index_count(index) && same; i++) TRY(is_searchable(s, table, id, store_index_entry(index, i), &same));
+	*out_same = same;
 	return ERR_OK;
 }
 
