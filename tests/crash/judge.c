@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "audit/chain.h"
+#include "keyring/rooted_store.h"
 #include "objects/names.h"
 
 static void __attribute__((format(printf, 2, 3))) violation(struct judge *j, const char *fmt, ...)
@@ -159,8 +160,30 @@ static void judge_grants(struct judge *j)
 	grants_unref(grants);
 }
 
+static void note_fault(void *arg, const struct rooted_fault *fault)
+{
+	violation(arg, "the version root does not fit: kind %d, table %d, %llu expected, %llu found", (int)fault->kind, (int)fault->table,
+		(unsigned long long)fault->expected, (unsigned long long)fault->found);
+}
+
+/* Every row of every table against the sums of the version root. */
+static void judge_root(struct judge *j)
+{
+	const struct rooted_watch watch = { .fault = note_fault, .arg = j };
+	struct store *store = j->node->engine.store;
+	bool done = false;
+	rooted_store_pass_begin(store);
+	while (!done) {
+		enum coffer_err err = rooted_store_pass_step(store, 1000, &watch, &done);
+		if (!err) continue;
+		violation(j, "the store cannot be read through: %s", err_name(err));
+		return;
+	}
+}
+
 void judge_all(struct judge *j)
 {
+	judge_root(j);
 	judge_objects(j);
 	judge_names(j);
 	judge_audit(j);

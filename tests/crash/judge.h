@@ -1,7 +1,8 @@
 /* The one judge of what a crash left behind.
  *   every acknowledged object is there, in its state or a later one of the step under way; registered material is the registered one; what was
  *   destroyed has no material; nothing is there that nobody asked for; every name has one live holder; every acknowledged step has exactly one
- *   audit row, the step under way at most one; the audit chain verifies; every row of every table opens. */
+ *   audit row, the step under way at most one; the audit chain verifies; every row of every table opens, and the
+ *   version root fits them all. */
 #ifndef COFFER_TESTS_CRASH_JUDGE_H
 #define COFFER_TESTS_CRASH_JUDGE_H
 

@@ -8,6 +8,7 @@
 
 #include "audit/chain.h"
 #include "base/arena.h"
+#include "keyring/rooted_store.h"
 #include "store/store.h"
 
 void (*node_die_hook)(const char *text);
@@ -76,10 +77,26 @@ void node_open(struct node *n, const char *folder)
 	node_open_with(n, folder, fixed_ring());
 }
 
+/* The store, its version root and the mark beside it. A store with rows and no root is damage: may_make is false. */
+static void open_store(struct node *n, const char *folder)
+{
+	struct reason reason = { "" };
+	struct store *inner;
+	struct root_mark *mark;
+	char path[4096];
+	snprintf(path, sizeof path, "%s/store.db", folder);
+	must(store_open_sqlite(path, &inner, &reason), &reason, "the store");
+	must(rooted_store_new(inner, &n->engine.store), NULL, "the store");
+	snprintf(path, sizeof path, "%s/node.root", folder);
+	must(root_mark_open(path, &mark, &reason), &reason, "the mark");
+	rooted_store_set_mark(n->engine.store, mark);
+	must(rooted_store_attach(n->engine.store, n->ring, false, &reason), &reason, "the version root");
+	must(rooted_store_verdict(n->engine.store, &reason), &reason, "the version root");
+}
+
 void node_open_with(struct node *n, const char *folder, struct ring *ring)
 {
 	struct reason reason = { "" };
-	char path[4096];
 	struct engine *e = &n->engine;
 	*n = (struct node){ .config = { .max_message = 4u << 20 }, .ring = ring };
 	e->domain = *ring_domain(ring);
@@ -87,8 +104,7 @@ void node_open_with(struct node *n, const char *folder, struct ring *ring)
 	pthread_rwlock_init(&e->grants_lock, NULL);
 	pthread_mutex_init(&e->admin_lock, NULL);
 	pthread_mutex_init(&e->note_lock, NULL);
-	snprintf(path, sizeof path, "%s/store.db", folder);
-	must(store_open_sqlite(path, &e->store, &reason), &reason, "the store");
+	open_store(n, folder);
 	e->objects = object_table_new(1024);
 	e->txn = txn_new(e->store, e->objects);
 	if (!e->objects || !e->txn) node_die("out of memory");

@@ -7,6 +7,7 @@
 
 #include "crash/ask.h"
 #include "crash/judge.h"
+#include "keyring/rooted_internal.h"
 #include "store/sqlite_internal.h"
 
 void (*power_complain)(const char *what);
@@ -15,7 +16,7 @@ static struct history history; /* big; one run at a time */
 
 static void must_set(struct node *n, const char *sql)
 {
-	struct sqlite_store *s = (struct sqlite_store *)(void *)n->engine.store;
+	struct sqlite_store *s = (struct sqlite_store *)(void *)rooted_of(n->engine.store)->inner;
 	if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) node_die("%s: %s", sql, sqlite3_errmsg(s->db));
 }
 
