@@ -86,9 +86,11 @@ static bool has(const char *path, const uint8_t *bytes, size_t len)
 
 /* The identity file. */
 
+static bool is_rooted; /* of the identity that is written */
+
 static struct identity an_identity(void)
 {
-	struct identity identity = { .token_kind = "tpm2", .token_uri = "tpm2:device" };
+	struct identity identity = { .token_kind = "tpm2", .token_uri = "tpm2:device", .rooted = is_rooted };
 	memset(identity.domain.id, 0x11, sizeof identity.domain.id);
 	memset(identity.domain.node_id, 0x22, sizeof identity.domain.node_id);
 	memset(identity.domain.public_key, 0x33, sizeof identity.domain.public_key);
@@ -112,6 +114,27 @@ static bool identity_is_good(const char *folder, bool must_be_there)
 	enum coffer_err err = identity_read(folder, &got, NULL);
 	if (err == ERR_NOT_FOUND) return !must_be_there;
 	return !err && memcmp(&got.domain, &want.domain, sizeof got.domain) == 0 && memcmp(got.binding.master_secret_id, want.binding.master_secret_id, sizeof got.binding.master_secret_id) == 0;
+}
+
+/* The identity file written again as format 2, from the first start with a version root on. */
+
+static void prepare_older(const char *folder)
+{
+	is_rooted = false;
+	write_identity(folder, NULL);
+}
+
+static void write_newer(const char *folder, struct power_tape *tape)
+{
+	is_rooted = true;
+	write_identity(folder, tape);
+	is_rooted = false;
+}
+
+static bool newer_is_good(const char *folder, bool is_done)
+{
+	struct identity got;
+	return identity_is_good(folder, true) && identity_read(folder, &got, NULL) == ERR_OK && (got.rooted || !is_done);
 }
 
 /* The identity file in the steps of an init: when prepare has returned the store may commit, and from then on publish must succeed. */
@@ -237,6 +260,7 @@ static bool store_is_good(const char *folder, bool is_done)
 
 static const struct kind kinds[] = {
 	{ "node.id", NULL, write_identity, identity_is_good, true },
+	{ "replaced-node.id", prepare_older, write_newer, newer_is_good, true },
 	{ "pending-node.id", NULL, prepare_identity, prepared_is_good, true },
 	{ "replaced-file", prepare_file, replace_file, file_is_good, true },
 	{ "output", prepare_file, write_output, file_is_good, true },

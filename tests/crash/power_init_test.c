@@ -12,6 +12,7 @@
 #include "crash/power_disk.h"
 #include "daemon/interrupted.h"
 #include "keyring/identity.h"
+#include "keyring/rooted_store.h"
 #include "ops/init_flow.h"
 #include "unit/ops/fake_token.h"
 #include "unit/ops/vendor.h"
@@ -43,6 +44,7 @@ static enum coffer_err set_ring(struct engine *engine, struct ring **ring)
 {
 	struct ring *old = txn_ring(engine->txn);
 	now->fix.ring = ring ? *ring : NULL;
+	TRY(rooted_store_attach(engine->store, now->fix.ring, !engine->identity.rooted, NULL));
 	txn_set_ring(engine->txn, now->fix.ring);
 	if (ring) engine->domain = *ring_domain(*ring);
 	if (ring) *ring = NULL;
@@ -57,10 +59,24 @@ static enum coffer_err open_domain(struct engine *engine, struct reason *reason)
 	return ERR_OK;
 }
 
+static void open_store(struct engine *e, const char *folder)
+{
+	char path[300];
+	struct store *inner;
+	struct root_mark *mark;
+	struct reason reason = { "" };
+	snprintf(path, sizeof path, "%s/store.db", folder);
+	enum coffer_err err = store_open_sqlite(path, &inner, &reason);
+	if (err) fail_msg("seed %llu, image %u: %s", (unsigned long long)seed, images, reason_text(&reason, err));
+	assert_int_equal(rooted_store_new(inner, &e->store), ERR_OK);
+	snprintf(path, sizeof path, "%s/node.root", folder);
+	assert_int_equal(root_mark_open(path, &mark, &reason), ERR_OK);
+	rooted_store_set_mark(e->store, mark);
+}
+
 /* A daemon that has just started, as far as the state folder goes. */
 static struct rig *start(const char *folder)
 {
-	char path[300];
 	struct rig *r = calloc(1, sizeof *r);
 	assert_non_null(r);
 	struct fix *f = &r->fix;
@@ -78,9 +94,7 @@ static struct rig *start(const char *folder)
 	pthread_rwlock_init(&e->grants_lock, NULL);
 	pthread_mutex_init(&e->admin_lock, NULL);
 	pthread_mutex_init(&e->note_lock, NULL);
-	snprintf(path, sizeof path, "%s/store.db", folder);
-	struct reason reason = { "" };
-	if (store_open_sqlite(path, &e->store, &reason) != ERR_OK) fail_msg("seed %llu: %s", (unsigned long long)seed, reason.text);
+	open_store(e, folder);
 	e->objects = object_table_new(64);
 	e->txn = txn_new(e->store, e->objects);
 	f->worker = op_local_new(e->objects);
