@@ -1,5 +1,5 @@
-/* Upgrades on a disk that loses power or under a program that is killed (the images named "all"): objects of schemas 1 and 2 that the start writes again, and
- * steps of the database's schema. Each image is what the next start finds; it must finish the upgrade with nothing lost, and an older program must refuse
+/* Upgrades on a disk that loses power or under a program that is killed (the images named "all"): objects of schemas 1 and 2 that the start writes again, the
+ * version root that a store without one gets, and steps of the database's schema. Each image is what the next start finds; it must finish the upgrade with nothing lost, and an older program must refuse
  * what it does not know and leave it as it is. COFFER_POWER_SEED names another seed; COFFER_POWER_PLANT, set to anything, lets every
  * sync of a file do nothing, which must be found. */
 #include "unit/objects/support.h"
@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "crash/power_disk.h"
+#include "keyring/rooted_store.h"
 #include "objects/codec.h"
 #include "objects/names.h"
 #include "objects/reindex.h"
@@ -26,20 +27,74 @@
 static char place[128];
 static uint64_t seed = 1;
 static unsigned images, deeper, half_done;
+static bool told; /* the run that was cut had passed its mark */
+
+static void fill_world(struct world *w)
+{
+	w->table = object_table_new(4096);
+	w->txn = txn_new(w->store, w->table);
+	assert_true(w->table && w->txn);
+	txn_set_ring(w->txn, w->ring);
+}
+
+static void expect_ok(enum coffer_err err, const struct reason *reason)
+{
+	if (err) fail_msg("seed %llu, image %u: %s", (unsigned long long)seed, images, reason_text(reason, err));
+}
 
 static void open_world(struct world *w, const char *folder)
 {
 	struct reason reason = { "" };
 	char path[300];
 	snprintf(path, sizeof path, "%s/store.db", folder);
-	if (store_open_sqlite(path, &w->store, &reason) != ERR_OK) fail_msg("seed %llu, image %u: %s", (unsigned long long)seed, images, reason.text);
-	w->table = object_table_new(4096);
+	expect_ok(store_open_sqlite(path, &w->store, &reason), &reason);
 	w->ring = fixture_ring(1);
-	w->txn = txn_new(w->store, w->table);
-	assert_true(w->table && w->txn);
-	txn_set_ring(w->txn, w->ring);
+	fill_world(w);
 }
 
+/* With a version root, which a store of an older program gets at its first start; once node.id says that there is one, it must be there. */
+static void open_rooted(struct world *w, const char *folder, struct power_tape *tape)
+{
+	struct reason reason = { "" };
+	struct root_mark *mark;
+	struct store *inner;
+	char path[300];
+	snprintf(path, sizeof path, "%s/store.db", folder);
+	expect_ok(store_open_sqlite(path, &inner, &reason), &reason);
+	assert_int_equal(rooted_store_new(inner, &w->store), ERR_OK);
+	snprintf(path, sizeof path, "%s/node.root", folder);
+	expect_ok(root_mark_open(path, &mark, &reason), &reason);
+	rooted_store_set_mark(w->store, mark);
+	w->ring = fixture_ring(1);
+	expect_ok(rooted_store_attach(w->store, w->ring, !told, &reason), &reason);
+	expect_ok(rooted_store_verdict(w->store, &reason), &reason);
+	if (tape) power_tape_mark(tape, 1);
+	fill_world(w);
+}
+
+/* The store before the ring that it borrows. */
+static void world_close_rooted(struct world *w)
+{
+	txn_free(w->txn);
+	object_table_free(w->table);
+	store_close(w->store);
+	ring_free(w->ring);
+}
+
+static void note_fault(void *arg, const struct rooted_fault *fault)
+{
+	(void)arg;
+	fail_msg("seed %llu, image %u: the version root does not fit table %d", (unsigned long long)seed, images, (int)fault->table);
+}
+
+static void expect_root_fits(struct world *w)
+{
+	const struct rooted_watch watch = { .fault = note_fault };
+	bool done;
+	rooted_store_pass_begin(w->store);
+	assert_int_equal(rooted_store_pass_step(w->store, 100000, &watch, &done), ERR_OK);
+	assert_true(done);
+}
 /* What the i-th object is: by its name. Every third is of schema 1, 2 and 3; one in four has no custom attribute. */
 static void object_name_of(unsigned i, char out[static 16])
 {
@@ -137,7 +192,8 @@ static void start(const char *folder, struct power_tape *tape)
 	struct world w;
 	size_t owned = 0;
 	if (tape) power_tape_begin(tape, folder);
-	open_world(&w, folder);
+	open_rooted(&w, folder, tape);
+	expect_root_fits(&w);
 	unsigned old = old_rows(&w);
 	half_done += old > 0 && old < OBJECTS / 3 * 2;
 	expect_all(&w);
@@ -150,7 +206,8 @@ static void start(const char *folder, struct power_tape *tape)
 	txn_set_ring(w.txn, NULL);
 	txn_set_ring(w.txn, w.ring);
 	assert_int_equal(reindex(&w), 0);
-	world_close(&w);
+	expect_root_fits(&w);
+	world_close_rooted(&w);
 	if (tape) power_tape_end(tape, folder);
 }
 
@@ -160,9 +217,11 @@ typedef void image_fn(const char *folder, struct power_tape *tape);
 static void cut_tape(const struct power_tape *tape, unsigned count, unsigned depth, image_fn *fn, struct power_dice *dice)
 {
 	struct power_cut cut;
+	bool before = told, marked = told;
 	power_cut_begin(&cut, tape);
 	for (size_t at = 1; at <= tape->count; at++) {
 		power_cut_to(&cut, at);
+		marked = marked || tape->ops[at - 1].kind == POWER_MARK;
 		unsigned here = count / (unsigned)tape->count + (power_roll(dice, tape->count) < count % tape->count);
 		for (unsigned i = 0; i < here; i++) {
 			char folder[200];
@@ -175,6 +234,7 @@ static void cut_tape(const struct power_tape *tape, unsigned count, unsigned dep
 			power_image(&cut, (enum power_how)power_roll(dice, POWER_HOW_COUNT), dice, &image);
 			power_disk_write(&image, folder);
 			power_disk_free(&image);
+			told = marked;
 			fn(folder, second ? &again : NULL);
 			power_remove(folder);
 			if (!second) continue;
@@ -182,6 +242,7 @@ static void cut_tape(const struct power_tape *tape, unsigned count, unsigned dep
 			power_tape_free(&again);
 		}
 	}
+	told = before;
 	power_cut_free(&cut);
 }
 
