@@ -277,10 +277,13 @@ class Node:
 
     def note_bodies(self):
         """Keeps the sealed records of the objects that are there now, to look for them once their destruction was acknowledged."""
-        shutil.copytree(self.path["state"], self.path["judged"])
-        store = sqlite3.connect(os.path.join(self.path["judged"], "store.db"))
+        store = sqlite3.connect(f"file:{self.path['state']}/store.db?mode=ro&immutable=1", uri=True)
         self.bodies = {str(uuid.UUID(bytes=row[0])): row[1] for row in store.execute("SELECT id, body FROM record WHERE tbl = 1")}
         store.close()
+        with open(os.path.join(self.path["state"], "store.db"), "rb") as f:
+            content = f.read()
+        if not self.bodies or not all(body[16:64] in content for body in self.bodies.values()):
+            raise Trouble("the sealed records of objects that are there are not found in the store's file")
 
     def remains(self):
         """What is left in the store's files of objects whose destruction was acknowledged."""
