@@ -55,6 +55,7 @@ static void start_run(struct run *run, struct request *r, struct op_local *local
 	const struct kmip_request *q = r->parsed;
 	memset(run, 0, sizeof *run);
 	run->r = r;
+	run->began = engine_state_get(r->engine);
 	run->grants = engine_grants(r->engine);
 	run->limit = r->engine->config->max_message;
 	if (q->header.has_max_response_size && q->header.max_response_size < run->limit) run->limit = q->header.max_response_size;
@@ -129,7 +130,7 @@ static enum coffer_err run_batch(struct run *run)
 	size_t failed;
 	enum coffer_err item_err;
 	TRY(take_request_id(run));
-	if (run->has_record && run->ctx.txn && engine_state_get(run->r->engine) == ENGINE_OPEN) {
+	if (run->has_record && run->ctx.txn && run->began == ENGINE_OPEN) {
 		buf_clear(&run->r->answer);
 		TRY(request_record_find(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, &run->r->answer, &found,
 			&run->ctx.reason));

@@ -8,6 +8,7 @@
 
 struct run {
 	struct request *r;
+	enum engine_state began;  /* the engine's state when the request began */
 	struct grants *grants;    /* reference */
 	struct writer w;          /* into r->answer */
 	struct kmip_response_mark message;
@@ -25,6 +26,8 @@ struct run {
 	struct op_ctx ctx;        /* of the item under way; the placeholder goes from item to item */
 };
 
+/* The engine's state as it counts for this request: a node that opened since it began is still what it was, because its record was not looked for. */
+enum engine_state dispatch_state(const struct run *run);
 /* Runs one batch item and writes its answer. ERR_NOT_CACHED: nothing was written, leave the lane. Else the item's result. */
 enum coffer_err dispatch_item(struct run *run, size_t index) MUST_USE;
 

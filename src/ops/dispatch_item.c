@@ -9,10 +9,16 @@
 #include "ops/regroup.h"
 #include "ops/request_record.h"
 
+enum engine_state dispatch_state(const struct run *run)
+{
+	enum engine_state now = engine_state_get(run->r->engine);
+	return now == ENGINE_OPEN ? run->began : now;
+}
+
 static enum coffer_err check_state(struct run *run, const struct op_row *row)
 {
 	struct reason *reason = &run->ctx.reason;
-	switch (engine_state_get(run->r->engine)) {
+	switch (dispatch_state(run)) {
 	case ENGINE_OPEN:
 		return ERR_OK;
 	case ENGINE_UNINITIALISED:
@@ -58,7 +64,7 @@ static enum coffer_err check_policy(struct run *run, const struct op_row *row)
 	struct op_ctx *ctx = &run->ctx;
 	bool own = principal_is_own(ctx->principal);
 	if (row->permission == PERMISSION_INIT && own) return ERR_OK;
-	if (own && engine_state_get(run->r->engine) != ENGINE_OPEN &&
+	if (own && dispatch_state(run) != ENGINE_OPEN &&
 	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN || row->operation == OPERATION_COFFER_STORE_CHECK))
 		return ERR_OK;
 	return policy_check(run->grants, ctx->principal, row->permission, ctx->object, &ctx->reason);

@@ -3,7 +3,7 @@
 
 usage: campaign.py --build DIR [--points N] [--seed S] [--steps N] [--resume FILE] [--jobs N] [--early]
 
-A point is (phase, system call, n-th): the process is killed when it enters that call (strace injection). Phases: 'first' makes the store, 'work' carries
+A point is (phase, system call, n-th): the process is killed when it enters that call (crash_inject). Phases: 'first' makes the store, 'work' carries
 a history on. After each kill the oracle judges, then the driver goes on to the end with the step under way repeated under its request id, and the oracle
 judges again; one point in four is killed a second time on that way, one in sixteen a third time. The points are all that a recorded run has, in an order
 that the seed decides. --resume notes finished points in a file and leaves them out the next time. --early takes the driver that acknowledges before it
@@ -15,12 +15,12 @@ import collections
 import concurrent.futures
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
+
+from live_node import work_folder
 
 CALLS = ("read write pread64 pwrite64 lseek openat close fstat newfstatat fsync fdatasync ftruncate rename renameat unlink fcntl mmap munmap "
          "fchmod access getdents64 mkdir rmdir flock").split()
@@ -38,6 +38,8 @@ class Campaign:
         self.driver = os.path.join(args.build, "tests", "crash_driver_early" if args.early else "crash_driver")
         self.plain = os.path.join(args.build, "tests", "crash_driver")
         self.oracle = os.path.join(args.build, "tests", "crash_oracle")
+        self.inject = os.path.join(args.build, "tests", "crash_inject")
+        self.name = os.path.basename(self.driver)[:15]
         self.base = os.path.join(work, "base")
         self.seed = str(args.seed)
 
@@ -45,8 +47,7 @@ class Campaign:
         command = [driver or self.driver, folder, self.seed, str(steps)]
         if inject:
             call, number = inject
-            command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
-                       "-e", f"inject={call}:signal=SIGKILL:when={number}"] + command
+            command = [self.inject, "--kill", f"{self.name}/main/{call}/{number}", "--"] + command
         return run(command)
 
     def folder(self, phase, name):
@@ -70,13 +71,13 @@ class Campaign:
         """How often each call is made in a run of this phase."""
         folder = self.folder(phase, "trace-" + phase)
         trace = os.path.join(self.work, "trace-" + phase + ".txt")
-        run(["strace", "-f", "-qq", "-o", trace, "-e", "trace=" + ",".join(CALLS), self.driver, folder, self.seed, str(self.steps(phase))])
+        run([self.inject, "--record", trace, "--", self.driver, folder, self.seed, str(self.steps(phase))])
         counts = collections.Counter()
         with open(trace, encoding="ascii", errors="replace") as f:
             for line in f:
-                m = re.match(r"\d+\s+(\w+)\(", line)
-                if m:
-                    counts[m.group(1)] += 1
+                process, _, call, number = line.split(" ", 1)[0].split("/")
+                if process == self.name and call in CALLS:
+                    counts[call] = int(number)
         shutil.rmtree(folder)
         return counts
 
@@ -85,19 +86,23 @@ class Campaign:
         random.Random(self.args.seed).shuffle(every)
         return every
 
-    def judge(self, folder, what):
-        verdict = run([self.oracle, folder, self.seed])
+    def judge(self, folder, what, steps=None):
+        """steps: the history is carried on until then, and what is there at the end judged too."""
+        verdict = run([self.oracle, folder, self.seed] + ([str(steps)] if steps else []))
         if verdict.returncode == 0:
             return []
+        if verdict.returncode == 2:
+            sys.exit("campaign: the oracle does not work: " + verdict.stdout.decode())
         return [f"{what}: {line}" for line in verdict.stdout.decode(errors="replace").splitlines() or ["the oracle said nothing"]]
 
-    def again(self, folder, phase, dice):
-        """Kills on the way back: the second and third crash."""
+    def again(self, folder, phase, name, dice):
+        """Kills on the way back: the second and third crash. Their number, and what was found before them."""
         kills = 1 if dice.random() < 0.25 else 0
         kills += 1 if kills and dice.random() < 0.25 else 0
+        faults = self.judge(folder, name + ", first kill") if kills else []
         for _ in range(kills):
             self.drive(folder, self.steps(phase), (dice.choice(("pread64", "pwrite64", "openat", "fdatasync", "fcntl")), dice.randint(1, 40)))
-        return kills
+        return kills, faults
 
     def one(self, point):
         phase, call, number = point
@@ -105,16 +110,10 @@ class Campaign:
         dice = random.Random(f"{self.seed} {name}")
         folder = self.folder(phase, name)
         killed = self.drive(folder, self.steps(phase), (call, number)).returncode in (-9, 137)
-        faults = self.judge(folder, name + ", after the kill")
-        kills = int(killed) + self.again(folder, phase, dice)
-        if kills > int(killed):
-            faults += self.judge(folder, name + ", after the next kill")
-        done = self.drive(folder, self.steps(phase))
-        if done.returncode != 0:
-            faults.append(f"{name}: the driver cannot go on: {done.stdout.decode(errors='replace').strip()}")
-        faults += self.judge(folder, name + ", at the end")
+        kills, faults = self.again(folder, phase, name, dice)
+        faults += self.judge(folder, name, self.steps(phase))
         shutil.rmtree(folder, ignore_errors=True)
-        return point, kills, faults
+        return point, kills + int(killed), faults
 
 
 def finished(path):
@@ -125,7 +124,7 @@ def finished(path):
 
 
 def main():
-    os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # the leak check cannot run under strace
+    os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"  # the leak check cannot run in a traced process
     parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
     parser.add_argument("--build", required=True)
     parser.add_argument("--points", type=int, default=500)
@@ -137,7 +136,7 @@ def main():
     args = parser.parse_args()
     began = time.monotonic()
     violations, kills, done = [], 0, 0
-    with tempfile.TemporaryDirectory(prefix="coffer-crash-") as work:
+    with work_folder("coffer-crash-") as work:
         campaign = Campaign(args, work)
         campaign.prepare()
         every = campaign.points()

@@ -12,7 +12,6 @@ import re
 import selectors
 import socket
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
@@ -197,7 +196,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     dice, faults = random.Random(args.seed), []
-    with tempfile.TemporaryDirectory(prefix="coffer-drain-") as work:
+    with live_node.work_folder("coffer-drain-") as work:
         node = live_node.Node(os.path.join(work, "n"), args.token, os.path.join(args.build, "bin"), os.path.join(args.build, "tests"))
         os.mkdir(node.home)
         try:

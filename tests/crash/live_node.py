@@ -4,14 +4,28 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
+import tempfile
 import threading
 import time
+import uuid
 
 SOFTHSM = [p for p in ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
                        "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so") if os.path.exists(p)]
 TOKEN_PROGRAM = {"softhsm": "pkcs11", "swtpm": "tpm2"}
 LIMIT_S = 60
+
+
+def work_folder(prefix):
+    """A temporary folder, in memory where there is room: what a kill leaves does not hang on the disk, and a run does not wait for it."""
+    shm = "/dev/shm"
+    try:
+        room = os.statvfs(shm)
+        fast = os.access(shm, os.W_OK) and room.f_bavail * room.f_frsize > 400 << 20
+    except OSError:
+        fast = False
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=shm if fast else None)
 
 
 class Trouble(Exception):
@@ -36,6 +50,7 @@ class Node:
         self.path = {name: os.path.join(folder, name) for name in
                      ("state", "token", "client", "out", "judged", "cofferd.conf", "cofferd.log", "notes", "coffer.sock", "tpm.sock", "softhsm2.conf")}
         self.tpm = self.tracer = self.keeper = self.watcher = None
+        self.bodies = {}
         self.mended = 0  # tokens that SoftHSM lost
         self.stopping = False
         self.kills, self.before, self.fired, self.restarts, self.trouble = [], 0, 0, 0, []
@@ -258,4 +273,29 @@ class Node:
         command = [os.path.join(self.tests, "crash_node_oracle_" + TOKEN_PROGRAM[self.token]), self.path["client"], self.path["judged"], str(seed)]
         done = subprocess.run(command + (["--done"] if whole else []), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT_S,
                               env=self.environment())
-        return [] if done.returncode == 0 else done.stdout.decode(errors="replace").strip().split("\n")
+        return self.remains() + ([] if done.returncode == 0 else done.stdout.decode(errors="replace").strip().split("\n"))
+
+    def note_bodies(self):
+        """Keeps the sealed records of the objects that are there now, to look for them once their destruction was acknowledged."""
+        store = sqlite3.connect(f"file:{self.path['state']}/store.db?mode=ro&immutable=1", uri=True)
+        self.bodies = {str(uuid.UUID(bytes=row[0])): row[1] for row in store.execute("SELECT id, body FROM record WHERE tbl = 1")}
+        store.close()
+        with open(os.path.join(self.path["state"], "store.db"), "rb") as f:
+            content = f.read()
+        if not self.bodies or not all(body[16:64] in content for body in self.bodies.values()):
+            raise Trouble("the sealed records of objects that are there are not found in the store's file")
+
+    def remains(self):
+        """What is left in the store's files of objects whose destruction was acknowledged."""
+        with open(os.path.join(self.path["client"], "acks"), encoding="ascii") as f:
+            destroyed = [line.split()[2] for line in f if line.split()[1] == "d"]
+        found = []
+        for name in ("store.db", "store.db-wal"):
+            path = os.path.join(self.path["state"], name)
+            if not os.path.exists(path):
+                continue
+            with open(path, "rb") as f:
+                content = f.read()
+            found += [f"{one} is destroyed, and its sealed record is in {name}" for one in destroyed
+                      if one in self.bodies and self.bodies[one][16:64] in content]
+        return found
