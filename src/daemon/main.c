@@ -105,6 +105,7 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	if (!process_own_standard_fds()) return 1;
+	process_reset_signals();
 	log_init("cofferd", LOG_LEVEL_INFO);
 	int status = options_parse(argc, argv, &options);
 	if (status >= 0) return status;

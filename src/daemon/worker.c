@@ -87,8 +87,6 @@ static void *worker_main(void *arg)
 
 static enum coffer_err prepare(struct worker *w, struct daemon *daemon)
 {
-	w->daemon = daemon;
-	TRY(job_queue_init(&w->inbox, true));
 	w->base = event_base_new();
 	w->local = op_local_new(daemon->engine.objects);
 	ENSURE(w->base && w->local, ERR_MEMORY);
@@ -101,6 +99,8 @@ static enum coffer_err prepare(struct worker *w, struct daemon *daemon)
 
 enum coffer_err worker_start(struct worker *w, struct daemon *daemon)
 {
+	w->daemon = daemon;
+	TRY(job_queue_init(&w->inbox, true));
 	enum coffer_err err = prepare(w, daemon);
 	if (err) worker_join(w);
 	return err;

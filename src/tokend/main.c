@@ -72,6 +72,7 @@ int main(int argc, char **argv)
 	struct arguments arguments = { .debug = false };
 	bool understood = parse(argc, argv, &arguments);
 	if (!process_own_standard_fds()) return 1;
+	process_reset_signals();
 	log_init(setup_program, arguments.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (!understood || !is_channel()) {
 		fprintf(stderr, "%s: started by cofferd's monitor or by its socket's unit, not by hand\n", setup_program);

@@ -81,6 +81,36 @@ def fortified(source, build):
     return len(ours) > 100 and all("-D_FORTIFY_SOURCE=3" in r["command"] and "-U_FORTIFY_SOURCE" in r["command"] for r in ours)
 
 
+def wipes(source, build):
+    """Calls of wipe in a source file that are not in its object: [(file, in the source, in the object)]. None may be optimised away."""
+    missing = []
+    for folder in ("src", "hsm", "tpm"):
+        for at, _, names in os.walk(os.path.join(source, folder)):
+            for name in names:
+                path = os.path.join(at, name)
+                if not name.endswith(".c") or name == "ct.c":
+                    continue
+                with open(path, encoding="utf-8") as f:
+                    wanted = len(re.findall(r"(?<![\w.>])wipe\(", re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)))
+                if wanted:
+                    missing += [row for row in [(path, wanted, calls_in(build, os.path.relpath(path, source)))] if row[2] < row[1]]
+    ct = objects(build, "src/base/ct.c")
+    if not ct or "explicit_bzero" not in out("objdump", "-dr", ct[0]):
+        missing.append(("src/base/ct.c", 1, 0))
+    return missing
+
+
+def objects(build, relative):
+    folder, name = os.path.split(relative)
+    at = os.path.join(build, folder, "CMakeFiles")
+    return [os.path.join(at, d, name + ".o") for d in os.listdir(at) if os.path.exists(os.path.join(at, d, name + ".o"))]
+
+
+def calls_in(build, relative):
+    found = [len(re.findall(r"R_\w+\s+(?:wipe|explicit_bzero)\b", out("objdump", "-dr", o))) for o in objects(build, relative)]
+    return min(found, default=0)
+
+
 def control(cc, into):
     """Names of the checks that a careless program fails."""
     path, source = os.path.join(into, "control"), os.path.join(into, "control.c")
@@ -115,6 +145,9 @@ def main():
     if not fortified(source, build):
         bad += 1
         print("BAD  not every file is compiled with -D_FORTIFY_SOURCE=3")
+    for path, wanted, found in wipes(source, build):
+        bad += 1
+        print(f"BAD  {path}: {wanted} calls of wipe, {found} in the object")
     if "--table" in sys.argv:
         print("| | " + " | ".join(os.path.basename(f) for f in files) + " |")
         for name, row in table.items():

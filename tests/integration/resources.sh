@@ -152,15 +152,16 @@ if make_group pids && [ -e "$groups/pids/$group/pids.max" ]; then
     for _ in $(seq 60); do is_ready 2>/dev/null && break; said 'raise TasksMax|new process cannot be made' && break; gone "$monitor" && break; sleep 0.05; done
     if is_ready 2>/dev/null; then served=$((served + 1)); works || bad "$max processes and threads: it works"
     elif said 'raise TasksMax|new process cannot be made'; then refused=$((refused + 1))
+    elif [ "$(status_field .state)" = sealed ]; then refused=$((refused + 1))  # no process for the token helper: status says so, and it is tried again
     else bad "$max processes and threads" "$(tail -3 "$home/cofferd.log")"; fi
     if grep -qE 'signal|assert|core' "$home/cofferd.log"; then bad "$max processes and threads: no crash" "$(grep -E 'signal|assert' "$home/cofferd.log" | head -2)"; fi
     # Given back what it needs it serves, if it did not before.
     echo max >"$groups/pids/$group/pids.max"
-    within 10 "$max processes and threads, then all: it serves" is_ready
+    within 30 "$max processes and threads, then all: it serves" is_ready
     daemon=$(cat "$home/cofferd.pid")
     end "$max processes and threads"
   done
-  if [ $served -gt 0 ] && [ $refused -gt 0 ]; then ok "of 11 limits $served served with a smaller pool, $refused were refused with a sentence"; else bad "both happen" "$served served, $refused refused"; fi
+  if [ $served -gt 0 ] && [ $refused -gt 0 ]; then ok "of 11 limits $served served with a smaller pool, $refused were refused or stayed sealed, with a sentence"; else bad "both happen" "$served served, $refused refused"; fi
   drop_group pids
 else
   echo "     no control group for processes here: F92 not checked"
