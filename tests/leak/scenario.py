@@ -4,6 +4,7 @@ import secrets
 import shutil
 import subprocess
 
+import checks
 import places
 from markers import Markers, interpolate
 from node import Node, wait_for
@@ -61,10 +62,12 @@ class Scenario:
         self.put(state, "memory", places.memory(self.scanner, pids, control, allowed))
         self.put(state, "argv, environ", places.environment(self.scanner, pids, control))
         self.put(state, "deleted open files", places.open_deleted(self.scanner, pids, control))
+        if state != "loaded":  # a thread at work has to have what it works on in registers
+            self.put(state, "registers", places.registers(self.scanner, pids, control))
         if state in ("initialised", "sealed"):
             pass  # gdb is slow, and sees what /proc/PID/mem shows
         elif shutil.which("gdb"):
-            self.put(state, "core (gcore)", places.core(self.scanner, pids, control, self.work))
+            self.put(state, "core (gcore)", places.core(self.scanner, pids, control, self.work, state == "loaded"))
         else:
             self.table.skip("cores by gcore: gdb is not installed")
         if self.area.device:
@@ -162,6 +165,9 @@ class Scenario:
     def idle(self):
         self.node.start()
         self.objects.use()
+        self.table.ask(self.token, "L3 same user", checks.same_user(self.node.pids()))
+        if self.node.status()["memory"]["protection"] == "full":
+            self.table.ask(self.token, "L4, L16 arena, descriptors", checks.arena(self.node.pids()))
         self.search_processes("idle", self.node.pids())
         self.search_files("idle")
         self.search_texts("idle")
@@ -190,7 +196,26 @@ class Scenario:
         self.search_files("destroyed")
         self.search_texts("destroyed")
 
+    def openssl(self):
+        for place, seen in checks.openssl(self.build, self.markers, self.scanner).items():
+            self.put("OpenSSL", place, seen)
+        if not checks.cores_go_to_files():
+            self.table.skip("cores that the kernel writes: core_pattern does not name a file in the working folder, or the limit is 0")
+
+    def reduced(self):
+        """The control of all searches of memory: without memfd_secret the same search finds the keys in cofferd."""
+        self.node.wrap(cofferd="exec strace -f -qq -o /dev/null -e trace=memfd_secret -e inject=memfd_secret:error=ENOSYS REAL \"$@\"")
+        self.node.start()
+        self.node.unwrap()
+        self.objects.use()
+        seen = self.scanner.scan("--pid", str(self.node.pids()["cofferd"]), label="cofferd without memfd_secret")
+        keys = sorted({what.split(": ")[1].split(",")[0] for what in seen.hits})
+        faults = [] if "data-key" in keys and "aes-key" in keys else ["blind: the keys of a readable arena are not found"]
+        self.table.ask(self.token, "control: a readable arena", (faults, f"{seen.count()} hits: {', '.join(keys)}"))
+        self.node.stop()
+
     def sealed(self):
+        self.table.ask(self.token, "F95 killed", checks.killed(self.node.pids(), self.node.log))
         self.node.stop()
         self.node.hide_token()
         self.node.start_daemon()
@@ -207,11 +232,14 @@ class Scenario:
             self.begin_control()
             self.initialise()
             self.make_objects()
+            self.reduced()
+            self.openssl()
             self.idle()
             self.loaded()
             self.destroyed()
             self.sealed()
             self.search_files("stopped")
+            self.table.ask(self.token, "L7 stolen disk", checks.stolen_disk(self.node.home + "/state"))
         finally:
             self.end()
 
