@@ -91,8 +91,16 @@ class Scenario:
         """What appeared since the test began; folders of others are theirs."""
         mine = (self.work + "/own", self.work + "/asked", self.node.home, self.node.dir + "/recovery", self.work + "/swap")
         found = [x for folder in TEMPORARY for x in places.tree_top(folder) if x not in self.before]
-        paths = [x for x in found if os.path.isfile(x)] + list(places.tree(self.work, mine))
-        seen = places.files(self.scanner, paths, "/tmp and /dev/shm", "control-key")
+        held = []
+        for path in found + list(places.tree(self.work, mine)):
+            try:  # files of others come and go: what can be opened stays readable
+                if os.path.isfile(path):
+                    held.append(os.open(path, os.O_RDONLY))
+            except FileNotFoundError:
+                continue
+        seen = places.files(self.scanner, [f"/proc/{os.getpid()}/fd/{fd}" for fd in held], "/tmp and /dev/shm", "control-key")
+        for fd in held:
+            os.close(fd)
         if sum(count for name, count in seen.controls.items() if name == "control-key") < len(TEMPORARY):
             seen.faults.append("blind: not every folder shows its control")
         return seen
