@@ -183,7 +183,7 @@ def openssl(build, markers, scanner):
 def killed(pids, log):
     """SIGABRT: no core of cofferd or its helper, where nobody made them dumpable."""
     faults = []
-    for name, pid in pids.items():
+    for name, pid in sorted(pids.items()):  # the helper first: it ends with cofferd
         if name == "coffer-monitor":
             continue
         cwd = os.readlink(f"/proc/{pid}/cwd")

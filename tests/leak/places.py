@@ -147,10 +147,10 @@ def core(scanner, pids, control, work, at_work):
 # -- swap
 
 class Swap:
-    """A swap area of our own on a loop device."""
+    """A swap area of our own on a loop device, for all nodes of a run."""
 
-    def __init__(self, work, mib=192):
-        self.file, self.device, self.why = work + "/swap", None, ""
+    def __init__(self, folder, mib=96):
+        self.file, self.device, self.why = f"{folder}/coffer-leak-swap-{os.getpid()}", None, ""
         try:
             self.make(mib)
         except (OSError, subprocess.SubprocessError) as e:

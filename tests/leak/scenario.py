@@ -10,13 +10,13 @@ from markers import Markers, interpolate
 from node import Node, wait_for
 from objects import Load, Objects, Refused
 
-SAMPLES = 8  # of memory under load
+SAMPLES = 5  # of memory under load
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 class Scenario:
-    def __init__(self, token, build, source, table):
-        self.token, self.build, self.source, self.table = token, build, source, table
+    def __init__(self, token, build, source, table, area):
+        self.token, self.build, self.source, self.table, self.area = token, build, source, table, area
         self.name = secrets.token_hex(8)
         self.work = "/tmp/coffer-leak-" + self.name
         os.mkdir(self.work, 0o755)
@@ -26,7 +26,7 @@ class Scenario:
         self.markers.add("control-key", os.urandom(32))
         self.node = Node(build, source, token, self.markers, self.work)
         self.scanner = places.Scanner(build, self.markers)
-        self.control = self.area = None
+        self.control = None
         self.before = {x for folder in TEMPORARY for x in places.tree_top(folder)}
 
     # -- controls
@@ -89,7 +89,7 @@ class Scenario:
 
     def search_temporary(self):
         """What appeared since the test began; folders of others are theirs."""
-        mine = (self.work + "/own", self.work + "/asked", self.node.home, self.node.dir + "/recovery", self.work + "/swap")
+        mine = (self.work + "/own", self.work + "/asked", self.node.home, self.node.dir + "/recovery")
         found = [x for folder in TEMPORARY for x in places.tree_top(folder) if x not in self.before]
         held = []
         for path in found + list(places.tree(self.work, mine)):
@@ -236,7 +236,6 @@ class Scenario:
 
     def run(self):
         try:
-            self.area = places.Swap(self.work)
             self.begin_control()
             self.initialise()
             self.make_objects()
@@ -252,8 +251,6 @@ class Scenario:
             self.end()
 
     def end(self):
-        if self.area:
-            self.area.close()
         if self.control:
             self.control.stdin.close()
             self.control.wait(timeout=10)
