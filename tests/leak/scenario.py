@@ -1,5 +1,6 @@
 """One token: a node goes through its states, and is searched in each."""
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -122,20 +123,22 @@ class Scenario:
 
     def initialise(self):
         """Init under the eyes of the scanner: the command is held at its exit and searched."""
+        own = self.work + "/own"
+        here = os.path.dirname(os.path.abspath(__file__))
         if self.token == "softhsm":
             self.node.provision_pin()
             self.markers.add("passphrase", secrets.token_hex(20).encode(), key=False)
-            with open(self.work + "/own/passphrase", "w", encoding="ascii") as f:
+            with open(own + "/passphrase", "w", encoding="ascii") as f:
                 f.write(self.markers.values["passphrase"].decode())
-            command = f"REAL init --socket '{self.node.home}/coffer.sock' --token \"$(tail -1 '{self.node.home}/token/uri')\" " \
-                      f"--recovery-passphrase --secret-file '{self.work}/own/passphrase' --quiet"
+            hold = " ".join(f"'{x}'" for x in places.hold_at_exit([]))
+            command = f"{hold} REAL init --socket '{self.node.home}/coffer.sock' --token \"$(tail -1 '{self.node.home}/token/uri')\" " \
+                      f"--recovery-passphrase --secret-file '{own}/passphrase' --quiet &\necho $! >'{own}/init.pid'\nwait"
         else:
-            command = 'REAL "$@"'
-        hold = " ".join(f"'{x}'" for x in places.hold_at_exit([]))
-        self.node.wrap(coffer=f'if [ "$1" != init ]; then exec REAL "$@"; fi\n{hold} {command} &\n'
-                       f"echo $! >'{self.work}/own/init.pid'\nwait\nexit 0")
+            command = f"'{here}/typist' '{own}/init.pid' '{own}/shares' REAL init --socket '{self.node.home}/coffer.sock' --recovery-shares 3 " \
+                      f"--token 'tpm2:swtpm:path={self.node.home}/token/swtpm.sock' --recovery-threshold 2 >/dev/null"
+        self.node.wrap(coffer=f'if [ "$1" != init ]; then exec REAL "$@"; fi\n{command}\nexit 0')
         starting = self.node.begin()
-        pid_file = self.work + "/own/init.pid"
+        pid_file = own + "/init.pid"
         wait_for("init is under way", 60, lambda: os.path.exists(pid_file) and os.path.getsize(pid_file) or starting.poll() is not None)
         if starting.poll() is not None:
             self.node.finish(starting)
@@ -144,14 +147,13 @@ class Scenario:
         pid = places.tracee(tracer)
         places.wait_at_exit(pid)
         if self.token == "swtpm":
-            texts = []
-            for n in (1, 2, 3):
-                path = f"{self.node.dir}/recovery/share-{n}.txt"
-                with open(path, encoding="ascii") as f:
-                    texts.append(f.read())
-                os.unlink(path)
+            with open(own + "/shares", encoding="ascii") as f:
+                lines = f.read().split()[1::2]
+            os.unlink(own + "/shares")
+            texts = ["".join(f"{i + 1}  {line}\n" for i, line in enumerate(lines[at:at + 5])) for at in range(0, 15, 5)]
             points = self.markers.add_shares(texts, 2)
-            assert interpolate(points[1:]) == self.markers.values["recovery-key"], "the shares do not agree"
+            if interpolate(points[1:]) != self.markers.values["recovery-key"]:
+                raise RuntimeError("the shares do not agree")
         seen = self.scanner.scan("--pid", str(pid), label="memory of coffer init at its end")
         self.put("initialised", "coffer, at its end", seen.needs("memory of coffer init", "beacon"))
         os.kill(tracer, 9)
@@ -194,9 +196,24 @@ class Scenario:
             self.put("loaded", "coffer, at its end", places.command_at_exit(self.scanner, self.node, words, plain))
             sealed = self.node.run(*words, data=plain)
             self.put("loaded", "coffer, at its end", places.command_at_exit(self.scanner, self.node, ("decrypt",), sealed))
+        self.random()
         if load.faults:
             raise Refused("; ".join(load.faults))
         print(f"  {self.token}: {load.rounds} rounds of load", flush=True)
+
+    def random(self):
+        """Random bytes are made into keys: the command must not keep them."""
+        for words in (("random", "40"), ("random", "40", "--json"), ("random", "40", "--raw")):
+            p = subprocess.Popen(places.hold_at_exit([self.build + "/bin/coffer", *words]), stdout=subprocess.PIPE, env=self.node.env)
+            pid = places.tracee(p.pid)
+            places.wait_at_exit(pid)
+            said = os.read(p.stdout.fileno(), 4096)
+            self.markers.add("random", said[:40] if "--raw" in words else bytes.fromhex(re.search(rb"[0-9a-f]{80}", said)[0].decode()))
+            seen = self.scanner.scan("--pid", str(pid), label=f"memory of coffer {' '.join(words)} at its end")
+            p.kill()
+            p.wait(timeout=10)
+            self.put("loaded", "coffer, at its end", seen.needs("memory of coffer random", "beacon"))
+        self.markers.forget("random")
 
     def destroyed(self):
         self.objects.destroy()
