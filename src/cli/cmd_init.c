@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fdio.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/json.h"
@@ -109,8 +110,12 @@ static int shares_to_terminal(struct init *in)
 		return cli_fail(EXIT_REFUSED, "shares are shown on a terminal only; use --recovery-out FOLDER to write one file each");
 	printf("%u recovery shares follow; any %u of them recover the domain. Write each one down for another keeper.\n\n",
 		in->request.shares, in->request.threshold);
-	for (size_t i = 0; i < in->answer.share_count; i++) printf("%s\n", (const char *)secret_bytes(in->answer.shares[i]));
 	fflush(stdout);
+	for (size_t i = 0; i < in->answer.share_count; i++) { /* past the buffer of stdio, which would keep them */
+		struct view share = view_str((const char *)secret_bytes(in->answer.shares[i]));
+		if (fdio_write_all(STDOUT_FILENO, share) != ERR_OK || fdio_write_all(STDOUT_FILENO, view_str("\n")) != ERR_OK)
+			return cli_fail(EXIT_REFUSED, "the shares cannot be shown; nothing was made");
+	}
 	for (unsigned i = 0; i < in->request.threshold; i++) {
 		char question[128];
 		snprintf(question, sizeof question, "Proof %u of %u: type the five lines of a share, then an empty line (not shown):\n", i + 1,

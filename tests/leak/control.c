@@ -46,6 +46,16 @@ static size_t hold_all(const char *markers, const char *prefix, int fd)
 	return count;
 }
 
+/* In registers that a system call leaves alone, as a copy leaves it. */
+static void hold_in_registers(const uint8_t *bytes)
+{
+#ifdef __x86_64__
+	__asm__ volatile("movdqu (%0), %%xmm14\n\tmovdqu 16(%0), %%xmm15" :: "r"(bytes) : "xmm14", "xmm15");
+#elif defined(__aarch64__)
+	__asm__ volatile("ldr q30, [%0]\n\tldr q31, [%0, #16]" :: "r"(bytes) : "v30", "v31");
+#endif
+}
+
 /* The first marker in hex. */
 static bool first_in_hex(const char *markers, const char *prefix, char *out, size_t cap)
 {
@@ -80,6 +90,7 @@ int main(int argc, char **argv)
 	if (count == 0) return 2;
 	printf("ready %zu\n", count);
 	fflush(stdout);
+	hold_in_registers(held[0]); /* at least 32 bytes */
 	while (read(STDIN_FILENO, path, sizeof path) > 0) continue;
 	for (size_t i = 0; i < count; i++) free(held[i]);
 	return 0;

@@ -1,6 +1,7 @@
 """Where is searched: each function looks at one place and returns what the scanner saw there."""
 import ctypes
 import os
+import struct
 import subprocess
 
 from markers import is_control
@@ -50,6 +51,7 @@ def blind(sentence):
 class Scanner:
     def __init__(self, build, markers):
         self.program, self.markers = build + "/tests/leakscan", markers
+        self.registers = build + "/tests/leak_registers"
 
     def scan(self, *sources, data=None, label="", allowed=()):
         """sources: "--pid", "12", "--file", "/x" …; data: bytes for --stdin under the name label. `allowed`: names of markers that may be here."""
@@ -99,8 +101,33 @@ def environment(scanner, pids, control):
     return seen.needs("argv and environ", "control-key")
 
 
-def core(scanner, pids, control, work):
-    """Cores that gdb takes of every page that it can read, also of those that asked to be left out."""
+def registers(scanner, pids, control):
+    """Of every thread: what a core's notes hold."""
+    seen = Seen()
+    for name, pid in list(pids.items()) + [("control process", control)]:
+        done = subprocess.run([scanner.registers, str(pid)], capture_output=True, timeout=30)
+        if done.returncode != 0:
+            seen.faults.append(f"blind: registers of {name}: {done.stderr.decode()}")
+        seen += scanner.scan(data=done.stdout, label=f"registers of {name}")
+    return seen.needs("registers", "control-key")
+
+
+def clear_notes(path):
+    """Takes the notes, where registers are, out of a core of threads at work."""
+    with open(path, "r+b") as f:
+        head = f.read(64)
+        at, size, count = struct.unpack_from("<Q", head, 32)[0], *struct.unpack_from("<HH", head, 54)
+        for i in range(count):
+            f.seek(at + i * size)
+            row = f.read(size)
+            offset, length = struct.unpack_from("<Q", row, 8)[0], struct.unpack_from("<Q", row, 32)[0]
+            if struct.unpack_from("<I", row)[0] == 4:  # PT_NOTE
+                f.seek(offset)
+                f.write(bytes(length))
+
+
+def core(scanner, pids, control, work, at_work):
+    """Cores that gdb takes of every page that it can read, also of those that asked to be left out. Registers of threads at work are left out."""
     seen = Seen()
     for name, pid in list(pids.items()) + [("control process", control)]:
         path = f"{work}/core-{pid}"
@@ -109,6 +136,8 @@ def core(scanner, pids, control, work):
         if not os.path.exists(path):
             seen.faults.append(f"core of {name}: gdb made none: {done.stderr.decode(errors='replace')[-300:]}")
             continue
+        if at_work:
+            clear_notes(path)
         one = scanner.scan("--file", path, label=f"core of {name}")
         seen += one.needs(f"core of {name}", "control-key" if pid == control else "beacon")
         os.unlink(path)
@@ -118,10 +147,10 @@ def core(scanner, pids, control, work):
 # -- swap
 
 class Swap:
-    """A swap area of our own on a loop device."""
+    """A swap area of our own on a loop device, for all nodes of a run."""
 
-    def __init__(self, work, mib=192):
-        self.file, self.device, self.why = work + "/swap", None, ""
+    def __init__(self, folder, mib=96):
+        self.file, self.device, self.why = f"{folder}/coffer-leak-swap-{os.getpid()}", None, ""
         try:
             self.make(mib)
         except (OSError, subprocess.SubprocessError) as e:

@@ -1,21 +1,23 @@
 """One token: a node goes through its states, and is searched in each."""
 import os
+import re
 import secrets
 import shutil
 import subprocess
 
+import checks
 import places
 from markers import Markers, interpolate
 from node import Node, wait_for
 from objects import Load, Objects, Refused
 
-SAMPLES = 8  # of memory under load
+SAMPLES = 5  # of memory under load
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 
 
 class Scenario:
-    def __init__(self, token, build, source, table):
-        self.token, self.build, self.source, self.table = token, build, source, table
+    def __init__(self, token, build, source, table, area):
+        self.token, self.build, self.source, self.table, self.area = token, build, source, table, area
         self.name = secrets.token_hex(8)
         self.work = "/tmp/coffer-leak-" + self.name
         os.mkdir(self.work, 0o755)
@@ -25,7 +27,7 @@ class Scenario:
         self.markers.add("control-key", os.urandom(32))
         self.node = Node(build, source, token, self.markers, self.work)
         self.scanner = places.Scanner(build, self.markers)
-        self.control = self.area = None
+        self.control = None
         self.before = {x for folder in TEMPORARY for x in places.tree_top(folder)}
 
     # -- controls
@@ -61,10 +63,12 @@ class Scenario:
         self.put(state, "memory", places.memory(self.scanner, pids, control, allowed))
         self.put(state, "argv, environ", places.environment(self.scanner, pids, control))
         self.put(state, "deleted open files", places.open_deleted(self.scanner, pids, control))
+        if state != "loaded":  # a thread at work has to have what it works on in registers
+            self.put(state, "registers", places.registers(self.scanner, pids, control))
         if state in ("initialised", "sealed"):
             pass  # gdb is slow, and sees what /proc/PID/mem shows
         elif shutil.which("gdb"):
-            self.put(state, "core (gcore)", places.core(self.scanner, pids, control, self.work))
+            self.put(state, "core (gcore)", places.core(self.scanner, pids, control, self.work, state == "loaded"))
         else:
             self.table.skip("cores by gcore: gdb is not installed")
         if self.area.device:
@@ -86,10 +90,18 @@ class Scenario:
 
     def search_temporary(self):
         """What appeared since the test began; folders of others are theirs."""
-        mine = (self.work + "/own", self.work + "/asked", self.node.home, self.node.dir + "/recovery", self.work + "/swap")
+        mine = (self.work + "/own", self.work + "/asked", self.node.home, self.node.dir + "/recovery")
         found = [x for folder in TEMPORARY for x in places.tree_top(folder) if x not in self.before]
-        paths = [x for x in found if os.path.isfile(x)] + list(places.tree(self.work, mine))
-        seen = places.files(self.scanner, paths, "/tmp and /dev/shm", "control-key")
+        held = []
+        for path in found + list(places.tree(self.work, mine)):
+            try:  # files of others come and go: what can be opened stays readable
+                if os.path.isfile(path):
+                    held.append(os.open(path, os.O_RDONLY))
+            except FileNotFoundError:
+                continue
+        seen = places.files(self.scanner, [f"/proc/{os.getpid()}/fd/{fd}" for fd in held], "/tmp and /dev/shm", "control-key")
+        for fd in held:
+            os.close(fd)
         if sum(count for name, count in seen.controls.items() if name == "control-key") < len(TEMPORARY):
             seen.faults.append("blind: not every folder shows its control")
         return seen
@@ -111,20 +123,22 @@ class Scenario:
 
     def initialise(self):
         """Init under the eyes of the scanner: the command is held at its exit and searched."""
+        own = self.work + "/own"
+        here = os.path.dirname(os.path.abspath(__file__))
         if self.token == "softhsm":
             self.node.provision_pin()
             self.markers.add("passphrase", secrets.token_hex(20).encode(), key=False)
-            with open(self.work + "/own/passphrase", "w", encoding="ascii") as f:
+            with open(own + "/passphrase", "w", encoding="ascii") as f:
                 f.write(self.markers.values["passphrase"].decode())
-            command = f"REAL init --socket '{self.node.home}/coffer.sock' --token \"$(tail -1 '{self.node.home}/token/uri')\" " \
-                      f"--recovery-passphrase --secret-file '{self.work}/own/passphrase' --quiet"
+            hold = " ".join(f"'{x}'" for x in places.hold_at_exit([]))
+            command = f"{hold} REAL init --socket '{self.node.home}/coffer.sock' --token \"$(tail -1 '{self.node.home}/token/uri')\" " \
+                      f"--recovery-passphrase --secret-file '{own}/passphrase' --quiet &\necho $! >'{own}/init.pid'\nwait"
         else:
-            command = 'REAL "$@"'
-        hold = " ".join(f"'{x}'" for x in places.hold_at_exit([]))
-        self.node.wrap(coffer=f'if [ "$1" != init ]; then exec REAL "$@"; fi\n{hold} {command} &\n'
-                       f"echo $! >'{self.work}/own/init.pid'\nwait\nexit 0")
+            command = f"'{here}/typist' '{own}/init.pid' '{own}/shares' REAL init --socket '{self.node.home}/coffer.sock' --recovery-shares 3 " \
+                      f"--token 'tpm2:swtpm:path={self.node.home}/token/swtpm.sock' --recovery-threshold 2 >/dev/null"
+        self.node.wrap(coffer=f'if [ "$1" != init ]; then exec REAL "$@"; fi\n{command}\nexit 0')
         starting = self.node.begin()
-        pid_file = self.work + "/own/init.pid"
+        pid_file = own + "/init.pid"
         wait_for("init is under way", 60, lambda: os.path.exists(pid_file) and os.path.getsize(pid_file) or starting.poll() is not None)
         if starting.poll() is not None:
             self.node.finish(starting)
@@ -133,14 +147,13 @@ class Scenario:
         pid = places.tracee(tracer)
         places.wait_at_exit(pid)
         if self.token == "swtpm":
-            texts = []
-            for n in (1, 2, 3):
-                path = f"{self.node.dir}/recovery/share-{n}.txt"
-                with open(path, encoding="ascii") as f:
-                    texts.append(f.read())
-                os.unlink(path)
+            with open(own + "/shares", encoding="ascii") as f:
+                lines = f.read().split()[1::2]
+            os.unlink(own + "/shares")
+            texts = ["".join(f"{i + 1}  {line}\n" for i, line in enumerate(lines[at:at + 5])) for at in range(0, 15, 5)]
             points = self.markers.add_shares(texts, 2)
-            assert interpolate(points[1:]) == self.markers.values["recovery-key"], "the shares do not agree"
+            if interpolate(points[1:]) != self.markers.values["recovery-key"]:
+                raise RuntimeError("the shares do not agree")
         seen = self.scanner.scan("--pid", str(pid), label="memory of coffer init at its end")
         self.put("initialised", "coffer, at its end", seen.needs("memory of coffer init", "beacon"))
         os.kill(tracer, 9)
@@ -162,6 +175,9 @@ class Scenario:
     def idle(self):
         self.node.start()
         self.objects.use()
+        self.table.ask(self.token, "L3 same user", checks.same_user(self.node.pids()))
+        if self.node.status()["memory"]["protection"] == "full":
+            self.table.ask(self.token, "L4, L16 arena, descriptors", checks.arena(self.node.pids()))
         self.search_processes("idle", self.node.pids())
         self.search_files("idle")
         self.search_texts("idle")
@@ -180,9 +196,24 @@ class Scenario:
             self.put("loaded", "coffer, at its end", places.command_at_exit(self.scanner, self.node, words, plain))
             sealed = self.node.run(*words, data=plain)
             self.put("loaded", "coffer, at its end", places.command_at_exit(self.scanner, self.node, ("decrypt",), sealed))
+        self.random()
         if load.faults:
             raise Refused("; ".join(load.faults))
         print(f"  {self.token}: {load.rounds} rounds of load", flush=True)
+
+    def random(self):
+        """Random bytes are made into keys: the command must not keep them."""
+        for words in (("random", "40"), ("random", "40", "--json"), ("random", "40", "--raw")):
+            p = subprocess.Popen(places.hold_at_exit([self.build + "/bin/coffer", *words]), stdout=subprocess.PIPE, env=self.node.env)
+            pid = places.tracee(p.pid)
+            places.wait_at_exit(pid)
+            said = os.read(p.stdout.fileno(), 4096)
+            self.markers.add("random", said[:40] if "--raw" in words else bytes.fromhex(re.search(rb"[0-9a-f]{80}", said)[0].decode()))
+            seen = self.scanner.scan("--pid", str(pid), label=f"memory of coffer {' '.join(words)} at its end")
+            p.kill()
+            p.wait(timeout=10)
+            self.put("loaded", "coffer, at its end", seen.needs("memory of coffer random", "beacon"))
+        self.markers.forget("random")
 
     def destroyed(self):
         self.objects.destroy()
@@ -190,7 +221,26 @@ class Scenario:
         self.search_files("destroyed")
         self.search_texts("destroyed")
 
+    def openssl(self):
+        for place, seen in checks.openssl(self.build, self.markers, self.scanner).items():
+            self.put("OpenSSL", place, seen)
+        if not checks.cores_go_to_files():
+            self.table.skip("cores that the kernel writes: core_pattern does not name a file in the working folder, or the limit is 0")
+
+    def reduced(self):
+        """The control of all searches of memory: without memfd_secret the same search finds the keys in cofferd."""
+        self.node.wrap(cofferd="exec strace -f -qq -o /dev/null -e trace=memfd_secret -e inject=memfd_secret:error=ENOSYS REAL \"$@\"")
+        self.node.start()
+        self.node.unwrap()
+        self.objects.use()
+        seen = self.scanner.scan("--pid", str(self.node.pids()["cofferd"]), label="cofferd without memfd_secret")
+        keys = sorted({what.split(": ")[1].split(",")[0] for what in seen.hits})
+        faults = [] if "data-key" in keys and "aes-key" in keys else ["blind: the keys of a readable arena are not found"]
+        self.table.ask(self.token, "control: a readable arena", (faults, f"{seen.count()} hits: {', '.join(keys)}"))
+        self.node.stop()
+
     def sealed(self):
+        self.table.ask(self.token, "F95 killed", checks.killed(self.node.pids(), self.node.log))
         self.node.stop()
         self.node.hide_token()
         self.node.start_daemon()
@@ -203,21 +253,21 @@ class Scenario:
 
     def run(self):
         try:
-            self.area = places.Swap(self.work)
             self.begin_control()
             self.initialise()
             self.make_objects()
+            self.reduced()
+            self.openssl()
             self.idle()
             self.loaded()
             self.destroyed()
             self.sealed()
             self.search_files("stopped")
+            self.table.ask(self.token, "L7 stolen disk", checks.stolen_disk(self.node.home + "/state"))
         finally:
             self.end()
 
     def end(self):
-        if self.area:
-            self.area.close()
         if self.control:
             self.control.stdin.close()
             self.control.wait(timeout=10)

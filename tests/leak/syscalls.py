@@ -79,7 +79,7 @@ class Trace:
                     program = "tokend" if b"coffer-tokend" in words else program
                 kind = unhex(call[3] or b"")
                 name = which(program, call[1].decode(), call[2] or b"", kind)
-                if name and kind != spied:
+                if name and not (spied and kind == spied):
                     self.streams.setdefault(name, bytearray()).extend(payload(line))
 
 
