@@ -1,5 +1,6 @@
-/* fault_loops [NAME]: every scenario (those whose name begins so) times every fault: the n-th call fails, n = 1, 2, 3 … until the scenario ends without
- * meeting it. Prints the rounds of each. What must hold: scenario.h, house.h. */
+/* fault_loops [NAME | --planted]: every scenario (those whose name begins so) times every fault: the n-th call fails, n = 1, 2, 3 … until the scenario ends without
+ * meeting it. Prints the rounds of each. What must hold: scenario.h, house.h.
+ * --planted: whether it finds mistakes that are made on purpose. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/arena.h"
 #include "crypto/ossl_mem.h"
+#include "fault/planted.h"
 #include "fault/scenario.h"
 #include "unit/store/fault_vfs.h"
 
@@ -164,18 +166,30 @@ static void run_scenario(const struct scenario *s)
 	printf("  %u rounds, %.1f s\n", total.rounds - before, seconds() - begin);
 }
 
-int main(int argc, char **argv)
+static void set_up(void)
 {
-	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios, other_scenarios };
 	struct reason reason = { "" };
 	fault_aside();
 	signal(SIGPIPE, SIG_IGN);
 	fault_install();
 	fault_vfs_pause(true);
-	if (arena_init(8u << 20, false, &reason) != ERR_OK || ossl_mem_install() != ERR_OK) {
-		fprintf(stderr, "fault: no secret memory: %s\n", reason.text);
-		return 3;
-	}
+	if (arena_init(8u << 20, false, &reason) == ERR_OK && ossl_mem_install() == ERR_OK) return;
+	fprintf(stderr, "fault: no secret memory: %s\n", reason.text);
+	exit(3);
+}
+
+/* Of one scenario, for the planted mistakes. */
+static void run_first(void)
+{
+	set_up();
+	run_scenario(&house_scenarios[0]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios, other_scenarios };
+	if (argc == 2 && strcmp(argv[1], "--planted") == 0) return planted_are_found(run_first) ? 0 : 1;
+	set_up();
 	for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
 		for (const struct scenario *s = tables[t]; s->name; s++)
 			if (argc < 2 || strncmp(s->name, argv[1], strlen(argv[1])) == 0) run_scenario(s);
