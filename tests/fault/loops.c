@@ -50,6 +50,10 @@ static const struct fault faults[] = {
 	{ "EINTR, half of the calls", FAULT_AT_EINTR, true, 0, 0, 0 },
 	{ "one byte at a time, once", FAULT_AT_SHORT, false, 0, 0, 0 },
 	{ "one byte at a time, from then on", FAULT_AT_SHORT, true, 0, 0, 0 },
+#define TOKEN_SAYS(err) { "the token says " #err, FAULT_AT_TOKEN, false, 0, 0, ERR_##err }
+	TOKEN_SAYS(TOKEN), TOKEN_SAYS(TOKEN_GONE), TOKEN_SAYS(TOKEN_OTHER), TOKEN_SAYS(TOKEN_LOCKED), TOKEN_SAYS(TOKEN_REFUSED),
+	TOKEN_SAYS(TOKEN_KEY_MISSING), TOKEN_SAYS(AUTH), TOKEN_SAYS(TIMEOUT), TOKEN_SAYS(CORRUPT), TOKEN_SAYS(MEMORY), TOKEN_SAYS(CRYPTO),
+	TOKEN_SAYS(BUSY), TOKEN_SAYS(USAGE), TOKEN_SAYS(UNSUPPORTED), TOKEN_SAYS(STATE), TOKEN_SAYS(BUG),
 	{ "no random bytes, once", FAULT_AT_RANDOM, false, 0, 0, 0 },
 	{ "no random bytes, from then on", FAULT_AT_RANDOM, true, 0, 0, 0 },
 };
@@ -65,6 +69,8 @@ static bool is_memory(enum fault_place place)
 /* Whether this error is the right word for the fault. ERR_CLOSED: no answer at all; ERR_UNKNOWN_OUTCOME: a commit was hit. */
 static bool fits(const struct fault *f, enum coffer_err err)
 {
+	if (f->place == FAULT_AT_TOKEN) return err_class(err) == err_class((enum coffer_err)f->code) || err_class(err) == ERR_CLASS_token;
+	if (err_class(err) == ERR_CLASS_token) return true; /* a helper that was ended for it */
 	if (err == ERR_CLOSED || err == ERR_UNKNOWN_OUTCOME) return f->place != FAULT_AT_RANDOM;
 	if (is_memory(f->place)) return err == ERR_MEMORY || (f->place == FAULT_AT_SQLITE && err == ERR_IO);
 	if (f->place == FAULT_AT_RANDOM) return err == ERR_CRYPTO;
