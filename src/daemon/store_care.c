@@ -164,7 +164,8 @@ static enum coffer_err append(struct engine *e, const char *what)
 static enum coffer_err write_event(struct daemon *d, const char *what)
 {
 	struct engine *e = &d->engine;
-	if (!e->audit) return ERR_OK; /* sealed, or before init: nothing can be written yet */
+	/* Sealed, or before init: nothing can be written yet, and what an init that failed left in memory must not be. */
+	if (!e->audit || engine_state_get(e) != ENGINE_OPEN) return ERR_OK;
 	enum coffer_err err = append(e, what);
 	if (err != ERR_UNKNOWN_OUTCOME) return err;
 	err = store_care_reopen(d, NULL);
