@@ -32,22 +32,30 @@ static void become(struct daemon *d, enum store_health health, const char *note)
 	else log_error("store: %s: %s", store_health_name(health), note);
 }
 
-static bool is_read_only(struct daemon *d)
+static bool is_mounted_read_only(struct daemon *d)
 {
 	struct statvfs fs;
 	return d->care.reserve_fd >= 0 && fstatvfs(d->care.reserve_fd, &fs) == 0 && (fs.f_flag & ST_RDONLY);
 }
 
+/* After a failure: newer kernels turn a file system read-only without saying so of its mount, and only a write tells. */
+static bool is_read_only(struct daemon *d)
+{
+	if (is_mounted_read_only(d)) return true;
+	return d->care.reserve_fd >= 0 && pwrite(d->care.reserve_fd, "", 1, 0) < 0 && errno == EROFS;
+}
+
 /* ---- the reserve ---- */
 
-static bool take_reserve(struct daemon *d)
+/* room: there must be as much again beside it, or the store would be well with the very room that the reserve gave back. */
+static bool take_reserve(struct daemon *d, bool room)
 {
 	if (d->care.reserve_fd < 0 || d->care.reserve_held) return d->care.reserve_held;
 	int rc;
-	do rc = posix_fallocate(d->care.reserve_fd, 0, STORE_RESERVE_LEN);
+	do rc = posix_fallocate(d->care.reserve_fd, 0, room ? 2 * (off_t)STORE_RESERVE_LEN : (off_t)STORE_RESERVE_LEN);
 	while (rc == EINTR);
 	d->care.reserve_held = rc == 0;
-	if (rc && ftruncate(d->care.reserve_fd, 0) != 0) log_warn("the reserve is taken by half: %m");
+	if (ftruncate(d->care.reserve_fd, rc ? 0 : STORE_RESERVE_LEN) != 0) log_warn("the reserve has another size than it should: %m");
 	return d->care.reserve_held;
 }
 
@@ -70,7 +78,7 @@ enum coffer_err store_care_start(struct daemon *d, struct reason *reason)
 	d->care.reserve_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (d->care.reserve_fd < 0 && errno != ENOSPC && errno != EDQUOT && errno != EROFS)
 		return reason_fail(reason, ERR_IO, "%s cannot be opened: %s; it must be a file of the daemon's user", path, strerror(errno));
-	if (!take_reserve(d)) become(d, STORE_FULL, full_note);
+	if (!take_reserve(d, false)) become(d, STORE_FULL, full_note);
 	return ERR_OK;
 }
 
@@ -82,13 +90,26 @@ void store_care_stop(struct daemon *d)
 
 /* ---- opening again ---- */
 
+/* After a commit that was lost: how the store is now. A full disk is one already. */
+static void judge_failure(struct daemon *d, enum coffer_err reopened)
+{
+	if (engine_store_health(&d->engine) == STORE_FULL) return;
+	if (is_read_only(d)) become(d, STORE_READ_ONLY, read_only_note);
+	else if (reopened) become(d, STORE_FAILED, away_note);
+	else if (d->care.lost >= LOST_IN_A_ROW) become(d, STORE_FAILED, lost_note);
+}
+
 enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason)
 {
 	enum coffer_err err = store_reopen(d->engine.store, reason);
+	if (err == ERR_FULL) { /* what the log holds has no room in the file; a quota is met like this too */
+		become(d, STORE_FULL, full_note);
+		if (give_reserve(d)) err = store_reopen(d->engine.store, reason);
+	}
 	d->care.away = err != ERR_OK;
 	d->care.tried_ms = clock_mono_ms();
-	if (++d->care.lost >= LOST_IN_A_ROW && !err) become(d, STORE_FAILED, lost_note);
-	if (err) become(d, is_read_only(d) ? STORE_READ_ONLY : STORE_FAILED, is_read_only(d) ? read_only_note : away_note);
+	d->care.lost++;
+	judge_failure(d, err);
 	return err;
 }
 
@@ -143,7 +164,8 @@ static enum coffer_err append(struct engine *e, const char *what)
 static enum coffer_err write_event(struct daemon *d, const char *what)
 {
 	struct engine *e = &d->engine;
-	if (!e->audit) return ERR_OK; /* sealed, or before init: nothing can be written yet */
+	/* Sealed, or before init: nothing can be written yet, and what an init that failed left in memory must not be. */
+	if (!e->audit || engine_state_get(e) != ENGINE_OPEN) return ERR_OK;
 	enum coffer_err err = append(e, what);
 	if (err != ERR_UNKNOWN_OUTCOME) return err;
 	err = store_care_reopen(d, NULL);
@@ -170,7 +192,7 @@ static void try_again(struct daemon *d)
 	}
 	if (d->care.away && bring_back(d, NULL) != ERR_OK) return;
 	if (was == STORE_WELL) return;
-	if (was == STORE_FULL && d->care.reserve_fd >= 0 && !take_reserve(d)) return;
+	if (was == STORE_FULL && d->care.reserve_fd >= 0 && !take_reserve(d, true)) return;
 	snprintf(what, sizeof what, "the store takes changes again; it was %s", store_health_name(was));
 	enum coffer_err err = write_event(d, what);
 	if (err == ERR_FULL) give_reserve(d);
@@ -232,7 +254,7 @@ static void on_store_thread(void *arg)
 
 void store_care_tick(struct daemon *d)
 {
-	if (engine_store_health(&d->engine) == STORE_WELL && !is_read_only(d)) return;
+	if (engine_store_health(&d->engine) == STORE_WELL && !is_mounted_read_only(d)) return;
 	if (atomic_exchange(&d->care.queued, true)) return;
 	d->care.job = (struct job){ .kind = JOB_CALL, .call = on_store_thread, .arg = d };
 	if (!job_queue_put(&d->store_jobs, &d->care.job)) d->care.queued = false;

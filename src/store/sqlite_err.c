@@ -1,4 +1,5 @@
 /* SQLite's result codes in the project's terms, and the sentences for people. */
+#include <errno.h>
 #include <string.h>
 
 #include "store/sqlite_internal.h"
@@ -33,6 +34,7 @@ enum coffer_err sqlite_fail(sqlite3 *db, int rc, const char *path, struct reason
 	enum coffer_err err = sqlite_err(rc);
 	const char *detail = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
 	int cause = db ? sqlite3_system_errno(db) : 0;
+	if (err == ERR_IO && cause == EDQUOT) err = ERR_FULL;
 	switch (err) {
 	case ERR_BUSY:
 		return reason_fail(reason, err, "the store %s is in use by another process; stop that one first", path);

@@ -42,7 +42,7 @@ bool fault_disarm(void)
 bool fault_strikes(enum fault_place place)
 {
 	bool strikes = false;
-	if (aside) return false;
+	if (aside && place != FAULT_AT_TOKEN) return false; /* the token is the test's */
 	pthread_mutex_lock(&lock);
 	if (now.armed && armed.place == place) {
 		if (!now.happened) strikes = --now.left == 0;
@@ -95,6 +95,7 @@ static void *failing_realloc(void *p, int len)
 typedef ssize_t read_fn(int fd, void *out, size_t len);
 typedef ssize_t write_fn(int fd, const void *bytes, size_t len);
 typedef ssize_t pread_fn(int fd, void *out, size_t len, off_t at);
+typedef int open_fn(const char *path, int flags, int mode);
 typedef ssize_t pwrite_fn(int fd, const void *bytes, size_t len, off_t at);
 union call {
 	sqlite3_syscall_ptr plain;
@@ -102,8 +103,9 @@ union call {
 	write_fn *write;
 	pread_fn *pread;
 	pwrite_fn *pwrite;
+	open_fn *open;
 };
-static union call real_read, real_write, real_pread, real_pwrite;
+static union call real_open, real_read, real_write, real_pread, real_pwrite;
 
 static bool interrupted(size_t *len)
 {
@@ -133,6 +135,13 @@ static ssize_t odd_pwrite(int fd, const void *bytes, size_t len, off_t at)
 	return interrupted(&len) ? -1 : real_pwrite.pwrite(fd, bytes, len, at);
 }
 
+static int odd_open(const char *path, int flags, int mode)
+{
+	if (!fault_strikes(FAULT_AT_CALL)) return real_open.open(path, flags, mode);
+	errno = armed.code;
+	return -1;
+}
+
 static void must(int rc, const char *what)
 {
 	if (rc == SQLITE_OK) return;
@@ -152,6 +161,7 @@ static void replace_calls(void)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
 	if (!vfs) must(SQLITE_ERROR, "the question for its files");
+	replace(vfs, "open", (union call){ .open = odd_open }, &real_open);
 	replace(vfs, "read", (union call){ .read = odd_read }, &real_read);
 	replace(vfs, "write", (union call){ .write = odd_write }, &real_write);
 	replace(vfs, "pread", (union call){ .pread = odd_pread }, &real_pread);

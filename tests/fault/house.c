@@ -16,6 +16,7 @@
 #include "fault/fault.h"
 #include "fault/house_check.h"
 #include "objects/reindex.h"
+#include "ops/init_flow.h"
 #include "unit/store/fault_vfs.h"
 
 static struct { const char *scenario, *fault; unsigned n; char words[REASON_MAX]; } doing = { "start", "none", 0, "" };
@@ -171,19 +172,68 @@ static enum coffer_err open_domain(struct house *h)
 static enum coffer_err go_up(struct house *h)
 {
 	struct engine *e = &h->daemon.engine;
-	TRY(make_ring(h));
+	if (!h->empty) TRY(make_ring(h));
 	TRY(store_open_sqlite(h->path, &e->store, &h->reason));
 	e->objects = object_table_new(64);
 	ENSURE(e->objects, ERR_MEMORY);
 	e->txn = txn_new(e->store, e->objects);
 	ENSURE(e->txn, ERR_MEMORY);
-	txn_set_ring(e->txn, h->ring);
-	TRY(open_domain(h));
+	if (!h->empty) txn_set_ring(e->txn, h->ring);
+	if (h->empty) e->state = ENGINE_UNINITIALISED;
+	else TRY(open_domain(h));
 	h->worker = op_local_new(e->objects);
 	h->streams = op_streams_new();
 	ENSURE(h->worker && h->streams, ERR_MEMORY);
 	TRY(store_care_start(&h->daemon, &h->reason));
 	return store_thread_start(&h->daemon);
+}
+
+/* What daemon/unseal.c does for an init. */
+struct new_ring { struct engine *engine; struct ring *ring; };
+
+static void set_ring_on_store(void *arg)
+{
+	struct new_ring *n = arg;
+	struct engine *e = n->engine;
+	struct ring *old = txn_ring(e->txn);
+	txn_set_ring(e->txn, n->ring);
+	if (n->ring) e->domain = *ring_domain(n->ring);
+	else audit_chain_free(TAKE(e->audit));
+	ring_free(old);
+}
+
+static enum coffer_err set_ring(struct engine *e, struct ring **ring)
+{
+	struct new_ring n = { e, ring ? *ring : NULL };
+	MUST(store_thread_do(e->daemon, set_ring_on_store, &n));
+	if (ring) *ring = NULL;
+	return ERR_OK;
+}
+
+static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct grants *grants = NULL;
+	struct reindex r = { .begun = false };
+	(void)arg;
+	if (!e->audit) TRY(audit_chain_open(txn, &e->audit, reason));
+	while (!r.done) TRY(txn_reindex(txn, &r, reason));
+	TRY(grants_load(txn, &grants));
+	engine_set_grants(e, grants);
+	return ERR_OK;
+}
+
+static enum coffer_err open_new(struct engine *e, struct reason *reason)
+{
+	TRY(e->on_store(e, open_on_store, NULL, reason));
+	e->state = ENGINE_OPEN;
+	return ERR_OK;
+}
+
+static void token_changed(void *arg, enum token_state from, enum token_state to)
+{
+	(void)arg;
+	(void)from;
+	(void)to;
 }
 
 enum coffer_err house_up(struct house *h)
@@ -193,6 +243,10 @@ enum coffer_err house_up(struct house *h)
 	h->reason.text[0] = '\0';
 	e->config = &h->config;
 	e->daemon = &h->daemon;
+	e->spawner = h->spawner;
+	e->set_ring = set_ring;
+	e->open = open_new;
+	e->token_changed = token_changed;
 	pthread_rwlock_init(&e->grants_lock, NULL);
 	pthread_mutex_init(&e->admin_lock, NULL);
 	pthread_mutex_init(&e->note_lock, NULL);
@@ -204,6 +258,11 @@ enum coffer_err house_up(struct house *h)
 void house_down(struct house *h)
 {
 	struct engine *e = &h->daemon.engine;
+	if (h->empty) {
+		init_drop(e);
+		token_proxy_free(TAKE(e->token));
+		if (e->txn) h->ring = txn_ring(e->txn);
+	}
 	store_thread_stop(&h->daemon);
 	store_care_stop(&h->daemon);
 	op_streams_free(TAKE(h->streams));
@@ -225,19 +284,34 @@ static void must_go_up(struct house *h)
 	if (err) house_die("the house does not open: %s", reason_text(&h->reason, err));
 }
 
-struct house *house_open(void)
+static struct house *make(bool empty, const struct token_spawner *spawner)
 {
 	struct house *h = calloc(1, sizeof *h);
 	MUST(h);
+	h->uid = empty ? geteuid() : HOUSE_ADMIN;
+	h->empty = empty;
+	h->spawner = spawner;
+	static char no_token[] = "";
 	snprintf(h->dir, sizeof h->dir, "%s/coffer-fault-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	MUST(mkdtemp(h->dir));
 	snprintf(h->path, sizeof h->path, "%s/store.db", h->dir);
 	h->now_s = HOUSE_NOW_S;
-	h->config = (struct config){ .max_message = 1u << 20, .lease_time_ms = 3600000, .locate_scan_max = 1000, .state_dir = h->dir };
+	h->config = (struct config){ .max_message = 1u << 20, .lease_time_ms = 3600000, .locate_scan_max = 1000, .state_dir = h->dir,
+		.token = no_token, .token_deadline_ms = 3000, .token_probe_interval_ms = 60000 };
 	clock_set_source(&(struct clock_source){ wall, mono, h });
 	must_go_up(h);
 	house_check_begin(h);
 	return h;
+}
+
+struct house *house_open(void)
+{
+	return make(false, NULL);
+}
+
+struct house *house_open_empty(const struct token_spawner *spawner)
+{
+	return make(true, spawner);
 }
 
 void house_again(struct house *h)
@@ -256,7 +330,11 @@ void house_close(struct house *h)
 	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
 		char path[512];
 		snprintf(path, sizeof path, "%s/%s", h->dir, e->d_name);
-		if (e->d_name[0] != '.') MUST(unlink(path) == 0);
+		if (e->d_name[0] == '.' || unlink(path) == 0) continue;
+		char inner[600]; /* an init that waits for a restart */
+		snprintf(inner, sizeof inner, "%s/node.id", path);
+		unlink(inner);
+		MUST(rmdir(path) == 0);
 	}
 	closedir(d);
 	MUST(rmdir(h->dir) == 0);
@@ -271,7 +349,7 @@ enum coffer_err house_send(struct house *h, struct ask *a)
 		.request = { .engine = &h->daemon.engine, .streams = h->streams, .frame = a->frame } };
 	a->frame = BUF_EMPTY;
 	h->now_s++;
-	principal_from_uid(HOUSE_ADMIN, 1, &job.request.principal);
+	principal_from_uid(h->uid, 1, &job.request.principal);
 	fault_back();
 	fault_vfs_pause(false);
 	run(h, &job);

@@ -27,6 +27,9 @@ struct house {
 	struct op_streams *streams;
 	char dir[64], path[96];
 	uint64_t now_s;
+	unsigned uid;                       /* who sends; HOUSE_ADMIN unless changed */
+	bool empty;                         /* house_up makes no domain: the node is uninitialised */
+	const struct token_spawner *spawner; /* may be NULL */
 	struct reason reason;               /* why house_up failed */
 	struct house_print objects, grants; /* as last judged */
 	struct kmip_response response;      /* of the last house_send; views into answer */
@@ -38,6 +41,8 @@ struct house {
 
 /* Makes the folder, the store and the threads. */
 struct house *house_open(void);
+/* One without a domain; tokens come from the spawner. */
+struct house *house_open_empty(const struct token_spawner *spawner);
 /* Ends the threads and opens everything again on what the store holds, as after a restart. Judges that nothing changed by it. */
 void house_again(struct house *h);
 void house_close(struct house *h);

@@ -1,5 +1,6 @@
-/* fault_loops [NAME]: every scenario (those whose name begins so) times every fault: the n-th call fails, n = 1, 2, 3 … until the scenario ends without
- * meeting it. Prints the rounds of each. What must hold: scenario.h, house.h. */
+/* fault_loops [NAME | --planted]: every scenario (those whose name begins so) times every fault: the n-th call fails, n = 1, 2, 3 … until the scenario ends without
+ * meeting it. Prints the rounds of each. What must hold: scenario.h, house.h.
+ * --planted: whether it finds mistakes that are made on purpose. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,10 +12,12 @@
 
 #include "base/arena.h"
 #include "crypto/ossl_mem.h"
+#include "fault/planted.h"
 #include "fault/scenario.h"
 #include "unit/store/fault_vfs.h"
 
 #define N_MAX 20000u
+#define EACH_UP_TO 40u /* before a scenario's stride begins */
 
 /* In sanitizer builds: what is lost by now. */
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
@@ -48,6 +51,10 @@ static const struct fault faults[] = {
 	{ "EINTR, half of the calls", FAULT_AT_EINTR, true, 0, 0, 0 },
 	{ "one byte at a time, once", FAULT_AT_SHORT, false, 0, 0, 0 },
 	{ "one byte at a time, from then on", FAULT_AT_SHORT, true, 0, 0, 0 },
+#define TOKEN_SAYS(err) { "the token says " #err, FAULT_AT_TOKEN, false, 0, 0, ERR_##err }
+	TOKEN_SAYS(TOKEN), TOKEN_SAYS(TOKEN_GONE), TOKEN_SAYS(TOKEN_OTHER), TOKEN_SAYS(TOKEN_LOCKED), TOKEN_SAYS(TOKEN_REFUSED),
+	TOKEN_SAYS(TOKEN_KEY_MISSING), TOKEN_SAYS(AUTH), TOKEN_SAYS(TIMEOUT), TOKEN_SAYS(CORRUPT), TOKEN_SAYS(MEMORY), TOKEN_SAYS(CRYPTO),
+	TOKEN_SAYS(BUSY), TOKEN_SAYS(USAGE), TOKEN_SAYS(UNSUPPORTED), TOKEN_SAYS(STATE), TOKEN_SAYS(BUG),
 	{ "no random bytes, once", FAULT_AT_RANDOM, false, 0, 0, 0 },
 	{ "no random bytes, from then on", FAULT_AT_RANDOM, true, 0, 0, 0 },
 };
@@ -63,6 +70,8 @@ static bool is_memory(enum fault_place place)
 /* Whether this error is the right word for the fault. ERR_CLOSED: no answer at all; ERR_UNKNOWN_OUTCOME: a commit was hit. */
 static bool fits(const struct fault *f, enum coffer_err err)
 {
+	if (f->place == FAULT_AT_TOKEN) return err_class(err) == err_class((enum coffer_err)f->code) || err_class(err) == ERR_CLASS_token;
+	if (err_class(err) == ERR_CLASS_token) return true; /* a helper that was ended for it */
 	if (err == ERR_CLOSED || err == ERR_UNKNOWN_OUTCOME) return f->place != FAULT_AT_RANDOM;
 	if (is_memory(f->place)) return err == ERR_MEMORY || (f->place == FAULT_AT_SQLITE && err == ERR_IO);
 	if (f->place == FAULT_AT_RANDOM) return err == ERR_CRYPTO;
@@ -110,7 +119,7 @@ static size_t one_loop(const struct scenario *s, const struct fault *f, unsigned
 	size_t before = arena_used();
 	unsigned stride = s->stride && !getenv("COFFER_FAULT_ALL") ? s->stride : 1, n = 1, met = 0, since = 0;
 	void *place = NULL;
-	for (bool happened = true; happened; met += happened, n += stride) {
+	for (bool happened = true; happened; met += happened, n += n < EACH_UP_TO ? 1 : stride) {
 		if (n > N_MAX) house_die("no end");
 		if (!place) {
 			place = s->open();
@@ -164,18 +173,30 @@ static void run_scenario(const struct scenario *s)
 	printf("  %u rounds, %.1f s\n", total.rounds - before, seconds() - begin);
 }
 
-int main(int argc, char **argv)
+static void set_up(void)
 {
-	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios, other_scenarios };
 	struct reason reason = { "" };
 	fault_aside();
 	signal(SIGPIPE, SIG_IGN);
 	fault_install();
 	fault_vfs_pause(true);
-	if (arena_init(8u << 20, false, &reason) != ERR_OK || ossl_mem_install() != ERR_OK) {
-		fprintf(stderr, "fault: no secret memory: %s\n", reason.text);
-		return 3;
-	}
+	if (arena_init(8u << 20, false, &reason) == ERR_OK && ossl_mem_install() == ERR_OK) return;
+	fprintf(stderr, "fault: no secret memory: %s\n", reason.text);
+	exit(3);
+}
+
+/* Of one scenario, for the planted mistakes. */
+static void run_first(void)
+{
+	set_up();
+	run_scenario(&house_scenarios[0]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios, other_scenarios, init_scenarios };
+	if (argc == 2 && strcmp(argv[1], "--planted") == 0) return planted_are_found(run_first) ? 0 : 1;
+	set_up();
 	for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
 		for (const struct scenario *s = tables[t]; s->name; s++)
 			if (argc < 2 || strncmp(s->name, argv[1], strlen(argv[1])) == 0) run_scenario(s);

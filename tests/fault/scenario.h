@@ -14,7 +14,7 @@
 struct scenario {
 	const char *name;
 	unsigned places;                             /* AT(…) that it can meet */
-	unsigned stride;                             /* every so manieth n, where a round takes long; 0: each. COFFER_FAULT_ALL=1 takes each everywhere */
+	unsigned stride;                             /* behind the first 40: every so manieth n, where a round takes long; 0: each. COFFER_FAULT_ALL=1: each */
 	unsigned rounds;                             /* of one place; then it is closed and a new one opened */
 	void *(*open)(void);
 	void (*prepare)(void *place, unsigned k);    /* may be NULL */
@@ -27,5 +27,6 @@ struct scenario {
 extern const struct scenario house_scenarios[];  /* each ends with a NULL name */
 extern const struct scenario crypt_scenarios[];
 extern const struct scenario other_scenarios[];
+extern const struct scenario init_scenarios[];
 
 #endif

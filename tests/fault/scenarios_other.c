@@ -8,6 +8,7 @@
 #include "keyring/identity.h"
 #include "recovery/recovery.h"
 #include "unit/client/server.h"
+#include "unit/ops/fake_token.h"
 #include "unit/ops/fixture.h"
 #include "unit/store/fault_vfs.h"
 
@@ -218,6 +219,49 @@ static enum coffer_err run_shares(void *place, unsigned k)
 	return err;
 }
 
+/* ---- the token, over its proxy ---- */
+
+static enum coffer_err token_answers(void)
+{
+	return fault_strikes(FAULT_AT_TOKEN) ? (enum coffer_err)fault_code() : ERR_OK;
+}
+
+static enum coffer_err use_token(struct token_proxy *p, struct reason *reason)
+{
+	struct token_binding binding;
+	AUTO_SECRET struct secret *plain = secret_new(TOKEN_SECRET_LEN);
+	AUTO_SECRET struct secret *back = NULL;
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	uint8_t random[16];
+	ENSURE(plain, ERR_MEMORY);
+	TRY(token_proxy_provision(p, &binding, reason));
+	TRY(token_proxy_wrap(p, plain, &blob, reason));
+	TRY(token_proxy_unwrap(p, buf_view(&blob), &back, reason));
+	if (!secret_equal(plain, back)) house_die("the token gave back another secret");
+	return token_proxy_random(p, random, sizeof random, reason);
+}
+
+static enum coffer_err run_token(void *place, unsigned k)
+{
+	struct fake_token token;
+	struct token_proxy *p = NULL;
+	struct reason reason = { "" };
+	(void)place;
+	(void)k;
+	fake_token_init(&token);
+	token.on_thread = fault_aside;
+	token.on_call = token_answers;
+	const struct token_proxy_config config = { .uri = "tpm2:device", .spawner = &token.spawner, .deadline_ms = 600, .probe_interval_ms = 60000 };
+	step_in();
+	enum coffer_err err = token_proxy_new(&config, &p, &reason);
+	if (!err) err = use_token(p, &reason);
+	step_out(err, &reason);
+	if (err && reason.text[0]) MUST(strlen(reason.text) > 10);
+	token_proxy_free(p);
+	fake_token_done(&token);
+	return err;
+}
+
 /* ---- the client library ---- */
 
 #define UUID "01234567-89ab-4def-8123-456789abcdef"
@@ -296,6 +340,8 @@ const struct scenario other_scenarios[] = {
 	  .judge = judge_identity, FILES },
 	{ .name = "recovery shares made and read", .places = AT(HEAP) | AT(ARENA) | AT(OPENSSL) | AT(RANDOM), .rounds = 2000, .stride = 23, .open = open_vault,
 	  .run = run_shares, .close = close_vault },
+	{ .name = "token: provision, wrap, unwrap, random", .places = AT(HEAP) | AT(ARENA) | AT(CALL) | AT(EINTR) | AT(SHORT) | AT(TOKEN), .rounds = 2000,
+	  .open = open_nothing, .run = run_token, .close = free },
 	{ .name = "client: connect, create, encrypt", .places = AT(HEAP) | AT(ARENA) | AT_FILES, .rounds = 2000, .open = open_nothing, .run = run_client,
 	  .close = free },
 	{ .name = NULL },

@@ -59,6 +59,8 @@ static enum coffer_err serve_one(struct fake_helper *h)
 	if (h->token->silent) return ERR_OK;
 	struct channel_reply r = { .sequence = q.sequence };
 	fill(h->token, &q, &r, &bytes);
+	enum coffer_err err = h->token->on_call ? h->token->on_call() : ERR_OK;
+	if (err) r = (struct channel_reply){ .sequence = q.sequence, .err = err };
 	TRY(channel_encode_reply(&r, q.op, &out));
 	return fdio_write_exact(h->theirs, out.ptr, out.len, clock_mono_ms() + LONG_MS);
 }
@@ -66,6 +68,7 @@ static enum coffer_err serve_one(struct fake_helper *h)
 static void *serve(void *arg)
 {
 	struct fake_helper *h = arg;
+	if (h->token->on_thread) h->token->on_thread();
 	while (serve_one(h) == ERR_OK) {}
 	return NULL;
 }

@@ -15,6 +15,8 @@ struct fake_token {
 	_Atomic bool no_random;
 	_Atomic bool silent;               /* no answer any more */
 	_Atomic unsigned provisions;
+	void (*on_thread)(void);           /* may be NULL: begins each helper's thread */
+	enum coffer_err (*on_call)(void);  /* may be NULL: an error that this call answers */
 	unsigned count;
 	struct fake_helper { struct fake_token *token; int ours, theirs; pthread_t thread; } helpers[FAKE_HELPERS_MAX];
 };

@@ -1,0 +1,10 @@
+/* Mistakes on purpose (planted.c). */
+#ifndef COFFER_TESTS_FAULT_PLANTED_H
+#define COFFER_TESTS_FAULT_PLANTED_H
+
+#include <stdbool.h>
+
+/* run, in a child process for each mistake, must end with abort. Before anything is set up. */
+bool planted_are_found(void (*run)(void));
+
+#endif

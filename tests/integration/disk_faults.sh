@@ -1,0 +1,102 @@
+#!/bin/bash
+# A disk that fails under the running daemon, which here is one whose disk calls fail on demand (tests/fault/bad_disk.c). Nothing is acknowledged that is
+# not there, what is in memory is served, status says what is wrong, and it is well by itself when the disk is.
+# shellcheck source=tests/integration/lib.sh
+# shellcheck disable=SC2317  # functions are called by name
+. "$(dirname "$0")/lib.sh"
+begin faults
+# The same programs, but for the daemon.
+mkdir -p "$work/build/bin"
+cp "$bin"/* "$work/build/bin/"
+cp "$COFFER_BUILD/tests/cofferd_bad_disk" "$work/build/bin/cofferd"
+bin=$work/build/bin
+export COFFER_BUILD=$work/build
+fault() { python3 "$top/tests/fault/bad_disk.py" "$bin/cofferd.faults" "$@" >"$work/struck"; }
+fault_over() { fault none; }
+fault_over
+start_sandbox --token softhsm
+use_sandbox
+pid=$(cat "$home/cofferd.pid")
+echo hello >"$work/p"
+coffer key create k >/dev/null
+coffer encrypt -k k -i "$work/p" -o "$work/m"
+made=1
+
+declare -A said
+is_there() { coffer key list --json | jq -e --arg name "$1" 'any(.[]; .name == $name)' >/dev/null; }
+# make NAME: a key, or one sentence.
+make() {
+  local out rc=0
+  out=$(timeout 20 "$bin/coffer" key create "$1" 2>&1) || rc=$?
+  said[$1]=$out
+  if [ $rc = 0 ]; then made=$((made + 1)); elif [ "$(wc -l <<<"$out")" != 1 ]; then bad "one sentence for $1" "$out"; fi
+  return $rc
+}
+# A refused key is not there, unless it was said that this is not known; it can be made afterwards.
+settle() { # settle NAME
+  local first=${said[$1]}
+  if ! is_there "$1"; then make "$1" || bad "$1 can be made afterwards" "${said[$1]}"; return; fi
+  made=$((made + 1))
+  unknown=$((unknown + 1))
+  grep -q 'not known' <<<"$first" || bad "$1 is not there although it was refused" "$first"
+}
+unknown=0
+served() {
+  check "$1: decrypting goes on" coffer decrypt -i "$work/m" -o "$work/o"
+  check "$1: encrypting goes on" coffer encrypt -k k -i "$work/p" -o "$work/m2"
+}
+all_there() {
+  equal "$1: every acknowledged key is there, once" "$(coffer key list --json | jq length)" $made
+  check "$1: the audit log verifies" coffer audit verify
+}
+
+while read -r what calls error health; do
+  fault "$calls" "$error"
+  begun=$(date +%s%N)
+  for ((t = 0; t < 3; t++)); do make "$what-$t" && bad "$what: a change is refused"; done
+  within 2 "$what: status says $health" status_is .store_health "$health"
+  took=$((($(date +%s%N) - begun) / 1000000))
+  refused "$what: changes are refused with a sentence" 1 '(read-only|disk is full|the disk lost|the store failed)' coffer key create "$what-3"
+  served "$what"
+  fault_over
+  within 5 "$what: well by itself (status after $took ms)" status_is .store_health well
+  for ((t = 0; t < 3; t++)); do settle "$what-$t"; done
+  all_there "$what"
+  equal "$what: the same daemon" "$(cat "$home/cofferd.pid")" "$pid"
+done <<'END'
+read-only write,sync,truncate,allocate EROFS read-only
+no-writes write EIO failed
+no-fsync sync EIO failed
+quota write,allocate EDQUOT full
+no-space write,allocate ENOSPC full
+END
+
+# The n-th write, sync and truncation once, until there is none: a change is done, or refused, and then it can be done.
+for call in write sync truncate; do
+  n=0 ended=no refusals=0
+  while [ $ended = no ] && [ $n -lt 60 ]; do
+    n=$((n + 1))
+    fault "$call" EIO "$n"
+    asked=refused
+    make "$call-$n" && asked="done"
+    if [ $asked = "done" ] && [ "$call" != write ]; then
+      coffer key revoke "$call-$n" --reason superseded >/dev/null 2>&1 && coffer key destroy "$call-$n" >/dev/null 2>&1 || asked=refused
+    fi
+    fault_over
+    [ "$(cat "$work/struck")" != 0 ] || ended=yes
+    [ $asked = "done" ] && continue
+    refusals=$((refusals + 1))
+    until_well=0
+    until status_is .store_health well || [ $until_well = 100 ]; do until_well=$((until_well + 1)); sleep 0.05; done
+    is_there "$call-$n" || make "$call-$n" || bad "$call-$n can be made afterwards" "${said[$call-$n]}"
+  done
+  equal "$call: the loop ended" $ended yes
+  check "$call EIO at each of $((n - 1)) places, $refusals refused: the audit log verifies" coffer audit verify
+done
+keys=$(coffer key list --json | jq length)
+[ "$unknown" = 0 ] || echo "note: $unknown changes were there although not acknowledged; they were told as not known"
+kill -9 "$pid"
+within 10 "open after a restart" is_ready
+equal "nothing is lost" "$(coffer key list --json | jq length)" "$keys"
+check "the audit log verifies" coffer audit verify
+finish
