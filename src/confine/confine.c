@@ -78,9 +78,19 @@ static int allow_special(scmp_filter_ctx ctx)
 	return rc ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
-static int deny(scmp_filter_ctx ctx)
+/* Starting programs under other users is what the monitor is for. */
+static bool is_monitors(int call)
+{
+	static const int calls[] = { SCMP_SYS(execve), SCMP_SYS(setuid), SCMP_SYS(setresuid), SCMP_SYS(setgid), SCMP_SYS(setresgid) };
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+		if (calls[i] == call) return true;
+	return false;
+}
+
+static int deny(scmp_filter_ctx ctx, bool monitor)
 {
 	for (size_t i = 0; i < sizeof denied_calls / sizeof denied_calls[0]; i++) {
+		if (monitor && is_monitors(denied_calls[i])) continue;
 		int rc = seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, denied_calls[i], 0);
 		if (rc != 0 && rc != -EDOM && !(rc == -EINVAL && denied_calls[i] < 0)) return rc;
 	}
@@ -101,8 +111,9 @@ static int fill(scmp_filter_ctx ctx, enum confine_profile profile)
 		rc = allow(ctx, tokend_calls, COUNT(tokend_calls));
 		if (rc == 0 && profile == CONFINE_TOKEND_TPM2_NET) rc = allow(ctx, network_calls, COUNT(network_calls));
 		return rc ? rc : allow_special(ctx);
+	case CONFINE_MONITOR:
 	case CONFINE_TOKEND_PKCS11:
-		return deny(ctx);
+		return deny(ctx, profile == CONFINE_MONITOR);
 	}
 	return -EINVAL;
 }
@@ -110,7 +121,8 @@ static int fill(scmp_filter_ctx ctx, enum confine_profile profile)
 enum coffer_err confine_syscalls(enum confine_profile profile, struct reason *reason)
 {
 	if (!CONFINE_BUILT) return ERR_OK;
-	scmp_filter_ctx ctx = seccomp_init(profile == CONFINE_TOKEND_PKCS11 ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
+	bool denies = profile == CONFINE_TOKEND_PKCS11 || profile == CONFINE_MONITOR;
+	scmp_filter_ctx ctx = seccomp_init(denies ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
 	ENSURE(ctx, ERR_MEMORY);
 	int rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	if (rc == 0) rc = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* threads that are there already too */

@@ -16,6 +16,7 @@ enum confine_profile {
 	CONFINE_COFFERD,          /* allow list: no exec, no new process, Unix sockets only, no executable memory */
 	CONFINE_TOKEND_TPM2,      /* allow list: Unix sockets and devices */
 	CONFINE_TOKEND_TPM2_NET,  /* the same with network sockets, for a TPM simulator or remote TPM */
+	CONFINE_MONITOR,          /* deny list, for it and all that it starts: no other process's memory, no kernel code, no mounts */
 	CONFINE_TOKEND_PKCS11     /* a vendor's library is in the process: deny list of what no token needs */
 };
 

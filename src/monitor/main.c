@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/process.h"
+#include "confine/confine.h"
 #include "monitor/environment.h"
 #include "monitor/monitor.h"
 
@@ -56,7 +57,8 @@ static enum coffer_err prepare(struct monitor *m, struct reason *reason)
 	TRY(load_config(m, reason));
 	log_set_level(m->config.log_level);
 	TRY(monitor_prepare(m, reason));
-	return process_harden(reason);
+	TRY(process_harden(reason));
+	return confine_syscalls(CONFINE_MONITOR, reason);
 }
 
 int main(int argc, char **argv)

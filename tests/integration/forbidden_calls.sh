@@ -1,6 +1,6 @@
 #!/bin/bash
 # Running processes that are made to do what they never do: each call ends the process by SIGSYS and the monitor brings another one. The control is
-# the same calls in processes without a filter, which live on.
+# the same calls in a process without a filter, which lives on.
 # shellcheck source=tests/integration/lib.sh
 # shellcheck disable=SC2317  # functions are called by name
 . "$(dirname "$0")/lib.sh"
@@ -48,8 +48,12 @@ for token in swtpm softhsm; do
   within 10 "ready" is_ready
   equal "coffer-tokend with $token: what it does anyway is let through" "$("$inject" "$(tokend)" getpid 2>&1)" "returned $(tokend)"
   if [ "$token" = swtpm ]; then
-    # shellcheck disable=SC2086
-    survives "control: the monitor, which has no filter," "$(cat "$home/monitor.pid")" $calls
+    survives "the monitor, which starts programs," "$(cat "$home/monitor.pid")" execve inet
+    for call in ptrace process_vm_readv bpf; do
+      equal "the monitor: $call ends it" "$("$inject" "$(cat "$home/monitor.pid")" "$call" 2>&1)" 'killed by 31'
+      start_sandbox
+      within 10 "started again: ready" is_ready
+    done
     # shellcheck disable=SC2086
     ends_at coffer-tokend-tpm2 tokend $calls
     equal "cofferd: what it does anyway is let through" "$("$inject" "$(daemon)" getpid 2>&1)" "returned $(daemon)"

@@ -4,6 +4,7 @@
  * systemd-analyze verify has nothing to say;
  * their exposure as systemd-analyze security scores it, which is printed, stays below what is promised;
  * every system call that a process's own filter lets through, and what it needs before that, is let through by its unit too;
+ * the same of coffer-tokend-pkcs11@.service with each of the sample drop-ins, at most 1.5;
  * what the processes count on: users, the socket's owner and mode, no user namespace, the same folder of sockets on both sides.
 
 --plant breaks one thing after the other in a copy, and fails when one of them is not found."""
@@ -104,6 +105,29 @@ def copy_units(folder):
                 out.write(text)
 
 
+def check_dropins(folder):
+    """Each sample drop-in alone, over the PKCS#11 helper's unit."""
+    name = "coffer-tokend-pkcs11@.service"
+    unit = os.path.join(folder, name)
+    if not os.path.exists(unit):
+        return []
+    wrong = []
+    samples = sorted(glob.glob(SOURCE + "/packaging/dropins/*.conf"))
+    for sample in samples:
+        os.mkdir(unit + ".d")
+        shutil.copy(sample, unit + ".d")
+        rc, text = run("systemd-analyze", "--man=no", "verify", unit)
+        if rc or text.strip():
+            wrong.append(f"{sample}: {text.strip()}")
+        rc, text = run("systemd-analyze", "--no-pager", "security", "--offline=yes", f"--threshold={OTHERS}", unit)
+        score = re.search(r"Overall exposure level for \S+: (\S+)", text)
+        print(f"{name} with {os.path.basename(sample)}: exposure {score.group(1) if score else '?'} (at most {OTHERS / 10})")
+        if rc or not score:
+            wrong.append(f"{sample}: exposure is above {OTHERS / 10}")
+        shutil.rmtree(unit + ".d")
+    return wrong if samples else ["there is no sample drop-in"]
+
+
 PLANTS = [
     ("cofferd.service", "ProtectSystem=strict", "ProtectSystm=strict"),
     ("cofferd.service", "CapabilityBoundingSet=\n", "CapabilityBoundingSet=CAP_KILL\n"),
@@ -123,7 +147,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="coffer-units-") as folder:
         copy_units(folder)
         if "--plant" not in sys.argv:
-            wrong = check(folder)
+            wrong = check(folder) + check_dropins(folder)
             print("\n".join(wrong) or "nothing wrong")
             return 1 if wrong else 0
         missed = len(check(folder, say=lambda _: None))

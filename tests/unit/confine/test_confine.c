@@ -166,16 +166,31 @@ static const struct { const char *what; child_fn *fn; bool network; } five[] = {
 
 static void every_filter_ends_at_the_five(void **state)
 {
-	static const struct { enum confine_profile profile; bool network; } filters[] = {
-		{ CONFINE_COFFERD, false }, { CONFINE_TOKEND_TPM2, false }, { CONFINE_TOKEND_TPM2_NET, true }, { CONFINE_TOKEND_PKCS11, true },
+	static const struct { enum confine_profile profile; bool network, exec; } filters[] = {
+		{ CONFINE_COFFERD, false, false }, { CONFINE_TOKEND_TPM2, false, false }, { CONFINE_TOKEND_TPM2_NET, true, false },
+		{ CONFINE_TOKEND_PKCS11, true, false }, { CONFINE_MONITOR, true, true },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
 		for (size_t j = 0; j < sizeof five / sizeof five[0]; j++) {
-			if (five[j].network && filters[i].network) goes_on(filters[i].profile, five[j].what, five[j].fn);
+			bool may = (five[j].network && filters[i].network) || (five[j].fn == bare_execve && filters[i].exec);
+			if (may) goes_on(filters[i].profile, five[j].what, five[j].fn);
 			else ends(filters[i].profile, five[j].what, five[j].fn);
 		}
 	}
+}
+
+static int run_a_program(void)
+{
+	char name[] = "true", *const argv[] = { name, NULL };
+	execv("/bin/true", argv);
+	return UNEXPECTED;
+}
+
+static void the_monitor_may_run_programs(void **state)
+{
+	(void)state;
+	goes_on(CONFINE_MONITOR, "exec", run_a_program);
 }
 
 static void without_a_filter_the_five_are_survived(void **state)
@@ -333,7 +348,7 @@ int main(void)
 	const struct CMUnitTest filters[] = {
 		cmocka_unit_test(cofferd_ends_at_what_it_never_does), cmocka_unit_test(tokend_for_a_tpm_ends_at_what_it_never_does),
 		cmocka_unit_test(tokend_for_a_remote_tpm_may_use_the_network_and_nothing_else),
-		cmocka_unit_test(tokend_for_a_module_ends_at_what_no_token_needs), cmocka_unit_test(every_filter_ends_at_the_five), cmocka_unit_test(a_thread_that_was_there_is_confined_too),
+		cmocka_unit_test(tokend_for_a_module_ends_at_what_no_token_needs), cmocka_unit_test(every_filter_ends_at_the_five), cmocka_unit_test(the_monitor_may_run_programs), cmocka_unit_test(a_thread_that_was_there_is_confined_too),
 		cmocka_unit_test(ordinary_work_goes_on),
 		cmocka_unit_test(an_assertion_still_ends_by_abort),
 	};
