@@ -85,8 +85,12 @@ static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 	struct store *inner;
 	if (snprintf(path, sizeof path, "%s/store.db", d->config->state_dir) >= (int)sizeof path)
 		return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
-	TRY(store_open_sqlite(path, &inner, reason));
-	enum coffer_err err = rooted_store_new(inner, &d->engine.store);
+	uint64_t until = clock_mono_ms() + LOCK_PATIENCE_MS;
+	enum coffer_err err;
+	while ((err = store_open_sqlite(path, &inner, reason)) == ERR_BUSY && clock_mono_ms() < until) usleep(LOCK_PAUSE_US);
+	/* Not a second daemon, which the state's lock would have told: it passes, so the monitor tries again. */
+	TRY(err == ERR_BUSY ? ERR_IO : err);
+	err = rooted_store_new(inner, &d->engine.store);
 	if (err) store_close(inner);
 	TRY(err);
 	TRY(open_mark(d, reason));

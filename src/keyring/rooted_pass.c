@@ -5,6 +5,7 @@
 #include "base/ct.h"
 #include "keyring/rooted_internal.h"
 
+#define ORPHANS_PAGE 64u     /* looked at in the time of one row */
 #define NAME_ROWS_MAX 65536u /* of a table: where the one row too many is looked for */
 
 static const struct rooted_watch nobody = { .row = NULL };
@@ -270,10 +271,9 @@ static enum coffer_err one_step(struct rooted *r, struct held *h, size_t *rows, 
 		return ERR_OK;
 	}
 	struct orphans o = { .watch = watch, .table = pass->table };
-	if (!store_place_is_end(&pass->place)) TRY(store_index_orphans(r->inner, pass->table, &pass->place, *rows, judge_copy, &o));
-	if (o.seen == 0) return end_table(r, watch);
-	*rows -= o.seen;
-	return ERR_OK;
+	--*rows;
+	if (!store_place_is_end(&pass->place)) TRY(store_index_orphans(r->inner, pass->table, &pass->place, ORPHANS_PAGE, judge_copy, &o));
+	return o.seen == 0 ? end_table(r, watch) : ERR_OK;
 }
 
 enum coffer_err rooted_store_pass_step(struct store *s, size_t rows, const struct rooted_watch *watch, bool *out_done)

@@ -13,6 +13,7 @@
 
 struct findings {
 	uint64_t faults;
+	size_t of_tables; /* of them, those about tables as a whole: they come first */
 	char text[STORE_CHECK_FINDINGS][STORE_CHECK_SENTENCE];
 };
 
@@ -47,9 +48,14 @@ void store_check_free(struct store_check *check)
 	free(check);
 }
 
-static void add_finding(struct findings *f, const char *sentence)
+/* What concerns a whole table comes before what concerns a row: one sentence is all that status shows. */
+static void add_finding(struct findings *f, const char *sentence, bool of_table)
 {
-	if (f->faults < STORE_CHECK_FINDINGS) snprintf(f->text[f->faults], STORE_CHECK_SENTENCE, "%s", sentence);
+	size_t kept = f->faults < STORE_CHECK_FINDINGS ? (size_t)f->faults : STORE_CHECK_FINDINGS - 1;
+	size_t at = of_table && f->of_tables < kept ? f->of_tables : kept;
+	memmove(f->text[at + 1], f->text[at], (kept - at) * sizeof f->text[0]);
+	if (of_table || f->faults < STORE_CHECK_FINDINGS) snprintf(f->text[at], STORE_CHECK_SENTENCE, "%s", sentence);
+	f->of_tables += of_table;
 	f->faults++;
 }
 
@@ -74,7 +80,7 @@ static void note_fault(void *arg, const struct rooted_fault *fault)
 	bool compares = fault->kind == ROOTED_MISSING || fault->kind == ROOTED_EXTRA || fault->kind == ROOTED_CHANGED || fault->kind == ROOTED_HEAD;
 	if (c->root_unknown && compares) return;
 	store_fault_sentence(fault, sentence, sizeof sentence);
-	add_finding(&c->now, sentence);
+	add_finding(&c->now, sentence, compares);
 }
 
 /* A new account, which begins with what is wrong with the root itself. */
@@ -89,7 +95,7 @@ static void begin_findings(struct engine *engine, struct store_check *c)
 	c->root_unknown = err && facts.version == 0;
 	if (!err) return;
 	const char *text = reason_text(&reason, err);
-	add_finding(&c->now, strncmp(text, "integrity: ", 11) == 0 ? text + 11 : text);
+	add_finding(&c->now, strncmp(text, "integrity: ", 11) == 0 ? text + 11 : text, true);
 }
 
 static void publish(struct store_check *c, bool whole)
@@ -158,7 +164,7 @@ bool store_check_step(struct engine *engine, size_t rows, unsigned ms)
 	if (err) {
 		char sentence[STORE_CHECK_SENTENCE];
 		snprintf(sentence, sizeof sentence, "the store could not be read to its end: %s; look at the log, and check the disk", err_text(err));
-		add_finding(&c->now, sentence);
+		add_finding(&c->now, sentence, true);
 	}
 	if (!done && !err) return false;
 	rooted_store_sync_mark(engine->store);

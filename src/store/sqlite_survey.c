@@ -27,7 +27,7 @@ enum coffer_err sqlite_survey(struct store *base, enum store_table table, struct
 	enum coffer_err err = ERR_OK;
 	int rc = SQLITE_DONE;
 	TRY(sqlite_ready(s));
-	sqlite3_db_release_memory(s->db);
+	if (!from.len) sqlite3_db_release_memory(s->db); /* pages that memory has are not what the file says now */
 	TRY(sqlite_stmt_for(s, STMT_SURVEY, table, from, &stmt));
 	TRY(sqlite_judge(s, sqlite3_bind_int64(stmt, 3, sqlite_limit_of(limit)), false));
 	while (!err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {

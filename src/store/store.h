@@ -136,7 +136,7 @@ enum coffer_err store_index_find(struct store *s, enum store_table table, uint8_
 	struct view after, size_t limit, store_id_fn *fn, void *arg) MUST_USE;
 
 /* For checking, not for use: rows in id order from *place on, at most limit, those that cannot be used too; *place moves behind the last one.
- * What was kept in memory of the file is forgotten first, so that it is the file which is looked at. */
+ * At the beginning what memory has of the file is forgotten, so that it is the file which is looked at. */
 enum coffer_err store_survey(struct store *s, enum store_table table, struct store_place *place, size_t limit, store_survey_fn *fn,
 	void *arg) MUST_USE;
 /* Whether the searchable copies of a row are exactly those of its index column. */

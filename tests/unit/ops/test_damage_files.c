@@ -17,7 +17,7 @@
 #define PAGE 4096u
 #define FRAME (PAGE + 24u)
 #define WAL_HEADER 32u
-#define BITS_OF_PAGE 6u /* flipped in each page, one after another; COFFER_DAMAGE_BITS for more */
+#define BITS_OF_PAGE 40u /* flipped in each page, one after another; COFFER_DAMAGE_BITS for more */
 
 static unsigned seed = 20261121;
 
