@@ -12,6 +12,7 @@
 struct fixture {
 	char label[32];
 	char uri[512];
+	char id[80]; /* of the master secret that was removed, in hex */
 };
 
 static char dir[] = "/tmp/hsm-XXXXXX";
@@ -102,6 +103,46 @@ const char *fixture_uri(const struct fixture *f)
 void fixture_restart(struct fixture *f)
 {
 	(void)f;
+}
+
+void fixture_vanish(struct fixture *f)
+{
+	(void)f;
+	if (shell("mv %s/tokens %s/away && mkdir %s/tokens", dir, dir, dir) != 0) abort();
+}
+
+void fixture_return(struct fixture *f)
+{
+	(void)f;
+	if (shell("rmdir %s/tokens && mv %s/away %s/tokens", dir, dir, dir) != 0) abort();
+}
+
+static void tool(const struct fixture *f, const char *arguments)
+{
+	if (shell("pkcs11-tool --module %s --token-label %s --login --pin " PIN " %s >/dev/null 2>&1", module, f->label, arguments) != 0) abort();
+}
+
+void fixture_remove_master(struct fixture *f)
+{
+	char id[80] = "", arguments[160];
+	FILE *p;
+	char command[512];
+	(void)snprintf(command, sizeof command, "pkcs11-tool --module %s --token-label %s --login --pin " PIN " --list-objects --type secrkey "
+		"2>/dev/null | sed -n 's/^ *ID: *//p'", module, f->label);
+	if (!(p = popen(command, "r")) || fscanf(p, "%79[0-9a-f]", id) != 1) abort();
+	(void)pclose(p);
+	(void)snprintf(arguments, sizeof arguments, "--delete-object --type secrkey --id %s", id);
+	tool(f, arguments);
+	(void)snprintf(f->id, sizeof f->id, "%s", id);
+}
+
+void fixture_replace_master(struct fixture *f)
+{
+	char arguments[256];
+	fixture_remove_master(f);
+	(void)snprintf(arguments, sizeof arguments, "--keygen --key-type AES:32 --label master --id %s --sensitive --private --usage-wrap "
+		"--allowed-mechanisms AES-KEY-WRAP", f->id);
+	tool(f, arguments);
 }
 
 const char *fixture_uri_absent(void)

@@ -6,6 +6,7 @@
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_tctildr.h>
 
+#include "token/token.h"
 #include "unit/tpm/swtpm.h"
 
 struct fixture {
@@ -36,6 +37,31 @@ void fixture_restart(struct fixture *f)
 {
 	swtpm_cut(&f->swtpm);
 	swtpm_start(&f->swtpm);
+}
+
+void fixture_vanish(struct fixture *f)
+{
+	swtpm_cut(&f->swtpm);
+}
+
+void fixture_return(struct fixture *f)
+{
+	swtpm_start(&f->swtpm);
+}
+
+void fixture_remove_master(struct fixture *f)
+{
+	if (swtpm_tool(&f->swtpm, "tpm2_evictcontrol -C o -c 0x81010C0F") != 0) abort();
+}
+
+/* Another child of Coffer's own primary, of the same kind, at the same handle. */
+void fixture_replace_master(struct fixture *f)
+{
+	struct token *t = NULL;
+	struct token_binding another;
+	fixture_remove_master(f);
+	if (token_backend.open(f->swtpm.uri, &t, NULL) != ERR_OK || token_backend.provision(t, &another, NULL) != ERR_OK) abort();
+	token_backend.close(t);
 }
 
 const char *fixture_uri_absent(void)

@@ -388,6 +388,63 @@ static void two_hundred_operations_leave_nothing_behind(void **state)
 	assert_int_equal(fixture_residue(*state), 0);
 }
 
+/* ---- what goes away, and what is put in its place ---- */
+
+static void a_token_that_vanished_is_gone_until_it_is_opened_again(void **state)
+{
+	struct token_binding binding;
+	uint8_t byte = 0;
+	AUTO_SECRET struct secret *key = sample_key(10);
+	AUTO_SECRET struct secret *back = NULL;
+	AUTO_BUF struct buf blob = BUF_EMPTY, other = BUF_EMPTY;
+	struct token *t = open_provisioned(*state, &binding);
+	wrap_ok(t, key, &blob);
+	fixture_vanish(*state);
+	assert_int_equal(token_backend.probe(t, NULL), ERR_TOKEN_GONE);
+	fixture_return(*state);
+	/* Also when it is back: what was loaded or logged in is not. */
+	assert_int_equal(token_backend.unwrap(t, buf_view(&blob), &back, NULL), ERR_TOKEN_GONE);
+	assert_int_equal(token_backend.wrap(t, key, &other, NULL), ERR_TOKEN_GONE);
+	assert_int_equal(token_backend.random(t, &byte, 1, NULL), ERR_TOKEN_GONE);
+	assert_int_equal(other.len, 0);
+	token_backend.close(t);
+	t = open_attached(*state, &binding);
+	assert_unwraps_to(t, buf_view(&blob), key);
+	token_backend.close(t);
+	assert_int_equal(fixture_residue(*state), 0);
+}
+
+static void a_master_secret_that_was_removed_is_missing_and_not_made_again(void **state)
+{
+	struct token_binding binding;
+	struct reason why = { "" };
+	token_backend.close(open_provisioned(*state, &binding));
+	fixture_remove_master(*state);
+	for (int i = 0; i < 2; i++) { /* the second look finds the same: the first one made nothing */
+		struct token *t = open_token(*state);
+		assert_int_equal(token_backend.attach(t, &binding, &why), ERR_TOKEN_KEY_MISSING);
+		assert_true(why.text[0] != '\0');
+		assert_int_equal(token_backend.probe(t, NULL), ERR_STATE);
+		token_backend.close(t);
+	}
+}
+
+static void another_master_secret_in_its_place_is_refused_and_wraps_nothing(void **state)
+{
+	struct token_binding binding;
+	struct reason why = { "" };
+	AUTO_SECRET struct secret *key = sample_key(11);
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	token_backend.close(open_provisioned(*state, &binding));
+	fixture_replace_master(*state);
+	struct token *t = open_token(*state);
+	assert_int_equal(token_backend.attach(t, &binding, &why), ERR_TOKEN_OTHER);
+	assert_true(why.text[0] != '\0');
+	assert_int_equal(token_backend.wrap(t, key, &blob, NULL), ERR_STATE);
+	assert_int_equal(blob.len, 0);
+	token_backend.close(t);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, new_fixture, free_fixture)
 
 int main(void)
@@ -413,6 +470,9 @@ int main(void)
 		T(random_fills_every_byte),
 		T(a_healthy_token_passes_its_probe),
 		T(two_hundred_operations_leave_nothing_behind),
+		T(a_token_that_vanished_is_gone_until_it_is_opened_again),
+		T(a_master_secret_that_was_removed_is_missing_and_not_made_again),
+		T(another_master_secret_in_its_place_is_refused_and_wraps_nothing),
 	};
 	if (arena_init(ARENA_LEN, false, NULL) != ERR_OK) return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);

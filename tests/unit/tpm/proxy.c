@@ -19,7 +19,7 @@
 #define SEEN_MAX 4096u /* commands that are remembered by their codes, the last ones */
 #define WINDOW 8u
 
-enum fault { FAULT_NONE, FAULT_ANSWER, FAULT_FLIP, FAULT_CUT, FAULT_CUT_COMMAND, FAULT_HOOK, FAULT_LATE, FAULT_CHANGE };
+enum fault { FAULT_NONE, FAULT_ANSWER, FAULT_FLIP, FAULT_CUT, FAULT_CUT_COMMAND, FAULT_HOOK, FAULT_LATE, FAULT_CHANGE, FAULT_INJECT };
 
 struct proxy {
 	char uri[128], tcti[96], upstream[64];
@@ -38,6 +38,7 @@ struct proxy {
 	uint32_t rc;
 	size_t at;
 	uint8_t mask;
+	struct view injected;
 	uint32_t seen[SEEN_MAX]; /* a ring */
 	size_t seen_count;
 	uint8_t *log;
@@ -112,6 +113,7 @@ struct plan {
 	proxy_hook *hook;
 	proxy_change *change;
 	void *arg;
+	struct view injected;
 };
 
 /* Notes the command and says what is to happen to it. */
@@ -126,7 +128,7 @@ static struct plan take_command(struct proxy *p, const uint8_t *command, size_t 
 		if (p->nth > 1) {
 			p->nth--;
 		} else {
-			plan = (struct plan){ p->fault, p->rc, p->at, p->mask, p->hook, p->change, p->arg };
+			plan = (struct plan){ p->fault, p->rc, p->at, p->mask, p->hook, p->change, p->arg, p->injected };
 			if (--p->times == 0) p->fault = FAULT_NONE;
 		}
 	}
@@ -156,6 +158,16 @@ static bool alter(struct proxy *p, const struct plan *plan, uint32_t code, uint8
 	return plan->fault != FAULT_CUT;
 }
 
+/* A command of our own before the client's; its answer goes nowhere but must be success. */
+static bool inject(int server, const struct plan *plan)
+{
+	uint8_t answer[MESSAGE_MAX];
+	size_t len = 0;
+	if (!send_all(server, plan->injected.ptr, plan->injected.len) || !read_message(server, answer, &len)) return false;
+	if (get_u32(answer + 6) != 0) abort();
+	return true;
+}
+
 /* One command and its answer; false at the connection's end. */
 static bool serve_one(struct proxy *p, int client, int server, uint8_t *message)
 {
@@ -165,6 +177,7 @@ static bool serve_one(struct proxy *p, int client, int server, uint8_t *message)
 	uint32_t code = get_u32(message + 6);
 	struct plan plan = take_command(p, message, len);
 	if (plan.fault == FAULT_HOOK) plan.hook(plan.arg);
+	if (plan.fault == FAULT_INJECT && !inject(server, &plan)) return false;
 	if (plan.fault == FAULT_CUT_COMMAND) {
 		(void)send_all(server, message, plan.at < len ? plan.at : len);
 		return false;
@@ -261,6 +274,7 @@ static void set_fault(struct proxy *p, const struct plan *plan, uint32_t command
 	p->hook = plan->hook;
 	p->change = plan->change;
 	p->arg = plan->arg;
+	p->injected = plan->injected;
 	(void)pthread_mutex_unlock(&p->lock);
 }
 
@@ -307,6 +321,12 @@ void proxy_hook_at(struct proxy *p, uint32_t command, unsigned nth, proxy_hook *
 void proxy_late(struct proxy *p, uint32_t command, unsigned nth, size_t ms)
 {
 	const struct plan plan = { .fault = FAULT_LATE, .at = ms };
+	set_fault(p, &plan, command, nth, 1);
+}
+
+void proxy_inject(struct proxy *p, uint32_t command, unsigned nth, struct view bytes)
+{
+	const struct plan plan = { .fault = FAULT_INJECT, .injected = bytes };
 	set_fault(p, &plan, command, nth, 1);
 }
 

@@ -38,6 +38,8 @@ void proxy_late(struct proxy *p, uint32_t command, unsigned nth, size_t ms);
 /* Runs in the proxy's thread before the nth command goes to the TPM. */
 typedef void proxy_hook(void *arg);
 void proxy_hook_at(struct proxy *p, uint32_t command, unsigned nth, proxy_hook *hook, void *arg);
+/* Sends a command of its own (borrowed bytes) to the TPM before the nth command; aborts the test when the TPM refuses it. */
+void proxy_inject(struct proxy *p, uint32_t command, unsigned nth, struct view bytes);
 /* Alters the nth answer in place (at most cap bytes); false: the connection is closed after it. Runs in the proxy's thread. */
 typedef bool proxy_change(void *arg, uint32_t command, uint8_t *answer, size_t *len, size_t cap);
 void proxy_change_at(struct proxy *p, uint32_t command, unsigned nth, proxy_change *change, void *arg);
