@@ -124,13 +124,13 @@ static void tool(const struct fixture *f, const char *arguments)
 
 void fixture_remove_master(struct fixture *f)
 {
-	char id[80] = "", arguments[160];
+	char id[80] = "", arguments[160], path[512];
 	FILE *p;
-	char command[512];
-	(void)snprintf(command, sizeof command, "pkcs11-tool --module %s --token-label %s --login --pin " PIN " --list-objects --type secrkey "
-		"2>/dev/null | sed -n 's/^ *ID: *//p'", module, f->label);
-	if (!(p = popen(command, "r")) || fscanf(p, "%79[0-9a-f]", id) != 1) abort();
-	(void)pclose(p);
+	if (shell("pkcs11-tool --module %s --token-label %s --login --pin " PIN " --list-objects --type secrkey 2>/dev/null "
+		"| sed -n 's/^ *ID: *//p' >%s/ids", module, f->label, dir) != 0) abort();
+	(void)snprintf(path, sizeof path, "%s/ids", dir);
+	if (!(p = fopen(path, "r")) || fscanf(p, "%79[0-9a-f]", id) != 1) abort();
+	(void)fclose(p);
 	(void)snprintf(arguments, sizeof arguments, "--delete-object --type secrkey --id %s", id);
 	tool(f, arguments);
 	(void)snprintf(f->id, sizeof f->id, "%s", id);
