@@ -153,14 +153,14 @@ static const struct store_ops sqlite_ops = {
 	.reopen = reopen,
 };
 
-/* A crash may have come between the commit of an erase and its scrub. A disk that is full does not keep a store from opening. */
+/* What a process left in the log that was killed: a commit whose sync failed or never came, bytes of an erase before its scrub. Only on the disk is it the
+ * truth. When there is no room for it in the database file it stays in the log, synced. */
 static enum coffer_err empty_log(struct sqlite_store *s, struct reason *reason)
 {
 	struct reason why = { "" };
 	enum coffer_err err = sqlite_checkpoint(s->db, s->path, &why);
-	if (err == ERR_CORRUPT) return reason_fail(reason, err, "%s", why.text);
-	if (err) log_warn("deleted bytes may still be in the store's log: %s", reason_text(&why, err));
-	return ERR_OK;
+	if (err == ERR_FULL) log_warn("deleted bytes may still be in the store's log: %s", reason_text(&why, err));
+	return !err || err == ERR_FULL ? ERR_OK : reason_fail(reason, err, "%s", reason_text(&why, err));
 }
 
 enum coffer_err store_open_sqlite(const char *path, struct store **out, struct reason *reason)

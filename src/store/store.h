@@ -93,7 +93,8 @@ struct store_ops {
 
 /* Opens or makes the database file `path` (mode 0600) and migrates it to the newest schema. ERR_SCHEMA when it is newer
  * than this program, or has tables, triggers or views that are not ours; ERR_CORRUPT (an empty file too: a new one is
- * made under another name and renamed when it is whole); ERR_IO; ERR_FULL; ERR_BUSY when another handle has it.
+ * made under another name and renamed when it is whole); ERR_IO; ERR_FULL; ERR_BUSY when another handle has it. What is there
+ * when it returns is durable, and the log is empty unless the disk is full.
  * The directory must exist; it and the files must belong to the effective user and not be writable by others, and the
  * files must not be symbolic links (ERR_USAGE). Caller closes. */
 enum coffer_err store_open_sqlite(const char *path, struct store **out, struct reason *reason) MUST_USE;

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -206,6 +207,63 @@ static void unknown_outcome_of_a_process_that_ends_is_there_whole_or_not_at_all(
 	}
 }
 
+static void leave_a_log(const struct place *p)
+{
+	int status;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct store *s = NULL;
+		_exit(store_open_sqlite(p->db, &s, NULL) || put_rows(s, "old", 3, 600) ? 2 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static size_t log_len(const struct place *p)
+{
+	size_t len = 0;
+	free(read_all(p->wal, &len));
+	return len;
+}
+
+static void log_of_a_killed_process_is_emptied_at_open_if_there_is_room(void **state)
+{
+	const struct place *p = *state;
+	struct store *s = NULL;
+	leave_a_log(p);
+	assert_true(log_len(p) > 0);
+	fault_vfs_arm(FAULT_WRITE, 1, SQLITE_FULL, true);
+	s = open_ok(p);
+	assert_int_equal(count_rows(s, "old", 3, 600), 3);
+	store_close(s);
+	assert_true(fault_vfs_disarm());
+	assert_true(log_len(p) > 0);
+	static const enum fault_kind kinds[] = { FAULT_SYNC_LOST, FAULT_WRITE, FAULT_TRUNCATE };
+	for (size_t i = 0; i < 3; i++) {
+		fault_vfs_arm(kinds[i], 1, SQLITE_IOERR, true);
+		expect_refused(p, ERR_IO, "store.db");
+		assert_true(fault_vfs_disarm());
+	}
+	s = open_ok(p);
+	assert_int_equal(log_len(p), 0);
+	assert_int_equal(count_rows(s, "old", 3, 600), 3);
+	store_close(s);
+}
+
+/* The cut of the log itself is synced: a power loss does not bring its bytes back. */
+static void scrub_syncs_the_log_that_it_cut(void **state)
+{
+	const struct place *p = *state;
+	struct store *s = open_ok(p);
+	assert_int_equal(put_rows(s, "old", 3, 600), ERR_OK);
+	fault_vfs_arm(FAULT_SYNC_LATE, 3, SQLITE_IOERR_FSYNC, false); /* log, database, log */
+	assert_int_equal(store_scrub_deleted(s, NULL), ERR_IO);
+	assert_true(fault_vfs_disarm());
+	assert_int_equal(log_len(p), 0);
+	store_close(s);
+}
+
 static void write_that_failed_dooms_its_transaction(void **state)
 {
 	const struct place *p = *state;
@@ -241,6 +299,8 @@ int main(void)
 		PLACED(scrub_with_every_operation_failing_in_turn_can_be_tried_again),
 		PLACED(unknown_outcome_stays_until_a_reopen_succeeds),
 		PLACED(unknown_outcome_of_a_process_that_ends_is_there_whole_or_not_at_all),
+		PLACED(log_of_a_killed_process_is_emptied_at_open_if_there_is_room),
+		PLACED(scrub_syncs_the_log_that_it_cut),
 		PLACED(write_that_failed_dooms_its_transaction),
 	};
 	if (fault_vfs_install() != SQLITE_OK) return 1;
