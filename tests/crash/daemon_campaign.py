@@ -166,7 +166,7 @@ class Campaign:
         fired = node.count_kills()
         faults = [] if took < 10 else [f"SIGTERM took {took:.1f} s"]
         status = node.tracer.returncode
-        late = fired > before or (fired and "did not stop in order: signal 9" in node.last_words())
+        late = fired > before or (fired and (status == 137 or "did not stop in order: signal 9" in node.last_words()))
         if late:
             node.start()
             faults += self.read_client(*node.client(self.history, steps))
