@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ static void *watch_main(void *arg)
 {
 	struct pollfd p = { .fd = (int)(intptr_t)arg, .events = POLLRDHUP };
 	const struct timespec look = { 0, LOOK_MS * 1000000 };
+	prctl(PR_SET_NAME, "watch");
 	while (poll(&p, 1, -1) <= 0 || !(p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)))
 		;
 	for (unsigned waited = 0; waited < WATCH_ORDER_MS && !atomic_load(&call_under_way); waited += LOOK_MS)

@@ -278,18 +278,23 @@ class Node:
     def note_bodies(self):
         """Keeps the sealed records of the objects that are there now, to look for them once their destruction was acknowledged."""
         store = sqlite3.connect(f"file:{self.path['state']}/store.db?mode=ro&immutable=1", uri=True)
-        self.bodies = {str(uuid.UUID(bytes=row[0])): row[1] for row in store.execute("SELECT id, body FROM record WHERE tbl = 1")}
+        gone = self.destroyed()
+        rows = [(str(uuid.UUID(bytes=row[0])), row[1]) for row in store.execute("SELECT id, body FROM record WHERE tbl = 1")]
+        self.bodies = {name: body for name, body in rows if name not in gone}
         store.close()
         with open(os.path.join(self.path["state"], "store.db"), "rb") as f:
             content = f.read()
         if not self.bodies or not all(body[16:64] in content for body in self.bodies.values()):
             raise Trouble("the sealed records of objects that are there are not found in the store's file")
 
+    def destroyed(self):
+        """Ids of the objects whose destruction was acknowledged."""
+        with open(os.path.join(self.path["client"], "acks"), encoding="ascii") as f:
+            return [line.split()[2] for line in f if line.split()[1] == "d"]
+
     def remains(self):
         """What is left in the store's files of objects whose destruction was acknowledged."""
-        with open(os.path.join(self.path["client"], "acks"), encoding="ascii") as f:
-            destroyed = [line.split()[2] for line in f if line.split()[1] == "d"]
-        found = []
+        found, destroyed = [], self.destroyed() if self.bodies else []
         for name in ("store.db", "store.db-wal"):
             path = os.path.join(self.path["state"], name)
             if not os.path.exists(path):
