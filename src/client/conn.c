@@ -56,6 +56,9 @@ static enum coffer_status wire_reserve(struct coffer *c, struct wire *w, size_t 
 	if (want <= w->cap - w->begin - w->len) return COFFER_OK;
 	if (w->begin) {
 		memmove(w->ptr, w->ptr + w->begin, w->len);
+		/* Where it was; what stood in front of it was wiped when it was consumed. */
+		if (w->len < w->begin) wipe(w->ptr + w->begin, w->len);
+		else wipe(w->ptr + w->len, w->begin);
 		w->begin = 0;
 		if (want <= w->cap - w->len) return COFFER_OK;
 	}

@@ -12,6 +12,7 @@ from node import Node, wait_for
 from objects import Load, Objects, Refused
 
 SAMPLES = 5  # of memory under load
+LIBRARY_RUNS = 4
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 
 
@@ -197,9 +198,22 @@ class Scenario:
             sealed = self.node.run(*words, data=plain)
             self.put("loaded", "coffer, at its end", places.command_at_exit(self.scanner, self.node, ("decrypt",), sealed))
         self.random()
+        self.library()
         if load.faults:
             raise Refused("; ".join(load.faults))
         print(f"  {self.token}: {load.rounds} rounds of load", flush=True)
+
+    def library(self):
+        """A program that goes on after its work: libcoffer keeps nothing of the plaintext."""
+        words = (self.node.home + "/coffer.sock", self.objects.uuid["aes-key"], self.markers.path, "plaintext")
+        for _ in range(LIBRARY_RUNS):  # what is left would depend on how the answers come in
+            p = subprocess.Popen([self.build + "/tests/leak_client", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            if not p.stdout.readline().startswith(b"ready"):
+                raise RuntimeError("leak_client does not get through")
+            seen = self.scanner.scan("--pid", str(p.pid), label="memory of a program with libcoffer, behind its work")
+            p.stdin.close()
+            p.wait(timeout=10)
+            self.put("loaded", "libcoffer, behind work", seen.needs("memory of a program with libcoffer", "beacon"))
 
     def random(self):
         """Random bytes are made into keys: the command must not keep them."""
