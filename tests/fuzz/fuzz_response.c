@@ -66,6 +66,7 @@ static void try_admin(struct coffer *c, unsigned which)
 	struct admin_init init = { .token_uri = "tpm2:", .recovery = ADMIN_RECOVERY_SHARES, .shares = 3, .threshold = 2 };
 	struct admin_init_answer answer;
 	uint64_t n;
+	size_t len;
 	uint32_t ms;
 	char line[256];
 	switch (which) {
@@ -77,7 +78,9 @@ static void try_admin(struct coffer *c, unsigned which)
 	case 2: (void)admin_audit_show(c, 1, 1000, take_row, NULL); break;
 	case 3: (void)admin_audit_verify(c, &n); break;
 	case 4: (void)admin_token_provision(c, "tpm2:", line, sizeof line); break;
-	default: (void)admin_token_test(c, &ms); break;
+	case 5: (void)admin_token_test(c, &ms); break;
+	case 6: (void)admin_store_check(c, 0, line, sizeof line, &len); break;
+	default: (void)admin_store_accept(c); break;
 	}
 }
 
@@ -126,7 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > 65536) return 0;
 	check_response(view_of(data + 1, size - 1));
 	struct coffer *c = connect_to(view_of(data + 1, size - 1), &peer);
-	try_call(c, data[0] % 17);
+	try_call(c, data[0] % 19);
 	REQUIRE(c->in.cap <= c->max_memory && c->out.cap <= c->max_memory && c->ahead == 0);
 	coffer_close(c);
 	close(peer);

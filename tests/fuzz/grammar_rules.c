@@ -153,6 +153,7 @@ RULES(open_how, IN_A_ROW(open_begin), IN_A_ROW(open_next));
 RULES(open_stream, CHOICE(MUST, open_how));
 RULES(close_stream, F(COFFER_STREAM_HANDLE, HANDLE, MUST));
 RULES(grant, F(COFFER_PRINCIPAL, PRINCIPAL, MUST), F(COFFER_ROLE, ROLE, MUST), F(COFFER_SCOPE, GROUP, HALF));
+RULES(store_check, F(COFFER_CHECK_PASS, LONG, HALF));
 RULES(audit_show, F(COFFER_AUDIT_FROM, LONG, HALF), F(COFFER_AUDIT_COUNT, SMALL, HALF));
 RULES(provision, F(COFFER_TOKEN_URI, TEXT, MUST));
 
@@ -173,7 +174,7 @@ static const struct { uint32_t operation; const struct rule *rules; } payloads[]
 	{ OPERATION_COFFER_SEAL_STREAM, seal_stream }, { OPERATION_COFFER_OPEN_STREAM, open_stream }, { OPERATION_COFFER_CLOSE_STREAM, close_stream },
 	{ OPERATION_COFFER_GRANT, grant }, { OPERATION_COFFER_REVOKE_GRANT, grant }, { OPERATION_COFFER_LIST_GRANTS, nothing },
 	{ OPERATION_COFFER_AUDIT_SHOW, audit_show }, { OPERATION_COFFER_AUDIT_VERIFY, nothing }, { OPERATION_COFFER_TOKEN_TEST, nothing },
-	{ OPERATION_COFFER_TOKEN_PROVISION, provision },
+	{ OPERATION_COFFER_TOKEN_PROVISION, provision }, { OPERATION_COFFER_STORE_CHECK, store_check }, { OPERATION_COFFER_STORE_ACCEPT, nothing },
 };
 
 static const struct { uint32_t tag; const struct rule *rules; } values[] = {

@@ -7,6 +7,7 @@
 #include "fuzz/world_internal.h"
 #include "objects/reindex.h"
 #include "objects/txn_internal.h"
+#include "ops/store_check.h"
 
 static uint64_t still_s(void *arg)
 {
@@ -63,13 +64,21 @@ static void make_ring(struct world *w)
 	REQUIRE(w->ring && ring_add(w->ring, 1, &key) == ERR_OK);
 }
 
+/* There is no scrub. */
+static void no_check(struct engine *engine)
+{
+	(void)engine;
+}
+
 /* An empty store and what stands on it. */
 static void open_store(struct world *w)
 {
 	struct engine *e = &w->engine;
 	REQUIRE(store_open_memory(&e->store) == ERR_OK);
 	e->txn = txn_new(e->store, e->objects);
-	REQUIRE(e->txn);
+	if (!e->check) e->check = store_check_new();
+	e->want_check = no_check;
+	REQUIRE(e->txn && e->check);
 	txn_set_ring(e->txn, w->ring);
 }
 

@@ -305,9 +305,35 @@ static void bodies_and_headers_up_to_their_limits_come_back_whole_and_longer_one
 	}
 }
 
+static enum coffer_err list_survey(void *arg, const struct store_row *row, bool is_whole)
+{
+	assert_true(is_whole);
+	return contract_list_row(arg, row);
+}
+
+static void a_survey_walks_every_row_in_order_and_its_place_tells_what_is_past(void **state)
+{
+	struct store *s = contract_store(state);
+	struct contract_list list = { "", 0, 0 };
+	struct store_place place = { .len = 0 };
+	static const char *const ids[] = { "b", "a", "ab", "abc", "c", "\xff\xff" };
+	for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) contract_put(s, STORE_GRANT, ids[i], "x");
+	assert_false(store_place_is_past(&place, view_str("a")));
+	for (size_t before = SIZE_MAX; before != list.count;) {
+		before = list.count;
+		assert_int_equal(store_survey(s, STORE_GRANT, &place, 2, list_survey, &list), ERR_OK);
+		if (list.count != 4) continue;
+		assert_true(store_place_is_past(&place, view_str("b")) && store_place_is_past(&place, view_str("abc")));
+		assert_false(store_place_is_past(&place, view_of("b\0", 2)) || store_place_is_past(&place, view_str("c")));
+	}
+	assert_string_equal(list.text, "a ab abc b c \xff\xff");
+	assert_false(store_place_is_end(&place));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CONTRACT(a_survey_walks_every_row_in_order_and_its_place_tells_what_is_past),
 		CONTRACT(get_returns_every_column_that_put_wrote),
 		CONTRACT(empty_header_index_and_body_stay_empty),
 		CONTRACT(get_and_erase_of_an_unknown_id_say_not_found_and_leave_the_row_alone),
