@@ -124,16 +124,15 @@ static void tool(const struct fixture *f, const char *arguments)
 
 void fixture_remove_master(struct fixture *f)
 {
-	char id[80] = "", arguments[160], path[512];
-	FILE *p;
-	if (shell("pkcs11-tool --module %s --token-label %s --login --pin " PIN " --list-objects --type secrkey 2>/dev/null "
-		"| sed -n 's/^ *ID: *//p' >%s/ids", module, f->label, dir) != 0) abort();
-	(void)snprintf(path, sizeof path, "%s/ids", dir);
-	if (!(p = fopen(path, "r")) || fscanf(p, "%79[0-9a-f]", id) != 1) abort();
-	(void)fclose(p);
-	(void)snprintf(arguments, sizeof arguments, "--delete-object --type secrkey --id %s", id);
+	char path[64], arguments[160];
+	(void)snprintf(path, sizeof path, "%s/id", dir);
+	if (shell("pkcs11-tool --module %s --token-label %s --login --pin " PIN " --list-objects --type secrkey 2>/dev/null | "
+		"sed -n 's/^ *ID: *//p' >%s", module, f->label, path) != 0) abort();
+	FILE *file = fopen(path, "r");
+	if (!file || fscanf(file, "%79[0-9a-f]", f->id) != 1) abort();
+	(void)fclose(file);
+	(void)snprintf(arguments, sizeof arguments, "--delete-object --type secrkey --id %s", f->id);
 	tool(f, arguments);
-	(void)snprintf(f->id, sizeof f->id, "%s", id);
 }
 
 void fixture_replace_master(struct fixture *f)
