@@ -7,8 +7,18 @@
 #include "base/text.h"
 #include "hsm/attr.h"
 #include "hsm/mech.h"
+#include "token/token.h"
 
 #define FOUND_MAX 32u
+
+/* As many handles as the module says that it wrote: a count that is too large would turn what stood there before into objects. */
+static bool count_is_true(const CK_OBJECT_HANDLE *found, CK_ULONG n, CK_ULONG cap)
+{
+	for (CK_ULONG i = 0; i < n; i++) {
+		if (i >= cap || found[i] == CK_INVALID_HANDLE) return false;
+	}
+	return true;
+}
 
 static enum coffer_err find_all(struct hsm_session *s, CK_ATTRIBUTE *tmpl, CK_ULONG count, CK_OBJECT_HANDLE *found,
 	CK_ULONG *out_found, struct reason *reason)
@@ -21,10 +31,11 @@ static enum coffer_err find_all(struct hsm_session *s, CK_ATTRIBUTE *tmpl, CK_UL
 	TRY(hsm_session_fail(s, reason, "C_FindObjectsInit", init_rv));
 	CK_ULONG total = 0;
 	CK_RV rv = CKR_OK;
+	for (CK_ULONG i = 0; i < FOUND_MAX; i++) found[i] = CK_INVALID_HANDLE;
 	while (total < FOUND_MAX) {
 		CK_ULONG n = 0;
 		rv = s->fn->C_FindObjects(s->handle, found + total, FOUND_MAX - total, &n);
-		if (rv == CKR_OK && n > FOUND_MAX - total) rv = CKR_GENERAL_ERROR; /* a count that cannot be */
+		if (rv == CKR_OK && !count_is_true(found + total, n, FOUND_MAX - total)) rv = CKR_GENERAL_ERROR;
 		if (rv != CKR_OK || n == 0) break;
 		total += n;
 	}
@@ -227,12 +238,23 @@ enum coffer_err hsm_object_generate(struct hsm_session *s, const struct hsm_mech
 	return read_key(s, h, out, reason);
 }
 
+/* Asked of each object by itself before it is destroyed: that a search returned it is not enough. */
+static bool is_temporary(struct hsm_session *s, CK_OBJECT_HANDLE h)
+{
+	char label[sizeof HSM_TMP_LABEL] = "";
+	size_t len = 0;
+	return hsm_attr_bytes(s, h, CKA_LABEL, label, sizeof label, &len, NULL) == ERR_OK && len == sizeof label - 1 &&
+		memcmp(label, HSM_TMP_LABEL, len) == 0;
+}
+
 enum coffer_err hsm_object_sweep(struct hsm_session *s, struct reason *reason)
 {
 	CK_OBJECT_HANDLE found[FOUND_MAX];
 	CK_ULONG n = 0;
 	TRY(find_class(s, CKO_SECRET_KEY, HSM_TMP_LABEL, NULL, 0, found, &n, reason));
-	for (CK_ULONG i = 0; i < n; i++) (void)s->fn->C_DestroyObject(s->handle, found[i]);
+	for (CK_ULONG i = 0; i < n; i++) {
+		if (is_temporary(s, found[i])) (void)s->fn->C_DestroyObject(s->handle, found[i]);
+	}
 	return ERR_OK;
 }
 
@@ -242,6 +264,20 @@ static bool has_no_check_value(struct hsm_session *s, CK_OBJECT_HANDLE h)
 	uint8_t value[8];
 	CK_ATTRIBUTE row = HSM_ATTR(CKA_CHECK_VALUE, value);
 	return s->fn->C_GetAttributeValue(s->handle, h, &row, 1) == CKR_OK && row.ulValueLen == 0;
+}
+
+/* Whether the token wraps with it. What attributes say, or do not say, is not enough to destroy a key: modules err about lengths. */
+static bool can_wrap(struct hsm_session *s, const struct hsm_key *key)
+{
+	AUTO_SECRET struct secret *canary = secret_new(TOKEN_SECRET_LEN);
+	bool can = !canary; /* not known: kept */
+	for (size_t i = 0; hsm_mech_at(i) && !can; i++) {
+		AUTO_BUF struct buf blob = BUF_EMPTY;
+		const struct hsm_mech *mech = hsm_mech_at(i);
+		if (mech->key_type == CKK_AES) can = mech->method->wrap(s, mech, key, canary, &blob, NULL) == ERR_OK;
+	}
+	s->last_rv = CKR_OK;
+	return can;
 }
 
 /* SoftHSM writes an object attribute by attribute: first without a name, then with the whole template, at last with its value. An imported key was not made
@@ -261,7 +297,7 @@ static enum coffer_err is_torn(struct hsm_session *s, CK_OBJECT_HANDLE h, const 
 	TRY(hsm_attr_ulong(s, h, CKA_VALUE_LEN, &len, reason));
 	bool nameless = k.label[0] == '\0' && k.id_len == 0 && len == 0;
 	bool ours = strcmp(k.label, label) == 0 && sensitive && never;
-	*out = !local && (nameless || ours) && has_no_check_value(s, h);
+	*out = !local && (nameless || ours) && has_no_check_value(s, h) && !can_wrap(s, &k);
 	return ERR_OK;
 }
 

@@ -20,7 +20,7 @@ static enum coffer_err open_handle(struct hsm_session *s, CK_SESSION_HANDLE *out
 }
 
 /* A try is spent only when the token says that more than one is left. */
-static enum coffer_err check_tries(struct hsm_session *s, struct reason *reason)
+static enum coffer_err check_tries(struct hsm_session *s, CK_FLAGS *out_flags, struct reason *reason)
 {
 	CK_TOKEN_INFO info = { 0 };
 	TRY(hsm_session_fail(s, reason, "C_GetTokenInfo", s->fn->C_GetTokenInfo(s->slot, &info)));
@@ -32,15 +32,30 @@ static enum coffer_err check_tries(struct hsm_session *s, struct reason *reason)
 		return reason_fail(reason, ERR_TOKEN_LOCKED, "the token has one last PIN try, which Coffer does not spend; log in "
 			"once with pkcs11-tool --login --list-objects and the right PIN, then start again");
 	}
+	*out_flags = info.flags;
 	return ERR_OK;
 }
 
-static enum coffer_err send_pin(struct hsm_session *s, struct reason *reason)
+/* Some modules answer a wrong PIN with a failure of their own. Such an answer would be tried again and again, so the token is asked
+ * whether it counted a try. */
+static bool a_try_was_spent(struct hsm_session *s, CK_FLAGS before)
+{
+	CK_TOKEN_INFO info = { 0 };
+	if (s->fn->C_GetTokenInfo(s->slot, &info) != CKR_OK) return false;
+	return (info.flags & ~before & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)) != 0;
+}
+
+static enum coffer_err send_pin(struct hsm_session *s, CK_FLAGS before, struct reason *reason)
 {
 	if (!s->pin) return hsm_session_fail(s, reason, "C_Login", s->fn->C_Login(s->handle, CKU_USER, NULL, 0));
 	/* PKCS#11 takes the PIN by a pointer to non-const, but only reads it. */
 	CK_RV rv = s->fn->C_Login(s->handle, CKU_USER, secret_mut(s->pin), secret_len(s->pin));
 	enum coffer_err err = hsm_session_fail(s, reason, "C_Login", rv);
+	if (err != ERR_OK && err != ERR_AUTH && err != ERR_TOKEN_LOCKED && a_try_was_spent(s, before)) {
+		s->last_rv = CKR_PIN_INCORRECT;
+		err = reason_fail(reason, ERR_AUTH, "C_Login: the token answers %s (0x%lX) and counts a wrong PIN; it is not tried again, "
+			"correct the pin-source first", hsm_err_map(rv).name, rv);
+	}
 	if (err == ERR_AUTH || err == ERR_TOKEN_LOCKED) {
 		s->pin_refused = true;
 		secret_free(TAKE(s->pin));
@@ -60,8 +75,9 @@ enum coffer_err hsm_session_login(struct hsm_session *s, struct reason *reason)
 	}
 	/* C_GetSessionInfo is not asked whether a login stands: it says so even after the token was made anew. C_Login answers
 	 * CKR_USER_ALREADY_LOGGED_IN then. */
-	TRY(check_tries(s, reason));
-	return send_pin(s, reason);
+	CK_FLAGS before = 0;
+	TRY(check_tries(s, &before, reason));
+	return send_pin(s, before, reason);
 }
 
 enum coffer_err hsm_session_init(struct hsm_session *out, CK_FUNCTION_LIST *fn, CK_SLOT_ID slot,

@@ -222,6 +222,30 @@ static void a_key_is_not_made_twice_when_its_answer_was_lost(void **state)
 	}
 }
 
+/* ---- the PIN ---- */
+
+/* A module that answers a wrong PIN with CKR_GENERAL_ERROR: the token counts the try, so it is not made again. With the right PIN the
+ * same answer is a failure like any other. */
+static void a_wrong_pin_under_another_name_is_a_wrong_pin(void **state)
+{
+	static const CK_RV rvs[] = { CKR_GENERAL_ERROR, CKR_FUNCTION_FAILED, CKR_DEVICE_ERROR, CKR_VENDOR_DEFINED };
+	struct hsm_fixture *f = *state;
+	for (unsigned i = 0; i < 2 * sizeof rvs / sizeof rvs[0]; i++) {
+		struct token *t = NULL;
+		struct reason why = { "" };
+		bool wrong = i % 2;
+		hsm_fixture_shell("echo %s >%s/pin", wrong ? "9999" : HSM_TEST_PIN, f->dir);
+		shim_arm_after("C_Login", 1, rvs[i / 2], 1);
+		enum coffer_err err = token_backend.open(hsm_fixture_uri(f, "token=coffer", HSM_SHIM_PATH), &t, &why);
+		assert_int_equal(shim_calls("C_Login"), 1);
+		shim_arm(NULL, 0, 0, 0);
+		if (wrong) hsm_fixture_expect(err, ERR_AUTH, &why);
+		else hsm_fixture_expect(err, rvs[i / 2] == CKR_VENDOR_DEFINED ? ERR_TOKEN : ERR_TOKEN_GONE, &why);
+		assert_null(strstr(why.text, "9999"));
+		hsm_fixture_tool(f, "coffer", "--list-objects"); /* the right PIN puts the count back */
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, hsm_fixture_teardown)
 
 int main(void)
@@ -231,6 +255,7 @@ int main(void)
 		T(a_buffer_that_is_always_too_small_is_no_loop),
 		T(a_key_that_is_lost_before_the_answer_is_never_acknowledged),
 		T(a_key_is_not_made_twice_when_its_answer_was_lost),
+		T(a_wrong_pin_under_another_name_is_a_wrong_pin),
 	};
 	return cmocka_run_group_tests(tests, hsm_fixture_group, NULL);
 }
