@@ -58,6 +58,7 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->started_wall_s = clock_wall_s();
 	e->set_ring = unseal_set_ring;
 	e->open = unseal_open;
+	e->open_later = unseal_later;
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
 	e->objects = new_object_table(d->config);

@@ -269,6 +269,12 @@ void unseal_on_health(void *arg, enum token_state from, enum token_state to)
 		if (!admin_pool_call(d, unseal_job, d)) d->unsealing = false;
 }
 
+void unseal_later(struct engine *engine)
+{
+	struct daemon *d = engine->daemon;
+	d->unseal_again = true;
+}
+
 void unseal_tick(struct daemon *d)
 {
 	if (!d->unseal_again || d->engine.state != ENGINE_SEALED || atomic_exchange(&d->unsealing, true)) return;

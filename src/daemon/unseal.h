@@ -15,6 +15,8 @@ void unseal_stop(struct daemon *d);
 /* engine->set_ring and engine->open (ops/engine.h). */
 enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring) MUST_USE;
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason) MUST_USE;
+/* engine->open_later. */
+void unseal_later(struct engine *engine);
 /* engine->token_changed: the proxy's on_health. */
 void unseal_on_health(void *arg, enum token_state from, enum token_state to);
 

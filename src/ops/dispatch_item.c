@@ -129,6 +129,8 @@ static enum coffer_err attempt_and_note(struct run *run, const struct op_row *ro
 {
 	TRY(attempt(run, row, index));
 	enum coffer_err err = dispatch_audit_wants(row, ERR_OK) ? dispatch_audit(run, row, ERR_OK) : ERR_OK;
+	/* Off the store lane what was done is durable by now. */
+	if (err && !run->ctx.txn) return reason_fail(&run->ctx.reason, err, "this was done, but the audit log could not be written: %s", err_text(err));
 	if (err) return reason_fail(&run->ctx.reason, err, "the audit log could not be written, and without it nothing is done: %s", err_text(err));
 	return run->ctx.txn ? record(run, row) : ERR_OK;
 }
@@ -192,6 +194,7 @@ static enum coffer_err note_refusal(struct run *run, const struct op_row *row, e
 	if (!failed) return err;
 	run->ctx.result_reason = 0;
 	run->ctx.refused_len = 0;
+	if (!run->ctx.txn) return reason_default(&run->ctx.reason, failed, "%s", err_text(failed)); /* what was done before is told */
 	return reason_fail(&run->ctx.reason, failed, "the audit log could not be written, and without it nothing is done: %s", err_text(failed));
 }
 

@@ -76,6 +76,8 @@ struct engine {
 	enum coffer_err (*set_ring)(struct engine *engine, struct ring **ring);
 	/* After set_ring: opens the audit chain (unless it is open), loads the grants, and the state becomes OPEN. Admin lane, admin_lock held. */
 	enum coffer_err (*open)(struct engine *engine, struct reason *reason);
+	/* After an open that failed for want of memory or disk: the state is SEALED, and the daemon opens again by itself. Any lane. May be NULL. */
+	void (*open_later)(struct engine *engine);
 	/* on_health of every token proxy, with on_health_arg = daemon. */
 	void (*token_changed)(void *daemon, enum token_state from, enum token_state to);
 	/* Store lane, after a destroy is durable: warm keys of destroyed objects leave every thread. May be NULL. */

@@ -112,6 +112,19 @@ static enum coffer_err take_back(struct engine *engine, enum coffer_err err, str
 	return err;
 }
 
+/* Written and not open: want of memory or disk passes, and then the node opens as after a restart. */
+static enum coffer_err open_failed(struct engine *engine, enum coffer_err err, struct reason *reason)
+{
+	char why[REASON_MAX];
+	bool passes = err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io;
+	if (!passes || !engine->open_later) return stop(engine, err, reason);
+	snprintf(why, sizeof why, "%s", reason_text(reason, err));
+	engine_note(engine, "sealed: %s", why);
+	engine->state = ENGINE_SEALED;
+	engine->open_later(engine);
+	return reason_fail(reason, err, "the domain is made, but did not open yet: %.300s; it is tried again, 'coffer status' says when it is open", why);
+}
+
 static enum coffer_err publish(struct engine *engine, struct init_pending *p, struct reason *reason)
 {
 	enum coffer_err err = identity_publish(engine->config->state_dir, reason);
@@ -120,7 +133,7 @@ static enum coffer_err publish(struct engine *engine, struct init_pending *p, st
 	engine->token = TAKE(p->proxy);
 	describe(p, engine->recovery, sizeof engine->recovery);
 	err = engine->open(engine, reason);
-	return err ? stop(engine, err, reason) : ERR_OK;
+	return err ? open_failed(engine, err, reason) : ERR_OK;
 }
 
 static enum coffer_err found(struct engine *engine, struct founding *f, struct reason *reason)

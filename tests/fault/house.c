@@ -34,6 +34,11 @@ void house_words(struct view text)
 	snprintf(doing.words, sizeof doing.words, "%.*s", (int)text.len, (const char *)text.ptr);
 }
 
+bool house_said(const char *part)
+{
+	return strstr(doing.words, part) != NULL;
+}
+
 void house_die(const char *fmt, ...)
 {
 	va_list args;
@@ -229,6 +234,11 @@ static enum coffer_err open_new(struct engine *e, struct reason *reason)
 	return ERR_OK;
 }
 
+static void open_later(struct engine *e)
+{
+	((struct house *)(void *)((char *)e->daemon - offsetof(struct house, daemon)))->open_again = true;
+}
+
 static void token_changed(void *arg, enum token_state from, enum token_state to)
 {
 	(void)arg;
@@ -246,6 +256,7 @@ enum coffer_err house_up(struct house *h)
 	e->spawner = h->spawner;
 	e->set_ring = set_ring;
 	e->open = open_new;
+	e->open_later = open_later;
 	e->token_changed = token_changed;
 	pthread_rwlock_init(&e->grants_lock, NULL);
 	pthread_mutex_init(&e->admin_lock, NULL);
@@ -341,6 +352,12 @@ void house_close(struct house *h)
 	clock_set_source(NULL);
 	buf_free(&h->answer);
 	free(h);
+}
+
+void house_tick(struct house *h)
+{
+	h->now_s++;
+	if (h->open_again && open_new(&h->daemon.engine, NULL) == ERR_OK) h->open_again = false;
 }
 
 enum coffer_err house_send(struct house *h, struct ask *a)

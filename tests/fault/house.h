@@ -28,6 +28,7 @@ struct house {
 	char dir[64], path[96];
 	uint64_t now_s;
 	unsigned uid;                       /* who sends; HOUSE_ADMIN unless changed */
+	bool open_again;                    /* the engine asked for it */
 	bool empty;                         /* house_up makes no domain: the node is uninitialised */
 	const struct token_spawner *spawner; /* may be NULL */
 	struct reason reason;               /* why house_up failed */
@@ -53,6 +54,8 @@ void house_down(struct house *h);
 /* Sends what was asked, judges the answer and the store, returns the error of the first item that failed (ERR_CLOSED: no answer, the connection ends). The payload of
  * item 0 is h->response's. Takes the frame. The caller stands aside (fault_aside): only what the request does is hit. */
 enum coffer_err house_send(struct house *h, struct ask *a);
+/* The daemon's tick: a domain that did not open is opened. */
+void house_tick(struct house *h);
 /* The same for requests that must succeed, with no fault armed. */
 void house_must(struct house *h, struct ask *a);
 /* Every object row opens, is whole and is what memory has; the audit chain verifies; nothing is staged. */
@@ -67,6 +70,7 @@ struct view house_field(struct house *h, uint32_t tag);
 /* What is going on, for the sentence of a failure. */
 void house_says(const char *scenario, const char *fault, unsigned n);
 void house_words(struct view text); /* of the last refusal */
+bool house_said(const char *part);  /* whether they have this */
 _Noreturn void house_die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define MUST(cond) do { if (!(cond)) house_die("%s:%d: %s", __FILE__, __LINE__, #cond); } while (0)
 #define MUST_OK(expr) do { enum coffer_err must_ = (expr); if (must_) house_die("%s:%d: %s: %s", __FILE__, __LINE__, #expr, err_name(must_)); } while (0)

@@ -189,8 +189,9 @@ enum coffer_err house_check_answer(struct house *h, struct request *r)
 	}
 	if (unknown) h->unknown++;
 	if (changed && !failed && r->lane == OP_LANE_STORE && unsynced) house_die("acknowledged before it was on the disk");
-	/* An init that was written and did not open says so, and that a restart helps. */
-	bool told = h->empty && engine_state_get(&h->daemon.engine) == ENGINE_FAULT;
+	/* An init that was written and did not open says so. */
+	enum engine_state state = engine_state_get(&h->daemon.engine);
+	bool told = h->empty && (state == ENGINE_FAULT || state == ENGINE_SEALED || house_said("this was done"));
 	check_store(h, changed || unknown || told);
 	const struct kmip_response_item *first = &h->response.items[0];
 	for (size_t i = h->response.count; i-- > 0;)

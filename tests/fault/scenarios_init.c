@@ -67,8 +67,8 @@ static void check_whole(struct house *h)
 	enum engine_state state = engine_state_get(&h->daemon.engine);
 	if (h->away || state == ENGINE_FAULT) return; /* a restart finishes it or takes it back */
 	bool rows = house_count(h, STORE_SLOT) > 0;
-	MUST(state == ENGINE_OPEN || state == ENGINE_UNINITIALISED);
-	MUST(rows == (state == ENGINE_OPEN) && has_identity(h) == rows);
+	MUST(state == ENGINE_OPEN || state == ENGINE_SEALED || state == ENGINE_UNINITIALISED);
+	MUST(rows == (state != ENGINE_UNINITIALISED) && has_identity(h) == rows);
 }
 
 static enum coffer_err run_init(void *place, unsigned k)
@@ -76,7 +76,11 @@ static enum coffer_err run_init(void *place, unsigned k)
 	struct site *s = place;
 	struct ask a, b;
 	(void)k;
-	if (engine_state_get(&s->house->daemon.engine) == ENGINE_OPEN) return ERR_OK; /* done, though the answer was lost */
+	house_tick(s->house);
+	if (engine_state_get(&s->house->daemon.engine) == ENGINE_OPEN) { /* done, though the answer was lost */
+		ask_one(&a, OPERATION_LOCATE);
+		return send_one(s, &a);
+	}
 	if (engine_state_get(&s->house->daemon.engine) == ENGINE_FAULT) return ERR_OK; /* says: restart the daemon */
 	ask_one(&a, OPERATION_COFFER_INIT);
 	ttlv_put_str(&a.w, TAG_COFFER_TOKEN_URI, "tpm2:device");
