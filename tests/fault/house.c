@@ -39,6 +39,25 @@ bool house_said(const char *part)
 	return strstr(doing.words, part) != NULL;
 }
 
+static char folder[64]; /* of the house that is open; "" when none is */
+
+/* As far as it goes; an init that waits for a restart has a folder in it. */
+static void remove_folder(const char *path)
+{
+	DIR *d = opendir(path);
+	for (const struct dirent *e; d && (e = readdir(d)) != NULL;) {
+		char inner[600];
+		snprintf(inner, sizeof inner, "%s/%s", path, e->d_name);
+		if (e->d_name[0] == '.' || unlink(inner) == 0) continue;
+		char last[700];
+		snprintf(last, sizeof last, "%s/node.id", inner);
+		unlink(last);
+		rmdir(inner);
+	}
+	if (d) closedir(d);
+	rmdir(path);
+}
+
 void house_die(const char *fmt, ...)
 {
 	va_list args;
@@ -49,6 +68,7 @@ void house_die(const char *fmt, ...)
 	fprintf(stderr, "%s%s\n", doing.words[0] ? "; last answer: " : "", doing.words);
 	va_end(args);
 	fault_show_place();
+	if (folder[0]) remove_folder(folder);
 	abort();
 }
 
@@ -305,6 +325,7 @@ static struct house *make(bool empty, const struct token_spawner *spawner)
 	static char no_token[] = "";
 	snprintf(h->dir, sizeof h->dir, "%s/coffer-fault-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	MUST(mkdtemp(h->dir));
+	snprintf(folder, sizeof folder, "%s", h->dir);
 	snprintf(h->path, sizeof h->path, "%s/store.db", h->dir);
 	h->now_s = HOUSE_NOW_S;
 	h->config = (struct config){ .max_message = 1u << 20, .lease_time_ms = 3600000, .locate_scan_max = 1000, .state_dir = h->dir,
@@ -335,20 +356,10 @@ void house_again(struct house *h)
 
 void house_close(struct house *h)
 {
-	DIR *d = opendir(h->dir);
-	MUST(d);
 	house_down(h);
-	for (const struct dirent *e; (e = readdir(d)) != NULL;) {
-		char path[512];
-		snprintf(path, sizeof path, "%s/%s", h->dir, e->d_name);
-		if (e->d_name[0] == '.' || unlink(path) == 0) continue;
-		char inner[600]; /* an init that waits for a restart */
-		snprintf(inner, sizeof inner, "%s/node.id", path);
-		unlink(inner);
-		MUST(rmdir(path) == 0);
-	}
-	closedir(d);
-	MUST(rmdir(h->dir) == 0);
+	remove_folder(h->dir);
+	MUST(access(h->dir, F_OK) != 0);
+	folder[0] = '\0';
 	clock_set_source(NULL);
 	buf_free(&h->answer);
 	free(h);
