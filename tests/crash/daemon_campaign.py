@@ -307,6 +307,7 @@ def parse():
 
 def main():
     args = parse()
+    live_node.end_in_order()
     began = time.monotonic()
     with live_node.work_folder("coffer-kill-") as work:
         campaign = Campaign(args, work)

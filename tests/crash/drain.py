@@ -195,6 +195,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    live_node.end_in_order()
     dice, faults = random.Random(args.seed), []
     with live_node.work_folder("coffer-drain-") as work:
         node = live_node.Node(os.path.join(work, "n"), args.token, os.path.join(args.build, "bin"), os.path.join(args.build, "tests"))

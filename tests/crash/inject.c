@@ -287,11 +287,13 @@ static void install_filter(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) fail("seccomp: %m");
 }
 
-_Noreturn static void become(char **argv, int go)
+/* Waits until it is traced; when that never happens, the pipe ends. */
+_Noreturn static void become(char **argv, const int go[static 2])
 {
 	char byte;
-	if (read(go, &byte, 1) != 1) _exit(FAILED);
-	close(go);
+	close(go[1]);
+	if (read(go[0], &byte, 1) != 1) _exit(FAILED);
+	close(go[0]);
 	install_filter();
 	execvp(argv[0], argv);
 	fprintf(stderr, "crash_inject: %s: %s\n", argv[0], strerror(errno));
@@ -339,7 +341,7 @@ int main(int argc, char **argv)
 	if (pipe2(go, O_CLOEXEC) != 0) fail("pipe: %m");
 	pid_t root = fork();
 	if (root < 0) fail("fork: %m");
-	if (root == 0) become(program, go[0]);
+	if (root == 0) become(program, go);
 	long options = PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP;
 	if (ptrace(PTRACE_SEIZE, root, 0, options) != 0) fail("ptrace: %m");
 	task_of(root);

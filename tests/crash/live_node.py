@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -30,6 +31,11 @@ def work_folder(prefix):
 
 class Trouble(Exception):
     """What is wrong with the node, in one sentence."""
+
+
+def end_in_order():
+    """SIGTERM becomes an exception of the main thread, so that whatever was started is ended."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def wait_for(condition, seconds):
