@@ -406,8 +406,16 @@ static void schema_steps_survive_and_older_programs_refuse_what_is_newer(void **
 	power_tape_free(&tape);
 }
 
+/* Also after a failure. */
+static void clean(void)
+{
+	power_tape_stop();
+	if (place[0]) power_remove(place);
+}
+
 int main(void)
 {
+	atexit(clean);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(objects_of_schemas_1_and_2_survive_their_upgrade),
 		cmocka_unit_test(an_object_of_a_newer_schema_is_refused_and_left_as_it_is),
