@@ -237,8 +237,16 @@ static void an_init_that_loses_power_is_finished_or_taken_back(void **state)
 	power_remove(place);
 }
 
+/* Also after a failure. */
+static void clean(void)
+{
+	power_tape_stop();
+	if (place[0]) power_remove(place);
+}
+
 int main(void)
 {
+	atexit(clean);
 	const struct CMUnitTest tests[] = { cmocka_unit_test(an_init_that_loses_power_is_finished_or_taken_back) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

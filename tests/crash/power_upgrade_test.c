@@ -246,6 +246,13 @@ static void cut_tape(const struct power_tape *tape, unsigned count, unsigned dep
 	power_cut_free(&cut);
 }
 
+/* Also after a failure. */
+static void clean(void)
+{
+	power_tape_stop();
+	if (place[0]) power_remove(place);
+}
+
 static void begin_campaign(char folder[static 200], struct power_dice *dice)
 {
 	const char *given = getenv("COFFER_POWER_SEED");
@@ -253,6 +260,7 @@ static void begin_campaign(char folder[static 200], struct power_dice *dice)
 	if (given) seed = strtoull(given, NULL, 10);
 	*dice = (struct power_dice){ seed * 15485863u };
 	images = deeper = half_done = 0;
+	clean();
 	print_message("seed %llu\n", (unsigned long long)seed);
 	power_make_place(place);
 	snprintf(folder, 200, "%s/first", place);
@@ -408,6 +416,7 @@ static void schema_steps_survive_and_older_programs_refuse_what_is_newer(void **
 
 int main(void)
 {
+	atexit(clean);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(objects_of_schemas_1_and_2_survive_their_upgrade),
 		cmocka_unit_test(an_object_of_a_newer_schema_is_refused_and_left_as_it_is),
