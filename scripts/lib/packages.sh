@@ -7,7 +7,8 @@ BUILD_PACKAGES="build-essential cmake ninja-build pkg-config libssl-dev libtss2-
 RUN_PACKAGES="swtpm softhsm2 opensc libtss2-tcti-swtpm0 libtss2-tcti-device0 util-linux"
 # shellcheck disable=SC2034
 TEST_PACKAGES="libgfshare-dev clang-14 libclang-rt-14-dev valgrind tpm2-tools python3 python3-pykmip strace sqlite3 shellcheck
-  mandoc procps openssl jq systemd gdb opensc-pkcs11"
+  mandoc procps openssl jq systemd gdb opensc-pkcs11 tpm2-abrmd
+  libtss2-tcti-tabrmd0 dbus"
 
 have_all_packages() {
   local p
