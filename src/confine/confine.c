@@ -69,13 +69,15 @@ static int allow(scmp_filter_ctx ctx, const struct call *calls, size_t count)
 	return 0;
 }
 
-/* abort() and assertions signal their own process; glibc falls back from clone3, whose flags cannot be looked at, to clone. */
+/* abort() and assertions signal their own process; glibc falls back from clone3, whose flags cannot be looked at, to clone; GLib, which some
+ * TPM transports bring, does without threads of another priority. */
 static int allow_special(scmp_filter_ctx ctx)
 {
 	const struct scmp_arg_cmp self = { 0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0 };
 	int rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &self);
 	if (rc == 0) rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1, &self);
-	return rc ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (rc == 0) rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return rc ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sched_setattr), 0);
 }
 
 /* Starting programs under other users is what the monitor is for. */

@@ -106,14 +106,15 @@ def copy_units(folder):
 
 
 def check_dropins(folder):
-    """Each sample drop-in alone, over the PKCS#11 helper's unit."""
-    name = "coffer-tokend-pkcs11@.service"
-    unit = os.path.join(folder, name)
-    if not os.path.exists(unit):
-        return []
+    """Each sample drop-in alone, over its helper's unit."""
     wrong = []
     samples = sorted(glob.glob(SOURCE + "/packaging/dropins/*.conf"))
     for sample in samples:
+        kind = "tpm2" if os.path.basename(sample) == "resource-manager.conf" else "pkcs11"
+        name = f"coffer-tokend-{kind}@.service"
+        unit = os.path.join(folder, name)
+        if not os.path.exists(unit):
+            continue
         os.mkdir(unit + ".d")
         shutil.copy(sample, unit + ".d")
         rc, text = run("systemd-analyze", "--man=no", "verify", unit)
