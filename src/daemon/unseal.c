@@ -328,6 +328,11 @@ enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
 
 void unseal_stop(struct daemon *d)
 {
+	token_proxy_stop(d->engine.token);
+}
+
+void unseal_end(struct daemon *d)
+{
 	token_proxy_free(d->engine.token);
 	d->engine.token = NULL;
 }
