@@ -191,7 +191,7 @@ static enum coffer_err check_store(struct engine *engine, struct reason *reason)
 {
 	struct start_check s = { engine, reason, ERR_OK };
 	ENSURE(store_thread_do(engine->daemon, check_on_store, &s), ERR_BUSY);
-	engine->integrity_fault = s.err == ERR_CORRUPT;
+	if (s.err == ERR_OK || s.err == ERR_CORRUPT) engine->integrity_fault = s.err == ERR_CORRUPT; /* else nothing new is known */
 	return s.err;
 }
 
