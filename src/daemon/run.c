@@ -200,6 +200,7 @@ static void stop(struct daemon *d)
 	init_drop(&d->engine);
 	unseal_stop(d);
 	admin_pool_stop(d);
+	unseal_end(d);
 	store_thread_stop(d);
 	scrubber_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);

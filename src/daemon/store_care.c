@@ -129,6 +129,12 @@ static enum coffer_err read_all(struct engine *e, struct reason *reason)
 	return ERR_OK;
 }
 
+void store_care_away(struct daemon *d)
+{
+	d->care.away = true;
+	if (engine_store_health(&d->engine) == STORE_WELL) become(d, STORE_FAILED, away_note);
+}
+
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 {
 	struct engine *e = &d->engine;
@@ -150,11 +156,17 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 
 /* ---- trying ---- */
 
-static enum coffer_err append(struct engine *e, const char *what)
+static enum coffer_err append(struct daemon *d, const char *what)
 {
+	struct engine *e = &d->engine;
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(what) };
-	TRY(txn_begin(e->txn, NULL));
-	enum coffer_err err = audit_append(e->audit, e->txn, &event);
+	enum coffer_err err = txn_begin(e->txn, NULL);
+	if (err == ERR_UNKNOWN_OUTCOME) { /* a transaction before it could not be rolled back: there is none to settle */
+		d->care.away = true;
+		return ERR_IO;
+	}
+	TRY(err);
+	err = audit_append(e->audit, e->txn, &event);
 	if (!err) return txn_commit(e->txn, NULL);
 	txn_abort(e->txn);
 	return err;
@@ -166,7 +178,7 @@ static enum coffer_err write_event(struct daemon *d, const char *what)
 	struct engine *e = &d->engine;
 	/* Sealed, or before init: nothing can be written yet, and what an init that failed left in memory must not be. */
 	if (!e->audit || engine_state_get(e) != ENGINE_OPEN) return ERR_OK;
-	enum coffer_err err = append(e, what);
+	enum coffer_err err = append(d, what);
 	if (err != ERR_UNKNOWN_OUTCOME) return err;
 	err = store_care_reopen(d, NULL);
 	enum coffer_err settled = txn_settle(e->txn, false);
@@ -192,7 +204,11 @@ static void try_again(struct daemon *d)
 	}
 	if (d->care.away && bring_back(d, NULL) != ERR_OK) return;
 	if (was == STORE_WELL) return;
-	if (was == STORE_FULL && d->care.reserve_fd >= 0 && !take_reserve(d, true)) return;
+	/* Also a store that was full before its file system turned read-only is well only when there is room again. */
+	if (d->care.reserve_fd >= 0 && !take_reserve(d, true)) {
+		become(d, STORE_FULL, full_note);
+		return;
+	}
 	snprintf(what, sizeof what, "the store takes changes again; it was %s", store_health_name(was));
 	enum coffer_err err = write_event(d, what);
 	if (err == ERR_FULL) give_reserve(d);

@@ -34,6 +34,8 @@ void store_care_after(struct daemon *d, bool wrote, enum coffer_err err);
 enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason) MUST_USE;
 /* Memory is what the store holds: audit chain and grants are read, objects forgotten. When it fails the store is away. */
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason) MUST_USE;
+/* What the store holds could not be read: it is away until it was opened and read again, and status says so, or what it said already. */
+void store_care_away(struct daemon *d);
 /* Main thread, every STORE_CARE_TICK_MS: notices a file system that turned read-only, and has the store thread try what is not well. */
 void store_care_tick(struct daemon *d);
 #define STORE_CARE_TICK_MS 500u

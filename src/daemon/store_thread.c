@@ -30,7 +30,7 @@ static enum coffer_err settle(struct daemon *d, struct job *list, struct reason 
 	if (!err && durable) return settled;
 	/* Also what has no audit row is in memory as in the store. When that cannot be, the store is away and read when it is back. */
 	if (!err) err = store_care_reload(d, NULL);
-	else d->care.away = true;
+	else store_care_away(d);
 	if (err) return reason_fail(reason, ERR_UNKNOWN_OUTCOME, "the store failed and could not be read again, so it is not known whether the change was "
 		"made; ask again later under the same request id");
 	return reason_fail(reason, ERR_IO, "the store could not write; nothing was changed, try again");

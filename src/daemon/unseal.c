@@ -191,7 +191,7 @@ static enum coffer_err check_store(struct engine *engine, struct reason *reason)
 {
 	struct start_check s = { engine, reason, ERR_OK };
 	ENSURE(store_thread_do(engine->daemon, check_on_store, &s), ERR_BUSY);
-	engine->integrity_fault = s.err == ERR_CORRUPT;
+	if (s.err == ERR_OK || s.err == ERR_CORRUPT) engine->integrity_fault = s.err == ERR_CORRUPT; /* else nothing new is known */
 	return s.err;
 }
 
@@ -327,6 +327,11 @@ enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
 }
 
 void unseal_stop(struct daemon *d)
+{
+	token_proxy_stop(d->engine.token);
+}
+
+void unseal_end(struct daemon *d)
 {
 	token_proxy_free(d->engine.token);
 	d->engine.token = NULL;

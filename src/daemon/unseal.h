@@ -9,8 +9,10 @@
 enum coffer_err unseal_start(struct daemon *d, struct reason *reason) MUST_USE;
 /* Main thread, every tick: unseals again when the last try failed for want of memory or disk. */
 void unseal_tick(struct daemon *d);
-/* Ends the token's proxy. */
+/* Ends the token's helper: what the admin threads have under way with it fails, so that they can be stopped. */
 void unseal_stop(struct daemon *d);
+/* After the admin threads: frees the token's proxy. */
+void unseal_end(struct daemon *d);
 
 /* engine->set_ring and engine->open (ops/engine.h). */
 enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring) MUST_USE;

@@ -95,10 +95,18 @@ static void compare_mark(struct rooted *r)
 		(unsigned long long)(r->mark_version - have));
 }
 
+/* Nothing is written under a root that is not known; and how far the store was is not forgotten. */
+static enum coffer_err unreadable(struct rooted *r, enum coffer_err err, struct reason *reason)
+{
+	r->verdict = err;
+	return reason_default(reason, err, "the store's version root cannot be read: %s", err_text(err));
+}
+
 static enum coffer_err nothing_there(struct rooted *r, bool may_make, struct reason *reason)
 {
 	bool empty;
-	TRY(is_empty(r, &empty));
+	enum coffer_err err = is_empty(r, &empty);
+	if (err) return unreadable(r, err, reason);
 	begin_root(r);
 	keep(r);
 	if (empty) {
@@ -119,6 +127,7 @@ enum coffer_err rooted_read(struct rooted *r, bool may_make, struct reason *reas
 	enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row);
 	if (err == ERR_NOT_FOUND) return nothing_there(r, may_make, reason);
 	if (!err) err = root_from_row(r->ring, &row, &root);
+	if (err && err != ERR_CORRUPT && err != ERR_VERSION) return unreadable(r, err, reason);
 	begin_root(r);
 	if (!err) r->now.root = root;
 	keep(r);
@@ -126,7 +135,6 @@ enum coffer_err rooted_read(struct rooted *r, bool may_make, struct reason *reas
 		judge(r, err, "integrity: the store's version root does not open, the store was edited or damaged; restore it from a backup, or look at "
 			"'coffer store check' and then run 'coffer store accept'");
 	else if (err == ERR_VERSION) judge(r, err, "the store's version root has a format that this version does not know; install a newer Coffer");
-	else if (err) return reason_default(reason, err, "the store's version root cannot be read: %s", err_text(err));
 	else compare_mark(r);
 	return ERR_OK;
 }

@@ -298,7 +298,7 @@ enum coffer_err rooted_store_new(struct store *inner, struct store **out)
 	ENSURE(r, ERR_MEMORY);
 	r->base.ops = &rooted_ops;
 	r->inner = inner;
-	*out = &r->base;
+	*out = (struct store *)r;
 	return ERR_OK;
 }
 

@@ -188,6 +188,31 @@ bool store_check_is_news(struct engine *engine)
 	return news;
 }
 
+struct known {
+	struct store_check *check;
+	uint64_t faults;
+};
+
+/* The record is durable. */
+static void know(void *arg)
+{
+	struct known *k = arg;
+	pthread_mutex_lock(&k->check->lock);
+	k->check->known_faults = k->faults;
+	pthread_mutex_unlock(&k->check->lock);
+	free(k);
+}
+
+static enum coffer_err know_on_commit(struct store_check *c, struct txn *txn, uint64_t faults)
+{
+	struct known *k = malloc(sizeof *k);
+	ENSURE(k, ERR_MEMORY);
+	*k = (struct known){ c, faults };
+	enum coffer_err err = txn_on_commit(txn, know, free, k);
+	if (err) free(k);
+	return err;
+}
+
 enum coffer_err store_check_note(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct store_check *c = engine->check;
@@ -196,11 +221,12 @@ enum coffer_err store_check_note(struct engine *engine, struct txn *txn, void *a
 	(void)reason;
 	if (!engine->audit || !store_check_is_news(engine)) return ERR_OK;
 	pthread_mutex_lock(&c->lock);
-	uint64_t faults = c->known_faults = c->last.faults;
+	uint64_t faults = c->last.faults;
 	if (faults) snprintf(details, sizeof details, "integrity: %llu faults; the first: %.300s", (unsigned long long)faults, c->last.text[0]);
 	else snprintf(details, sizeof details, "integrity: no fault any more");
 	pthread_mutex_unlock(&c->lock);
 	const struct audit_event event = { .principal = view_str("node"), .status = faults ? 1 : 0, .details = view_str(details) };
+	TRY(know_on_commit(c, txn, faults));
 	return audit_append(engine->audit, txn, &event);
 }
 

@@ -71,9 +71,9 @@ static struct timespec until_ms(uint64_t wait_ms)
 	return (struct timespec){ (time_t)(at / 1000), (long)(at % 1000) * 1000000 };
 }
 
-void token_proxy_free(struct token_proxy *p)
+void token_proxy_stop(struct token_proxy *p)
 {
-	if (!p) return;
+	if (!p || p->joined) return;
 	struct timespec until = until_ms(PROXY_STOP_MS);
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
@@ -84,6 +84,13 @@ void token_proxy_free(struct token_proxy *p)
 	if (p->busy && p->helper.fd >= 0) (void)shutdown(p->helper.fd, SHUT_RDWR);
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->thread, NULL);
+	p->joined = true;
+}
+
+void token_proxy_free(struct token_proxy *p)
+{
+	if (!p) return;
+	token_proxy_stop(p);
 	buf_free(&p->helper.frame);
 	close(p->wake_fd);
 	pthread_cond_destroy(&p->done);

@@ -69,7 +69,10 @@ struct token_health {
 
 /* Starts the thread and the first attempt, and returns at once. ERR_USAGE: URI; ERR_MEMORY; ERR_IO: no thread. */
 enum coffer_err token_proxy_new(const struct token_proxy_config *config, struct token_proxy **out, struct reason *reason) MUST_USE;
-/* Ends the helper and the thread; no call may be under way. Accepts NULL. */
+/* Ends the helper and the thread: calls under way, those that wait for their turn and all later ones fail (ERR_CLOSED, or what became of
+ * the helper). The proxy stays until it is freed. Accepts NULL; again does nothing. One thread. */
+void token_proxy_stop(struct token_proxy *p);
+/* Stops it, unless it is; no call may be under way. Accepts NULL. */
 void token_proxy_free(struct token_proxy *p);
 
 /* The calls. Each waits for its turn, while the state is TOKEN_STARTING for the attempt to end, and then at most its deadline. In

@@ -79,6 +79,7 @@ struct token_proxy {
 	pthread_mutex_t lock; /* guards everything down to the next comment */
 	pthread_cond_t done;  /* for the callers */
 	bool stop, busy, retry_asked, bound;
+	bool joined; /* of the thread that stops it */
 	struct token_binding binding;
 	struct proxy_job *first_job, *last_job;
 	uint64_t probe_wanted, probe_done; /* numbers of token_proxy_probe_now */

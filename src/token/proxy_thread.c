@@ -268,6 +268,18 @@ static void work(struct token_proxy *p)
 	pthread_cond_broadcast(&p->done);
 }
 
+/* Under the lock. Those that wait in the queue are told too; later ones are refused before they are queued. */
+static void refuse_jobs(struct token_proxy *p)
+{
+	for (struct proxy_job *job = p->first_job, *next; job; job = next) {
+		next = job->next; /* one that is done is gone */
+		job->err = reason_fail(&job->reason, ERR_CLOSED, "cofferd is stopping");
+		job->done = true;
+	}
+	p->first_job = p->last_job = NULL;
+	pthread_cond_broadcast(&p->done);
+}
+
 void *proxy_thread_main(void *proxy)
 {
 	struct token_proxy *p = proxy;
@@ -278,7 +290,8 @@ void *proxy_thread_main(void *proxy)
 		wait_for_work(p);
 		pthread_mutex_lock(&p->lock);
 		stop = p->stop;
-		if (!stop) work(p);
+		if (stop) refuse_jobs(p);
+		else work(p);
 		pthread_mutex_unlock(&p->lock);
 	}
 	if (p->helper.fd >= 0) (void)!call(p, CHANNEL_CLOSE, PROXY_CLOSE_MS, &reply, &ignored);

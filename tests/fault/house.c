@@ -15,6 +15,7 @@
 #include "daemon/store_thread.h"
 #include "fault/fault.h"
 #include "fault/house_check.h"
+#include "keyring/rooted_store.h"
 #include "objects/reindex.h"
 #include "ops/init_flow.h"
 #include "unit/store/fault_vfs.h"
@@ -198,11 +199,16 @@ static enum coffer_err go_up(struct house *h)
 {
 	struct engine *e = &h->daemon.engine;
 	if (!h->empty) TRY(make_ring(h));
-	TRY(store_open_sqlite(h->path, &e->store, &h->reason));
+	struct store *inner;
+	TRY(store_open_sqlite(h->path, &inner, &h->reason));
+	enum coffer_err err = rooted_store_new(inner, &e->store);
+	if (err) store_close(inner);
+	TRY(err);
 	e->objects = object_table_new(64);
 	ENSURE(e->objects, ERR_MEMORY);
 	e->txn = txn_new(e->store, e->objects);
 	ENSURE(e->txn, ERR_MEMORY);
+	if (!h->empty) TRY(rooted_store_attach(e->store, h->ring, true, &h->reason));
 	if (!h->empty) txn_set_ring(e->txn, h->ring);
 	if (h->empty) e->state = ENGINE_UNINITIALISED;
 	else TRY(open_domain(h));
@@ -214,13 +220,15 @@ static enum coffer_err go_up(struct house *h)
 }
 
 /* What daemon/unseal.c does for an init. */
-struct new_ring { struct engine *engine; struct ring *ring; };
+struct new_ring { struct engine *engine; struct ring *ring; enum coffer_err err; };
 
 static void set_ring_on_store(void *arg)
 {
 	struct new_ring *n = arg;
 	struct engine *e = n->engine;
 	struct ring *old = txn_ring(e->txn);
+	n->err = rooted_store_attach(e->store, n->ring, false, NULL);
+	if (n->err) return;
 	txn_set_ring(e->txn, n->ring);
 	if (n->ring) e->domain = *ring_domain(n->ring);
 	else audit_chain_free(TAKE(e->audit));
@@ -229,8 +237,9 @@ static void set_ring_on_store(void *arg)
 
 static enum coffer_err set_ring(struct engine *e, struct ring **ring)
 {
-	struct new_ring n = { e, ring ? *ring : NULL };
+	struct new_ring n = { e, ring ? *ring : NULL, ERR_OK };
 	MUST(store_thread_do(e->daemon, set_ring_on_store, &n));
+	TRY(n.err);
 	if (ring) *ring = NULL;
 	return ERR_OK;
 }

@@ -1,4 +1,4 @@
-/* The house in which faults happen: the real dispatcher, store thread, keyring, audit chain and SQLite store on a folder of its own, under a fixed
+/* The house in which faults happen: the real dispatcher, store thread, keyring, audit chain and rooted SQLite store on a folder of its own, under a fixed
  * data key. A request goes the way it goes in cofferd, with the socket left out. What must hold is judged after each request, and again when a
  * round is over. Every failure of what must hold ends the program with a sentence that names scenario, fault and n. */
 #ifndef COFFER_TESTS_FAULT_HOUSE_H

@@ -71,6 +71,22 @@ quota write,allocate EDQUOT full
 no-space write,allocate ENOSPC full
 END
 
+# Full, then read-only, then writable and still full: the reserve is away, so the store is full again and not well.
+reserve=$(find "$home" -name store.reserve | head -1)
+fault write,allocate ENOSPC
+make full-0 && bad "full: a change is refused"
+within 2 "full: status says so" status_is .store_health full
+fault write,sync,truncate,allocate EROFS
+within 2 "and then read-only" status_is .store_health read-only
+fault allocate ENOSPC
+within 2 "writable without room for the reserve: full" status_is .store_health full
+refused "changes are refused" 1 'disk is full' coffer key create full-1
+fault_over
+within 5 "room: well by itself" status_is .store_health well
+equal "and the reserve is back" "$(stat -c %s "$reserve")" 1048576
+settle full-0
+all_there full
+
 # The n-th write, sync and truncation once, until there is none: a change is done, or refused, and then it can be done.
 for call in write sync truncate; do
   n=0 ended=no refusals=0

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "keyring/root.h"
 #include "keyring/rooted_store.h"
+#include "store/store_internal.h"
 #include "unit/keyring/fixture.h"
 
 static json_t *frozen;
@@ -288,6 +289,43 @@ static void a_store_without_its_root_is_refused_unless_it_is_from_before(void **
 	close_world(&w);
 }
 
+static enum coffer_err fail_get(struct store *s, enum store_table table, struct view id, struct store_row *out)
+{
+	(void)s;
+	(void)table;
+	(void)id;
+	(void)out;
+	return ERR_IO;
+}
+
+static void a_root_that_cannot_be_read_is_not_taken_for_an_empty_one(void **state)
+{
+	struct world w;
+	struct rooted_facts facts;
+	struct reason why = { "" };
+	(void)state;
+	open_world(&w, 1);
+	for (uint8_t i = 0; i < 3; i++) put(w.rooted, STORE_GRANT, (uint8_t)(0x10 * i + 1), 1, 1);
+	const struct store_ops *good = w.inner->ops;
+	struct store_ops bad = *good;
+	bad.get = fail_get;
+	w.inner->ops = &bad;
+	assert_int_equal(store_reopen(w.rooted, &why), ERR_IO);
+	assert_non_null(strstr(why.text, "cannot be read"));
+	rooted_store_facts(w.rooted, &facts);
+	assert_int_equal(facts.version, 3);
+	w.inner->ops = good;
+	struct store_row row = row_of(0x91, 1, 1, "new");
+	assert_int_equal(store_begin(w.rooted, NULL), ERR_OK);
+	assert_int_equal(store_put(w.rooted, STORE_GRANT, &row, true), ERR_IO); /* not under a root of zeros */
+	store_rollback(w.rooted);
+	assert_int_equal(store_reopen(w.rooted, NULL), ERR_OK);
+	put(w.rooted, STORE_GRANT, 0x91, 1, 1);
+	rooted_store_facts(w.rooted, &facts);
+	assert_int_equal(facts.version, 4);
+	close_world(&w);
+}
+
 static void a_damaged_root_is_refused(void **state)
 {
 	struct world w;
@@ -402,6 +440,7 @@ int main(void)
 		cmocka_unit_test(a_row_that_is_gone_too_many_or_old_is_found_in_every_table),
 		cmocka_unit_test(a_row_that_is_gone_is_found_and_stays_found_until_it_is_accepted),
 		cmocka_unit_test(a_store_without_its_root_is_refused_unless_it_is_from_before),
+		cmocka_unit_test(a_root_that_cannot_be_read_is_not_taken_for_an_empty_one),
 		cmocka_unit_test(a_damaged_root_is_refused),
 		cmocka_unit_test(a_newer_data_key_keeps_the_sums_and_hides_nothing),
 		cmocka_unit_test(nothing_is_written_without_the_data_keys),

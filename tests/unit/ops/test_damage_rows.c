@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "ops/store_check.h"
 #include "ops/store_fault.h"
 
 static const char *const columns[] = { "id", "version", "state", "generation", "header", "idx", "body" };
@@ -246,6 +247,28 @@ static void small_tables_are_judged_before_the_node_serves(void **state)
 	damage_files_free(&whole);
 }
 
+/* A record that was not written is not taken for one: the next pass tries again. */
+static void what_was_found_is_news_until_its_record_is_durable(void **state)
+{
+	struct damage *d = *state;
+	struct engine *e = &d->engine;
+	damage_sql(d, "DELETE FROM record WHERE rowid = (SELECT rowid FROM record WHERE tbl = 1 LIMIT 1)");
+	assert_int_equal(damage_open(d, NULL), ERR_OK);
+	store_check_begin(e);
+	for (unsigned i = 0; i < 100000 && !store_check_step(e, 64, 1000); i++) {}
+	assert_true(store_check_is_news(e));
+	for (int durable = 0; durable < 2; durable++) {
+		assert_int_equal(txn_begin(e->txn, NULL), ERR_OK);
+		if (!e->audit) assert_int_equal(audit_chain_open(e->txn, &e->audit, NULL), ERR_OK);
+		assert_int_equal(store_check_note(e, e->txn, NULL, NULL), ERR_OK);
+		assert_true(store_check_is_news(e));
+		if (durable) assert_int_equal(txn_commit(e->txn, NULL), ERR_OK);
+		else txn_abort(e->txn);
+		assert_int_equal(store_check_is_news(e), !durable);
+	}
+	damage_close(d);
+}
+
 int main(void)
 {
 #define DAMAGE(test) cmocka_unit_test_setup_teardown(test, damage_start, damage_stop)
@@ -259,6 +282,7 @@ int main(void)
 		DAMAGE(every_row_that_is_removed_is_found),
 		DAMAGE(a_cut_tail_of_the_audit_log_is_found_at_start),
 		DAMAGE(small_tables_are_judged_before_the_node_serves),
+		DAMAGE(what_was_found_is_news_until_its_record_is_durable),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

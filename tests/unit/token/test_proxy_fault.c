@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "fake_tokend.h"
 #include "test_arena.h"
+#include "token/proxy_internal.h"
 
 #define HOUR_MS 3600000u
 #define CURE_LIMIT_MS 5000u /* serving again so long after the fault is gone */
@@ -205,6 +206,62 @@ static void proxy_frees_at_once_while_the_token_hangs(void **state)
 	fake_free(f);
 }
 
+struct caller {
+	struct token_proxy *p;
+	pthread_t thread;
+	enum coffer_err err;
+	struct reason why;
+};
+
+static void *call_token(void *arg)
+{
+	struct caller *c = arg;
+	uint8_t byte;
+	c->err = token_proxy_random(c->p, &byte, 1, &c->why);
+	return NULL;
+}
+
+/* One call is with the token and another behind it. */
+static bool is_queued(struct token_proxy *p)
+{
+	pthread_mutex_lock(&p->lock);
+	bool queued = p->first_job != NULL;
+	pthread_mutex_unlock(&p->lock);
+	return queued;
+}
+
+/* An unseal may be under way, and another call behind it, when the daemon stops. */
+static void proxy_stops_under_its_callers(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy_config config = { .uri = "tpm2:fake", .binding = &fake_binding, .spawner = &f->spawner, .deadline_ms = 60000 };
+	struct caller callers[2] = { { .err = ERR_OK }, { .err = ERR_OK } };
+	struct token_proxy *p = NULL;
+	struct reason why = { "" };
+	uint8_t byte;
+	(void)state;
+	assert_int_equal(token_proxy_new(&config, &p, NULL), ERR_OK);
+	fake_await(p, TOKEN_WELL, 5000);
+	fake_set(f, CHANNEL_RANDOM, FAKE_HANG, ERR_OK);
+	for (size_t i = 0; i < 2; i++) {
+		callers[i].p = p;
+		assert_int_equal(pthread_create(&callers[i].thread, NULL, call_token, &callers[i]), 0);
+	}
+	while (fake_count(f, CHANNEL_RANDOM) == 0 || !is_queued(p)) fake_await(p, TOKEN_WELL, 1000);
+	uint64_t began = clock_mono_ms();
+	token_proxy_stop(p);
+	for (size_t i = 0; i < 2; i++) {
+		pthread_join(callers[i].thread, NULL);
+		assert_int_not_equal(callers[i].err, ERR_OK);
+		assert_string_not_equal(callers[i].why.text, "");
+	}
+	assert_true(clock_mono_ms() - began < 4000);
+	assert_int_equal(token_proxy_random(p, &byte, 1, &why), ERR_CLOSED);
+	token_proxy_stop(p);
+	token_proxy_free(p);
+	fake_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +273,7 @@ int main(void)
 		cmocka_unit_test(proxy_keeps_trying_while_helpers_cannot_be_started),
 		cmocka_unit_test(proxy_probe_now_waits_no_longer_than_told),
 		cmocka_unit_test(proxy_frees_at_once_while_the_token_hangs),
+		cmocka_unit_test(proxy_stops_under_its_callers),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);
 }
