@@ -67,7 +67,8 @@ static void step(void *arg)
 	struct scrubber *s = arg;
 	struct engine *e = &s->daemon->engine;
 	bool again = false;
-	if (can_check(e)) {
+	const struct store_care *care = &s->daemon->care;
+	if (can_check(e) && (!care->away || care->distrusted)) { /* what is closed cannot be read, and that is no fault of what it holds */
 		if (atomic_exchange(&s->wanted, false)) {
 			s->hurried = s->running = true;
 			store_check_begin(e);
