@@ -222,7 +222,7 @@ void store_check_forget(struct store_check *check)
 uint64_t store_check_next_pass(struct store_check *check)
 {
 	pthread_mutex_lock(&check->lock);
-	uint64_t next = check->passes + 1;
+	uint64_t next = check->passes + 1 + (check->running != 0);
 	pthread_mutex_unlock(&check->lock);
 	return next;
 }
