@@ -27,7 +27,8 @@
 struct store_care {
 	int reserve_fd;           /* -1: none could be made */
 	bool reserve_held;        /* the file has its room */
-	bool away;                /* the store could not be opened again */
+	bool away;                /* the store could not be opened again, or is not what was written */
+	bool distrusted;          /* the latter; said once */
 	unsigned lost;            /* commits of unknown outcome in a row */
 	uint64_t tried_ms;
 	_Atomic bool queued;      /* job is on its way */

@@ -67,13 +67,14 @@ static void step(void *arg)
 	struct scrubber *s = arg;
 	struct engine *e = &s->daemon->engine;
 	bool again = false;
-	if (can_check(e)) {
-		if (atomic_exchange(&s->wanted, false)) {
-			s->hurried = s->running = true;
-			store_check_begin(e);
-		} else if (!s->running) {
+	const struct store_care *care = &s->daemon->care;
+	if (can_check(e) && (!care->away || care->distrusted)) { /* what is closed cannot be read, and that is no fault of what it holds */
+		if (!s->running) {
+			s->hurried = atomic_exchange(&s->wanted, false);
 			s->running = true;
 			store_check_begin(e);
+		} else if (s->wanted) {
+			s->hurried = true; /* to its end, then one more: who asks again and again must not keep it from ending */
 		}
 		if (store_check_step(e, rows_of_step(s), STEP_MS)) end_pass(s);
 		again = s->wanted || (s->running && s->hurried);

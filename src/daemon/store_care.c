@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ops/store_check.h"
 
 #define PAUSE_MS 400u  /* between two tries; less than a tick, so that each tick may try */
 #define LOST_IN_A_ROW 2u
@@ -135,19 +136,36 @@ void store_care_away(struct daemon *d)
 	if (engine_store_health(&d->engine) == STORE_WELL) become(d, STORE_FAILED, away_note);
 }
 
+/* While it was closed anybody who may write the file could edit it: what is served from memory is more to be trusted. */
+static void distrust(struct daemon *d, const struct reason *why)
+{
+	char note[REASON_MAX];
+	snprintf(note, sizeof note, "%.400s; only what is in memory is served; stop the daemon and see to the store before it is started again", why->text);
+	if (!d->care.distrusted) log_error("store: failed: %s", note);
+	d->care.distrusted = true;
+	engine_set_store_health(&d->engine, STORE_FAILED, note);
+}
+
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 {
 	struct engine *e = &d->engine;
-	enum coffer_err err = ERR_OK;
+	struct reason why = { "" };
+	enum coffer_err err = e->audit ? store_check_reopened(e, &why) : ERR_OK;
+	if (err == ERR_CORRUPT) {
+		d->care.away = true;
+		distrust(d, &why);
+		return reason_fail(reason, err, "%s", why.text);
+	}
 	object_table_clear(e->objects);
 	if (e->after_destroy) e->after_destroy(e);
-	if (e->audit) {
+	if (!err && e->audit) {
 		err = txn_begin(e->txn, reason);
 		if (!err) {
 			err = read_all(e, reason);
 			txn_abort(e->txn);
 		}
 	}
+	d->care.distrusted = false;
 	if (!err) return ERR_OK;
 	d->care.away = true;
 	become(d, STORE_FAILED, away_note);

@@ -32,7 +32,8 @@ void store_care_after(struct daemon *d, bool wrote, enum coffer_err err);
 /* After ERR_UNKNOWN_OUTCOME: opens the store again, so that what it holds can be read. The caller then settles the transaction, and calls
  * store_care_reload unless everything in it was durable. */
 enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason) MUST_USE;
-/* Memory is what the store holds: audit chain and grants are read, objects forgotten. When it fails the store is away. */
+/* Memory is what the store holds: the small tables are compared with the root, audit chain and grants are read, objects forgotten. When it fails
+ * the store is away. */
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason) MUST_USE;
 /* What the store holds could not be read: it is away until it was opened and read again, and status says so, or what it said already. */
 void store_care_away(struct daemon *d);

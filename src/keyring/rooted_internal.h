@@ -31,6 +31,7 @@ struct rooted {
 	bool accepting; /* the transaction under way takes the store as it is, whatever the verdict */
 	bool made, mark_missing;
 	uint64_t mark_version;
+	uint64_t known; /* the newest root version since the ring was attached; what is opened again must not be older */
 	struct rooted_pass pass;
 };
 

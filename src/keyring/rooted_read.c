@@ -146,7 +146,7 @@ enum coffer_err rooted_store_attach(struct store *s, struct ring *ring, bool may
 	PRE(!s->in_transaction);
 	r->ring = ring;
 	r->made = r->mark_missing = false;
-	r->mark_version = 0;
+	r->mark_version = r->known = 0;
 	r->pass.active = false;
 	judge(r, ERR_OK, "");
 	if (!ring) return ERR_OK;
@@ -186,6 +186,7 @@ enum coffer_err rooted_store_accept(struct store *s, uint64_t now_ms)
 	root->accepted_ms = now_ms;
 	root->accepted_from = from;
 	if (root->version < r->mark_version) root->version = r->mark_version;
+	if (root->version < r->known) root->version = r->known;
 	r->now.dirty = true;
 	r->pass.active = false;
 	r->accepting = true;

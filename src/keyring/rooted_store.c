@@ -257,16 +257,16 @@ static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
 static enum coffer_err reopen(struct store *base, struct reason *reason)
 {
 	struct rooted *r = rooted_of(base);
-	uint64_t known = r->durable.root.version;
+	if (r->ring && r->durable.root.version > r->known) r->known = r->durable.root.version;
 	r->doom = ERR_OK;
 	r->pass.active = false;
 	TRY(store_reopen(r->inner, reason));
 	if (!r->ring) return ERR_OK;
 	TRY(rooted_read(r, false, reason));
 	if (r->verdict) return rooted_store_verdict(base, reason);
-	if (r->durable.root.version < known)
+	if (r->durable.root.version < r->known)
 		return reason_fail(reason, ERR_CORRUPT, "the store was opened again and is older than before (version %llu after %llu); restore it from a backup",
-			(unsigned long long)r->durable.root.version, (unsigned long long)known);
+			(unsigned long long)r->durable.root.version, (unsigned long long)r->known);
 	return ERR_OK;
 }
 

@@ -124,7 +124,8 @@ static void start_clock(struct store_check *c)
 	c->begun_mono_ms = clock_mono_ms();
 }
 
-enum coffer_err store_check_start(struct engine *engine, struct reason *reason)
+/* always: also when there is nothing to say. */
+static enum coffer_err check_small(struct engine *engine, bool always, struct reason *reason)
 {
 	struct store_check *c = engine->check;
 	size_t faults = 0;
@@ -134,11 +135,21 @@ enum coffer_err store_check_start(struct engine *engine, struct reason *reason)
 	const struct rooted_watch watch = { look, note_fault, c };
 	enum coffer_err err = rooted_store_check_small(engine->store, &watch, &faults);
 	if (err) return reason_default(reason, err, "the store cannot be checked: %s", err_text(err));
-	publish(c, false);
+	if (always || c->now.faults) publish(c, false);
 	if (c->now.faults == 0) return ERR_OK;
 	unsigned long long others = c->now.faults - 1;
 	if (others) return reason_fail(reason, ERR_CORRUPT, "integrity: %.300s (and %llu more: 'coffer store check')", c->now.text[0], others);
 	return reason_fail(reason, ERR_CORRUPT, "integrity: %.300s", c->now.text[0]);
+}
+
+enum coffer_err store_check_start(struct engine *engine, struct reason *reason)
+{
+	return check_small(engine, true, reason);
+}
+
+enum coffer_err store_check_reopened(struct engine *engine, struct reason *reason)
+{
+	return check_small(engine, false, reason);
 }
 
 void store_check_begin(struct engine *engine)
@@ -243,7 +254,7 @@ void store_check_forget(struct store_check *check)
 uint64_t store_check_next_pass(struct store_check *check)
 {
 	pthread_mutex_lock(&check->lock);
-	uint64_t next = check->passes + 1;
+	uint64_t next = check->passes + 1 + (check->running != 0);
 	pthread_mutex_unlock(&check->lock);
 	return next;
 }

@@ -19,6 +19,9 @@ void store_check_free(struct store_check *check); /* accepts NULL */
 /* At start, with the ring in place and before anything is served: the root's verdict, the small tables, the end of the audit chain. Store
  * thread, outside a transaction. ERR_CORRUPT with a sentence: the node must not serve. */
 enum coffer_err store_check_start(struct engine *engine, struct reason *reason) MUST_USE;
+/* The same after the store was opened again under a running node, before anything is read from it; the findings of the last pass stay unless
+ * there is a fault. */
+enum coffer_err store_check_reopened(struct engine *engine, struct reason *reason) MUST_USE;
 
 /* A pass begins; one that is under way starts over. Store thread. */
 void store_check_begin(struct engine *engine);

@@ -148,6 +148,24 @@ within 20 "opens" is_ready
 matches "and the audit log says that its root was made" "$(coffer audit show)" "version root was made from what it held"
 equal "its node.id says from now on that there is one" 02 "$(od -An -tx1 -j4 -N1 "$state/node.id" | tr -d ' ')"
 matches "it is whole" "$(coffer store check)" 'no fault'
+
+# Somebody who asks for a check again and again keeps none from ending.
+python3 "$top/tests/bench/locate.py" "$COFFER_SOCKET" 64 2048 >/dev/null
+PYTHONPATH=$top/tests/integration python3 - "$COFFER_SOCKET" "$work/asked" "$work/enough" <<'PY' &
+import os, sys
+from frames import connect, message, read_answer
+s = connect(sys.argv[1])
+for i in range(200000):
+    s.sendall(message(operation=0x80000018))
+    assert read_answer(s)
+    if i == 100:
+        open(sys.argv[2], "w").close()
+    if i % 100 == 0 and os.path.exists(sys.argv[3]):
+        break
+PY
+within 10 "somebody asks again and again" test -e "$work/asked"
+check "a check ends all the same" timeout 20 "$bin/coffer" store check
+touch "$work/enough"
 stop_daemon
 
 # Locked by another process.

@@ -115,4 +115,25 @@ kill -9 "$pid"
 within 10 "open after a restart" is_ready
 equal "nothing is lost" "$(coffer key list --json | jq length)" "$keys"
 check "the audit log verifies" coffer audit verify
+
+# While the store is closed nobody holds its lock: an old grant that is put back then is not taken into memory with the rest.
+coffer grant --to unix:4711 --role auditor >/dev/null
+"$sandbox" stop --dir "$dir" >/dev/null
+cp "$home/state/store.db" "$work/old.db"
+start_sandbox --token softhsm
+pid=$(cat "$home/cofferd.pid")
+coffer revoke-grant --to unix:4711 --role auditor >/dev/null
+fault write,sync,truncate EIO
+make shut && bad "put back: a change is refused"
+within 5 "put back: the store is closed" status_is .store_health failed
+check "put back: an old grant" python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=5)
+db.execute("ATTACH ? AS old", (sys.argv[2],))
+count = sum(db.execute(f"INSERT OR IGNORE INTO {t} SELECT * FROM old.{t} WHERE tbl = 2").rowcount for t in ("record", "search"))
+db.commit()
+sys.exit(count < 1)' "$home/state/store.db" "$work/old.db"
+fault_over
+within 5 "put back: it is noticed before anything is read" grep -q 'store: failed: integrity: grant .* is one row too many' "$home/cofferd.log"
+equal "put back: the old grant is not valid" "$(coffer grants --json | grep -c 4711)" 0
+refused "put back: nothing is changed" 1 'one row too many.*stop the daemon' coffer key create late
 finish

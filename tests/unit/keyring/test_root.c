@@ -262,6 +262,37 @@ static void a_row_that_is_gone_is_found_and_stays_found_until_it_is_accepted(voi
 	close_world(&w);
 }
 
+/* The root of an earlier moment comes back while the store is opened again: found then, and every time after. */
+static void an_older_store_is_not_taken_for_the_newest_when_it_is_opened_again(void **state)
+{
+	struct world w;
+	struct store_row row;
+	struct reason why = { "" };
+	uint8_t header[8], index[8], body[1024];
+	(void)state;
+	open_world(&w, 1);
+	put(w.rooted, STORE_GRANT, 0x11, 1, 1);
+	assert_int_equal(store_get(w.inner, STORE_DOMAIN, view_str(ROOT_ID), &row), ERR_OK);
+	struct store_row old = row;
+	assert_true(row.header.len <= sizeof header && row.index.len <= sizeof index && row.body.len <= sizeof body);
+	memcpy(header, row.header.ptr, row.header.len);
+	memcpy(index, row.index.ptr, row.index.len);
+	memcpy(body, row.body.ptr, row.body.len);
+	old.header = view_of(header, row.header.len);
+	old.index = view_of(index, row.index.len);
+	old.body = view_of(body, row.body.len);
+	put(w.rooted, STORE_GRANT, 0x21, 1, 1);
+	assert_int_equal(store_reopen(w.rooted, &why), ERR_OK);
+	assert_int_equal(store_begin(w.inner, NULL), ERR_OK);
+	assert_int_equal(store_put(w.inner, STORE_DOMAIN, &old, true), ERR_OK);
+	assert_int_equal(store_commit(w.inner, NULL), ERR_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(store_reopen(w.rooted, &why), ERR_CORRUPT);
+		assert_non_null(strstr(why.text, "older than before"));
+	}
+	close_world(&w);
+}
+
 static void a_store_without_its_root_is_refused_unless_it_is_from_before(void **state)
 {
 	struct world w;
@@ -439,6 +470,7 @@ int main(void)
 		cmocka_unit_test(the_mark_is_the_frozen_one_and_the_higher_slot_that_holds),
 		cmocka_unit_test(a_row_that_is_gone_too_many_or_old_is_found_in_every_table),
 		cmocka_unit_test(a_row_that_is_gone_is_found_and_stays_found_until_it_is_accepted),
+		cmocka_unit_test(an_older_store_is_not_taken_for_the_newest_when_it_is_opened_again),
 		cmocka_unit_test(a_store_without_its_root_is_refused_unless_it_is_from_before),
 		cmocka_unit_test(a_root_that_cannot_be_read_is_not_taken_for_an_empty_one),
 		cmocka_unit_test(a_damaged_root_is_refused),
