@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/ct.h"
 #include "keyring/record.h"
+#include "keyring/rooted_store.h"
 
 struct tail {
 	uint64_t seq;
@@ -39,23 +40,12 @@ uint64_t audit_chain_known_ms(const struct audit_chain *chain)
 
 struct newest {
 	struct ring *ring;
-	uint64_t time_ms; /* latest */
 	unsigned rows;
 	uint64_t seq[2];
 	uint8_t link[2][AUDIT_LINK_LEN];
 	uint32_t generation;
-	struct buf row; /* plaintext of the newest */
+	struct buf row; /* plaintext of the newest; empty: it does not open */
 };
-
-/* A row among the newest that does not open says nothing about time here; verification names it. */
-static void take_time(struct newest *n, const struct store_row *row)
-{
-	AUTO_BUF struct buf plain = BUF_EMPTY;
-	struct audit_event event;
-	if (record_open(n->ring, STORE_AUDIT, row, &plain) != ERR_OK) return;
-	if (audit_row_decode(ring_domain(n->ring), buf_view(&plain), &event) != ERR_OK) return;
-	if (event.time_ms > n->time_ms) n->time_ms = event.time_ms;
-}
 
 static enum coffer_err take_newest(void *arg, const struct store_row *row)
 {
@@ -65,15 +55,15 @@ static enum coffer_err take_newest(void *arg, const struct store_row *row)
 	uint64_t seq;
 	if (row->id_len != AUDIT_ID_LEN || memcmp(row->id, domain->node_id, UUID_LEN) != 0)
 		return ERR_EXISTS; /* another node's rows: enough seen */
-	take_time(n, row);
-	if (n->rows == 2) return ERR_OK;
 	TRY(audit_row_seq(domain, row, &seq));
 	TRY(audit_header_decode(row->header, &header));
 	n->seq[n->rows] = seq;
 	memcpy(n->link[n->rows], header.link, AUDIT_LINK_LEN);
 	if (n->rows == 0) {
 		n->generation = header.link_generation;
-		TRY(record_open(n->ring, STORE_AUDIT, row, &n->row));
+		enum coffer_err err = record_open(n->ring, STORE_AUDIT, row, &n->row);
+		if (err == ERR_CORRUPT) buf_clear(&n->row);
+		else TRY(err);
 	}
 	n->rows++;
 	return ERR_OK;
@@ -83,6 +73,7 @@ static enum coffer_err check_newest(struct newest *n)
 {
 	uint8_t previous[AUDIT_LINK_LEN], expected[AUDIT_LINK_LEN];
 	struct audit_event event;
+	ENSURE(n->row.len, ERR_CORRUPT);
 	if (n->rows == 2) {
 		ENSURE(n->seq[0] == n->seq[1] + 1, ERR_CORRUPT);
 		memcpy(previous, n->link[1], sizeof previous);
@@ -97,14 +88,41 @@ static enum coffer_err check_newest(struct newest *n)
 	return ERR_OK;
 }
 
+/* The chain goes on behind its newest row also when that, or the one before, is damaged: the version root says that its link is the right one.
+ * Verification and the scrub name what is damaged; a node that would not open for it would lose every key with one byte. */
+static enum coffer_err find_tail(struct store *store, struct newest *n)
+{
+	uint8_t end[AUDIT_ID_LEN];
+	audit_row_id(ring_domain(n->ring), UINT64_MAX, end);
+	enum coffer_err err = store_scan(store, STORE_AUDIT, view_of(end, sizeof end), true, 2, take_newest, n);
+	if (err == ERR_EXISTS) err = ERR_OK;
+	if (!err && n->rows) err = check_newest(n);
+	if (err == ERR_CORRUPT && n->rows && rooted_store_is_head(store, n->seq[0], n->link[0])) err = ERR_OK;
+	return err;
+}
+
+/* One by one: a row among the newest that cannot be read says nothing about time here. */
+static uint64_t latest_time(struct store *store, struct ring *ring, uint64_t seq)
+{
+	uint64_t latest_ms = 0;
+	for (unsigned i = 0; i < TIME_ROWS && seq > i; i++) {
+		AUTO_BUF struct buf plain = BUF_EMPTY;
+		uint8_t id[AUDIT_ID_LEN];
+		struct store_row row;
+		struct audit_event event;
+		audit_row_id(ring_domain(ring), seq - i, id);
+		if (store_get(store, STORE_AUDIT, view_of(id, sizeof id), &row) != ERR_OK) continue;
+		if (record_open(ring, STORE_AUDIT, &row, &plain) != ERR_OK) continue;
+		if (audit_row_decode(ring_domain(ring), buf_view(&plain), &event) != ERR_OK) continue;
+		if (event.time_ms > latest_ms) latest_ms = event.time_ms;
+	}
+	return latest_ms;
+}
+
 enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, struct reason *reason)
 {
 	struct newest n = { .ring = txn_ring(txn), .row = BUF_EMPTY };
-	uint8_t end[AUDIT_ID_LEN];
-	audit_row_id(ring_domain(n.ring), UINT64_MAX, end);
-	enum coffer_err err = store_scan(txn_store(txn), STORE_AUDIT, view_of(end, sizeof end), true, TIME_ROWS, take_newest, &n);
-	if (err == ERR_EXISTS) err = ERR_OK;
-	if (!err && n.rows) err = check_newest(&n);
+	enum coffer_err err = find_tail(txn_store(txn), &n);
 	buf_free(&n.row);
 	if (err == ERR_CORRUPT)
 		return reason_fail(reason, err, "the end of the audit log does not verify; the store was edited or damaged");
@@ -114,7 +132,7 @@ enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, stru
 	ENSURE(chain, ERR_MEMORY);
 	if (n.rows) {
 		chain->tail.seq = n.seq[0];
-		chain->known_ms = n.time_ms;
+		chain->known_ms = latest_time(txn_store(txn), n.ring, n.seq[0]);
 		memcpy(chain->tail.link, n.link[0], AUDIT_LINK_LEN);
 	} else {
 		err = audit_genesis(ring_domain(n.ring), chain->tail.link);

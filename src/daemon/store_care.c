@@ -284,11 +284,12 @@ static void on_store_thread(void *arg)
 	struct daemon *d = arg;
 	d->care.queued = false;
 	try_again(d);
+	if (!d->care.away) txn_scrub_again(d->engine.txn); /* what was destroyed while the disk failed */
 }
 
 void store_care_tick(struct daemon *d)
 {
-	if (engine_store_health(&d->engine) == STORE_WELL && !is_mounted_read_only(d)) return;
+	if (engine_store_health(&d->engine) == STORE_WELL && !is_mounted_read_only(d) && !txn_scrub_due(d->engine.txn)) return;
 	if (atomic_exchange(&d->care.queued, true)) return;
 	d->care.job = (struct job){ .kind = JOB_CALL, .call = on_store_thread, .arg = d };
 	if (!job_queue_put(&d->store_jobs, &d->care.job)) d->care.queued = false;

@@ -1,6 +1,7 @@
 /* The root as it is found, made for the first time, or made anew because an operator said so. */
 #include <string.h>
 
+#include "base/ct.h"
 #include "keyring/rooted_internal.h"
 
 /* Nobody wrote anything here yet. */
@@ -170,6 +171,14 @@ void rooted_store_facts(const struct store *s, struct rooted_facts *out)
 	const struct root *root = &r->durable.root;
 	*out = (struct rooted_facts){ .rooted = r->ring != NULL, .made = r->made, .mark_missing = r->mark_missing && r->mark, .version = root->version,
 		.mark = r->mark_version, .accepted = root->accepted, .accepted_ms = root->accepted_ms, .accepted_from = root->accepted_from };
+}
+
+bool rooted_store_is_head(const struct store *s, uint64_t seq, const uint8_t link[static 32])
+{
+	if (!rooted_store_is(s)) return false;
+	const struct rooted *r = (const struct rooted *)s;
+	const struct root_head *head = s->in_transaction ? &r->now.root.head : &r->durable.root.head;
+	return r->ring && !r->verdict && seq != 0 && head->seq == seq && ct_equal(head->link, link, ROOT_LINK_LEN);
 }
 
 enum coffer_err rooted_store_accept(struct store *s, uint64_t now_ms)

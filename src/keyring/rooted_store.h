@@ -51,6 +51,9 @@ struct rooted_fault {
 	uint64_t expected, found; /* rows of the table; audit: sequence numbers */
 };
 
+/* Whether the root, which must be well, says that the audit chain of this node ends with this row. link: 32 bytes. */
+bool rooted_store_is_head(const struct store *s, uint64_t seq, const uint8_t link[static 32]);
+
 /* Who watches a check. row: looks into one row, copied, store calls allowed; ERR_CORRUPT and ERR_VERSION make it a fault, any other error ends the
  * check. May be NULL. */
 struct rooted_watch {

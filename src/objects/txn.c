@@ -156,7 +156,20 @@ static void scrub(struct txn *txn)
 {
 	struct reason reason = { "" };
 	enum coffer_err err = store_scrub_deleted(txn->store, &reason);
-	if (err) log_warn("deleted bytes are still in the store's log: %s", reason_text(&reason, err));
+	if (err && !txn->scrub_due) log_warn("deleted bytes are still in the store's log, it is tried again: %s", reason_text(&reason, err));
+	if (!err && txn->scrub_due) log_info("deleted bytes are gone from the store's log");
+	txn->scrub_due = err != ERR_OK;
+}
+
+bool txn_scrub_due(const struct txn *txn)
+{
+	return txn->scrub_due;
+}
+
+void txn_scrub_again(struct txn *txn)
+{
+	PRE(!txn->open);
+	if (txn->scrub_due) scrub(txn);
 }
 
 enum coffer_err txn_commit(struct txn *txn, struct reason *reason)

@@ -76,5 +76,9 @@ bool txn_has_changes(const struct txn *txn);
 void txn_want_scrub(struct txn *txn);
 /* Whether the transaction under way, or the last one, asked for it. */
 bool txn_wants_scrub(const struct txn *txn);
+/* Whether a scrub failed, so that deleted bytes are still in the store's log. Any thread. */
+bool txn_scrub_due(const struct txn *txn);
+/* Tries it again; outside of a transaction. Also every later commit that asks for one does. */
+void txn_scrub_again(struct txn *txn);
 
 #endif

@@ -23,6 +23,7 @@ struct txn {
 	uint64_t created_us;          /* of the newest object made here */
 	bool indexed;                 /* every object has the index column of schema 3 (reindex.h) */
 	bool open, marked, want_scrub;
+	_Atomic bool scrub_due;       /* one that failed */
 };
 
 bool txn_is_live(const struct object *o);

@@ -168,6 +168,20 @@ check "a check ends all the same" timeout 20 "$bin/coffer" store check
 touch "$work/enough"
 stop_daemon
 
+# Damaged audit records at the end of the chain keep nobody from the keys; what the root says is the end still is.
+keep
+for damage in "body = zeroblob(length(body)) WHERE tbl = 3 AND id = (SELECT max(id) FROM record WHERE tbl = 3)" \
+  "idx = x'ffff' WHERE tbl = 3 AND id = (SELECT id FROM record WHERE tbl = 3 ORDER BY id DESC LIMIT 1 OFFSET 9)"; do
+  put_back
+  sql "UPDATE record SET $damage"
+  start_daemon "with a damaged audit record it starts"
+  within 20 "and opens" is_ready
+  matches "a check names it" "$(coffer store check)" '^audit record [0-9]+'
+  check "keys are made" coffer key create "after-$RANDOM$RANDOM"
+  stop_daemon
+done
+put_back
+
 # Locked by another process.
 python3 - "$state/store.db" "$work/locked" "$work/unlock" <<'PY' &
 import os, sqlite3, sys, time

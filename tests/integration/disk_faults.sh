@@ -116,6 +116,22 @@ within 10 "open after a restart" is_ready
 equal "nothing is lost" "$(coffer key list --json | jq length)" "$keys"
 check "the audit log verifies" coffer audit verify
 
+# A Destroy whose log could not be emptied: the sealed key goes as soon as that can be done, not with the next Destroy.
+id=$(coffer key create gone --json | jq -r .uuid)
+coffer key revoke gone --reason superseded >/dev/null
+cp "$home/state/store.db" "$work/copy.db"
+cp "$home/state/store.db-wal" "$work/copy.db-wal"
+in_log() { python3 -c 'import sqlite3, sys
+body = sqlite3.connect(sys.argv[1]).execute("SELECT body FROM record WHERE tbl = 1 AND id = ?", (bytes.fromhex(sys.argv[2].replace("-", "")),)).fetchone()[0]
+sys.exit(not any(body[40:72] in open(f, "rb").read() for f in sys.argv[3:]))' "$work/copy.db" "$id" "$home/state/store.db" "$home/state/store.db-wal"; }
+gone() { ! in_log; }
+check "log: the sealed key is in it" in_log
+fault truncate EIO
+check "log: it is destroyed all the same" coffer key destroy gone
+check "log: its bytes are still there" in_log
+fault_over
+within 5 "log: they go by themselves" gone
+
 # While the store is closed nobody holds its lock: an old grant that is put back then is not taken into memory with the rest.
 coffer grant --to unix:4711 --role auditor >/dev/null
 "$sandbox" stop --dir "$dir" >/dev/null
