@@ -31,6 +31,7 @@ struct store_care {
 	bool distrusted;          /* the latter; said once */
 	unsigned lost;            /* commits of unknown outcome in a row */
 	uint64_t tried_ms;
+	uint64_t logged_ms;           /* when a failed transaction was last told to the log */
 	_Atomic bool queued;      /* job is on its way */
 	struct job job;
 };

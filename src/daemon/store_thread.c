@@ -144,6 +144,15 @@ static void run_other(struct daemon *d, struct job *job)
 	else job->call(job->arg);
 }
 
+/* Once a second: who keeps asking while the store is away must not fill the log. */
+static void log_failure(struct daemon *d, const struct reason *reason, enum coffer_err err)
+{
+	uint64_t now_ms = clock_mono_ms();
+	if (d->care.logged_ms && now_ms - d->care.logged_ms < 1000) return;
+	d->care.logged_ms = now_ms;
+	log_error("store: %s", reason_text(reason, err));
+}
+
 static void run_requests(struct daemon *d, struct job *first)
 {
 	struct reason reason = { "" };
@@ -151,7 +160,7 @@ static void run_requests(struct daemon *d, struct job *first)
 	round.requests_end = &round.requests;
 	round.others_end = &round.others;
 	enum coffer_err err = run_in_transaction(d, first, &round, &reason);
-	if (err) log_error("store: %s", reason_text(&reason, err));
+	if (err) log_failure(d, &reason, err);
 	answer_all(d, &round, err, &reason);
 	for (struct job *job = round.others, *next; job; job = next) {
 		next = job->next;

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/ct.h"
 #include "base/log.h"
 #include "daemon/conn.h"
@@ -89,7 +90,9 @@ static enum coffer_err prepare(struct worker *w, struct daemon *daemon)
 {
 	w->base = event_base_new();
 	w->local = op_local_new(daemon->engine.objects);
-	ENSURE(w->base && w->local, ERR_MEMORY);
+	w->drain = calloc(1, sizeof *w->drain);
+	ENSURE(w->base && w->local && w->drain, ERR_MEMORY);
+	*w->drain = (struct job){ .kind = JOB_CALL, .call = drain_all, .arg = w };
 	w->inbox_event = event_new(w->base, w->inbox.event_fd, EV_READ | EV_PERSIST, on_inbox, w);
 	ENSURE(w->inbox_event && event_add(w->inbox_event, NULL) == 0, ERR_MEMORY);
 	ENSURE(pthread_create(&w->thread, NULL, worker_main, w) == 0, ERR_LIMIT);
@@ -120,12 +123,14 @@ bool worker_call(struct worker *w, void (*fn)(void *arg), void *arg)
 
 void worker_drain(struct worker *w)
 {
-	if (w->started) worker_call(w, drain_all, w);
+	struct job *job = w->started ? TAKE(w->drain) : NULL;
+	if (job && !job_queue_put(&w->inbox, job)) free(job);
 }
 
 void worker_join(struct worker *w)
 {
 	if (w->started) pthread_join(w->thread, NULL);
+	free(w->drain);
 	if (w->inbox_event) event_free(w->inbox_event);
 	if (w->base) event_base_free(w->base);
 	op_local_free(w->local);

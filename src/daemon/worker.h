@@ -19,6 +19,7 @@ struct worker {
 	struct conn *conns;           /* list, worker thread only */
 	size_t conn_count;            /* also those closed whose job is still out */
 	bool draining;
+	struct job *drain;            /* made at the start, so that a stop needs no memory */
 	bool started;
 	pthread_t thread;
 };

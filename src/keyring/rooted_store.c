@@ -213,8 +213,10 @@ static enum coffer_err count(struct store *base, enum store_table table, uint64_
 	struct store_row row;
 	TRY(r->doom);
 	TRY(store_count(r->inner, table, out));
-	if (table == STORE_DOMAIN && store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row) != ERR_NOT_FOUND) --*out;
-	return ERR_OK;
+	if (table != STORE_DOMAIN) return ERR_OK;
+	enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row);
+	if (!err) --*out;
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 static enum coffer_err index_find(struct store *base, enum store_table table, uint8_t index, struct view token, struct view after,

@@ -15,10 +15,9 @@ enum coffer_err op_store_check(struct op_ctx *ctx, struct ttlv_cursor *payload, 
 	TRY(ttlv_take_optional_i64(payload, TAG_COFFER_CHECK_PASS, &wanted, &follows));
 	TRY(ttlv_done(payload));
 	if (!e->check || !e->want_check) return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "this store is not checked");
-	if (!follows) {
-		wanted = (int64_t)store_check_next_pass(e->check);
-		e->want_check(e);
-	}
+	if (!follows) wanted = (int64_t)store_check_next_pass(e->check);
+	/* Again while it has not come: the pass that was under way may have ended between number and wish. */
+	if (!follows || store_check_awaits(e->check, (uint64_t)wanted)) e->want_check(e);
 	writer_init_buf(&w, &text, REPORT_MAX);
 	struct json_out j = { &w, false };
 	json_begin(&j, NULL);

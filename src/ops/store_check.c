@@ -259,6 +259,14 @@ uint64_t store_check_next_pass(struct store_check *check)
 	return next;
 }
 
+bool store_check_awaits(struct store_check *check, uint64_t pass)
+{
+	pthread_mutex_lock(&check->lock);
+	bool awaited = check->passes < pass && !check->running;
+	pthread_mutex_unlock(&check->lock);
+	return awaited;
+}
+
 bool store_check_is_well(struct store_check *check)
 {
 	if (!check) return true;

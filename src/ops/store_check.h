@@ -36,6 +36,8 @@ bool store_check_is_news(struct engine *engine);
 void store_check_forget(struct store_check *check);
 /* The number of a pass that begins from now on. Any thread. */
 uint64_t store_check_next_pass(struct store_check *check);
+/* Whether that pass has neither ended nor is under way, and is the next one to begin. Any thread. */
+bool store_check_awaits(struct store_check *check, uint64_t pass);
 bool store_check_is_well(struct store_check *check);
 /* One line: "" before the first pass. Any thread. */
 void store_check_sentence(struct store_check *check, char *out, size_t cap);
