@@ -27,6 +27,7 @@ enum coffer_err process_harden(struct reason *reason)
 		return reason_fail(reason, ERR_IO, "cannot keep debuggers out of this process: %m");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return reason_fail(reason, ERR_IO, "cannot set no_new_privs: %m");
 	(void)umask(077);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is an error of the write with its sentence, not an end without one */
 	return ERR_OK;
 }
 

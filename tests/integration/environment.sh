@@ -30,7 +30,7 @@ chmod a+r "$work"/*.cnf "$work"/*.conf
 
 # started HOW [NAME=VALUE …]: starts cofferd by hand through python, which arranges signals and descriptors.
 cat >"$work/start.py" <<'TXT'
-import os, signal, sys
+import os, resource, signal, sys
 how, config, exe = sys.argv[1:4]
 if os.fork():
     os._exit(0)
@@ -40,6 +40,8 @@ if how == "signals":
     for s in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(s, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+if how == "sizes":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400 << 10, 400 << 10))
 if how == "umask":
     os.umask(0)
 if how == "descriptors":
@@ -103,6 +105,14 @@ start_by_hand umask
 check "umask: it works" works
 equal "umask 0: files are closed to others" "$(find "$home/state" -perm /077 | wc -l)" 0
 stop_by_hand umask
+
+start_by_hand sizes
+check "files of 400 KiB at most: it works" works
+rc=0
+for ((t = 0; t < 100 && rc == 0; t++)); do said=$(coffer key create "size-$t" 2>&1) || rc=$?; done
+equal "what has no room in them is refused with a sentence" "$rc $(wc -l <<<"$said")" "1 1"
+equal "and does not end the daemon" "$(cat "$home/cofferd.pid")" "$daemon"
+stop_by_hand sizes
 
 start_by_hand signals
 kill -9 "$daemon"
