@@ -93,8 +93,7 @@ static void set_ring_on_store(void *arg)
 	struct set_ring *s = arg;
 	struct engine *e = s->engine;
 	struct ring *old = txn_ring(e->txn);
-	/* A store from before there were roots gets its first one here, as node.id says; before init it is empty. */
-	s->err = rooted_store_attach(e->store, s->ring, !e->identity.rooted, &s->reason);
+	s->err = rooted_store_attach(e->store, s->ring, &s->reason);
 	if (s->err) return;
 	txn_set_ring(e->txn, s->ring);
 	if (s->ring) e->domain = *ring_domain(s->ring);
@@ -133,7 +132,7 @@ static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 	struct rooted_facts facts;
 	char details[160];
 	rooted_store_facts(e->store, &facts);
-	snprintf(details, sizeof details, "the token opened the data key%s%s", facts.made ? "; the store's version root was made from what it held" : "",
+	snprintf(details, sizeof details, "the token opened the data key%s",
 		facts.mark_missing && facts.version > 1 ? "; node.root, the mark of the newest version, was missing" : "");
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	return audit_append(e->audit, txn, &event);

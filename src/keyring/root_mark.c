@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/ct.h"
 #include "base/log.h"
 #include "base/reader.h"
 #include "base/writer.h"
@@ -86,7 +87,7 @@ static enum coffer_err read_slot(struct ring *ring, const uint8_t slot[static SL
 	TRY(reader_u64(&r, &version));
 	TRY(reader_bytes(&r, mac, sizeof mac));
 	TRY(make_mac(ring, generation, version, right));
-	ENSURE(view_equal(view_of(mac, sizeof mac), view_of(right, sizeof right)), ERR_CORRUPT);
+	ENSURE(ct_equal(mac, right, sizeof mac), ERR_CORRUPT);
 	*out_version = version;
 	return ERR_OK;
 }

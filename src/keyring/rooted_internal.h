@@ -29,7 +29,7 @@ struct rooted {
 	enum coffer_err verdict;
 	struct reason why;
 	bool accepting; /* the transaction under way takes the store as it is, whatever the verdict */
-	bool made, mark_missing;
+	bool mark_missing;
 	uint64_t mark_version;
 	uint64_t known; /* the newest root version since the ring was attached; what is opened again must not be older */
 	struct rooted_pass pass;
@@ -44,7 +44,7 @@ enum coffer_err rooted_mend_copies(struct rooted *r, enum store_table table) MUS
 /* The newest audit row of this node. */
 enum coffer_err rooted_find_head(struct rooted *r, struct root_head *out) MUST_USE;
 /* Reads the root again, sets verdict and levels. Errors of the store alone. */
-enum coffer_err rooted_read(struct rooted *r, bool may_make, struct reason *reason) MUST_USE;
+enum coffer_err rooted_read(struct rooted *r, struct reason *reason) MUST_USE;
 /* The root's row, from what stands now. Inside a transaction. */
 enum coffer_err rooted_write(struct rooted *r) MUST_USE;
 

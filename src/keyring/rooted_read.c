@@ -61,23 +61,6 @@ static enum coffer_err sum_all(struct rooted *r, struct root *root)
 	return rooted_find_head(r, &root->head);
 }
 
-/* Once, for a store from before there were roots. */
-static enum coffer_err make_first(struct rooted *r, struct reason *reason)
-{
-	begin_root(r);
-	keep(r);
-	TRY(store_begin(&r->base, reason));
-	enum coffer_err err = sum_all(r, &r->now.root);
-	if (err) {
-		store_rollback(&r->base);
-		return reason_default(reason, err, "the store's version root cannot be made: %s", err_text(err));
-	}
-	r->now.dirty = true;
-	TRY(store_commit(&r->base, reason));
-	r->made = true;
-	return ERR_OK;
-}
-
 static void judge(struct rooted *r, enum coffer_err err, const char *sentence)
 {
 	r->verdict = err;
@@ -103,7 +86,7 @@ static enum coffer_err unreadable(struct rooted *r, enum coffer_err err, struct 
 	return reason_default(reason, err, "the store's version root cannot be read: %s", err_text(err));
 }
 
-static enum coffer_err nothing_there(struct rooted *r, bool may_make, struct reason *reason)
+static enum coffer_err nothing_there(struct rooted *r, struct reason *reason)
 {
 	bool empty;
 	enum coffer_err err = is_empty(r, &empty);
@@ -114,19 +97,18 @@ static enum coffer_err nothing_there(struct rooted *r, bool may_make, struct rea
 		compare_mark(r);
 		return ERR_OK;
 	}
-	if (may_make) return make_first(r, reason);
-	judge(r, ERR_CORRUPT, "integrity: the store's version root is missing, so rows may be missing or old; restore the store from a backup, or look at "
+	judge(r, ERR_CORRUPT, "integrity: the store's version root is missing (or a program that kept none wrote the store), so rows may be missing or old; restore the store from a backup, or look at "
 		"'coffer store check' and then run 'coffer store accept'");
 	return ERR_OK;
 }
 
-enum coffer_err rooted_read(struct rooted *r, bool may_make, struct reason *reason)
+enum coffer_err rooted_read(struct rooted *r, struct reason *reason)
 {
 	struct store_row row;
 	struct root root;
 	judge(r, ERR_OK, "");
 	enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row);
-	if (err == ERR_NOT_FOUND) return nothing_there(r, may_make, reason);
+	if (err == ERR_NOT_FOUND) return nothing_there(r, reason);
 	if (!err) err = root_from_row(r->ring, &row, &root);
 	if (err && err != ERR_CORRUPT && err != ERR_VERSION) return unreadable(r, err, reason);
 	begin_root(r);
@@ -140,18 +122,18 @@ enum coffer_err rooted_read(struct rooted *r, bool may_make, struct reason *reas
 	return ERR_OK;
 }
 
-enum coffer_err rooted_store_attach(struct store *s, struct ring *ring, bool may_make, struct reason *reason)
+enum coffer_err rooted_store_attach(struct store *s, struct ring *ring, struct reason *reason)
 {
 	if (!rooted_store_is(s)) return ERR_OK;
 	struct rooted *r = rooted_of(s);
 	PRE(!s->in_transaction);
 	r->ring = ring;
-	r->made = r->mark_missing = false;
+	r->mark_missing = false;
 	r->mark_version = r->known = 0;
 	r->pass.active = false;
 	judge(r, ERR_OK, "");
 	if (!ring) return ERR_OK;
-	enum coffer_err err = rooted_read(r, may_make, reason);
+	enum coffer_err err = rooted_read(r, reason);
 	if (err) r->ring = NULL;
 	return err;
 }
@@ -169,7 +151,7 @@ void rooted_store_facts(const struct store *s, struct rooted_facts *out)
 	if (!rooted_store_is(s)) return;
 	const struct rooted *r = (const struct rooted *)s;
 	const struct root *root = &r->durable.root;
-	*out = (struct rooted_facts){ .rooted = r->ring != NULL, .made = r->made, .mark_missing = r->mark_missing && r->mark, .version = root->version,
+	*out = (struct rooted_facts){ .rooted = r->ring != NULL, .mark_missing = r->mark_missing && r->mark, .version = root->version,
 		.mark = r->mark_version, .accepted = root->accepted, .accepted_ms = root->accepted_ms, .accepted_from = root->accepted_from };
 }
 

@@ -264,7 +264,7 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	r->pass.active = false;
 	TRY(store_reopen(r->inner, reason));
 	if (!r->ring) return ERR_OK;
-	TRY(rooted_read(r, false, reason));
+	TRY(rooted_read(r, reason));
 	if (r->verdict) return rooted_store_verdict(base, reason);
 	if (r->durable.root.version < r->known)
 		return reason_fail(reason, ERR_CORRUPT, "the store was opened again and is older than before (version %llu after %llu); restore it from a backup",

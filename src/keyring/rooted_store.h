@@ -15,16 +15,15 @@ bool rooted_store_is(const struct store *s);
 /* Moves the mark in; before a ring is attached. Without one an older store put back is not noticed. */
 void rooted_store_set_mark(struct store *s, struct root_mark *mark);
 
-/* With the data keys the root is read. What is wrong with it is kept as the verdict; until it is mended nothing can be written. may_make: the store may
- * be of a program without roots, and gets its first one from what is there. The ring is borrowed until the next call; NULL: takes it away. Outside
+/* With the data keys the root is read. What is wrong with it is kept as the verdict; until it is mended nothing can be written. A store
+ * with rows and no root is refused, whoever may have written it: an operator accepts it. The ring is borrowed until the next call; NULL: takes it away. Outside
  * a transaction. Errors are those of reading and writing, not the verdict. */
-enum coffer_err rooted_store_attach(struct store *s, struct ring *ring, bool may_make, struct reason *reason) MUST_USE;
+enum coffer_err rooted_store_attach(struct store *s, struct ring *ring, struct reason *reason) MUST_USE;
 /* ERR_OK; ERR_CORRUPT (root missing or damaged, store older than its mark), ERR_VERSION, with a sentence. */
 enum coffer_err rooted_store_verdict(const struct store *s, struct reason *reason) MUST_USE;
 
 struct rooted_facts {
 	bool rooted;            /* false: another store, or no ring */
-	bool made;              /* by the last attach, from a store without one */
 	bool mark_missing;      /* the last attach found no mark that holds */
 	uint64_t version;
 	uint64_t mark;          /* what the mark said at the last attach; 0: nothing */

@@ -55,7 +55,7 @@ static void open_side(struct side *s, const char *folder, bool rooted)
 		must(rooted_store_new(inner, &s->store) == ERR_OK && root_mark_open(mark_path, &mark, NULL) == ERR_OK, "the root");
 		rooted_store_set_mark(s->store, mark);
 	}
-	must(rooted_store_attach(s->store, s->ring, false, NULL) == ERR_OK, "the root");
+	must(rooted_store_attach(s->store, s->ring, NULL) == ERR_OK, "the root");
 	s->table = object_table_new(100000);
 	s->txn = txn_new(s->store, s->table);
 	must(s->table && s->txn, "memory");

@@ -90,7 +90,7 @@ static void open_store(struct node *n, const char *folder)
 	snprintf(path, sizeof path, "%s/node.root", folder);
 	must(root_mark_open(path, &mark, &reason), &reason, "the mark");
 	rooted_store_set_mark(n->engine.store, mark);
-	must(rooted_store_attach(n->engine.store, n->ring, false, &reason), &reason, "the version root");
+	must(rooted_store_attach(n->engine.store, n->ring, &reason), &reason, "the version root");
 	must(rooted_store_verdict(n->engine.store, &reason), &reason, "the version root");
 }
 

@@ -44,7 +44,7 @@ static enum coffer_err set_ring(struct engine *engine, struct ring **ring)
 {
 	struct ring *old = txn_ring(engine->txn);
 	now->fix.ring = ring ? *ring : NULL;
-	TRY(rooted_store_attach(engine->store, now->fix.ring, !engine->identity.rooted, NULL));
+	TRY(rooted_store_attach(engine->store, now->fix.ring, NULL));
 	txn_set_ring(engine->txn, now->fix.ring);
 	if (ring) engine->domain = *ring_domain(*ring);
 	if (ring) *ring = NULL;

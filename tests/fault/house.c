@@ -195,6 +195,18 @@ static enum coffer_err open_domain(struct house *h)
 	return err;
 }
 
+/* Rows without a root, of a program that kept none: an operator accepts them. */
+static enum coffer_err accept_rows(struct store *s, struct reason *reason)
+{
+	enum coffer_err err = rooted_store_verdict(s, NULL);
+	if (err != ERR_CORRUPT) return err;
+	TRY(store_begin(s, reason));
+	err = rooted_store_accept(s, 1000);
+	if (!err) return store_commit(s, reason);
+	store_rollback(s);
+	return err;
+}
+
 static enum coffer_err go_up(struct house *h)
 {
 	struct engine *e = &h->daemon.engine;
@@ -208,7 +220,8 @@ static enum coffer_err go_up(struct house *h)
 	ENSURE(e->objects, ERR_MEMORY);
 	e->txn = txn_new(e->store, e->objects);
 	ENSURE(e->txn, ERR_MEMORY);
-	if (!h->empty) TRY(rooted_store_attach(e->store, h->ring, true, &h->reason));
+	if (!h->empty) TRY(rooted_store_attach(e->store, h->ring, &h->reason));
+	if (!h->empty) TRY(accept_rows(e->store, &h->reason));
 	if (!h->empty) txn_set_ring(e->txn, h->ring);
 	if (h->empty) e->state = ENGINE_UNINITIALISED;
 	else TRY(open_domain(h));
@@ -227,7 +240,7 @@ static void set_ring_on_store(void *arg)
 	struct new_ring *n = arg;
 	struct engine *e = n->engine;
 	struct ring *old = txn_ring(e->txn);
-	n->err = rooted_store_attach(e->store, n->ring, false, NULL);
+	n->err = rooted_store_attach(e->store, n->ring, NULL);
 	if (n->err) return;
 	txn_set_ring(e->txn, n->ring);
 	if (n->ring) e->domain = *ring_domain(n->ring);

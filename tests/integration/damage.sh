@@ -127,7 +127,7 @@ within 10 "and it serves" status_is .state open
 check "a key of the old store works" coffer decrypt -i "$work/m" -o "$work/q"
 stop_daemon
 
-# From a program that knew no roots: no root, no mark, node.id of format 1.
+# From a program that knew no roots, or made to look so to have what was put back forgiven: no root, no mark, node.id of format 1.
 put_back
 sql "DELETE FROM record WHERE tbl = 5 AND id = CAST('root' AS BLOB)"
 start_daemon "without its root it starts"
@@ -144,8 +144,11 @@ data[4] = 1
 open(path, "wb").write(bytes(data) + hashlib.sha256(data).digest()[:8])
 PY
 start_daemon "a store from before there were roots"
-within 20 "opens" is_ready
-matches "and the audit log says that its root was made" "$(coffer audit show)" "version root was made from what it held"
+within 20 "is not opened by itself" status_is .state fault
+matches "it says why" "$(coffer status)" "version root is missing"
+check "root takes it as it is" coffer store accept --yes
+within 10 "and it serves" status_is .state open
+matches "the audit log says so" "$(coffer audit show)" "store accepted as it is"
 equal "its node.id says from now on that there is one" 02 "$(od -An -tx1 -j4 -N1 "$state/node.id" | tr -d ' ')"
 matches "it is whole" "$(coffer store check)" 'no fault'
 

@@ -43,7 +43,7 @@ int contract_setup_rooted(void **state)
 	c->ring = ring_new(&domain);
 	key = secret_new(DATA_KEY_LEN);
 	if (!c->ring || !key || ring_add(c->ring, 1, &key) != ERR_OK) return -1;
-	return rooted_store_attach(rooted, c->ring, false, NULL) == ERR_OK && rooted_store_verdict(rooted, NULL) == ERR_OK ? 0 : -1;
+	return rooted_store_attach(rooted, c->ring, NULL) == ERR_OK && rooted_store_verdict(rooted, NULL) == ERR_OK ? 0 : -1;
 }
 
 static void print_fault(void *arg, const struct rooted_fault *fault)

@@ -163,7 +163,7 @@ static void open_world(struct world *w, unsigned generations)
 	assert_int_equal(store_open_memory(&w->inner), ERR_OK);
 	assert_int_equal(rooted_store_new(w->inner, &w->rooted), ERR_OK);
 	w->ring = fixture_ring(generations);
-	assert_int_equal(rooted_store_attach(w->rooted, w->ring, false, NULL), ERR_OK);
+	assert_int_equal(rooted_store_attach(w->rooted, w->ring, NULL), ERR_OK);
 	assert_int_equal(rooted_store_verdict(w->rooted, NULL), ERR_OK);
 }
 
@@ -293,7 +293,7 @@ static void an_older_store_is_not_taken_for_the_newest_when_it_is_opened_again(v
 	close_world(&w);
 }
 
-static void a_store_without_its_root_is_refused_unless_it_is_from_before(void **state)
+static void a_store_without_its_root_is_refused_until_it_is_accepted(void **state)
 {
 	struct world w;
 	struct found f;
@@ -305,17 +305,19 @@ static void a_store_without_its_root_is_refused_unless_it_is_from_before(void **
 	assert_int_equal(store_begin(w.inner, NULL), ERR_OK);
 	assert_int_equal(store_erase(w.inner, STORE_DOMAIN, view_str(ROOT_ID)), ERR_OK);
 	assert_int_equal(store_commit(w.inner, NULL), ERR_OK);
-	assert_int_equal(rooted_store_attach(w.rooted, w.ring, false, &why), ERR_OK);
+	assert_int_equal(rooted_store_attach(w.rooted, w.ring, &why), ERR_OK);
 	assert_int_equal(rooted_store_verdict(w.rooted, &why), ERR_CORRUPT);
 	assert_non_null(strstr(why.text, "root is missing"));
 	struct store_row row = row_of(0x91, 1, 1, "new");
 	assert_int_equal(store_begin(w.rooted, NULL), ERR_OK);
 	assert_int_equal(store_put(w.rooted, STORE_OBJECT, &row, true), ERR_CORRUPT);
 	store_rollback(w.rooted);
-	assert_int_equal(rooted_store_attach(w.rooted, w.ring, true, &why), ERR_OK);
+	assert_int_equal(store_begin(w.rooted, NULL), ERR_OK);
+	assert_int_equal(rooted_store_accept(w.rooted, 1000), ERR_OK);
+	assert_int_equal(store_commit(w.rooted, NULL), ERR_OK);
 	assert_int_equal(rooted_store_verdict(w.rooted, &why), ERR_OK);
 	rooted_store_facts(w.rooted, &facts);
-	assert_true(facts.made && facts.version == 1);
+	assert_int_equal(facts.accepted, 1);
 	assert_int_equal(pass(w.rooted, &f), 0);
 	close_world(&w);
 }
@@ -377,7 +379,7 @@ static void a_damaged_root_is_refused(void **state)
 		assert_int_equal(store_begin(w.inner, NULL), ERR_OK);
 		assert_int_equal(store_put(w.inner, STORE_DOMAIN, &bent, true), ERR_OK);
 		assert_int_equal(store_commit(w.inner, NULL), ERR_OK);
-		assert_int_equal(rooted_store_attach(w.rooted, w.ring, true, &why), ERR_OK);
+		assert_int_equal(rooted_store_attach(w.rooted, w.ring, &why), ERR_OK);
 		assert_int_equal(rooted_store_verdict(w.rooted, &why), ERR_CORRUPT);
 		body[at] ^= 1;
 		assert_int_equal(store_get(w.inner, STORE_DOMAIN, view_str(ROOT_ID), &row), ERR_OK);
@@ -401,7 +403,7 @@ static void a_newer_data_key_keeps_the_sums_and_hides_nothing(void **state)
 		assert_int_equal(ring_add(w.ring, 2, &key), ERR_OK);
 		put(w.rooted, STORE_OBJECT, 0x11, 2, 2); /* re-sealed; the root goes along */
 		assert_int_equal(pass(w.rooted, &f), tampered);
-		assert_int_equal(rooted_store_attach(w.rooted, w.ring, false, NULL), ERR_OK);
+		assert_int_equal(rooted_store_attach(w.rooted, w.ring, NULL), ERR_OK);
 		assert_int_equal(pass(w.rooted, &f), tampered);
 		close_world(&w);
 	}
@@ -415,7 +417,7 @@ static void nothing_is_written_without_the_data_keys(void **state)
 	(void)state;
 	open_world(&w, 1);
 	put(w.rooted, STORE_DOMAIN, 0x41, 1, 1);
-	assert_int_equal(rooted_store_attach(w.rooted, NULL, false, NULL), ERR_OK);
+	assert_int_equal(rooted_store_attach(w.rooted, NULL, NULL), ERR_OK);
 	assert_int_equal(store_begin(w.rooted, NULL), ERR_OK);
 	assert_int_equal(store_count(w.rooted, STORE_DOMAIN, &count), ERR_OK);
 	assert_int_equal(count, 1); /* the root is not seen */
@@ -423,7 +425,7 @@ static void nothing_is_written_without_the_data_keys(void **state)
 	assert_int_equal(store_commit(w.rooted, NULL), ERR_OK);
 	row.id_len = 4;
 	memcpy(row.id, ROOT_ID, 4);
-	assert_int_equal(rooted_store_attach(w.rooted, w.ring, false, NULL), ERR_OK);
+	assert_int_equal(rooted_store_attach(w.rooted, w.ring, NULL), ERR_OK);
 	assert_int_equal(store_begin(w.rooted, NULL), ERR_OK);
 	assert_int_equal(store_put(w.rooted, STORE_DOMAIN, &row, true), ERR_FIELD); /* nor written by others */
 	store_rollback(w.rooted);
@@ -471,7 +473,7 @@ int main(void)
 		cmocka_unit_test(a_row_that_is_gone_too_many_or_old_is_found_in_every_table),
 		cmocka_unit_test(a_row_that_is_gone_is_found_and_stays_found_until_it_is_accepted),
 		cmocka_unit_test(an_older_store_is_not_taken_for_the_newest_when_it_is_opened_again),
-		cmocka_unit_test(a_store_without_its_root_is_refused_unless_it_is_from_before),
+		cmocka_unit_test(a_store_without_its_root_is_refused_until_it_is_accepted),
 		cmocka_unit_test(a_root_that_cannot_be_read_is_not_taken_for_an_empty_one),
 		cmocka_unit_test(a_damaged_root_is_refused),
 		cmocka_unit_test(a_newer_data_key_keeps_the_sums_and_hides_nothing),

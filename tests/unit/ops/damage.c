@@ -36,7 +36,7 @@ enum coffer_err damage_open(struct damage *d, struct reason *reason)
 	e->txn = txn_new(e->store, e->objects);
 	e->check = store_check_new();
 	assert_true(e->objects && e->txn && e->check);
-	enum coffer_err err = rooted_store_attach(e->store, d->ring, false, reason);
+	enum coffer_err err = rooted_store_attach(e->store, d->ring, reason);
 	if (err) {
 		damage_close(d);
 		return err;
