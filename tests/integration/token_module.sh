@@ -159,6 +159,7 @@ check "no process that loaded the module forked" eval '! grep -q FORKED "$log"'
 first_calls() { awk '!($1 in seen) { seen[$1] = 1; print $2 }' "$log" | sort -u; }
 : >"$log"
 kill_tokend
+within 10 "another helper begins" test -s "$log"
 within 5 "the helper killed: well again" is_ready
 equal "each process begins with C_Initialize" "$(first_calls)" C_Initialize
 for pid in $(cut -d' ' -f1 "$log" | sort -u); do
