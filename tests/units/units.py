@@ -5,6 +5,7 @@
  * their exposure as systemd-analyze security scores it, which is printed, stays below what is promised;
  * every system call that a process's own filter lets through, and what it needs before that, is let through by its unit too;
  * the same of coffer-tokend-pkcs11@.service with each of the sample drop-ins, at most 1.5;
+ * the lines that REQUIRED names are there;
  * what the processes count on: users, the socket's owner and mode, no user namespace, the same folder of sockets on both sides.
 
 --plant breaks one thing after the other in a copy, and fails when one of them is not found."""
@@ -29,6 +30,17 @@ LISTS = {
     "cofferd.service": ("src/confine/cofferd.def", LANDLOCK),
     "coffer-tokend-tpm2@.service": ("src/confine/tokend.def", []),
     "coffer-tokend-pkcs11@.service": ("src/confine/tokend.def", []),
+}
+# What the score forgives one by one and nothing here may lack.
+REQUIRED = dict(line.split("=", 1) for line in """NoNewPrivileges=yes AmbientCapabilities= ProtectSystem=strict ProtectHome=yes PrivateTmp=yes PrivateMounts=yes
+PrivateIPC=yes ProtectKernelTunables=yes ProtectKernelModules=yes ProtectKernelLogs=yes ProtectControlGroups=yes ProtectClock=yes ProtectHostname=yes
+ProtectProc=invisible ProcSubset=pid RestrictNamespaces=yes RestrictRealtime=yes RestrictSUIDSGID=yes LockPersonality=yes MemoryDenyWriteExecute=yes RemoveIPC=yes
+KeyringMode=private PrivateNetwork=yes RestrictAddressFamilies=AF_UNIX IPAddressDeny=any SystemCallArchitectures=native LimitCORE=0 MemorySwapMax=0
+UMask=0077""".split())
+REQUIRED_OF = {
+    "cofferd.service": {"PrivateDevices": "yes", "StateDirectoryMode": "0700", "OOMScoreAdjust": "-900"},
+    "coffer-tokend-tpm2@.service": {"DevicePolicy": "closed"},
+    "coffer-tokend-pkcs11@.service": {"PrivateDevices": "yes", "StateDirectoryMode": "0700"},
 }
 # The store's library changes owners as root alone, which no unit is.
 NOT_IN_UNITS = {"fchown"}
@@ -70,7 +82,8 @@ def check(folder, say=print):
 
 
 def facts(path, name):
-    wrong = []
+    required = {**REQUIRED, **REQUIRED_OF.get(name, {})}
+    wrong = [f"{name}: {key}= is {value_of(path, key)}, not {v!r}" for key, v in required.items() if value_of(path, key) != v]
     if value_of(path, "PrivateUsers") not in (None, "no"):
         wrong.append(f"{name}: PrivateUsers= hides who is at the other end of a socket")
     if value_of(path, "CapabilityBoundingSet") != "":
@@ -142,6 +155,8 @@ PLANTS = [
     ("coffer-tokend-pkcs11@.service", "User=coffer-tokend", "User=root"),
     ("coffer-tokend-tpm2.socket", "SocketMode=0600", "SocketMode=0666"),
 ]
+# Each line that is required, taken out of each unit.
+PLANTS += [(name, f"\n{key}={v}\n", "\n") for name, more in REQUIRED_OF.items() for key, v in {**REQUIRED, **more}.items()]
 
 
 def main():
