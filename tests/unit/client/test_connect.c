@@ -5,7 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "unit/client/server.h"
@@ -40,6 +44,45 @@ static void without_a_user_the_own_one_is_trusted(void **state)
 	(void)state;
 	assert_int_equal(connect_as(s->path, -1), COFFER_OK);
 	server_stop(s);
+}
+
+#define ANOTHER_USER 64321
+
+/* Who listens is who called listen(2). */
+static int listen_as(uid_t uid, const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_true(fd >= 0 && strlen(path) < sizeof address.sun_path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(seteuid(uid), 0);
+	int rc = listen(fd, 1);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(rc, 0);
+	return fd;
+}
+
+static void another_user_is_trusted_in_a_folder_that_only_he_can_write(void **state)
+{
+	static const struct { uid_t owner; mode_t mode; enum coffer_status expected; } table[] = {
+		{ ANOTHER_USER, 0755, COFFER_OK }, { ANOTHER_USER, 0700, COFFER_OK }, { ANOTHER_USER, 0775, COFFER_EPEER },
+		{ ANOTHER_USER, 0757, COFFER_EPEER }, { ANOTHER_USER, 01777, COFFER_EPEER }, { 0, 0755, COFFER_EPEER },
+	};
+	char folder[] = "/tmp/coffer-connect-XXXXXX", path[64];
+	(void)state;
+	if (geteuid() != 0) skip();
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/s", folder);
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		int fd = listen_as(ANOTHER_USER, path);
+		assert_int_equal(chmod(folder, table[i].mode), 0);
+		assert_int_equal(chown(folder, table[i].owner, 0), 0);
+		assert_int_equal(connect_as(path, -1), table[i].expected);
+		close(fd);
+		unlink(path);
+	}
+	rmdir(folder);
 }
 
 static void where_nobody_listens_is_unreachable(void **state)
@@ -99,6 +142,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_server_must_run_as_the_user_that_was_named),
 		cmocka_unit_test(without_a_user_the_own_one_is_trusted),
+		cmocka_unit_test(another_user_is_trusted_in_a_folder_that_only_he_can_write),
 		cmocka_unit_test(where_nobody_listens_is_unreachable),
 		cmocka_unit_test(the_environment_names_the_socket),
 		cmocka_unit_test(options_of_another_size_and_odd_users_are_refused),
