@@ -55,11 +55,25 @@ enum coffer_err txn_scan(struct txn *txn, struct view after, size_t limit, txn_o
 /* The same, of rows that `keep` wants opened (all of them are read and count); keep sees the row before it is authentic and makes no store call.
  * The whole table is read in pages and nothing that is read stays in memory. */
 typedef enum coffer_err txn_row_fn(void *arg, const struct store_row *row, bool *out_keep);
-enum coffer_err txn_scan_kept(struct txn *txn, struct view after, size_t limit, txn_row_fn *keep, txn_object_fn *fn, void *arg) MUST_USE;
+
+/* What a search went past: rows that do not open or cannot even be read as one, and index entries that lead to no object with their value. Zeroed:
+ * none so far; one may collect several searches, and an object is counted once while there are TXN_PASSED_IDS or fewer. */
+#define TXN_PASSED_IDS 16u
+struct txn_passed {
+	size_t count;
+	uint8_t ids[TXN_PASSED_IDS][UUID_LEN]; /* of the first ones; all zero where a row's id is none of an object */
+};
+
+/* passed NULL: a row that does not open ends the walk with ERR_CORRUPT or ERR_VERSION, else it is added there. Whatever is not about one row ends it. */
+enum coffer_err txn_scan_kept(struct txn *txn, struct view after, size_t limit, txn_row_fn *keep, txn_object_fn *fn, void *arg,
+	struct txn_passed *passed) MUST_USE;
 
 /* Every object with the index entry (objects/index.h), each checked against the opened object: ERR_CORRUPT when a hit lacks the value. Without
  * txn_indexed, entries other than Names and Object Groups do not find everything. */
 enum coffer_err txn_find(struct txn *txn, const struct record_index_entry *entry, txn_object_fn *fn, void *arg) MUST_USE;
+/* The same; with passed not NULL a hit that does not open, or lacks the value, is added there and the others are found. */
+enum coffer_err txn_find_passing(struct txn *txn, const struct record_index_entry *entry, txn_object_fn *fn, void *arg,
+	struct txn_passed *passed) MUST_USE;
 /* How many there are, at most limit; told by the index alone. */
 enum coffer_err txn_count(struct txn *txn, const struct record_index_entry *entry, size_t limit, size_t *out) MUST_USE;
 /* How many objects that are not destroyed the principal owns, at most limit. Needs txn_indexed to be the whole number. */

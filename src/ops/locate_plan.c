@@ -121,8 +121,8 @@ static enum coffer_err visit_id(struct op_ctx *ctx, const struct locate_plan *pl
 
 static enum coffer_err visit_entry(struct op_ctx *ctx, const struct locate_plan *plan, const struct locate_visitor *v)
 {
-	TRY(txn_find(ctx->txn, &(struct record_index_entry){ plan->index, buf_view(&plan->value) }, v->hit, v->arg));
-	return plan->index == OBJECT_INDEX_ATTRIBUTE ? txn_find(ctx->txn, &partial, v->hit, v->arg) : ERR_OK;
+	TRY(txn_find_passing(ctx->txn, &(struct record_index_entry){ plan->index, buf_view(&plan->value) }, v->hit, v->arg, v->passed));
+	return plan->index == OBJECT_INDEX_ATTRIBUTE ? txn_find_passing(ctx->txn, &partial, v->hit, v->arg, v->passed) : ERR_OK;
 }
 
 /* The objects of one Object Group, or the public ones, that were not visited before: as the principal's own, or in a group that came first. */
@@ -153,7 +153,7 @@ static enum coffer_err visit_member(void *arg, struct object *o)
 static enum coffer_err visit_public(void *arg, const struct record_index_entry *entry)
 {
 	struct in_scope *s = arg;
-	return txn_find(s->ctx->txn, entry, visit_member, s);
+	return txn_find_passing(s->ctx->txn, entry, visit_member, s, s->visitor->passed);
 }
 
 /* Those whose index has no room for the attribute come too, whatever they are: who may not see them is asked for every object. */
@@ -161,17 +161,17 @@ static enum coffer_err visit_for_all(struct op_ctx *ctx, const struct locate_pla
 {
 	struct in_scope s = { ctx, plan, plan->scope_count, v };
 	TRY(each_public(visit_public, &s));
-	return txn_find(ctx->txn, &partial, visit_member, &s);
+	return txn_find_passing(ctx->txn, &partial, visit_member, &s, v->passed);
 }
 
 static enum coffer_err visit_reach(struct op_ctx *ctx, const struct locate_plan *plan, bool destroyed_too, const struct locate_visitor *v)
 {
 	struct view own = view_str(ctx->principal->text);
-	TRY(txn_find(ctx->txn, &(struct record_index_entry){ OBJECT_INDEX_OWNER, own }, v->hit, v->arg));
-	if (destroyed_too) TRY(txn_find(ctx->txn, &(struct record_index_entry){ OBJECT_INDEX_FORMER_OWNER, own }, v->hit, v->arg));
+	TRY(txn_find_passing(ctx->txn, &(struct record_index_entry){ OBJECT_INDEX_OWNER, own }, v->hit, v->arg, v->passed));
+	if (destroyed_too) TRY(txn_find_passing(ctx->txn, &(struct record_index_entry){ OBJECT_INDEX_FORMER_OWNER, own }, v->hit, v->arg, v->passed));
 	for (size_t i = 0; i < plan->scope_count; i++) {
 		struct in_scope s = { ctx, plan, i, v };
-		TRY(txn_find(ctx->txn, &(struct record_index_entry){ OBJECT_INDEX_GROUP, view_str(plan->scopes[i]) }, visit_member, &s));
+		TRY(txn_find_passing(ctx->txn, &(struct record_index_entry){ OBJECT_INDEX_GROUP, view_str(plan->scopes[i]) }, visit_member, &s, v->passed));
 	}
 	return visit_for_all(ctx, plan, v);
 }
@@ -184,5 +184,5 @@ enum coffer_err locate_visit(struct op_ctx *ctx, const struct locate_plan *plan,
 	case LOCATE_BY_REACH: return visit_reach(ctx, plan, destroyed_too, visitor);
 	case LOCATE_BY_TABLE: break;
 	}
-	return txn_scan_kept(ctx->txn, view_of(NULL, 0), SIZE_MAX, visitor->keep, visitor->opened, visitor->arg);
+	return txn_scan_kept(ctx->txn, view_of(NULL, 0), SIZE_MAX, visitor->keep, visitor->opened, visitor->arg, visitor->passed);
 }

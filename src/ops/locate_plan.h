@@ -34,8 +34,9 @@ struct locate_visitor {
 	txn_object_fn *hit;      /* the other ways: each object */
 	txn_object_fn *opened;   /* LOCATE_BY_TABLE: each object that was kept */
 	void *arg;
+	struct txn_passed *passed; /* NULL: an object that does not open is an error */
 };
-/* Visits every object that may match, and others; none twice. An error of the visitor ends it and is returned. */
+/* Visits every object that may match, and others; none twice. The object of a Unique Identifier must open. An error of the visitor ends it and is returned. */
 enum coffer_err locate_visit(struct op_ctx *ctx, const struct locate_plan *plan, bool destroyed_too, const struct locate_visitor *visitor) MUST_USE;
 
 #endif
