@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/reader.h"
 #include "base/writer.h"
 #include "crypto/rng.h"
@@ -19,6 +20,7 @@
 struct grants {
 	_Atomic unsigned refs;
 	size_t count;
+	size_t passed; /* rows that do not open: they take up room all the same */
 	struct grant *items;
 };
 
@@ -101,38 +103,65 @@ static enum coffer_err grant_encode(const struct grant *grant, struct buf *out)
 struct loading {
 	struct ring *ring;
 	struct grants *grants;
-	size_t filled;
+	size_t filled, passed;
+	bool passes; /* over what does not open */
 };
 
-static enum coffer_err load_row(void *arg, const struct store_row *row)
+static enum coffer_err open_row(struct ring *ring, const struct store_row *row, struct grant *out)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	ENSURE(row->id_len == UUID_LEN && row->header.len == 1 && row->header.ptr[0] == GRANT_SCHEMA, ERR_CORRUPT);
+	TRY(record_open(ring, STORE_GRANT, row, &plain));
+	ENSURE(grant_decode(buf_view(&plain), out) == ERR_OK, ERR_CORRUPT);
+	memcpy(out->id, row->id, UUID_LEN);
+	return ERR_OK;
+}
+
+static enum coffer_err load_row(void *arg, const struct store_row *row, bool is_whole)
 {
 	struct loading *l = arg;
-	AUTO_BUF struct buf plain = BUF_EMPTY;
-	ENSURE(l->filled < l->grants->count && row->id_len == UUID_LEN, ERR_CORRUPT);
-	ENSURE(row->header.len == 1 && row->header.ptr[0] == GRANT_SCHEMA, ERR_CORRUPT);
-	TRY(record_open(l->ring, STORE_GRANT, row, &plain));
+	ENSURE(l->filled + l->passed < l->grants->count, ERR_CORRUPT);
 	struct grant *grant = &l->grants->items[l->filled];
-	ENSURE(grant_decode(buf_view(&plain), grant) == ERR_OK, ERR_CORRUPT);
-	memcpy(grant->id, row->id, UUID_LEN);
+	enum coffer_err err = is_whole ? open_row(l->ring, row, grant) : ERR_CORRUPT;
+	if (err == ERR_CORRUPT && l->passes) {
+		memset(grant, 0, sizeof *grant);
+		l->passed++;
+		return ERR_OK;
+	}
+	TRY(err);
 	l->filled++;
+	return ERR_OK;
+}
+
+static enum coffer_err load(struct txn *txn, bool passes, struct grants **out)
+{
+	uint64_t count;
+	struct store_place place = { .len = 0 };
+	TRY(store_count(txn_store(txn), STORE_GRANT, &count));
+	ENSURE(count <= GRANTS_MAX, ERR_LIMIT);
+	struct loading l = { .ring = txn_ring(txn), .grants = grants_new((size_t)count), .passes = passes };
+	ENSURE(l.grants, ERR_MEMORY);
+	enum coffer_err err = store_survey(txn_store(txn), STORE_GRANT, &place, GRANTS_MAX, load_row, &l);
+	if (!err && l.filled + l.passed != count) err = ERR_CORRUPT;
+	if (err) {
+		grants_unref(l.grants);
+		return err;
+	}
+	l.grants->count = l.filled;
+	l.grants->passed = l.passed;
+	if (l.passed) log_error("%zu grants do not open and give no right; 'coffer store check' names them, restore the store or grant anew", l.passed);
+	*out = l.grants;
 	return ERR_OK;
 }
 
 enum coffer_err grants_load(struct txn *txn, struct grants **out)
 {
-	uint64_t count;
-	TRY(store_count(txn_store(txn), STORE_GRANT, &count));
-	ENSURE(count <= GRANTS_MAX, ERR_LIMIT);
-	struct loading l = { .ring = txn_ring(txn), .grants = grants_new((size_t)count) };
-	ENSURE(l.grants, ERR_MEMORY);
-	enum coffer_err err = store_scan(txn_store(txn), STORE_GRANT, view_of(NULL, 0), false, GRANTS_MAX, load_row, &l);
-	if (!err && l.filled != count) err = ERR_CORRUPT;
-	if (err) {
-		grants_unref(l.grants);
-		return err;
-	}
-	*out = l.grants;
-	return ERR_OK;
+	return load(txn, false, out);
+}
+
+enum coffer_err grants_load_passing(struct txn *txn, struct grants **out)
+{
+	return load(txn, true, out);
 }
 
 static bool same_grant(const struct grant *a, const char *principal, enum role role, const char *scope)
@@ -165,11 +194,12 @@ enum coffer_err grants_add(struct txn *txn, const struct grants *from, const str
 		if (same_grant(&from->items[i], grant->principal, grant->role, grant->scope))
 			return reason_fail(reason, ERR_EXISTS, "%s has the role %s already", grant->principal, role_name(grant->role));
 	ENSURE(grant->principal[0] != '\0' && role_permissions(grant->role) != 0, ERR_FIELD);
-	if (count >= GRANTS_MAX)
+	if (count + (from ? from->passed : 0) >= GRANTS_MAX)
 		return reason_fail(reason, ERR_LIMIT, "there are %u grants, the most there can be; remove one first", GRANTS_MAX);
 
 	struct grants *next = grants_new(count + 1);
 	ENSURE(next, ERR_MEMORY);
+	next->passed = from ? from->passed : 0;
 	if (count) memcpy(next->items, from->items, count * sizeof *next->items);
 	struct grant *added = &next->items[count];
 	*added = *grant;
@@ -192,6 +222,11 @@ static size_t administrators(const struct grants *g)
 	return n;
 }
 
+bool grants_have_administrator(const struct grants *g)
+{
+	return administrators(g) > 0;
+}
+
 enum coffer_err grants_remove(struct txn *txn, const struct grants *from, const char *principal, enum role role, const char *scope,
 	struct grants **out, struct reason *reason)
 {
@@ -205,6 +240,7 @@ enum coffer_err grants_remove(struct txn *txn, const struct grants *from, const 
 
 	struct grants *next = grants_new(count - 1);
 	ENSURE(next, ERR_MEMORY);
+	next->passed = from->passed;
 	for (size_t i = 0, j = 0; i < count; i++)
 		if (i != at) next->items[j++] = from->items[i];
 	enum coffer_err err = store_erase(txn_store(txn), STORE_GRANT, view_of(from->items[at].id, UUID_LEN));

@@ -68,6 +68,11 @@ const struct grant *grants_at(const struct grants *g, size_t i);
 
 /* Store thread, inside a transaction: each returns the snapshot that is right once the transaction is durable. */
 enum coffer_err grants_load(struct txn *txn, struct grants **out) MUST_USE;
+/* The same, when an operator has accepted the store as it is: a grant that does not open gives no right, and the log says how many there are. Only
+ * where the table was compared with the version root before (ops/store_check.h). */
+enum coffer_err grants_load_passing(struct txn *txn, struct grants **out) MUST_USE;
+/* Whether there is a grant of the role administrator without a scope. Any thread. */
+bool grants_have_administrator(const struct grants *g);
 /* ERR_EXISTS when the same grant is there. */
 enum coffer_err grants_add(struct txn *txn, const struct grants *from, const struct grant *grant, struct grants **out,
 	struct reason *reason) MUST_USE;

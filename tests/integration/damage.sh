@@ -185,6 +185,40 @@ for damage in "body = zeroblob(length(body)) WHERE tbl = 3 AND id = (SELECT max(
 done
 put_back
 
+# Damaged grants give nobody a right: the node stops until an operator accepts the store, and then root makes an administrator again.
+keep
+sql "UPDATE record SET body = zeroblob(length(body)) WHERE tbl = 2"
+start_daemon "with damaged grants it starts"
+within 20 "and stops" status_is .state fault
+matches "status names the table" "$(coffer status)" 'integrity: table grant: '
+refused "who has no role may not accept it" 1 'may not|permission|stopped' as_stranger store accept --yes
+check "root takes it as it is" coffer store accept --yes
+within 10 "and it serves" status_is .state open
+check "the log says what that means" grep -q 'grants do not open and give no right' "$home/cofferd.log"
+refused "root has lost its role" 1 'may not' coffer audit show
+refused "who is neither root nor the daemon's user makes no administrator" 1 'may not' as_stranger grant --to unix:65533 --role administrator
+check "root does" coffer grant --to unix:0 --role administrator
+within 60 "status goes on naming them" integrity_is fault
+matches "in a sentence" "$(coffer status)" 'FAULT: .*does not open'
+matches "the audit log has what was accepted" "$(coffer audit show)" 'store accepted as it is, at version'
+check "keys are made" coffer key create afterwards
+stop_daemon
+start_daemon "it starts again like that"
+within 20 "and opens" status_is .state open
+matches "with the new grant" "$(coffer grants)" 'administrator'
+stop_daemon
+put_back
+
+# A damaged key hides no other.
+keep
+sql "UPDATE record SET body = zeroblob(length(body)) WHERE tbl = 1 AND id = (SELECT min(id) FROM record WHERE tbl = 1)"
+start_daemon "with a damaged key it starts"
+within 20 "and opens" is_ready
+check "the other keys are listed" coffer key list
+check "and the log says that one is missing" grep -q 'a search passed over 1 objects' "$home/cofferd.log"
+stop_daemon
+put_back
+
 # Locked by another process.
 python3 - "$state/store.db" "$work/locked" "$work/unlock" <<'PY' &
 import os, sqlite3, sys, time

@@ -198,6 +198,41 @@ static void an_edited_grant_closes_the_door(void **state)
 	grants_unref(grants);
 }
 
+/* What a store that was accepted is read with: the others give what they gave, and nothing else is given. */
+static void grants_that_do_not_open_give_nothing_when_they_are_passed_over(void **state)
+{
+	struct world *w = *state;
+	struct grants *grants = NULL, *loaded = NULL;
+	struct store_row row;
+	assert_int_equal(add(w, &grants, "unix:0", ROLE_ADMINISTRATOR, "", NULL), ERR_OK);
+	assert_int_equal(add(w, &grants, "unix:7", ROLE_KEY_USER, "", NULL), ERR_OK);
+	for (uint8_t edited = 1; edited <= 2; edited++) { /* copies under other ids, before and behind */
+		begin(w);
+		assert_int_equal(store_get(w->store, STORE_GRANT, view_of(grants_at(grants, edited - 1)->id, UUID_LEN), &row), ERR_OK);
+		row.id[0] = edited == 1 ? 0x00 : 0xff;
+		memset(row.id + 1, edited, UUID_LEN - 1);
+		assert_int_equal(store_put(w->store, STORE_GRANT, &row, false), ERR_OK);
+		commit(w);
+	}
+	assert_int_equal(grants_load(w->txn, &loaded), ERR_CORRUPT);
+	assert_int_equal(grants_load_passing(w->txn, &loaded), ERR_OK);
+	assert_int_equal(grants_count(loaded), 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct grant *g = grants_at(loaded, i);
+		assert_string_equal(g->principal, g->role == ROLE_ADMINISTRATOR ? "unix:0" : "unix:7");
+	}
+	assert_true(grants_have_administrator(loaded));
+	grants_unref(loaded);
+	assert_int_equal(add(w, &grants, "unix:6", ROLE_ADMINISTRATOR, "", NULL), ERR_OK);
+	assert_int_equal(take(w, &grants, "unix:0", ROLE_ADMINISTRATOR, "", NULL), ERR_OK);
+	assert_int_equal(grants_load_passing(w->txn, &loaded), ERR_OK); /* the copy of what was revoked is as dead as before */
+	assert_int_equal(grants_count(loaded), 2);
+	for (size_t i = 0; i < 2; i++) assert_string_not_equal(grants_at(loaded, i)->principal, "unix:0");
+	grants_unref(loaded);
+	grants_unref(grants);
+	assert_false(grants_have_administrator(NULL));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -208,6 +243,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_snapshot_outlives_the_one_that_follows_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(records_that_opened_are_still_read_strictly, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_edited_grant_closes_the_door, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(grants_that_do_not_open_give_nothing_when_they_are_passed_over, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

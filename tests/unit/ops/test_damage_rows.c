@@ -281,6 +281,40 @@ static void small_tables_are_judged_before_the_node_serves(void **state)
 	damage_files_free(&whole);
 }
 
+static enum damage_where judged(struct damage *d, const char *word)
+{
+	struct damage_verdict v;
+	damage_judge(d, &v);
+	if (!strstr(v.text, word)) fail_msg("'%s' is not in: %s", word, v.text);
+	return v.where;
+}
+
+/* What does not open gives no right, so an operator's word is enough; for what would give one, or take one away unseen, it must be said again. */
+static void damaged_grants_stop_the_start_until_they_are_accepted(void **state)
+{
+	static const char *const edits[] = { "body = CAST(substr(body, 1, length(body) - 1) || x'4142' AS BLOB)", "state = state + 1", "header = zeroblob(5000)" };
+	struct damage *d = *state;
+	struct damage_files whole;
+	damage_save(d, &whole);
+	for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+		char sql[256];
+		snprintf(sql, sizeof sql, "UPDATE record SET %s WHERE rowid = (SELECT rowid FROM record WHERE tbl = 2 ORDER BY id LIMIT 1)", edits[i]);
+		damage_sql(d, sql);
+		assert_int_equal(judged(d, "grant"), FOUND_START);
+		damage_accept(d);
+		assert_int_equal(judged(d, "grant"), FOUND_PASS);
+		damage_sql(d, "DELETE FROM record WHERE rowid = (SELECT rowid FROM record WHERE tbl = 2 ORDER BY id DESC LIMIT 1)");
+		assert_int_equal(judged(d, "grant"), FOUND_START);
+		damage_accept(d);
+		damage_sql(d, "UPDATE record SET body = zeroblob(length(body)) WHERE tbl = 8");
+		assert_int_equal(judged(d, "recovery"), FOUND_START);
+		damage_accept(d);
+		assert_int_equal(judged(d, "recovery"), FOUND_START);
+		damage_restore(d, &whole);
+	}
+	damage_files_free(&whole);
+}
+
 /* A record that was not written is not taken for one: the next pass tries again. */
 static void what_was_found_is_news_until_its_record_is_durable(void **state)
 {
@@ -317,6 +351,7 @@ int main(void)
 		DAMAGE(every_row_that_is_removed_is_found),
 		DAMAGE(a_cut_tail_of_the_audit_log_is_found_at_start),
 		DAMAGE(small_tables_are_judged_before_the_node_serves),
+		DAMAGE(damaged_grants_stop_the_start_until_they_are_accepted),
 		DAMAGE(what_was_found_is_news_until_its_record_is_durable),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
