@@ -312,6 +312,11 @@ static void damaged_grants_stop_the_start_until_they_are_accepted(void **state)
 		assert_int_equal(judged(d, "recovery"), FOUND_START);
 		damage_restore(d, &whole);
 	}
+	/* One that no sum counts: it is not taken for accepted either. */
+	damage_sql(d, "INSERT INTO record SELECT tbl, zeroblob(65), version, state, generation, header, idx, body FROM record WHERE tbl = 2 LIMIT 1");
+	assert_int_equal(judged(d, "a column is outside of its limits"), FOUND_START);
+	damage_accept(d);
+	assert_int_equal(judged(d, "a column is outside of its limits"), FOUND_PASS);
 	damage_files_free(&whole);
 }
 

@@ -73,6 +73,35 @@ static void what_cannot_be_granted_is_refused(void **state)
 	assert_int_equal(count_grants(f), 3);
 }
 
+/* As damage leaves it: the administrator's row is gone. */
+static void lose_the_administrator(struct fix *f)
+{
+	struct engine *e = &f->engine;
+	struct grants *before = engine_grants(e), *after = NULL;
+	assert_int_equal(txn_begin(e->txn, NULL), ERR_OK);
+	for (size_t i = 0; i < grants_count(before); i++)
+		if (grants_at(before, i)->role == ROLE_ADMINISTRATOR)
+			assert_int_equal(store_erase(e->store, STORE_GRANT, view_of(grants_at(before, i)->id, UUID_LEN)), ERR_OK);
+	assert_int_equal(grants_load(e->txn, &after), ERR_OK);
+	assert_int_equal(txn_commit(e->txn, NULL), ERR_OK);
+	grants_unref(before);
+	engine_set_grants(e, after);
+}
+
+static void root_makes_an_administrator_only_when_none_is_left(void **state)
+{
+	struct fix *f = *state;
+	assert_int_equal(change(f, 0, OPERATION_COFFER_GRANT, "unix:0", "administrator", NULL), ERR_DENIED);
+	lose_the_administrator(f);
+	assert_int_equal(change(f, ADMIN, OPERATION_COFFER_GRANT, "unix:4001", "administrator", NULL), ERR_DENIED);
+	assert_int_equal(change(f, STRANGER, OPERATION_COFFER_GRANT, "unix:4003", "administrator", NULL), ERR_DENIED);
+	assert_int_equal(change(f, 0, OPERATION_COFFER_REVOKE_GRANT, "unix:4002", "key-user", "pay"), ERR_DENIED);
+	assert_int_equal(change(f, 0, OPERATION_COFFER_GRANT, "unix:4005", "administrator", "pay"), ERR_OK); /* is none yet */
+	assert_int_equal(change(f, 0, OPERATION_COFFER_GRANT, "unix:4001", "administrator", NULL), ERR_OK);
+	assert_int_equal(change(f, 0, OPERATION_COFFER_GRANT, "unix:0", "administrator", NULL), ERR_DENIED);
+	assert_int_equal(change(f, ADMIN, OPERATION_COFFER_GRANT, "unix:0", "administrator", NULL), ERR_OK);
+}
+
 /* Two changes in one transaction: the second must build upon the first. */
 static void changes_of_one_batch_see_each_other(void **state)
 {
@@ -218,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_grant_holds_until_it_is_revoked, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(what_cannot_be_granted_is_refused, fix_start, fix_stop),
+		cmocka_unit_test_setup_teardown(root_makes_an_administrator_only_when_none_is_left, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(changes_of_one_batch_see_each_other, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_batch_that_is_undone_changes_no_grant, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(the_audit_log_tells_who_gave_what, fix_start, fix_stop),
