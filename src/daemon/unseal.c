@@ -194,7 +194,7 @@ static enum coffer_err check_store(struct engine *engine, struct reason *reason)
 	return s.err;
 }
 
-/* From now on this node refuses a store without a root. */
+/* A program that knows no roots refuses such a node.id, and so cannot write beside one. */
 static enum coffer_err pin_root(struct engine *engine, struct reason *reason)
 {
 	struct identity identity = engine->identity;

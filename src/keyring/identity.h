@@ -10,7 +10,7 @@ struct identity {
 	char token_kind[16];
 	char token_uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
-	bool rooted; /* the store has a version root (docs/formats.md section 14); false: it was written before there were any */
+	bool rooted; /* written by a program that keeps a version root (docs/formats.md section 14.2) */
 };
 
 /* Writes `dir`/node.id (mode 0600; temporary file, fsync, rename, fsync of the folder). */

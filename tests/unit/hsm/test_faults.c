@@ -10,36 +10,13 @@
 #include <cmocka.h>
 
 #include "unit/hsm/fixture.h"
-#include "unit/hsm/shim.h"
+#include "unit/hsm/shimmed.h"
 
 #ifndef HSM_SHIM_PATH
 #error "the build names the shim by HSM_SHIM_PATH"
 #endif
 
 #define LIE 0x12345UL /* far more than any buffer of this project */
-
-static hsm_shim_arm_fn *shim_arm;
-static hsm_shim_lie_fn *shim_lie;
-static hsm_shim_calls_fn *shim_calls;
-
-static int setup(void **state)
-{
-	if (hsm_fixture_setup(state) != 0) return -1;
-	const struct hsm_fixture *f = *state;
-	setenv("HSM_SHIM_MODULE", f->softhsm, 1);
-	unsetenv("HSM_SHIM_HIDE");
-	unsetenv("HSM_SHIM_CARELESS");
-	unsetenv("HSM_SHIM_FLAGS");
-	if (!shim_arm) {
-		void *lib = dlopen(HSM_SHIM_PATH, RTLD_NOW | RTLD_LOCAL);
-		if (!lib) return -1;
-		*(void **)&shim_arm = dlsym(lib, "hsm_shim_arm");
-		*(void **)&shim_lie = dlsym(lib, "hsm_shim_lie");
-		*(void **)&shim_calls = dlsym(lib, "hsm_shim_calls");
-	}
-	shim_arm(NULL, 0, 0, 0);
-	return 0;
-}
 
 static void close_token(struct token *t)
 {
@@ -380,7 +357,7 @@ static void passing_fault_while_provisioning_never_weakens_the_mechanism(void **
 	}
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, hsm_fixture_teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, shimmed_setup, hsm_fixture_teardown)
 
 int main(void)
 {

@@ -3,7 +3,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,35 +10,11 @@
 #include <cmocka.h>
 
 #include "unit/hsm/fixture.h"
-#include "unit/hsm/shim.h"
+#include "unit/hsm/shimmed.h"
 
 #ifndef HSM_SHIM_PATH
 #error "the build names the shim by HSM_SHIM_PATH"
 #endif
-
-static hsm_shim_arm_fn *shim_arm, *shim_arm_after;
-static hsm_shim_lie_fn *shim_lie;
-static hsm_shim_hook_fn *shim_hook;
-static hsm_shim_calls_fn *shim_calls;
-
-static int setup(void **state)
-{
-	if (hsm_fixture_setup(state) != 0) return -1;
-	const struct hsm_fixture *f = *state;
-	setenv("HSM_SHIM_MODULE", f->softhsm, 1);
-	unsetenv("HSM_SHIM_HIDE");
-	if (!shim_arm) {
-		void *lib = dlopen(HSM_SHIM_PATH, RTLD_NOW | RTLD_LOCAL);
-		if (!lib) return -1;
-		*(void **)&shim_arm = dlsym(lib, "hsm_shim_arm");
-		*(void **)&shim_arm_after = dlsym(lib, "hsm_shim_arm_after");
-		*(void **)&shim_lie = dlsym(lib, "hsm_shim_lie");
-		*(void **)&shim_hook = dlsym(lib, "hsm_shim_hook");
-		*(void **)&shim_calls = dlsym(lib, "hsm_shim_calls");
-	}
-	shim_arm(NULL, 0, 0, 0);
-	return 0;
-}
 
 struct bench {
 	const struct hsm_fixture *f;
@@ -246,7 +221,7 @@ static void a_wrong_pin_under_another_name_is_a_wrong_pin(void **state)
 	}
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, hsm_fixture_teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, shimmed_setup, hsm_fixture_teardown)
 
 int main(void)
 {

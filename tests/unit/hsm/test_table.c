@@ -3,7 +3,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +10,7 @@
 #include <cmocka.h>
 
 #include "unit/hsm/fixture.h"
-#include "unit/hsm/shim.h"
+#include "unit/hsm/shimmed.h"
 
 #ifndef HSM_SHIM_PATH
 #error "the build names the shim by HSM_SHIM_PATH"
@@ -35,25 +34,6 @@ void __wrap_sync(void);
 void __wrap_sync(void)
 {
 	syncs++;
-}
-
-static hsm_shim_arm_fn *shim_arm, *shim_arm_after;
-static hsm_shim_calls_fn *shim_calls;
-
-static int setup(void **state)
-{
-	if (hsm_fixture_setup(state) != 0) return -1;
-	const struct hsm_fixture *f = *state;
-	setenv("HSM_SHIM_MODULE", f->softhsm, 1);
-	if (!shim_arm) {
-		void *lib = dlopen(HSM_SHIM_PATH, RTLD_NOW | RTLD_LOCAL);
-		if (!lib) return -1;
-		*(void **)&shim_arm = dlsym(lib, "hsm_shim_arm");
-		*(void **)&shim_arm_after = dlsym(lib, "hsm_shim_arm_after");
-		*(void **)&shim_calls = dlsym(lib, "hsm_shim_calls");
-	}
-	shim_arm(NULL, 0, 0, 0);
-	return 0;
 }
 
 /* ---- the table of answers ---- */
@@ -380,7 +360,7 @@ static void each_call_answers_each_answer(void **state)
 	print_message("%u of %u cells as written down: %u mended, %u refused in order\n", cells, cells, mended, cells - mended);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, hsm_fixture_teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, shimmed_setup, hsm_fixture_teardown)
 
 int main(void)
 {

@@ -12,53 +12,10 @@
 
 #include "base/arena.h"
 #include "tpm/tpm_err.h"
-#include "unit/tpm/helpers.h"
-#include "unit/tpm/proxy.h"
+#include "unit/tpm/bench.h"
 
 #define CASE_LIMIT_S 30u /* a case that takes longer hangs */
 #define COMMANDS_MAX 64u
-
-struct bench {
-	struct swtpm swtpm;
-	struct proxy *proxy;
-	struct token *t;
-	struct token_binding binding;
-	struct secret *key;
-	struct buf blob;
-};
-
-static void attach_again(struct bench *b)
-{
-	token_backend.close(TAKE(b->t));
-	proxy_clear(b->proxy);
-	b->t = help_attach(proxy_uri(b->proxy), &b->binding);
-}
-
-static int setup(void **state)
-{
-	static struct bench bench;
-	bench = (struct bench){ .blob = BUF_EMPTY };
-	swtpm_init(&bench.swtpm);
-	bench.proxy = proxy_new(&bench.swtpm);
-	proxy_quiet(bench.proxy);
-	bench.key = help_key();
-	bench.t = help_provision(proxy_uri(bench.proxy), &bench.binding);
-	help_wrap(bench.t, bench.key, &bench.blob);
-	*state = &bench;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct bench *b = *state;
-	(void)alarm(0);
-	token_backend.close(b->t);
-	secret_free(b->key);
-	buf_free(&b->blob);
-	proxy_free(b->proxy);
-	swtpm_done(&b->swtpm);
-	return 0;
-}
 
 static unsigned long number(const char *name, unsigned long otherwise)
 {
@@ -68,19 +25,6 @@ static unsigned long number(const char *name, unsigned long otherwise)
 
 /* ---- operations: a result is right or there is none ---- */
 
-static enum coffer_err opens(struct bench *b, struct view blob)
-{
-	AUTO_SECRET struct secret *back = NULL;
-	enum coffer_err err = token_backend.unwrap(b->t, blob, &back, NULL);
-	if (err == ERR_OK) assert_true(secret_equal(back, b->key));
-	else assert_null(back);
-	return err;
-}
-
-static enum coffer_err do_attach(struct bench *b) { return token_backend.attach(b->t, &b->binding, NULL); }
-static enum coffer_err do_unwrap(struct bench *b) { return opens(b, buf_view(&b->blob)); }
-static enum coffer_err do_probe(struct bench *b) { return token_backend.probe(b->t, NULL); }
-
 static enum coffer_err do_wrap(struct bench *b)
 {
 	AUTO_BUF struct buf out = BUF_EMPTY;
@@ -89,8 +33,8 @@ static enum coffer_err do_wrap(struct bench *b)
 		assert_int_equal(out.len, 0);
 		return err;
 	}
-	attach_again(b);
-	assert_int_equal(opens(b, buf_view(&out)), ERR_OK);
+	bench_attach_again(b);
+	assert_int_equal(bench_opens(b, buf_view(&out)), ERR_OK);
 	return ERR_OK;
 }
 
@@ -124,7 +68,7 @@ static struct operation operations[] = { { "attach", do_attach, TPM2_CC_ReadPubl
 
 static unsigned commands_of(struct bench *b, const struct operation *op)
 {
-	attach_again(b);
+	bench_attach_again(b);
 	proxy_clear(b->proxy);
 	if (op->run == do_wrap) { /* the wrapping alone, without the look at what it made */
 		AUTO_BUF struct buf out = BUF_EMPTY;
@@ -156,13 +100,13 @@ static void a_connection_lost_at_any_byte_is_gone_and_leaves_nothing(void **stat
 		unsigned last = commands_of(b, &operations[o]);
 		for (unsigned i = 0; i < 9 * last; i++, cells++) {
 			unsigned nth = i / 9 + 1, cut = i % 9;
-			attach_again(b);
+			bench_attach_again(b);
 			if (cut < 5) proxy_cut_nth(b->proxy, PROXY_ANY, nth, answer_cuts[cut]);
 			else proxy_cut_command(b->proxy, PROXY_ANY, nth, command_cuts[cut - 5]);
 			gone_until_opened_again(b, &operations[o], nth, cut == 3 || cut == 4);
 		}
 	}
-	attach_again(b);
+	bench_attach_again(b);
 	assert_int_equal(do_unwrap(b), ERR_OK);
 	token_backend.close(TAKE(b->t));
 	assert_int_equal(help_count_handles(b->swtpm.tcti, TPM2_TRANSIENT_FIRST), 0);
@@ -182,7 +126,7 @@ static void a_tpm_killed_before_any_command_is_gone_and_well_after_a_start(void 
 	for (size_t o = 0; o < OPERATIONS; o++) {
 		unsigned last = commands_of(b, &operations[o]);
 		for (unsigned nth = 1; nth <= last; nth++, cells++) {
-			attach_again(b);
+			bench_attach_again(b);
 			proxy_hook_at(b->proxy, PROXY_ANY, nth, power_cut, &b->swtpm);
 			enum coffer_err err = operations[o].run == do_wrap ? ERR_TOKEN_GONE : operations[o].run(b);
 			if (operations[o].run == do_wrap) {
@@ -194,7 +138,7 @@ static void a_tpm_killed_before_any_command_is_gone_and_well_after_a_start(void 
 			swtpm_start(&b->swtpm);
 		}
 	}
-	attach_again(b);
+	bench_attach_again(b);
 	assert_int_equal(do_unwrap(b), ERR_OK);
 	token_backend.close(TAKE(b->t));
 	assert_int_equal(help_property(b->swtpm.tcti, TPM2_PT_LOCKOUT_COUNTER), 0);
@@ -370,7 +314,7 @@ static void ready_for(struct bench *b, const struct operation *op)
 {
 	proxy_clear(b->proxy);
 	if (op->run != do_describe) {
-		attach_again(b);
+		bench_attach_again(b);
 		return;
 	}
 	if (!b->t) assert_int_equal(token_backend.open(proxy_uri(b->proxy), &b->t, NULL), ERR_OK);
@@ -422,7 +366,7 @@ static void garbled_answers_are_never_accepted(void **state)
 		bool in_session = i % 16 == 0;
 		garbled_case(b, in_session ? &operations[i / 16 % OPERATIONS] : &describe, &g, in_session ? &sessions : &plain);
 	}
-	attach_again(b);
+	bench_attach_again(b);
 	assert_int_equal(do_unwrap(b), ERR_OK);
 	assert_true(sessions.forged > cases / 100);
 	print_message("%lu cases; in sessions: %lu refused, among them all %lu that altered what is authenticated, %lu gave the right result, "
@@ -458,7 +402,7 @@ static void thousands_of_operations_leave_nothing_in_the_tpm(void **state)
 	unsigned long operations_wanted = number("COFFER_TPM_OPERATIONS", 1500), failing = 0;
 	size_t before = help_count_handles(b->swtpm.tcti, TPM2_PERSISTENT_FIRST);
 	unsigned full = proxy_full(b->proxy);
-	attach_again(b);
+	bench_attach_again(b);
 	for (unsigned long i = 0; i < operations_wanted; i++) {
 		(void)alarm(CASE_LIMIT_S);
 		if (i % 50 == 0) assert_int_equal(do_probe(b), ERR_OK);
@@ -477,7 +421,7 @@ static void thousands_of_operations_leave_nothing_in_the_tpm(void **state)
 	print_message("%lu operations, %lu of them made to fail: never 0x902, 0x903, 0x904; 0 handles left\n", operations_wanted, failing);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 
 int main(void)
 {

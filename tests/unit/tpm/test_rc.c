@@ -12,8 +12,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "tpm/tpm_err.h"
-#include "unit/tpm/helpers.h"
-#include "unit/tpm/proxy.h"
+#include "unit/tpm/bench.h"
 
 #define COMMANDS_MAX 200u
 
@@ -56,56 +55,6 @@ static void every_answer_has_the_class_that_was_written_down(void **state)
 
 /* ---- operations ---- */
 
-struct bench {
-	struct swtpm swtpm;
-	struct proxy *proxy;
-	struct token *t;
-	struct token_binding binding;
-	struct secret *key;
-	struct buf blob;
-	unsigned wrong; /* cells */
-};
-
-static void attach_again(struct bench *b)
-{
-	token_backend.close(TAKE(b->t));
-	b->t = help_attach(proxy_uri(b->proxy), &b->binding);
-}
-
-static int setup(void **state)
-{
-	static struct bench bench;
-	bench = (struct bench){ .blob = BUF_EMPTY };
-	swtpm_init(&bench.swtpm);
-	bench.proxy = proxy_new(&bench.swtpm);
-	proxy_quiet(bench.proxy);
-	bench.key = help_key();
-	bench.t = help_provision(proxy_uri(bench.proxy), &bench.binding);
-	help_wrap(bench.t, bench.key, &bench.blob);
-	*state = &bench;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct bench *b = *state;
-	token_backend.close(b->t);
-	secret_free(b->key);
-	buf_free(&b->blob);
-	proxy_free(b->proxy);
-	swtpm_done(&b->swtpm);
-	return 0;
-}
-
-static enum coffer_err opens(struct bench *b, struct view blob)
-{
-	AUTO_SECRET struct secret *back = NULL;
-	enum coffer_err err = token_backend.unwrap(b->t, blob, &back, NULL);
-	if (err == ERR_OK) assert_true(secret_equal(back, b->key));
-	else assert_null(back);
-	return err;
-}
-
 static enum coffer_err do_open(struct bench *b)
 {
 	assert_null(b->t);
@@ -119,9 +68,6 @@ static void prepare(struct bench *b, bool opening)
 	proxy_clear(b->proxy);
 }
 
-static enum coffer_err do_attach(struct bench *b) { return token_backend.attach(b->t, &b->binding, NULL); }
-static enum coffer_err do_probe(struct bench *b) { return token_backend.probe(b->t, NULL); }
-static enum coffer_err do_unwrap(struct bench *b) { return opens(b, buf_view(&b->blob)); }
 
 static enum coffer_err do_adopt(struct bench *b)
 {
@@ -238,7 +184,7 @@ static void run_cell(struct bench *b, const struct cell *c)
 	}
 	/* A session that could not be flushed fills a slot: swept by opening again, before the next cell. */
 	if (!b->t || c->answer->class == END || c->command == TPM2_CC_FlushContext || c->op->what == OPEN || (err != ERR_OK && (c->op->what == ATTACH || c->op->what == ADOPT)))
-		attach_again(b);
+		bench_attach_again(b);
 }
 
 static void each_command_answers_each_answer(void **state)
@@ -254,7 +200,7 @@ static void each_command_answers_each_answer(void **state)
 		assert_int_equal(op->run(b), ERR_OK);
 		unsigned last = (unsigned)proxy_commands(b->proxy, codes, COMMANDS_MAX);
 		assert_in_range(last, 1, COMMANDS_MAX);
-		attach_again(b);
+		bench_attach_again(b);
 		for (unsigned i = 0; i < last * ANSWERS; i++) {
 			const struct cell c = { op, i / ANSWERS + 1, last, codes[i / ANSWERS], &answers[i % ANSWERS] };
 			if (at++ % (full ? 1 : op->stride) != 0) continue;
@@ -283,12 +229,12 @@ static void a_busy_tpm_is_waited_for_at_each_command(void **state)
 		prepare(b, operations[o].what == OPEN);
 		assert_int_equal(operations[o].run(b), ERR_OK);
 		unsigned last = (unsigned)proxy_commands(b->proxy, NULL, 0);
-		if (operations[o].what == OPEN) attach_again(b);
+		if (operations[o].what == OPEN) bench_attach_again(b);
 		for (unsigned i = 0; i < 3 * last; i += full || last < 8 ? 1 : 4, cells++) {
 			prepare(b, operations[o].what == OPEN);
 			proxy_answer_nth(b->proxy, PROXY_ANY, i / 3 + 1, busy[i % 3].rc, busy[i % 3].times);
 			assert_int_equal(operations[o].run(b), ERR_OK);
-			if (operations[o].what == OPEN) attach_again(b);
+			if (operations[o].what == OPEN) bench_attach_again(b);
 		}
 	}
 	print_message("%u cells: each went well\n", cells);
@@ -314,9 +260,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_answer_has_the_class_that_was_written_down),
-		cmocka_unit_test_setup_teardown(each_command_answers_each_answer, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_busy_tpm_is_waited_for_at_each_command, setup, teardown),
-		cmocka_unit_test_setup_teardown(fifty_answers_that_the_tpm_is_busy_are_waited_for, setup, teardown),
+		cmocka_unit_test_setup_teardown(each_command_answers_each_answer, bench_setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(a_busy_tpm_is_waited_for_at_each_command, bench_setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(fifty_answers_that_the_tpm_is_busy_are_waited_for, bench_setup, bench_teardown),
 	};
 	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
