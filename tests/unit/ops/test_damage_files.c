@@ -125,43 +125,42 @@ static void a_flipped_bit_in_any_frame_of_the_log_is_found(void **state)
 	damage_files_free(&whole);
 }
 
+/* One file of `whole` at each length that is a whole number of pages: nothing is served that was not written. */
+static void cut_everywhere(struct damage *d, const struct damage_files *whole, bool log, const char *what, const char *before)
+{
+	struct tally t = { .unused = 0 };
+	size_t full = log ? whole->wal.len : whole->db.len;
+	for (size_t len = 0; len < full; len += PAGE) {
+		struct damage_files cut = *whole;
+		*(log ? &cut.wal.len : &cut.db.len) = len;
+		damage_restore(d, &cut);
+		judge(d, what, len, before, &t);
+	}
+	print_tally(log ? "lengths of the log" : "lengths of the database", &t);
+	assert_int_equal(t.unused, 0);
+}
+
 static void a_database_cut_off_anywhere_is_refused_or_whole(void **state)
 {
 	struct damage *d = *state;
-	struct damage_files whole, cut;
-	struct tally t = { .unused = 0 };
+	struct damage_files whole;
 	damage_change(d);
 	damage_save(d, &whole);
 	AUTO_FREE char *before = damage_dump(d);
 	damage_restore(d, &whole);
-	for (size_t len = 0; len < whole.db.len; len += PAGE) {
-		cut = whole;
-		cut.db.len = len;
-		damage_restore(d, &cut);
-		judge(d, "a database of", len, before, &t);
-	}
-	print_tally("lengths of the database", &t);
-	assert_int_equal(t.unused, 0);
+	cut_everywhere(d, &whole, false, "a database of", before);
 	damage_files_free(&whole);
 }
 
 static void a_log_cut_off_anywhere_is_found_by_the_mark(void **state)
 {
 	struct damage *d = *state;
-	struct damage_files whole, cut;
-	struct tally t = { .unused = 0 };
+	struct damage_files whole;
 	save_with_log(d, &whole);
 	damage_restore(d, &whole);
 	AUTO_FREE char *before = damage_dump(d);
 	assert_non_null(before);
-	for (size_t len = 0; len < whole.wal.len; len += PAGE) {
-		cut = whole;
-		cut.wal.len = len;
-		damage_restore(d, &cut);
-		judge(d, "a log of", len, before, &t);
-	}
-	print_tally("lengths of the log", &t);
-	assert_int_equal(t.unused, 0);
+	cut_everywhere(d, &whole, true, "a log of", before);
 	damage_files_free(&whole);
 }
 
