@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #define READ_CHUNK (64u * 1024u)
 #define RETRY_PAUSE_MS 50
 #define CONNECT_TRIES 100
+#define POLL_MAX_US 10000u
 
 enum coffer_status conn_fail(struct coffer *c, enum coffer_status status, const char *fmt, ...)
 {
@@ -205,15 +207,25 @@ static enum coffer_status open_socket(const char *path, int64_t uid, uint64_t de
 	return COFFER_OK;
 }
 
+/* Callers compiled before there was busy_poll_us have a shorter structure. */
+static bool take_options(const struct coffer_options *from, struct coffer_options *out)
+{
+	*out = (struct coffer_options){ .server_uid = -1 };
+	if (!from) return true;
+	if (from->size != sizeof *from && from->size != offsetof(struct coffer_options, busy_poll_us)) return false;
+	memcpy(out, from, from->size);
+	return out->server_uid >= -1 && out->batch <= COFFER_BATCH_MAX &&
+		(out->busy_poll_us <= POLL_MAX_US || out->busy_poll_us == COFFER_POLL_OFF);
+}
+
 enum coffer_status coffer_connect(const char *socket_path, const struct coffer_options *options, struct coffer **out)
 {
-	static const struct coffer_options defaults = { .server_uid = -1 };
-	const struct coffer_options *o = options ? options : &defaults;
+	struct coffer_options o;
 	int fd = -1;
-	if (!out || (options && (options->size != sizeof *options || options->server_uid < -1))) return COFFER_EINVAL;
+	if (!out || !take_options(options, &o)) return COFFER_EINVAL;
 	if (!socket_path) socket_path = secure_getenv("COFFER_SOCKET");
 	if (!socket_path || !socket_path[0]) socket_path = DEFAULT_SOCKET;
-	enum coffer_status st = open_socket(socket_path, o->server_uid, UINT64_MAX, &fd);
+	enum coffer_status st = open_socket(socket_path, o.server_uid, UINT64_MAX, &fd);
 	if (st) return st;
 	struct coffer *c = calloc(1, sizeof *c);
 	if (!c || pthread_mutex_init(&c->lock, NULL) != 0) {
@@ -229,9 +241,9 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 		return COFFER_EMEMORY;
 	}
 	c->fd = fd;
-	c->server_uid = o->server_uid;
-	c->timeout_ms = o->timeout_ms ? o->timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
-	c->max_memory = o->max_memory ? o->max_memory : CONN_MEMORY_DEFAULT;
+	c->server_uid = o.server_uid;
+	c->timeout_ms = o.timeout_ms ? o.timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
+	c->max_memory = o.max_memory ? o.max_memory : CONN_MEMORY_DEFAULT;
 	*out = c;
 	return COFFER_OK;
 }

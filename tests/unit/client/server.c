@@ -58,7 +58,7 @@ void server_stop(struct server *s)
 
 struct coffer *server_connect(struct server *s, uint32_t timeout_ms, size_t max_memory)
 {
-	struct coffer_options options = { sizeof options, timeout_ms, -1, max_memory };
+	struct coffer_options options = { .size = sizeof options, .timeout_ms = timeout_ms, .server_uid = -1, .max_memory = max_memory };
 	struct coffer *c = NULL;
 	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_OK);
 	assert_non_null(c);
