@@ -23,7 +23,6 @@
 #define READ_CHUNK (64u * 1024u)
 #define RETRY_PAUSE_MS 50
 #define CONNECT_TRIES 100
-#define POLL_MAX_US 10000u
 
 enum coffer_status conn_fail(struct coffer *c, enum coffer_status status, const char *fmt, ...)
 {
@@ -91,8 +90,15 @@ static enum coffer_status broken(struct coffer *c, enum coffer_status status, co
 	return conn_fail(c, status, "%s", sentence);
 }
 
-/* Reads what is there, with room for at least `least` bytes, and for a large piece as long as the memory lasts. */
-static enum coffer_status read_some(struct coffer *c, size_t least)
+/* Nothing after it can be told apart. */
+static enum coffer_status garbled(struct coffer *c, enum coffer_status status, const char *sentence)
+{
+	c->garbled = true;
+	return broken(c, status, sentence);
+}
+
+/* Reads what is there, with room for at least `least` bytes, and for a large piece as long as the memory lasts. *out_got may be NULL. */
+static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_got)
 {
 	size_t room = c->max_memory > c->in.len ? c->max_memory - c->in.len : 0;
 	size_t want = READ_CHUNK < room ? READ_CHUNK : room;
@@ -100,10 +106,11 @@ static enum coffer_status read_some(struct coffer *c, size_t least)
 	enum coffer_status st = wire_reserve(c, &c->in, want);
 	if (st == COFFER_EMEMORY) return broken(c, st, "out of memory; the outcome of a change may be unknown: repeat it");
 	if (st)
-		return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
+		return garbled(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
 	ssize_t n = recv(c->fd, c->in.ptr + c->in.begin + c->in.len, c->in.cap - c->in.begin - c->in.len, 0);
 	if (n > 0) {
 		c->in.len += (size_t)n;
+		if (out_got) *out_got = true;
 		return COFFER_OK;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) return COFFER_OK;
@@ -138,27 +145,55 @@ enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 		if (n < 0 && errno != EAGAIN && errno != EINTR) return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
 		short ready;
 		enum coffer_status st = wait_for(c, POLLOUT | POLLIN, deadline_ms, &ready);
-		if (!st && (ready & POLLIN)) st = read_some(c, 1);
+		if (!st && (ready & POLLIN)) st = read_some(c, 1, NULL);
 		if (st) return st;
 	}
 	return COFFER_OK;
+}
+
+enum coffer_status conn_whole_frame(struct coffer *c, size_t *out_size, bool *out_whole)
+{
+	size_t size = 0;
+	struct view have = view_of(c->in.len ? c->in.ptr + c->in.begin : NULL, c->in.len);
+	enum coffer_err err = have.len < TTLV_HEADER_LEN ? ERR_OK : ttlv_frame_size(have, TAG_RESPONSE_MESSAGE, c->max_memory, &size);
+	if (err == ERR_TOO_LARGE) return garbled(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
+	if (err) return garbled(c, COFFER_EPROTOCOL, "what answers at the socket does not speak Coffer's protocol");
+	*out_size = size;
+	*out_whole = size && have.len >= size;
+	return COFFER_OK;
+}
+
+/* Reads what comes next: what is there already, else what is seen by looking for a while, else what wakes us. */
+static enum coffer_status await_some(struct coffer *c, size_t least, uint64_t deadline_ms)
+{
+	bool got = false;
+	short ready;
+	enum coffer_status st = read_some(c, least, &got);
+	if (st || got) return st;
+	bool look = spin_begin(&c->spin);
+	while (look) {
+		st = read_some(c, least, &got);
+		if (st || got) break;
+		look = spin_again(&c->spin);
+	}
+	if (!st && !got) st = wait_for(c, POLLIN, deadline_ms, &ready);
+	if (!st && !got) st = read_some(c, least, NULL);
+	spin_end(&c->spin);
+	return st;
 }
 
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out)
 {
 	for (;;) {
 		size_t size = 0;
-		struct view have = view_of(c->in.len ? c->in.ptr + c->in.begin : NULL, c->in.len);
-		enum coffer_err err = have.len < TTLV_HEADER_LEN ? ERR_OK : ttlv_frame_size(have, TAG_RESPONSE_MESSAGE, c->max_memory, &size);
-		if (err == ERR_TOO_LARGE) return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
-		if (err) return broken(c, COFFER_EPROTOCOL, "what answers at the socket does not speak Coffer's protocol");
-		if (size && have.len >= size) {
-			*out = view_of(have.ptr, size);
+		bool whole = false;
+		enum coffer_status st = conn_whole_frame(c, &size, &whole);
+		if (st) return st;
+		if (whole) {
+			*out = view_of(c->in.ptr + c->in.begin, size);
 			return COFFER_OK;
 		}
-		short ready;
-		enum coffer_status st = wait_for(c, POLLIN, deadline_ms, &ready);
-		if (!st) st = read_some(c, size > c->in.len ? size - c->in.len : 1);
+		st = await_some(c, size > c->in.len ? size - c->in.len : 1, deadline_ms);
 		if (st) return st;
 	}
 }
@@ -169,6 +204,13 @@ void conn_consume(struct coffer *c, size_t len)
 	c->in.begin += len;
 	c->in.len -= len;
 	if (c->in.len == 0) c->in.begin = 0;
+}
+
+void conn_take_back(struct coffer *c)
+{
+	size_t len = c->lent;
+	c->lent = 0;
+	if (len) conn_consume(c, len);
 }
 
 /* The daemon must be who it should be, before anything is sent to it. */
@@ -215,7 +257,7 @@ static bool take_options(const struct coffer_options *from, struct coffer_option
 	if (from->size != sizeof *from && from->size != offsetof(struct coffer_options, busy_poll_us)) return false;
 	memcpy(out, from, from->size);
 	return out->server_uid >= -1 && out->batch <= COFFER_BATCH_MAX &&
-		(out->busy_poll_us <= POLL_MAX_US || out->busy_poll_us == COFFER_POLL_OFF);
+		(out->busy_poll_us <= SPIN_MAX_US || out->busy_poll_us == COFFER_POLL_OFF);
 }
 
 enum coffer_status coffer_connect(const char *socket_path, const struct coffer_options *options, struct coffer **out)
@@ -244,6 +286,8 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	c->server_uid = o.server_uid;
 	c->timeout_ms = o.timeout_ms ? o.timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
 	c->max_memory = o.max_memory ? o.max_memory : CONN_MEMORY_DEFAULT;
+	c->batch = o.batch;
+	spin_init(&c->spin, o.busy_poll_us);
 	*out = c;
 	return COFFER_OK;
 }
@@ -268,7 +312,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 	wire_free(&c->in);
 	c->ahead = 0;
 	c->socket++;
-	c->broken = false;
+	c->broken = c->garbled = false;
 	return COFFER_OK;
 }
 
