@@ -41,6 +41,7 @@ struct config {
 	uint64_t stop_timeout_ms;      /* the monitor's patience before SIGKILL */
 	size_t secret_memory;          /* bytes of the arena */
 	bool require_secret_memory;
+	size_t ring_memory;            /* bytes of all rings together; 0: there are none */
 	uint64_t token_deadline_ms;    /* opening the token; other calls have half of it, provisioning three times as much */
 	uint64_t token_probe_interval_ms;
 	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */

@@ -53,6 +53,8 @@ struct daemon {
 	pthread_mutex_t budget_lock;  /* taken to change the next one and what the peers hold of it (conn_budget.c) */
 	_Atomic size_t bulk_used;     /* bytes of secret memory set aside for large requests and answers */
 	size_t bulk_limit;
+	bool no_rings;                /* this machine's memory is not fit for them (daemon/segment_ring.h) */
+	struct crypt_pool *crypt;
 	struct worker *workers;
 	unsigned worker_count, next_worker;
 	struct job_queue store_jobs;

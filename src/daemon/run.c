@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/confinement.h"
+#include "daemon/crypt_pool.h"
 #include "daemon/descriptors.h"
 #include "daemon/link.h"
 #include "daemon/listener.h"
@@ -19,6 +20,7 @@
 #include "daemon/store_care.h"
 #include "daemon/store_thread.h"
 #include "daemon/scrubber.h"
+#include "daemon/segment_ring.h"
 #include "daemon/unseal.h"
 #include "keyring/rooted_store.h"
 #include "ops/init_flow.h"
@@ -104,8 +106,10 @@ static void on_care(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	store_care_tick(arg);
-	unseal_tick(arg);
+	struct daemon *d = arg;
+	store_care_tick(d);
+	unseal_tick(d);
+	crypt_pool_tick(d->crypt);
 }
 
 static enum coffer_err start_care(struct daemon *d)
@@ -175,6 +179,9 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	set_bulk_limit(d);
 	d->peers = peers_new(PEERS_MAX);
 	ENSURE(d->peers && pthread_mutex_init(&d->budget_lock, NULL) == 0, ERR_MEMORY);
+	d->crypt = crypt_pool_new(d);
+	ENSURE(d->crypt, ERR_MEMORY);
+	segment_ring_prepare(d);
 	TRY(lock_state(d, reason));
 	TRY(init_engine(d));
 	TRY(open_store(d, reason));
@@ -204,6 +211,7 @@ static void stop(struct daemon *d)
 	store_thread_stop(d);
 	scrubber_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
+	crypt_pool_free(d->crypt);
 	if (d->engine.txn) ring_free(txn_ring(d->engine.txn));
 	txn_free(d->engine.txn);
 	audit_chain_free(d->engine.audit);

@@ -63,6 +63,7 @@ static void start_run(struct run *run, struct request *r, struct op_local *local
 	run->ctx.principal = &r->principal;
 	run->ctx.local = local;
 	run->ctx.streams = r->streams;
+	run->ctx.work = &r->work;
 	run->ctx.txn = txn;
 	run->ctx.alone = q->count == 1;
 	run->ctx.version_major = q->version.major;

@@ -228,7 +228,10 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 	if (!err) err = check_row(run, row);
 	bool checked = err == ERR_OK;
 	if (checked) err = run_marked(run, row, index);
-	if (err) dispatch_take_back(&run->w, start);
+	if (err) {
+		dispatch_take_back(&run->w, start);
+		segment_work_abandon(ctx->work);
+	}
 	if (err || !moves_placeholder(row)) {
 		ctx->has_placeholder = had_placeholder && !ctx->forget_placeholder;
 		memcpy(ctx->placeholder, placeholder, UUID_LEN);

@@ -92,6 +92,7 @@ struct engine {
 	/* for status, any lane */
 	uint64_t started_wall_s;
 	_Atomic uint64_t connections, requests, bulk_bytes, refused;
+	_Atomic uint64_t rings, ring_bytes; /* memory shared with clients */
 	pthread_mutex_t note_lock;         /* guards note */
 	char note[REASON_MAX];             /* why sealed or at fault; one sentence; "" when well */
 	_Atomic int store_health;          /* enum store_health */

@@ -11,6 +11,7 @@
 #include "base/writer.h"
 #include "ops/engine.h"
 #include "ops/local.h"
+#include "ops/segment_work.h"
 #include "ops/streams.h"
 #include "ttlv/ttlv.h"
 
@@ -38,6 +39,7 @@ struct op_ctx {
 	const struct grants *grants;     /* as earlier items of the transaction left them; the dispatcher owns the reference */
 	struct op_local *local;          /* of the thread that runs this */
 	struct op_streams *streams;      /* of the connection */
+	struct segment_work *work;       /* of the request: what an operation that is alone in its batch leaves to be done */
 	struct txn *txn;                 /* store lane only, else NULL */
 	bool alone;                      /* the only item of its batch */
 	uint32_t version_major, version_minor; /* of the request; every answer is in this version */
