@@ -132,6 +132,7 @@ uint64_t bench_number(const char *text, uint64_t least, uint64_t most)
 	char *end;
 	errno = 0;
 	unsigned long long n = strtoull(text, &end, 10);
-	if (errno || *end || end == text || n < least || n > most) bench_die("'%s' is not a number from %llu to %llu", text, (unsigned long long)least, (unsigned long long)most);
+	if (errno || *end || end == text || n < least || n > most)
+		bench_die("'%s' is not a number from %llu to %llu", text, (unsigned long long)least, (unsigned long long)most);
 	return n;
 }

@@ -1,6 +1,6 @@
-/* The ideal server: what a key server could do at most on this machine. The socket, the lengths of frames and the cipher construction of cofferd, and nothing
- * else: frames have a fixed length that the greeting names, so nothing is parsed; there is no policy, no audit, no wiping. It reads all that is there and answers
- * with one write; a thread that had work looks for more for a while before it sleeps.
+/* The ideal server: what a key server could do at most on this machine. The socket, the lengths of frames and the cipher construction of cofferd, and
+ * nothing else: frames have a fixed length that the greeting names, so nothing is parsed; there is no policy, no audit, no wiping. It reads all that
+ * is there and answers with one write; a thread that had work looks for more for a while before it sleeps.
  *
  *   bench_ideal SOCKET THREADS POLL_US [ENGINE]      prints "ready" when it listens; ends with its standard input */
 #include <errno.h>
