@@ -70,6 +70,7 @@ struct daemon {
 	struct control_link *link;    /* to the monitor; or, where a service manager is the monitor, */
 	struct service *service;      /* to that one */
 	struct scrubber *scrubber;    /* daemon/scrubber.h */
+	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	_Atomic bool unseal_again;    /* the last one failed for want of memory or disk: the next tick tries again */
 	bool draining;

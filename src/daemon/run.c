@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/bulk_flush.h"
 #include "daemon/confinement.h"
 #include "daemon/crypt_pool.h"
 #include "daemon/descriptors.h"
@@ -28,6 +29,7 @@
 
 #define EXIT_CONFIGURATION 78
 #define OBJECT_ARENA_BYTES 512u /* a key and its two subkeys, and room to spare */
+#define STOP_PATIENCE_MS 2000u /* for the last records of the audit log */
 #define LOCK_PATIENCE_MS 3000u
 #define LOCK_PAUSE_US 50000
 
@@ -110,6 +112,7 @@ static void on_care(evutil_socket_t fd, short what, void *arg)
 	store_care_tick(d);
 	unseal_tick(d);
 	crypt_pool_tick(d->crypt);
+	bulk_flush_tick(d);
 }
 
 static enum coffer_err start_care(struct daemon *d)
@@ -186,6 +189,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(init_engine(d));
 	TRY(open_store(d, reason));
 	TRY(store_care_start(d, reason));
+	TRY(bulk_flush_start(d));
 	TRY(listener_open(d, reason));
 	ENSURE(evthread_use_pthreads() == 0, ERR_MEMORY);
 	d->base = event_base_new();
@@ -208,10 +212,12 @@ static void stop(struct daemon *d)
 	unseal_stop(d);
 	admin_pool_stop(d);
 	unseal_end(d);
+	bulk_flush_end(d, STOP_PATIENCE_MS);
 	store_thread_stop(d);
 	scrubber_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
 	crypt_pool_free(d->crypt);
+	bulk_flush_stop(d);
 	if (d->engine.txn) ring_free(txn_ring(d->engine.txn));
 	txn_free(d->engine.txn);
 	audit_chain_free(d->engine.audit);
@@ -239,6 +245,7 @@ static int run_loop(struct daemon *d)
 	if (d->engine.connections) {
 		/* Requests that do not end are given up; the store keeps what was committed. */
 		log_warn("stopped with requests under way");
+		bulk_flush_end(d, STOP_PATIENCE_MS);
 		_exit(0);
 	}
 	return 0;

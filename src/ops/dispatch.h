@@ -30,6 +30,7 @@ struct request {
 	 * again on the store lane (lane is set to it, nothing is to be loaded) */
 	bool rerun_on_store;
 	struct kmip_request *parsed; /* views into frame; from request_classify to request_done */
+	size_t counted;              /* so many items from the first on are done with counting: they are run again on another lane, and counted once */
 	uint64_t audit_seq;          /* newest audit row that this request wrote; 0 none */
 	/* Set by request_run when the answer says what is only true after the work: have it done before the answer is sent, or send request_failure
 	 * instead. */

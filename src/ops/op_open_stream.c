@@ -65,6 +65,7 @@ static enum coffer_err open_segment(struct op_ctx *ctx, const struct stream_segm
 	TRY(err);
 	ttlv_commit_bytes(out, space, plain_len);
 	ctx->engine->bulk_bytes += plain_len;
+	ctx->bulk_bytes = plain_len;
 	return ERR_OK;
 }
 

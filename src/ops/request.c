@@ -145,13 +145,20 @@ enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *ou
 	return ERR_OK;
 }
 
+/* Bulk use of a key with an audit row of its own must not take the room that is left for what ends a use. */
+static bool writes(const struct engine *engine, const struct op_row *row)
+{
+	return (row->lane == OP_LANE_STORE && row->audit == OP_AUDIT_ALWAYS) ||
+		(row->audit == OP_AUDIT_COUNTED && engine->config->audit_bulk == CONFIG_BULK_FULL);
+}
+
 enum request_write request_write_kind(const struct request *r)
 {
 	enum request_write kind = REQUEST_READS;
 	PRE(r->parsed);
 	for (size_t i = 0; i < r->parsed->count; i++) {
 		const struct op_row *row = r->parsed->items[i].err ? NULL : dispatch_find(r->parsed->items[i].id.operation);
-		if (!row || row->lane != OP_LANE_STORE || row->audit != OP_AUDIT_ALWAYS) continue;
+		if (!row || !writes(r->engine, row)) continue;
 		enum request_write of_item = row->flags & OP_WHEN_FULL ? REQUEST_ENDS : REQUEST_CHANGES;
 		if (of_item > kind) kind = of_item;
 	}

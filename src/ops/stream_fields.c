@@ -41,6 +41,7 @@ static enum coffer_err take_slot(struct op_ctx *ctx, struct ttlv_cursor *payload
 
 enum coffer_err stream_take_segment(struct op_ctx *ctx, struct ttlv_cursor *payload, struct stream_segment *out)
 {
+	ctx->bulk_part = true;
 	TRY(stream_take_handle(ctx, payload, &out->stream));
 	out->in_ring = ttlv_peek_tag(payload) == TAG_COFFER_RING_SLOT;
 	if (out->in_ring) TRY(take_slot(ctx, payload, out));
