@@ -3,6 +3,8 @@
 # shellcheck disable=SC2034  # used by the scripts that source this
 BUILD_PACKAGES="build-essential cmake ninja-build pkg-config libssl-dev libtss2-dev libp11-kit-dev libsqlite3-dev
   libevent-dev libjansson-dev libsystemd-dev libseccomp-dev libcmocka-dev"
+# Left out where there is none: intel-ipsec-mb is for x86-64.
+[ "$(uname -m)" = x86_64 ] && BUILD_PACKAGES="$BUILD_PACKAGES libipsec-mb-dev"
 # shellcheck disable=SC2034
 RUN_PACKAGES="swtpm softhsm2 opensc libtss2-tcti-swtpm0 libtss2-tcti-device0 util-linux"
 # shellcheck disable=SC2034
