@@ -13,7 +13,7 @@
 #define AAD_JOINED_MAX 1024u /* bytes of associated data put together on the stack; more than that in the arena */
 /* A new key costs 48 powers of the hash key with the widest functions and 8 with the narrow ones: below this length of the message
  * the narrow ones are done before (bench_crypto shows both). */
-#define NARROW_MAX 512u
+#define NARROW_MAX 384u
 
 /* The functions of one length of key. */
 struct gcm_set {

@@ -36,6 +36,13 @@ static bool feed_aad(EVP_CIPHER_CTX *ctx, const struct view *aad, size_t aad_cou
 	return true;
 }
 
+/* Straight to the parameter: EVP_CIPHER_CTX_ctrl would only make the same list of it. */
+static bool get_tag(EVP_CIPHER_CTX *ctx, uint8_t *out_tag)
+{
+	OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, out_tag, AEAD_TAG_LEN), OSSL_PARAM_construct_end() };
+	return EVP_CIPHER_CTX_get_params(ctx, params) == 1;
+}
+
 static enum coffer_err seal(struct aead_key *k, const uint8_t *new_key, const uint8_t *nonce, const struct view *aad, size_t aad_count,
 	struct view pt, uint8_t *out_ct, uint8_t *out_tag)
 {
@@ -44,7 +51,7 @@ static enum coffer_err seal(struct aead_key *k, const uint8_t *new_key, const ui
 	bool ok = EVP_EncryptInit_ex2(k->state, NULL, new_key, nonce, NULL) == 1 && feed_aad(k->state, aad, aad_count) &&
 		(pt.len == 0 || EVP_EncryptUpdate(k->state, out_ct, &n, pt.ptr, (int)pt.len) == 1) &&
 		EVP_EncryptFinal_ex(k->state, none, &n) == 1 &&
-		EVP_CIPHER_CTX_ctrl(k->state, EVP_CTRL_AEAD_GET_TAG, (int)AEAD_TAG_LEN, out_tag) == 1;
+		get_tag(k->state, out_tag);
 	return ok ? ERR_OK : crypto_err_take();
 }
 
@@ -54,7 +61,9 @@ static enum coffer_err check_tag(EVP_CIPHER_CTX *ctx, const uint8_t *tag)
 	uint8_t none[AEAD_TAG_LEN];
 	int n = 0;
 	memcpy(expected, tag, AEAD_TAG_LEN);
-	ENSURE(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, (int)AEAD_TAG_LEN, expected) == 1, crypto_err_take());
+	const OSSL_PARAM params[] = { OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, expected, AEAD_TAG_LEN),
+		OSSL_PARAM_construct_end() };
+	ENSURE(EVP_CIPHER_CTX_set_params(ctx, params) == 1, crypto_err_take());
 	if (EVP_DecryptFinal_ex(ctx, none, &n) == 1) return ERR_OK;
 	crypto_err_drop();
 	return ERR_CONTEXT;

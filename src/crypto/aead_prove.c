@@ -107,7 +107,7 @@ static enum coffer_err prove_length(struct proof *p, size_t key_len, size_t len,
 /* Every way of every length for one length of key; the longest texts once, with the longest key. */
 static enum coffer_err prove_key(struct proof *p, size_t key_len, struct reason *reason)
 {
-	static const size_t longer[] = { 511, 512, 513, 767, 768, 1023, 1025, 2048, 4095, 4096, 4097, 32767, 32768, 32769, 65535, 65536, 65553 };
+	static const size_t longer[] = { 383, 384, 385, 511, 512, 513, 767, 768, 1023, 1025, 2048, 4095, 4096, 4097, 32767, 32768, 32769, 65535, 65536, 65553 };
 	static const size_t longest[] = { 1024u * 1024u, LONGEST };
 	TRY(aead_key_new_on(&aead_openssl, p->key, key_len, &p->reference));
 	TRY(aead_key_new_on(p->engine, p->key, key_len, &p->proven));

@@ -9,7 +9,7 @@
 struct aead_engine;
 
 /* With keys of 16, 24 and 32 bytes, fresh random texts, and associated data in none, one and several parts: every length from 0 to
- * 320 bytes (every third with 24), lengths around 512 bytes, 4 KiB, 32 KiB, 64 KiB and 1 MiB; sealed with the key of the object and with a key for one
+ * 320 bytes (every third with 24), lengths around 384 and 512 bytes, 4 KiB, 32 KiB, 64 KiB and 1 MiB; sealed with the key of the object and with a key for one
  * message, in place and not, in pieces; each compared with OpenSSL byte for byte, opened again, and refused with one bit changed.
  * Then the published answers for AES-256-GCM and XAES. ERR_CRYPTO with what went wrong; ERR_MEMORY. A few milliseconds. */
 enum coffer_err aead_prove(const struct aead_engine *engine, struct reason *reason) MUST_USE;
