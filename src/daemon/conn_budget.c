@@ -7,6 +7,7 @@
 #include "daemon/peers.h"
 
 #define LEAST_PART 64u  /* of the limit: what every principal may have, also when the others have it all */
+#define SEGMENTS_WEIGHT (16u * 1024u) /* bytes: two answers of a kilobyte for each that may be under way */
 #define HEAVY_PART 8u   /* who has more than this part is refused when there is nothing left */
 
 /* Blocks of the arena are powers of two. */
@@ -123,9 +124,15 @@ void conn_hold_input(struct conn *c)
 	settle(c, &c->in_budget, c->in.len && c->budget == 0 ? weight_of(&c->in) : 0);
 }
 
+void conn_hold_segments(struct conn *c, bool under_way)
+{
+	settle(c, &c->segments_budget, under_way ? SEGMENTS_WEIGHT : 0);
+}
+
 void conn_release(struct conn *c)
 {
 	end_request(c);
+	settle(c, &c->segments_budget, 0);
 	settle(c, &c->in_budget, 0);
 	settle(c, &c->out_budget, 0);
 }

@@ -40,6 +40,7 @@ struct conn {
 	size_t budget;        /* secret memory set aside for the request under way (conn_budget.c); while busy the job's thread's */
 	bool large;           /* the request under way was admitted by conn_admit */
 	size_t in_budget;     /* the same for in, where it holds a part of a small frame */
+	size_t segments_budget; /* the same for answers about segments under way */
 	size_t out_budget;    /* the same for the answers in out */
 	struct event *wait_event;
 	unsigned wait_ms;     /* the wait under way */
@@ -120,6 +121,8 @@ void conn_answered(struct conn *c);
 void conn_hold_answers(struct conn *c);
 /* What is in `in` stays there for now; not while busy. */
 void conn_hold_input(struct conn *c);
+/* Whether segments are under way: their answers are there already. */
+void conn_hold_segments(struct conn *c, bool under_way);
 /* Everything. */
 void conn_release(struct conn *c);
 /* Whether the principal has no more than its share, or memory was set aside for this very request. */
