@@ -16,6 +16,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ct.h"
+#include "client/descriptor.h"
+#include "client/ring.h"
 #include "ttlv/ttlv.h"
 
 #define DEFAULT_SOCKET "/run/coffer/coffer.sock"
@@ -99,7 +101,9 @@ static enum coffer_status read_some(struct coffer *c, size_t least)
 	if (st == COFFER_EMEMORY) return broken(c, st, "out of memory; the outcome of a change may be unknown: repeat it");
 	if (st)
 		return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
-	ssize_t n = recv(c->fd, c->in.ptr + c->in.begin + c->in.len, c->in.cap - c->in.begin - c->in.len, 0);
+	uint8_t *at = c->in.ptr + c->in.begin + c->in.len;
+	size_t cap = c->in.cap - c->in.begin - c->in.len;
+	ssize_t n = c->takes_descriptor ? descriptor_recv(c->fd, at, cap, &c->descriptor) : recv(c->fd, at, cap, 0);
 	if (n > 0) {
 		c->in.len += (size_t)n;
 		return COFFER_OK;
@@ -142,16 +146,40 @@ enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 	return COFFER_OK;
 }
 
+/* Bytes of the oldest answer; 0 while they cannot be known. */
+static enum coffer_err answer_size(const struct coffer *c, size_t *out)
+{
+	*out = 0;
+	if (c->in.len < TTLV_HEADER_LEN) return ERR_OK;
+	return ttlv_frame_size(view_of(c->in.ptr + c->in.begin, c->in.len), TAG_RESPONSE_MESSAGE, c->max_memory, out);
+}
+
+bool conn_has_answer(struct coffer *c)
+{
+	for (;;) {
+		size_t size;
+		struct pollfd p = { c->fd, POLLIN, 0 };
+		if (c->broken || answer_size(c, &size) != ERR_OK || (size && c->in.len >= size)) return true;
+		if (poll(&p, 1, 0) <= 0) return false;
+		if (read_some(c, size > c->in.len ? size - c->in.len : 1)) return true;
+	}
+}
+
+bool conn_stands(const struct coffer *c)
+{
+	struct pollfd p = { c->fd, POLLRDHUP, 0 };
+	return poll(&p, 1, 0) == 0;
+}
+
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out)
 {
 	for (;;) {
-		size_t size = 0;
-		struct view have = view_of(c->in.len ? c->in.ptr + c->in.begin : NULL, c->in.len);
-		enum coffer_err err = have.len < TTLV_HEADER_LEN ? ERR_OK : ttlv_frame_size(have, TAG_RESPONSE_MESSAGE, c->max_memory, &size);
+		size_t size;
+		enum coffer_err err = answer_size(c, &size);
 		if (err == ERR_TOO_LARGE) return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
 		if (err) return broken(c, COFFER_EPROTOCOL, "what answers at the socket does not speak Coffer's protocol");
-		if (size && have.len >= size) {
-			*out = view_of(have.ptr, size);
+		if (size && c->in.len >= size) {
+			*out = view_of(c->in.ptr + c->in.begin, size);
 			return COFFER_OK;
 		}
 		short ready;
@@ -205,15 +233,23 @@ static enum coffer_status open_socket(const char *path, int64_t uid, uint64_t de
 	return COFFER_OK;
 }
 
+/* Those of a program that was built with an older header end earlier: what it does not know is 0. */
+static bool read_options(const struct coffer_options *options, struct coffer_options *o)
+{
+	if (!options) return true;
+	if (options->size != sizeof *o && options->size != offsetof(struct coffer_options, no_ring)) return false;
+	memcpy(o, options, options->size);
+	return o->server_uid >= -1;
+}
+
 enum coffer_status coffer_connect(const char *socket_path, const struct coffer_options *options, struct coffer **out)
 {
-	static const struct coffer_options defaults = { .server_uid = -1 };
-	const struct coffer_options *o = options ? options : &defaults;
+	struct coffer_options o = { .size = sizeof o, .server_uid = -1 };
 	int fd = -1;
-	if (!out || (options && (options->size != sizeof *options || options->server_uid < -1))) return COFFER_EINVAL;
+	if (!out || !read_options(options, &o)) return COFFER_EINVAL;
 	if (!socket_path) socket_path = secure_getenv("COFFER_SOCKET");
 	if (!socket_path || !socket_path[0]) socket_path = DEFAULT_SOCKET;
-	enum coffer_status st = open_socket(socket_path, o->server_uid, UINT64_MAX, &fd);
+	enum coffer_status st = open_socket(socket_path, o.server_uid, UINT64_MAX, &fd);
 	if (st) return st;
 	struct coffer *c = calloc(1, sizeof *c);
 	if (!c || pthread_mutex_init(&c->lock, NULL) != 0) {
@@ -229,9 +265,11 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 		return COFFER_EMEMORY;
 	}
 	c->fd = fd;
-	c->server_uid = o->server_uid;
-	c->timeout_ms = o->timeout_ms ? o->timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
-	c->max_memory = o->max_memory ? o->max_memory : CONN_MEMORY_DEFAULT;
+	c->server_uid = o.server_uid;
+	c->timeout_ms = o.timeout_ms ? o.timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
+	c->max_memory = o.max_memory ? o.max_memory : CONN_MEMORY_DEFAULT;
+	c->no_ring = c->without_ring = o.no_ring != 0;
+	c->descriptor = DESCRIPTOR_NONE;
 	*out = c;
 	return COFFER_OK;
 }
@@ -254,6 +292,9 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 	close(c->fd);
 	c->fd = fd;
 	wire_free(&c->in);
+	ring_drop(c->ring);
+	c->ring = NULL;
+	c->without_ring = c->no_ring;
 	c->ahead = 0;
 	c->socket++;
 	c->broken = false;
@@ -263,6 +304,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 void coffer_close(struct coffer *c)
 {
 	if (!c) return;
+	ring_drop(c->ring);
 	close(c->fd);
 	wire_free(&c->out);
 	wire_free(&c->in);

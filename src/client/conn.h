@@ -14,6 +14,8 @@
 #define CONN_MEMORY_DEFAULT (12u * 1024u * 1024u)
 #define CONN_TIMEOUT_DEFAULT_MS 30000u
 
+struct ring;
+
 /* Bytes on their way, in ordinary memory that is wiped: len bytes from `begin` on. */
 struct wire {
 	uint8_t *ptr;
@@ -30,6 +32,11 @@ struct coffer {
 	struct wire out, in;
 	unsigned ahead;           /* requests sent whose answers were not read yet */
 	uint64_t socket;          /* number of the socket: grows when the connection is made anew */
+	struct ring *ring;        /* of this socket; NULL: none (client/ring.h) */
+	bool no_ring;             /* the caller wants none */
+	bool without_ring;        /* this socket gets none */
+	bool takes_descriptor;    /* the answer under way may bring one … */
+	int descriptor;           /* … which lands here; -1: none */
 	bool broken;              /* framing or connection lost: every call fails */
 	char text[CONN_TEXT_MAX]; /* sentence of the last failure */
 };
@@ -45,6 +52,10 @@ void wire_free(struct wire *w);
 enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms);
 /* The oldest answer: a whole frame, borrowed until conn_consume. */
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out);
+/* Whether a whole answer is here, without waiting. Also true when waiting for one would fail. */
+bool conn_has_answer(struct coffer *c);
+/* Whether the daemon has not hung up: what was used out of the ring until now is what it put there. */
+bool conn_stands(const struct coffer *c);
 /* Connects again after the connection broke, waiting for a daemon that is being restarted until the deadline. What was under way is forgotten. */
 enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms);
 /* Waits a little before another attempt; false when the deadline has come. */

@@ -306,7 +306,7 @@ static enum coffer_err from_status(enum coffer_status st)
 
 static enum coffer_status use(const char *path, struct coffer **c)
 {
-	struct coffer_options options = { sizeof options, 400, -1, 0 };
+	struct coffer_options options = { .size = sizeof options, .timeout_ms = 400, .server_uid = -1 };
 	char uuid[COFFER_UUID_TEXT];
 	uint8_t out[512];
 	size_t len;

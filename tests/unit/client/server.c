@@ -44,10 +44,16 @@ struct server *server_start(server_fn *serve, void *arg)
 	return s;
 }
 
+void server_wait_end(struct server *s)
+{
+	if (!s->ended) pthread_join(s->thread, NULL);
+	s->ended = true;
+}
+
 void server_stop(struct server *s)
 {
 	shutdown(s->listener, SHUT_RDWR); /* wakes an accept that nobody came to */
-	pthread_join(s->thread, NULL);
+	server_wait_end(s);
 	close(s->listener);
 	unlink(s->path);
 	rmdir(s->dir);
@@ -58,7 +64,7 @@ void server_stop(struct server *s)
 
 struct coffer *server_connect(struct server *s, uint32_t timeout_ms, size_t max_memory)
 {
-	struct coffer_options options = { sizeof options, timeout_ms, -1, max_memory };
+	struct coffer_options options = { .size = sizeof options, .timeout_ms = timeout_ms, .server_uid = -1, .max_memory = max_memory };
 	struct coffer *c = NULL;
 	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_OK);
 	assert_non_null(c);

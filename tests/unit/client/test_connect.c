@@ -16,7 +16,7 @@
 
 static enum coffer_status connect_as(const char *path, int64_t uid)
 {
-	struct coffer_options options = { sizeof options, 1000, uid, 0 };
+	struct coffer_options options = { .size = sizeof options, .timeout_ms = 1000, .server_uid = uid };
 	struct coffer *c = NULL;
 	enum coffer_status st = coffer_connect(path, &options, &c);
 	assert_int_equal(c != NULL, st == COFFER_OK);
@@ -113,7 +113,7 @@ static void the_environment_names_the_socket(void **state)
 static void options_of_another_size_and_odd_users_are_refused(void **state)
 {
 	struct server *s = server_start(NULL, NULL);
-	struct coffer_options options = { sizeof options - 1, 0, -1, 0 };
+	struct coffer_options options = { .size = sizeof options - 1, .server_uid = -1 };
 	struct coffer *c = NULL;
 	(void)state;
 	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_EINVAL);
