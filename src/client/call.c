@@ -9,7 +9,6 @@
 #include "base/ct.h"
 #include "base/text.h"
 
-#define FRAME_OVERHEAD 1024u /* headers, batch item, message extension */
 #define CONTEXT_NAME_MAX 255u  /* docs/formats.md section 3 */
 #define CONTEXT_VALUE_MAX 4096u
 
@@ -18,12 +17,15 @@ static enum coffer_status take(struct call *call, struct coffer *c, bool may_be_
 	call->c = c;
 	call->frame = view_of(NULL, 0);
 	call->len = 0;
+	call->batch = 0;
 	pthread_mutex_lock(&c->lock);
+	conn_take_back(c);
 	c->text[0] = '\0';
 	enum coffer_status st = COFFER_OK;
 	if (c->broken) st = conn_fail(c, COFFER_ECLOSED, "the connection is broken; connect again");
 	else if (c->ahead && !may_be_ahead)
-		st = conn_fail(c, COFFER_EBUSY, "a stream on this connection has segments under way; collect them first");
+		st = conn_fail(c, COFFER_EBUSY, "%s on this connection are under way; collect them first",
+			c->queue.next != c->queue.first ? "operations sent ahead" : "segments of a stream");
 	if (st) pthread_mutex_unlock(&c->lock);
 	call->deadline_ms = clock_mono_ms() + c->timeout_ms;
 	return st;
@@ -33,7 +35,7 @@ static enum coffer_status begin(struct call *call, struct coffer *c, uint32_t op
 {
 	enum coffer_status st = take(call, c, may_be_ahead);
 	if (st) return st;
-	st = conn_prepare(c, payload_max + FRAME_OVERHEAD);
+	st = conn_prepare(c, payload_max + CALL_OVERHEAD);
 	if (st) return call_end(call, st);
 	writer_init(&call->w, c->out.ptr, c->out.cap);
 	call->request = kmip_request_begin(&call->w, KMIP_VERSION_HIGHEST, 0, 1);
@@ -46,6 +48,18 @@ enum coffer_status call_begin(struct call *call, struct coffer *c, uint32_t oper
 	return begin(call, c, operation, payload_max, false);
 }
 
+enum coffer_status call_begin_batch(struct call *call, struct coffer *c, unsigned items, size_t size)
+{
+	enum coffer_status st = take(call, c, false);
+	if (st) return st;
+	st = conn_prepare(c, size + CALL_OVERHEAD);
+	if (st) return call_end(call, st);
+	call->batch = items;
+	writer_init(&call->w, c->out.ptr, c->out.cap);
+	call->request = kmip_request_begin_batch(&call->w, KMIP_VERSION_HIGHEST);
+	return COFFER_OK;
+}
+
 enum coffer_status call_begin_ahead(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max)
 {
 	return begin(call, c, operation, payload_max, true);
@@ -56,14 +70,9 @@ enum coffer_status call_begin_collect(struct call *call, struct coffer *c)
 	return take(call, c, true);
 }
 
-enum coffer_status call_send(struct call *call, bool change)
+static enum coffer_status transmit(struct call *call)
 {
-	uint8_t request_id[KMIP_REQUEST_ID_LEN];
 	struct coffer *c = call->c;
-	if (change && getrandom(request_id, sizeof request_id, 0) != (ssize_t)sizeof request_id)
-		return conn_fail(c, COFFER_ESERVER, "the system has no random bytes");
-	kmip_request_item_end(&call->w, call->item, change ? request_id : NULL);
-	kmip_request_end(&call->w, call->request);
 	if (writer_done(&call->w) != ERR_OK) {
 		wipe(c->out.ptr, c->out.cap);
 		return conn_fail(c, COFFER_ETOOLARGE, "the request is too large");
@@ -72,25 +81,71 @@ enum coffer_status call_send(struct call *call, bool change)
 	return conn_send(c, call->len, call->deadline_ms);
 }
 
+enum coffer_status call_send(struct call *call, bool change)
+{
+	uint8_t request_id[KMIP_REQUEST_ID_LEN];
+	if (change && getrandom(request_id, sizeof request_id, 0) != (ssize_t)sizeof request_id)
+		return conn_fail(call->c, COFFER_ESERVER, "the system has no random bytes");
+	kmip_request_item_end(&call->w, call->item, change ? request_id : NULL);
+	kmip_request_end(&call->w, call->request);
+	return transmit(call);
+}
+
 enum coffer_status call_malformed(struct call *call)
 {
-	call->c->broken = true;
+	call->c->broken = call->c->garbled = true;
 	return conn_fail(call->c, COFFER_EPROTOCOL, "the daemon's answer is not well-formed");
+}
+
+bool call_item_is(const struct kmip_response_item *item, uint8_t number)
+{
+	return item->id.unique_id.len == 1 && item->id.unique_id.ptr[0] == number;
+}
+
+enum coffer_status call_item_status(struct coffer *c, const struct kmip_response_item *item)
+{
+	if (item->err == ERR_OK) return COFFER_OK;
+	text_printable(item->message, c->text, sizeof c->text);
+	return conn_status_of(item->err);
+}
+
+enum coffer_status call_next(struct call *call)
+{
+	struct kmip_response_item *item = &call->answer.items[0];
+	if (kmip_response_take(&call->items, item) != ERR_OK) return call_malformed(call);
+	if (call->named && !call_item_is(item, call->position++)) return call_malformed(call);
+	return call_item_status(call->c, item);
+}
+
+/* A refusal of the whole message is one failed item. A sealed node refuses all, and repeating may help (call_exchange). */
+static enum coffer_status open_batch(struct call *call, uint32_t count)
+{
+	struct ttlv_cursor first = call->items;
+	bool whole = count != call->batch;
+	enum coffer_status st = call_next(call);
+	if (call->c->broken || (whole && !st)) return call_malformed(call);
+	if (whole || st == COFFER_ESEALED) return st;
+	call->items = first;
+	call->position = 0;
+	call->c->text[0] = '\0';
+	return COFFER_OK;
 }
 
 enum coffer_status call_receive(struct call *call)
 {
 	struct coffer *c = call->c;
+	struct kmip_response_header header;
 	struct ttlv_limits limits = ttlv_limits_of(c->max_memory);
 	enum coffer_status st = conn_receive(c, call->deadline_ms, &call->frame);
 	if (st) return st;
 	limits.max_items = 1000000;
-	if (kmip_response_parse(call->frame, &limits, &call->answer, NULL) != ERR_OK || call->answer.count != 1)
-		return call_malformed(call);
-	const struct kmip_response_item *item = &call->answer.items[0];
-	if (item->err == ERR_OK) return COFFER_OK;
-	text_printable(item->message, c->text, sizeof c->text);
-	return conn_status_of(item->err);
+	if (kmip_response_open(call->frame, &limits, &header, &call->items, NULL) != ERR_OK) return call_malformed(call);
+	if (header.batch_count != 1 && header.batch_count != call->batch) return call_malformed(call);
+	call->named = header.batch_count > 1;
+	call->position = 0;
+	if (call->batch) return open_batch(call, header.batch_count);
+	st = call_next(call);
+	return c->broken || ttlv_done(&call->items) == ERR_OK ? st : call_malformed(call);
 }
 
 /* Sends the same bytes again over a new connection. */
@@ -102,14 +157,24 @@ static enum coffer_status again(struct call *call)
 	return st ? st : call_receive(call);
 }
 
-enum coffer_status call_run(struct call *call, bool change)
+static enum coffer_status finish(struct call *call, bool change, enum coffer_status st)
 {
-	enum coffer_status st = call_send(call, change);
 	if (!st) st = call_receive(call);
 	bool lost = change && st == COFFER_ECLOSED;
 	while (lost && (st == COFFER_ECLOSED || st == COFFER_ESEALED) && conn_pause(call->deadline_ms)) st = again(call);
 	if (!st) call->c->text[0] = '\0'; /* of the attempts before */
 	return st;
+}
+
+enum coffer_status call_run(struct call *call, bool change)
+{
+	return finish(call, change, call_send(call, change));
+}
+
+enum coffer_status call_exchange(struct call *call, bool change)
+{
+	kmip_request_end_batch(&call->w, call->request, call->batch);
+	return finish(call, change, transmit(call));
 }
 
 enum coffer_status call_end(struct call *call, enum coffer_status status)
@@ -135,7 +200,12 @@ enum coffer_status call_check_key(struct coffer *c, const char *key)
 
 void call_put_key(struct call *call, const char *key)
 {
-	ttlv_put_str(&call->w, call_is_uuid(key) ? TAG_UNIQUE_IDENTIFIER : TAG_COFFER_KEY_NAME, key);
+	call_write_key(&call->w, key);
+}
+
+void call_write_key(struct writer *w, const char *key)
+{
+	ttlv_put_str(w, call_is_uuid(key) ? TAG_UNIQUE_IDENTIFIER : TAG_COFFER_KEY_NAME, key);
 }
 
 enum coffer_status call_check_context(struct coffer *c, const struct coffer_pair *context, size_t count, size_t *out_size)
@@ -157,11 +227,16 @@ enum coffer_status call_check_context(struct coffer *c, const struct coffer_pair
 
 void call_put_context(struct call *call, const struct coffer_pair *context, size_t count)
 {
+	call_write_context(&call->w, context, count);
+}
+
+void call_write_context(struct writer *w, const struct coffer_pair *context, size_t count)
+{
 	for (size_t i = 0; i < count; i++) {
-		struct ttlv_mark pair = ttlv_begin(&call->w, TAG_COFFER_CONTEXT);
-		ttlv_put_str(&call->w, TAG_COFFER_CONTEXT_NAME, context[i].name);
-		ttlv_put_bytes(&call->w, TAG_COFFER_CONTEXT_VALUE, view_of(context[i].value, context[i].value_len));
-		ttlv_end(&call->w, pair);
+		struct ttlv_mark pair = ttlv_begin(w, TAG_COFFER_CONTEXT);
+		ttlv_put_str(w, TAG_COFFER_CONTEXT_NAME, context[i].name);
+		ttlv_put_bytes(w, TAG_COFFER_CONTEXT_VALUE, view_of(context[i].value, context[i].value_len));
+		ttlv_end(w, pair);
 	}
 }
 
@@ -172,4 +247,12 @@ enum coffer_status call_copy_out(struct call *call, struct view bytes, void *out
 	if (bytes.len) memcpy(out, bytes.ptr, bytes.len);
 	*out_len = bytes.len;
 	return COFFER_OK;
+}
+
+bool call_find_bytes(struct ttlv_cursor *payload, uint32_t tag, struct view *out)
+{
+	struct ttlv_item item;
+	while (ttlv_next(payload, &item))
+		if (item.tag == tag) return ttlv_get_bytes(&item, out) == ERR_OK;
+	return false;
 }

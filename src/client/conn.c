@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,8 +92,15 @@ static enum coffer_status broken(struct coffer *c, enum coffer_status status, co
 	return conn_fail(c, status, "%s", sentence);
 }
 
-/* Reads what is there, with room for at least `least` bytes, and for a large piece as long as the memory lasts. */
-static enum coffer_status read_some(struct coffer *c, size_t least)
+/* Nothing after it can be told apart. */
+static enum coffer_status garbled(struct coffer *c, enum coffer_status status, const char *sentence)
+{
+	c->garbled = true;
+	return broken(c, status, sentence);
+}
+
+/* Reads what is there, with room for at least `least` bytes, and for a large piece as long as the memory lasts. *out_got may be NULL. */
+static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_got)
 {
 	size_t room = c->max_memory > c->in.len ? c->max_memory - c->in.len : 0;
 	size_t want = READ_CHUNK < room ? READ_CHUNK : room;
@@ -100,12 +108,13 @@ static enum coffer_status read_some(struct coffer *c, size_t least)
 	enum coffer_status st = wire_reserve(c, &c->in, want);
 	if (st == COFFER_EMEMORY) return broken(c, st, "out of memory; the outcome of a change may be unknown: repeat it");
 	if (st)
-		return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
+		return garbled(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
 	uint8_t *at = c->in.ptr + c->in.begin + c->in.len;
 	size_t cap = c->in.cap - c->in.begin - c->in.len;
 	ssize_t n = c->takes_descriptor ? descriptor_recv(c->fd, at, cap, &c->descriptor) : recv(c->fd, at, cap, 0);
 	if (n > 0) {
 		c->in.len += (size_t)n;
+		if (out_got) *out_got = true;
 		return COFFER_OK;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) return COFFER_OK;
@@ -140,28 +149,32 @@ enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 		if (n < 0 && errno != EAGAIN && errno != EINTR) return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
 		short ready;
 		enum coffer_status st = wait_for(c, POLLOUT | POLLIN, deadline_ms, &ready);
-		if (!st && (ready & POLLIN)) st = read_some(c, 1);
+		if (!st && (ready & POLLIN)) st = read_some(c, 1, NULL);
 		if (st) return st;
 	}
 	return COFFER_OK;
 }
 
-/* Bytes of the oldest answer; 0 while they cannot be known. */
-static enum coffer_err answer_size(const struct coffer *c, size_t *out)
+enum coffer_status conn_whole_frame(struct coffer *c, size_t *out_size, bool *out_whole)
 {
-	*out = 0;
-	if (c->in.len < TTLV_HEADER_LEN) return ERR_OK;
-	return ttlv_frame_size(view_of(c->in.ptr + c->in.begin, c->in.len), TAG_RESPONSE_MESSAGE, c->max_memory, out);
+	size_t size = 0;
+	struct view have = view_of(c->in.len ? c->in.ptr + c->in.begin : NULL, c->in.len);
+	enum coffer_err err = have.len < TTLV_HEADER_LEN ? ERR_OK : ttlv_frame_size(have, TAG_RESPONSE_MESSAGE, c->max_memory, &size);
+	if (err == ERR_TOO_LARGE) return garbled(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
+	if (err) return garbled(c, COFFER_EPROTOCOL, "what answers at the socket does not speak Coffer's protocol");
+	*out_size = size;
+	*out_whole = size && have.len >= size;
+	return COFFER_OK;
 }
 
 bool conn_has_answer(struct coffer *c)
 {
 	for (;;) {
-		size_t size;
-		struct pollfd p = { c->fd, POLLIN, 0 };
-		if (c->broken || answer_size(c, &size) != ERR_OK || (size && c->in.len >= size)) return true;
-		if (poll(&p, 1, 0) <= 0) return false;
-		if (read_some(c, size > c->in.len ? size - c->in.len : 1)) return true;
+		size_t size = 0;
+		bool whole = false, got = false;
+		if (c->broken || conn_whole_frame(c, &size, &whole) || whole) return true;
+		if (read_some(c, size > c->in.len ? size - c->in.len : 1, &got)) return true;
+		if (!got) return false;
 	}
 }
 
@@ -171,20 +184,37 @@ bool conn_stands(const struct coffer *c)
 	return poll(&p, 1, 0) == 0;
 }
 
+/* Reads what comes next: what is there already, else what is seen by looking for a while, else what wakes us. */
+static enum coffer_status await_some(struct coffer *c, size_t least, uint64_t deadline_ms)
+{
+	bool got = false;
+	short ready;
+	enum coffer_status st = read_some(c, least, &got);
+	if (st || got) return st;
+	bool look = spin_begin(&c->spin);
+	while (look) {
+		st = read_some(c, least, &got);
+		if (st || got) break;
+		look = spin_again(&c->spin);
+	}
+	if (!st && !got) st = wait_for(c, POLLIN, deadline_ms, &ready);
+	if (!st && !got) st = read_some(c, least, NULL);
+	spin_end(&c->spin);
+	return st;
+}
+
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out)
 {
 	for (;;) {
-		size_t size;
-		enum coffer_err err = answer_size(c, &size);
-		if (err == ERR_TOO_LARGE) return broken(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
-		if (err) return broken(c, COFFER_EPROTOCOL, "what answers at the socket does not speak Coffer's protocol");
-		if (size && c->in.len >= size) {
+		size_t size = 0;
+		bool whole = false;
+		enum coffer_status st = conn_whole_frame(c, &size, &whole);
+		if (st) return st;
+		if (whole) {
 			*out = view_of(c->in.ptr + c->in.begin, size);
 			return COFFER_OK;
 		}
-		short ready;
-		enum coffer_status st = wait_for(c, POLLIN, deadline_ms, &ready);
-		if (!st) st = read_some(c, size > c->in.len ? size - c->in.len : 1);
+		st = await_some(c, size > c->in.len ? size - c->in.len : 1, deadline_ms);
 		if (st) return st;
 	}
 }
@@ -195,6 +225,13 @@ void conn_consume(struct coffer *c, size_t len)
 	c->in.begin += len;
 	c->in.len -= len;
 	if (c->in.len == 0) c->in.begin = 0;
+}
+
+void conn_take_back(struct coffer *c)
+{
+	size_t len = c->lent;
+	c->lent = 0;
+	if (len) conn_consume(c, len);
 }
 
 /* The daemon must be who it should be, before anything is sent to it. */
@@ -233,20 +270,23 @@ static enum coffer_status open_socket(const char *path, int64_t uid, uint64_t de
 	return COFFER_OK;
 }
 
-/* Those of a program that was built with an older header end earlier: what it does not know is 0. */
-static bool read_options(const struct coffer_options *options, struct coffer_options *o)
+/* Callers compiled before there was busy_poll_us, or no_ring, have a shorter structure. */
+static bool take_options(const struct coffer_options *from, struct coffer_options *out)
 {
-	if (!options) return true;
-	if (options->size != sizeof *o && options->size != offsetof(struct coffer_options, no_ring)) return false;
-	memcpy(o, options, options->size);
-	return o->server_uid >= -1;
+	*out = (struct coffer_options){ .server_uid = -1 };
+	if (!from) return true;
+	if (from->size != sizeof *from && from->size != offsetof(struct coffer_options, no_ring) && from->size != offsetof(struct coffer_options, busy_poll_us))
+		return false;
+	memcpy(out, from, from->size);
+	return out->server_uid >= -1 && out->batch <= COFFER_BATCH_MAX &&
+		(out->busy_poll_us <= SPIN_MAX_US || out->busy_poll_us == COFFER_POLL_OFF);
 }
 
 enum coffer_status coffer_connect(const char *socket_path, const struct coffer_options *options, struct coffer **out)
 {
-	struct coffer_options o = { .size = sizeof o, .server_uid = -1 };
+	struct coffer_options o;
 	int fd = -1;
-	if (!out || !read_options(options, &o)) return COFFER_EINVAL;
+	if (!out || !take_options(options, &o)) return COFFER_EINVAL;
 	if (!socket_path) socket_path = secure_getenv("COFFER_SOCKET");
 	if (!socket_path || !socket_path[0]) socket_path = DEFAULT_SOCKET;
 	enum coffer_status st = open_socket(socket_path, o.server_uid, UINT64_MAX, &fd);
@@ -270,6 +310,8 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	c->max_memory = o.max_memory ? o.max_memory : CONN_MEMORY_DEFAULT;
 	c->no_ring = c->without_ring = o.no_ring != 0;
 	c->descriptor = DESCRIPTOR_NONE;
+	c->batch = o.batch;
+	spin_init(&c->spin, o.busy_poll_us);
 	*out = c;
 	return COFFER_OK;
 }
@@ -297,7 +339,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 	c->without_ring = c->no_ring;
 	c->ahead = 0;
 	c->socket++;
-	c->broken = false;
+	c->broken = c->garbled = false;
 	return COFFER_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/writer.h"
 #include "client/include/coffer.h"
+#include "client/spin.h"
 #include "kmip/message.h"
 
 #define CONN_TEXT_MAX 512u
@@ -22,6 +23,31 @@ struct wire {
 	size_t begin, len, cap;
 };
 
+/* Operations sent ahead (ahead.c): a ring of what they are, and one of the messages that they travel in. Counters run on; a place in a ring is the counter
+ * modulo COFFER_AHEAD. */
+struct ahead_message {
+	uint64_t room;                       /* bytes that its answer takes at most */
+	uint32_t ttlv_items;                 /* of the request, at most */
+	uint8_t items;                       /* operations in it that are not collected */
+};
+
+struct ahead_queue {
+	uint8_t ops[COFFER_AHEAD];           /* enum message_op */
+	struct ahead_message messages[COFFER_AHEAD];
+	unsigned first, next;                /* operations under way */
+	unsigned first_message, next_message;
+	unsigned unsent, gathered;           /* messages, and operations in them, that only stand in `out` */
+	struct writer w;                     /* over `out`, while anything is gathered */
+	struct kmip_request_mark mark;       /* of the newest message, while it is open */
+	bool open;
+	uint64_t room;                       /* of all messages */
+	size_t frame_len;                    /* bytes of the answer that is being collected, at the front of `in`; 0: none is */
+	size_t at;                           /* its next item */
+	uint8_t position;                    /* that item's number */
+	bool named;                          /* its items carry their numbers */
+	bool refused;                        /* it is one refusal of the whole message */
+};
+
 struct coffer {
 	int fd;
 	pthread_mutex_t lock;     /* one call at a time */
@@ -30,7 +56,11 @@ struct coffer {
 	uint32_t timeout_ms;
 	size_t max_memory;
 	struct wire out, in;
-	unsigned ahead;           /* requests sent whose answers were not read yet */
+	unsigned ahead;           /* answers that are to be collected */
+	struct ahead_queue queue;
+	uint32_t batch;           /* as in coffer_options */
+	size_t lent;              /* bytes at the front of `in` that the caller looks at until the next call */
+	struct spin spin;
 	uint64_t socket;          /* number of the socket: grows when the connection is made anew */
 	struct ring *ring;        /* of this socket; NULL: none (client/ring.h) */
 	bool no_ring;             /* the caller wants none */
@@ -38,6 +68,7 @@ struct coffer {
 	bool takes_descriptor;    /* the answer under way may bring one … */
 	int descriptor;           /* … which lands here; -1: none */
 	bool broken;              /* framing or connection lost: every call fails */
+	bool garbled;             /* what is in `in` is no answer */
 	char text[CONN_TEXT_MAX]; /* sentence of the last failure */
 };
 
@@ -50,6 +81,8 @@ void wire_free(struct wire *w);
 
 /* Sends the request of `len` bytes that stands in c->out, while reading what comes meanwhile, so that neither side waits for the other. */
 enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms);
+/* Whether a whole frame is here already. Frames that cannot be are COFFER_EPROTOCOL, COFFER_ETOOLARGE. */
+enum coffer_status conn_whole_frame(struct coffer *c, size_t *out_size, bool *out_whole);
 /* The oldest answer: a whole frame, borrowed until conn_consume. */
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out);
 /* Whether a whole answer is here, without waiting. Also true when waiting for one would fail. */
@@ -61,6 +94,8 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms);
 /* Waits a little before another attempt; false when the deadline has come. */
 bool conn_pause(uint64_t deadline_ms);
 void conn_consume(struct coffer *c, size_t len);
+/* What the caller was lent comes back. At the beginning of a call. */
+void conn_take_back(struct coffer *c);
 /* Room for a request of up to len bytes at c->out.ptr. */
 enum coffer_status conn_prepare(struct coffer *c, size_t len);
 

@@ -139,3 +139,18 @@ enum coffer_status keyinfo_resolve(struct coffer *c, const char *key, char uuid[
 	}
 	return call_end(&call, st);
 }
+
+enum coffer_status keyinfo_answer_uuid(struct call *call, char uuid[COFFER_UUID_TEXT])
+{
+	struct ttlv_cursor *c = &call->answer.items[0].payload;
+	struct ttlv_item item;
+	struct view id;
+	while (ttlv_next(c, &item)) {
+		if (item.tag != TAG_UNIQUE_IDENTIFIER) continue;
+		if (ttlv_get_text(&item, &id) != ERR_OK || id.len >= COFFER_UUID_TEXT) break;
+		memcpy(uuid, id.ptr, id.len);
+		uuid[id.len] = '\0';
+		return COFFER_OK;
+	}
+	return call_malformed(call);
+}

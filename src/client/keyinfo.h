@@ -6,6 +6,8 @@
 
 /* Reads the Attributes of a Get Attributes answer. */
 enum coffer_status keyinfo_read(struct call *call, struct ttlv_cursor *payload, struct coffer_key_info *out);
+/* The first Unique Identifier of an answer. Without one the connection is broken. */
+enum coffer_status keyinfo_answer_uuid(struct call *call, char uuid[COFFER_UUID_TEXT]);
 /* The UUID of a key given by name or UUID: asks the daemon (Locate) for a name. Not while a call is open. */
 enum coffer_status keyinfo_resolve(struct coffer *c, const char *key, char uuid[COFFER_UUID_TEXT]);
 

@@ -1,4 +1,4 @@
-/* Keys: create, look at, list, and their life cycle. */
+/* Keys: look at, list, and their life cycle. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -6,34 +6,6 @@
 #include "client/keyinfo.h"
 #include "kmip/attr.h"
 #include "kmip/values.h"
-
-#define MASK_CIPHER (CRYPTOGRAPHIC_USAGE_MASK_ENCRYPT | CRYPTOGRAPHIC_USAGE_MASK_DECRYPT)
-#define MASK_MAC (CRYPTOGRAPHIC_USAGE_MASK_MAC_GENERATE | CRYPTOGRAPHIC_USAGE_MASK_MAC_VERIFY)
-
-struct algorithm {
-	const char *name;
-	uint32_t kmip;
-	int32_t bits, mask;
-	uint32_t mode; /* the one Block Cipher Mode that the key serves, with IVs of the server; 0: none to choose */
-};
-
-/* The first is the default. */
-static const struct algorithm algorithms[] = {
-	{ "aes-256", CRYPTOGRAPHIC_ALGORITHM_AES, 256, MASK_CIPHER, BLOCK_CIPHER_MODE_GCM },
-	{ "aes-128", CRYPTOGRAPHIC_ALGORITHM_AES, 128, MASK_CIPHER, BLOCK_CIPHER_MODE_GCM },
-	{ "aes-192", CRYPTOGRAPHIC_ALGORITHM_AES, 192, MASK_CIPHER, BLOCK_CIPHER_MODE_GCM },
-	{ "chacha20", CRYPTOGRAPHIC_ALGORITHM_CHACHA20_POLY1305, 256, MASK_CIPHER, BLOCK_CIPHER_MODE_AEAD },
-	{ "hmac-sha256", CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA256, 256, MASK_MAC, 0 },
-	{ "hmac-sha384", CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA384, 384, MASK_MAC, 0 },
-	{ "hmac-sha512", CRYPTOGRAPHIC_ALGORITHM_HMAC_SHA512, 512, MASK_MAC, 0 },
-};
-
-static const struct algorithm *algorithm_find(const char *name)
-{
-	for (size_t i = 0; name && i < sizeof algorithms / sizeof algorithms[0]; i++)
-		if (strcmp(name, algorithms[i].name) == 0) return &algorithms[i];
-	return name ? NULL : &algorithms[0];
-}
 
 static const struct { const char *name; uint32_t code; } reasons[] = {
 	{ "unspecified", REVOCATION_REASON_CODE_UNSPECIFIED },
@@ -44,71 +16,6 @@ static const struct { const char *name; uint32_t code; } reasons[] = {
 	{ "cessation-of-operation", REVOCATION_REASON_CODE_CESSATION_OF_OPERATION },
 	{ "privilege-withdrawn", REVOCATION_REASON_CODE_PRIVILEGE_WITHDRAWN },
 };
-
-/* The first Unique Identifier of an answer. */
-static enum coffer_status answer_uuid(struct call *call, char uuid[COFFER_UUID_TEXT])
-{
-	struct ttlv_cursor *c = &call->answer.items[0].payload;
-	struct ttlv_item item;
-	struct view id;
-	while (ttlv_next(c, &item)) {
-		if (item.tag != TAG_UNIQUE_IDENTIFIER) continue;
-		if (ttlv_get_text(&item, &id) != ERR_OK || id.len >= COFFER_UUID_TEXT) break;
-		memcpy(uuid, id.ptr, id.len);
-		uuid[id.len] = '\0';
-		return COFFER_OK;
-	}
-	return call_malformed(call);
-}
-
-/* Ciphers: one authenticated mode, with the server's random IV alone. */
-static void put_parameters(struct writer *w, uint32_t mode)
-{
-	struct kmip_attr_mark mark = kmip_attr_begin(w, ATTR_CRYPTOGRAPHIC_PARAMETERS);
-	ttlv_put_enum(w, TAG_BLOCK_CIPHER_MODE, mode);
-	ttlv_put_bool(w, TAG_RANDOM_IV, true);
-	kmip_attr_end(w, mark);
-}
-
-/* Sensitive, active at once. */
-static void put_template(struct writer *w, const char *name, const struct algorithm *a, const char *group)
-{
-	struct ttlv_mark template = ttlv_begin(w, TAG_TEMPLATE_ATTRIBUTE);
-	kmip_attr_put_enum(w, ATTR_CRYPTOGRAPHIC_ALGORITHM, a->kmip);
-	kmip_attr_put_i32(w, ATTR_CRYPTOGRAPHIC_LENGTH, a->bits);
-	kmip_attr_put_i32(w, ATTR_CRYPTOGRAPHIC_USAGE_MASK, a->mask);
-	struct kmip_attr_mark mark = kmip_attr_begin(w, ATTR_NAME);
-	ttlv_put_str(w, TAG_NAME_VALUE, name);
-	ttlv_put_enum(w, TAG_NAME_TYPE, NAME_TYPE_UNINTERPRETED_TEXT_STRING);
-	kmip_attr_end(w, mark);
-	if (a->mode) put_parameters(w, a->mode);
-	if (group && group[0]) kmip_attr_put_text(w, ATTR_OBJECT_GROUP, view_str(group));
-	kmip_attr_put_bool(w, ATTR_SENSITIVE, true);
-	kmip_attr_put_bool(w, ATTR_EXTRACTABLE, false);
-	kmip_attr_put_time(w, ATTR_ACTIVATION_DATE, (int64_t)time(NULL));
-	ttlv_end(w, template);
-}
-
-enum coffer_status coffer_key_create(struct coffer *c, const char *name, const char *algorithm, const char *group, char uuid[COFFER_UUID_TEXT])
-{
-	struct call call;
-	const struct algorithm *a = algorithm_find(algorithm);
-	if (!c) return COFFER_EINVAL;
-	if (!name || !uuid) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
-	if (!name[0] || strlen(name) > COFFER_NAME_MAX) return conn_refuse(c, COFFER_EINVAL, "a key's name has 1 to %u bytes", COFFER_NAME_MAX);
-	if (call_is_uuid(name)) return conn_refuse(c, COFFER_EINVAL, "a key's name cannot look like a UUID");
-	if (group && strlen(group) > COFFER_NAME_MAX) return conn_refuse(c, COFFER_EINVAL, "a group's name has at most %u bytes", COFFER_NAME_MAX);
-	if (!a)
-		return conn_refuse(c, COFFER_EUNSUPPORTED, "the algorithm '%.50s' is not supported; use aes-256, aes-192, aes-128, chacha20 or hmac-sha256",
-			algorithm);
-	enum coffer_status st = call_begin(&call, c, OPERATION_CREATE, 4096);
-	if (st) return st;
-	ttlv_put_enum(&call.w, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
-	put_template(&call.w, name, a, group);
-	st = call_run(&call, true);
-	if (!st) st = answer_uuid(&call, uuid);
-	return call_end(&call, st);
-}
 
 static void put_wanted_attributes(struct writer *w)
 {
@@ -204,7 +111,7 @@ static enum coffer_status change(struct coffer *c, const char *key, uint32_t ope
 	ttlv_put_str(&call.w, TAG_UNIQUE_IDENTIFIER, uuid);
 	if (more) more(&call.w, arg);
 	st = call_run(&call, true);
-	if (!st && new_uuid) st = answer_uuid(&call, new_uuid);
+	if (!st && new_uuid) st = keyinfo_answer_uuid(&call, new_uuid);
 	return call_end(&call, st);
 }
 

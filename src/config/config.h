@@ -19,6 +19,9 @@
 /* What becomes of the bytes of RNG Seed. */
 enum config_seed { CONFIG_SEED_ACCEPT, CONFIG_SEED_IGNORE, CONFIG_SEED_REFUSE };
 
+/* How the audit log tells bulk use of keys. */
+enum config_bulk { CONFIG_BULK_COUNTED, CONFIG_BULK_FULL };
+
 /* Strings are owned by the struct, NUL-terminated, never NULL; "" means not set. */
 struct config {
 	char *socket;
@@ -41,6 +44,7 @@ struct config {
 	uint64_t stop_timeout_ms;      /* the monitor's patience before SIGKILL */
 	size_t secret_memory;          /* bytes of the arena */
 	bool require_secret_memory;
+	size_t ring_memory;            /* bytes of all rings together; 0: there are none */
 	uint64_t token_deadline_ms;    /* opening the token; other calls have half of it, provisioning three times as much */
 	uint64_t token_probe_interval_ms;
 	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */
@@ -51,6 +55,8 @@ struct config {
 	uint32_t locate_scan_max;      /* objects that one Locate may look at */
 	uint64_t scrub_interval_ms;    /* between two passes over the store */
 	uint32_t scrub_rate;           /* rows a second; 0: only when asked */
+	enum config_bulk audit_bulk;
+	uint64_t audit_interval_ms;    /* between two writings of what was counted */
 	enum log_level log_level;
 	char *pid_file;
 	char *monitor_pid_file;

@@ -16,7 +16,7 @@ static const char *const kind_names[] = {
 	[CONFIG_SOCKET] = "path", [CONFIG_PATH] = "path", [CONFIG_OPTIONAL_PATH] = "path", [CONFIG_STORE] = "word",
 	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
 	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
-	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word",
+	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word",
 };
 
 struct word {
@@ -30,6 +30,10 @@ static const struct word levels[] = {
 
 static const struct word seeds[] = {
 	{ "accept", CONFIG_SEED_ACCEPT }, { "ignore", CONFIG_SEED_IGNORE }, { "refuse", CONFIG_SEED_REFUSE }, { NULL, 0 },
+};
+
+static const struct word bulks[] = {
+	{ "counted", CONFIG_BULK_COUNTED }, { "full", CONFIG_BULK_FULL }, { NULL, 0 },
 };
 
 const char *config_kind_name(enum config_kind kind)
@@ -170,6 +174,14 @@ static enum coffer_err set_seed(const struct ini_line *line, enum config_seed *o
 	return ERR_OK;
 }
 
+static enum coffer_err set_bulk(const struct ini_line *line, enum config_bulk *out, struct reason *reason)
+{
+	int bulk = 0;
+	TRY(find_word(line, bulks, "is not counted or full", &bulk, reason));
+	*out = (enum config_bulk)bulk;
+	return ERR_OK;
+}
+
 enum coffer_err config_value_set(const struct config_key *key, const struct ini_line *line, struct config *config,
 	struct reason *reason)
 {
@@ -185,6 +197,8 @@ enum coffer_err config_value_set(const struct config_key *key, const struct ini_
 		return set_level(line, out, reason);
 	case CONFIG_SEED:
 		return set_seed(line, out, reason);
+	case CONFIG_BULK:
+		return set_bulk(line, out, reason);
 	case CONFIG_SIZE:
 		if (max > SIZE_MAX) max = SIZE_MAX;
 		TRY(ini_size(line, key->min, max, &number, reason));
@@ -212,6 +226,8 @@ static size_t field_size(enum config_kind kind)
 		return sizeof(enum log_level);
 	case CONFIG_SEED:
 		return sizeof(enum config_seed);
+	case CONFIG_BULK:
+		return sizeof(enum config_bulk);
 	default:
 		return sizeof(uint32_t);
 	}

@@ -104,3 +104,31 @@ enum coffer_err aead_open(struct aead_key *k, const uint8_t nonce[static AEAD_NO
 {
 	return aead_open_rekeyed(k, NULL, nonce, aad, aad_count, ct, tag, out_pt);
 }
+
+/* The tag and then every piece are copied before they are looked at: what the other process writes afterwards changes
+ * nothing. scratch takes the copies and the plaintext over them, so that a piece is decrypted while the cache has it. */
+static bool decrypt_shared(EVP_CIPHER_CTX *ctx, struct view ct, uint8_t *scratch)
+{
+	int n = 0;
+	for (size_t at = 0; at < ct.len; at += AEAD_SHARED_PIECE) {
+		size_t len = ct.len - at < AEAD_SHARED_PIECE ? ct.len - at : AEAD_SHARED_PIECE;
+		memcpy(scratch + at, ct.ptr + at, len);
+		if (EVP_DecryptUpdate(ctx, scratch + at, &n, scratch + at, (int)len) != 1) return false;
+	}
+	return true;
+}
+
+enum coffer_err aead_open_shared(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], struct view ct_and_tag,
+	uint8_t *scratch)
+{
+	uint8_t tag[AEAD_TAG_LEN], none[AEAD_TAG_LEN];
+	int n = 0;
+	ENSURE(ct_and_tag.len >= AEAD_TAG_LEN, ERR_TRUNCATED);
+	struct view ct = view_of(ct_and_tag.ptr, ct_and_tag.len - AEAD_TAG_LEN);
+	ENSURE(ct.len <= AEAD_TEXT_MAX, ERR_TOO_LARGE);
+	memcpy(tag, ct.ptr + ct.len, AEAD_TAG_LEN);
+	bool ok = EVP_DecryptInit_ex2(k->ctx, NULL, NULL, nonce, NULL) == 1 && decrypt_shared(k->ctx, ct, scratch) &&
+		EVP_CIPHER_CTX_ctrl(k->ctx, EVP_CTRL_AEAD_SET_TAG, (int)AEAD_TAG_LEN, tag) == 1;
+	if (!ok) return fail(scratch, ct.len, false);
+	return EVP_DecryptFinal_ex(k->ctx, none, &n) == 1 ? ERR_OK : fail(scratch, ct.len, true);
+}

@@ -29,6 +29,14 @@ enum coffer_err aead_seal(struct aead_key *k, const uint8_t nonce[static AEAD_NO
  * wiped, so that nothing unproven stays (in place: the ciphertext is gone as well). */
 enum coffer_err aead_open(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], const struct view *aad,
 	size_t aad_count, struct view ct, const uint8_t tag[static AEAD_TAG_LEN], uint8_t *out_pt) MUST_USE;
+/* Opens ciphertext || tag in memory that another process may change at any moment; no associated data. Every byte is
+ * fetched into memory of our own before it is used, and never looked at there again: the tag first, then the ciphertext
+ * in pieces of AEAD_SHARED_PIECE. The plaintext, ct_and_tag.len - AEAD_TAG_LEN bytes, is made in scratch: the caller's
+ * own memory, which nobody else maps and which does not overlap. ERR_TRUNCATED: shorter than a tag. ERR_TOO_LARGE.
+ * ERR_CONTEXT: the tag does not match what was fetched; scratch is wiped, also on any other failure after the fetch. */
+#define AEAD_SHARED_PIECE 32768u /* bytes; stays in the second-level cache between copy and decryption */
+enum coffer_err aead_open_shared(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], struct view ct_and_tag,
+	uint8_t *scratch) MUST_USE;
 
 DEFINE_AUTO(struct aead_key, aead_key_free)
 

@@ -37,3 +37,11 @@ enum coffer_err stream_core_open(struct aead_key *k, const uint8_t prefix[static
 	struct view body = view_of(ct.ptr, ct.len - AEAD_TAG_LEN);
 	return aead_open(k, nonce, NULL, 0, body, body.ptr + body.len, out);
 }
+
+enum coffer_err stream_core_open_shared(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN],
+	uint32_t number, bool last, struct view shared_ct, uint8_t *scratch)
+{
+	uint8_t nonce[AEAD_NONCE_LEN];
+	make_nonce(prefix, number, last, nonce);
+	return aead_open_shared(k, nonce, shared_ct, scratch);
+}

@@ -24,5 +24,9 @@ enum coffer_err stream_core_seal(struct aead_key *k, const uint8_t prefix[static
  * out is wiped. */
 enum coffer_err stream_core_open(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN],
 	uint32_t number, bool last, struct view ct, uint8_t *out) MUST_USE;
+/* The same of ciphertext || tag that another process may change meanwhile; the plaintext is made in scratch, which must
+ * not be shared (aead_open_shared). */
+enum coffer_err stream_core_open_shared(struct aead_key *k, const uint8_t prefix[static STREAM_CORE_PREFIX_LEN],
+	uint32_t number, bool last, struct view shared_ct, uint8_t *scratch) MUST_USE;
 
 #endif

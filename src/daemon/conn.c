@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "daemon/conn_internal.h"
 #include "daemon/daemon.h"
 
@@ -24,6 +25,7 @@ static void free_conn(struct conn *c)
 {
 	struct worker *w = c->worker;
 	request_done(&c->job.request);
+	conn_segments_free(c);
 	op_streams_free(c->streams);
 	conn_release(c);
 	peers_leave(w->daemon->peers, c->peer);
@@ -46,11 +48,12 @@ void conn_close(struct conn *c)
 		c->fd = -1;
 		buf_free(&c->in);
 		buf_free(&c->spare);
+		if (c->pass_fd >= 0) close(TAKE_FD(c->pass_fd));
 		conn_drop_answers(c);
 		conn_hold_answers(c);
 		unlink_conn(c);
 	}
-	if (!c->busy) free_conn(c);
+	if (!conn_is_needed(c)) free_conn(c);
 }
 
 static void on_read(evutil_socket_t fd, short what, void *arg)
@@ -84,7 +87,7 @@ struct conn *conn_new(struct worker *worker, int fd, const struct principal *pri
 		close(fd);
 		return NULL;
 	}
-	*c = (struct conn){ .worker = worker, .fd = fd, .principal = *principal, .peer = peer };
+	*c = (struct conn){ .worker = worker, .fd = fd, .pass_fd = -1, .principal = *principal, .peer = peer };
 	c->read_event = event_new(worker->base, fd, EV_READ, on_read, c);
 	c->write_event = event_new(worker->base, fd, EV_WRITE, on_write, c);
 	c->wait_event = event_new(worker->base, -1, 0, on_wait, c);
@@ -98,6 +101,7 @@ struct conn *conn_new(struct worker *worker, int fd, const struct principal *pri
 		close(fd);
 		return NULL;
 	}
+	conn_segments_offer(c);
 	c->next = worker->conns;
 	if (c->next) c->next->prev = c;
 	worker->conns = c;
@@ -116,7 +120,7 @@ void conn_drain(struct conn *c)
 {
 	if (c->closed) return;
 	c->closing = true;
-	if (!c->busy && conn_unsent(c) == 0) conn_close(c);
+	if (!conn_at_work(c) && conn_unsent(c) == 0) conn_close(c);
 }
 
 bool conn_may_run(struct job *job)

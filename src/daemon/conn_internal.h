@@ -45,6 +45,11 @@ struct conn {
 	unsigned wait_ms;     /* the wait under way */
 	uint64_t wait_until_ms; /* 0: not waiting for memory */
 	uint64_t frame_until_ms; /* when the frame under way must be here; 0: none is */
+	int pass_fd;          /* goes with the byte of the answers behind the next pass_after; -1: none */
+	size_t pass_after;
+	struct conn_segments *segments; /* its ring and what is under way there; NULL: none */
+	struct conn_segments *mapped;   /* the ring that the job has made */
+	bool held;            /* the request of job waits until the segments under way are answered */
 	struct job job;       /* the one request under way */
 	bool busy;            /* job is on another thread */
 	bool closing;         /* close when out is written */
@@ -54,10 +59,43 @@ struct conn {
 };
 
 struct conn *conn_next(struct conn *c);
+
+/* conn_segments.c: segments of the ring are worked on together, and answered in order; a request that is about anything else waits until they are
+ * answered. So while the connection is busy none is under way. */
+#define CONN_SEGMENTS_MAX 8u /* under way at a time */
+
+void conn_segments_offer(struct conn *c);
+/* The job that made the ring is back. */
+void conn_segments_adopt(struct conn *c);
+/* No request may be begun now. */
+bool conn_segments_full(const struct conn *c);
+/* Whether there is memory for what a request may be about. */
+bool conn_segments_may_begin(struct conn *c);
+/* Before the request of c->job is run: true when it waits (c->held), and conn_process begins it later. */
+bool conn_segments_hold(struct conn *c, bool always);
+/* The request of c->job is answered, or its answer waits for its work: behind the others. False: no memory. */
+bool conn_answer(struct conn *c);
+/* Something is under way, also when the connection is closed. */
+bool conn_at_work(const struct conn *c);
+/* Its memory is needed by another thread. */
+bool conn_is_needed(const struct conn *c);
+/* Not while conn_is_needed. */
+void conn_segments_free(struct conn *c);
+struct crypt_task;
+/* A task is done. Worker thread. */
+void conn_segment_done(struct conn *c, struct crypt_task *task);
+/* The same, from the worker's inbox. */
+void conn_segment_back(struct job *job);
+/* The connection waits for nothing any more: a request that was held is begun. */
+void conn_begin_held(struct conn *c);
 /* conn_out.c */
 size_t conn_unsent(const struct conn *c);
 /* The answer of c->job goes behind the others that wait to be written. False: no memory. */
 bool conn_take_answer(struct conn *c);
+/* These bytes do; they may move. */
+bool conn_put_answer(struct conn *c, struct buf *answer);
+/* The connection ends when what waits to be written is out: nothing more can be read, or answered. why: for the log. */
+void conn_give_up(struct conn *c, const char *why);
 /* The timer of answers that are not taken. */
 void conn_on_unread(struct conn *c);
 void conn_drop_answers(struct conn *c);

@@ -33,7 +33,7 @@ static uint64_t time_left_ms(struct conn *c)
 
 void conn_rearm(struct conn *c)
 {
-	bool want = !c->busy && !c->closing && !c->closed && !c->wait_until_ms;
+	bool want = !c->busy && !c->closing && !c->closed && !c->wait_until_ms && !conn_segments_full(c);
 	if (!want) {
 		if (c->reading) event_del(c->read_event);
 		c->reading = false;
@@ -84,15 +84,28 @@ static bool run(struct conn *c)
 {
 	struct daemon *d = c->worker->daemon;
 	struct request *r = &c->job.request;
-	d->engine.requests++;
-	if (request_classify(r) != ERR_OK || over_rate(c)) return true;
+	if (conn_segments_hold(c, !request_is_ring_segment(r))) return false;
 	if (r->lane == OP_LANE_WORKER) {
 		if (request_run(r, c->worker->local, NULL) != ERR_NOT_CACHED) return true;
+		if (conn_segments_hold(c, true)) return false;
 		submit_to_store(c);
 	} else {
 		submit(c, r->lane == OP_LANE_STORE ? &d->store_jobs : &d->admin_jobs, JOB_REQUEST);
 	}
 	return false;
+}
+
+static bool classify_and_run(struct conn *c)
+{
+	c->worker->daemon->engine.requests++;
+	if (request_classify(&c->job.request) != ERR_OK || over_rate(c)) return true;
+	return run(c);
+}
+
+void conn_begin_held(struct conn *c)
+{
+	c->held = false;
+	if (run(c) && !conn_answer(c)) conn_give_up(c, "no memory for its answer");
 }
 
 /* Other connections of the principal hold all that it may have, and give nothing back. */
@@ -125,7 +138,7 @@ static enum coffer_err take_frame(struct conn *c, size_t size)
 }
 
 /* A frame that cannot even be delimited (nothing after it can be trusted), or has no room. */
-static void give_up(struct conn *c, const char *why)
+void conn_give_up(struct conn *c, const char *why)
 {
 	struct daemon *d = c->worker->daemon;
 	log_debug("a connection of %s is closed: %s (%zu bytes are its user's, %zu set aside, %zu the most)", c->principal.text, why, (size_t)c->peer->held,
@@ -179,17 +192,17 @@ static void await_frame(struct conn *c, size_t size)
 	if (size <= CONN_READ_CHUNK) return;
 	enum coffer_err err = conn_admit(c, size);
 	if (err == ERR_BUSY) {
-		if (!wait_for_memory(c)) give_up(c, "no memory for its request");
+		if (!wait_for_memory(c)) conn_give_up(c, "no memory for its request");
 		return;
 	}
 	if (!err && !reserve_both(c, size)) {
 		conn_withdraw(c);
-		if (!wait_for_memory(c)) give_up(c, "no memory in one piece");
+		if (!wait_for_memory(c)) conn_give_up(c, "no memory in one piece");
 		return;
 	}
 	end_wait(c);
 	if (err) {
-		give_up(c, "a request that never has room");
+		conn_give_up(c, "a request that never has room");
 		return;
 	}
 	c->want = size - c->in.len;
@@ -204,30 +217,30 @@ void conn_on_wait(struct conn *c)
 /* The frame at the start of the input is whole: its answer, or the work on it, is begun. False: later. */
 static bool begin_request(struct conn *c, size_t size)
 {
-	bool may_begin = conn_may_begin(c);
+	bool may_begin = conn_may_begin(c) && conn_segments_may_begin(c);
 	if (!may_begin && wait_for_memory(c)) return false;
 	end_wait(c);
 	c->want = 0;
 	c->frame_until_ms = 0;
 	if (take_frame(c, size) != ERR_OK) {
-		give_up(c, "no memory for its request");
+		conn_give_up(c, "no memory for its request");
 		return false;
 	}
 	if (!may_begin) refuse_for_memory(c);
-	if ((!may_begin || run(c)) && !conn_take_answer(c)) give_up(c, "no memory for its answer");
+	if ((!may_begin || classify_and_run(c)) && !conn_answer(c)) conn_give_up(c, "no memory for its answer");
 	return true;
 }
 
 void conn_process(struct conn *c)
 {
-	while (!c->busy && !c->closing && conn_unsent(c) < CONN_ANSWERS_MAX) {
+	while (!c->busy && !c->closing && !conn_segments_full(c) && conn_unsent(c) < CONN_ANSWERS_MAX) {
 		size_t size = 0;
 		enum coffer_err err = next_frame(c, &size);
 		if (err == ERR_NOT_FOUND) {
 			await_frame(c, size);
 			break;
 		}
-		if (err) give_up(c, "no frame");
+		if (err) conn_give_up(c, "no frame");
 		if (err || !begin_request(c, size)) break;
 	}
 	if (!c->busy) conn_hold_input(c);
@@ -235,7 +248,7 @@ void conn_process(struct conn *c)
 		conn_flush(c);
 		return;
 	}
-	if (c->closing && !c->busy) {
+	if (c->closing && !conn_at_work(c)) {
 		conn_close(c);
 		return;
 	}
@@ -249,7 +262,7 @@ void conn_on_readable(struct conn *c)
 	if (room == 0) {
 		if (c->in.cap == 0 && !conn_may_begin(c)) {
 			if (!wait_for_memory(c)) {
-				give_up(c, "no memory to read");
+				conn_give_up(c, "no memory to read");
 				conn_close(c);
 				return;
 			}
@@ -258,7 +271,7 @@ void conn_on_readable(struct conn *c)
 		}
 		if (c->in.cap == 0) end_wait(c);
 		if (buf_reserve(&c->in, CONN_READ_CHUNK) != ERR_OK) {
-			give_up(c, "no memory to read");
+			conn_give_up(c, "no memory to read");
 			conn_close(c);
 			return;
 		}
@@ -290,6 +303,7 @@ void conn_job_done(struct conn *c, struct job *job)
 		ready = request_run(&job->request, c->worker->local, NULL) != ERR_NOT_CACHED;
 		if (!ready) submit_to_store(c);
 	}
-	if (ready && !conn_take_answer(c)) give_up(c, "no memory for its answer");
+	conn_segments_adopt(c);
+	if (ready && !conn_answer(c)) conn_give_up(c, "no memory for its answer");
 	conn_process(c);
 }

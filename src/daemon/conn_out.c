@@ -2,8 +2,11 @@
  * cut into small pieces, so that the large blocks of the arena are only ever borrowed. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "daemon/conn_internal.h"
 #include "daemon/daemon.h"
@@ -51,11 +54,44 @@ static void park(struct conn *c)
 	c->out_sent = 0;
 }
 
+/* Room for control data, aligned as its header. */
+union control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+/* The descriptor that waits goes with the first of these bytes. */
+static ssize_t send_with_descriptor(struct conn *c, const uint8_t *from, size_t len)
+{
+	union control control = { .bytes = { 0 } };
+	union { const uint8_t *in; void *out; } base = { .in = from }; /* iovec has no const */
+	struct iovec part = { base.out, len };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes };
+	struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof c->pass_fd);
+	memcpy(CMSG_DATA(header), &c->pass_fd, sizeof c->pass_fd);
+	ssize_t n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+	if (n > 0) close(TAKE_FD(c->pass_fd));
+	return n;
+}
+
+/* One attempt: as much as may go together. */
+static ssize_t attempt(struct conn *c, const uint8_t *from, size_t len)
+{
+	if (c->pass_fd < 0) return send(c->fd, from, len, MSG_NOSIGNAL);
+	if (c->pass_after == 0) return send_with_descriptor(c, from, len);
+	ssize_t n = send(c->fd, from, len < c->pass_after ? len : c->pass_after, MSG_NOSIGNAL);
+	if (n > 0) c->pass_after -= (size_t)n;
+	return n;
+}
+
 /* Bytes that went out; 0: no more for now; negative: the connection is lost. */
 static ssize_t send_some(struct conn *c, const uint8_t *from, size_t len)
 {
 	for (;;) {
-		ssize_t n = send(c->fd, from, len, MSG_NOSIGNAL);
+		ssize_t n = attempt(c, from, len);
 		if (n > 0) return n;
 		if (n < 0 && errno == EAGAIN) return 0;
 		if (n < 0 && errno != EINTR) return -1;
@@ -121,7 +157,7 @@ void conn_flush(struct conn *c)
 	if (c->out.cap > CONN_READ_BLOCK) buf_free(&c->out); /* an idle connection keeps no more */
 	else buf_clear(&c->out);
 	conn_hold_answers(c);
-	if (c->closing && !c->busy) {
+	if (c->closing && !conn_at_work(c)) {
 		conn_close(c);
 		return;
 	}
@@ -129,17 +165,19 @@ void conn_flush(struct conn *c)
 	else conn_rearm(c);
 }
 
+bool conn_put_answer(struct conn *c, struct buf *answer)
+{
+	if (c->out.len) return buf_append(&c->out, buf_view(answer)) == ERR_OK;
+	struct buf empty = c->out;
+	c->out = *answer;
+	*answer = empty;
+	return true;
+}
+
 bool conn_take_answer(struct conn *c)
 {
 	struct request *r = &c->job.request;
-	bool ok = true;
-	if (c->out.len == 0) {
-		struct buf empty = c->out;
-		c->out = r->answer;
-		r->answer = empty;
-	} else {
-		ok = buf_append(&c->out, buf_view(&r->answer)) == ERR_OK;
-	}
+	bool ok = conn_put_answer(c, &r->answer);
 	if (r->close_after) c->closing = true;
 	request_done(r);
 	conn_answered(c);

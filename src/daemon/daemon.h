@@ -53,6 +53,8 @@ struct daemon {
 	pthread_mutex_t budget_lock;  /* taken to change the next one and what the peers hold of it (conn_budget.c) */
 	_Atomic size_t bulk_used;     /* bytes of secret memory set aside for large requests and answers */
 	size_t bulk_limit;
+	bool no_rings;                /* this machine's memory is not fit for them (daemon/segment_ring.h) */
+	struct crypt_pool *crypt;
 	struct worker *workers;
 	unsigned worker_count, next_worker;
 	struct job_queue store_jobs;
@@ -68,6 +70,7 @@ struct daemon {
 	struct control_link *link;    /* to the monitor; or, where a service manager is the monitor, */
 	struct service *service;      /* to that one */
 	struct scrubber *scrubber;    /* daemon/scrubber.h */
+	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	_Atomic bool unseal_again;    /* the last one failed for want of memory or disk: the next tick tries again */
 	bool draining;

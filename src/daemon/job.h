@@ -15,7 +15,9 @@ enum job_kind {
 	JOB_REQUEST, /* run request, answer goes back to its connection */
 	JOB_LOAD,    /* store thread: bring an object into memory, then the worker runs the request again */
 	JOB_CALL,    /* run call(arg) */
-	JOB_ADOPT    /* worker: take over a new connection (fd) */
+	JOB_ADOPT,   /* worker: take over a new connection (fd) */
+	JOB_CRYPT,   /* worker: tasks wait in the pool (daemon/crypt_pool.h) */
+	JOB_SEGMENT  /* worker: such a task is done; it is a part of its connection */
 };
 
 struct conn;

@@ -21,6 +21,7 @@ struct peer {
 	unsigned connections;
 	struct rate rate;                   /* any thread */
 	_Atomic size_t held;                /* secret memory set aside for it (conn_budget.c) */
+	size_t ring_bytes;                  /* of its rings; guarded by daemon->budget_lock */
 	unsigned large;                     /* large requests under way; guarded by daemon->budget_lock */
 	struct job_turn turns[PEER_LANES];  /* guarded by the locks of the two queues */
 	char text[];                        /* of the principal */

@@ -10,7 +10,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/bulk_flush.h"
 #include "daemon/confinement.h"
+#include "daemon/crypt_pool.h"
 #include "daemon/descriptors.h"
 #include "daemon/link.h"
 #include "daemon/listener.h"
@@ -19,6 +21,7 @@
 #include "daemon/store_care.h"
 #include "daemon/store_thread.h"
 #include "daemon/scrubber.h"
+#include "daemon/segment_ring.h"
 #include "daemon/unseal.h"
 #include "keyring/rooted_store.h"
 #include "ops/init_flow.h"
@@ -26,6 +29,7 @@
 
 #define EXIT_CONFIGURATION 78
 #define OBJECT_ARENA_BYTES 512u /* a key and its two subkeys, and room to spare */
+#define STOP_PATIENCE_MS 2000u /* for the last records of the audit log */
 #define LOCK_PATIENCE_MS 3000u
 #define LOCK_PAUSE_US 50000
 
@@ -104,8 +108,11 @@ static void on_care(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	store_care_tick(arg);
-	unseal_tick(arg);
+	struct daemon *d = arg;
+	store_care_tick(d);
+	unseal_tick(d);
+	crypt_pool_tick(d->crypt);
+	bulk_flush_tick(d);
 }
 
 static enum coffer_err start_care(struct daemon *d)
@@ -175,10 +182,14 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	set_bulk_limit(d);
 	d->peers = peers_new(PEERS_MAX);
 	ENSURE(d->peers && pthread_mutex_init(&d->budget_lock, NULL) == 0, ERR_MEMORY);
+	d->crypt = crypt_pool_new(d);
+	ENSURE(d->crypt, ERR_MEMORY);
+	segment_ring_prepare(d);
 	TRY(lock_state(d, reason));
 	TRY(init_engine(d));
 	TRY(open_store(d, reason));
 	TRY(store_care_start(d, reason));
+	TRY(bulk_flush_start(d));
 	TRY(listener_open(d, reason));
 	ENSURE(evthread_use_pthreads() == 0, ERR_MEMORY);
 	d->base = event_base_new();
@@ -201,9 +212,12 @@ static void stop(struct daemon *d)
 	unseal_stop(d);
 	admin_pool_stop(d);
 	unseal_end(d);
+	bulk_flush_end(d, STOP_PATIENCE_MS);
 	store_thread_stop(d);
 	scrubber_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
+	crypt_pool_free(d->crypt);
+	bulk_flush_stop(d);
 	if (d->engine.txn) ring_free(txn_ring(d->engine.txn));
 	txn_free(d->engine.txn);
 	audit_chain_free(d->engine.audit);
@@ -231,6 +245,7 @@ static int run_loop(struct daemon *d)
 	if (d->engine.connections) {
 		/* Requests that do not end are given up; the store keeps what was committed. */
 		log_warn("stopped with requests under way");
+		bulk_flush_end(d, STOP_PATIENCE_MS);
 		_exit(0);
 	}
 	return 0;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "daemon/conn.h"
 #include "daemon/conn_internal.h"
+#include "daemon/crypt_pool.h"
 #include "daemon/daemon.h"
 
 static void drain_all(void *arg)
@@ -54,6 +55,12 @@ static void run_job(struct worker *w, struct job *job)
 		job->call(job->arg);
 		free(job);
 		break;
+	case JOB_CRYPT:
+		event_active(w->crypt_event, EV_TIMEOUT, 0);
+		break;
+	case JOB_SEGMENT:
+		conn_segment_back(job);
+		break;
 	case JOB_REQUEST:
 	case JOB_LOAD:
 		conn_job_done(job->conn, job); /* part of the connection */
@@ -70,6 +77,15 @@ static void on_inbox(evutil_socket_t fd, short what, void *arg)
 		next = job->next;
 		run_job(w, job);
 	}
+	if (w->draining && w->conn_count == 0) event_base_loopbreak(w->base);
+}
+
+static void on_crypt(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	(void)fd;
+	(void)what;
+	crypt_pool_turn(w->daemon->crypt, w);
 	if (w->draining && w->conn_count == 0) event_base_loopbreak(w->base);
 }
 
@@ -95,6 +111,9 @@ static enum coffer_err prepare(struct worker *w, struct daemon *daemon)
 	*w->drain = (struct job){ .kind = JOB_CALL, .call = drain_all, .arg = w };
 	w->inbox_event = event_new(w->base, w->inbox.event_fd, EV_READ | EV_PERSIST, on_inbox, w);
 	ENSURE(w->inbox_event && event_add(w->inbox_event, NULL) == 0, ERR_MEMORY);
+	w->crypt_job.kind = JOB_CRYPT;
+	w->crypt_event = event_new(w->base, -1, 0, on_crypt, w);
+	ENSURE(w->crypt_event, ERR_MEMORY);
 	ENSURE(pthread_create(&w->thread, NULL, worker_main, w) == 0, ERR_LIMIT);
 	w->started = true;
 	return ERR_OK;
@@ -132,6 +151,7 @@ void worker_join(struct worker *w)
 	if (w->started) pthread_join(w->thread, NULL);
 	free(w->drain);
 	if (w->inbox_event) event_free(w->inbox_event);
+	if (w->crypt_event) event_free(w->crypt_event);
 	if (w->base) event_base_free(w->base);
 	op_local_free(w->local);
 	job_queue_done(&w->inbox);

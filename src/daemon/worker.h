@@ -16,6 +16,9 @@ struct worker {
 	struct event *inbox_event;
 	struct job_queue inbox;       /* connections to adopt, jobs that came back */
 	struct op_local *local;
+	struct event *crypt_event;    /* active: the worker takes a task of daemon->crypt */
+	struct job crypt_job;         /* makes it so, from another thread */
+	bool crypting;                /* one of both is under way; guarded by the pool's lock */
 	struct conn *conns;           /* list, worker thread only */
 	size_t conn_count;            /* also those closed whose job is still out */
 	bool draining;

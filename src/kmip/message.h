@@ -122,12 +122,18 @@ void kmip_refuse(struct writer *w, struct kmip_version version, int64_t now_s, e
 
 /* ---- writing a request (request_write.c) ---- */
 
-struct kmip_request_mark { struct ttlv_mark message; };
+struct kmip_request_mark {
+	struct ttlv_mark message;
+	struct writer_mark batch_count;
+};
 
 /* Header with version, Maximum Response Size (at most INT32_MAX; 0 = left out) and batch count. */
 struct kmip_request_mark kmip_request_begin(struct writer *w, struct kmip_version version, uint32_t max_response_size,
 	uint32_t batch_count);
 void kmip_request_end(struct writer *w, struct kmip_request_mark mark);
+/* A batch that goes on after a failure, and whose number of items shows at its end (1 to KMIP_BATCH_MAX). Every item needs a Unique Batch Item ID. */
+struct kmip_request_mark kmip_request_begin_batch(struct writer *w, struct kmip_version version);
+void kmip_request_end_batch(struct writer *w, struct kmip_request_mark mark, uint32_t batch_count);
 struct kmip_item_mark kmip_request_item_begin(struct writer *w, const struct kmip_item_id *id);
 /* Ends payload and item; adds our Message Extension: with the request id, or without one when request_id is NULL. */
 void kmip_request_item_end(struct writer *w, struct kmip_item_mark mark, const uint8_t *request_id);
@@ -145,12 +151,26 @@ struct kmip_response_item {
 	struct ttlv_cursor payload;          /* empty when absent */
 };
 
+struct kmip_response_header {
+	struct kmip_version version;
+	int64_t time_stamp;
+	struct view client_correlation, server_correlation; /* empty: absent */
+	uint32_t batch_count;                /* 0 to KMIP_BATCH_MAX */
+};
+
+/* Item by item. Checks the whole frame and reads its header; *out_items hands out its batch_count items to kmip_response_take, and then ttlv_done
+ * says whether there was more. What is handed out borrows the frame. Errors as kmip_request_parse. */
+enum coffer_err kmip_response_open(struct view frame, const struct ttlv_limits *limits, struct kmip_response_header *out,
+	struct ttlv_cursor *out_items, struct reason *reason) MUST_USE;
+enum coffer_err kmip_response_take(struct ttlv_cursor *items, struct kmip_response_item *out) MUST_USE;
+
+/* About 8 KiB: not for deep stacks. */
 struct kmip_response {
 	struct kmip_version version;
 	int64_t time_stamp;
 	struct view client_correlation, server_correlation;
 	size_t count;
-	struct kmip_response_item items[KMIP_BATCH_MAX];
+	struct kmip_response_item items[KMIP_BATCH_MAX]; /* the first `count` */
 };
 
 /* *out is only for ERR_OK. Errors as kmip_request_parse. */

@@ -3,12 +3,13 @@
 #include "kmip/kmip_reason.h"
 #include "kmip/message.h"
 
-static enum coffer_err read_header(struct ttlv_cursor *message, struct kmip_response *out, uint32_t *out_count)
+static enum coffer_err read_header(struct ttlv_cursor *message, struct kmip_response_header *out)
 {
 	struct ttlv_cursor c;
 	struct ttlv_item item;
 	int32_t count = 0;
 	bool present;
+	*out = (struct kmip_response_header){ .batch_count = 0 };
 	TRY(ttlv_take_structure(message, TAG_RESPONSE_HEADER, &c));
 	TRY(ttlv_take(&c, TAG_PROTOCOL_VERSION, &item));
 	TRY(kmip_version_parse(&item, &out->version));
@@ -23,7 +24,7 @@ static enum coffer_err read_header(struct ttlv_cursor *message, struct kmip_resp
 	TRY(ttlv_done(&c));
 	ENSURE(count >= 0, ERR_FIELD);
 	ENSURE(count <= (int32_t)KMIP_BATCH_MAX, ERR_LIMIT);
-	*out_count = (uint32_t)count;
+	out->batch_count = (uint32_t)count;
 	return ERR_OK;
 }
 
@@ -59,27 +60,47 @@ static enum coffer_err read_item(const struct ttlv_item *from, struct kmip_respo
 	return ERR_OK;
 }
 
-static enum coffer_err read_response(struct view frame, struct kmip_response *out)
+static enum coffer_err open_message(struct view frame, struct kmip_response_header *out, struct ttlv_cursor *out_items)
 {
 	struct ttlv_item item;
-	struct ttlv_cursor message;
-	uint32_t count = 0;
 	TRY(ttlv_root(frame, &item));
 	ENSURE(item.tag == TAG_RESPONSE_MESSAGE, ERR_INPUT);
-	TRY(ttlv_enter(&item, &message));
-	TRY(read_header(&message, out, &count));
-	for (out->count = 0; out->count < count; out->count++) {
-		TRY(ttlv_take(&message, TAG_BATCH_ITEM, &item));
-		TRY(read_item(&item, &out->items[out->count]));
-	}
-	return ttlv_done(&message);
+	TRY(ttlv_enter(&item, out_items));
+	return read_header(out_items, out);
+}
+
+static enum coffer_err malformed(struct reason *reason, enum coffer_err err)
+{
+	return err == ERR_OK ? ERR_OK : reason_fail(reason, err, "the response message is malformed");
+}
+
+enum coffer_err kmip_response_open(struct view frame, const struct ttlv_limits *limits, struct kmip_response_header *out,
+	struct ttlv_cursor *out_items, struct reason *reason)
+{
+	TRY(ttlv_check(frame, limits, reason));
+	return malformed(reason, open_message(frame, out, out_items));
+}
+
+enum coffer_err kmip_response_take(struct ttlv_cursor *items, struct kmip_response_item *out)
+{
+	struct ttlv_item item;
+	TRY(ttlv_take(items, TAG_BATCH_ITEM, &item));
+	return read_item(&item, out);
 }
 
 enum coffer_err kmip_response_parse(struct view frame, const struct ttlv_limits *limits, struct kmip_response *out,
 	struct reason *reason)
 {
-	TRY(ttlv_check(frame, limits, reason));
-	*out = (struct kmip_response){ .count = 0 };
-	enum coffer_err err = read_response(frame, out);
-	return err == ERR_OK ? ERR_OK : reason_fail(reason, err, "the response message is malformed");
+	struct kmip_response_header header;
+	struct ttlv_cursor items;
+	TRY(kmip_response_open(frame, limits, &header, &items, reason));
+	out->version = header.version;
+	out->time_stamp = header.time_stamp;
+	out->client_correlation = header.client_correlation;
+	out->server_correlation = header.server_correlation;
+	for (out->count = 0; out->count < header.batch_count; out->count++) {
+		enum coffer_err err = kmip_response_take(&items, &out->items[out->count]);
+		if (err) return malformed(reason, err);
+	}
+	return malformed(reason, ttlv_done(&items));
 }

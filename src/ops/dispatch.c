@@ -31,7 +31,8 @@ static enum coffer_err begin_answer(struct run *run)
 	const struct kmip_request *q = run->r->parsed;
 	buf_clear(&run->r->answer);
 	writer_init_buf(&run->w, &run->r->answer, SIZE_MAX); /* the header is always there, however little the client takes */
-	run->message = kmip_response_begin(&run->w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation, view_str(run->correlation));
+	run->now_s = clock_wall_s();
+	run->message = kmip_response_begin(&run->w, q->version, (int64_t)run->now_s, q->header.client_correlation, view_str(run->correlation));
 	TRY(writer_done(&run->w));
 	return dispatch_reserve(run, 0);
 }
@@ -57,12 +58,15 @@ static void start_run(struct run *run, struct request *r, struct op_local *local
 	run->r = r;
 	run->began = engine_state_get(r->engine);
 	run->grants = engine_grants(r->engine);
-	run->limit = r->engine->config->max_message;
+	const struct config *config = r->engine->config;
+	run->full = config->audit_bulk == CONFIG_BULK_FULL;
+	run->limit = config->max_message;
 	if (q->header.has_max_response_size && q->header.max_response_size < run->limit) run->limit = q->header.max_response_size;
 	run->ctx.engine = r->engine;
 	run->ctx.principal = &r->principal;
 	run->ctx.local = local;
 	run->ctx.streams = r->streams;
+	run->ctx.work = &r->work;
 	run->ctx.txn = txn;
 	run->ctx.alone = q->count == 1;
 	run->ctx.version_major = q->version.major;

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "ops/op.h"
+#include "ops/segment_work.h"
 
 struct kmip_request;
 
@@ -29,7 +30,11 @@ struct request {
 	 * again on the store lane (lane is set to it, nothing is to be loaded) */
 	bool rerun_on_store;
 	struct kmip_request *parsed; /* views into frame; from request_classify to request_done */
+	size_t counted;              /* so many items from the first on are done with counting: they are run again on another lane, and counted once */
 	uint64_t audit_seq;          /* newest audit row that this request wrote; 0 none */
+	/* Set by request_run when the answer says what is only true after the work: have it done before the answer is sent, or send request_failure
+	 * instead. */
+	struct segment_work work;
 };
 
 /* Checks the frame and says on which lane it runs. When the request cannot even be parsed, the error answer is already in
@@ -44,6 +49,8 @@ enum coffer_err request_run(struct request *r, struct op_local *local, struct tx
 enum coffer_err request_load(struct request *r, struct txn *txn) MUST_USE;
 /* Replaces the answer of a store-lane request by a failure (the commit failed): ERR_FULL, ERR_UNKNOWN_OUTCOME … */
 void request_fail(struct request *r, enum coffer_err err, const struct reason *reason);
+/* The failure that request_fail would put in place of the answer, into an empty *out; the answer stays. After request_classify said ERR_OK. ERR_MEMORY. */
+enum coffer_err request_failure(const struct request *r, enum coffer_err err, const char *text, struct buf *out) MUST_USE;
 /* The same in one short answer for the message as a whole, however many items it has. */
 void request_refuse(struct request *r, enum coffer_err err, const struct reason *reason);
 /* After ERR_UNKNOWN_OUTCOME and store_reopen: whether what this request wrote is in the store. Told by its audit row, which stands in the same
@@ -52,6 +59,8 @@ enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *ou
 /* After request_classify said ERR_OK: batch items, and whether it is nothing but Status. */
 uint32_t request_items(const struct request *r);
 bool request_is_status(const struct request *r);
+/* Whether it is about the next segment of a stream, which stands in the ring. */
+bool request_is_ring_segment(const struct request *r);
 /* What a request means to a store that is in trouble, by its gravest item. */
 enum request_write {
 	REQUEST_READS,          /* nothing, but perhaps the audit row of a refusal */

@@ -1,13 +1,86 @@
 /* The audit row of a batch item: in the transaction of what it records. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kmip/kmip_reason.h"
 #include "ops/dispatch_internal.h"
 
-bool dispatch_audit_wants(const struct op_row *row, enum coffer_err err)
+bool dispatch_audit_wants(const struct run *run, const struct op_row *row, enum coffer_err err)
 {
-	if (row->audit == OP_AUDIT_ALWAYS) return true;
-	return row->audit == OP_AUDIT_DENIED && err == ERR_DENIED;
+	if (row->audit == OP_AUDIT_ALWAYS || (row->audit == OP_AUDIT_COUNTED && run->full)) return true;
+	return row->audit != OP_AUDIT_NEVER && err == ERR_DENIED;
+}
+
+/* A row of bulk use that succeeded says how much it was. */
+static void describe_bulk(struct op_ctx *ctx)
+{
+	snprintf(ctx->detail, sizeof ctx->detail, "%s%" PRIu64 " bytes%s", ctx->bulk_part ? "a further part, " : "", ctx->bulk_bytes,
+		ctx->bulk_invalid ? ", did not verify" : "");
+}
+
+static void count(const struct op_ctx *ctx, const struct bulk_use *use)
+{
+	struct bulk_table *table = ctx->local ? op_local_bulk(ctx->local, ctx->engine->bulk) : NULL;
+	if (table) bulk_note(table, use);
+	else bulk_note_shared(ctx->engine->bulk, use);
+}
+
+/* Use of a key in a transaction: the client learns that it was done when that is durable. */
+struct staged {
+	struct bulk *bulk;
+	struct principal principal;
+	uint8_t id[UUID_LEN];
+	struct bulk_use use;
+};
+
+static void was_done(void *arg)
+{
+	struct staged *s = arg;
+	bulk_note_shared(s->bulk, &s->use);
+	free(s);
+}
+
+static void was_undone(void *arg)
+{
+	struct staged *s = arg;
+	s->use.kind = BULK_FAILED;
+	s->use.bytes = 0;
+	was_done(s);
+}
+
+static void count_when_durable(const struct op_ctx *ctx, const struct bulk_use *use)
+{
+	struct staged *s = malloc(sizeof *s);
+	if (s) {
+		*s = (struct staged){ .bulk = ctx->engine->bulk, .principal = *use->principal, .use = *use };
+		memcpy(s->id, use->id, UUID_LEN);
+		s->use.id = s->id;
+		s->use.principal = &s->principal;
+	}
+	if (s && txn_on_commit(ctx->txn, was_done, was_undone, s) == ERR_OK) return;
+	free(s);
+	count(ctx, use); /* memory is short: at once */
+}
+
+static enum bulk_kind kind_of(const struct op_ctx *ctx, enum coffer_err err)
+{
+	if (err == ERR_CONTEXT || (!err && ctx->bulk_invalid)) return BULK_UNOPENED;
+	if (err) return BULK_FAILED;
+	return ctx->bulk_part ? BULK_PARTS : BULK_DONE;
+}
+
+/* Not what was refused, which has its own row, and not what found no key. */
+void dispatch_audit_count(struct run *run, const struct op_row *row, size_t index, enum coffer_err err)
+{
+	struct op_ctx *ctx = &run->ctx;
+	if (row->audit != OP_AUDIT_COUNTED || run->full || !ctx->engine->bulk || !ctx->object || err == ERR_DENIED || index < run->r->counted) return;
+	run->r->counted = index + 1;
+	struct bulk_use use = { .id = ctx->object->id, .principal = ctx->principal, .operation = row->operation, .kind = kind_of(ctx, err),
+		.bytes = err ? 0 : ctx->bulk_bytes, .now_s = run->now_s };
+	if (ctx->txn && !err) count_when_durable(ctx, &use);
+	else count(ctx, &use);
 }
 
 struct entry {
@@ -20,6 +93,7 @@ static enum coffer_err append(struct engine *engine, struct txn *txn, void *arg,
 {
 	const struct entry *e = arg;
 	const struct op_ctx *ctx = &e->run->ctx;
+	if (!e->err && e->row->audit == OP_AUDIT_COUNTED) describe_bulk(&e->run->ctx);
 	const char *details = e->err ? reason_text(&ctx->reason, e->err) : ctx->detail;
 	(void)reason;
 	if (!engine->audit) return ERR_OK; /* before init, or sealed: the log cannot be written yet */

@@ -14,7 +14,9 @@ struct run {
 	struct kmip_response_mark message;
 	size_t limit;             /* bytes of an answer without a failure */
 	uint32_t written;         /* batch items written */
+	uint64_t now_s;           /* by the wall clock, when the request began */
 	char correlation[UUID_TEXT_LEN + 1]; /* Server Correlation Value of the answer; "" for none */
+	bool full;                /* bulk use of keys has audit rows of its own, which only the store lane writes */
 	bool one_mark;            /* Undo: the batch has one mark, the items have none */
 	bool has_record;          /* the client gave a request id */
 	uint8_t request_id[KMIP_REQUEST_ID_LEN];
@@ -50,8 +52,10 @@ enum coffer_err dispatch_payload(struct run *run, const struct kmip_batch_item *
 /* Finds the object of the item: run->ctx.object. ERR_NOT_FOUND, ERR_NOT_CACHED (ctx.wanted_*), ERR_MISSING. */
 enum coffer_err dispatch_target(struct op_ctx *ctx, enum op_target target, struct ttlv_cursor *payload) MUST_USE;
 
-/* Whether the result of this item goes into the audit log. */
-bool dispatch_audit_wants(const struct op_row *row, enum coffer_err err);
+/* Whether the result of this item goes into the audit log by itself. */
+bool dispatch_audit_wants(const struct run *run, const struct op_row *row, enum coffer_err err);
+/* Counts bulk use of a key that has ended so, where it is counted (ops/bulk.h). On the store lane: as done only when that is durable. */
+void dispatch_audit_count(struct run *run, const struct op_row *row, size_t index, enum coffer_err err);
 /* Writes the audit row of an item, on the store lane at once, on the admin lane through engine->on_store. */
 enum coffer_err dispatch_audit(struct run *run, const struct op_row *row, enum coffer_err err) MUST_USE;
 

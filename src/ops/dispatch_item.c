@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "kmip/newer.h"
+#include "ops/bulk_rows.h"
 #include "ops/dispatch_internal.h"
 #include "ops/grant_change.h"
 #include "ops/kmip_key.h"
@@ -81,6 +82,12 @@ static enum coffer_err too_large(struct run *run)
 	return reason_fail(&ctx->reason, ERR_TOO_LARGE, "the answer is larger than this server sends (configuration key max_message); ask for less");
 }
 
+static enum coffer_err tell_bulk(struct run *run)
+{
+	struct op_ctx *ctx = &run->ctx;
+	return bulk_tell(ctx->engine, ctx->txn, ctx->object ? ctx->object->id : NULL, BULK_ROWS_AT_ONCE);
+}
+
 static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t index)
 {
 	const struct kmip_batch_item *item = &run->r->parsed->items[index];
@@ -90,6 +97,7 @@ static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t
 	TRY(dispatch_payload(run, item, &payload));
 	TRY(dispatch_target(ctx, row->target, &payload));
 	TRY(check_policy(run, row));
+	if ((row->flags & OP_TELLS_BULK) && ctx->txn) TRY(tell_bulk(run));
 	if (ctx->object && !(row->flags & OP_ARCHIVED_OK)) TRY(kmip_check_online(ctx, ctx->object));
 	dispatch_limit(run, index + 1);
 	struct kmip_item_mark mark = kmip_item_begin(&run->w, &item->id);
@@ -130,7 +138,7 @@ static enum coffer_err record(struct run *run, const struct op_row *row)
 static enum coffer_err attempt_and_note(struct run *run, const struct op_row *row, size_t index)
 {
 	TRY(attempt(run, row, index));
-	enum coffer_err err = dispatch_audit_wants(row, ERR_OK) ? dispatch_audit(run, row, ERR_OK) : ERR_OK;
+	enum coffer_err err = dispatch_audit_wants(run, row, ERR_OK) ? dispatch_audit(run, row, ERR_OK) : ERR_OK;
 	/* Off the store lane what was done is durable by now. */
 	if (err && !run->ctx.txn) return reason_fail(&run->ctx.reason, err, "this was done, but the audit log could not be written: %s", err_text(err));
 	if (err) return reason_fail(&run->ctx.reason, err, "the audit log could not be written, and without it nothing is done: %s", err_text(err));
@@ -147,6 +155,14 @@ static enum coffer_err run_marked(struct run *run, const struct op_row *row, siz
 	if (err) txn_undo(txn);
 	else txn_keep(txn);
 	return err;
+}
+
+/* What has an audit row of its own belongs on the store lane. */
+static enum coffer_err run_on_lane(struct run *run, const struct op_row *row, size_t index)
+{
+	if (run->ctx.txn || !run->full || row->audit != OP_AUDIT_COUNTED) return run_marked(run, row, index);
+	run->ctx.want_store = true;
+	return ERR_NOT_CACHED;
 }
 
 /* An earlier item, or an earlier request of this transaction, may have changed the grants: what comes after it is judged by what it left. */
@@ -167,6 +183,8 @@ static void fresh_ctx(struct run *run, const struct kmip_batch_item *item)
 	ctx->has_touched = ctx->want_name = ctx->want_store = ctx->forget_placeholder = false;
 	ctx->refused_len = 0;
 	ctx->detail[0] = ctx->reason.text[0] = '\0';
+	ctx->bulk_bytes = 0;
+	ctx->bulk_part = ctx->bulk_invalid = false;
 	ctx->result_reason = 0;
 	ctx->has_request_id = item->has_request_id;
 	memcpy(ctx->request_id, item->request_id, sizeof ctx->request_id);
@@ -185,7 +203,7 @@ static enum coffer_err shown(struct run *run, enum coffer_err err)
 /* A refusal belongs into the audit log, which only the store thread writes. */
 static bool wants_store(const struct run *run, const struct op_row *row, enum coffer_err err)
 {
-	return err == ERR_DENIED && row && !run->ctx.txn && run->r->lane == OP_LANE_WORKER && dispatch_audit_wants(row, err) &&
+	return err == ERR_DENIED && row && !run->ctx.txn && run->r->lane == OP_LANE_WORKER && dispatch_audit_wants(run, row, err) &&
 		engine_state_get(run->r->engine) == ENGINE_OPEN;
 }
 
@@ -227,8 +245,11 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 	if (err && item->why) err = reason_fail(&ctx->reason, err, "%s", item->why);
 	if (!err) err = check_row(run, row);
 	bool checked = err == ERR_OK;
-	if (checked) err = run_marked(run, row, index);
-	if (err) dispatch_take_back(&run->w, start);
+	if (checked) err = run_on_lane(run, row, index);
+	if (err) {
+		dispatch_take_back(&run->w, start);
+		segment_work_abandon(ctx->work);
+	}
 	if (err || !moves_placeholder(row)) {
 		ctx->has_placeholder = had_placeholder && !ctx->forget_placeholder;
 		memcpy(ctx->placeholder, placeholder, UUID_LEN);
@@ -239,9 +260,10 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 		err = ERR_NOT_CACHED;
 	}
 	bool leave = err == ERR_NOT_CACHED && !ctx->txn;
+	if (checked && !leave) dispatch_audit_count(run, row, index, err);
 	if (err && !leave) {
 		if (run->one_mark) txn_undo(ctx->txn);
-		if (checked && dispatch_audit_wants(row, err)) err = note_refusal(run, row, err);
+		if (checked && dispatch_audit_wants(run, row, err)) err = note_refusal(run, row, err);
 		err = shown(run, err);
 		dispatch_failure(run, index, err);
 		run->recorded = false;

@@ -39,6 +39,7 @@ enum store_health {
 	STORE_FAILED     /* writes were lost, or the store cannot be opened again */
 };
 
+struct bulk; /* ops/bulk.h */
 struct init_pending; /* ops/init_flow.c */
 struct store_check; /* ops/store_check.h */
 struct token_spawner; /* token/proxy.h */
@@ -51,6 +52,7 @@ struct engine {
 	_Atomic int state;                 /* enum engine_state */
 	struct domain_id domain;           /* valid unless uninitialised; written before the state changes */
 	struct object_table *objects;      /* any lane */
+	struct bulk *bulk;                 /* what was counted of bulk operations; NULL: it is not counted. Any lane */
 
 	pthread_rwlock_t grants_lock;      /* guards the pointer below */
 	struct grants *grants;             /* take a reference with engine_grants */
@@ -92,6 +94,7 @@ struct engine {
 	/* for status, any lane */
 	uint64_t started_wall_s;
 	_Atomic uint64_t connections, requests, bulk_bytes, refused;
+	_Atomic uint64_t rings, ring_bytes; /* memory shared with clients */
 	pthread_mutex_t note_lock;         /* guards note */
 	char note[REASON_MAX];             /* why sealed or at fault; one sentence; "" when well */
 	_Atomic int store_health;          /* enum store_health */

@@ -15,6 +15,7 @@ enum coffer_err kmip_cipher_read(struct op_ctx *ctx, struct ttlv_cursor *payload
 	TRY(ttlv_take_optional_bytes(payload, TAG_DATA, &out->data, &has_data));
 	TRY(ttlv_take_optional_bytes(payload, TAG_IV_COUNTER_NONCE, &out->iv, &out->has_iv));
 	TRY(kmip_parts_read(ctx, payload, has_data, &out->parts));
+	ctx->bulk_bytes = out->data.len;
 	if (ctx->version_minor >= AEAD_MINOR) {
 		TRY(ttlv_take_optional_bytes(payload, TAG_AUTHENTICATED_ENCRYPTION_ADDITIONAL_DATA, &out->aad, NULL));
 		if (way == CIPHER_DECRYPT) TRY(ttlv_take_optional_bytes(payload, TAG_AUTHENTICATED_ENCRYPTION_TAG, &out->tag, &out->has_tag));

@@ -37,6 +37,7 @@ enum coffer_err kmip_mac_read(struct op_ctx *ctx, struct ttlv_cursor *payload, e
 	TRY(ttlv_take_optional_bytes(payload, TAG_DATA, &out->data, &has_data));
 	if (verb == KMIP_MAC_VERIFY) TRY(ttlv_take_optional_bytes(payload, TAG_MAC_DATA, &out->mac, &out->has_mac));
 	TRY(kmip_parts_read(ctx, payload, has_data, &out->parts));
+	ctx->bulk_bytes = out->data.len;
 	return kmip_end(ctx, payload);
 }
 

@@ -31,6 +31,7 @@ enum coffer_err kmip_parts_read(struct op_ctx *ctx, struct ttlv_cursor *payload,
 		TRY(ttlv_take_optional_bool(payload, TAG_FINAL_INDICATOR, &final, NULL));
 	}
 	TRY(choose_step(ctx, correlation, init, final, &out->step));
+	ctx->bulk_part = out->step == KMIP_STEP_NEXT || out->step == KMIP_STEP_LAST;
 	if (!has_data && !init && !final) return reason_fail(&ctx->reason, ERR_MISSING, "the Data is missing");
 	if (out->step == KMIP_STEP_WHOLE || ctx->alone) return ERR_OK;
 	ctx->result_reason = RESULT_REASON_FEATURE_NOT_SUPPORTED;

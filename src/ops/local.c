@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/bulk.h"
+
 #define LOCAL_SLOTS 256u /* a power of two; two ways each */
 #define LOCAL_WAYS 2u
 
 struct op_local {
 	struct object_table *objects;
 	struct rng_pool *rng;
+	struct bulk_table *bulk;
 	struct op_key keys[LOCAL_SLOTS][LOCAL_WAYS];
 	uint8_t victim[LOCAL_SLOTS];
 };
@@ -51,6 +54,7 @@ void op_local_free(struct op_local *local)
 {
 	if (!local) return;
 	op_local_clear(local);
+	bulk_table_free(local->bulk);
 	rng_pool_free(local->rng);
 	free(local);
 }
@@ -58,6 +62,12 @@ void op_local_free(struct op_local *local)
 struct rng_pool *op_local_rng(struct op_local *local)
 {
 	return local->rng;
+}
+
+struct bulk_table *op_local_bulk(struct op_local *local, struct bulk *bulk)
+{
+	if (!local->bulk) local->bulk = bulk_table_new(bulk);
+	return local->bulk;
 }
 
 /* UUIDs are random: two of their bytes are a hash. */

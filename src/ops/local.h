@@ -19,9 +19,14 @@ struct op_key {
 	struct xaes_key *message;   /* warm context of the seal-message subkey; NULL until first used */
 };
 
+struct bulk;
+struct bulk_table;
+
 struct op_local *op_local_new(struct object_table *objects);
 void op_local_free(struct op_local *local);
 struct rng_pool *op_local_rng(struct op_local *local);
+/* Where this thread counts bulk use of keys; made when first asked for. NULL when memory is short. bulk outlives the local. */
+struct bulk_table *op_local_bulk(struct op_local *local, struct bulk *bulk);
 /* The cache entry of an object (fetching it from the table when needed); borrowed until the next call. ERR_NOT_CACHED. */
 enum coffer_err op_local_key(struct op_local *local, const uint8_t id[static UUID_LEN], struct op_key **out) MUST_USE;
 /* Drops the entries whose object is stale, so that key bytes of destroyed objects do not linger (after a Destroy). */

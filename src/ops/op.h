@@ -9,8 +9,10 @@
 #include "access/policy.h"
 #include "base/reason.h"
 #include "base/writer.h"
+#include "ops/bulk.h"
 #include "ops/engine.h"
 #include "ops/local.h"
+#include "ops/segment_work.h"
 #include "ops/streams.h"
 #include "ttlv/ttlv.h"
 
@@ -27,7 +29,8 @@ enum op_target {
 };
 
 enum op_audit {
-	OP_AUDIT_NEVER,     /* reads of no secret, and bulk use of keys */
+	OP_AUDIT_NEVER,     /* reads of no secret */
+	OP_AUDIT_COUNTED,   /* bulk use of keys: counted, or success and failure one by one (configuration key audit_bulk); refusals */
 	OP_AUDIT_ALWAYS,    /* management: success and failure */
 	OP_AUDIT_DENIED     /* only refusals */
 };
@@ -38,6 +41,7 @@ struct op_ctx {
 	const struct grants *grants;     /* as earlier items of the transaction left them; the dispatcher owns the reference */
 	struct op_local *local;          /* of the thread that runs this */
 	struct op_streams *streams;      /* of the connection */
+	struct segment_work *work;       /* of the request: what an operation that is alone in its batch leaves to be done */
 	struct txn *txn;                 /* store lane only, else NULL */
 	bool alone;                      /* the only item of its batch */
 	uint32_t version_major, version_minor; /* of the request; every answer is in this version */
@@ -50,6 +54,9 @@ struct op_ctx {
 	bool has_touched;                /* what the audit row names when there is no target (Create …) */
 	uint8_t touched[UUID_LEN];
 	char detail[256];                /* for the audit row; never a secret */
+	uint64_t bulk_bytes;             /* bulk use of a key: bytes of its data … */
+	bool bulk_part;                  /* … this is not the first part of it … */
+	bool bulk_invalid;               /* … it was carried out, and what it checked does not verify */
 	struct reason reason;            /* one sentence when the handler fails */
 	uint32_t result_reason;          /* KMIP Result Reason of the failure; 0: that of the error */
 	uint8_t refused[64];             /* Check: encoded fields of the Response Payload that its failure has; refused_len 0: none */
@@ -71,6 +78,7 @@ enum op_flags {
 	OP_ALONE = 4,            /* the only item of its batch */
 	OP_SECRET_ANSWER = 8,    /* the answer holds a secret: not kept for repeated request ids */
 	OP_WHEN_FULL = 32,       /* a change that is carried out when the disk is full: it ends a use or gives room */
+	OP_TELLS_BULK = 64,      /* what was counted with its object until now, or with any, is in the audit log before its own row */
 	OP_ARCHIVED_OK = 16      /* also on an archived object; every other operation on one is refused with Object Archived */
 };
 

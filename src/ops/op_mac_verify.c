@@ -10,6 +10,7 @@ enum coffer_err op_mac_verify(struct op_ctx *ctx, struct ttlv_cursor *payload, s
 	TRY(kmip_mac_read(ctx, payload, KMIP_MAC_VERIFY, &q));
 	enum coffer_err err = kmip_mac_step(ctx, KMIP_MAC_VERIFY, &q, &r);
 	if (!err) {
+		ctx->bulk_invalid = r.done && !r.valid;
 		kmip_put_id(out, ctx->object);
 		if (r.done) ttlv_put_enum(out, TAG_VALIDITY_INDICATOR, r.valid ? VALIDITY_INDICATOR_VALID : VALIDITY_INDICATOR_INVALID);
 		else kmip_parts_put(out, r.part);

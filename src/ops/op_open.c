@@ -30,6 +30,7 @@ enum coffer_err op_open(struct op_ctx *ctx, struct ttlv_cursor *payload, struct 
 	TRY(seal_key_message(ctx, o, &key, &own));
 	seal_key_put_id(out, o);
 	size_t plain_len = envelope_plain_size(sealed.len);
+	ctx->bulk_bytes = plain_len;
 	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_COFFER_PLAINTEXT, plain_len);
 	TRY(writer_done(out));
 	enum coffer_err err = envelope_open(key, ENVELOPE_MESSAGE, sealed, context_fields_view(&context), space.ptr);

@@ -38,6 +38,16 @@ static enum coffer_err begin(struct op_ctx *ctx, struct ttlv_cursor *payload, st
 	return ERR_OK;
 }
 
+static enum coffer_err open_in_ring(struct op_ctx *ctx, const struct stream_segment *segment, struct writer *out)
+{
+	struct stream_ticket ticket;
+	size_t plain_len = segment->bytes.len - STREAM_TAG_LEN;
+	enum coffer_err err = stream_opener_take(segment->stream->opener, plain_len, segment->last, &ticket);
+	if (err == ERR_TRUNCATED || err == ERR_TOO_LARGE) return does_not_open(ctx);
+	TRY(err);
+	return stream_leave_work(ctx, segment, &ticket, plain_len, out);
+}
+
 static enum coffer_err open_segment(struct op_ctx *ctx, const struct stream_segment *segment, struct writer *out)
 {
 	struct stream_opener *opener = segment->stream->opener;
@@ -47,6 +57,7 @@ static enum coffer_err open_segment(struct op_ctx *ctx, const struct stream_segm
 		return does_not_open(ctx);
 	size_t plain_len = segment->bytes.len - STREAM_TAG_LEN;
 	TRY(stream_only_if_durable(ctx, segment->stream));
+	if (segment->in_ring) return open_in_ring(ctx, segment, out);
 	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_COFFER_SEGMENT, plain_len);
 	TRY(writer_done(out));
 	enum coffer_err err = stream_open_segment(opener, segment->bytes, segment->last, space.ptr);
@@ -54,6 +65,7 @@ static enum coffer_err open_segment(struct op_ctx *ctx, const struct stream_segm
 	TRY(err);
 	ttlv_commit_bytes(out, space, plain_len);
 	ctx->engine->bulk_bytes += plain_len;
+	ctx->bulk_bytes = plain_len;
 	return ERR_OK;
 }
 

@@ -16,6 +16,7 @@ enum coffer_err op_seal(struct op_ctx *ctx, struct ttlv_cursor *payload, struct 
 	TRY(context_fields_take(payload, &context, &ctx->reason));
 	TRY(ttlv_take_bytes(payload, TAG_COFFER_PLAINTEXT, &plain));
 	TRY(ttlv_done(payload));
+	ctx->bulk_bytes = plain.len;
 	if (plain.len > ENVELOPE_MESSAGE_MAX)
 		return reason_fail(&ctx->reason, ERR_TOO_LARGE, "a sealed message holds at most %u bytes; seal this as a stream", ENVELOPE_MESSAGE_MAX);
 	TRY(seal_key_check(ctx, ctx->object, OBJECT_USE_PROTECT));

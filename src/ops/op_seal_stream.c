@@ -42,6 +42,13 @@ static enum coffer_err begin(struct op_ctx *ctx, struct ttlv_cursor *payload, st
 	return ERR_OK;
 }
 
+static enum coffer_err seal_in_ring(struct op_ctx *ctx, const struct stream_segment *segment, struct writer *out)
+{
+	struct stream_ticket ticket;
+	TRY(stream_sealer_take(segment->stream->sealer, segment->bytes.len, segment->last, &ticket));
+	return stream_leave_work(ctx, segment, &ticket, segment->bytes.len + STREAM_TAG_LEN, out);
+}
+
 static enum coffer_err seal_segment(struct op_ctx *ctx, const struct stream_segment *segment, struct writer *out)
 {
 	struct stream_sealer *sealer = segment->stream->sealer;
@@ -51,11 +58,13 @@ static enum coffer_err seal_segment(struct op_ctx *ctx, const struct stream_segm
 		return reason_fail(&ctx->reason, ERR_FIELD, "a segment of this stream has at most %zu bytes", stream_sealer_segment_size(sealer));
 	TRY(kmip_usage_spend_more(ctx, segment->bytes.len));
 	TRY(stream_only_if_durable(ctx, segment->stream));
+	if (segment->in_ring) return seal_in_ring(ctx, segment, out);
 	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_COFFER_SEGMENT, segment->bytes.len + STREAM_TAG_LEN);
 	TRY(writer_done(out));
 	TRY(stream_seal_segment(sealer, segment->bytes, segment->last, space.ptr));
 	ttlv_commit_bytes(out, space, segment->bytes.len + STREAM_TAG_LEN);
 	ctx->engine->bulk_bytes += segment->bytes.len;
+	ctx->bulk_bytes = segment->bytes.len;
 	return ERR_OK;
 }
 

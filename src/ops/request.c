@@ -62,6 +62,19 @@ bool request_is_status(const struct request *r)
 	return r->parsed->count == 1 && !r->parsed->items[0].err && r->parsed->items[0].id.operation == OPERATION_COFFER_STATUS;
 }
 
+bool request_is_ring_segment(const struct request *r)
+{
+	struct ttlv_item item;
+	PRE(r->parsed);
+	const struct kmip_batch_item *only = &r->parsed->items[0];
+	if (r->parsed->count != 1 || only->err) return false;
+	if (only->id.operation != OPERATION_COFFER_SEAL_STREAM && only->id.operation != OPERATION_COFFER_OPEN_STREAM) return false;
+	struct ttlv_cursor payload = only->payload;
+	while (ttlv_next(&payload, &item))
+		if (item.tag == TAG_COFFER_RING_SLOT) return true;
+	return false;
+}
+
 enum coffer_err request_load(struct request *r, struct txn *txn)
 {
 	AUTO_OBJECT struct object *o = NULL;
@@ -71,31 +84,45 @@ enum coffer_err request_load(struct request *r, struct txn *txn)
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+static enum coffer_err write_failure(const struct request *r, enum coffer_err err, const char *text, struct buf *out)
+{
+	const struct kmip_request *q = r->parsed;
+	struct writer w;
+	writer_init_buf(&w, out, REFUSAL_MAX);
+	struct kmip_response_mark mark = kmip_response_begin(&w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation,
+		view_of(NULL, 0));
+	for (size_t i = 0; i < q->count; i++) kmip_item_fail(&w, &q->items[i].id, err, text, q->items[i].from_coffer);
+	kmip_response_end(&w, mark, (uint32_t)q->count);
+	return writer_done(&w);
+}
+
+enum coffer_err request_failure(const struct request *r, enum coffer_err err, const char *text, struct buf *out)
+{
+	PRE(r->parsed && out->len == 0);
+	return write_failure(r, err, text, out);
+}
+
 void request_fail(struct request *r, enum coffer_err err, const struct reason *reason)
 {
 	static const struct reason none = { "" };
 	const char *text = reason_text(reason ? reason : &none, err);
 	const struct kmip_request *q = r->parsed;
-	struct writer w;
+	segment_work_abandon(&r->work);
 	if (!q) {
 		enum coffer_err same = refuse(r, KMIP_VERSION_HIGHEST, err, reason ? reason : &none);
 		(void)same;
 		return;
 	}
 	buf_clear(&r->answer);
-	writer_init_buf(&w, &r->answer, REFUSAL_MAX);
-	struct kmip_response_mark mark = kmip_response_begin(&w, q->version, (int64_t)clock_wall_s(), q->header.client_correlation,
-		view_of(NULL, 0));
-	for (size_t i = 0; i < q->count; i++) kmip_item_fail(&w, &q->items[i].id, err, text, q->items[i].from_coffer);
-	kmip_response_end(&w, mark, (uint32_t)q->count);
 	r->engine->refused++;
-	if (writer_done(&w) == ERR_OK) return;
+	if (write_failure(r, err, text, &r->answer) == ERR_OK) return;
 	enum coffer_err same = refuse(r, q->version, err, reason ? reason : &none); /* shorter: for the message as a whole */
 	(void)same;
 }
 
 void request_refuse(struct request *r, enum coffer_err err, const struct reason *reason)
 {
+	segment_work_abandon(&r->work);
 	enum coffer_err same = refuse(r, r->parsed ? r->parsed->version : KMIP_VERSION_HIGHEST, err, reason);
 	(void)same;
 }
@@ -118,13 +145,20 @@ enum coffer_err request_was_durable(struct request *r, struct txn *txn, bool *ou
 	return ERR_OK;
 }
 
+/* Bulk use of a key with an audit row of its own must not take the room that is left for what ends a use. */
+static bool writes(const struct engine *engine, const struct op_row *row)
+{
+	return (row->lane == OP_LANE_STORE && row->audit == OP_AUDIT_ALWAYS) ||
+		(row->audit == OP_AUDIT_COUNTED && engine->config->audit_bulk == CONFIG_BULK_FULL);
+}
+
 enum request_write request_write_kind(const struct request *r)
 {
 	enum request_write kind = REQUEST_READS;
 	PRE(r->parsed);
 	for (size_t i = 0; i < r->parsed->count; i++) {
 		const struct op_row *row = r->parsed->items[i].err ? NULL : dispatch_find(r->parsed->items[i].id.operation);
-		if (!row || row->lane != OP_LANE_STORE || row->audit != OP_AUDIT_ALWAYS) continue;
+		if (!row || !writes(r->engine, row)) continue;
 		enum request_write of_item = row->flags & OP_WHEN_FULL ? REQUEST_ENDS : REQUEST_CHANGES;
 		if (of_item > kind) kind = of_item;
 	}
@@ -133,6 +167,7 @@ enum request_write request_write_kind(const struct request *r)
 
 void request_done(struct request *r)
 {
+	segment_work_abandon(&r->work); /* the daemon took it out, or it is not done */
 	buf_free(&r->frame);
 	buf_free(&r->answer);
 	free(TAKE(r->parsed));

@@ -102,6 +102,16 @@ static void put_memory(struct json_out *j)
 	json_end(j);
 }
 
+/* Memory shared with clients. */
+static void put_rings(struct json_out *j, struct engine *engine)
+{
+	json_begin(j, "rings");
+	json_u64(j, "count", engine->rings);
+	json_u64(j, "bytes", engine->ring_bytes);
+	json_u64(j, "limit", engine->config->ring_memory);
+	json_end(j);
+}
+
 /* What the last pass found; and for ever after, that an operator once took the store as it was. */
 static void put_integrity(struct json_out *j, struct engine *engine, const struct rooted_facts *root)
 {
@@ -180,6 +190,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 		put_token(&j, engine, proxy);
 	}
 	put_memory(&j);
+	put_rings(&j, engine);
 	put_store(&j, engine);
 	json_u64(&j, "connections", engine->connections);
 	json_u64(&j, "requests", engine->requests);

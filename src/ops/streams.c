@@ -7,6 +7,8 @@ struct op_streams {
 	struct op_stream slots[OP_STREAMS_MAX];
 	uint32_t next_handle;
 	struct op_parts *parts; /* NULL: none yet */
+	struct op_ring_host host; /* map NULL: none */
+	struct op_ring ring;
 };
 
 struct op_streams *op_streams_new(void)
@@ -64,4 +66,33 @@ enum coffer_err op_streams_find(struct op_streams *streams, uint32_t handle, str
 		return ERR_OK;
 	}
 	return ERR_NOT_FOUND;
+}
+
+void op_streams_set_host(struct op_streams *streams, const struct op_ring_host *host)
+{
+	streams->host = *host;
+}
+
+const struct op_ring_host *op_streams_host(const struct op_streams *streams)
+{
+	return streams->host.map ? &streams->host : NULL;
+}
+
+struct op_ring *op_streams_ring(struct op_streams *streams)
+{
+	return &streams->ring;
+}
+
+bool op_streams_opening(const struct op_streams *streams)
+{
+	for (size_t i = 0; i < OP_STREAMS_MAX; i++)
+		if (streams->slots[i].opener) return true;
+	return false;
+}
+
+bool op_streams_any(const struct op_streams *streams)
+{
+	for (size_t i = 0; i < OP_STREAMS_MAX; i++)
+		if (streams->slots[i].handle) return true;
+	return false;
 }

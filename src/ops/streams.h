@@ -6,11 +6,30 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/reason.h"
 #include "crypto/stream.h"
 #include "objects/object.h"
 #include "ops/op_parts.h"
 
 #define OP_STREAMS_MAX 16u
+#define OP_RING_SLOTS_MAX 16u
+#define OP_RING_PAGE 4096u /* bytes; slots are whole pages */
+
+/* The connection's ring as operations see it. */
+struct op_ring {
+	uint8_t *memory;      /* shared with the client; NULL: there is none */
+	size_t slot_bytes;
+	unsigned slots;
+	uint32_t under_way;   /* bit n: slot n is being worked on. Set and cleared by the daemon */
+};
+
+/* What the daemon offers to a connection that can carry a descriptor. */
+struct op_ring_host {
+	/* Makes a ring, which stays until the connection ends, and has its descriptor sent with the answer under way. ERR_BUSY with a sentence: there is no
+	 * room for it. */
+	enum coffer_err (*map)(void *arg, size_t slot_bytes, unsigned slots, struct op_ring *out, struct reason *reason);
+	void *arg;
+};
 
 struct op_streams;
 
@@ -25,6 +44,15 @@ struct op_stream {
 struct op_streams *op_streams_new(void);
 /* Wipes every stream; accepts NULL. */
 void op_streams_free(struct op_streams *streams);
+/* host: copied; what it needs outlives the streams. Without one there are no rings. */
+void op_streams_set_host(struct op_streams *streams, const struct op_ring_host *host);
+const struct op_ring_host *op_streams_host(const struct op_streams *streams); /* NULL: none */
+/* Never NULL; its memory is NULL as long as there is no ring. */
+struct op_ring *op_streams_ring(struct op_streams *streams);
+/* Whether a stream is open. */
+bool op_streams_any(const struct op_streams *streams);
+/* Whether a stream is being opened (not sealed). */
+bool op_streams_opening(const struct op_streams *streams);
 /* Takes sealer or opener (one is NULL) and a reference of its own to the object. ERR_LIMIT when OP_STREAMS_MAX are open (the caller keeps both). */
 enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer *sealer, struct stream_opener *opener,
 	struct object *object, struct op_stream **out) MUST_USE;

@@ -43,6 +43,7 @@ op_fn op_grant;
 op_fn op_init;
 op_fn op_init_confirm;
 op_fn op_list_grants;
+op_fn op_map_ring;
 op_fn op_open;
 op_fn op_open_stream;
 op_fn op_revoke_grant;

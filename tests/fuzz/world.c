@@ -149,7 +149,8 @@ static struct world *make(void)
 	pthread_mutex_init(&e->note_lock, NULL);
 	make_ring(w);
 	e->objects = object_table_new(64);
-	REQUIRE(e->objects);
+	e->bulk = bulk_new();
+	REQUIRE(e->objects && e->bulk);
 	open_store(w);
 	REQUIRE(txn_begin(e->txn, NULL) == ERR_OK);
 	world_fill(w);
@@ -193,8 +194,17 @@ static void restore(struct world *w)
 	w->changed = false;
 }
 
+/* What a frame counted is not told in a later one. */
+static void forget_counts(struct world *w)
+{
+	bulk_collect(w->engine.bulk, 0);
+	struct bulk_batch *batch = bulk_take(w->engine.bulk, NULL, BULK_ROWS);
+	if (batch) bulk_drop(batch);
+}
+
 void world_reset(struct world *w)
 {
+	forget_counts(w);
 	w->engine.state = ENGINE_OPEN;
 	for (size_t i = 0; i < w->secret_count; i++) w->secrets[i].said = false;
 	op_streams_free(w->streams);

@@ -14,6 +14,8 @@ BAD_VALUES = {
     "require_secret_memory": ["maybe", "2", "yesno"],
     "log_level": ["loud", "INFO ERROR", "7"],
     "rng_seed": ["perhaps", "1"],
+    "audit_bulk": ["off", "each"],
+    "audit_interval": ["999ms", "2h", "often"],
     "store": ["postgres://", "nothing"],
     "token": ["nonsense", "tpm3:device", ":", "pkcs11", "x" * 5000],
     "state_dir": ["relative/path", ""],

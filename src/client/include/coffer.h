@@ -17,6 +17,8 @@
  *   Memory: a connection has one buffer for requests and one for answers, each at most max_memory of struct coffer_options (while one
  *   grows, the old one stands beside it for a moment); nothing is allocated per call beyond them. Streams add COFFER_STREAM_SLOTS segments,
  *   shared with the daemon or, when they are lent without a ring, for each stream.
+ *   Answers that are under way (segments of a stream, operations sent ahead) come in the order of what was sent, so a connection does one
+ *   thing ahead at a time: until they are collected, every other call on it is COFFER_EBUSY.
  *   Key material never reaches this library: the daemon encrypts and decrypts.
  */
 #ifndef COFFER_H
@@ -65,13 +67,20 @@ const char *coffer_strerror(enum coffer_status status);
 struct coffer; /* one connection */
 
 struct coffer_options {
-	uint32_t size;            /* sizeof(struct coffer_options) */
+	uint32_t size;            /* sizeof(struct coffer_options) as the caller was compiled; fields that it does not have are 0 */
 	uint32_t timeout_ms;      /* deadline of one call; 0 = 30,000 */
 	int64_t server_uid;       /* -1 = the daemon must run as root, as the owner of the socket's directory, or as the caller; else
 	                             exactly this uid */
 	size_t max_memory;        /* largest buffer for requests, and for answers; 0 = 12 MiB each */
+	uint32_t busy_poll_us;    /* how long a call looks for its answer before it sleeps, in microseconds, at most 10,000. 0 = the library
+	                             decides: up to 100, only while answers come as quickly as that and nobody else wants the core.
+	                             COFFER_POLL_OFF = not at all */
+	uint32_t batch;           /* operations sent ahead that travel in one message (a KMIP batch), at most COFFER_BATCH_MAX; 1 = a message
+	                             each; 0 = the library decides */
 	uint32_t no_ring;         /* not 0: segments of streams always go in messages, never in memory shared with the daemon */
 };
+#define COFFER_POLL_OFF UINT32_MAX
+#define COFFER_BATCH_MAX 64u
 
 #define COFFER_CONTEXT_MAX 64
 struct coffer_pair { const char *name; const void *value; size_t value_len; }; /* context: name 1..255, value 0..4096 bytes */
@@ -99,6 +108,45 @@ enum coffer_status coffer_decrypt(struct coffer *c, const struct coffer_pair *co
 /* The same plaintext under the key's newest version; the plaintext never leaves the daemon. */
 enum coffer_status coffer_rewrap(struct coffer *c, const struct coffer_pair *context, size_t context_count,
 	const void *sealed, size_t sealed_len, void *out, size_t out_cap, size_t *out_len);
+
+/* ---- many small operations ----
+ * One call costs two changes of context, however little it encrypts. Operations that are sent ahead share them: send many, then collect
+ * their results in the same order.
+ *
+ *   for (size_t sent = 0, done = 0; done < n;) {
+ *       while (sent < n && (st = coffer_encrypt_send(c, "disk-key", NULL, 0, plain[sent], len[sent])) == COFFER_OK) sent++;
+ *       if (sent < n && st != COFFER_EBUSY) break;                        (an argument is not allowed, or the connection is broken)
+ *       if (sent == done) break;                                          (busy with something else)
+ *       st = coffer_collect(c, out[done], sizeof out[done], &out_len[done]);
+ *       if (st) fprintf(stderr, "message %zu: %s\n", done, coffer_error(c));
+ *       done++;
+ *   }
+ *
+ * Up to COFFER_AHEAD operations are under way on a connection, as long as their answers fit into max_memory; then a send is COFFER_EBUSY
+ * and changes nothing: collect first. What was sent goes out when enough is gathered, when coffer_collect needs an answer, or with
+ * coffer_flush. An operation that the daemon refuses is that operation's status, and the others go on. Each collect has its own deadline.
+ * When the connection breaks, answers that are here can still be collected, and everything else under way is COFFER_ECLOSED (the first one
+ * may say more, COFFER_ETIMEOUT or COFFER_EPROTOCOL): none of these operations changes anything, so they can be sent again elsewhere.
+ * Sending and collecting is for one thread at a time. */
+#define COFFER_AHEAD 256u
+
+/* As coffer_encrypt, coffer_decrypt and coffer_rewrap, but for the result. What is borrowed was copied when they return. */
+enum coffer_status coffer_encrypt_send(struct coffer *c, const char *key, const struct coffer_pair *context, size_t context_count,
+	const void *plain, size_t plain_len);
+enum coffer_status coffer_decrypt_send(struct coffer *c, const struct coffer_pair *context, size_t context_count,
+	const void *sealed, size_t sealed_len);
+enum coffer_status coffer_rewrap_send(struct coffer *c, const struct coffer_pair *context, size_t context_count,
+	const void *sealed, size_t sealed_len);
+/* The result of the oldest operation under way: its status and, when that is COFFER_OK, its bytes. An operation is over when this returns,
+ * with two exceptions: COFFER_ENOSPACE (out_cap is too small) and a missing argument (COFFER_EINVAL) leave it, to be collected again.
+ * COFFER_ESTATE when nothing is under way: loop while coffer_under_way. */
+enum coffer_status coffer_collect(struct coffer *c, void *out, size_t out_cap, size_t *out_len);
+/* The same without a copy: *out is in the connection's own memory, borrowed until the next call on it, which wipes it. */
+enum coffer_status coffer_collect_view(struct coffer *c, const void **out, size_t *out_len);
+/* Gives what was gathered to the daemon now, so that it works while the caller does something else. */
+enum coffer_status coffer_flush(struct coffer *c);
+/* Operations sent ahead and not collected. */
+unsigned coffer_under_way(const struct coffer *c);
 
 /* ---- sealed streams: any size (docs/formats.md section 4) ----
  * Seal: begin gives the header; then segments of exactly segment_size bytes, the last one shorter, full or (as the only one) empty.
@@ -193,6 +241,17 @@ struct coffer_key_info {
 /* algorithm: "aes-256", "aes-192", "aes-128", "chacha20" (ChaCha20-Poly1305), "hmac-sha256", "hmac-sha384" or "hmac-sha512"; NULL = "aes-256".
  * Sealed messages and streams take AES-256 keys, MACs HMAC keys. group NULL: none. The key is active at once. */
 enum coffer_status coffer_key_create(struct coffer *c, const char *name, const char *algorithm, const char *group, char uuid[COFFER_UUID_TEXT]);
+/* Many keys, the quick way: up to COFFER_BATCH_MAX of them are one message and one commit of the server. Each is created or refused by
+ * itself (a name that is taken stops no other) and has its status; those of one message are durable together. Returns COFFER_OK when every
+ * key was created, else the status of the first that was not, whose sentence is coffer_error's. When the connection breaks or the deadline
+ * (one for each message) passes, the keys that are not answered have that status and may or may not exist: create them again, and
+ * COFFER_EEXISTS says that they do. An argument that is not allowed creates nothing. */
+struct coffer_new_key {
+	const char *name, *algorithm, *group; /* as above */
+	enum coffer_status status;            /* out */
+	char uuid[COFFER_UUID_TEXT];          /* out, when status is COFFER_OK */
+};
+enum coffer_status coffer_key_create_many(struct coffer *c, struct coffer_new_key *keys, size_t count);
 /* key: a name or a UUID, here and below. */
 enum coffer_status coffer_key_info(struct coffer *c, const char *key, struct coffer_key_info *out);
 /* Calls fn for every key the caller may see, newest versions first by name; fn returns 0 to go on. */

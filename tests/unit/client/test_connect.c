@@ -117,11 +117,27 @@ static void options_of_another_size_and_odd_users_are_refused(void **state)
 	struct coffer *c = NULL;
 	(void)state;
 	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_EINVAL);
+	options = (struct coffer_options){ .size = sizeof options, .server_uid = -1, .busy_poll_us = 10001 };
+	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_EINVAL);
+	options = (struct coffer_options){ .size = sizeof options, .server_uid = -1, .batch = COFFER_BATCH_MAX + 1 };
+	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_EINVAL);
 	assert_int_equal(connect_as(s->path, -2), COFFER_EINVAL);
 	assert_int_equal(coffer_connect(s->path, NULL, NULL), COFFER_EINVAL);
 	assert_null(c);
 	coffer_close(NULL);
 	assert_string_equal(coffer_error(NULL), "");
+	server_stop(s);
+}
+
+/* What a caller that was compiled before there were more fields hands over; behind it stands anything. */
+static void options_of_the_first_version_are_taken(void **state)
+{
+	struct server *s = server_start(NULL, NULL);
+	struct coffer_options options = { .size = offsetof(struct coffer_options, busy_poll_us), .server_uid = -1, .busy_poll_us = 77777, .batch = 77777 };
+	struct coffer *c = NULL;
+	(void)state;
+	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_OK);
+	coffer_close(c);
 	server_stop(s);
 }
 
@@ -146,6 +162,7 @@ int main(void)
 		cmocka_unit_test(where_nobody_listens_is_unreachable),
 		cmocka_unit_test(the_environment_names_the_socket),
 		cmocka_unit_test(options_of_another_size_and_odd_users_are_refused),
+		cmocka_unit_test(options_of_the_first_version_are_taken),
 		cmocka_unit_test(every_status_has_a_text_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,8 @@ static void config_takes_good_values(void **state)
 		"token_deadline = 1s", "token_deadline = 10m", "token_probe_interval = 1h", "tokend_environment =",
 		"tokend_environment = SOFTHSM2_CONF=/x/y _a1=b=c", "object_cache = 16", "lease_time = 0", "lease_time = 365d",
 		"locate_scan_max = 1", "scrub_interval = 1s", "scrub_interval = 7d", "scrub_rate = 0", "scrub_rate = 1000000", "rng_seed = accept",
-		"rng_seed = ignore", "rng_seed = refuse", "legacy_algorithms = yes", "legacy_algorithms = no", "log_level = error", "log_level = warn",
+		"rng_seed = ignore", "rng_seed = refuse", "audit_bulk = counted", "audit_bulk = full", "audit_interval = 1s", "audit_interval = 1h",
+		 "legacy_algorithms = yes", "legacy_algorithms = no", "log_level = error", "log_level = warn",
 		"log_level = info", "log_level = debug", "pid_file =", "pid_file = /run/x.pid", "monitor_pid_file = /run/y.pid",
 	};
 	(void)state;
@@ -60,6 +61,9 @@ static void config_refuses_bad_values_with_a_sentence(void **state)
 			"tokend_environment: 'a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 a=1 ' has more than 16 NAME=VALUE words" },
 		{ "lease_time = 366d", "lease_time: '366d' is outside of 0 to 31536000000 milliseconds" },
 		{ "rng_seed = no", "rng_seed: 'no' is not accept, ignore or refuse" },
+		{ "audit_bulk = off", "audit_bulk: 'off' is not counted or full" },
+		{ "audit_interval = 999ms", "audit_interval: '999ms' is outside of 1000 to 3600000 milliseconds" },
+		{ "audit_interval = 61m", "audit_interval: '61m' is outside of 1000 to 3600000 milliseconds" },
 		{ "legacy_algorithms = 1", "legacy_algorithms: '1' is not yes or no" },
 		{ "log_level = loud", "log_level: 'loud' is not error, warn, info or debug" },
 		{ "pid_file = x", "pid_file: 'x' is not an absolute path; begin it with '/'" },

@@ -1,0 +1,322 @@
+/* Operations sent ahead: gathered in the request buffer, several in a message where that is allowed, and collected in order. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/ct.h"
+#include "client/message.h"
+
+#define GATHER_BYTES (15u * 1024u)      /* with these the gathered ones go out: what the daemon reads at once */
+#define GATHER_COUNT 16u                /* likewise: operations, so that the daemon has work while the next ones are gathered */
+#define GATHER_BUFFER (32u * 1024u)
+#define MESSAGE_TTLV_ITEMS 4000u        /* of TTLV_ITEMS_MAX */
+#define OPERATION_TTLV_ITEMS 12u        /* of one operation without its context, at most */
+#define PAIR_TTLV_ITEMS 3u
+#define ANSWER_OVERHEAD 1024u           /* bytes of an answer besides its result, or of a refusal with its sentence */
+
+static unsigned under_way(const struct ahead_queue *q)
+{
+	return q->next - q->first;
+}
+
+static struct ahead_message *oldest(struct ahead_queue *q)
+{
+	return &q->messages[q->first_message % COFFER_AHEAD];
+}
+
+static struct ahead_message *newest(struct ahead_queue *q)
+{
+	return &q->messages[(q->next_message - 1) % COFFER_AHEAD];
+}
+
+static void begin(struct coffer *c)
+{
+	pthread_mutex_lock(&c->lock);
+	conn_take_back(c);
+	c->text[0] = '\0';
+}
+
+static enum coffer_status end(struct coffer *c, enum coffer_status status)
+{
+	pthread_mutex_unlock(&c->lock);
+	return status;
+}
+
+/* ---- sending ---- */
+
+static void close_message(struct coffer *c)
+{
+	struct ahead_queue *q = &c->queue;
+	if (!q->open) return;
+	if (c->batch == 1) kmip_request_end(&q->w, q->mark);
+	else kmip_request_end_batch(&q->w, q->mark, newest(q)->items);
+	q->open = false;
+}
+
+/* Everything that was gathered. What a connection that breaks here did not send is lost like what it sent. */
+static enum coffer_status flush(struct coffer *c, uint64_t deadline_ms)
+{
+	struct ahead_queue *q = &c->queue;
+	if (!q->unsent) return COFFER_OK;
+	close_message(c);
+	size_t len = writer_len(&q->w);
+	enum coffer_status st = conn_send(c, len, deadline_ms);
+	wipe(c->out.ptr, len);
+	q->unsent = q->gathered = 0;
+	return st;
+}
+
+/* Room for one more in the request buffer, which never moves while something is gathered in it. */
+static enum coffer_status make_room(struct coffer *c, size_t need, uint64_t deadline_ms)
+{
+	struct ahead_queue *q = &c->queue;
+	if (q->gathered && need > q->w.max - writer_len(&q->w)) {
+		enum coffer_status st = flush(c, deadline_ms);
+		if (st) return st;
+	}
+	if (q->gathered) return COFFER_OK;
+	size_t buffer = GATHER_BUFFER < c->max_memory ? GATHER_BUFFER : c->max_memory;
+	enum coffer_status st = conn_prepare(c, need > buffer ? need : buffer);
+	if (!st) writer_init(&q->w, c->out.ptr, c->out.cap);
+	return st;
+}
+
+static void open_message(struct coffer *c)
+{
+	struct ahead_queue *q = &c->queue;
+	q->mark = c->batch == 1 ? kmip_request_begin(&q->w, KMIP_VERSION_HIGHEST, 0, 1) : kmip_request_begin_batch(&q->w, KMIP_VERSION_HIGHEST);
+	q->open = true;
+	q->next_message++;
+	q->unsent++;
+	*newest(q) = (struct ahead_message){ .room = 0 };
+}
+
+/* Into the open message when there is place, else into one of its own. */
+static void append(struct coffer *c, const struct message *m, uint32_t ttlv_items)
+{
+	struct ahead_queue *q = &c->queue;
+	uint8_t index = 0;
+	uint32_t most = c->batch ? c->batch : COFFER_BATCH_MAX;
+	if (q->open && (newest(q)->items >= most || newest(q)->ttlv_items + ttlv_items > MESSAGE_TTLV_ITEMS)) close_message(c);
+	if (!q->open) open_message(c);
+	struct ahead_message *message = newest(q);
+	index = message->items++;
+	message->ttlv_items += ttlv_items;
+	struct kmip_item_id id = { .operation = message_operation(m), .has_unique_id = c->batch != 1, .unique_id = view_of(&index, 1) };
+	struct kmip_item_mark mark = kmip_request_item_begin(&q->w, &id);
+	message_put(&q->w, m);
+	kmip_request_item_end(&q->w, mark, NULL);
+}
+
+static void push(struct coffer *c, enum message_op op, uint64_t room)
+{
+	struct ahead_queue *q = &c->queue;
+	q->ops[q->next++ % COFFER_AHEAD] = (uint8_t)op;
+	newest(q)->room += room;
+	q->room += room;
+	q->gathered++;
+	c->ahead++;
+}
+
+/* The newest operation was not sent after all. */
+static void pop(struct coffer *c, uint64_t room)
+{
+	struct ahead_queue *q = &c->queue;
+	q->next--;
+	q->room -= room;
+	newest(q)->room -= room;
+	if (--newest(q)->items == 0) q->next_message--;
+	c->ahead--;
+}
+
+static enum coffer_status may_send(struct coffer *c, uint64_t room)
+{
+	const struct ahead_queue *q = &c->queue;
+	if (c->broken) return conn_fail(c, COFFER_ECLOSED, "the connection is broken; connect again");
+	if (c->ahead != under_way(q)) return conn_fail(c, COFFER_EBUSY, "segments of a stream on this connection are under way; collect them first");
+	if (under_way(q) == COFFER_AHEAD) return conn_fail(c, COFFER_EBUSY, "%u operations are under way; collect one first", COFFER_AHEAD);
+	if (under_way(q) && q->room + room > c->max_memory)
+		return conn_fail(c, COFFER_EBUSY, "the answers under way may take all the memory of this connection; collect one first");
+	return COFFER_OK;
+}
+
+static enum coffer_status send_ahead(struct coffer *c, struct message *m)
+{
+	if (!c) return COFFER_EINVAL;
+	enum coffer_status st = message_check(c, m);
+	if (st) return st;
+	uint64_t room = message_result_max(m) + ANSWER_OVERHEAD, deadline_ms = clock_mono_ms() + c->timeout_ms;
+	begin(c);
+	st = may_send(c, room);
+	if (!st) st = make_room(c, m->size + CALL_OVERHEAD, deadline_ms);
+	if (st) return end(c, st);
+	append(c, m, OPERATION_TTLV_ITEMS + PAIR_TTLV_ITEMS * (uint32_t)m->context_count);
+	push(c, m->op, room);
+	PRE(writer_done(&c->queue.w) == ERR_OK); /* make_room saw to it */
+	if (c->queue.gathered >= GATHER_COUNT || writer_len(&c->queue.w) >= GATHER_BYTES) st = flush(c, deadline_ms);
+	if (st) pop(c, room);
+	return end(c, st);
+}
+
+enum coffer_status coffer_encrypt_send(struct coffer *c, const char *key, const struct coffer_pair *context, size_t context_count,
+	const void *plain, size_t plain_len)
+{
+	struct message m = { MESSAGE_ENCRYPT, key, context, context_count, view_of(plain, plain_len), 0 };
+	return send_ahead(c, &m);
+}
+
+enum coffer_status coffer_decrypt_send(struct coffer *c, const struct coffer_pair *context, size_t context_count,
+	const void *sealed, size_t sealed_len)
+{
+	struct message m = { MESSAGE_DECRYPT, NULL, context, context_count, view_of(sealed, sealed_len), 0 };
+	return send_ahead(c, &m);
+}
+
+enum coffer_status coffer_rewrap_send(struct coffer *c, const struct coffer_pair *context, size_t context_count,
+	const void *sealed, size_t sealed_len)
+{
+	struct message m = { MESSAGE_REWRAP, NULL, context, context_count, view_of(sealed, sealed_len), 0 };
+	return send_ahead(c, &m);
+}
+
+enum coffer_status coffer_flush(struct coffer *c)
+{
+	if (!c) return COFFER_EINVAL;
+	begin(c);
+	if (c->broken) return end(c, conn_fail(c, COFFER_ECLOSED, "the connection is broken; connect again"));
+	return end(c, flush(c, clock_mono_ms() + c->timeout_ms));
+}
+
+unsigned coffer_under_way(const struct coffer *c)
+{
+	return c ? under_way(&c->queue) : 0;
+}
+
+/* ---- collecting ---- */
+
+static enum coffer_status lost(struct coffer *c)
+{
+	return conn_fail(c, COFFER_ECLOSED, "the connection broke before the answer came; send the operation again over another one");
+}
+
+static enum coffer_status malformed(struct coffer *c)
+{
+	c->broken = c->garbled = true;
+	c->queue.frame_len = 0;
+	return conn_fail(c, COFFER_EPROTOCOL, "the daemon's answer is not well-formed");
+}
+
+/* The answer to the oldest message, which is sent now if it was not. */
+static enum coffer_status await(struct coffer *c, uint64_t deadline_ms, struct view *out)
+{
+	struct ahead_queue *q = &c->queue;
+	size_t size;
+	bool whole = false;
+	if (c->garbled) return lost(c);
+	enum coffer_status st = conn_whole_frame(c, &size, &whole);
+	if (st) return st;
+	if (!whole && c->broken) return lost(c);
+	if (!whole || q->next_message - q->first_message == q->unsent) st = flush(c, deadline_ms);
+	return st ? st : conn_receive(c, deadline_ms, out);
+}
+
+static enum coffer_status open_answer(struct coffer *c)
+{
+	struct ahead_queue *q = &c->queue;
+	struct kmip_response_header header;
+	struct ttlv_cursor items;
+	struct view frame;
+	struct ttlv_limits limits = ttlv_limits_of(c->max_memory);
+	enum coffer_status st = await(c, clock_mono_ms() + c->timeout_ms, &frame);
+	if (st) return st;
+	if (kmip_response_open(frame, &limits, &header, &items, NULL) != ERR_OK) return malformed(c);
+	q->refused = header.batch_count == 1 && oldest(q)->items > 1;
+	if (!q->refused && header.batch_count != oldest(q)->items) return malformed(c);
+	q->named = header.batch_count > 1;
+	q->frame_len = frame.len;
+	q->at = (size_t)(items.rest.ptr - frame.ptr);
+	q->position = 0;
+	return COFFER_OK;
+}
+
+/* The oldest operation's item of the open answer; *out_after: where the next one begins. */
+static enum coffer_status take_item(struct coffer *c, struct kmip_response_item *out, size_t *out_after)
+{
+	struct ahead_queue *q = &c->queue;
+	const uint8_t *frame = c->in.ptr + c->in.begin;
+	struct ttlv_cursor items = ttlv_cursor_of(view_of(frame + q->at, q->frame_len - q->at));
+	if (kmip_response_take(&items, out) != ERR_OK) return malformed(c);
+	bool own = !q->named || call_item_is(out, q->position);
+	bool last = q->refused || oldest(q)->items == 1;
+	if (!own || (q->refused && out->err == ERR_OK) || (last && ttlv_done(&items) != ERR_OK)) return malformed(c);
+	*out_after = q->refused ? q->at : (size_t)(items.rest.ptr - frame);
+	return COFFER_OK;
+}
+
+/* How the oldest operation ended; it stays the oldest until it is finished. */
+static enum coffer_status result(struct coffer *c, struct view *out, size_t *out_after)
+{
+	struct ahead_queue *q = &c->queue;
+	struct kmip_response_item item;
+	enum coffer_status st = q->frame_len ? COFFER_OK : open_answer(c);
+	if (!st) st = take_item(c, &item, out_after);
+	if (!st) st = call_item_status(c, &item);
+	if (st) return st;
+	return message_result((enum message_op)q->ops[q->first % COFFER_AHEAD], &item.payload, out) ? COFFER_OK : malformed(c);
+}
+
+/* lend: the caller still looks at the answer. */
+static void finish(struct coffer *c, size_t after, bool lend)
+{
+	struct ahead_queue *q = &c->queue;
+	q->first++;
+	c->ahead--;
+	q->at = after;
+	q->position++;
+	if (--oldest(q)->items) return;
+	q->room -= oldest(q)->room;
+	q->first_message++;
+	if (lend) c->lent = q->frame_len;
+	else if (q->frame_len) conn_consume(c, q->frame_len);
+	q->frame_len = 0;
+}
+
+static enum coffer_status check_collect(struct coffer *c, const void *out, const size_t *out_len)
+{
+	if (!c) return COFFER_EINVAL;
+	if (!out || !out_len) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
+	return under_way(&c->queue) ? COFFER_OK : conn_refuse(c, COFFER_ESTATE, "no operation is under way");
+}
+
+enum coffer_status coffer_collect(struct coffer *c, void *out, size_t out_cap, size_t *out_len)
+{
+	struct view bytes;
+	size_t after = 0;
+	enum coffer_status st = check_collect(c, out, out_len);
+	if (st) return st;
+	begin(c);
+	st = result(c, &bytes, &after);
+	if (!st && bytes.len > out_cap)
+		return end(c, conn_fail(c, COFFER_ENOSPACE, "the out buffer has %zu bytes, %zu are needed", out_cap, bytes.len));
+	if (!st) {
+		if (bytes.len) memcpy(out, bytes.ptr, bytes.len);
+		*out_len = bytes.len;
+	}
+	finish(c, after, false);
+	return end(c, st);
+}
+
+enum coffer_status coffer_collect_view(struct coffer *c, const void **out, size_t *out_len)
+{
+	struct view bytes;
+	size_t after = 0;
+	enum coffer_status st = check_collect(c, out, out_len);
+	if (st) return st;
+	begin(c);
+	st = result(c, &bytes, &after);
+	if (!st) {
+		*out = bytes.ptr;
+		*out_len = bytes.len;
+	}
+	finish(c, after, !st);
+	return end(c, st);
+}

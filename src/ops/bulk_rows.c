@@ -1,0 +1,102 @@
+/* Rows of what was counted. */
+#include "ops/bulk_rows.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "kmip/enums.h"
+
+#define TIME_MAX 32u
+
+struct sentence {
+	char *at;
+	size_t room;
+};
+
+static void say(struct sentence *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(struct sentence *s, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	int n = vsnprintf(s->at, s->room, fmt, args);
+	va_end(args);
+	size_t len = n < 0 ? 0 : (size_t)n < s->room ? (size_t)n : s->room - 1;
+	s->at += len;
+	s->room -= len;
+}
+
+static void time_text(uint64_t wall_s, char out[static TIME_MAX])
+{
+	time_t s = (time_t)wall_s;
+	struct tm tm;
+	out[0] = '\0';
+	if (gmtime_r(&s, &tm)) strftime(out, TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+void bulk_row_details(const struct bulk_row *row, char out[static BULK_DETAILS_MAX])
+{
+	char from[TIME_MAX], to[TIME_MAX];
+	const uint64_t *n = row->counts.n;
+	struct sentence s = { out, BULK_DETAILS_MAX };
+	if (!row->principal) say(&s, "bulk use of keys by principals beyond the %u that are told apart: ", BULK_PRINCIPALS);
+	else if (!row->operation) say(&s, "bulk use of at most %" PRIu64 " more keys: ", row->keys);
+	say(&s, "%" PRIu64 " done", n[BULK_DONE]);
+	if (n[BULK_PARTS]) say(&s, ", %" PRIu64 " further parts", n[BULK_PARTS]);
+	say(&s, ", %" PRIu64 " bytes", n[BULK_BYTES]);
+	if (n[BULK_UNOPENED]) say(&s, ", %" PRIu64 " did not %s", n[BULK_UNOPENED], row->operation == OPERATION_MAC_VERIFY ? "verify" : "open");
+	if (n[BULK_FAILED]) say(&s, ", %" PRIu64 " failed", n[BULK_FAILED]);
+	time_text(row->counts.first_s, from);
+	time_text(row->counts.last_s, to);
+	say(&s, "; from %s to %s", from, to);
+}
+
+/* A failure is what nothing good stands beside. */
+static uint32_t reason_of(const struct bulk_counts *counts)
+{
+	if (counts->n[BULK_DONE] || counts->n[BULK_PARTS]) return 0;
+	return counts->n[BULK_UNOPENED] ? RESULT_REASON_CRYPTOGRAPHIC_FAILURE : RESULT_REASON_GENERAL_FAILURE;
+}
+
+static enum coffer_err append(struct engine *engine, struct txn *txn, const struct bulk_row *row)
+{
+	char details[BULK_DETAILS_MAX];
+	bulk_row_details(row, details);
+	struct audit_event event = { .principal = view_str(row->principal ? row->principal : "node"), .operation = row->operation,
+		.result_reason = reason_of(&row->counts), .details = view_str(details) };
+	event.status = event.result_reason ? RESULT_STATUS_OPERATION_FAILED : RESULT_STATUS_SUCCESS;
+	if (row->operation) event.object_id = view_of(row->id, UUID_LEN);
+	return audit_append(engine->audit, txn, &event);
+}
+
+enum coffer_err bulk_append(struct engine *engine, struct txn *txn, const struct bulk_batch *batch)
+{
+	ENSURE(engine->audit, ERR_SEALED);
+	for (size_t i = 0; i < batch->count; i++) TRY(append(engine, txn, &batch->rows[i]));
+	return ERR_OK;
+}
+
+static void written(void *batch)
+{
+	bulk_drop(batch);
+}
+
+static void not_written(void *batch)
+{
+	bulk_give_back(batch);
+}
+
+enum coffer_err bulk_tell(struct engine *engine, struct txn *txn, const uint8_t *id, size_t most)
+{
+	if (!engine->bulk || !engine->audit || engine_store_health(engine) != STORE_WELL) return ERR_OK;
+	bulk_collect(engine->bulk, clock_wall_s());
+	struct bulk_batch *batch = bulk_take(engine->bulk, id, most);
+	if (!batch) return ERR_OK;
+	enum coffer_err err = txn_on_commit(txn, written, not_written, batch);
+	if (err) bulk_give_back(batch);
+	TRY(err);
+	return bulk_append(engine, txn, batch);
+}

@@ -1,0 +1,257 @@
+/* The ideal server: what a key server could do at most on this machine. The socket, the lengths of frames and the cipher construction of cofferd, and
+ * nothing else: frames have a fixed length that the greeting names, so nothing is parsed; there is no policy, no audit, no wiping. It reads all that
+ * is there and answers with one write; a thread that had work looks for more for a while before it sleeps.
+ *
+ *   bench_ideal SOCKET THREADS POLL_US [ENGINE]      prints "ready" when it listens; ends with its standard input */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "common.h"
+#include "crypto/aead.h"
+#include "crypto/ossl_mem.h"
+#include "crypto/rng.h"
+#include "crypto/xaes.h"
+#include "ideal.h"
+
+#define THREADS_MAX 64u
+#define CONNS_MAX 64u                /* of a thread */
+#define BUFFER_LEN (2u * 1024u * 1024u + 512u * 1024u)
+
+struct conn {
+	struct conn *next; /* of the new ones */
+	int fd;
+	bool greeted;
+	struct ideal_hello hello;
+	uint8_t *in, *out;
+	size_t in_len, out_len, out_sent;
+};
+
+struct server_thread {
+	pthread_t thread;
+	int epoll_fd;
+	unsigned poll_us;
+	_Atomic(struct conn *) news;   /* put there by the main thread */
+	struct conn *conns[CONNS_MAX]; /* this thread's alone */
+	size_t count;
+	struct xaes_key *xaes;
+	struct aead_key *gcm;
+	struct rng_pool *rng;
+};
+
+static struct server_thread threads[THREADS_MAX];
+
+static const uint8_t message_header[IDEAL_HEADER_LEN] = { 'C', 'F', 'R', '1', 1, [27] = 1 };
+
+static enum coffer_err seal(struct server_thread *t, struct view text, uint8_t *out)
+{
+	uint8_t *nonce = out + IDEAL_HEADER_LEN - XAES_NONCE_LEN;
+	memcpy(out, message_header, IDEAL_HEADER_LEN);
+	TRY(rng_pool_bytes(t->rng, nonce, XAES_NONCE_LEN));
+	const struct view aad[] = { view_of(out, IDEAL_HEADER_LEN), view_of(NULL, 0) };
+	return xaes_seal(t->xaes, nonce, aad, 2, text, out + IDEAL_HEADER_LEN);
+}
+
+static enum coffer_err unseal(struct server_thread *t, struct view sealed, uint8_t *out)
+{
+	const struct view aad[] = { view_of(sealed.ptr, IDEAL_HEADER_LEN), view_of(NULL, 0) };
+	struct view body = view_of(sealed.ptr + IDEAL_HEADER_LEN, sealed.len - IDEAL_HEADER_LEN);
+	return xaes_open(t->xaes, sealed.ptr + IDEAL_HEADER_LEN - XAES_NONCE_LEN, aad, 2, body, out);
+}
+
+static enum coffer_err encrypt(struct server_thread *t, struct view text, uint8_t *out)
+{
+	uint8_t *iv = out + text.len;
+	TRY(rng_pool_bytes(t->rng, iv, IDEAL_IV_LEN));
+	return aead_seal(t->gcm, iv, NULL, 0, text, out, iv + IDEAL_IV_LEN);
+}
+
+static enum coffer_err decrypt(struct server_thread *t, struct view ct, uint8_t *out)
+{
+	const uint8_t *iv = ct.ptr + ct.len - IDEAL_CIPHER_MORE;
+	return aead_open(t->gcm, iv, NULL, 0, view_of(ct.ptr, ct.len - IDEAL_CIPHER_MORE), iv + IDEAL_IV_LEN, out);
+}
+
+/* The frame's text at its end, and the answer's. */
+static enum coffer_err answer(struct server_thread *t, const struct ideal_hello *h, const uint8_t *frame, uint8_t *out)
+{
+	const uint8_t *end = frame + h->request_len;
+	uint8_t *out_end = out + h->answer_len;
+	size_t n = h->text_len;
+	switch ((enum ideal_op)h->op) {
+	case IDEAL_SEAL: return seal(t, view_of(end - n, n), out_end - n - IDEAL_SEALED_MORE);
+	case IDEAL_OPEN: return unseal(t, view_of(end - n - IDEAL_SEALED_MORE, n + IDEAL_SEALED_MORE), out_end - n);
+	case IDEAL_ENCRYPT: return encrypt(t, view_of(end - n, n), out_end - n - IDEAL_CIPHER_MORE);
+	case IDEAL_DECRYPT: return decrypt(t, view_of(end - n - IDEAL_CIPHER_MORE, n + IDEAL_CIPHER_MORE), out_end - n);
+	}
+	return ERR_FIELD;
+}
+
+static bool greet(struct conn *c)
+{
+	struct ideal_hello *h = &c->hello;
+	if (c->in_len < sizeof *h) return true;
+	memcpy(h, c->in, sizeof *h);
+	c->in_len -= sizeof *h;
+	memmove(c->in, c->in + sizeof *h, c->in_len);
+	c->greeted = true;
+	bool sealing = h->op == IDEAL_SEAL || h->op == IDEAL_OPEN;
+	size_t more = sealing ? IDEAL_SEALED_MORE : IDEAL_CIPHER_MORE;
+	bool in_more = h->op == IDEAL_OPEN || h->op == IDEAL_DECRYPT;
+	return h->magic == IDEAL_MAGIC && h->op >= IDEAL_SEAL && h->op <= IDEAL_DECRYPT && h->request_len <= IDEAL_FRAME_MAX && h->answer_len <= IDEAL_FRAME_MAX &&
+		h->request_len >= h->text_len + (in_more ? more : 0) && h->answer_len >= h->text_len + (in_more ? 0 : more);
+}
+
+/* Every whole frame that there is. False: the connection ends. */
+static bool work(struct server_thread *t, struct conn *c)
+{
+	const struct ideal_hello *h = &c->hello;
+	size_t at = 0;
+	if (!c->greeted && !greet(c)) return false;
+	if (!c->greeted) return true;
+	while (c->in_len - at >= h->request_len && c->out_len + h->answer_len <= BUFFER_LEN) {
+		if (answer(t, h, c->in + at, c->out + c->out_len) != ERR_OK) return false;
+		at += h->request_len;
+		c->out_len += h->answer_len;
+	}
+	c->in_len -= at;
+	if (at && c->in_len) memmove(c->in, c->in + at, c->in_len);
+	return true;
+}
+
+/* 1: something was done; 0: nothing to do; -1: the connection ended. */
+static int serve(struct server_thread *t, struct conn *c)
+{
+	int did = 0;
+	if (c->out_sent == c->out_len) {
+		ssize_t n = recv(c->fd, c->in + c->in_len, BUFFER_LEN - c->in_len, MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) return -1;
+		if (n < 0) return 0;
+		c->in_len += (size_t)n;
+		c->out_len = c->out_sent = 0;
+		if (!work(t, c)) return -1;
+		did = 1;
+	}
+	if (c->out_sent == c->out_len) return did;
+	ssize_t n = send(c->fd, c->out + c->out_sent, c->out_len - c->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0) return errno == EAGAIN || errno == EINTR ? did : -1;
+	c->out_sent += (size_t)n;
+	return 1;
+}
+
+static void drop(struct server_thread *t, size_t i)
+{
+	struct conn *c = t->conns[i];
+	t->conns[i] = t->conns[--t->count];
+	close(c->fd);
+	free(c->in);
+	free(c->out);
+	free(c);
+}
+
+/* Sleeps until a connection can be read, or written where an answer waits. */
+static void wait_for_work(struct server_thread *t)
+{
+	struct epoll_event events[16];
+	bool changed = false;
+	for (size_t i = 0; i < t->count; i++) {
+		struct conn *c = t->conns[i];
+		struct epoll_event e = { .events = EPOLLOUT, .data.ptr = c };
+		if (c->out_sent < c->out_len) changed = epoll_ctl(t->epoll_fd, EPOLL_CTL_MOD, c->fd, &e) == 0 || changed;
+	}
+	epoll_wait(t->epoll_fd, events, 16, -1);
+	for (size_t i = 0; i < t->count && changed; i++) {
+		struct epoll_event e = { .events = EPOLLIN, .data.ptr = t->conns[i] };
+		epoll_ctl(t->epoll_fd, EPOLL_CTL_MOD, t->conns[i]->fd, &e);
+	}
+}
+
+static void adopt(struct server_thread *t)
+{
+	for (struct conn *c = atomic_exchange(&t->news, NULL), *next; c; c = next) {
+		next = c->next;
+		bench_must(t->count < CONNS_MAX, "serving so many connections");
+		t->conns[t->count++] = c;
+	}
+}
+
+static void *serve_all(void *arg)
+{
+	struct server_thread *t = arg;
+	uint64_t last = bench_now_ns();
+	prctl(PR_SET_NAME, "worker");
+	for (;;) {
+		bool did = false;
+		if (atomic_load_explicit(&t->news, memory_order_relaxed)) adopt(t);
+		for (size_t i = t->count; i-- > 0;) {
+			int rc = serve(t, t->conns[i]);
+			if (rc < 0) drop(t, i);
+			else did = did || rc > 0;
+		}
+		if (did) {
+			last = 0;
+			continue;
+		}
+		uint64_t now = bench_now_ns();
+		if (!last) last = now;
+		if (t->count && now - last < (uint64_t)t->poll_us * 1000u) {
+			sched_yield();
+			continue;
+		}
+		wait_for_work(t);
+		last = 0;
+	}
+	return NULL;
+}
+
+static void start_thread(struct server_thread *t, unsigned poll_us)
+{
+	t->poll_us = poll_us;
+	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	t->rng = rng_pool_new();
+	bench_must(t->epoll_fd >= 0 && t->rng && xaes_key_new(ideal_key, &t->xaes) == ERR_OK && aead_key_new(ideal_key, sizeof ideal_key, &t->gcm) == ERR_OK,
+		"making a thread's contexts");
+	bench_must(pthread_create(&t->thread, NULL, serve_all, t) == 0, "starting a thread");
+}
+
+static void take_in(int listener, unsigned next)
+{
+	struct server_thread *t = &threads[next];
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0) return;
+	struct conn *c = calloc(1, sizeof *c);
+	bench_must(c && (c->in = malloc(BUFFER_LEN)) && (c->out = calloc(1, BUFFER_LEN)), "memory for a connection");
+	c->fd = fd;
+	c->next = atomic_load(&t->news);
+	while (!atomic_compare_exchange_weak(&t->news, &c->next, c)) continue;
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
+	bench_must(epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0, "adding a connection");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 4) bench_die("usage: bench_ideal SOCKET THREADS POLL_US [ENGINE]");
+	unsigned count = (unsigned)bench_number(argv[2], 1, THREADS_MAX), poll_us = (unsigned)bench_number(argv[3], 0, 1000000);
+	bench_must(arena_init(4u << 20, false, NULL) == ERR_OK && ossl_mem_install() == ERR_OK, "making the arena");
+	for (unsigned i = 0; i < count; i++) start_thread(&threads[i], poll_us);
+	int listener = bench_listen(argv[1]);
+	printf("ready\n");
+	fflush(stdout);
+	for (unsigned next = 0;;) {
+		struct pollfd p[] = { { .fd = listener, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN } };
+		if (poll(p, 2, -1) < 0 && errno != EINTR) return 1;
+		if (p[1].revents) return 0; /* whoever started it has gone */
+		if (p[0].revents) take_in(listener, next++ % count);
+	}
+}

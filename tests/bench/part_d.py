@@ -1,0 +1,50 @@
+"""(d) Durable creates beside bare SQLite commits of the same rows."""
+import glob
+import os
+import shutil
+
+from benchlib import figure
+
+WANTED_ONE, WANTED_MANY = 0.5, 5.0
+MANY = 32
+
+
+def copy_store(bench, box):
+    """A store that cofferd wrote, stopped, as bare SQLite's to begin with."""
+    box.stop()
+    folder = os.path.join(bench.work, "sqlite")
+    os.makedirs(folder)
+    found = glob.glob(os.path.join(box.home, "state", "store.db"))[0]
+    shutil.copy(found, folder)
+    box.start()
+    return os.path.join(folder, "store.db")
+
+
+def measure(bench):
+    box = bench.sandbox("d")
+    ms, rounds = (100, 1) if bench.quick else (1200, 5)
+    bench.output([bench.program("bench_create"), box.socket, 1, 20, "first"])
+    store = copy_store(bench, box)
+    for n in range(rounds):
+        turns = [lambda: bench.lines([bench.program("bench_create"), box.socket, 1, ms, f"one-{n}"]),
+                 lambda: bench.lines([bench.program("bench_sqlite"), store, ms]),
+                 lambda: bench.lines([bench.program("bench_create"), box.socket, MANY, ms, f"many-{n}"])]
+        for turn in turns[n % 3:] + turns[:n % 3]:
+            turn()
+    box.clean()
+
+
+def summary(records):
+    one, bare, many = (figure([r for r in records if r["side"] == side and r["connections"] == n], "rate")
+                       for side, n in (("coffer", 1), ("sqlite", 1), ("coffer", MANY)))
+    return {"one": one, "sqlite": bare, "many": many, "one_ratio": one["median"] / bare["median"], "many_ratio": many["median"] / one["median"],
+            "bytes": [r for r in records if r["side"] == "sqlite"][0]["bytes"], "wanted": [WANTED_ONE, WANTED_MANY]}
+
+
+def report(bench):
+    s = summary(bench.of("d"))
+    bench.say("(d) durable creates a second; median (least to most)")
+    for what, f in (("cofferd, 1 connection", s["one"]), ("bare SQLite, the same rows, 1 writer", s["sqlite"]), (f"cofferd, {MANY} connections", s["many"])):
+        bench.say(f"  {what:40} {f['median']:9.0f} ({f['min']:.0f} to {f['max']:.0f})")
+    for what, ratio, want in (("1 connection / bare SQLite", s["one_ratio"], WANTED_ONE), (f"{MANY} connections / 1 connection", s["many_ratio"], WANTED_MANY)):
+        bench.say(f"  {what:40} {ratio:9.2f}  wanted {want}: {'pass' if ratio >= want else 'miss'}")
