@@ -13,6 +13,7 @@ enum exit_status { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NO_DAEM
 struct cli {
 	const char *socket;   /* NULL: the library's default */
 	bool json, quiet;
+	bool no_ring;         /* segments of streams in messages */
 	struct coffer *conn;  /* opened by cli_connect */
 	const struct cmd *cmd;
 };

@@ -3,12 +3,15 @@
 #include <string.h>
 
 #include "base/ct.h"
+#include "base/view.h"
 #include "cli/commands.h"
 #include "cli/context.h"
 #include "cli/files.h"
 
 #define MESSAGE_MAX COFFER_MESSAGE_MAX
 #define SEGMENT (1024u * 1024u)
+/* Segments at the daemon: of the pieces that a stream lends, one is sent next and one is read. */
+#define UNDER_WAY_MAX (COFFER_STREAM_AHEAD < COFFER_STREAM_SLOTS - 2 ? COFFER_STREAM_AHEAD : COFFER_STREAM_SLOTS - 2)
 
 /* One run of a command: where bytes come from and go to. */
 struct crypt {
@@ -17,7 +20,7 @@ struct crypt {
 	struct output out;
 	struct context_args context;
 	struct progress progress;
-	uint8_t *now, *next, *result; /* buffers of `cap` bytes */
+	uint8_t *now, *result; /* buffers of `cap` bytes for messages */
 	size_t cap;
 };
 
@@ -26,6 +29,7 @@ static int open_crypt(struct cli *cli, const struct cmd_args *args, const char *
 	*c = (struct crypt){ .cli = cli, .in = { .fd = -1 }, .out = { .fd = -1 } };
 	int status = context_from_args(cli, args, &c->context);
 	if (!status) status = input_open(args_get(cli->cmd, args, "input"), &c->in);
+	cli->no_ring = args_count(cli->cmd, args, "no-ring") > 0;
 	if (!status) status = cli_connect(cli);
 	if (!status) status = output_open(args_get(cli->cmd, args, "output"), &c->out);
 	if (!status) progress_begin(&c->progress, cli, what, c->in.size);
@@ -37,8 +41,8 @@ static int close_crypt(struct crypt *c, int status)
 	if (!status) status = output_commit(&c->out);
 	output_abandon(&c->out);
 	input_close(&c->in);
-	uint8_t *buffers[] = { c->now, c->next, c->result };
-	for (size_t i = 0; i < 3; i++) {
+	uint8_t *buffers[] = { c->now, c->result };
+	for (size_t i = 0; i < 2; i++) {
 		if (buffers[i]) wipe(buffers[i], c->cap);
 		free(buffers[i]);
 	}
@@ -46,63 +50,77 @@ static int close_crypt(struct crypt *c, int status)
 	return status;
 }
 
-static int need_buffers(struct crypt *c, size_t cap)
+static int need_buffer(struct crypt *c, uint8_t **buffer, size_t cap)
 {
 	c->cap = cap;
-	c->now = malloc(cap);
-	c->next = malloc(cap);
-	c->result = malloc(cap);
-	return c->now && c->next && c->result ? EXIT_DONE : cli_fail(EXIT_REFUSED, "out of memory");
+	*buffer = malloc(cap);
+	return *buffer ? EXIT_DONE : cli_fail(EXIT_REFUSED, "out of memory");
 }
 
-static void swap(struct crypt *c)
+/* Writes the oldest segment from where it lies. */
+static int write_oldest(struct crypt *c, struct coffer_stream *s)
 {
-	uint8_t *t = c->now;
-	c->now = c->next;
-	c->next = t;
+	const void *at;
+	size_t len;
+	enum coffer_status st = coffer_stream_collect_lent(s, &at, &len);
+	if (st) return cli_fail_call(c->cli, st);
+	int status = output_write(&c->out, at, len);
+	st = coffer_stream_give_back(s, at);
+	return !status && st ? cli_fail_call(c->cli, st) : status;
 }
 
-/* Collects segments until at most `leave` are under way. */
-static int collect(struct crypt *c, struct coffer_stream *s, unsigned leave)
+/* A segment of the input, in memory that the stream lent. */
+struct piece {
+	uint8_t *at;
+	size_t len;
+};
+
+/* Reads the next piece of at most `size` bytes behind `have` bytes that were read before. */
+static int read_piece(struct crypt *c, struct coffer_stream *s, size_t size, struct view have, struct piece *out)
 {
-	while (coffer_stream_under_way(s) > leave) {
-		size_t len;
-		enum coffer_status st = coffer_stream_collect(s, c->result, c->cap, &len);
+	void *at;
+	size_t cap, len = 0;
+	enum coffer_status st = coffer_stream_lend(s, &at, &cap);
+	if (st) return cli_fail_call(c->cli, st);
+	if (have.len) memcpy(at, have.ptr, have.len);
+	int status = have.len < size ? input_read(&c->in, (uint8_t *)at + have.len, size - have.len, &len) : EXIT_DONE;
+	*out = (struct piece){ at, have.len + len };
+	return status;
+}
+
+/* Sends `now` and everything behind it in pieces of `size` bytes, the first of which begins with what was read ahead. A piece is the last one when the
+ * input ends with it. While the daemon works on some, the next is read and those that are done are written. */
+static int pump(struct crypt *c, struct coffer_stream *s, size_t size, struct piece now, struct view ahead)
+{
+	for (bool last = false; !last;) {
+		struct piece next = { NULL, 0 };
+		int status = now.len == size ? read_piece(c, s, size, ahead, &next) : EXIT_DONE;
+		if (status) return status;
+		last = next.len == 0;
+		enum coffer_status st = coffer_stream_send_lent(s, now.at, now.len, last);
 		if (st) return cli_fail_call(c->cli, st);
-		int status = output_write(&c->out, c->result, len);
+		progress_add(&c->progress, now.len);
+		while (!status && (coffer_stream_ready(s) || coffer_stream_under_way(s) == UNDER_WAY_MAX)) status = write_oldest(c, s);
 		if (status) return status;
+		now = next;
+		ahead = view_of(NULL, 0);
 	}
-	return EXIT_DONE;
+	int status = EXIT_DONE;
+	while (!status && coffer_stream_under_way(s)) status = write_oldest(c, s);
+	return status;
 }
 
-/* Sends c->now (len bytes), c->next (next_len bytes, read ahead) and everything behind them in pieces of `piece` bytes. A piece is the last
- * one when the input ends with it. */
-static int pump(struct crypt *c, struct coffer_stream *s, size_t piece, size_t len, size_t next_len)
-{
-	for (;;) {
-		bool last = next_len == 0;
-		int status = collect(c, s, COFFER_STREAM_AHEAD - 1);
-		if (status) return status;
-		enum coffer_status st = coffer_stream_send(s, c->now, len, last);
-		if (st) return cli_fail_call(c->cli, st);
-		progress_add(&c->progress, len);
-		if (last) return collect(c, s, 0);
-		swap(c);
-		len = next_len;
-		next_len = 0;
-		if (len == piece) status = input_read(&c->in, c->next, piece, &next_len);
-		if (status) return status;
-	}
-}
-
-static int encrypt_stream(struct crypt *c, const char *key, size_t next_len)
+/* c->now holds the first segment, and a byte of the second. */
+static int encrypt_stream(struct crypt *c, const char *key)
 {
 	uint8_t header[COFFER_STREAM_HEADER];
 	struct coffer_stream *s = NULL;
+	struct piece first;
 	enum coffer_status st = coffer_stream_seal(c->cli->conn, key, c->context.pairs, c->context.count, SEGMENT, header, &s);
 	if (st) return cli_fail_call(c->cli, st);
 	int status = output_write(&c->out, header, sizeof header);
-	if (!status) status = pump(c, s, SEGMENT, SEGMENT, next_len);
+	if (!status) status = read_piece(c, s, SEGMENT, view_of(c->now, SEGMENT), &first);
+	if (!status) status = pump(c, s, SEGMENT, first, view_of(c->now + SEGMENT, 1));
 	coffer_stream_close(s);
 	return status;
 }
@@ -110,6 +128,8 @@ static int encrypt_stream(struct crypt *c, const char *key, size_t next_len)
 static int encrypt_message(struct crypt *c, const char *key, size_t len)
 {
 	size_t sealed_len;
+	int status = need_buffer(c, &c->result, c->cap);
+	if (status) return status;
 	enum coffer_status st = coffer_encrypt(c->cli->conn, key, c->context.pairs, c->context.count, c->now, len, c->result, c->cap, &sealed_len);
 	if (st) return cli_fail_call(c->cli, st);
 	progress_add(&c->progress, len);
@@ -119,12 +139,11 @@ static int encrypt_message(struct crypt *c, const char *key, size_t len)
 /* Up to 1 MiB is a message; more, or a pipe that has not ended by then, is a stream. */
 static int encrypt(struct crypt *c, const char *key)
 {
-	size_t len, next_len = 0;
-	int status = need_buffers(c, SEGMENT + COFFER_MESSAGE_OVERHEAD);
-	if (!status) status = input_read(&c->in, c->now, SEGMENT, &len);
-	if (!status && len == SEGMENT) status = input_read(&c->in, c->next, SEGMENT, &next_len);
+	size_t len;
+	int status = need_buffer(c, &c->now, SEGMENT + COFFER_MESSAGE_OVERHEAD);
+	if (!status) status = input_read(&c->in, c->now, SEGMENT + 1, &len);
 	if (status) return status;
-	return next_len ? encrypt_stream(c, key, next_len) : encrypt_message(c, key, len);
+	return len > SEGMENT ? encrypt_stream(c, key) : encrypt_message(c, key, len);
 }
 
 int cmd_encrypt(struct cli *cli, const struct cmd_args *args)
@@ -140,16 +159,14 @@ int cmd_encrypt(struct cli *cli, const struct cmd_args *args)
 static int decrypt_stream(struct crypt *c, const uint8_t *header)
 {
 	struct coffer_stream *s = NULL;
-	size_t len, next_len = 0;
+	struct piece first;
 	enum coffer_status st = coffer_stream_open(c->cli->conn, c->context.pairs, c->context.count, header, &s);
 	if (st) return cli_fail_call(c->cli, st);
-	size_t piece = coffer_stream_segment_size(s) + COFFER_SEGMENT_OVERHEAD;
-	int status = need_buffers(c, piece);
-	if (!status) status = input_read(&c->in, c->now, piece, &len);
-	if (!status && len == piece) status = input_read(&c->in, c->next, piece, &next_len);
-	if (!status && len < COFFER_SEGMENT_OVERHEAD)
+	size_t size = coffer_stream_segment_size(s) + COFFER_SEGMENT_OVERHEAD;
+	int status = read_piece(c, s, size, view_of(NULL, 0), &first);
+	if (!status && first.len < COFFER_SEGMENT_OVERHEAD)
 		status = cli_fail(EXIT_REFUSED, "%s ends too early: the stream was cut off; nothing was written", c->in.name);
-	if (!status) status = pump(c, s, piece, len, next_len);
+	if (!status) status = pump(c, s, size, first, view_of(NULL, 0));
 	coffer_stream_close(s);
 	return status;
 }
@@ -158,7 +175,8 @@ static int decrypt_stream(struct crypt *c, const uint8_t *header)
 static int read_message(struct crypt *c, const uint8_t *head, size_t have, size_t *len)
 {
 	size_t more;
-	int status = need_buffers(c, MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD + 1);
+	int status = need_buffer(c, &c->now, MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD + 1);
+	if (!status) status = need_buffer(c, &c->result, c->cap);
 	if (status) return status;
 	memcpy(c->now, head, have);
 	status = input_read(&c->in, c->now + have, c->cap - have, &more);

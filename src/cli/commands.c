@@ -35,9 +35,17 @@ static const struct cmd_option encrypt_options[] = {
 	{ "context", 'c', "NAME=VALUE", "bound to the output; needed again to decrypt (may be repeated)" },
 	{ "input", 'i', "FILE", "default: standard input" },
 	{ "output", 'o', "FILE", "default: standard output; appears only when whole" },
+	{ "no-ring", 0, NULL, "a stream's bytes in messages, not in memory shared with the daemon" },
 	{ 0 },
 };
 static const struct cmd_option decrypt_options[] = {
+	{ "context", 'c', "NAME=VALUE", "as it was given to encrypt (may be repeated)" },
+	{ "input", 'i', "FILE", "default: standard input" },
+	{ "output", 'o', "FILE", "default: standard output; appears only when whole and verified" },
+	{ "no-ring", 0, NULL, "a stream's bytes in messages, not in memory shared with the daemon" },
+	{ 0 },
+};
+static const struct cmd_option rewrap_options[] = {
 	{ "context", 'c', "NAME=VALUE", "as it was given to encrypt (may be repeated)" },
 	{ "input", 'i', "FILE", "default: standard input" },
 	{ "output", 'o', "FILE", "default: standard output; appears only when whole and verified" },
@@ -90,7 +98,7 @@ const struct cmd commands[] = {
 	{ "key destroy", "NAME", 1, 1, "gone for good; not from the active state", destroy_options, cmd_key_destroy },
 	{ "encrypt", "", 0, 0, "a sealed message (up to 1 MiB) or a sealed stream", encrypt_options, cmd_encrypt },
 	{ "decrypt", "", 0, 0, "open it; the key is named inside", decrypt_options, cmd_decrypt },
-	{ "rewrap", "", 0, 0, "a sealed message under its key's newest version", decrypt_options, cmd_rewrap },
+	{ "rewrap", "", 0, 0, "a sealed message under its key's newest version", rewrap_options, cmd_rewrap },
 	{ "random", "N", 1, 1, "N random bytes as hex", random_options, cmd_random },
 	{ "mac", "", 0, 0, "message authentication code of the input, as hex", mac_options, cmd_mac },
 	{ "hash", "", 0, 0, "hash of the input, as hex", hash_options, cmd_hash },

@@ -11,6 +11,8 @@
 
 #include "base/cleanup.h"
 
+#define WRITE_BACK_STEP (4 * 1024 * 1024) /* bytes */
+
 /* The temporary file of the command under way, for the signal handler: one command has one output. */
 static char pending[4096];
 
@@ -36,7 +38,10 @@ int input_open(const char *path, struct input *out)
 			input_close(out);
 			return cli_fail(EXIT_REFUSED, "%s is a folder; name a file", out->name);
 		}
-		if (S_ISREG(st.st_mode)) out->size = (uint64_t)st.st_size;
+		if (S_ISREG(st.st_mode)) {
+			out->size = (uint64_t)st.st_size;
+			(void)posix_fadvise(out->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+		}
 	}
 	return EXIT_DONE;
 }
@@ -99,6 +104,14 @@ int output_open(const char *path, struct output *out)
 	return EXIT_DONE;
 }
 
+/* What was written goes to the disk while more is made, so that output_commit has little to wait for. */
+static void start_write_back(struct output *out)
+{
+	if (!out->regular || out->written - out->started < WRITE_BACK_STEP) return;
+	(void)sync_file_range(out->fd, out->started, out->written - out->started, SYNC_FILE_RANGE_WRITE);
+	out->started = out->written;
+}
+
 int output_write(struct output *out, const uint8_t *bytes, size_t len)
 {
 	while (len > 0) {
@@ -107,7 +120,9 @@ int output_write(struct output *out, const uint8_t *bytes, size_t len)
 		if (n < 0) return write_failed(out);
 		bytes += n;
 		len -= (size_t)n;
+		out->written += n;
 	}
+	start_write_back(out);
 	return EXIT_DONE;
 }
 

@@ -29,6 +29,7 @@ struct output {
 	const char *path;    /* NULL: standard output */
 	char temporary[4096];
 	bool regular;
+	off_t written, started; /* bytes; of them on their way to the disk */
 };
 
 int output_open(const char *path, struct output *out);

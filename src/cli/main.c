@@ -57,7 +57,8 @@ int cli_fail_call(struct cli *cli, enum coffer_status status)
 int cli_connect(struct cli *cli)
 {
 	if (cli->conn) return EXIT_DONE;
-	enum coffer_status status = coffer_connect(cli->socket, NULL, &cli->conn);
+	struct coffer_options options = { .size = sizeof options, .server_uid = -1, .no_ring = cli->no_ring };
+	enum coffer_status status = coffer_connect(cli->socket, &options, &cli->conn);
 	if (!status) return EXIT_DONE;
 	const char *path = cli->socket ? cli->socket : getenv("COFFER_SOCKET");
 	if (!path) path = "/run/coffer/coffer.sock";

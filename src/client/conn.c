@@ -17,6 +17,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ct.h"
+#include "client/descriptor.h"
+#include "client/ring.h"
 #include "ttlv/ttlv.h"
 
 #define DEFAULT_SOCKET "/run/coffer/coffer.sock"
@@ -107,7 +109,9 @@ static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_go
 	if (st == COFFER_EMEMORY) return broken(c, st, "out of memory; the outcome of a change may be unknown: repeat it");
 	if (st)
 		return garbled(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
-	ssize_t n = recv(c->fd, c->in.ptr + c->in.begin + c->in.len, c->in.cap - c->in.begin - c->in.len, 0);
+	uint8_t *at = c->in.ptr + c->in.begin + c->in.len;
+	size_t cap = c->in.cap - c->in.begin - c->in.len;
+	ssize_t n = c->takes_descriptor ? descriptor_recv(c->fd, at, cap, &c->descriptor) : recv(c->fd, at, cap, 0);
 	if (n > 0) {
 		c->in.len += (size_t)n;
 		if (out_got) *out_got = true;
@@ -161,6 +165,23 @@ enum coffer_status conn_whole_frame(struct coffer *c, size_t *out_size, bool *ou
 	*out_size = size;
 	*out_whole = size && have.len >= size;
 	return COFFER_OK;
+}
+
+bool conn_has_answer(struct coffer *c)
+{
+	for (;;) {
+		size_t size = 0;
+		bool whole = false, got = false;
+		if (c->broken || conn_whole_frame(c, &size, &whole) || whole) return true;
+		if (read_some(c, size > c->in.len ? size - c->in.len : 1, &got)) return true;
+		if (!got) return false;
+	}
+}
+
+bool conn_stands(const struct coffer *c)
+{
+	struct pollfd p = { c->fd, POLLRDHUP, 0 };
+	return poll(&p, 1, 0) == 0;
 }
 
 /* Reads what comes next: what is there already, else what is seen by looking for a while, else what wakes us. */
@@ -249,12 +270,13 @@ static enum coffer_status open_socket(const char *path, int64_t uid, uint64_t de
 	return COFFER_OK;
 }
 
-/* Callers compiled before there was busy_poll_us have a shorter structure. */
+/* Callers compiled before there was busy_poll_us, or no_ring, have a shorter structure. */
 static bool take_options(const struct coffer_options *from, struct coffer_options *out)
 {
 	*out = (struct coffer_options){ .server_uid = -1 };
 	if (!from) return true;
-	if (from->size != sizeof *from && from->size != offsetof(struct coffer_options, busy_poll_us)) return false;
+	if (from->size != sizeof *from && from->size != offsetof(struct coffer_options, no_ring) && from->size != offsetof(struct coffer_options, busy_poll_us))
+		return false;
 	memcpy(out, from, from->size);
 	return out->server_uid >= -1 && out->batch <= COFFER_BATCH_MAX &&
 		(out->busy_poll_us <= SPIN_MAX_US || out->busy_poll_us == COFFER_POLL_OFF);
@@ -286,6 +308,8 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	c->server_uid = o.server_uid;
 	c->timeout_ms = o.timeout_ms ? o.timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
 	c->max_memory = o.max_memory ? o.max_memory : CONN_MEMORY_DEFAULT;
+	c->no_ring = c->without_ring = o.no_ring != 0;
+	c->descriptor = DESCRIPTOR_NONE;
 	c->batch = o.batch;
 	spin_init(&c->spin, o.busy_poll_us);
 	*out = c;
@@ -310,6 +334,9 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 	close(c->fd);
 	c->fd = fd;
 	wire_free(&c->in);
+	ring_drop(c->ring);
+	c->ring = NULL;
+	c->without_ring = c->no_ring;
 	c->ahead = 0;
 	c->socket++;
 	c->broken = c->garbled = false;
@@ -319,6 +346,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 void coffer_close(struct coffer *c)
 {
 	if (!c) return;
+	ring_drop(c->ring);
 	close(c->fd);
 	wire_free(&c->out);
 	wire_free(&c->in);

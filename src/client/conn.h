@@ -15,6 +15,8 @@
 #define CONN_MEMORY_DEFAULT (12u * 1024u * 1024u)
 #define CONN_TIMEOUT_DEFAULT_MS 30000u
 
+struct ring;
+
 /* Bytes on their way, in ordinary memory that is wiped: len bytes from `begin` on. */
 struct wire {
 	uint8_t *ptr;
@@ -61,6 +63,11 @@ struct coffer {
 	size_t lent;              /* bytes at the front of `in` that the caller looks at until the next call */
 	struct spin spin;
 	uint64_t socket;          /* number of the socket: grows when the connection is made anew */
+	struct ring *ring;        /* of this socket; NULL: none (client/ring.h) */
+	bool no_ring;             /* the caller wants none */
+	bool without_ring;        /* this socket gets none */
+	bool takes_descriptor;    /* the answer under way may bring one … */
+	int descriptor;           /* … which lands here; -1: none */
 	bool broken;              /* framing or connection lost: every call fails */
 	bool garbled;             /* what is in `in` is no answer */
 	char text[CONN_TEXT_MAX]; /* sentence of the last failure */
@@ -79,6 +86,10 @@ enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 enum coffer_status conn_whole_frame(struct coffer *c, size_t *out_size, bool *out_whole);
 /* The oldest answer: a whole frame, borrowed until conn_consume. */
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out);
+/* Whether a whole answer is here, without waiting. Also true when waiting for one would fail. */
+bool conn_has_answer(struct coffer *c);
+/* Whether the daemon has not hung up: what was used out of the ring until now is what it put there. */
+bool conn_stands(const struct coffer *c);
 /* Connects again after the connection broke, waiting for a daemon that is being restarted until the deadline. What was under way is forgotten. */
 enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms);
 /* Waits a little before another attempt; false when the deadline has come. */

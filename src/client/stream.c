@@ -2,17 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/call.h"
-
-struct coffer_stream {
-	struct coffer *c;
-	uint64_t socket;       /* which socket of the connection the daemon knows the handle on */
-	uint32_t operation;    /* Seal Stream or Open Stream */
-	int32_t handle;
-	uint32_t segment_size; /* plaintext bytes */
-	unsigned under_way;
-	bool last_sent, dead;
-};
+#include "client/stream_internal.h"
 
 /* Reads handle, segment size and (sealing) header of the answer to a begin. */
 static enum coffer_status read_begin(struct call *call, struct coffer_stream *s, uint8_t *header)
@@ -47,6 +37,7 @@ static enum coffer_status finish_begin(struct call *call, uint32_t operation, ui
 		st = read_begin(call, s, header);
 	}
 	st = call_end(call, st);
+	if (!st) st = ring_of(s->c, s->segment_size, &s->ring);
 	if (st) free(s);
 	else *out = s;
 	return st;
@@ -110,58 +101,130 @@ static enum coffer_status begin_segment(struct coffer_stream *s, size_t len, str
 	return call_end(call, conn_fail(s->c, COFFER_EBUSY, "another stream on this connection has segments under way; collect them first"));
 }
 
-enum coffer_status coffer_stream_send(struct coffer_stream *s, const void *in, size_t in_len, int last)
+static void put_segment(struct call *call, const struct coffer_stream *s, int slot, const void *in, size_t len, bool last)
+{
+	ttlv_put_i32(&call->w, TAG_COFFER_STREAM_HANDLE, s->handle);
+	if (slot >= 0) {
+		ttlv_put_i32(&call->w, TAG_COFFER_RING_SLOT, slot);
+		ttlv_put_i32(&call->w, TAG_COFFER_SEGMENT_LENGTH, (int32_t)len);
+	} else {
+		ttlv_put_bytes(&call->w, TAG_COFFER_SEGMENT, view_of(in, len));
+	}
+	ttlv_put_bool(&call->w, TAG_COFFER_LAST_SEGMENT, last);
+}
+
+enum coffer_status stream_send(struct coffer_stream *s, int piece, const void *in, size_t len, bool last)
 {
 	struct call call;
-	if (!s) return COFFER_EINVAL;
-	if (!in && in_len) return conn_refuse(s->c, COFFER_EINVAL, "an argument is missing");
-	if (in_len > s->segment_size + COFFER_SEGMENT_OVERHEAD)
-		return conn_refuse(s->c, COFFER_ETOOLARGE, "a segment of this stream has at most %u bytes", s->segment_size);
+	int slot = piece < 0 ? -1 : s->pieces[piece].slot;
 	if (s->dead || s->last_sent) return conn_refuse(s->c, COFFER_ESTATE, "the stream has ended");
 	if (s->under_way >= COFFER_STREAM_AHEAD) return conn_refuse(s->c, COFFER_EBUSY, "collect a segment first");
-	enum coffer_status st = begin_segment(s, in_len, &call);
+	enum coffer_status st = begin_segment(s, slot < 0 ? len : 0, &call);
 	if (st) return st;
-	ttlv_put_i32(&call.w, TAG_COFFER_STREAM_HANDLE, s->handle);
-	ttlv_put_bytes(&call.w, TAG_COFFER_SEGMENT, view_of(in, in_len));
-	ttlv_put_bool(&call.w, TAG_COFFER_LAST_SEGMENT, last != 0);
+	put_segment(&call, s, slot, in, len, last);
 	st = call_send(&call, false);
 	if (st) {
 		s->dead = true;
 	} else {
+		s->sent[(s->oldest + s->under_way) % COFFER_STREAM_AHEAD] = (struct sent){ piece, len };
+		if (piece >= 0) s->pieces[piece].state = PIECE_SENT;
 		s->under_way++;
 		s->c->ahead++;
-		s->last_sent = last != 0;
+		s->last_sent = last;
 	}
 	return call_end(&call, st);
+}
+
+/* A copy in a slot where there is one; else straight into the message. */
+enum coffer_status coffer_stream_send(struct coffer_stream *s, const void *in, size_t in_len, int last)
+{
+	if (!s) return COFFER_EINVAL;
+	if (!in && in_len) return conn_refuse(s->c, COFFER_EINVAL, "an argument is missing");
+	if (in_len > (size_t)s->segment_size + COFFER_SEGMENT_OVERHEAD)
+		return conn_refuse(s->c, COFFER_ETOOLARGE, "a segment of this stream has at most %u bytes", s->segment_size);
+	bool fits = s->ring && in_len <= stream_piece_cap(s) && !s->dead && !s->last_sent && s->under_way < COFFER_STREAM_AHEAD;
+	int piece = fits ? stream_take_piece(s, PIECE_LENT, true) : -1;
+	if (piece >= 0 && in_len) memcpy(s->pieces[piece].ptr, in, in_len);
+	enum coffer_status st = stream_send(s, piece, in, in_len, last != 0);
+	if (st && piece >= 0) stream_free_piece(s, piece);
+	return st;
+}
+
+/* The answer must name the slot of the oldest request, and the length that its segment has on the other side; nothing else of it is used. */
+static enum coffer_status slot_answer(struct coffer_stream *s, struct call *call, const struct sent *sent, struct view *out)
+{
+	struct ttlv_cursor *fields = &call->answer.items[0].payload;
+	const struct piece *p = &s->pieces[sent->piece];
+	bool opens = s->operation == OPERATION_COFFER_OPEN_STREAM;
+	int32_t slot, len;
+	if (opens && sent->len < COFFER_SEGMENT_OVERHEAD) return call_malformed(call);
+	size_t wanted = opens ? sent->len - COFFER_SEGMENT_OVERHEAD : sent->len + COFFER_SEGMENT_OVERHEAD;
+	if (ttlv_take_i32(fields, TAG_COFFER_RING_SLOT, &slot) != ERR_OK || slot != p->slot) return call_malformed(call);
+	if (ttlv_take_i32(fields, TAG_COFFER_SEGMENT_LENGTH, &len) != ERR_OK || len < 0 || (size_t)len != wanted) return call_malformed(call);
+	if (!ring_is_here(s->ring)) return conn_fail(s->c, COFFER_ESTATE, "the stream belongs to the process that began it, not to its child");
+	*out = view_of(p->ptr, wanted);
+	return COFFER_OK;
+}
+
+enum coffer_status stream_receive(struct coffer_stream *s, struct call *call, struct view *out)
+{
+	enum coffer_status st = call_receive(call);
+	struct sent sent = s->sent[s->oldest];
+	s->oldest = (s->oldest + 1) % COFFER_STREAM_AHEAD;
+	s->under_way--;
+	s->c->ahead--;
+	if (st) return st;
+	if (sent.piece >= 0 && s->pieces[sent.piece].slot >= 0) return slot_answer(s, call, &sent, out);
+	return ttlv_take_bytes(&call->answer.items[0].payload, TAG_COFFER_SEGMENT, out) == ERR_OK ? COFFER_OK : call_malformed(call);
+}
+
+bool stream_stands(struct coffer_stream *s)
+{
+	pthread_mutex_lock(&s->c->lock);
+	bool stands = s->c->socket == s->socket && conn_stands(s->c);
+	pthread_mutex_unlock(&s->c->lock);
+	return stands;
 }
 
 enum coffer_status coffer_stream_collect(struct coffer_stream *s, void *out, size_t out_cap, size_t *out_len)
 {
 	struct call call;
 	struct view bytes;
+	size_t len = 0;
 	if (!s) return COFFER_EINVAL;
 	if (!out || !out_len) return conn_refuse(s->c, COFFER_EINVAL, "an argument is missing");
 	if (!s->under_way) return conn_refuse(s->c, COFFER_ESTATE, "no segment is under way");
+	int piece = s->sent[s->oldest].piece;
 	enum coffer_status st = call_begin_collect(&call, s->c);
 	if (st) return st;
-	st = call_receive(&call);
-	s->under_way--;
-	s->c->ahead--;
-	if (!st && ttlv_take_bytes(&call.answer.items[0].payload, TAG_COFFER_SEGMENT, &bytes) != ERR_OK) st = call_malformed(&call);
-	if (!st) st = call_copy_out(&call, bytes, out, out_cap, out_len);
+	st = stream_receive(s, &call, &bytes);
+	if (!st) st = call_copy_out(&call, bytes, out, out_cap, &len);
+	if (!st && piece >= 0 && s->pieces[piece].slot >= 0 && !conn_stands(s->c))
+		st = conn_fail(s->c, COFFER_ECLOSED, "the daemon hung up; begin the stream again");
 	if (st) s->dead = true;
-	return call_end(&call, st);
+	else *out_len = len;
+	st = call_end(&call, st);
+	if (piece >= 0) stream_free_piece(s, piece);
+	return st;
+}
+
+int coffer_stream_ready(struct coffer_stream *s)
+{
+	if (!s || !s->under_way) return 0;
+	pthread_mutex_lock(&s->c->lock);
+	bool is_ready = conn_has_answer(s->c);
+	pthread_mutex_unlock(&s->c->lock);
+	return is_ready;
 }
 
 /* Answers under way are read and dropped, so that the connection can be used again; an unfinished stream is forgotten by the daemon too. */
 static void settle(struct coffer_stream *s)
 {
 	struct call call;
+	struct view bytes;
 	while (s->under_way) {
 		if (call_begin_collect(&call, s->c)) return; /* the connection is broken */
-		enum coffer_status st = call_receive(&call);
-		s->under_way--;
-		s->c->ahead--;
+		enum coffer_status st = stream_receive(s, &call, &bytes);
 		if (st) s->dead = true;
 		call_end(&call, st);
 	}
@@ -178,7 +241,8 @@ void coffer_stream_close(struct coffer_stream *s)
 	pthread_mutex_lock(&s->c->lock);
 	memcpy(text, s->c->text, sizeof text); /* closing does not hide why */
 	pthread_mutex_unlock(&s->c->lock);
-	settle(s);
+	if (!s->ring || ring_is_here(s->ring)) settle(s); /* a child leaves its parent's connection alone */
+	stream_free_pieces(s);
 	conn_refuse(s->c, COFFER_OK, "%s", text);
 	free(s);
 }

@@ -15,7 +15,8 @@
  *   A connection may be used from several threads: calls take turns. Different connections are independent. No global state, no
  *   signal handlers, no threads; SIGPIPE is never raised. After fork() only the parent may use a connection.
  *   Memory: a connection has one buffer for requests and one for answers, each at most max_memory of struct coffer_options (while one
- *   grows, the old one stands beside it for a moment); nothing is allocated per call beyond them.
+ *   grows, the old one stands beside it for a moment); nothing is allocated per call beyond them. Streams add COFFER_STREAM_SLOTS segments,
+ *   shared with the daemon or, when they are lent without a ring, for each stream.
  *   Answers that are under way (segments of a stream, operations sent ahead) come in the order of what was sent, so a connection does one
  *   thing ahead at a time: until they are collected, every other call on it is COFFER_EBUSY.
  *   Key material never reaches this library: the daemon encrypts and decrypts.
@@ -76,6 +77,7 @@ struct coffer_options {
 	                             COFFER_POLL_OFF = not at all */
 	uint32_t batch;           /* operations sent ahead that travel in one message (a KMIP batch), at most COFFER_BATCH_MAX; 1 = a message
 	                             each; 0 = the library decides */
+	uint32_t no_ring;         /* not 0: segments of streams always go in messages, never in memory shared with the daemon */
 };
 #define COFFER_POLL_OFF UINT32_MAX
 #define COFFER_BATCH_MAX 64u
@@ -152,10 +154,15 @@ unsigned coffer_under_way(const struct coffer *c);
  * Segments may be sent ahead (COFFER_STREAM_AHEAD at most) and collected in order, so that the daemon always has work.
  * While segments are under way every other call on the connection is COFFER_EBUSY: threads that stream take a connection each.
  * Nothing comes out before its tag was checked, but the whole is only verified when the last segment was collected: write to a
- * temporary place until then. After any failure the stream is dead. */
+ * temporary place until then. After any failure the stream is dead.
+ *
+ * Memory that both map (docs/formats.md section 15): with the first stream of segments up to 4 MiB the connection asks the daemon for a ring of
+ * COFFER_STREAM_SLOTS slots and keeps it. Segments then pass without going over the socket; without one (an older daemon, no room, no_ring)
+ * they go in messages, and nothing else differs. Not for any child of the process: fork leaves it out. */
 #define COFFER_STREAM_HEADER 99u
 #define COFFER_SEGMENT_OVERHEAD 16u
 #define COFFER_STREAM_AHEAD 4u
+#define COFFER_STREAM_SLOTS 8u
 struct coffer_stream;
 
 /* segment_size: 0 = 1 MiB, else a power of two from 64 KiB to 16 MiB. The stream borrows the connection, which must outlive it. */
@@ -164,12 +171,34 @@ enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const s
 enum coffer_status coffer_stream_open(struct coffer *c, const struct coffer_pair *context, size_t context_count,
 	const uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out);
 uint32_t coffer_stream_segment_size(const struct coffer_stream *s);
-/* Sends one segment; last != 0 for the last one. COFFER_EBUSY when COFFER_STREAM_AHEAD are under way: collect first. */
+/* Sends one segment, copied; last != 0 for the last one. COFFER_EBUSY when COFFER_STREAM_AHEAD are under way: collect first. */
 enum coffer_status coffer_stream_send(struct coffer_stream *s, const void *in, size_t in_len, int last);
-/* Collects the oldest segment under way. */
+/* Collects the oldest segment under way: waits for it and copies it to out. */
 enum coffer_status coffer_stream_collect(struct coffer_stream *s, void *out, size_t out_cap, size_t *out_len);
 unsigned coffer_stream_under_way(const struct coffer_stream *s);
-/* Ends the stream (a part that was not finished is forgotten by the daemon); accepts NULL. */
+/* 1: collecting now would not wait (or would fail at once); 0: it would, or nothing is under way. */
+int coffer_stream_ready(struct coffer_stream *s);
+/* 1: the stream's segments pass through shared memory; 0: in messages. */
+int coffer_stream_in_ring(const struct coffer_stream *s);
+
+/* The same without copying: the library lends memory, the daemon works in it, and its answer is read where it lies. One round:
+ *     lend (fill it) -> send_lent -> collect_lent (use it) -> give_back
+ * COFFER_STREAM_SLOTS pieces at most are lent, under way and collected together; several may be in each state, and they are sent in any
+ * order that the caller likes. Works alike without a ring, in memory of the process. A piece is read and written only between lend and send_lent,
+ * and only read between collect_lent and give_back. Sending and collecting may be mixed with the copying calls above.
+ *
+ * *out: a free piece for one segment, *out_cap bytes (segment_size to seal, and COFFER_SEGMENT_OVERHEAD more to open). COFFER_EBUSY: all are in use,
+ * collect and give back first. COFFER_ESTATE: the stream has ended. */
+enum coffer_status coffer_stream_lend(struct coffer_stream *s, void **out, size_t *out_cap);
+/* Sends the first len bytes of a lent piece as the next segment; the piece is the daemon's from now on. When it could not be sent it stays lent.
+ * COFFER_EINVAL: not lent by this stream. COFFER_ETOOLARGE: len is over its size. Else as coffer_stream_send. */
+enum coffer_status coffer_stream_send_lent(struct coffer_stream *s, void *lent, size_t len, int last);
+/* Waits for the oldest segment under way; *out: where it lies, to be read until it is given back. COFFER_ESTATE: none is under way. */
+enum coffer_status coffer_stream_collect_lent(struct coffer_stream *s, const void **out, size_t *out_len);
+/* Ends the use of a piece, collected or lent. What was read in a collected piece counts only with COFFER_OK: COFFER_ECLOSED says that the daemon hung up,
+ * and may have wiped the piece while it was read. COFFER_EINVAL: not lent by this stream; COFFER_ESTATE: it is under way. */
+enum coffer_status coffer_stream_give_back(struct coffer_stream *s, const void *lent);
+/* Ends the stream (a part that was not finished is forgotten by the daemon), with every piece that it lent; accepts NULL. */
 void coffer_stream_close(struct coffer_stream *s);
 
 /* ---- MAC and hash ----

@@ -44,10 +44,16 @@ struct server *server_start(server_fn *serve, void *arg)
 	return s;
 }
 
+void server_wait_end(struct server *s)
+{
+	if (!s->ended) pthread_join(s->thread, NULL);
+	s->ended = true;
+}
+
 void server_stop(struct server *s)
 {
 	shutdown(s->listener, SHUT_RDWR); /* wakes an accept that nobody came to */
-	pthread_join(s->thread, NULL);
+	server_wait_end(s);
 	close(s->listener);
 	unlink(s->path);
 	rmdir(s->dir);

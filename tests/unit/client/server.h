@@ -4,6 +4,7 @@
 #define COFFER_TESTS_CLIENT_SERVER_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "client/include/coffer.h"
 #include "kmip/message.h"
@@ -15,6 +16,7 @@ struct server {
 	char dir[64], path[96];
 	int listener, fd;        /* fd: the one connection */
 	pthread_t thread;
+	bool ended;              /* the thread was joined */
 	server_fn *serve;
 	void *arg;
 	/* the request that server_read took last */
@@ -33,6 +35,8 @@ struct server {
 struct server *server_start(server_fn *serve, void *arg);
 /* Ends when serve has returned; close the client's side first. */
 void server_stop(struct server *s);
+/* Waits until serve has returned. */
+void server_wait_end(struct server *s);
 /* Connected with these options; 0: the default. */
 struct coffer *server_connect(struct server *s, uint32_t timeout_ms, size_t max_memory);
 

@@ -36,6 +36,11 @@ static bool answer_stream(struct server *s)
 	return server_write(s, server_end(s));
 }
 
+static bool refuse_ring(struct server *s)
+{
+	return server_read(s) && server_write(s, server_refuse(s, ERR_UNSUPPORTED, "what is a ring?"));
+}
+
 static bool answer_create(struct server *s)
 {
 	server_begin(s);
@@ -48,7 +53,7 @@ static bool answer_create(struct server *s)
 static void serve_and_break(struct server *s)
 {
 	struct script *t = s->arg;
-	if (!server_read(s) || !answer_stream(s) || !server_read(s)) return;
+	if (!server_read(s) || !answer_stream(s) || !refuse_ring(s) || !server_read(s)) return;
 	note_request_id(s, 0);
 	close(s->fd);
 	s->fd = accept(s->listener, NULL, NULL);

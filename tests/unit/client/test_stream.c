@@ -1,4 +1,4 @@
-/* Sealed streams: segments sent ahead, collected in order. */
+/* Sealed streams: segments sent ahead, collected in order. One contract, four ways: in messages or in shared memory, with copying calls or with lent memory. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -7,67 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "unit/client/server.h"
+#include "unit/client/stream_server.h"
 
 #define SEGMENT (1024u * 1024u)
 
-struct script {
-	int32_t segment_size;   /* in the answer to a begin */
-	unsigned fail_at;       /* this segment is refused; 0: none */
-	unsigned begun, segments, closed;
+struct way {
+	bool ring, lent;
 };
-
-static void answer_begin(struct server *s, struct script *t)
-{
-	uint8_t header[COFFER_STREAM_HEADER];
-	memset(header, 'h', sizeof header);
-	t->begun++;
-	ttlv_put_i32(&s->w, TAG_COFFER_STREAM_HANDLE, (int32_t)t->begun);
-	ttlv_put_bytes(&s->w, TAG_COFFER_STREAM_HEADER, view_of(header, sizeof header));
-	ttlv_put_i32(&s->w, TAG_COFFER_SEGMENT_SIZE, t->segment_size);
-}
-
-/* Begins streams; gives each segment back behind its handle (one byte); reads nothing before its answer is taken off. */
-static void serve_streams(struct server *s)
-{
-	static uint8_t segment[SEGMENT + 1];
-	struct script *t = s->arg;
-	while (server_read(s)) {
-		struct ttlv_cursor *f = server_fields(s);
-		struct view bytes;
-		int32_t handle;
-		if (s->request.items[0].id.operation == OPERATION_COFFER_CLOSE_STREAM) {
-			t->closed++;
-			server_begin(s);
-		} else if (ttlv_peek_tag(f) != TAG_COFFER_STREAM_HANDLE) {
-			server_begin(s);
-			answer_begin(s, t);
-		} else {
-			if (ttlv_take_i32(f, TAG_COFFER_STREAM_HANDLE, &handle) != ERR_OK || ttlv_take_bytes(f, TAG_COFFER_SEGMENT, &bytes) != ERR_OK ||
-			    bytes.len > SEGMENT)
-				return;
-			if (++t->segments == t->fail_at) {
-				if (!server_write(s, server_refuse(s, ERR_CORRUPT, "the segment was altered"))) return;
-				continue;
-			}
-			segment[0] = (uint8_t)handle;
-			if (bytes.len) memcpy(segment + 1, bytes.ptr, bytes.len);
-			server_begin(s);
-			ttlv_put_bytes(&s->w, TAG_COFFER_SEGMENT, view_of(segment, bytes.len + 1));
-		}
-		if (!server_write(s, server_end(s))) return;
-	}
-}
 
 static struct server *server;
 static struct coffer *c;
-static struct script script;
-static uint8_t plain[SEGMENT], out[SEGMENT + 64], header[COFFER_STREAM_HEADER];
+static struct stream_script script;
+static const struct way *way;
+static uint8_t plain[SEGMENT + 1], out[SEGMENT + 64], header[COFFER_STREAM_HEADER];
 
 static int set_up(void **state)
 {
-	(void)state;
-	script = (struct script){ .segment_size = SEGMENT };
+	way = *state;
+	script = (struct stream_script){ .segment_size = SEGMENT, .has_ring = way->ring };
 	server = server_start(serve_streams, &script);
 	c = server_connect(server, 10000, 0);
 	memset(header, 0, sizeof header);
@@ -87,16 +44,43 @@ static struct coffer_stream *begin(void)
 	struct coffer_stream *s = NULL;
 	assert_int_equal(coffer_stream_seal(c, "disk", NULL, 0, 0, header, &s), COFFER_OK);
 	assert_int_equal(coffer_stream_segment_size(s), SEGMENT);
+	assert_int_equal(coffer_stream_in_ring(s), way->ring);
 	return s;
 }
 
-static void collect(struct coffer_stream *s, uint8_t handle, uint8_t first)
+static enum coffer_status send_segment(struct coffer_stream *s, const uint8_t *bytes, size_t len, int last)
 {
+	void *piece;
+	size_t cap;
+	if (!way->lent) return coffer_stream_send(s, bytes, len, last);
+	enum coffer_status st = coffer_stream_lend(s, &piece, &cap);
+	if (st) return st;
+	memcpy(piece, bytes, len);
+	st = coffer_stream_send_lent(s, piece, len, last);
+	if (st) assert_int_equal(coffer_stream_give_back(s, piece), COFFER_OK); /* what could not be sent stays lent */
+	return st;
+}
+
+static enum coffer_status collect_segment(struct coffer_stream *s, size_t *len)
+{
+	const void *at;
+	if (!way->lent) return coffer_stream_collect(s, out, sizeof out, len);
+	enum coffer_status st = coffer_stream_collect_lent(s, &at, len);
+	if (st) return st;
+	memcpy(out, at, *len);
+	return coffer_stream_give_back(s, at);
+}
+
+/* The oldest segment is full, of the stream with that handle, has that number and began with `first`. */
+static void collect(struct coffer_stream *s, int32_t handle, unsigned number, uint8_t first)
+{
+	uint8_t tag[COFFER_SEGMENT_OVERHEAD];
 	size_t len = 0;
-	assert_int_equal(coffer_stream_collect(s, out, sizeof out, &len), COFFER_OK);
-	assert_int_equal(len, SEGMENT + 1);
-	assert_int_equal(out[0], handle);
-	assert_int_equal(out[1], first);
+	stream_server_tag(handle, number, tag);
+	assert_int_equal(collect_segment(s, &len), COFFER_OK);
+	assert_int_equal(len, SEGMENT + sizeof tag);
+	assert_int_equal(out[0], (uint8_t)(first + 0x5a));
+	assert_memory_equal(out + SEGMENT, tag, sizeof tag);
 }
 
 /* Four megabytes are on their way out and four back; a side that only wrote would wait for ever. */
@@ -104,22 +88,66 @@ static void segments_sent_ahead_come_back_in_order_without_a_deadlock(void **sta
 {
 	struct coffer_stream *s = begin();
 	(void)state;
-	assert_int_equal(header[0], 'h');
-	for (unsigned i = 0; i < 10; i++) {
+	assert_int_equal(header[0], STREAM_SERVER_HEADER_BYTE);
+	for (unsigned i = 0; i < 20; i++) {
 		if (coffer_stream_under_way(s) == COFFER_STREAM_AHEAD) {
-			assert_int_equal(coffer_stream_send(s, plain, SEGMENT, 0), COFFER_EBUSY);
-			collect(s, 1, (uint8_t)(i - COFFER_STREAM_AHEAD));
+			assert_int_equal(send_segment(s, plain, SEGMENT, 0), COFFER_EBUSY);
+			collect(s, 1, i - COFFER_STREAM_AHEAD, (uint8_t)(i - COFFER_STREAM_AHEAD));
 		}
 		plain[0] = (uint8_t)i;
-		assert_int_equal(coffer_stream_send(s, plain, SEGMENT, i == 9), COFFER_OK);
+		assert_int_equal(send_segment(s, plain, SEGMENT, i == 19), COFFER_OK);
 	}
-	assert_int_equal(coffer_stream_send(s, plain, SEGMENT, 1), COFFER_ESTATE);
-	for (uint8_t i = 6; i < 10; i++) collect(s, 1, i);
+	assert_int_equal(send_segment(s, plain, SEGMENT, 1), COFFER_ESTATE);
+	for (unsigned i = 20 - COFFER_STREAM_AHEAD; i < 20; i++) collect(s, 1, i, (uint8_t)i);
 	size_t len = 7;
-	assert_int_equal(coffer_stream_collect(s, out, sizeof out, &len), COFFER_ESTATE);
+	assert_int_equal(collect_segment(s, &len), COFFER_ESTATE);
 	assert_int_equal(len, 7);
 	coffer_stream_close(s);
 	assert_int_equal(script.closed, 0); /* the last segment ended it */
+	assert_int_equal(script.in_ring, way->ring ? 20 : 0);
+}
+
+static void what_was_sealed_opens_again(void **state)
+{
+	static uint8_t sealed[3][SEGMENT + COFFER_SEGMENT_OVERHEAD];
+	static const size_t lens[3] = { SEGMENT, SEGMENT, 12345 };
+	struct coffer_stream *s = begin();
+	size_t len;
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		memset(plain, (int)(i + 1), SEGMENT);
+		assert_int_equal(send_segment(s, plain, lens[i], i == 2), COFFER_OK);
+		assert_int_equal(collect_segment(s, &len), COFFER_OK);
+		assert_int_equal(len, lens[i] + COFFER_SEGMENT_OVERHEAD);
+		memcpy(sealed[i], out, len);
+	}
+	coffer_stream_close(s);
+	assert_int_equal(coffer_stream_open(c, NULL, 0, header, &s), COFFER_OK);
+	for (unsigned i = 0; i < 3; i++) assert_int_equal(send_segment(s, sealed[i], lens[i] + COFFER_SEGMENT_OVERHEAD, i == 2), COFFER_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		memset(plain, (int)(i + 1), SEGMENT);
+		assert_int_equal(collect_segment(s, &len), COFFER_OK);
+		assert_int_equal(len, lens[i]);
+		assert_memory_equal(out, plain, len);
+	}
+	coffer_stream_close(s);
+	assert_int_equal(script.asked, 1); /* a ring is asked for once */
+	assert_int_equal(script.in_ring, way->ring ? 6 : 0);
+}
+
+static void an_answer_that_is_here_is_said_to_be_ready(void **state)
+{
+	struct coffer_stream *s = begin();
+	(void)state;
+	assert_int_equal(coffer_stream_ready(s), 0);
+	assert_int_equal(send_segment(s, plain, SEGMENT, 0), COFFER_OK);
+	assert_int_equal(send_segment(s, plain, SEGMENT, 1), COFFER_OK);
+	unsigned looks = 0;
+	while (!coffer_stream_ready(s)) assert_true(looks++ < 100000000);
+	collect(s, 1, 0, plain[0]);
+	collect(s, 1, 1, plain[0]);
+	assert_int_equal(coffer_stream_ready(s), 0);
+	coffer_stream_close(s);
 }
 
 static void other_calls_wait_until_the_segments_are_collected(void **state)
@@ -127,14 +155,14 @@ static void other_calls_wait_until_the_segments_are_collected(void **state)
 	struct coffer_stream *a = begin(), *b = begin();
 	uint8_t random[8];
 	(void)state;
-	assert_int_equal(coffer_stream_send(a, plain, SEGMENT, 0), COFFER_OK);
+	assert_int_equal(send_segment(a, plain, SEGMENT, 0), COFFER_OK);
 	assert_int_equal(coffer_random(c, random, sizeof random), COFFER_EBUSY);
-	assert_int_equal(coffer_stream_send(b, plain, SEGMENT, 0), COFFER_EBUSY); /* its answer would come behind a's */
-	assert_int_equal(coffer_stream_send(a, plain, SEGMENT, 0), COFFER_OK);
-	collect(a, 1, plain[0]);
-	collect(a, 1, plain[0]);
-	assert_int_equal(coffer_stream_send(b, plain, SEGMENT, 1), COFFER_OK);
-	collect(b, 2, plain[0]);
+	assert_int_equal(send_segment(b, plain, SEGMENT, 0), COFFER_EBUSY); /* its answer would come behind a's */
+	assert_int_equal(send_segment(a, plain, SEGMENT, 0), COFFER_OK);
+	collect(a, 1, 0, plain[0]);
+	collect(a, 1, 1, plain[0]);
+	assert_int_equal(send_segment(b, plain, SEGMENT, 1), COFFER_OK);
+	collect(b, 2, 0, plain[0]);
 	coffer_stream_close(b);
 	coffer_stream_close(a);
 	assert_int_equal(script.closed, 1);
@@ -147,12 +175,12 @@ static void a_refused_segment_ends_the_stream_and_leaves_the_connection(void **s
 	(void)state;
 	script.fail_at = 2;
 	s = begin();
-	for (int i = 0; i < 3; i++) assert_int_equal(coffer_stream_send(s, plain, SEGMENT, 0), COFFER_OK);
-	collect(s, 1, plain[0]);
-	assert_int_equal(coffer_stream_collect(s, out, sizeof out, &len), COFFER_EINTEGRITY);
+	for (int i = 0; i < 3; i++) assert_int_equal(send_segment(s, plain, SEGMENT, 0), COFFER_OK);
+	collect(s, 1, 0, plain[0]);
+	assert_int_equal(collect_segment(s, &len), COFFER_EINTEGRITY);
 	assert_string_equal(coffer_error(c), "the segment was altered");
 	assert_int_equal(len, 7);
-	assert_int_equal(coffer_stream_send(s, plain, SEGMENT, 0), COFFER_ESTATE);
+	assert_int_equal(send_segment(s, plain, SEGMENT, 0), COFFER_ESTATE);
 	coffer_stream_close(s); /* takes the third answer off and tells the server */
 	assert_int_equal(script.closed, 1);
 	coffer_stream_close(begin());
@@ -166,8 +194,8 @@ static void closing_does_not_hide_why(void **state)
 	(void)state;
 	script.fail_at = 1;
 	s = begin();
-	assert_int_equal(coffer_stream_send(s, plain, 5, 1), COFFER_OK);
-	assert_int_equal(coffer_stream_collect(s, out, sizeof out, &len), COFFER_EINTEGRITY);
+	assert_int_equal(send_segment(s, plain, 5, 1), COFFER_OK);
+	assert_int_equal(collect_segment(s, &len), COFFER_EINTEGRITY);
 	coffer_stream_close(s);
 	assert_string_equal(coffer_error(c), "the segment was altered");
 }
@@ -175,10 +203,16 @@ static void closing_does_not_hide_why(void **state)
 static void a_segment_larger_than_the_stream_takes_is_not_sent(void **state)
 {
 	struct coffer_stream *s = begin();
+	void *piece;
+	size_t cap;
 	(void)state;
 	assert_int_equal(coffer_stream_send(s, plain, SEGMENT + COFFER_SEGMENT_OVERHEAD + 1, 0), COFFER_ETOOLARGE);
 	assert_int_equal(coffer_stream_send(s, plain, SIZE_MAX, 0), COFFER_ETOOLARGE);
 	assert_int_equal(coffer_stream_send(s, NULL, 1, 0), COFFER_EINVAL);
+	assert_int_equal(coffer_stream_lend(s, &piece, &cap), COFFER_OK);
+	assert_int_equal(cap, SEGMENT);
+	assert_int_equal(coffer_stream_send_lent(s, piece, SEGMENT + 1, 0), COFFER_ETOOLARGE);
+	assert_int_equal(coffer_stream_send_lent(s, piece, SIZE_MAX, 0), COFFER_ETOOLARGE);
 	assert_int_equal(coffer_stream_under_way(s), 0);
 	coffer_stream_close(s);
 	assert_int_equal(script.segments, 0);
@@ -190,7 +224,7 @@ static void an_out_buffer_that_is_too_small_is_said_and_nothing_written(void **s
 	size_t len = 7;
 	(void)state;
 	out[0] = 0xee;
-	assert_int_equal(coffer_stream_send(s, plain, 5, 1), COFFER_OK);
+	assert_int_equal(send_segment(s, plain, 5, 1), COFFER_OK);
 	assert_int_equal(coffer_stream_collect(s, out, 5, &len), COFFER_ENOSPACE);
 	assert_int_equal(out[0], 0xee);
 	assert_int_equal(len, 7);
@@ -201,10 +235,9 @@ static void a_begin_with_odd_answers_is_refused_and_leaves_the_header(void **sta
 {
 	static const int32_t sizes[] = { 0, -1, 65535, 16 * 1024 * 1024 + 1 };
 	struct coffer_stream *s = NULL;
-	(void)state;
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-		tear_down(NULL);
-		set_up(NULL);
+		tear_down(state);
+		set_up(state);
 		script.segment_size = sizes[i];
 		assert_int_equal(coffer_stream_seal(c, "disk", NULL, 0, 0, header, &s), COFFER_EPROTOCOL);
 		assert_null(s);
@@ -212,16 +245,48 @@ static void a_begin_with_odd_answers_is_refused_and_leaves_the_header(void **sta
 	}
 }
 
+static void a_small_segment_uses_the_ring_of_a_larger_one_and_a_larger_one_does_not(void **state)
+{
+	struct coffer_stream *s = begin();
+	size_t len;
+	(void)state;
+	coffer_stream_close(s);
+	script.segment_size = 65536;
+	assert_int_equal(coffer_stream_seal(c, "disk", NULL, 0, 65536, header, &s), COFFER_OK);
+	assert_int_equal(coffer_stream_in_ring(s), way->ring);
+	coffer_stream_close(s);
+	script.segment_size = 2 * SEGMENT;
+	assert_int_equal(coffer_stream_seal(c, "disk", NULL, 0, 2 * SEGMENT, header, &s), COFFER_OK);
+	assert_int_equal(coffer_stream_in_ring(s), 0);
+	assert_int_equal(send_segment(s, plain, 99, 1), COFFER_OK);
+	assert_int_equal(collect_segment(s, &len), COFFER_OK);
+	assert_int_equal(len, 99 + COFFER_SEGMENT_OVERHEAD);
+	coffer_stream_close(s);
+	assert_int_equal(script.asked, 1);
+	assert_int_equal(script.in_ring, 0);
+}
+
+static const struct way ways[] = { { false, false }, { false, true }, { true, false }, { true, true } };
+
+#define EACH_WAY(test) \
+	{ #test " [messages, copied]", test, set_up, tear_down, (void *)(uintptr_t)&ways[0] }, \
+	{ #test " [messages, lent]", test, set_up, tear_down, (void *)(uintptr_t)&ways[1] }, \
+	{ #test " [ring, copied]", test, set_up, tear_down, (void *)(uintptr_t)&ways[2] }, \
+	{ #test " [ring, lent]", test, set_up, tear_down, (void *)(uintptr_t)&ways[3] }
+
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(segments_sent_ahead_come_back_in_order_without_a_deadlock, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(other_calls_wait_until_the_segments_are_collected, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_refused_segment_ends_the_stream_and_leaves_the_connection, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(closing_does_not_hide_why, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_segment_larger_than_the_stream_takes_is_not_sent, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_out_buffer_that_is_too_small_is_said_and_nothing_written, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_begin_with_odd_answers_is_refused_and_leaves_the_header, set_up, tear_down),
+	const struct CMUnitTest tests[] = {
+		EACH_WAY(segments_sent_ahead_come_back_in_order_without_a_deadlock),
+		EACH_WAY(what_was_sealed_opens_again),
+		EACH_WAY(an_answer_that_is_here_is_said_to_be_ready),
+		EACH_WAY(other_calls_wait_until_the_segments_are_collected),
+		EACH_WAY(a_refused_segment_ends_the_stream_and_leaves_the_connection),
+		EACH_WAY(closing_does_not_hide_why),
+		EACH_WAY(a_segment_larger_than_the_stream_takes_is_not_sent),
+		EACH_WAY(an_out_buffer_that_is_too_small_is_said_and_nothing_written),
+		EACH_WAY(a_begin_with_odd_answers_is_refused_and_leaves_the_header),
+		EACH_WAY(a_small_segment_uses_the_ring_of_a_larger_one_and_a_larger_one_does_not),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
