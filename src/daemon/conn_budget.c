@@ -109,14 +109,14 @@ void conn_withdraw(struct conn *c)
 
 void conn_answered(struct conn *c)
 {
-	settle(c, &c->out_budget, c->out.cap > CONN_READ_BLOCK ? weight_of(&c->out) : c->out_budget);
+	settle(c, &c->out_budget, c->out.cap > CONN_READ_BLOCK && !c->out_lent ? weight_of(&c->out) : c->out_budget);
 	end_request(c);
 }
 
 void conn_hold_answers(struct conn *c)
 {
 	size_t pieces = (c->parked_count - c->parked_at) * CONN_PIECE_BLOCK;
-	settle(c, &c->out_budget, pieces + (c->out.len ? weight_of(&c->out) : 0));
+	settle(c, &c->out_budget, pieces + (c->out.len && !c->out_lent ? weight_of(&c->out) : 0));
 }
 
 void conn_hold_input(struct conn *c)
