@@ -131,7 +131,7 @@ static bool await_reader(struct conn *c)
 	uint64_t ms = c->write_until_ms - now;
 	if (whole && ms > PARK_AFTER_MS) ms = PARK_AFTER_MS;
 	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
-	event_add(c->write_event, &tv);
+	if (!conn_add_write(c, &tv)) return false;
 	conn_hold_answers(c);
 	return true;
 }
@@ -154,8 +154,7 @@ void conn_flush(struct conn *c)
 	c->write_until_ms = 0;
 	c->out_sent = 0;
 	if (c->parked) free_pieces(c);
-	if (c->out.cap > CONN_READ_BLOCK) buf_free(&c->out); /* an idle connection keeps no more */
-	else buf_clear(&c->out);
+	buf_free(&c->out); /* an idle connection has no secret memory */
 	conn_hold_answers(c);
 	if (c->closing && !conn_at_work(c)) {
 		conn_close(c);

@@ -399,7 +399,9 @@ enum coffer_err house_send(struct house *h, struct ask *a)
 		.request = { .engine = &h->daemon.engine, .streams = h->streams, .frame = a->frame } };
 	a->frame = BUF_EMPTY;
 	h->now_s++;
-	principal_from_uid(h->uid, 1, &job.request.principal);
+	struct principal asks;
+	principal_from_uid(h->uid, 1, &asks);
+	job.request.principal = &asks;
 	fault_back();
 	fault_vfs_pause(false);
 	run(h, &job);
