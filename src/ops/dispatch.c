@@ -48,7 +48,7 @@ static void name_answer(struct run *run)
 	if (rng_pool_bytes(run->ctx.local ? op_local_rng(run->ctx.local) : NULL, id, sizeof id) != ERR_OK) return;
 	text_uuid(id, run->correlation);
 	text_printable(q->header.client_correlation, client, sizeof client);
-	log_debug("answer %s to %s, client correlation value '%s'", run->correlation, run->r->principal.text, client);
+	log_debug("answer %s to %s, client correlation value '%s'", run->correlation, run->r->principal->text, client);
 }
 
 static void start_run(struct run *run, struct request *r, struct op_local *local, struct txn *txn)
@@ -63,7 +63,7 @@ static void start_run(struct run *run, struct request *r, struct op_local *local
 	run->limit = config->max_message;
 	if (q->header.has_max_response_size && q->header.max_response_size < run->limit) run->limit = q->header.max_response_size;
 	run->ctx.engine = r->engine;
-	run->ctx.principal = &r->principal;
+	run->ctx.principal = r->principal;
 	run->ctx.local = local;
 	run->ctx.streams = r->streams;
 	run->ctx.work = &r->work;

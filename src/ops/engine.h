@@ -95,6 +95,7 @@ struct engine {
 	uint64_t started_wall_s;
 	_Atomic uint64_t connections, requests, bulk_bytes, refused;
 	_Atomic uint64_t rings, ring_bytes; /* memory shared with clients */
+	uint64_t connection_bytes;         /* ordinary memory that one takes while it is idle; 0: not known */
 	pthread_mutex_t note_lock;         /* guards note */
 	char note[REASON_MAX];             /* why sealed or at fault; one sentence; "" when well */
 	_Atomic int store_health;          /* enum store_health */

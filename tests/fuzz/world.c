@@ -248,7 +248,9 @@ void world_send(struct world *w, unsigned uid, struct view frame)
 	struct request r = { .engine = &w->engine, .streams = w->streams };
 	size_t staged = 0;
 	if (frame.len > w->config.max_message) return; /* the listener refuses it */
-	principal_from_uid(uid, 1, &r.principal);
+	struct principal asks;
+	principal_from_uid(uid, 1, &asks);
+	r.principal = &asks;
 	REQUIRE(buf_append(&r.frame, frame) == ERR_OK);
 	enum coffer_err classified = request_classify(&r);
 	if (classified == ERR_OK) staged = run(w, &r);
