@@ -6,6 +6,7 @@ include(CheckLinkerFlag)
 option(COFFER_TESTS "build the tests" ON)
 option(COFFER_WERROR "warnings are errors" OFF)
 option(COFFER_ANALYZER "run gcc -fanalyzer over every file" OFF)
+option(COFFER_WITH_IPSEC_MB "build the AEAD engine of intel-ipsec-mb where the library is there (x86-64)" ON)
 option(COFFER_FUZZ "build the fuzz targets with libFuzzer (clang)" OFF)
 set(COFFER_SANITIZE "" CACHE STRING "sanitizers: address,undefined or thread")
 

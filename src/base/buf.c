@@ -42,6 +42,13 @@ void buf_consume(struct buf *b, size_t n)
 	b->len = left;
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+	PRE(len <= b->len);
+	wipe(b->ptr + len, b->len - len);
+	b->len = len;
+}
+
 void buf_clear(struct buf *b)
 {
 	wipe(b->ptr, b->len); /* what lies behind len was wiped when it was given up */

@@ -22,6 +22,8 @@ enum coffer_err buf_reserve(struct buf *b, size_t extra) MUST_USE;
 enum coffer_err buf_append(struct buf *b, struct view bytes) MUST_USE;
 /* Drops the first n bytes (n <= len) and wipes what they leave behind. */
 void buf_consume(struct buf *b, size_t n);
+/* Wipes what stands behind the first len bytes (len <= b->len) and drops it. */
+void buf_cut(struct buf *b, size_t len);
 /* Wipes the contents, keeps the memory. */
 void buf_clear(struct buf *b);
 /* Wipes and releases; the buffer is empty afterwards and may be used again. */

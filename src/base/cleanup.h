@@ -15,6 +15,17 @@ static inline void cleanup_file(FILE **f) { if (*f) fclose(*f); }
 #define AUTO_FD AUTO(cleanup_fd)       /* int, -1 when empty */
 #define AUTO_FILE AUTO(cleanup_file)   /* FILE * */
 
+/* A large local that is written before it is read, on a path where zeroing it first costs more than the work (-ftrivial-auto-var-init). Never one that
+ * goes out as a whole. */
+#if defined(__has_attribute)
+#if __has_attribute(uninitialized)
+#define UNSET __attribute__((uninitialized))
+#endif
+#endif
+#ifndef UNSET
+#define UNSET
+#endif
+
 /* Moves a pointer out of a variable: the variable becomes NULL. */
 #define TAKE(p) __extension__({ __typeof__(p) take_ = (p); (p) = NULL; take_; })
 #define TAKE_FD(fd) __extension__({ int take_fd_ = (fd); (fd) = -1; take_fd_; })

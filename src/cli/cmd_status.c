@@ -61,6 +61,13 @@ static void print_integrity(const json_t *integrity)
 	line("", "accepted by an operator at %s (version %lld, %lld times in all)", when, whole(integrity, "accepted_version"), whole(integrity, "accepted"));
 }
 
+static void print_aead(const json_t *aead)
+{
+	if (!aead) return;
+	const char *note = json_text(aead, "note");
+	line("AES-GCM", "%s%s%s", json_text(aead, "engine"), note[0] ? ", " : "", note);
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -82,6 +89,7 @@ static void print_status(const json_t *doc)
 	if (json_text(doc, "recovery")[0]) line("recovery", "%s", json_text(doc, "recovery"));
 	line("memory", "protection: %s, %lld of %lld KiB used", json_text(memory, "protection"), whole(memory, "used") / 1024,
 		whole(memory, "size") / 1024);
+	print_aead(json_object_get(doc, "aead"));
 	if (json_text(doc, "store")[0])
 		line("store", "%s, %lld audit records, %lld objects in memory", json_text(doc, "store"), whole(doc, "audit_records"),
 			whole(doc, "objects_in_memory"));

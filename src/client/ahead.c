@@ -83,6 +83,7 @@ static enum coffer_status make_room(struct coffer *c, size_t need, uint64_t dead
 static void open_message(struct coffer *c)
 {
 	struct ahead_queue *q = &c->queue;
+	q->opened_at = writer_len(&q->w);
 	q->mark = c->batch == 1 ? kmip_request_begin(&q->w, KMIP_VERSION_HIGHEST, 0, 1) : kmip_request_begin_batch(&q->w, KMIP_VERSION_HIGHEST);
 	q->open = true;
 	q->next_message++;
@@ -90,16 +91,22 @@ static void open_message(struct coffer *c)
 	*newest(q) = (struct ahead_message){ .room = 0 };
 }
 
-/* Into the open message when there is place, else into one of its own. */
+/* A batch stays a message that the daemon reads at once; what is larger goes alone. */
+static bool fits(const struct coffer *c, const struct ahead_message *open, size_t size, uint32_t ttlv_items)
+{
+	const struct ahead_queue *q = &c->queue;
+	return open->items < (c->batch ? c->batch : COFFER_BATCH_MAX) && open->ttlv_items + ttlv_items <= MESSAGE_TTLV_ITEMS &&
+		writer_len(&q->w) - q->opened_at + size <= GATHER_BYTES;
+}
+
+/* Into the open message when it fits, else into one of its own. */
 static void append(struct coffer *c, const struct message *m, uint32_t ttlv_items)
 {
 	struct ahead_queue *q = &c->queue;
-	uint8_t index = 0;
-	uint32_t most = c->batch ? c->batch : COFFER_BATCH_MAX;
-	if (q->open && (newest(q)->items >= most || newest(q)->ttlv_items + ttlv_items > MESSAGE_TTLV_ITEMS)) close_message(c);
+	if (q->open && !fits(c, newest(q), m->size, ttlv_items)) close_message(c);
 	if (!q->open) open_message(c);
 	struct ahead_message *message = newest(q);
-	index = message->items++;
+	uint8_t index = message->items++;
 	message->ttlv_items += ttlv_items;
 	struct kmip_item_id id = { .operation = message_operation(m), .has_unique_id = c->batch != 1, .unique_id = view_of(&index, 1) };
 	struct kmip_item_mark mark = kmip_request_item_begin(&q->w, &id);

@@ -39,6 +39,7 @@ struct ahead_queue {
 	unsigned unsent, gathered;           /* messages, and operations in them, that only stand in `out` */
 	struct writer w;                     /* over `out`, while anything is gathered */
 	struct kmip_request_mark mark;       /* of the newest message, while it is open */
+	size_t opened_at;                    /* where it begins */
 	bool open;
 	uint64_t room;                       /* of all messages */
 	size_t frame_len;                    /* bytes of the answer that is being collected, at the front of `in`; 0: none is */

@@ -7,9 +7,8 @@
 #include "client/include/coffer.h"
 
 #define YIELD_EVERY 8u          /* looks, a microsecond or two */
-#define DISTURBED_NS 20000u     /* between two looks: somebody else ran here meanwhile */
-#define BACKOFF_MAX 256u        /* waits that sleep at once */
-#define BACKOFF_DISTURBED 16u   /* the least of them after somebody else wanted the core */
+#define SHARED_NS 3000u         /* a yield that takes longer let somebody else run */
+#define BACKOFF_MAX 512u        /* waits that sleep at once after one that looked in vain */
 
 static uint64_t now_ns(void)
 {
@@ -34,33 +33,35 @@ void spin_init(struct spin *s, uint32_t busy_poll_us)
 bool spin_begin(struct spin *s)
 {
 	if (!s->limit_ns) return false;
-	s->began_ns = s->last_ns = now_ns();
+	s->began_ns = now_ns();
 	s->looks = 0;
-	s->disturbed = false;
+	s->shared = false;
 	s->looking = s->skip == 0;
 	if (s->skip) s->skip--;
 	return s->looking;
 }
 
-bool spin_again(struct spin *s)
+/* Who waits for this core may be the one who answers. */
+static void let_others_run(struct spin *s)
 {
-	if (++s->looks % YIELD_EVERY == 0) sched_yield();
-	uint64_t now = now_ns();
-	if (now - s->last_ns > DISTURBED_NS) s->disturbed = true;
-	s->last_ns = now;
-	return !s->disturbed && now - s->began_ns < s->limit_ns;
+	uint64_t before = now_ns();
+	sched_yield();
+	s->shared = now_ns() - before > SHARED_NS;
 }
 
+bool spin_again(struct spin *s)
+{
+	if (s->shared) return false; /* one look was left after that */
+	if (s->looks++ % YIELD_EVERY == 0) let_others_run(s);
+	return now_ns() - s->began_ns < s->limit_ns;
+}
+
+/* Looking in vain costs more than looking gains: three good ones make up for it, and when one in four fails it is soon tried but now and then. */
 void spin_end(struct spin *s)
 {
-	if (!s->limit_ns) return;
-	if (now_ns() - s->began_ns <= s->limit_ns && !s->disturbed) {
-		s->skip = s->backoff = 0; /* also asleep: then looking would have seen it */
-		return;
-	}
-	if (!s->looking) return;
-	s->backoff = s->backoff ? s->backoff * 2 : 1;
-	if (s->disturbed && s->backoff < BACKOFF_DISTURBED) s->backoff = BACKOFF_DISTURBED;
+	if (!s->limit_ns || !s->looking) return;
+	if (s->shared || now_ns() - s->began_ns > s->limit_ns) s->backoff = s->backoff ? s->backoff * 8 : 8;
+	else s->backoff /= 2;
 	if (s->backoff > BACKOFF_MAX) s->backoff = BACKOFF_MAX;
 	s->skip = s->backoff;
 }

@@ -12,12 +12,11 @@
 struct spin {
 	uint64_t limit_ns;  /* of one wait; 0: never */
 	uint64_t began_ns;  /* the wait under way */
-	uint64_t last_ns;   /* the look before */
 	uint32_t looks;     /* of this wait */
 	uint32_t skip;      /* waits that still sleep at once */
-	uint32_t backoff;   /* how many the next failure makes of them */
+	uint32_t backoff;   /* how many they were last */
 	bool looking;
-	bool disturbed;     /* somebody else had the core */
+	bool shared;        /* in this wait somebody else ran on this core */
 };
 
 /* busy_poll_us of coffer.h. */

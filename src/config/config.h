@@ -22,6 +22,9 @@ enum config_seed { CONFIG_SEED_ACCEPT, CONFIG_SEED_IGNORE, CONFIG_SEED_REFUSE };
 /* How the audit log tells bulk use of keys. */
 enum config_bulk { CONFIG_BULK_COUNTED, CONFIG_BULK_FULL };
 
+/* Whose AES-GCM is used. */
+enum config_aead { CONFIG_AEAD_AUTO, CONFIG_AEAD_OPENSSL, CONFIG_AEAD_IPSEC_MB };
+
 /* Strings are owned by the struct, NUL-terminated, never NULL; "" means not set. */
 struct config {
 	char *socket;
@@ -45,6 +48,7 @@ struct config {
 	size_t secret_memory;          /* bytes of the arena */
 	bool require_secret_memory;
 	size_t ring_memory;            /* bytes of all rings together; 0: there are none */
+	enum config_aead aead_engine;
 	uint64_t token_deadline_ms;    /* opening the token; other calls have half of it, provisioning three times as much */
 	uint64_t token_probe_interval_ms;
 	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */

@@ -16,7 +16,7 @@ static const char *const kind_names[] = {
 	[CONFIG_SOCKET] = "path", [CONFIG_PATH] = "path", [CONFIG_OPTIONAL_PATH] = "path", [CONFIG_STORE] = "word",
 	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
 	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
-	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word",
+	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word", [CONFIG_ENGINE] = "word",
 };
 
 struct word {
@@ -34,6 +34,10 @@ static const struct word seeds[] = {
 
 static const struct word bulks[] = {
 	{ "counted", CONFIG_BULK_COUNTED }, { "full", CONFIG_BULK_FULL }, { NULL, 0 },
+};
+
+static const struct word engines[] = {
+	{ "auto", CONFIG_AEAD_AUTO }, { "openssl", CONFIG_AEAD_OPENSSL }, { "ipsec-mb", CONFIG_AEAD_IPSEC_MB }, { NULL, 0 },
 };
 
 const char *config_kind_name(enum config_kind kind)
@@ -182,6 +186,14 @@ static enum coffer_err set_bulk(const struct ini_line *line, enum config_bulk *o
 	return ERR_OK;
 }
 
+static enum coffer_err set_engine(const struct ini_line *line, enum config_aead *out, struct reason *reason)
+{
+	int engine = 0;
+	TRY(find_word(line, engines, "is not auto, openssl or ipsec-mb", &engine, reason));
+	*out = (enum config_aead)engine;
+	return ERR_OK;
+}
+
 enum coffer_err config_value_set(const struct config_key *key, const struct ini_line *line, struct config *config,
 	struct reason *reason)
 {
@@ -199,6 +211,8 @@ enum coffer_err config_value_set(const struct config_key *key, const struct ini_
 		return set_seed(line, out, reason);
 	case CONFIG_BULK:
 		return set_bulk(line, out, reason);
+	case CONFIG_ENGINE:
+		return set_engine(line, out, reason);
 	case CONFIG_SIZE:
 		if (max > SIZE_MAX) max = SIZE_MAX;
 		TRY(ini_size(line, key->min, max, &number, reason));
@@ -228,6 +242,8 @@ static size_t field_size(enum config_kind kind)
 		return sizeof(enum config_seed);
 	case CONFIG_BULK:
 		return sizeof(enum config_bulk);
+	case CONFIG_ENGINE:
+		return sizeof(enum config_aead);
 	default:
 		return sizeof(uint32_t);
 	}

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/ct.h"
+#include "crypto/aead.h"
 #include "crypto/cipher_internal.h"
 #include "crypto/crypto_err.h"
 #include "crypto/keywrap.h"
@@ -190,6 +191,26 @@ static enum coffer_err run_whole(struct cipher_run *run, struct view aad, struct
 	return cipher_run_end(run, tag, out, out_tag, out_tag_len);
 }
 
+/* AES-GCM as nearly everybody uses it is the AEAD engine's: no cipher context is made, and where the CPU allows it is several times as fast. */
+static bool is_for_engine(const struct cipher_row *row, const struct cipher_traits *traits, struct view iv)
+{
+	return row->algorithm == CIPHER_AES && row->mode == CIPHER_GCM && iv.len == AEAD_NONCE_LEN && traits->tag_len == AEAD_TAG_LEN;
+}
+
+static enum coffer_err by_engine(enum cipher_way way, struct view key, struct view iv, struct view aad, struct view text, struct view tag,
+	struct buf *out, uint8_t out_tag[static CIPHER_TAG_MAX], size_t *out_tag_len)
+{
+	AUTO(auto_aead_key_free) struct aead_key *k = NULL;
+	TRY(aead_key_new(key.ptr, key.len, &k));
+	TRY(buf_reserve(out, text.len + CIPHER_BLOCK_MAX)); /* never nothing */
+	uint8_t *at = out->ptr + out->len;
+	if (way == CIPHER_ENCRYPT) TRY(aead_seal(k, iv.ptr, &aad, 1, text, at, out_tag));
+	else TRY(aead_open(k, iv.ptr, &aad, 1, text, tag.ptr, at));
+	out->len += text.len;
+	*out_tag_len = way == CIPHER_ENCRYPT ? AEAD_TAG_LEN : 0;
+	return ERR_OK;
+}
+
 static enum coffer_err whole(const struct cipher_params *params, enum cipher_way way, struct view key, struct view iv,
 	struct view aad, struct view text, struct view tag, struct buf *out, uint8_t out_tag[static CIPHER_TAG_MAX], size_t *out_tag_len)
 {
@@ -208,6 +229,7 @@ static enum coffer_err whole(const struct cipher_params *params, enum cipher_way
 		return way == CIPHER_ENCRYPT ? keywrap_wrap(key, kind, text, out) : keywrap_unwrap(key, kind, text, out);
 	}
 	TRY(cipher_row_check_text(row, padding, way, iv.len, text.len));
+	if (is_for_engine(row, &traits, iv)) return by_engine(way, key, iv, aad, text, tag, out, out_tag, out_tag_len);
 	struct cipher_run run;
 	size_t before = out->len;
 	enum coffer_err err = cipher_run_start(&run, params, way, key, iv, text.len, tag);

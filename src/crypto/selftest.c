@@ -11,6 +11,7 @@
 #include "crypto/kdf.h"
 #include "crypto/keywrap.h"
 #include "crypto/mac.h"
+#include "crypto/selftest_internal.h"
 #include "crypto/shamir.h"
 #include "crypto/sign.h"
 #include "crypto/xaes.h"
@@ -90,6 +91,12 @@ static enum coffer_err test_xaes(void)
 	TRY(expect(out, "986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d"));
 	TRY(xaes_open(k, nonce.ptr, &aad, 1, view_of(out, pt.len + XAES_TAG_LEN), out));
 	return memcmp(out, pt.ptr, pt.len) == 0 ? ERR_OK : ERR_CRYPTO;
+}
+
+enum coffer_err selftest_aead(void)
+{
+	TRY(test_aes_gcm());
+	return test_xaes();
 }
 
 static enum coffer_err test_hpke(void)

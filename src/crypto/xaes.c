@@ -15,7 +15,7 @@
 struct xaes_key {
 	EVP_CIPHER_CTX *ecb;       /* AES-256 under the key */
 	struct aead_key *gcm;      /* re-keyed for each message */
-	uint8_t k1[BLOCK_LEN];     /* CMAC's first subkey */
+	uint64_t masks[2][2];      /* K1, CMAC's first subkey, xor the fixed first bytes of M1 and M2 */
 };
 
 /* K1 = L << 1, with 0x87 added when the bit that falls out is set; no branch on it. */
@@ -25,6 +25,19 @@ static void double_block(const uint8_t in[static BLOCK_LEN], uint8_t out[static 
 	for (size_t i = 0; i + 1 < BLOCK_LEN; i++)
 		out[i] = (uint8_t)((in[i] << 1) | (in[i + 1] >> 7));
 	out[BLOCK_LEN - 1] = (uint8_t)((in[BLOCK_LEN - 1] << 1) ^ (0x87 & -carry));
+}
+
+/* M_i = 00 i 58 00 || the first 12 bytes of the nonce: K1 xor M_i is a mask of the key xor a block of the nonce. */
+static void make_masks(struct xaes_key *k, const uint8_t l[static BLOCK_LEN])
+{
+	uint8_t block[BLOCK_LEN];
+	for (uint8_t i = 0; i < 2; i++) {
+		double_block(l, block);
+		block[1] ^= (uint8_t)(i + 1);
+		block[2] ^= 0x58;
+		memcpy(k->masks[i], block, BLOCK_LEN);
+	}
+	wipe(block, sizeof block);
 }
 
 enum coffer_err xaes_key_new(const uint8_t key[static XAES_KEY_LEN], struct xaes_key **out)
@@ -42,7 +55,7 @@ enum coffer_err xaes_key_new(const uint8_t key[static XAES_KEY_LEN], struct xaes
 	ENSURE(EVP_EncryptInit_ex2(k->ecb, cipher, key, NULL, NULL) == 1, crypto_err_take());
 	ENSURE(EVP_CIPHER_CTX_set_padding(k->ecb, 0) == 1, crypto_err_take());
 	ENSURE(EVP_EncryptUpdate(k->ecb, l, &n, zero, (int)BLOCK_LEN) == 1 && n == (int)BLOCK_LEN, crypto_err_take());
-	double_block(l, k->k1);
+	make_masks(k, l);
 	wipe(l, sizeof l);
 	*out = TAKE(k);
 	return ERR_OK;
@@ -57,19 +70,18 @@ void xaes_key_free(struct xaes_key *k)
 	arena_free(k);
 }
 
-/* Kx = AES(K, K1 xor M1) || AES(K, K1 xor M2), M_i = 00 i 58 00 || the first 12 bytes of the nonce. */
+/* Kx = AES(K, K1 xor M1) || AES(K, K1 xor M2), in whole words: bytes cost as much as the cipher. */
 static enum coffer_err derive(struct xaes_key *k, const uint8_t nonce[static XAES_NONCE_LEN],
 	uint8_t out[static XAES_KEY_LEN])
 {
-	uint8_t m[2 * BLOCK_LEN] = { [1] = 0x01, [2] = 0x58, [BLOCK_LEN + 1] = 0x02, [BLOCK_LEN + 2] = 0x58 };
+	uint64_t m[4], block[2];
+	uint32_t head[2] = { 0, 0 };
 	int n = 0;
-	memcpy(m + 4, nonce, DERIVE_NONCE_LEN);
-	memcpy(m + BLOCK_LEN + 4, nonce, DERIVE_NONCE_LEN);
-	for (size_t i = 0; i < BLOCK_LEN; i++) {
-		m[i] ^= k->k1[i];
-		m[BLOCK_LEN + i] ^= k->k1[i];
-	}
-	bool ok = EVP_EncryptUpdate(k->ecb, out, &n, m, (int)sizeof m) == 1 && n == (int)sizeof m;
+	memcpy(&head[1], nonce, 4);
+	memcpy(&block[0], head, sizeof head);
+	memcpy(&block[1], nonce + 4, 8);
+	for (size_t i = 0; i < 4; i++) m[i] = k->masks[i / 2][i % 2] ^ block[i % 2];
+	bool ok = EVP_EncryptUpdate(k->ecb, out, &n, (const uint8_t *)m, (int)sizeof m) == 1 && n == (int)sizeof m;
 	wipe(m, sizeof m);
 	ENSURE(ok, crypto_err_take());
 	return ERR_OK;

@@ -40,12 +40,15 @@ void conn_close(struct conn *c)
 {
 	if (!c->closed) {
 		c->closed = true;
+		c->due_ms = 0;
 		if (c->read_event) event_free(c->read_event);
 		if (c->write_event) event_free(c->write_event);
 		if (c->wait_event) event_free(c->wait_event);
 		c->read_event = c->write_event = c->wait_event = NULL;
 		close(c->fd);
 		c->fd = -1;
+		bool kept = conn_own_input(c);
+		(void)kept;
 		buf_free(&c->in);
 		buf_free(&c->spare);
 		if (c->pass_fd >= 0) close(TAKE_FD(c->pass_fd));
@@ -60,9 +63,8 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
 {
 	struct conn *c = arg;
 	(void)fd;
-	c->reading = false;
-	if (what & EV_TIMEOUT) conn_close(c);
-	else conn_on_readable(c);
+	(void)what;
+	conn_on_readable(c);
 }
 
 static void on_write(evutil_socket_t fd, short what, void *arg)
@@ -70,7 +72,7 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 	struct conn *c = arg;
 	(void)fd;
 	if (what & EV_TIMEOUT) conn_on_unread(c);
-	else conn_flush(c);
+	else conn_on_writable(c);
 }
 
 static void on_wait(evutil_socket_t fd, short what, void *arg)
@@ -88,10 +90,14 @@ struct conn *conn_new(struct worker *worker, int fd, const struct principal *pri
 		return NULL;
 	}
 	*c = (struct conn){ .worker = worker, .fd = fd, .pass_fd = -1, .principal = *principal, .peer = peer };
-	c->read_event = event_new(worker->base, fd, EV_READ, on_read, c);
+	c->read_event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_read, c);
 	c->write_event = event_new(worker->base, fd, EV_WRITE, on_write, c);
 	c->wait_event = event_new(worker->base, -1, 0, on_wait, c);
 	c->streams = op_streams_new();
+	c->job.conn = c;
+	c->job.request.engine = &worker->daemon->engine;
+	c->job.request.principal = *principal;
+	c->job.request.streams = c->streams;
 	if (!c->read_event || !c->write_event || !c->wait_event || !c->streams) {
 		if (c->read_event) event_free(c->read_event);
 		if (c->write_event) event_free(c->write_event);

@@ -7,6 +7,7 @@
 #include "daemon/peers.h"
 
 #define LEAST_PART 64u  /* of the limit: what every principal may have, also when the others have it all */
+#define SEGMENTS_WEIGHT (16u * 1024u) /* bytes: two answers of a kilobyte for each that may be under way */
 #define HEAVY_PART 8u   /* who has more than this part is refused when there is nothing left */
 
 /* Blocks of the arena are powers of two. */
@@ -108,14 +109,14 @@ void conn_withdraw(struct conn *c)
 
 void conn_answered(struct conn *c)
 {
-	settle(c, &c->out_budget, c->out.cap > CONN_READ_BLOCK ? weight_of(&c->out) : c->out_budget);
+	settle(c, &c->out_budget, c->out.cap > CONN_READ_BLOCK && !c->out_lent ? weight_of(&c->out) : c->out_budget);
 	end_request(c);
 }
 
 void conn_hold_answers(struct conn *c)
 {
 	size_t pieces = (c->parked_count - c->parked_at) * CONN_PIECE_BLOCK;
-	settle(c, &c->out_budget, pieces + (c->out.len ? weight_of(&c->out) : 0));
+	settle(c, &c->out_budget, pieces + (c->out.len && !c->out_lent ? weight_of(&c->out) : 0));
 }
 
 void conn_hold_input(struct conn *c)
@@ -123,9 +124,15 @@ void conn_hold_input(struct conn *c)
 	settle(c, &c->in_budget, c->in.len && c->budget == 0 ? weight_of(&c->in) : 0);
 }
 
+void conn_hold_segments(struct conn *c, bool under_way)
+{
+	settle(c, &c->segments_budget, under_way ? SEGMENTS_WEIGHT : 0);
+}
+
 void conn_release(struct conn *c)
 {
 	end_request(c);
+	settle(c, &c->segments_budget, 0);
 	settle(c, &c->in_budget, 0);
 	settle(c, &c->out_budget, 0);
 }

@@ -13,8 +13,12 @@
 
 #define CONN_READ_BLOCK (16u * 1024u) /* arena block of an idle connection's input */
 #define CONN_READ_CHUNK (CONN_READ_BLOCK - ARENA_CANARY_LEN) /* bytes asked for when no frame says more; a larger frame needs memory set aside */
+#define LEND_BLOCK_MAX (256u * 1024u) /* of a block that a worker lends (conn_lend.c); with little secret memory less, but CONN_READ_BLOCK */
+#define LEND_PART 16u /* of the secret memory that the blocks of all workers may have */
+#define CONN_ANSWER_ROOM 2048u /* bytes that an answer may have more than its request, usually */
 #define CONN_ANSWERS_MAX (256u * 1024u) /* answers that pile up before they are written; then no further request is begun */
 #define CONN_PIECE_BLOCK (32u * 1024u) /* arena block of a piece of an answer that is not taken */
+#define CONN_DUE_GRAIN_MS 20u
 #define CONN_WAIT_MS 2u               /* between attempts to get memory, at first; then twice as long each time */
 #define CONN_WAIT_MAX_MS 64u
 
@@ -30,20 +34,26 @@ struct conn {
 	struct peer *peer;
 	struct op_streams *streams;
 	struct buf in, out;
+	bool in_lent, out_lent; /* they are the worker's (conn_lend.c) */
+	bool answer_here;     /* out is the answer of the request that runs now, behind other answers */
+	size_t in_at;         /* bytes of in that are done with */
 	struct buf spare;     /* for the answer to the large frame that is coming */
 	size_t out_sent;      /* bytes of out already written */
 	struct buf *parked;   /* answers before out, in pieces; the first of them at parked_at, of which parked_sent bytes are written */
 	size_t parked_at, parked_count, parked_sent;
 	size_t parked_bytes;  /* not written yet */
 	uint64_t write_until_ms; /* when everything must have been taken; 0: nothing waits */
-	size_t want;          /* bytes that are missing from a large frame: no more than these are read; 0: a chunk */
+	size_t need;          /* bytes of the frame whose beginning is here; 0: not known */
+	size_t want;          /* bytes that are missing from a large frame: no more than these are read; 0: what comes */
 	size_t budget;        /* secret memory set aside for the request under way (conn_budget.c); while busy the job's thread's */
 	bool large;           /* the request under way was admitted by conn_admit */
 	size_t in_budget;     /* the same for in, where it holds a part of a small frame */
+	size_t segments_budget; /* the same for answers about segments under way */
 	size_t out_budget;    /* the same for the answers in out */
 	struct event *wait_event;
 	unsigned wait_ms;     /* the wait under way */
 	uint64_t wait_until_ms; /* 0: not waiting for memory */
+	uint64_t due_ms;      /* closed when nothing came by then; 0: never (conn_due.c) */
 	uint64_t frame_until_ms; /* when the frame under way must be here; 0: none is */
 	int pass_fd;          /* goes with the byte of the answers behind the next pass_after; -1: none */
 	size_t pass_after;
@@ -56,6 +66,7 @@ struct conn {
 	bool closed;          /* fd is gone; waits for the job */
 	bool sweep_due;       /* conn_sweep when job comes back */
 	bool reading;         /* read_event is added */
+	bool drained;         /* there was less to read than there was room */
 };
 
 struct conn *conn_next(struct conn *c);
@@ -101,11 +112,34 @@ void conn_on_unread(struct conn *c);
 void conn_drop_answers(struct conn *c);
 /* Runs every complete frame of c->in until one must wait for another thread. */
 void conn_process(struct conn *c);
+enum conn_sent { CONN_SENT, CONN_WAITS, CONN_LOST };
 /* Writes what can be written; adds the write event for the rest. */
-void conn_flush(struct conn *c);
-/* Adds or removes the read event as the state asks, with the deadline that fits. */
+enum conn_sent conn_send(struct conn *c) MUST_USE;
+/* The write event. */
+void conn_on_writable(struct conn *c);
+/* Adds or removes the read event as the state asks, and sets the deadline that fits. */
 void conn_rearm(struct conn *c);
 void conn_on_readable(struct conn *c);
+/* conn_lend.c */
+/* The block has its size. False: no memory. */
+bool conn_block_ready(const struct conn *c, struct buf *block) MUST_USE;
+/* The worker's input, into which `added` bytes were read behind the place of those that are here already, becomes the connection's. */
+void conn_lend_input(struct conn *c, size_t added);
+/* What is done with leaves the input. */
+void conn_drop_done(struct conn *c);
+/* The worker has its block again; what is left of the input is the connection's own. False: no memory for it, and it is lost. */
+bool conn_own_input(struct conn *c) MUST_USE;
+/* The worker's output becomes the connection's, unless that has answers already. */
+void conn_lend_output(struct conn *c);
+/* The worker has its block again; answers in it are gone. */
+void conn_return_output(struct conn *c);
+/* The same, and what is not sent is the connection's own. False: no memory for it, and it is lost. */
+bool conn_own_output(struct conn *c) MUST_USE;
+/* conn_due.c */
+/* When the connection is closed unless something happens: in ms from now, 0 = never. One timer of the worker serves all, so it may be late by CONN_DUE_GRAIN_MS. */
+void conn_set_due(struct conn *c, uint64_t ms);
+/* The timer of the worker. */
+void conn_on_due(evutil_socket_t fd, short what, void *worker);
 /* The timer of a connection that waits for memory. */
 void conn_on_wait(struct conn *c);
 
@@ -120,6 +154,8 @@ void conn_answered(struct conn *c);
 void conn_hold_answers(struct conn *c);
 /* What is in `in` stays there for now; not while busy. */
 void conn_hold_input(struct conn *c);
+/* Whether segments are under way: their answers are there already. */
+void conn_hold_segments(struct conn *c, bool under_way);
 /* Everything. */
 void conn_release(struct conn *c);
 /* Whether the principal has no more than its share, or memory was set aside for this very request. */

@@ -12,6 +12,8 @@
 #include "kmip/tags.h"
 #include "ttlv/ttlv.h"
 
+#define READ_ROUNDS 4u /* of reading from one connection before the others have their turn */
+
 static const struct config *config_of(struct conn *c)
 {
 	return c->worker->daemon->engine.config;
@@ -33,34 +35,77 @@ static uint64_t time_left_ms(struct conn *c)
 
 void conn_rearm(struct conn *c)
 {
-	bool want = !c->busy && !c->closing && !c->closed && !c->wait_until_ms && !conn_segments_full(c);
-	if (!want) {
-		if (c->reading) event_del(c->read_event);
-		c->reading = false;
-		return;
-	}
-	if (c->reading) return;
-	uint64_t ms = time_left_ms(c);
-	struct timeval tv = timeval_ms(ms);
-	event_add(c->read_event, ms ? &tv : NULL);
-	c->reading = true;
+	bool want = !c->busy && !c->closing && !c->closed && !c->wait_until_ms && conn_unsent(c) == 0 && !conn_segments_full(c);
+	conn_set_due(c, want ? time_left_ms(c) : 0);
+	if (want == c->reading) return;
+	if (want) event_add(c->read_event, NULL);
+	else event_del(c->read_event);
+	c->reading = want;
 }
 
-static void submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
+/* The answer is written behind the others that wait, unless memory was set aside for it. */
+static void place_answer(struct conn *c)
 {
+	struct request *r = &c->job.request;
+	if (c->spare.cap || c->segments) { /* or is put in order first */
+		r->answer = c->spare;
+		c->spare = BUF_EMPTY;
+		return;
+	}
+	conn_lend_output(c);
+	r->answer = c->out;
+	r->answer_at = c->out.len;
+	c->out = BUF_EMPTY;
+	c->answer_here = true;
+}
+
+/* The others stay here when the request goes to another thread. */
+static void unplace_answer(struct conn *c)
+{
+	struct request *r = &c->job.request;
+	if (!c->answer_here) return;
+	c->out = r->answer;
+	r->answer = BUF_EMPTY;
+	r->answer_at = 0;
+	c->answer_here = false;
+}
+
+/* False: its answer, that there is no memory for it, is ready. */
+static bool submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
+{
+	struct request *r = &c->job.request;
+	if (request_keep(r) != ERR_OK) {
+		request_fail(r, ERR_MEMORY, NULL);
+		return false;
+	}
+	unplace_answer(c);
 	c->job.kind = kind;
 	c->job.turn = &c->peer->turns[queue == &c->worker->daemon->store_jobs ? PEER_STORE : PEER_ADMIN];
 	c->busy = true;
 	conn_hold(&c->job);
-	if (job_queue_put(queue, &c->job)) return;
+	if (job_queue_put(queue, &c->job)) return true;
 	c->busy = false; /* the daemon is stopping */
 	c->closing = true;
+	return true;
+}
+
+/* The request waits for what is under way in the ring. False: its answer, that there is no memory for that, is ready. */
+static bool keep_held(struct conn *c)
+{
+	struct request *r = &c->job.request;
+	if (request_keep(r) == ERR_OK) {
+		unplace_answer(c);
+		return true;
+	}
+	c->held = false;
+	request_fail(r, ERR_MEMORY, NULL);
+	return false;
 }
 
 /* A worker lacks an object, or the refusal of an item is to be audited. */
-static void submit_to_store(struct conn *c)
+static bool submit_to_store(struct conn *c)
 {
-	submit(c, &c->worker->daemon->store_jobs, c->job.request.rerun_on_store ? JOB_REQUEST : JOB_LOAD);
+	return submit(c, &c->worker->daemon->store_jobs, c->job.request.rerun_on_store ? JOB_REQUEST : JOB_LOAD);
 }
 
 /* More requests than rate_limit allows: refused, and nothing else happens. The operator's status is answered whatever the others do under his name. */
@@ -68,11 +113,11 @@ static bool over_rate(struct conn *c)
 {
 	const struct config *config = config_of(c);
 	struct request *r = &c->job.request;
-	struct reason reason = { "" };
 	uint32_t most = config->rate_limit, burst = config->rate_burst ? config->rate_burst : most;
 	if (most == 0 || (request_is_status(r) && principal_is_own(&c->principal))) return false;
 	uint64_t wait_ms = rate_take(&c->peer->rate, most, burst, request_items(r), clock_mono_ms());
 	if (wait_ms == 0) return false;
+	struct reason reason = { "" };
 	enum coffer_err err = reason_fail(&reason, ERR_LIMIT, "you send more than %u requests a second (rate_limit); try again in %llu ms", (unsigned)most,
 		(unsigned long long)wait_ms);
 	request_fail(r, err, &reason);
@@ -84,15 +129,11 @@ static bool run(struct conn *c)
 {
 	struct daemon *d = c->worker->daemon;
 	struct request *r = &c->job.request;
-	if (conn_segments_hold(c, !request_is_ring_segment(r))) return false;
-	if (r->lane == OP_LANE_WORKER) {
-		if (request_run(r, c->worker->local, NULL) != ERR_NOT_CACHED) return true;
-		if (conn_segments_hold(c, true)) return false;
-		submit_to_store(c);
-	} else {
-		submit(c, r->lane == OP_LANE_STORE ? &d->store_jobs : &d->admin_jobs, JOB_REQUEST);
-	}
-	return false;
+	if (conn_segments_hold(c, !request_is_ring_segment(r))) return !keep_held(c);
+	if (r->lane != OP_LANE_WORKER) return !submit(c, r->lane == OP_LANE_STORE ? &d->store_jobs : &d->admin_jobs, JOB_REQUEST);
+	if (request_run(r, c->worker->local, NULL) != ERR_NOT_CACHED) return true;
+	if (conn_segments_hold(c, true)) return !keep_held(c);
+	return !submit_to_store(c);
 }
 
 static bool classify_and_run(struct conn *c)
@@ -118,23 +159,20 @@ static void refuse_for_memory(struct conn *c)
 	request_refuse(r, err, &reason);
 }
 
-/* The frame moves out of the input: whole when nothing stands behind it, else copied. */
-static enum coffer_err take_frame(struct conn *c, size_t size)
+/* A frame that is alone in memory of its own moves out of the input; any other is worked on where it lies. */
+static void take_frame(struct conn *c, size_t size)
 {
 	struct request *r = &c->job.request;
-	*r = (struct request){ .engine = &c->worker->daemon->engine, .streams = c->streams, .frame = BUF_EMPTY, .answer = BUF_EMPTY };
-	r->principal = c->principal;
-	c->job.conn = c;
-	r->answer = c->spare;
-	c->spare = BUF_EMPTY;
-	if (c->in.len == size) {
+	request_begin(r);
+	r->lent_parsed = c->worker->parsed;
+	if (!c->in_lent && c->in_at == 0 && c->in.len == size) {
 		r->frame = c->in;
 		c->in = BUF_EMPTY;
-		return ERR_OK;
+	} else {
+		r->lent_frame = view_of(c->in.ptr + c->in_at, size);
+		c->in_at += size;
 	}
-	TRY(buf_append(&r->frame, view_of(c->in.ptr, size)));
-	buf_consume(&c->in, size);
-	return ERR_OK;
+	place_answer(c);
 }
 
 /* A frame that cannot even be delimited (nothing after it can be trusted), or has no room. */
@@ -150,9 +188,10 @@ void conn_give_up(struct conn *c, const char *why)
 /* ERR_OK: *size is the whole frame's; ERR_NOT_FOUND: more bytes are needed. */
 static enum coffer_err next_frame(struct conn *c, size_t *size)
 {
-	if (c->in.len < TTLV_HEADER_LEN) return ERR_NOT_FOUND;
-	TRY(ttlv_frame_size(view_of(c->in.ptr, TTLV_HEADER_LEN), TAG_REQUEST_MESSAGE, config_of(c)->max_message, size));
-	return c->in.len < *size ? ERR_NOT_FOUND : ERR_OK;
+	size_t here = c->in.len - c->in_at;
+	if (here < TTLV_HEADER_LEN) return ERR_NOT_FOUND;
+	TRY(ttlv_frame_size(view_of(c->in.ptr + c->in_at, TTLV_HEADER_LEN), TAG_REQUEST_MESSAGE, config_of(c)->max_message, size));
+	return here < *size ? ERR_NOT_FOUND : ERR_OK;
 }
 
 /* The timer asks again, less and less often. False: this went on for as long as a request may take. */
@@ -222,71 +261,134 @@ static bool begin_request(struct conn *c, size_t size)
 	end_wait(c);
 	c->want = 0;
 	c->frame_until_ms = 0;
-	if (take_frame(c, size) != ERR_OK) {
-		conn_give_up(c, "no memory for its request");
-		return false;
-	}
+	take_frame(c, size);
 	if (!may_begin) refuse_for_memory(c);
 	if ((!may_begin || classify_and_run(c)) && !conn_answer(c)) conn_give_up(c, "no memory for its answer");
 	return true;
 }
 
-void conn_process(struct conn *c)
+/* The answer of a frame of this size may have no room behind those that wait. */
+static bool is_full(const struct conn *c, size_t size)
 {
-	while (!c->busy && !c->closing && !conn_segments_full(c) && conn_unsent(c) < CONN_ANSWERS_MAX) {
+	size_t unsent = conn_unsent(c), most = c->out_lent ? c->worker->daemon->lend_block : CONN_ANSWERS_MAX;
+	return unsent && unsent + size + CONN_ANSWER_ROOM > most;
+}
+
+/* Begins every frame that is whole, until one has to wait. True: answers must go first. */
+static bool begin_frames(struct conn *c)
+{
+	while (!c->busy && !c->closing && !conn_segments_full(c)) {
 		size_t size = 0;
 		enum coffer_err err = next_frame(c, &size);
-		if (err == ERR_NOT_FOUND) {
-			await_frame(c, size);
+		c->need = size;
+		if (err == ERR_NOT_FOUND) break;
+		if (err) {
+			conn_give_up(c, "no frame");
 			break;
 		}
-		if (err) conn_give_up(c, "no frame");
-		if (err || !begin_request(c, size)) break;
+		if (is_full(c, size)) return true;
+		if (!begin_request(c, size)) break;
+		c->need = 0;
 	}
-	if (!c->busy) conn_hold_input(c);
-	if (conn_unsent(c)) {
-		conn_flush(c);
-		return;
+	return false;
+}
+
+static enum conn_sent run_frames(struct conn *c)
+{
+	for (;;) {
+		bool more = begin_frames(c);
+		enum conn_sent sent = conn_unsent(c) ? conn_send(c) : CONN_SENT;
+		if (!more || sent != CONN_SENT) return sent;
 	}
-	if (c->closing && !conn_at_work(c)) {
+}
+
+/* What stays, stays in memory of its own; then the next event is awaited. */
+static void finish(struct conn *c, enum conn_sent sent)
+{
+	if (sent == CONN_LOST) {
 		conn_close(c);
 		return;
 	}
-	conn_rearm(c);
+	bool kept = conn_own_input(c);
+	if (conn_unsent(c) == 0) conn_return_output(c);
+	if (!kept) conn_give_up(c, "no memory to keep a part of its request");
+	else if (!c->busy && !c->closing && !conn_segments_full(c) && sent == CONN_SENT) await_frame(c, c->in.len && c->in.len < c->need ? c->need : 0);
+	if (!c->busy) conn_hold_input(c);
+	if (c->closing && !conn_at_work(c) && conn_unsent(c) == 0) conn_close(c);
+	else conn_rearm(c);
+}
+
+void conn_process(struct conn *c)
+{
+	finish(c, run_frames(c));
+}
+
+/* Into the rest of a large frame, or behind what is here already of small ones. */
+static ssize_t receive(struct conn *c)
+{
+	bool lends = !c->in_lent && c->want == 0;
+	struct buf *into = lends ? &c->worker->input : &c->in;
+	size_t room = into->cap - c->in.len;
+	if (c->want && room > c->want) room = c->want; /* the frame alone: then it moves on without a copy */
+	ssize_t n = recv(c->fd, into->ptr + c->in.len, room, 0);
+	c->drained = n < (ssize_t)room;
+	if (n <= 0) return n;
+	if (lends) conn_lend_input(c, (size_t)n);
+	else c->in.len += (size_t)n;
+	return n;
+}
+
+/* Whether to ask once more at once: there may be more, or the rest of a frame that is just being written. */
+static bool asks_again(const struct conn *c, enum conn_sent sent)
+{
+	if (sent != CONN_SENT || c->busy || c->closing || conn_segments_full(c) || !c->in_lent) return false;
+	if (c->in.len == c->in_at) return !c->drained;
+	return c->need <= c->in.cap && (!c->drained || c->need > CONN_READ_CHUNK); /* a larger one gets memory of its own */
+}
+
+/* False: nothing was there, and nothing has changed. */
+static bool read_frames(struct conn *c)
+{
+	for (unsigned round = 0;; round++) {
+		ssize_t n = receive(c);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			if (round) finish(c, CONN_SENT);
+			return round > 0;
+		}
+		if (n <= 0) {
+			conn_close(c);
+			return true;
+		}
+		enum conn_sent sent = run_frames(c);
+		if (round + 1 == READ_ROUNDS || !asks_again(c, sent)) {
+			finish(c, sent);
+			return true;
+		}
+		conn_drop_done(c);
+	}
+}
+
+/* False: a frame may not be begun yet, or cannot be. */
+static bool may_read(struct conn *c)
+{
+	if (c->in.len == 0 && !conn_may_begin(c)) {
+		if (wait_for_memory(c)) return false;
+	} else {
+		if (c->in.len == 0) end_wait(c);
+		if (c->want || conn_block_ready(c, &c->worker->input)) return true;
+	}
+	conn_give_up(c, "no memory to read");
+	return false;
 }
 
 void conn_on_readable(struct conn *c)
 {
-	size_t room = c->in.cap - c->in.len;
-	if (c->want && room > c->want) room = c->want; /* the frame alone: then it moves on without a copy */
-	if (room == 0) {
-		if (c->in.cap == 0 && !conn_may_begin(c)) {
-			if (!wait_for_memory(c)) {
-				conn_give_up(c, "no memory to read");
-				conn_close(c);
-				return;
-			}
-			conn_rearm(c);
-			return;
-		}
-		if (c->in.cap == 0) end_wait(c);
-		if (buf_reserve(&c->in, CONN_READ_CHUNK) != ERR_OK) {
-			conn_give_up(c, "no memory to read");
-			conn_close(c);
-			return;
-		}
-		room = c->in.cap - c->in.len;
+	if (!may_read(c)) {
+		if (c->closing) conn_close(c);
+		else conn_rearm(c);
+		return;
 	}
-	ssize_t n = recv(c->fd, c->in.ptr + c->in.len, room, 0);
-	if (n > 0) {
-		c->in.len += (size_t)n;
-		conn_process(c);
-	} else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-		if (c->in.len == 0) buf_free(&c->in);
-		conn_rearm(c);
-	} else {
-		conn_close(c);
-	}
+	if (!read_frames(c)) conn_rearm(c);
 }
 
 void conn_job_done(struct conn *c, struct job *job)
@@ -301,7 +403,7 @@ void conn_job_done(struct conn *c, struct job *job)
 	if (job->kind == JOB_LOAD && job->request.answer.len == 0) {
 		job->request.loaded_once = true;
 		ready = request_run(&job->request, c->worker->local, NULL) != ERR_NOT_CACHED;
-		if (!ready) submit_to_store(c);
+		if (!ready) ready = !submit_to_store(c);
 	}
 	conn_segments_adopt(c);
 	if (ready && !conn_answer(c)) conn_give_up(c, "no memory for its answer");

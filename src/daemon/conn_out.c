@@ -30,6 +30,7 @@ static void free_pieces(struct conn *c)
 void conn_drop_answers(struct conn *c)
 {
 	free_pieces(c);
+	conn_return_output(c);
 	buf_free(&c->out);
 	c->out_sent = 0;
 }
@@ -142,32 +143,39 @@ void conn_on_unread(struct conn *c)
 	if (!await_reader(c)) conn_close(c);
 }
 
-void conn_flush(struct conn *c)
+enum conn_sent conn_send(struct conn *c)
 {
 	ssize_t n = 1;
 	while (n > 0 && conn_unsent(c)) n = send_next(c);
-	if (n < 0 || (n == 0 && !await_reader(c))) {
-		conn_close(c);
-		return;
-	}
-	if (n == 0) return;
+	if (n < 0) return CONN_LOST;
+	if (n == 0) return conn_own_output(c) && await_reader(c) ? CONN_WAITS : CONN_LOST;
 	c->write_until_ms = 0;
 	c->out_sent = 0;
 	if (c->parked) free_pieces(c);
-	if (c->out.cap > CONN_READ_BLOCK) buf_free(&c->out); /* an idle connection keeps no more */
-	else buf_clear(&c->out);
+	if (c->out_lent) buf_clear(&c->out);
+	else buf_free(&c->out);
 	conn_hold_answers(c);
-	if (c->closing && !conn_at_work(c)) {
+	return CONN_SENT;
+}
+
+void conn_on_writable(struct conn *c)
+{
+	switch (conn_send(c)) {
+	case CONN_SENT:
+		conn_process(c);
+		break;
+	case CONN_LOST:
 		conn_close(c);
-		return;
+		break;
+	case CONN_WAITS:
+		break;
 	}
-	if (!c->busy && c->in.len) conn_process(c);
-	else conn_rearm(c);
 }
 
 bool conn_put_answer(struct conn *c, struct buf *answer)
 {
 	if (c->out.len) return buf_append(&c->out, buf_view(answer)) == ERR_OK;
+	conn_return_output(c);
 	struct buf empty = c->out;
 	c->out = *answer;
 	*answer = empty;
@@ -177,7 +185,15 @@ bool conn_put_answer(struct conn *c, struct buf *answer)
 bool conn_take_answer(struct conn *c)
 {
 	struct request *r = &c->job.request;
-	bool ok = conn_put_answer(c, &r->answer);
+	bool ok = true;
+	if (c->answer_here) {
+		c->out = r->answer;
+		r->answer = BUF_EMPTY;
+		r->answer_at = 0;
+		c->answer_here = false;
+	} else {
+		ok = conn_put_answer(c, &r->answer);
+	}
 	if (r->close_after) c->closing = true;
 	request_done(r);
 	conn_answered(c);

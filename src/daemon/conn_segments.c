@@ -10,8 +10,6 @@
 #include "daemon/segment_ring.h"
 #include "ops/seal_key.h"
 
-#define SMALL_FRAME 1024u /* bytes: a request about a segment is no longer */
-
 /* An answer that waits for its turn. */
 struct entry {
 	struct crypt_task task;  /* its work, if it has any */
@@ -117,6 +115,7 @@ static bool put_in_order(struct conn *c)
 	request_done(r);
 	conn_withdraw(c);
 	s->count++;
+	conn_hold_segments(c, true);
 	if (!pending) return true;
 	s->working++;
 	op_streams_ring(c->streams)->under_way |= UINT32_C(1) << e->task.work.slot;
@@ -164,6 +163,7 @@ static bool answer_in_order(struct conn *c)
 		s->first = (s->first + 1) % CONN_SEGMENTS_MAX;
 		s->count--;
 	}
+	if (s->count == 0) conn_hold_segments(c, false);
 	return enough;
 }
 

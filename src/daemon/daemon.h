@@ -55,6 +55,7 @@ struct daemon {
 	size_t bulk_limit;
 	bool no_rings;                /* this machine's memory is not fit for them (daemon/segment_ring.h) */
 	struct crypt_pool *crypt;
+	size_t lend_block;            /* bytes of each of the two blocks that a worker lends (conn_lend.c); from the start */
 	struct worker *workers;
 	unsigned worker_count, next_worker;
 	struct job_queue store_jobs;

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "crypto/aead_choose.h"
 #include "crypto/ossl_mem.h"
 #include "crypto/selftest.h"
 #include "daemon/options.h"
@@ -71,6 +72,18 @@ static int become_monitor(char **argv)
 	return 1;
 }
 
+/* The engine for AES-GCM, proven. A configured one that fails ends the start; under auto OpenSSL serves, and the log says why. */
+static enum coffer_err choose_engine(enum config_aead wanted, struct reason *reason)
+{
+	static const enum aead_choice choices[] = { [CONFIG_AEAD_AUTO] = AEAD_CHOICE_AUTO, [CONFIG_AEAD_OPENSSL] = AEAD_CHOICE_OPENSSL,
+		[CONFIG_AEAD_IPSEC_MB] = AEAD_CHOICE_IPSEC_MB };
+	TRY(aead_choose(choices[wanted], reason));
+	const struct aead_chosen *chosen = aead_chosen();
+	if (chosen->distrusted) log_warn("AES-GCM by %s, %s", chosen->name, chosen->note);
+	else log_info("AES-GCM by %s%s%s", chosen->name, chosen->note[0] ? ", " : "", chosen->note);
+	return ERR_OK;
+}
+
 static int prepare_memory(const struct config *config, struct reason *reason)
 {
 	enum coffer_err err = arena_init(config->secret_memory, config->require_secret_memory, reason);
@@ -79,7 +92,9 @@ static int prepare_memory(const struct config *config, struct reason *reason)
 		log_warn("memory protection: reduced (no memfd_secret in this kernel; root can read this process's memory)");
 	err = ossl_mem_install();
 	if (!err) err = crypto_selftest(reason);
-	return err ? fail(1, reason, err) : 0;
+	if (err) return fail(1, reason, err);
+	err = choose_engine(config->aead_engine, reason);
+	return err ? fail(EXIT_CONFIGURATION, reason, err) : 0;
 }
 
 static int supervised(const struct options *options)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/bulk_flush.h"
+#include "daemon/conn_internal.h"
 #include "daemon/confinement.h"
 #include "daemon/crypt_pool.h"
 #include "daemon/descriptors.h"
@@ -158,12 +159,14 @@ static enum coffer_err start_threads(struct daemon *d, struct reason *reason)
 	return err;
 }
 
-/* Three quarters of the arena may hold large requests; keys and small ones have the rest. */
-static void set_bulk_limit(struct daemon *d)
+/* Three quarters of the arena may hold large requests; keys and small ones have the rest, of which workers lend a part. */
+static void set_memory_limits(struct daemon *d, unsigned workers)
 {
 	struct arena_stats stats;
 	arena_stats(&stats);
 	d->bulk_limit = stats.size / 4 * 3;
+	d->lend_block = LEND_BLOCK_MAX;
+	while (d->lend_block > CONN_READ_BLOCK && d->lend_block * 2 * workers > stats.size / LEND_PART) d->lend_block /= 2;
 }
 
 /* A daemon that is just stopping gets a moment to let go. */
@@ -179,7 +182,7 @@ static enum coffer_err lock_state(struct daemon *d, struct reason *reason)
 static enum coffer_err start(struct daemon *d, const struct options *options, struct reason *reason)
 {
 	TRY(descriptors_prepare(d, workers_wanted(d->config), reason));
-	set_bulk_limit(d);
+	set_memory_limits(d, workers_wanted(d->config));
 	d->peers = peers_new(PEERS_MAX);
 	ENSURE(d->peers && pthread_mutex_init(&d->budget_lock, NULL) == 0, ERR_MEMORY);
 	d->crypt = crypt_pool_new(d);

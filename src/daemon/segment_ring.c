@@ -22,13 +22,13 @@
 #define OVERCOMMIT "/proc/sys/vm/overcommit_memory"
 
 /* A client may punch holes into the memory, which no seal that still lets it write forbids. The page that is then touched is a new one, and only strict
- * accounting (2) can refuse it, with a SIGBUS. */
+ * accounting (2) can refuse it, with a SIGBUS. Where the file cannot be read (ProcSubset=pid) that is left to who chose strict accounting. */
 void segment_ring_prepare(struct daemon *d)
 {
 	struct reason reason = { "" };
 	AUTO_BUF struct buf text = BUF_EMPTY;
-	if (fdio_read_file(OVERCOMMIT, 64, &text, &reason) == ERR_OK && text.len > 0 && text.ptr[0] != '2') return;
-	log_info("streams do not use shared memory here, and are slower for it: %s is 2, or cannot be read", OVERCOMMIT);
+	if (fdio_read_file(OVERCOMMIT, 64, &text, &reason) != ERR_OK || text.len == 0 || text.ptr[0] != '2') return;
+	log_info("streams do not use shared memory here, and are slower for it: %s is 2", OVERCOMMIT);
 	d->no_rings = true;
 }
 

@@ -20,7 +20,7 @@ struct segment_ring {
 	int fd;              /* for the client; -1 when it is sent */
 };
 
-/* Whether this machine has memory that cannot be taken away from under a process; else the limit is nothing. Before confinement_enter, once. */
+/* No rings on a machine that may refuse a process its own memory. Before confinement_enter, once. */
 void segment_ring_prepare(struct daemon *d);
 /* Makes a ring of `bytes`, whole pages, all of them there. ERR_BUSY with a sentence: no room, or the system gives none. Any thread. */
 enum coffer_err segment_ring_open(struct daemon *d, struct peer *peer, size_t bytes, struct segment_ring *out, struct reason *reason) MUST_USE;

@@ -35,7 +35,7 @@ struct service {
 };
 
 static const char *const environment_kept[] = { SANITIZERS "JOURNAL_STREAM", "NOTIFY_SOCKET", "WATCHDOG_USEC",
-	"COFFER_TEST_NO_MEMFD_SECRET", NULL };
+	"COFFER_TEST_NO_MEMFD_SECRET", "COFFER_TEST_BROKEN_AEAD", NULL };
 
 enum coffer_err service_prepare(struct reason *reason)
 {

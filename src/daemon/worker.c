@@ -13,6 +13,7 @@
 #include "daemon/conn_internal.h"
 #include "daemon/crypt_pool.h"
 #include "daemon/daemon.h"
+#include "kmip/message.h"
 
 static void drain_all(void *arg)
 {
@@ -105,15 +106,18 @@ static void *worker_main(void *arg)
 static enum coffer_err prepare(struct worker *w, struct daemon *daemon)
 {
 	w->base = event_base_new();
+	w->parsed = malloc(sizeof *w->parsed);
 	w->local = op_local_new(daemon->engine.objects);
 	w->drain = calloc(1, sizeof *w->drain);
-	ENSURE(w->base && w->local && w->drain, ERR_MEMORY);
+	ENSURE(w->base && w->local && w->drain && w->parsed, ERR_MEMORY);
 	*w->drain = (struct job){ .kind = JOB_CALL, .call = drain_all, .arg = w };
 	w->inbox_event = event_new(w->base, w->inbox.event_fd, EV_READ | EV_PERSIST, on_inbox, w);
 	ENSURE(w->inbox_event && event_add(w->inbox_event, NULL) == 0, ERR_MEMORY);
 	w->crypt_job.kind = JOB_CRYPT;
 	w->crypt_event = event_new(w->base, -1, 0, on_crypt, w);
 	ENSURE(w->crypt_event, ERR_MEMORY);
+	w->due_event = event_new(w->base, -1, 0, conn_on_due, w);
+	ENSURE(w->due_event, ERR_MEMORY);
 	ENSURE(pthread_create(&w->thread, NULL, worker_main, w) == 0, ERR_LIMIT);
 	w->started = true;
 	return ERR_OK;
@@ -152,7 +156,11 @@ void worker_join(struct worker *w)
 	free(w->drain);
 	if (w->inbox_event) event_free(w->inbox_event);
 	if (w->crypt_event) event_free(w->crypt_event);
+	if (w->due_event) event_free(w->due_event);
 	if (w->base) event_base_free(w->base);
 	op_local_free(w->local);
+	buf_free(&w->input);
+	buf_free(&w->output);
+	free(w->parsed);
 	job_queue_done(&w->inbox);
 }

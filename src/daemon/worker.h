@@ -5,10 +5,12 @@
 #include <event2/event.h>
 #include <pthread.h>
 
+#include "base/buf.h"
 #include "daemon/job.h"
 #include "ops/local.h"
 
 struct daemon;
+struct kmip_request;
 
 struct worker {
 	struct daemon *daemon;
@@ -19,6 +21,10 @@ struct worker {
 	struct event *crypt_event;    /* active: the worker takes a task of daemon->crypt */
 	struct job crypt_job;         /* makes it so, from another thread */
 	bool crypting;                /* one of both is under way; guarded by the pool's lock */
+	struct buf input, output;     /* lent to the connection that is worked on (conn_lend.c); empty meanwhile */
+	struct kmip_request *parsed;  /* lent to its request */
+	struct event *due_event;      /* when the next connection's time is up (conn_due.c) */
+	uint64_t due_ms;              /* 0: not set */
 	struct conn *conns;           /* list, worker thread only */
 	size_t conn_count;            /* also those closed whose job is still out */
 	bool draining;

@@ -29,7 +29,7 @@ static enum coffer_err take_request_id(struct run *run)
 static enum coffer_err begin_answer(struct run *run)
 {
 	const struct kmip_request *q = run->r->parsed;
-	buf_clear(&run->r->answer);
+	request_clear_answer(run->r);
 	writer_init_buf(&run->w, &run->r->answer, SIZE_MAX); /* the header is always there, however little the client takes */
 	run->now_s = clock_wall_s();
 	run->message = kmip_response_begin(&run->w, q->version, (int64_t)run->now_s, q->header.client_correlation, view_str(run->correlation));
@@ -120,7 +120,7 @@ static enum coffer_err end_answer(struct run *run)
 	TRY(writer_done(&run->w));
 	if (!run->has_record || !run->changed || run->recorded || !run->ctx.txn) return ERR_OK;
 	/* An item after the last change was answered too: the stored answer becomes the whole one. */
-	struct view answer = run->secret ? view_of(NULL, 0) : buf_view(&run->r->answer);
+	struct view answer = run->secret ? view_of(NULL, 0) : request_answer(run->r);
 	if (txn_mark(run->ctx.txn) != ERR_OK) return ERR_OK; /* the shorter one stays */
 	enum coffer_err err = request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer);
 	if (err) txn_undo(run->ctx.txn); /* likewise */
@@ -135,7 +135,7 @@ static enum coffer_err run_batch(struct run *run)
 	enum coffer_err item_err;
 	TRY(take_request_id(run));
 	if (run->has_record && run->ctx.txn && run->began == ENGINE_OPEN) {
-		buf_clear(&run->r->answer);
+		request_clear_answer(run->r);
 		TRY(request_record_find(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, &run->r->answer, &found,
 			&run->ctx.reason));
 	}
@@ -176,7 +176,7 @@ enum coffer_err request_run(struct request *r, struct op_local *local, struct tx
 	grants_unref(run.grants);
 	if (err == ERR_NOT_CACHED && !txn) {
 		leave_lane(&run);
-		buf_clear(&r->answer);
+		request_clear_answer(r);
 		buf_free(&run.newer);
 		return err;
 	}

@@ -16,8 +16,11 @@ struct request {
 	struct engine *engine;
 	struct principal principal;
 	struct op_streams *streams;  /* borrowed from the connection, which waits for the answer */
-	struct buf frame;            /* the whole TTLV request; wiped when answered */
+	struct buf frame;            /* the whole TTLV request; wiped when answered. Empty: it is lent */
+	struct view lent_frame;      /* borrowed from who runs the request, until request_keep */
+	struct kmip_request *lent_parsed; /* room for `parsed`, likewise; NULL: request_classify makes its own */
 	struct buf answer;           /* the whole TTLV answer, built here */
+	size_t answer_at;            /* where it begins: other answers may stand before it */
 	enum op_lane lane;           /* from request_classify */
 	bool close_after;            /* the answer is the last on this connection (framing lost) */
 	/* set by request_run on the worker lane when an object must be loaded first */
@@ -29,7 +32,7 @@ struct request {
 	/* set by request_run on the worker lane when an item was refused: the refusal belongs into the audit log, so the daemon runs the request
 	 * again on the store lane (lane is set to it, nothing is to be loaded) */
 	bool rerun_on_store;
-	struct kmip_request *parsed; /* views into frame; from request_classify to request_done */
+	struct kmip_request *parsed; /* views into the frame; from request_classify to request_done */
 	size_t counted;              /* so many items from the first on are done with counting: they are run again on another lane, and counted once */
 	uint64_t audit_seq;          /* newest audit row that this request wrote; 0 none */
 	/* Set by request_run when the answer says what is only true after the work: have it done before the answer is sent, or send request_failure
@@ -68,7 +71,16 @@ enum request_write {
 	REQUEST_CHANGES         /* any other change */
 };
 enum request_write request_write_kind(const struct request *r);
-/* Wipes and frees frame, answer and what was parsed. */
+/* Makes a new request of it for the same engine, principal and streams; the one before is done. */
+void request_begin(struct request *r);
+/* What is lent becomes the request's own, so that another thread can go on with it. The frame is copied, unless the caller has moved the memory where
+ * it stands into r->frame. After request_classify said ERR_OK. ERR_MEMORY: it is still lent. */
+enum coffer_err request_keep(struct request *r) MUST_USE;
+/* The answer alone; empty while there is none. Borrowed. */
+struct view request_answer(const struct request *r);
+/* Takes the answer back. */
+void request_clear_answer(struct request *r);
+/* Wipes and frees frame, answer and what was parsed, but nothing lent. */
 void request_done(struct request *r);
 
 /* The dispatch table, for Query, docs and tests. */

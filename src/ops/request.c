@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "kmip/message.h"
 #include "ops/dispatch.h"
@@ -12,15 +13,71 @@
 static enum coffer_err refuse(struct request *r, struct kmip_version version, enum coffer_err err, const struct reason *reason)
 {
 	struct writer w;
-	buf_clear(&r->answer);
+	request_clear_answer(r);
 	writer_init_buf(&w, &r->answer, REFUSAL_MAX);
 	kmip_refuse(&w, version, (int64_t)clock_wall_s(), err, reason_text(reason, err));
 	if (writer_done(&w) != ERR_OK) {
-		buf_clear(&r->answer); /* half an answer is worse than none: the connection ends */
+		request_clear_answer(r); /* half an answer is worse than none: the connection ends */
 		r->close_after = true;
 	}
 	r->engine->refused++;
 	return err;
+}
+
+void request_begin(struct request *r)
+{
+	r->frame = r->answer = BUF_EMPTY;
+	r->lent_frame = view_of(NULL, 0);
+	r->lent_parsed = r->parsed = NULL;
+	r->answer_at = r->wanted_name_len = 0;
+	r->lane = OP_LANE_WORKER;
+	r->close_after = r->want_name = r->loaded_once = r->rerun_on_store = false;
+	r->audit_seq = r->counted = 0;
+	r->work = (struct segment_work){ .sealer = NULL };
+}
+
+struct view request_answer(const struct request *r)
+{
+	return r->answer.len ? view_of(r->answer.ptr + r->answer_at, r->answer.len - r->answer_at) : view_of(NULL, 0);
+}
+
+void request_clear_answer(struct request *r)
+{
+	buf_cut(&r->answer, r->answer_at);
+}
+
+static void drop_parsed(struct request *r)
+{
+	struct kmip_request *parsed = TAKE(r->parsed);
+	if (parsed != r->lent_parsed) free(parsed);
+}
+
+static enum coffer_err parse(struct request *r, struct kmip_request *into, struct view frame, struct reason *reason)
+{
+	struct ttlv_limits limits = ttlv_limits_of(r->engine->config->max_message);
+	return kmip_request_parse(frame, &limits, into, reason);
+}
+
+/* Reading the same bytes once more puts the views where they belong. */
+enum coffer_err request_keep(struct request *r)
+{
+	AUTO_FREE struct kmip_request *own = NULL;
+	AUTO_BUF struct buf copy = BUF_EMPTY;
+	PRE(r->parsed);
+	if (!r->lent_parsed && !r->lent_frame.len) return ERR_OK;
+	own = malloc(sizeof *own);
+	ENSURE(own, ERR_MEMORY);
+	if (!r->frame.len) TRY(buf_append(&copy, r->lent_frame));
+	TRY(parse(r, own, buf_view(r->frame.len ? &r->frame : &copy), NULL));
+	if (copy.len) {
+		r->frame = copy;
+		copy = BUF_EMPTY;
+	}
+	drop_parsed(r);
+	r->parsed = TAKE(own);
+	r->lent_parsed = NULL;
+	r->lent_frame = view_of(NULL, 0);
+	return ERR_OK;
 }
 
 static enum op_lane lane_of(const struct kmip_request *q)
@@ -36,14 +93,14 @@ static enum op_lane lane_of(const struct kmip_request *q)
 
 enum coffer_err request_classify(struct request *r)
 {
-	struct reason reason = { "" };
-	struct ttlv_limits limits = ttlv_limits_of(r->engine->config->max_message);
-	if (!r->parsed) r->parsed = malloc(sizeof *r->parsed);
+	struct reason reason UNSET;
+	reason.text[0] = '\0';
+	if (!r->parsed) r->parsed = r->lent_parsed ? r->lent_parsed : malloc(sizeof *r->parsed);
 	if (!r->parsed) return refuse(r, KMIP_VERSION_HIGHEST, ERR_MEMORY, &reason);
-	enum coffer_err err = kmip_request_parse(buf_view(&r->frame), &limits, r->parsed, &reason);
+	enum coffer_err err = parse(r, r->parsed, r->frame.len ? buf_view(&r->frame) : r->lent_frame, &reason);
 	if (err) {
 		struct kmip_version version = r->parsed->version;
-		free(TAKE(r->parsed));
+		drop_parsed(r);
 		return refuse(r, version, err, &reason);
 	}
 	r->lane = lane_of(r->parsed);
@@ -113,7 +170,7 @@ void request_fail(struct request *r, enum coffer_err err, const struct reason *r
 		(void)same;
 		return;
 	}
-	buf_clear(&r->answer);
+	request_clear_answer(r);
 	r->engine->refused++;
 	if (write_failure(r, err, text, &r->answer) == ERR_OK) return;
 	enum coffer_err same = refuse(r, q->version, err, reason ? reason : &none); /* shorter: for the message as a whole */
@@ -170,5 +227,7 @@ void request_done(struct request *r)
 	segment_work_abandon(&r->work); /* the daemon took it out, or it is not done */
 	buf_free(&r->frame);
 	buf_free(&r->answer);
-	free(TAKE(r->parsed));
+	drop_parsed(r);
+	r->lent_parsed = NULL;
+	r->lent_frame = view_of(NULL, 0);
 }

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "crypto/aead_choose.h"
 #include "ops/json_out.h"
 #include "keyring/rooted_store.h"
 #include "ops/store_check.h"
@@ -112,6 +113,15 @@ static void put_rings(struct json_out *j, struct engine *engine)
 	json_end(j);
 }
 
+static void put_aead(struct json_out *j)
+{
+	const struct aead_chosen *chosen = aead_chosen();
+	json_begin(j, "aead");
+	json_str(j, "engine", chosen->name);
+	json_str(j, "note", chosen->note);
+	json_end(j);
+}
+
 /* What the last pass found; and for ever after, that an operator once took the store as it was. */
 static void put_integrity(struct json_out *j, struct engine *engine, const struct rooted_facts *root)
 {
@@ -191,6 +201,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 	}
 	put_memory(&j);
 	put_rings(&j, engine);
+	put_aead(&j);
 	put_store(&j, engine);
 	json_u64(&j, "connections", engine->connections);
 	json_u64(&j, "requests", engine->requests);

@@ -2,7 +2,7 @@
  * both servers show that what they give back can be opened, and that one bit changed cannot.
  *
  *   bench_small --table sealed|kmip --coffer SOCKET --coffer-pid N --ideal SOCKET --ideal-pid N --tap PATH --key NAME --uuid UUID
- *               [--rounds N] [--ms N] [--poll-us N] [--sizes a,b] [--threads a,b] [--flight a,b] */
+ *               [--rounds N] [--ms N] [--poll-us N] [--sizes a,b] [--threads a,b] [--flight a,b] [--only-coffer] */
 #include <getopt.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ struct list { unsigned at[LIST_MAX]; size_t count; };
 static struct options {
 	const char *coffer, *ideal, *tap, *key, *uuid;
 	pid_t coffer_pid, ideal_pid;
-	bool kmip;
+	bool kmip, only_coffer;
 	unsigned rounds, ms, poll_us;
 	struct list sizes, threads, flights;
 } opt = { .rounds = 5, .ms = 150, .poll_us = 100, .sizes = { { 64, 256, 4096, 65536 }, 4 }, .threads = { { 1, 2 }, 2 }, .flights = { { 1, 16, 64 }, 3 } };
@@ -285,8 +285,10 @@ static void run_cell(struct cell *cell)
 	}
 	prepare_ideal(cell, request_len, answer_len);
 	for (unsigned round = 0; round < opt.rounds; round++) {
-		measure(cell, round % 2 == 1, round);
-		measure(cell, round % 2 == 0, round);
+		for (unsigned turn = 0; turn < 2; turn++) {
+			bool ideal = (round + turn) % 2 == 1;
+			if (!ideal || !opt.only_coffer) measure(cell, ideal, round);
+		}
 	}
 	buf_free(&cell->request);
 	buf_free(&cell->answer);
@@ -322,6 +324,7 @@ static void read_option(int which, const char *value)
 	case 's': read_list(value, &opt.sizes); break;
 	case 'T': read_list(value, &opt.threads); break;
 	case 'f': read_list(value, &opt.flights); break;
+	case 'o': opt.only_coffer = true; break;
 	default: exit(2);
 	}
 }
@@ -330,7 +333,8 @@ int main(int argc, char **argv)
 {
 	static const struct option known[] = { { "table", 1, NULL, 't' }, { "coffer", 1, NULL, 'c' }, { "coffer-pid", 1, NULL, 'C' }, { "ideal", 1, NULL, 'i' },
 		{ "ideal-pid", 1, NULL, 'I' }, { "tap", 1, NULL, 'x' }, { "key", 1, NULL, 'k' }, { "uuid", 1, NULL, 'u' }, { "rounds", 1, NULL, 'r' },
-		{ "ms", 1, NULL, 'm' }, { "poll-us", 1, NULL, 'p' }, { "sizes", 1, NULL, 's' }, { "threads", 1, NULL, 'T' }, { "flight", 1, NULL, 'f' }, { 0 } };
+		{ "ms", 1, NULL, 'm' }, { "poll-us", 1, NULL, 'p' }, { "sizes", 1, NULL, 's' }, { "threads", 1, NULL, 'T' }, { "flight", 1, NULL, 'f' },
+		{ "only-coffer", 0, NULL, 'o' }, { 0 } };
 	for (int which; (which = getopt_long(argc, argv, "", known, NULL)) != -1;) read_option(which, optarg);
 	if (!opt.coffer || !opt.ideal || !opt.tap || !opt.key || !opt.uuid) bench_die("--coffer, --ideal, --tap, --key and --uuid are wanted");
 	bench_must(arena_init(4u << 20, false, NULL) == ERR_OK && ossl_mem_install() == ERR_OK, "making the arena");

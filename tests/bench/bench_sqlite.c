@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common.h"
-#include "store/store.h"
+#include "store/store_internal.h"
 
 #define FIELD_MAX 8192
 

@@ -16,6 +16,7 @@ BAD_VALUES = {
     "rng_seed": ["perhaps", "1"],
     "audit_bulk": ["off", "each"],
     "audit_interval": ["999ms", "2h", "often"],
+    "aead_engine": ["fast", "ipsec", "1"],
     "store": ["postgres://", "nothing"],
     "token": ["nonsense", "tpm3:device", ":", "pkcs11", "x" * 5000],
     "state_dir": ["relative/path", ""],

@@ -57,8 +57,8 @@ class Client:
         self.send(operation, payload)
         return read_answer(self.s)
 
-    def begin_seal(self, key, size):
-        a = good(self.ask(SEAL_STREAM, text(KEY_NAME, key) + integer(SEGMENT_SIZE, size)))
+    def begin_seal(self, key, size, tag=KEY_NAME):
+        a = good(self.ask(SEAL_STREAM, text(tag, key) + integer(SEGMENT_SIZE, size)))
         return number(a, HANDLE), find(a, HEADER, 8)
 
     def begin_open(self, header):

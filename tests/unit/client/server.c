@@ -84,15 +84,22 @@ static bool read_exactly(int fd, uint8_t *out, size_t len)
 	return true;
 }
 
-bool server_read(struct server *s)
+bool server_read_batch(struct server *s)
 {
 	size_t size;
 	struct ttlv_limits limits = ttlv_limits_of(SERVER_FRAME_MAX);
 	if (!read_exactly(s->fd, s->frame, TTLV_HEADER_LEN)) return false;
 	if (ttlv_frame_size(view_of(s->frame, TTLV_HEADER_LEN), TAG_REQUEST_MESSAGE, SERVER_FRAME_MAX, &size) != ERR_OK) return false;
 	if (!read_exactly(s->fd, s->frame + TTLV_HEADER_LEN, size - TTLV_HEADER_LEN)) return false;
-	return kmip_request_parse(view_of(s->frame, size), &limits, &s->request, NULL) == ERR_OK && s->request.count == 1 &&
-		s->request.items[0].err == ERR_OK && s->request.items[0].from_coffer;
+	if (kmip_request_parse(view_of(s->frame, size), &limits, &s->request, NULL) != ERR_OK) return false;
+	for (size_t i = 0; i < s->request.count; i++)
+		if (s->request.items[i].err != ERR_OK || !s->request.items[i].from_coffer) return false;
+	return true;
+}
+
+bool server_read(struct server *s)
+{
+	return server_read_batch(s) && s->request.count == 1;
 }
 
 struct ttlv_cursor *server_fields(struct server *s)
@@ -100,7 +107,7 @@ struct ttlv_cursor *server_fields(struct server *s)
 	return &s->request.items[0].payload;
 }
 
-static void begin_message(struct server *s)
+void server_begin_batch(struct server *s)
 {
 	struct view none = view_of(NULL, 0);
 	writer_init(&s->w, s->out, SERVER_FRAME_MAX);
@@ -109,7 +116,7 @@ static void begin_message(struct server *s)
 
 void server_begin(struct server *s)
 {
-	begin_message(s);
+	server_begin_batch(s);
 	s->item = kmip_item_begin(&s->w, &s->request.items[0].id);
 }
 
@@ -120,9 +127,15 @@ struct view server_end(struct server *s)
 	return writer_view(&s->w);
 }
 
+struct view server_end_batch(struct server *s, uint32_t items)
+{
+	kmip_response_end(&s->w, s->mark, items);
+	return writer_view(&s->w);
+}
+
 struct view server_refuse(struct server *s, enum coffer_err err, const char *text)
 {
-	begin_message(s);
+	server_begin_batch(s);
 	kmip_item_fail(&s->w, &s->request.items[0].id, err, text, true);
 	kmip_response_end(&s->w, s->mark, 1);
 	return writer_view(&s->w);

@@ -42,6 +42,11 @@ struct coffer *server_connect(struct server *s, uint32_t timeout_ms, size_t max_
 
 /* Reads one request; false at the end or when it is not one well-formed request. */
 bool server_read(struct server *s);
+/* The same, of up to KMIP_BATCH_MAX items. */
+bool server_read_batch(struct server *s);
+/* Begins an answer of several items, which are put to s->w; then server_end_batch, which returns the frame. */
+void server_begin_batch(struct server *s);
+struct view server_end_batch(struct server *s, uint32_t items);
 /* The payload of the request read last. */
 struct ttlv_cursor *server_fields(struct server *s);
 /* Begins a good answer: put the fields to s->w, then server_end, which returns the frame. */

@@ -7,9 +7,26 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "crypto/aead_internal.h"
 #include "crypto/ossl_mem.h"
 
 #define ARENA_SIZE (64u * 1024u * 1024u) /* bytes */
+
+/* $COFFER_TEST_ENGINE: the same tests run again on the other AEAD engine. */
+static bool use_engine(void)
+{
+	const char *name = getenv("COFFER_TEST_ENGINE");
+	if (name == NULL) return true;
+	const struct aead_engine *engine = strcmp(name, aead_ipsec_mb.name) == 0 ? &aead_ipsec_mb : &aead_openssl;
+	if (strcmp(name, engine->name) != 0) return false;
+	if (engine->missing() != NULL) {
+		print_message("%s cannot be tested here: %s\n", name, engine->missing());
+		exit(SUPPORT_SKIPPED);
+	}
+	aead_engine_use(engine);
+	print_message("AES-GCM by %s\n", name);
+	return true;
+}
 
 int support_setup(void **state)
 {
@@ -19,7 +36,8 @@ int support_setup(void **state)
 		print_error("%s\n", why.text);
 		return -1;
 	}
-	return ossl_mem_install() == ERR_OK ? 0 : -1;
+	if (ossl_mem_install() != ERR_OK) return -1;
+	return use_engine() ? 0 : -1;
 }
 
 struct view support_unhex(struct buf *b, const char *hex)
