@@ -309,7 +309,6 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	c->timeout_ms = o.timeout_ms ? o.timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
 	c->max_memory = o.max_memory ? o.max_memory : CONN_MEMORY_DEFAULT;
 	c->no_ring = c->without_ring = o.no_ring != 0;
-	c->descriptor = DESCRIPTOR_NONE;
 	c->batch = o.batch;
 	spin_init(&c->spin, o.busy_poll_us);
 	*out = c;

@@ -67,7 +67,7 @@ struct coffer {
 	bool no_ring;             /* the caller wants none */
 	bool without_ring;        /* this socket gets none */
 	bool takes_descriptor;    /* the answer under way may bring one … */
-	int descriptor;           /* … which lands here; -1: none */
+	int descriptor;           /* … which lands here (client/descriptor.h) */
 	bool broken;              /* framing or connection lost: every call fails */
 	bool garbled;             /* what is in `in` is no answer */
 	char text[CONN_TEXT_MAX]; /* sentence of the last failure */

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/ct.h"
 #include "client/call.h"
+#include "client/descriptor.h"
 
 #define WANTED_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define SLOT_ALIGN 4096u
@@ -117,6 +118,7 @@ static enum coffer_status ask(struct coffer *c, uint32_t segment_size)
 	if (st) return st == COFFER_EBUSY ? COFFER_OK : st; /* another thread's stream has segments under way already */
 	ttlv_put_i32(&call.w, TAG_COFFER_RING_SLOT_SIZE, (int32_t)segment_size);
 	ttlv_put_i32(&call.w, TAG_COFFER_RING_SLOTS, (int32_t)RING_SLOTS);
+	c->descriptor = DESCRIPTOR_NONE;
 	c->takes_descriptor = true;
 	st = call_run(&call, false);
 	c->takes_descriptor = false;

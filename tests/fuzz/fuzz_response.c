@@ -1,6 +1,9 @@
 /* Fuzzes kmip_response_parse and libcoffer's reading of answers (src/client): the first byte chooses the call, the rest is what the daemon's end of
- * the socket says, one or several frames. The library must come back with a status, inside its memory, and close. */
+ * the socket says, one or several frames; with its top bit a descriptor comes with them, and streams take a ring. The library must come back with a
+ * status, inside its memory, and close. */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,12 +53,34 @@ static int take_grant(void *arg, const struct admin_grant *grant)
 	return 0;
 }
 
+#define SLOT (65536u + 4096u)
+#define RING_BIT 0x80u
+
+/* One segment where it lies. */
+static void try_lent(struct coffer_stream *s)
+{
+	void *piece;
+	const void *at;
+	size_t cap, len;
+	if (coffer_stream_lend(s, &piece, &cap) != COFFER_OK) return;
+	memset(piece, 0x5a, cap);
+	if (coffer_stream_send_lent(s, piece, sizeof sealed, 1) != COFFER_OK || coffer_stream_collect_lent(s, &at, &len) != COFFER_OK) return;
+	REQUIRE(at == piece && len <= cap + COFFER_SEGMENT_OVERHEAD);
+	for (size_t i = 0; i < len; i++) out[i % sizeof out] ^= ((const uint8_t *)at)[i];
+	(void)coffer_stream_give_back(s, at);
+}
+
 /* One segment, the last one: anything longer would not fit into the socket. */
 static void try_stream(struct coffer *c, bool seal)
 {
 	struct coffer_stream *s = NULL;
 	size_t len;
 	enum coffer_status st = seal ? coffer_stream_seal(c, "k", NULL, 0, 0, out, &s) : coffer_stream_open(c, NULL, 0, sealed, &s);
+	if (!st && !c->no_ring) {
+		try_lent(s);
+		coffer_stream_close(s);
+		return;
+	}
 	if (!st) st = coffer_stream_send(s, sealed, sizeof sealed, 1);
 	if (!st) st = coffer_stream_collect(s, out, sizeof out, &len);
 	coffer_stream_close(s);
@@ -105,15 +130,53 @@ static void try_call(struct coffer *c, unsigned which)
 	}
 }
 
-/* A connection whose other end has said everything that it will say. */
-static struct coffer *connect_to(struct view answers, int *out_peer)
+/* Sends the answers, with a descriptor that is what a ring should be. */
+static ssize_t send_with_ring(int fd, struct view answers)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec io = { (void *)(uintptr_t)answers.ptr, answers.len };
+	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes };
+	int memory = memfd_create("ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	REQUIRE(memory >= 0 && ftruncate(memory, (off_t)(SLOT * COFFER_STREAM_SLOTS)) == 0);
+	REQUIRE(fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0);
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof memory);
+	memcpy(CMSG_DATA(c), &memory, sizeof memory);
+	ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
+	close(memory);
+	return n;
+}
+
+/* The frame at the front; all of it when there is none. */
+static size_t first_frame(struct view answers)
+{
+	size_t size;
+	if (ttlv_frame_size(answers, TAG_RESPONSE_MESSAGE, 65536, &size) != ERR_OK || size > answers.len) return answers.len;
+	return size;
+}
+
+/* A connection whose other end has said everything that it will say. With a ring its descriptor comes with the second answer. */
+static struct coffer *connect_to(struct view answers, bool ring, int *out_peer)
 {
 	int fds[2];
 	struct coffer *c = calloc(1, sizeof *c);
 	REQUIRE(c && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
 	REQUIRE(pthread_mutex_init(&c->lock, NULL) == 0);
-	ssize_t n = answers.len ? send(fds[1], answers.ptr, answers.len, MSG_NOSIGNAL) : 0;
+	size_t first = ring && answers.len ? first_frame(answers) : 0;
+	struct view rest = view_of(answers.ptr + first, answers.len - first);
+	ssize_t n = rest.len == 0 ? 0 : ring ? send_with_ring(fds[1], rest) : send(fds[1], rest.ptr, rest.len, MSG_NOSIGNAL);
 	REQUIRE(n >= 0 && shutdown(fds[1], SHUT_WR) == 0);
+	if (first) { /* read already: who reads on where a descriptor lies loses it */
+		c->in = (struct wire){ malloc(first), 0, first, first };
+		REQUIRE(c->in.ptr);
+		memcpy(c->in.ptr, answers.ptr, first);
+	}
+	c->no_ring = c->without_ring = !ring;
 	c->fd = fds[0];
 	c->path = strdup("/nonexistent");
 	c->timeout_ms = 40; /* below the pause before a reconnect */
@@ -128,7 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_arena();
 	if (size < 1 || size > 65536) return 0;
 	check_response(view_of(data + 1, size - 1));
-	struct coffer *c = connect_to(view_of(data + 1, size - 1), &peer);
+	struct coffer *c = connect_to(view_of(data + 1, size - 1), data[0] & RING_BIT, &peer);
 	try_call(c, data[0] % 19);
 	REQUIRE(c->in.cap <= c->max_memory && c->out.cap <= c->max_memory && c->ahead == 0);
 	coffer_close(c);

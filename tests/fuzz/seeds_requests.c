@@ -7,6 +7,7 @@
 #include "kmip/enums.h"
 #include "kmip/names.h"
 #include "kmip/tags.h"
+#include "kmip/message.h"
 
 #define TRIES 3000u
 
@@ -224,8 +225,45 @@ static void seed_answers(void)
 	}
 }
 
+/* One answer of a good operation with two fields that are numbers, and the stream's header where there is one. */
+static void put_numbers(struct buf *b, uint32_t operation, struct view header, const uint32_t tags[2], const int32_t values[2])
+{
+	static uint8_t bytes[1024];
+	struct writer w;
+	writer_init(&w, bytes, sizeof bytes);
+	struct view none = view_of(NULL, 0);
+	struct kmip_response_mark mark = kmip_response_begin(&w, KMIP_VERSION_HIGHEST, 1700000000, none, none);
+	struct kmip_item_mark item = kmip_item_begin(&w, &(struct kmip_item_id){ .operation = operation });
+	for (size_t i = 0; i < 2; i++) ttlv_put_i32(&w, tags[i], values[i]);
+	if (header.len) ttlv_put_bytes(&w, TAG_COFFER_STREAM_HEADER, header);
+	kmip_item_end(&w, item);
+	kmip_response_end(&w, mark, 1);
+	put(b, writer_view(&w));
+}
+
+/* A stream whose segment passes through a ring: fuzz_response sends the memory along. */
+static void seed_ring(void)
+{
+	static const uint8_t header[99] = "CFRS";
+	static const struct { uint8_t call; const char *name; uint32_t operation; int32_t len; } ways[] = {
+		{ 0x8e, "seal-stream-ring", OPERATION_COFFER_SEAL_STREAM, 99 + 16 }, { 0x8f, "open-stream-ring", OPERATION_COFFER_OPEN_STREAM, 99 - 16 },
+	};
+	for (size_t i = 0; i < 2; i++) {
+		AUTO_BUF struct buf b = BUF_EMPTY;
+		put(&b, view_of(&ways[i].call, 1));
+		put_numbers(&b, ways[i].operation, view_of(header, sizeof header), (const uint32_t[]){ TAG_COFFER_STREAM_HANDLE, TAG_COFFER_SEGMENT_SIZE },
+			(const int32_t[]){ 1, 65536 });
+		put_numbers(&b, OPERATION_COFFER_MAP_RING, view_of(NULL, 0), (const uint32_t[]){ TAG_COFFER_RING_SLOT_SIZE, TAG_COFFER_RING_SLOTS },
+			(const int32_t[]){ 65536 + 4096, 8 });
+		put_numbers(&b, ways[i].operation, view_of(NULL, 0), (const uint32_t[]){ TAG_COFFER_RING_SLOT, TAG_COFFER_SEGMENT_LENGTH },
+			(const int32_t[]){ 0, ways[i].len });
+		seed_write("response", ways[i].name, buf_view(&b));
+	}
+}
+
 void seeds_requests(void)
 {
+	seed_ring();
 	seed_operations();
 	seed_batches();
 	seed_streams();

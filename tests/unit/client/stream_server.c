@@ -225,6 +225,7 @@ static bool answer(struct server *s, struct stream_script *t)
 		server_begin(s);
 		return server_write(s, server_end(s));
 	}
+	if (operation != OPERATION_COFFER_SEAL_STREAM && operation != OPERATION_COFFER_OPEN_STREAM) return false;
 	return ttlv_peek_tag(server_fields(s)) == TAG_COFFER_STREAM_HANDLE ? segment(s, t) : begin_stream(s, t);
 }
 

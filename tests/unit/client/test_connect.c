@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "client/conn.h"
 #include "unit/client/server.h"
 
 static enum coffer_status connect_as(const char *path, int64_t uid)
@@ -110,6 +111,22 @@ static void the_environment_names_the_socket(void **state)
 	server_stop(s);
 }
 
+/* A program that was built before there was busy_poll_us, or no_ring, gives less; what it does not give is not read. */
+static void options_of_an_older_header_are_taken(void **state)
+{
+	static const uint32_t sizes[] = { offsetof(struct coffer_options, busy_poll_us), offsetof(struct coffer_options, no_ring) };
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		struct server *s = server_start(NULL, NULL);
+		struct coffer_options options = { .size = sizes[i], .server_uid = -1, .busy_poll_us = i ? 0 : 12345678, .no_ring = 1 };
+		struct coffer *c = NULL;
+		assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_OK);
+		assert_false(c->no_ring);
+		coffer_close(c);
+		server_stop(s);
+	}
+}
+
 static void options_of_another_size_and_odd_users_are_refused(void **state)
 {
 	struct server *s = server_start(NULL, NULL);
@@ -120,6 +137,8 @@ static void options_of_another_size_and_odd_users_are_refused(void **state)
 	options = (struct coffer_options){ .size = sizeof options, .server_uid = -1, .busy_poll_us = 10001 };
 	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_EINVAL);
 	options = (struct coffer_options){ .size = sizeof options, .server_uid = -1, .batch = COFFER_BATCH_MAX + 1 };
+	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_EINVAL);
+	options.size = sizeof options + 8;
 	assert_int_equal(coffer_connect(s->path, &options, &c), COFFER_EINVAL);
 	assert_int_equal(connect_as(s->path, -2), COFFER_EINVAL);
 	assert_int_equal(coffer_connect(s->path, NULL, NULL), COFFER_EINVAL);
@@ -161,6 +180,7 @@ int main(void)
 		cmocka_unit_test(another_user_is_trusted_in_a_folder_that_only_he_can_write),
 		cmocka_unit_test(where_nobody_listens_is_unreachable),
 		cmocka_unit_test(the_environment_names_the_socket),
+		cmocka_unit_test(options_of_an_older_header_are_taken),
 		cmocka_unit_test(options_of_another_size_and_odd_users_are_refused),
 		cmocka_unit_test(options_of_the_first_version_are_taken),
 		cmocka_unit_test(every_status_has_a_text_of_its_own),

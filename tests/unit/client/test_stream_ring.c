@@ -252,6 +252,55 @@ static void a_child_neither_inherits_the_ring_nor_wipes_what_lies_there(void **s
 	stop();
 }
 
+/* Streams until a change comes: its answer is lost with the connection. Then everything over the next one. */
+static void serve_and_break_once(struct server *s)
+{
+	struct stream_script *t = s->arg;
+	serve_streams(s); /* ends at what is not of a stream */
+	unsigned asked = t->asked;
+	close(s->fd);
+	*t = (struct stream_script){ .segment_size = SEGMENT, .has_ring = true };
+	s->fd = accept(s->listener, NULL, NULL);
+	if (s->fd < 0 || !server_read(s)) return;
+	server_begin(s);
+	ttlv_put_enum(&s->w, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
+	ttlv_put_str(&s->w, TAG_UNIQUE_IDENTIFIER, "01234567-89ab-4def-8123-456789abcdef");
+	if (!server_write(s, server_end(s))) return;
+	serve_streams(s);
+	t->asked += asked;
+}
+
+static void after_a_new_connection_the_old_pieces_stay_until_their_stream_is_closed_and_a_ring_is_asked_for_again(void **state)
+{
+	char uuid[COFFER_UUID_TEXT];
+	const void *at = NULL;
+	void *piece = NULL;
+	size_t cap, len;
+	(void)state;
+	script = (struct stream_script){ .segment_size = SEGMENT, .has_ring = true };
+	server = server_start(serve_and_break_once, &script);
+	c = server_connect(server, 10000, 0);
+	struct coffer_stream *s = begin();
+	assert_int_equal(coffer_stream_send(s, plain, SEGMENT, 0), COFFER_OK);
+	assert_int_equal(coffer_stream_collect_lent(s, &at, &len), COFFER_OK);
+	assert_int_equal(coffer_stream_lend(s, &piece, &cap), COFFER_OK);
+	assert_int_equal(coffer_key_create(c, "new", NULL, NULL, uuid), COFFER_OK);
+	memset(piece, 'x', cap); /* still there */
+	assert_int_equal(coffer_stream_send_lent(s, piece, cap, 0), COFFER_ECLOSED);
+	assert_int_equal(coffer_stream_give_back(s, at), COFFER_ECLOSED);
+	struct coffer_stream *next = begin();
+	assert_int_equal(coffer_stream_in_ring(next), 1);
+	one_segment_goes_through(next);
+	assert_int_equal(((const uint8_t *)piece)[0], 'x'); /* another ring, another place */
+	coffer_stream_close(s);
+	one_segment_goes_through(next);
+	coffer_stream_close(next);
+	stop();
+	assert_int_equal(script.asked, 2);
+	assert_int_equal(script.in_ring, 2);
+	assert_int_equal(mapped_rings(), 0);
+}
+
 static void nothing_of_what_was_used_is_left_in_the_ring(void **state)
 {
 	(void)state;
@@ -277,6 +326,7 @@ int main(void)
 		cmocka_unit_test(large_segments_ask_for_no_ring),
 		cmocka_unit_test(what_is_used_after_the_daemon_hung_up_does_not_count),
 		cmocka_unit_test(a_child_neither_inherits_the_ring_nor_wipes_what_lies_there),
+		cmocka_unit_test(after_a_new_connection_the_old_pieces_stay_until_their_stream_is_closed_and_a_ring_is_asked_for_again),
 		cmocka_unit_test(nothing_of_what_was_used_is_left_in_the_ring),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
