@@ -56,6 +56,7 @@ struct engine {
 
 	pthread_rwlock_t grants_lock;      /* guards the pointer below */
 	struct grants *grants;             /* take a reference with engine_grants */
+	_Atomic uint64_t grants_version;   /* counts what engine_set_grants put there (ops/local.h keeps a reference for as long as it stands) */
 
 	/* store lane only */
 	struct store *store;
