@@ -139,11 +139,12 @@ static size_t collect(struct coffer *c, struct coffer_stream *s, uint8_t *out)
 	return len;
 }
 
-/* Sends one segment if there is a free piece; from NULL: what lies in the piece already. */
+/* Sends one segment if another may be under way; from NULL: what lies in the piece already. */
 static bool send_one(struct coffer *c, struct coffer_stream *s, const uint8_t *from, size_t len, bool last)
 {
 	void *lent;
 	size_t cap;
+	if (coffer_stream_under_way(s) >= COFFER_STREAM_AHEAD) return false;
 	enum coffer_status st = coffer_stream_lend(s, &lent, &cap);
 	if (st == COFFER_EBUSY) return false;
 	must(c, st);

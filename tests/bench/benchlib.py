@@ -36,6 +36,29 @@ def figure(records, field):
     return {"median": median(values), "min": min(values), "max": max(values), "runs": len(values)} if values else None
 
 
+# ---- words for people ----
+
+def bytes_name(size):
+    return f"{size // 1024} KiB" if size >= 1024 else f"{size} B"
+
+
+def number(f, digits=2):
+    return f"{f['median']:.{digits}f} ({f['min']:.{digits}f} to {f['max']:.{digits}f})"
+
+
+def thousands(f):
+    return f"{f['median'] / 1e3:.1f} ({f['min'] / 1e3:.1f} to {f['max'] / 1e3:.1f})"
+
+
+def ratio_word(ratio, want):
+    return "" if want is None else f"{want:g}: {'reached' if ratio >= want else 'missed'}"
+
+
+def table(head, rows):
+    """Lines of a Markdown table."""
+    return ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)]
+
+
 class Bench:
     """One run: its folders, its sandboxes, its records."""
 

@@ -1,10 +1,11 @@
 """(b) Streams beside the raw cipher of the same engine, and a large file beside what people use."""
+import json
 import os
 import shutil
 import subprocess
-import time
 
-from benchlib import NOT_HERE, figure, group, said, warn
+import plots
+from benchlib import NOT_HERE, figure, group, number, ratio_word, said, table, warn
 
 GIB = 2**30
 FILE = 4 * GIB
@@ -72,25 +73,18 @@ class Files:
             zeros.wait()
 
     def run(self, command):
-        """Seconds, processor seconds and the largest resident memory in MiB."""
-        begun = time.monotonic()
-        process = subprocess.Popen([str(w) for w in command], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
-        message = process.stderr.read().decode(errors="replace")
-        process.stderr.close()
-        if process.returncode:
-            raise RuntimeError(f"{command[0]} ended with {process.returncode}: {message.strip()[-300:]}")
-        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+        """Seconds, processor seconds and the largest resident memory in MiB of a program that must succeed."""
+        done = subprocess.run([self.bench.program("bench_run"), *map(str, command)], env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=600, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+        return json.loads(done.stdout)
 
     def measure(self, what, op, to, size, command):
-        seconds, cpu, rss = self.run(command)
-        self.bench.add("b", what="file", who=what, op=op, to=to, bytes=size, seconds=round(seconds, 3), gbps=size / seconds / 1e9, cpu_s=round(cpu, 3),
-                       rss_mib=round(rss, 1))
-        for name in ("out",):
-            if os.path.exists(self.path(name)):
-                os.unlink(self.path(name))
+        took = self.run(command)
+        self.bench.add("b", what="file", who=what, op=op, to=to, bytes=size, gbps=size / took["seconds"] / 1e9, **took)
+        if os.path.exists(self.path("out")):
+            os.unlink(self.path("out"))
 
     def close(self):
         if shutil.which("gpgconf"):
@@ -235,3 +229,34 @@ def report(bench):
         bench.say(f"  coffer / age, {op} to {to}: {times:.2f}  wanted {AGE_RATIO}: {'pass' if times >= AGE_RATIO else 'miss'}")
     rss = max(r["rss_mib"]["max"] for r in rows if r["who"] == "coffer")
     bench.say(f"  coffer's memory at most {rss:.1f} MiB, wanted under {RSS_MIB}: {'pass' if rss < RSS_MIB else 'miss'}")
+
+
+def markdown(records):
+    rows, files_found = stream_summary(records), file_summary(records)
+    out = ["Streams, segments of 1 MiB; GB/s for a busy worker core (bytes by processor time of cofferd's workers), beside AES-256-GCM alone of the same engine:", ""]
+    out += table(("engine", "operation", "connections", "a worker core", "in all", "raw, memory of a ring", "raw, one hot buffer", "ratio", "wanted"),
+                 [(r["engine"], r["op"], r["threads"], number(r["per_core"]), number(r["gbps"]), number(r["raw"]), number(r["raw_hot"]), f"**{r['ratio']:.2f}**",
+                   ratio_word(r["ratio"], r["wanted"])) for r in rows]) + [""]
+    times = beside_openssl(rows)
+    if times:
+        out += [f"ipsec-mb's figures as multiples of OpenSSL's (wanted {IPSEC_RATIO}): " + ", ".join(f"{op} with {n} {t:.2f}" for (op, n), t in times.items()) + ".", ""]
+    out += [f"{r['engine']}: {NOT_HERE}." for r in records if r["what"] == "missing"]
+    size = max((r["bytes"] for r in files_found if r["bytes"]), default=0)
+    out += [f"A file of {size / GIB:.3g} GiB (gpg: a quarter of it):", ""]
+    out += table(("program", "", "to", "GB/s", "resident memory, most", "processor time of the program"),
+                 [(r["who"], r["op"] or "", r["to"] or "", NOT_HERE, "", "") if r["missing"] else
+                  (r["who"], r["op"], r["to"], number(r["gbps"]), f"{r['rss_mib']['max']:.1f} MiB", f"{r['cpu_s']['median']:.2f} s") for r in files_found]) + [""]
+    speed = beside_age(files_found)
+    if speed:
+        out.append(f"coffer's speed as a multiple of age's (wanted {AGE_RATIO}): " + ", ".join(f"{op} to {to} **{t:.2f}**" for (op, to), t in speed.items()) + ".")
+    return out
+
+
+def draw(records):
+    rows, found = stream_summary(records), [r for r in file_summary(records) if not r["missing"]]
+    most = max((r["threads"] for r in rows), default=0)
+    groups = [(f"{r['engine']}\n{r['op']}", [r["per_core"], r["raw"], r["raw_hot"]]) for r in rows if r["threads"] == most]
+    names = [(f"{r['who'].split()[0]} {' '.join(r['who'].split()[1:2])}\n{r['op']}\n{r['to']}", [r["gbps"]]) for r in found]
+    return {"streams.svg": plots.bars(f"Streams of 1 MiB segments, {most} connections", "GB/s of one busy core", groups,
+                                      ("cofferd's worker", "raw, memory of a ring", "raw, hot buffer")),
+            "file.svg": plots.bars("A large file", "GB/s", names, ("speed",))}
