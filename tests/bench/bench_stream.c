@@ -271,8 +271,8 @@ static void stream_measure(enum work work, const char *engine, pid_t pid, unsign
 		gbps += (double)threads[i].segments * SEGMENT / (double)threads[i].ns;
 		segments += (double)threads[i].segments;
 	}
-	printf("{\"part\":\"b\",\"what\":\"stream\",\"engine\":\"%s\",\"op\":\"%s\",\"threads\":%u,\"gbps\":%.4f,\"per_core\":%.4f,\"ring\":%s}\n", engine, names[work],
-		count, gbps, segments * SEGMENT / (double)cpu, threads[0].in_ring ? "true" : "false");
+	printf("{\"part\":\"b\",\"what\":\"stream\",\"engine\":\"%s\",\"op\":\"%s\",\"threads\":%u,\"gbps\":%.4f,\"per_core\":%.4f,\"ring\":%s}\n", engine,
+		names[work], count, gbps, segments * SEGMENT / (double)cpu, threads[0].in_ring ? "true" : "false");
 	fflush(stdout);
 }
 

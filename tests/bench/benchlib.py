@@ -66,7 +66,7 @@ class Bench:
         self.build, self.quick = build, quick
         self.work = tempfile.mkdtemp(prefix="coffer-bench-", dir=work)
         os.chmod(self.work, 0o755)
-        self.records, self.sandboxes, self.processes = [], [], []
+        self.records, self.sandboxes, self.processes, self.troubles = [], [], [], []
         self.begun = time.monotonic()
 
     # ---- records ----
@@ -83,8 +83,12 @@ class Bench:
     # ---- processes ----
 
     def program(self, name):
-        path = os.path.join(self.build, "tests", name)
-        return path if os.access(path, os.X_OK) else os.path.join(self.build, "bin", name)
+        """A program of the build: one of the benchmark's, or an installed one."""
+        for folder in ("tests", "bin"):
+            path = os.path.join(self.build, folder, name)
+            if os.access(path, os.X_OK):
+                return path
+        raise RuntimeError(f"there is no {name} in {self.build}: build it first (cmake --build {self.build})")
 
     def run(self, command, timeout=600, **more):
         return subprocess.run([str(word) for word in command], check=True, timeout=timeout, **more)
@@ -152,8 +156,18 @@ class Sandbox:
         self.bench.run([self.script, "stop", "--dir", self.dir], 180, env=self.environment)
 
     def clean(self):
+        """Stops and removes it. What a sanitizer said of the daemon is kept."""
         if self in self.bench.sandboxes:
             self.bench.sandboxes.remove(self)
+        subprocess.run([self.script, "stop", "--dir", self.dir], env=self.environment, timeout=180, check=False)
+        try:
+            with open(os.path.join(self.home, "cofferd.log"), encoding="utf-8", errors="replace") as f:
+                log = f.read()
+        except OSError:
+            log = ""
+        found = re.search(r"(WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer|runtime error:)", log)
+        if found:
+            self.bench.troubles.append(log[found.start():found.start() + 4000])
         subprocess.run([self.script, "clean", "--dir", self.dir], env=self.environment, timeout=180, check=False)
 
     def pid(self):

@@ -61,8 +61,8 @@ def report(bench):
     for row in rows:
         c, i = row["coffer"], row["ideal"]
         verdict = "" if row["met"] is None else f"  wanted {row['wanted']:.2f}: {'pass' if row['met'] else 'miss'}"
-        bench.say(f"  {row['table']:6} {row['op']:7} {row['size']:6} B  {row['threads']} threads {row['flight']:3} in flight  {c['median'] / 1e3:8.1f} "
-                  f"({c['min'] / 1e3:.1f} to {c['max'] / 1e3:.1f})  ideal {i['median'] / 1e3:8.1f} ({i['min'] / 1e3:.1f} to {i['max'] / 1e3:.1f})  "
+        bench.say(f"  {row['table']:6} {row['op']:7} {row['size']:6} B  {row['threads']} threads {row['flight']:3} in flight  {thousands(c):26} "
+                  f"ideal {thousands(i):26} "
                   f"ratio {row['ratio']:.2f}{verdict}  workers' processor time {row['server_us']['coffer']:.2f} / {row['server_us']['ideal']:.2f} us")
     judged = [row for row in rows if row["met"] is not None]
     bench.say(f"  {sum(row['met'] for row in judged)} of {len(judged)} cells pass")
@@ -82,7 +82,8 @@ def markdown(records):
                 "workers for one operation, cofferd / ideal server:", ""]
         out += table(("operation", "bytes", "threads", "in flight", "cofferd", "ideal server", "ratio", "wanted", "processor, µs"),
                      [(r["op"], bytes_name(r["size"]), r["threads"], r["flight"], thousands(r["coffer"]), thousands(r["ideal"]), f"**{r['ratio']:.2f}**",
-                       ratio_word(r["ratio"], r["wanted"]), f"{r['server_us']['coffer']:.2f} / {r['server_us']['ideal']:.2f}") for r in found]) + [""]
+                       ratio_word(r["ratio"], r["wanted"]), f"{r['server_us']['coffer']:.2f} / {r['server_us']['ideal']:.2f}")
+                      for r in found]) + [""]
     judged = [r for r in rows if r["met"] is not None]
     best = moonshot(rows)
     out.append(f"{sum(r['met'] for r in judged)} of the {len(judged)} cells with a wanted ratio reach it. Encryptions of 256 bytes a second, pipelined, at best: "
@@ -99,5 +100,6 @@ def draw(records):
             if found:
                 most = max(r["threads"] for r in found)
                 groups = [(f"{bytes_name(r['size'])}\n{r['flight']} in flight", [r["coffer"], r["ideal"]]) for r in found if r["threads"] == most]
-                drawn[f"small-{name}.svg"] = plots.bars(f"{title}: {op}, {most} clients", "operations a second", groups, ("cofferd", "ideal server"), log=True)
+                drawn[f"small-{name}.svg"] = plots.bars(f"{title}: {op}, {most} clients", "operations a second", groups, ("cofferd", "ideal server"),
+                                                        log=True)
     return drawn

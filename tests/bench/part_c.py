@@ -61,7 +61,8 @@ def start_swtpm(bench, folder):
     os.mkdir(os.path.join(folder, "state"))
     bench.processes.append(subprocess.Popen(
         ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}/state", "--server", f"type=unixio,path={socket}", "--ctrl",
-         f"type=unixio,path={socket}.ctrl", "--flags", "not-need-init,startup-clear"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+         f"type=unixio,path={socket}.ctrl", "--flags", "not-need-init,startup-clear"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
     for _ in range(200):
         if os.path.exists(socket) and os.path.exists(socket + ".ctrl"):
             return socket
