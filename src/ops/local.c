@@ -80,10 +80,11 @@ struct grants *op_local_grants(struct op_local *local, struct engine *engine)
 	return local->grants;
 }
 
-struct bulk_table *op_local_bulk(struct op_local *local, struct bulk *bulk)
+void op_local_count(struct op_local *local, struct bulk *bulk, const struct bulk_use *use)
 {
-	if (!local->bulk) local->bulk = bulk_table_new(bulk);
-	return local->bulk;
+	if (local && !local->bulk) local->bulk = bulk_table_new(bulk);
+	if (local && local->bulk) bulk_note(local->bulk, use);
+	else bulk_note_shared(bulk, use);
 }
 
 /* UUIDs are random: two of their bytes are a hash. */
