@@ -57,9 +57,10 @@ void text_uuid(const uint8_t uuid[static UUID_LEN], char out[static UUID_TEXT_LE
 {
 	for (size_t i = 0; i < UUID_LEN; i++) {
 		if (hyphen_before(i)) *out++ = '-';
-		text_hex(view_of(uuid + i, 1), out);
-		out += 2;
+		*out++ = hex_digit(uuid[i] >> 4);
+		*out++ = hex_digit(uuid[i] & 15u);
 	}
+	*out = '\0';
 }
 
 enum coffer_err text_parse_uuid(struct view text, uint8_t out[static UUID_LEN])
@@ -117,6 +118,10 @@ bool text_is_utf8(struct view bytes)
 {
 	uint32_t code;
 	for (size_t i = 0; i < bytes.len;) {
+		if (bytes.ptr[i] - 1u < 0x7f) { /* most text is ASCII */
+			i++;
+			continue;
+		}
 		size_t len = utf8_char(bytes.ptr + i, bytes.len - i, &code);
 		if (len == 0 || code == 0) return false;
 		i += len;

@@ -35,7 +35,8 @@ uint8_t *writer_space(struct writer *w, size_t len)
 	}
 	if (w->buf) {
 		/* An empty space still needs an address that is not NULL. */
-		enum coffer_err err = buf_reserve(w->buf, len ? len : 1);
+		size_t need = len ? len : 1;
+		enum coffer_err err = need <= w->buf->cap - w->buf->len ? ERR_OK : buf_reserve(w->buf, need);
 		if (err != ERR_OK) {
 			fail(w, err);
 			return NULL;
@@ -47,13 +48,13 @@ uint8_t *writer_space(struct writer *w, size_t len)
 	return at;
 }
 
-static void put(uint8_t *at, uint64_t v, size_t len)
+static inline void put(uint8_t *at, uint64_t v, size_t len)
 {
 	for (size_t i = len; i-- > 0; v >>= 8)
 		at[i] = (uint8_t)v;
 }
 
-static void write_uint(struct writer *w, uint64_t v, size_t len)
+static inline void write_uint(struct writer *w, uint64_t v, size_t len)
 {
 	uint8_t *at = writer_space(w, len);
 	if (at) put(at, v, len);

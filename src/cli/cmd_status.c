@@ -68,6 +68,15 @@ static void print_aead(const json_t *aead)
 	line("AES-GCM", "%s%s%s", json_text(aead, "engine"), note[0] ? ", " : "", note);
 }
 
+static void print_memory(const json_t *doc, const json_t *memory)
+{
+	const json_t *objects = json_object_get(doc, "objects"), *heap = json_object_get(doc, "heap");
+	line("memory", "protection: %s, %lld of %lld KiB used", json_text(memory, "protection"), whole(memory, "used") / 1024,
+		whole(memory, "size") / 1024);
+	if (whole(memory, "refused")) line("", "%lld times there was none left; raise secret_memory", whole(memory, "refused"));
+	line("", "%lld of %lld objects open, %lld KiB ordinary memory", whole(objects, "open"), whole(objects, "open_limit"), whole(heap, "used") / 1024);
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -87,15 +96,15 @@ static void print_status(const json_t *doc)
 	print_token(json_object_get(doc, "token"));
 	if (json_object_get(doc, "generation")) line("data key", "generation %lld", whole(doc, "generation"));
 	if (json_text(doc, "recovery")[0]) line("recovery", "%s", json_text(doc, "recovery"));
-	line("memory", "protection: %s, %lld of %lld KiB used", json_text(memory, "protection"), whole(memory, "used") / 1024,
-		whole(memory, "size") / 1024);
+	print_memory(doc, memory);
 	print_aead(json_object_get(doc, "aead"));
 	if (json_text(doc, "store")[0])
 		line("store", "%s, %lld audit records, %lld objects in memory", json_text(doc, "store"), whole(doc, "audit_records"),
 			whole(doc, "objects_in_memory"));
 	if (json_text(doc, "store_note")[0]) line("", "%s: %s", json_text(doc, "store_health"), json_text(doc, "store_note"));
 	print_integrity(json_object_get(doc, "integrity"));
-	line("connections", "%lld, %lld requests, %lld refused", whole(doc, "connections"), whole(doc, "requests"), whole(doc, "refused"));
+	line("connections", "%lld of %lld, %lld requests, %lld refused", whole(doc, "connections"), whole(doc, "connections_limit"), whole(doc, "requests"),
+		whole(doc, "refused"));
 	line("version", "%s, running for %lld s", json_text(doc, "version"), whole(doc, "uptime_s"));
 }
 

@@ -53,6 +53,7 @@ struct config {
 	uint64_t token_probe_interval_ms;
 	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */
 	uint32_t object_cache;         /* objects kept in memory */
+	size_t store_cache;            /* bytes of ordinary memory for pages of the store */
 	bool legacy_algorithms;        /* crypto/algorithm.def says which they are */
 	uint64_t lease_time_ms;        /* 0: without end */
 	enum config_seed rng_seed;

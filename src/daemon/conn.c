@@ -1,12 +1,15 @@
 /* The life of a connection: made, events, closed. */
 #include "daemon/conn.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "daemon/conn_internal.h"
 #include "daemon/daemon.h"
+
+#define CROWD 256u /* connections of a worker that are worth the while */
 
 struct conn *conn_next(struct conn *c)
 {
@@ -21,6 +24,14 @@ static void unlink_conn(struct conn *c)
 	c->next = c->prev = NULL;
 }
 
+/* The allocator keeps what a crowd had; when most of it has left, the system gets it. */
+static void give_back_memory(struct worker *w)
+{
+	if (w->conn_most < CROWD || w->conn_count > w->conn_most / 4) return;
+	w->conn_most = w->conn_count;
+	malloc_trim(0);
+}
+
 static void free_conn(struct conn *c)
 {
 	struct worker *w = c->worker;
@@ -32,6 +43,7 @@ static void free_conn(struct conn *c)
 	free(c);
 	w->daemon->engine.connections--;
 	w->conn_count--;
+	give_back_memory(w);
 	if (w->draining && w->conn_count == 0) event_base_loopbreak(w->base);
 }
 
@@ -82,26 +94,40 @@ static void on_wait(evutil_socket_t fd, short what, void *arg)
 	conn_on_wait(arg);
 }
 
-struct conn *conn_new(struct worker *worker, int fd, const struct principal *principal, struct peer *peer)
+/* Most connections never wait: the events for that are made when they do. */
+bool conn_add_write(struct conn *c, const struct timeval *within)
+{
+	if (!c->write_event) c->write_event = event_new(c->worker->base, c->fd, EV_WRITE, on_write, c);
+	return c->write_event && event_add(c->write_event, within) == 0;
+}
+
+bool conn_add_wait(struct conn *c, const struct timeval *after)
+{
+	if (!c->wait_event) c->wait_event = event_new(c->worker->base, -1, 0, on_wait, c);
+	return c->wait_event && event_add(c->wait_event, after) == 0;
+}
+
+size_t conn_idle_bytes(void)
+{
+	return sizeof(struct conn) + event_get_struct_event_size() + op_streams_idle_bytes();
+}
+
+struct conn *conn_new(struct worker *worker, int fd, struct peer *peer)
 {
 	struct conn *c = calloc(1, sizeof *c);
 	if (!c) {
 		close(fd);
 		return NULL;
 	}
-	*c = (struct conn){ .worker = worker, .fd = fd, .pass_fd = -1, .principal = *principal, .peer = peer };
+	*c = (struct conn){ .worker = worker, .fd = fd, .pass_fd = -1, .peer = peer };
 	c->read_event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_read, c);
-	c->write_event = event_new(worker->base, fd, EV_WRITE, on_write, c);
-	c->wait_event = event_new(worker->base, -1, 0, on_wait, c);
 	c->streams = op_streams_new();
 	c->job.conn = c;
 	c->job.request.engine = &worker->daemon->engine;
-	c->job.request.principal = *principal;
+	c->job.request.principal = &peer->principal;
 	c->job.request.streams = c->streams;
-	if (!c->read_event || !c->write_event || !c->wait_event || !c->streams) {
+	if (!c->read_event || !c->streams) {
 		if (c->read_event) event_free(c->read_event);
-		if (c->write_event) event_free(c->write_event);
-		if (c->wait_event) event_free(c->wait_event);
 		op_streams_free(c->streams);
 		free(c);
 		close(fd);
@@ -111,7 +137,7 @@ struct conn *conn_new(struct worker *worker, int fd, const struct principal *pri
 	c->next = worker->conns;
 	if (c->next) c->next->prev = c;
 	worker->conns = c;
-	worker->conn_count++;
+	if (++worker->conn_count > worker->conn_most) worker->conn_most = worker->conn_count;
 	conn_rearm(c);
 	return c;
 }

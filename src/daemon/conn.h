@@ -2,7 +2,6 @@
 #ifndef COFFER_DAEMON_CONN_H
 #define COFFER_DAEMON_CONN_H
 
-#include "access/principal.h"
 #include "daemon/job.h"
 
 struct peer;
@@ -10,7 +9,9 @@ struct worker;
 
 /* Takes the descriptor and its place in the table of peers. NULL when memory is short (the descriptor is closed, the place is the caller's). Worker
  * thread. */
-struct conn *conn_new(struct worker *worker, int fd, const struct principal *principal, struct peer *peer);
+struct conn *conn_new(struct worker *worker, int fd, struct peer *peer);
+/* Ordinary memory of a connection that is idle. */
+size_t conn_idle_bytes(void);
 /* A job of this connection came back from another thread. Worker thread. */
 void conn_job_done(struct conn *c, struct job *job);
 /* After a Destroy: ends operations in parts whose key is gone; while a request is on another thread, when it comes back. Worker thread. */

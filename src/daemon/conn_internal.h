@@ -29,8 +29,7 @@ struct conn {
 	struct worker *worker;
 	struct conn *next, *prev;
 	int fd;
-	struct event *read_event, *write_event;
-	struct principal principal;
+	struct event *read_event, *write_event; /* write_event, wait_event: NULL until first needed */
 	struct peer *peer;
 	struct op_streams *streams;
 	struct buf in, out;
@@ -70,6 +69,9 @@ struct conn {
 };
 
 struct conn *conn_next(struct conn *c);
+/* Waits for room in the socket, or for the time alone: on_write with EV_TIMEOUT, on_wait. False: no memory. */
+bool conn_add_write(struct conn *c, const struct timeval *within);
+bool conn_add_wait(struct conn *c, const struct timeval *after);
 
 /* conn_segments.c: segments of the ring are worked on together, and answered in order; a request that is about anything else waits until they are
  * answered. So while the connection is busy none is under way. */

@@ -114,7 +114,7 @@ static bool over_rate(struct conn *c)
 	const struct config *config = config_of(c);
 	struct request *r = &c->job.request;
 	uint32_t most = config->rate_limit, burst = config->rate_burst ? config->rate_burst : most;
-	if (most == 0 || (request_is_status(r) && principal_is_own(&c->principal))) return false;
+	if (most == 0 || (request_is_status(r) && principal_is_own(&c->peer->principal))) return false;
 	uint64_t wait_ms = rate_take(&c->peer->rate, most, burst, request_items(r), clock_mono_ms());
 	if (wait_ms == 0) return false;
 	struct reason reason = { "" };
@@ -179,7 +179,7 @@ static void take_frame(struct conn *c, size_t size)
 void conn_give_up(struct conn *c, const char *why)
 {
 	struct daemon *d = c->worker->daemon;
-	log_debug("a connection of %s is closed: %s (%zu bytes are its user's, %zu set aside, %zu the most)", c->principal.text, why, (size_t)c->peer->held,
+	log_debug("a connection of %s is closed: %s (%zu bytes are its user's, %zu set aside, %zu the most)", c->peer->principal.text, why, (size_t)c->peer->held,
 		(size_t)d->bulk_used, d->bulk_limit);
 	d->engine.refused++;
 	c->closing = true;
@@ -204,7 +204,7 @@ static bool wait_for_memory(struct conn *c)
 	}
 	if (now >= c->wait_until_ms) return false;
 	struct timeval tv = timeval_ms(c->wait_ms);
-	event_add(c->wait_event, &tv);
+	if (!conn_add_wait(c, &tv)) return false;
 	if (c->wait_ms < CONN_WAIT_MAX_MS) c->wait_ms *= 2;
 	return true;
 }

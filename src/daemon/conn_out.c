@@ -132,7 +132,7 @@ static bool await_reader(struct conn *c)
 	uint64_t ms = c->write_until_ms - now;
 	if (whole && ms > PARK_AFTER_MS) ms = PARK_AFTER_MS;
 	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
-	event_add(c->write_event, &tv);
+	if (!conn_add_write(c, &tv)) return false;
 	conn_hold_answers(c);
 	return true;
 }

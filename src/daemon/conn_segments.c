@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/conn_internal.h"
 #include "daemon/crypt_pool.h"
 #include "daemon/daemon.h"
 #include "daemon/segment_ring.h"
+#include "ops/bulk.h"
 #include "ops/seal_key.h"
 
 /* An answer that waits for its turn. */
@@ -167,9 +169,22 @@ static bool answer_in_order(struct conn *c)
 	return enough;
 }
 
+/* For the audit log. In full mode the segment has a row that says it was asked for; that it did not open is told as a count. */
+static void count_work(struct conn *c, const struct crypt_task *task)
+{
+	const struct segment_work *work = &task->work;
+	struct bulk *bulk = c->worker->daemon->engine.bulk;
+	if (!bulk || work->operation == 0 || (work->has_row && !task->err)) return;
+	struct bulk_use use = { .id = work->key_id, .principal = &c->peer->principal, .operation = work->operation, .now_s = clock_wall_s(),
+		.kind = task->err == ERR_CONTEXT ? BULK_UNOPENED : task->err ? BULK_FAILED : BULK_PARTS };
+	if (!task->err) use.bytes = work->ticket.plain_len;
+	op_local_count(c->worker->local, bulk, &use);
+}
+
 void conn_segment_done(struct conn *c, struct crypt_task *task)
 {
 	struct entry *e = (struct entry *)task; /* its first member */
+	count_work(c, task);
 	e->done = true;
 	c->segments->working--;
 	if (c->closed) {

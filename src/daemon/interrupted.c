@@ -7,26 +7,40 @@
 #include "base/log.h"
 #include "keyring/identity.h"
 
-static enum coffer_err count_rows(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+static enum coffer_err note_row(void *arg, const struct store_row *row, bool is_whole)
 {
-	static const enum store_table tables[] = { STORE_SLOT, STORE_AUDIT, STORE_DOMAIN, STORE_OBJECT };
-	uint64_t *sum = arg, n;
+	(void)row;
+	(void)is_whole;
+	*(bool *)arg = true;
+	return ERR_OK;
+}
+
+/* Whether there is a row at all, also one that cannot be used: a large table is not counted for that. */
+static enum coffer_err has_row(struct store *store, enum store_table table, bool *out)
+{
+	struct store_place place = { .len = 0 };
+	*out = false;
+	return store_survey(store, table, &place, 1, note_row, out);
+}
+
+static enum coffer_err look_for_rows(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct store *store = txn_store(txn);
+	bool *empty = arg, objects = false, records = false;
+	uint64_t slots = 0, domain = 0;
 	(void)engine;
-	*sum = 0;
-	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-		enum coffer_err err = store_count(txn_store(txn), tables[i], &n);
-		if (err) return reason_default(reason, err, "the store cannot be read: %s", err_text(err));
-		*sum += n;
-	}
+	enum coffer_err err = store_count(store, STORE_SLOT, &slots);
+	if (!err) err = store_count(store, STORE_DOMAIN, &domain);
+	if (!err) err = has_row(store, STORE_AUDIT, &records);
+	if (!err) err = has_row(store, STORE_OBJECT, &objects);
+	if (err) return reason_default(reason, err, "the store cannot be read: %s", err_text(err));
+	*empty = !slots && !domain && !records && !objects;
 	return ERR_OK;
 }
 
 enum coffer_err interrupted_store_is_empty(struct daemon *d, bool *out, struct reason *reason)
 {
-	uint64_t rows;
-	TRY(d->engine.on_store(&d->engine, count_rows, &rows, reason));
-	*out = rows == 0;
-	return ERR_OK;
+	return d->engine.on_store(&d->engine, look_for_rows, out, reason);
 }
 
 enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)

@@ -41,7 +41,6 @@ struct job {
 	void *arg;
 	/* JOB_ADOPT */
 	int fd;
-	struct principal principal;
 	struct peer *peer;             /* the connection's place in the table of peers */
 };
 

@@ -107,14 +107,13 @@ static enum coffer_err enter(struct daemon *d, const struct principal *principal
 }
 
 /* False: the descriptor and the place stay the caller's. */
-static bool hand_over(struct daemon *d, int fd, const struct principal *principal, struct peer *peer)
+static bool hand_over(struct daemon *d, int fd, struct peer *peer)
 {
 	struct worker *w = &d->workers[d->next_worker++ % d->worker_count];
 	struct job *job = calloc(1, sizeof *job);
 	if (!job) return false;
 	job->kind = JOB_ADOPT;
 	job->fd = fd;
-	job->principal = *principal;
 	job->peer = peer;
 	d->engine.connections++;
 	if (job_queue_put(&w->inbox, job)) return true;
@@ -139,7 +138,7 @@ static void take_in(struct daemon *d, int fd)
 	enum coffer_err err = enter(d, &principal, &place, &reason);
 	if (err) {
 		refuse(d, fd, err, &reason);
-	} else if (!hand_over(d, fd, &principal, place)) {
+	} else if (!hand_over(d, fd, place)) {
 		peers_leave(d->peers, place);
 		close(fd);
 	}

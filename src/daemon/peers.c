@@ -53,7 +53,7 @@ static struct peer **bucket_of(struct peers *peers, const char *text)
 static struct peer *find(struct peers *peers, const char *text)
 {
 	for (struct peer *p = *bucket_of(peers, text); p; p = p->chain)
-		if (strcmp(p->text, text) == 0) return p;
+		if (strcmp(p->principal.text, text) == 0) return p;
 	return NULL;
 }
 
@@ -72,7 +72,7 @@ static bool forget_one(struct peers *peers)
 	struct peer *p = peers->oldest;
 	if (!p) return false;
 	unlink_idle(peers, p);
-	struct peer **at = bucket_of(peers, p->text);
+	struct peer **at = bucket_of(peers, p->principal.text);
 	while (*at != p) at = &(*at)->chain;
 	*at = p->chain;
 	peers->count--;
@@ -80,14 +80,14 @@ static bool forget_one(struct peers *peers)
 	return true;
 }
 
-static enum coffer_err add(struct peers *peers, const char *text, struct peer **out, struct reason *reason)
+static enum coffer_err add(struct peers *peers, const struct principal *principal, struct peer **out, struct reason *reason)
 {
 	if (peers->count == peers->max && !forget_one(peers))
 		return reason_fail(reason, ERR_LIMIT, "%zu users are connected, the most there can be; try again later", peers->max);
-	struct peer *p = calloc(1, sizeof *p + strlen(text) + 1);
+	struct peer *p = calloc(1, sizeof *p);
 	ENSURE(p, ERR_MEMORY);
-	memcpy(p->text, text, strlen(text) + 1);
-	struct peer **bucket = bucket_of(peers, text);
+	p->principal = *principal;
+	struct peer **bucket = bucket_of(peers, principal->text);
 	p->chain = *bucket;
 	*bucket = p;
 	peers->count++;
@@ -95,10 +95,10 @@ static enum coffer_err add(struct peers *peers, const char *text, struct peer **
 	return ERR_OK;
 }
 
-static enum coffer_err enter(struct peers *peers, const char *text, uint32_t most, struct peer **out, struct reason *reason)
+static enum coffer_err enter(struct peers *peers, const struct principal *principal, uint32_t most, struct peer **out, struct reason *reason)
 {
-	struct peer *p = find(peers, text);
-	if (!p) TRY(add(peers, text, &p, reason));
+	struct peer *p = find(peers, principal->text);
+	if (!p) TRY(add(peers, principal, &p, reason));
 	else if (p->connections == 0) unlink_idle(peers, p);
 	else TRY(quota_check_connections(most, p->connections, reason));
 	PRE(p);
@@ -110,7 +110,7 @@ static enum coffer_err enter(struct peers *peers, const char *text, uint32_t mos
 enum coffer_err peers_enter(struct peers *peers, const struct principal *principal, uint32_t most, struct peer **out, struct reason *reason)
 {
 	pthread_mutex_lock(&peers->lock);
-	enum coffer_err err = enter(peers, principal->text, most, out, reason);
+	enum coffer_err err = enter(peers, principal, most, out, reason);
 	pthread_mutex_unlock(&peers->lock);
 	return err;
 }

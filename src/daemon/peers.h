@@ -24,7 +24,7 @@ struct peer {
 	size_t ring_bytes;                  /* of its rings; guarded by daemon->budget_lock */
 	unsigned large;                     /* large requests under way; guarded by daemon->budget_lock */
 	struct job_turn turns[PEER_LANES];  /* guarded by the locks of the two queues */
-	char text[];                        /* of the principal */
+	struct principal principal;         /* as of its first connection */
 };
 
 struct peers;

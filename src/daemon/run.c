@@ -13,6 +13,7 @@
 #include "daemon/bulk_flush.h"
 #include "daemon/conn_internal.h"
 #include "daemon/confinement.h"
+#include "daemon/conn.h"
 #include "daemon/crypt_pool.h"
 #include "daemon/descriptors.h"
 #include "daemon/link.h"
@@ -29,7 +30,7 @@
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
-#define OBJECT_ARENA_BYTES 512u /* a key and its two subkeys, and room to spare */
+#define OBJECT_ARENA_BYTES 384u /* a key and its two subkeys, and as much again for what is worked with; what is larger counts by its bytes */
 #define STOP_PATIENCE_MS 2000u /* for the last records of the audit log */
 #define LOCK_PATIENCE_MS 3000u
 #define LOCK_PAUSE_US 50000
@@ -66,6 +67,7 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->open_later = unseal_later;
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
+	e->connection_bytes = conn_idle_bytes();
 	e->objects = new_object_table(d->config);
 	e->check = store_check_new();
 	ENSURE(e->objects && e->check, ERR_MEMORY);
@@ -99,6 +101,7 @@ static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 	err = rooted_store_new(inner, &d->engine.store);
 	if (err) store_close(inner);
 	TRY(err);
+	TRY(store_set_cache(d->engine.store, d->config->store_cache));
 	TRY(open_mark(d, reason));
 	d->engine.txn = txn_new(d->engine.store, d->engine.objects);
 	ENSURE(d->engine.txn, ERR_MEMORY);

@@ -69,9 +69,11 @@ static struct job *next_request(struct daemon *d, struct round *round)
 }
 
 /* Objects left memory for want of room: the threads' caches let go of them too. */
-static void sweep_if_squeezed(struct engine *e)
+static void sweep_if_squeezed(struct daemon *d)
 {
-	if (object_table_squeezed(e->objects) && e->after_destroy) e->after_destroy(e);
+	if (!object_table_squeezed(d->engine.objects)) return;
+	for (unsigned i = 0; i < d->worker_count; i++) worker_call(&d->workers[i], worker_sweep_keys, &d->workers[i]);
+	op_local_sweep(d->store_local);
 }
 
 /* Its round found the disk full; with the reserve given back there may be room for this one alone. */
@@ -123,7 +125,7 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, round->requests, reason);
 	else store_care_after(d, wrote, err);
 	if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
-	sweep_if_squeezed(e);
+	sweep_if_squeezed(d);
 	return err;
 }
 
@@ -133,7 +135,7 @@ static void run_load(struct daemon *d, struct job *job)
 	enum coffer_err err = store_care_readable(d, &reason);
 	if (!err) err = request_load(&job->request, d->engine.txn);
 	if (err) request_fail(&job->request, err, &reason);
-	sweep_if_squeezed(&d->engine);
+	sweep_if_squeezed(d);
 	give_back(job);
 }
 

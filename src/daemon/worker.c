@@ -25,10 +25,15 @@ static void drain_all(void *arg)
 	}
 }
 
+void worker_sweep_keys(void *worker)
+{
+	op_local_sweep(((struct worker *)worker)->local);
+}
+
 void worker_sweep(void *worker)
 {
 	struct worker *w = worker;
-	op_local_sweep(w->local);
+	worker_sweep_keys(w);
 	for (struct conn *c = w->conns; c; c = conn_next(c)) conn_sweep(c);
 }
 
@@ -36,7 +41,7 @@ static void adopt(struct worker *w, struct job *job)
 {
 	if (w->draining) {
 		close(job->fd);
-	} else if (conn_new(w, job->fd, &job->principal, job->peer)) {
+	} else if (conn_new(w, job->fd, job->peer)) {
 		return;
 	} else {
 		log_warn("a connection was refused: out of memory");

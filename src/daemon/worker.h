@@ -27,6 +27,7 @@ struct worker {
 	uint64_t due_ms;              /* 0: not set */
 	struct conn *conns;           /* list, worker thread only */
 	size_t conn_count;            /* also those closed whose job is still out */
+	size_t conn_most;             /* at a time, since memory was given back to the system */
 	bool draining;
 	struct job *drain;            /* made at the start, so that a stop needs no memory */
 	bool started;
@@ -37,7 +38,9 @@ struct worker {
 enum coffer_err worker_start(struct worker *w, struct daemon *daemon) MUST_USE;
 /* Any thread: run fn(arg) on the worker (a JOB_CALL made and freed inside). */
 bool worker_call(struct worker *w, void (*fn)(void *arg), void *arg);
-/* For worker_call with a worker: keys of destroyed objects leave its caches and its connections. */
+/* For worker_call with a worker: keys that left memory leave its caches. */
+void worker_sweep_keys(void *worker);
+/* The same, and what goes on in parts on its connections with the key of a destroyed object ends. */
 void worker_sweep(void *worker);
 /* Answers what is under way, closes the connections and ends the loop when the last one is gone. Any thread. */
 void worker_drain(struct worker *w);

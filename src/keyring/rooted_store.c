@@ -250,6 +250,11 @@ static enum coffer_err strays(struct store *base, uint64_t *out)
 	return store_strays(rooted_of(base)->inner, out);
 }
 
+static enum coffer_err set_cache(struct store *base, size_t bytes)
+{
+	return store_set_cache(rooted_of(base)->inner, bytes);
+}
+
 static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
 {
 	return store_scrub_deleted(rooted_of(base)->inner, reason);
@@ -290,6 +295,7 @@ static const struct store_ops rooted_ops = {
 	.index_same = index_same,
 	.index_orphans = index_orphans,
 	.strays = strays,
+	.set_cache = set_cache,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
 };

@@ -15,9 +15,11 @@ static const struct name_row tag_rows[] = {
 #undef TAG
 };
 
-/* In the same order. */
-static const uint8_t tag_since[] = {
-#define TAG(id, number, name, since) since,
+#define TAG_FIRST 0x420000u
+
+/* By number: every field of a request asks. One more than the version; 0: there is no such tag. */
+static const uint16_t tag_since[] = {
+#define TAG(id, number, name, since) [number - TAG_FIRST] = since + 1,
 #include "kmip/tags.def"
 #undef TAG
 };
@@ -129,8 +131,7 @@ bool kmip_tag_find(struct view name, uint32_t *out_tag)
 
 unsigned kmip_tag_since(uint32_t tag)
 {
-	size_t place = place_of(tag_rows, COUNT(tag_rows), tag);
-	if (place < COUNT(tag_rows)) return tag_since[place];
+	if (tag - TAG_FIRST < COUNT(tag_since) && tag_since[tag - TAG_FIRST]) return tag_since[tag - TAG_FIRST] - 1u;
 	return vendor_tag(tag) ? 0 : TAG_NOT_IN_1X;
 }
 

@@ -9,15 +9,16 @@
 #include "objects/names.h"
 
 #define SHARDS 64u
+#define SWEEP_PART 16u /* of the limits: what those who left may go on holding in caches */
 
 struct object_table {
 	struct hashmap ids[SHARDS];
 	struct hashmap names[SHARDS];
 	size_t max_per_shard;
-	size_t bytes, max_bytes; /* of secret memory; store thread */
-	size_t heap, max_heap;   /* of ordinary memory, for attributes; store thread */
+	_Atomic size_t bytes, heap; /* of secret memory, and of ordinary memory for attributes; changed by the store thread */
+	size_t max_bytes, max_heap;
 	size_t squeeze_hand;     /* shard where the next object is looked for that leaves for want of bytes */
-	bool squeezed;
+	size_t bytes_left, heap_left; /* with those who left since the last sweep of the caches */
 	uint64_t seed; /* so that nobody can choose names that collide */
 };
 
@@ -162,6 +163,8 @@ static bool evict_one(struct object_table *t, struct hashmap *map)
 	if (!old) return false;
 	old->stale = true; /* the table cannot tell its holders about a newer snapshot any more */
 	count_out(t, old);
+	t->bytes_left += cost_of(old);
+	t->heap_left += heap_of(old);
 	drop_names(t, old);
 	object_unref(old);
 	return true;
@@ -173,7 +176,6 @@ static void make_room(struct object_table *t, const struct object *o)
 	size_t empty = 0;
 	while ((is_full(t->bytes, cost_of(o), t->max_bytes) || is_full(t->heap, heap_of(o), t->max_heap)) && empty < SHARDS) {
 		bool left = evict_one(t, &t->ids[t->squeeze_hand]);
-		t->squeezed = t->squeezed || left;
 		empty = left ? 0 : empty + 1;
 		t->squeeze_hand = (t->squeeze_hand + 1) % SHARDS;
 	}
@@ -187,8 +189,8 @@ void object_table_limit_bytes(struct object_table *t, size_t secret_bytes, size_
 
 bool object_table_squeezed(struct object_table *t)
 {
-	bool squeezed = t->squeezed;
-	t->squeezed = false;
+	bool squeezed = t->bytes_left > t->max_bytes / SWEEP_PART || t->heap_left > t->max_heap / SWEEP_PART;
+	if (squeezed) t->bytes_left = t->heap_left = 0;
 	return squeezed;
 }
 
@@ -236,6 +238,12 @@ size_t object_table_count(struct object_table *t)
 	size_t n = 0;
 	for (size_t i = 0; i < SHARDS; i++) n += hashmap_count(&t->ids[i]);
 	return n;
+}
+
+void object_table_facts(struct object_table *t, struct object_table_facts *out)
+{
+	*out = (struct object_table_facts){ .count = object_table_count(t), .count_max = t->max_per_shard * SHARDS, .secret = t->bytes,
+		.secret_max = t->max_bytes, .heap = t->heap, .heap_max = t->max_heap };
 }
 
 void object_table_clear(struct object_table *t)

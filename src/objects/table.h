@@ -17,7 +17,7 @@ void object_table_free(struct object_table *t);
 /* What the objects take together: secret_bytes of the arena (with what it keeps beside each), heap_bytes of ordinary memory for attributes. Beyond that
  * objects leave, those not found lately first. Default: no limit. Before it is used. */
 void object_table_limit_bytes(struct object_table *t, size_t secret_bytes, size_t heap_bytes);
-/* Whether objects left for want of bytes since the last call: then caches that hold references are to be swept. Store thread. */
+/* Whether so much left since the last time that caches which hold references are to be swept: a sixteenth of what there may be. Store thread. */
 bool object_table_squeezed(struct object_table *t);
 /* A new reference, or NULL when it is not in memory (it may be in the store). Any thread. */
 struct object *object_table_get(struct object_table *t, const uint8_t id[static UUID_LEN]);
@@ -29,6 +29,13 @@ enum coffer_err object_table_publish(struct object_table *t, struct object *o) M
 /* Takes the object out, whichever snapshot is there; it becomes stale. Store thread. */
 void object_table_remove(struct object_table *t, const uint8_t id[static UUID_LEN]);
 size_t object_table_count(struct object_table *t);
+struct object_table_facts {
+	size_t count, count_max;
+	size_t secret, secret_max; /* bytes of the arena, as object_table_limit_bytes counts them */
+	size_t heap, heap_max;     /* bytes of ordinary memory */
+};
+/* For status. Any thread. */
+void object_table_facts(struct object_table *t, struct object_table_facts *out);
 /* Drops everything (seal, zeroise); outstanding references stay valid but stale. */
 void object_table_clear(struct object_table *t);
 

@@ -1,6 +1,7 @@
 /* Context pairs off the wire. */
 #include "ops/context_fields.h"
 
+#include "base/cleanup.h"
 #include "kmip/tags.h"
 
 static enum coffer_err take_pair(struct ttlv_cursor *payload, struct context *context, struct reason *reason)
@@ -16,8 +17,10 @@ static enum coffer_err take_pair(struct ttlv_cursor *payload, struct context *co
 
 enum coffer_err context_fields_take(struct ttlv_cursor *payload, struct context_fields *out, struct reason *reason)
 {
-	struct context context;
+	struct context context UNSET;
 	struct writer w;
+	out->len = 0;
+	if (ttlv_peek_tag(payload) != TAG_COFFER_CONTEXT) return ERR_OK; /* encodes to nothing */
 	context_init(&context);
 	while (ttlv_peek_tag(payload) == TAG_COFFER_CONTEXT) TRY(take_pair(payload, &context, reason));
 	writer_init(&w, out->bytes, sizeof out->bytes);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -48,7 +49,7 @@ static void name_answer(struct run *run)
 	if (rng_pool_bytes(run->ctx.local ? op_local_rng(run->ctx.local) : NULL, id, sizeof id) != ERR_OK) return;
 	text_uuid(id, run->correlation);
 	text_printable(q->header.client_correlation, client, sizeof client);
-	log_debug("answer %s to %s, client correlation value '%s'", run->correlation, run->r->principal.text, client);
+	log_debug("answer %s to %s, client correlation value '%s'", run->correlation, run->r->principal->text, client);
 }
 
 static void start_run(struct run *run, struct request *r, struct op_local *local, struct txn *txn)
@@ -57,13 +58,14 @@ static void start_run(struct run *run, struct request *r, struct op_local *local
 	memset(run, 0, sizeof *run);
 	run->r = r;
 	run->began = engine_state_get(r->engine);
-	run->grants = engine_grants(r->engine);
+	run->grants = txn || !local ? engine_grants(r->engine) : op_local_grants(local, r->engine);
+	run->grants_lent = !txn && local;
 	const struct config *config = r->engine->config;
 	run->full = config->audit_bulk == CONFIG_BULK_FULL;
 	run->limit = config->max_message;
 	if (q->header.has_max_response_size && q->header.max_response_size < run->limit) run->limit = q->header.max_response_size;
 	run->ctx.engine = r->engine;
-	run->ctx.principal = &r->principal;
+	run->ctx.principal = r->principal;
 	run->ctx.local = local;
 	run->ctx.streams = r->streams;
 	run->ctx.work = &r->work;
@@ -168,12 +170,12 @@ static void leave_lane(struct run *run)
 
 enum coffer_err request_run(struct request *r, struct op_local *local, struct txn *txn)
 {
-	struct run run;
+	struct run run UNSET; /* start_run */
 	PRE(r->parsed);
 	crypto_err_begin();
 	start_run(&run, r, local, txn);
 	enum coffer_err err = run_batch(&run);
-	grants_unref(run.grants);
+	if (!run.grants_lent) grants_unref(run.grants);
 	if (err == ERR_NOT_CACHED && !txn) {
 		leave_lane(&run);
 		request_clear_answer(r);

@@ -14,7 +14,7 @@ struct kmip_request;
 /* One request on its way: the daemon owns it, one thread at a time works on it. */
 struct request {
 	struct engine *engine;
-	struct principal principal;
+	const struct principal *principal; /* borrowed from whoever asks, until the request is done */
 	struct op_streams *streams;  /* borrowed from the connection, which waits for the answer */
 	struct buf frame;            /* the whole TTLV request; wiped when answered. Empty: it is lent */
 	struct view lent_frame;      /* borrowed from who runs the request, until request_keep */

@@ -20,13 +20,6 @@ static void describe_bulk(struct op_ctx *ctx)
 		ctx->bulk_invalid ? ", did not verify" : "");
 }
 
-static void count(const struct op_ctx *ctx, const struct bulk_use *use)
-{
-	struct bulk_table *table = ctx->local ? op_local_bulk(ctx->local, ctx->engine->bulk) : NULL;
-	if (table) bulk_note(table, use);
-	else bulk_note_shared(ctx->engine->bulk, use);
-}
-
 /* Use of a key in a transaction: the client learns that it was done when that is durable. */
 struct staged {
 	struct bulk *bulk;
@@ -61,7 +54,7 @@ static void count_when_durable(const struct op_ctx *ctx, const struct bulk_use *
 	}
 	if (s && txn_on_commit(ctx->txn, was_done, was_undone, s) == ERR_OK) return;
 	free(s);
-	count(ctx, use); /* memory is short: at once */
+	op_local_count(ctx->local, ctx->engine->bulk, use); /* memory is short: at once */
 }
 
 static enum bulk_kind kind_of(const struct op_ctx *ctx, enum coffer_err err)
@@ -71,16 +64,28 @@ static enum bulk_kind kind_of(const struct op_ctx *ctx, enum coffer_err err)
 	return ctx->bulk_part ? BULK_PARTS : BULK_DONE;
 }
 
+/* A segment in a ring is done later, or does not open then: who has it done counts it. */
+static bool leave_to_work(const struct run *run, const struct op_row *row)
+{
+	const struct op_ctx *ctx = &run->ctx;
+	if (!ctx->work || !ctx->object || !segment_work_pending(ctx->work)) return false;
+	memcpy(ctx->work->key_id, ctx->object->id, sizeof ctx->work->key_id);
+	ctx->work->operation = row->operation;
+	ctx->work->has_row = run->full;
+	return true;
+}
+
 /* Not what was refused, which has its own row, and not what found no key. */
 void dispatch_audit_count(struct run *run, const struct op_row *row, size_t index, enum coffer_err err)
 {
 	struct op_ctx *ctx = &run->ctx;
+	if (row->audit == OP_AUDIT_COUNTED && !err && leave_to_work(run, row)) return;
 	if (row->audit != OP_AUDIT_COUNTED || run->full || !ctx->engine->bulk || !ctx->object || err == ERR_DENIED || index < run->r->counted) return;
 	run->r->counted = index + 1;
 	struct bulk_use use = { .id = ctx->object->id, .principal = ctx->principal, .operation = row->operation, .kind = kind_of(ctx, err),
 		.bytes = err ? 0 : ctx->bulk_bytes, .now_s = run->now_s };
 	if (ctx->txn && !err) count_when_durable(ctx, &use);
-	else count(ctx, &use);
+	else op_local_count(ctx->local, ctx->engine->bulk, &use);
 }
 
 struct entry {

@@ -9,7 +9,8 @@
 struct run {
 	struct request *r;
 	enum engine_state began;  /* the engine's state when the request began */
-	struct grants *grants;    /* reference */
+	struct grants *grants;    /* reference, */
+	bool grants_lent;         /* or the thread's */
 	struct writer w;          /* into r->answer */
 	struct kmip_response_mark message;
 	size_t limit;             /* bytes of an answer without a failure */

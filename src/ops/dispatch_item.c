@@ -64,9 +64,11 @@ static enum coffer_err check_row(struct run *run, const struct op_row *row)
 static enum coffer_err check_policy(struct run *run, const struct op_row *row)
 {
 	struct op_ctx *ctx = &run->ctx;
-	bool own = principal_is_own(ctx->principal);
+	bool open = dispatch_state(run) == ENGINE_OPEN;
+	bool asks = !open || row->permission == PERMISSION_INIT || row->operation == OPERATION_COFFER_GRANT;
+	bool own = asks && principal_is_own(ctx->principal); /* which may be a system call */
 	if (row->permission == PERMISSION_INIT && own) return ERR_OK;
-	if (own && dispatch_state(run) != ENGINE_OPEN &&
+	if (own && !open &&
 	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN || row->operation == OPERATION_COFFER_STORE_CHECK))
 		return ERR_OK;
 	if (own && row->operation == OPERATION_COFFER_GRANT && !grants_have_administrator(run->grants)) return ERR_OK;

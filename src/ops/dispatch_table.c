@@ -44,9 +44,17 @@ const size_t kmip_row_count = sizeof kmip_rows / sizeof kmip_rows[0];
 
 #define ROWS_MAX 128u
 
+#define INDEX_SIZE 512u /* a power of two, several times ROWS_MAX */
+
 static struct op_row all_rows[ROWS_MAX];
 static size_t all_count;
+static uint8_t row_index[INDEX_SIZE]; /* place of a row + 1; 0: none */
 static pthread_once_t joined = PTHREAD_ONCE_INIT;
+
+static size_t slot_of(uint32_t operation)
+{
+	return (operation * UINT32_C(0x9e3779b1)) >> 23 & (INDEX_SIZE - 1);
+}
 
 static void join_tables(void)
 {
@@ -54,6 +62,11 @@ static void join_tables(void)
 	memcpy(all_rows, kmip_rows, kmip_row_count * sizeof *kmip_rows);
 	memcpy(all_rows + kmip_row_count, vendor_rows, vendor_row_count * sizeof *vendor_rows);
 	all_count = kmip_row_count + vendor_row_count;
+	for (size_t i = 0; i < all_count; i++) {
+		size_t slot = slot_of(all_rows[i].operation);
+		while (row_index[slot]) slot = (slot + 1) & (INDEX_SIZE - 1);
+		row_index[slot] = (uint8_t)(i + 1);
+	}
 }
 
 const struct op_row *dispatch_rows(size_t *out_count)
@@ -67,7 +80,7 @@ const struct op_row *dispatch_find(uint32_t operation)
 {
 	size_t count;
 	const struct op_row *rows = dispatch_rows(&count);
-	for (size_t i = 0; i < count; i++)
-		if (rows[i].operation == operation) return &rows[i];
+	for (size_t slot = slot_of(operation); row_index[slot]; slot = (slot + 1) & (INDEX_SIZE - 1))
+		if (rows[row_index[slot] - 1].operation == operation) return &rows[row_index[slot] - 1];
 	return NULL;
 }

@@ -29,6 +29,7 @@ void engine_set_grants(struct engine *engine, struct grants *grants)
 	pthread_rwlock_wrlock(&engine->grants_lock);
 	struct grants *old = engine->grants;
 	engine->grants = grants;
+	engine->grants_version++;
 	pthread_rwlock_unlock(&engine->grants_lock);
 	grants_unref(old);
 }

@@ -56,6 +56,7 @@ struct engine {
 
 	pthread_rwlock_t grants_lock;      /* guards the pointer below */
 	struct grants *grants;             /* take a reference with engine_grants */
+	_Atomic uint64_t grants_version;   /* counts what engine_set_grants put there (ops/local.h keeps a reference for as long as it stands) */
 
 	/* store lane only */
 	struct store *store;
@@ -95,6 +96,7 @@ struct engine {
 	uint64_t started_wall_s;
 	_Atomic uint64_t connections, requests, bulk_bytes, refused;
 	_Atomic uint64_t rings, ring_bytes; /* memory shared with clients */
+	uint64_t connection_bytes;         /* ordinary memory that one takes while it is idle; 0: not known */
 	pthread_mutex_t note_lock;         /* guards note */
 	char note[REASON_MAX];             /* why sealed or at fault; one sentence; "" when well */
 	_Atomic int store_health;          /* enum store_health */

@@ -140,6 +140,21 @@ enum coffer_err kmip_cipher_choose(struct op_ctx *ctx, const struct kmip_cipher_
 	return choose_iv_len(ctx, &p, out);
 }
 
+enum coffer_err kmip_cipher_warm(struct op_ctx *ctx, const struct kmip_cipher *c, struct view iv, struct aead_key **out)
+{
+	const struct object *o = ctx->object;
+	struct op_key *key;
+	*out = NULL;
+	if (c->params.algorithm != CIPHER_AES || c->params.mode != CIPHER_GCM || c->params.padding || c->traits.tag_len != AEAD_TAG_LEN) return ERR_OK;
+	if (iv.len != AEAD_NONCE_LEN || !ctx->local || op_local_key(ctx->local, o->id, &key) != ERR_OK || key->object != o) return ERR_OK;
+	if (!key->gcm) {
+		enum coffer_err err = aead_key_new(secret_bytes(o->material), secret_len(o->material), &key->gcm);
+		if (err && err != ERR_FIELD) return err;
+	}
+	*out = key->gcm;
+	return ERR_OK;
+}
+
 enum coffer_err kmip_cipher_explain(struct op_ctx *ctx, enum coffer_err err)
 {
 	if (err == ERR_CONTEXT) {

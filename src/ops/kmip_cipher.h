@@ -34,6 +34,9 @@ enum coffer_err kmip_cipher_check_key(struct op_ctx *ctx, enum cipher_way way) M
 /* Parameters of the request against those of the key: a key that lists parameters serves only these; without any in the request its first
  * ones hold. ERR_MISSING, ERR_UNSUPPORTED, ERR_FIELD, ERR_DENIED (a mode that the key does not list). */
 enum coffer_err kmip_cipher_choose(struct op_ctx *ctx, const struct kmip_cipher_request *request, struct kmip_cipher *out) MUST_USE;
+/* The thread's warm context of ctx->object, when it serves this cipher (AES-GCM with a nonce of 12 bytes and a whole tag); else *out is NULL, and
+ * crypto/cipher.h does it. Borrowed. Errors of aead_key_new. */
+enum coffer_err kmip_cipher_warm(struct op_ctx *ctx, const struct kmip_cipher *c, struct view iv, struct aead_key **out) MUST_USE;
 /* The sentence and the Result Reason of what crypto/cipher.h refused; passes other errors on. */
 enum coffer_err kmip_cipher_explain(struct op_ctx *ctx, enum coffer_err err) MUST_USE;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ops/bulk.h"
+#include "ops/engine.h"
 
 #define LOCAL_SLOTS 256u /* a power of two; two ways each */
 #define LOCAL_WAYS 2u
@@ -13,6 +14,8 @@ struct op_local {
 	struct object_table *objects;
 	struct rng_pool *rng;
 	struct bulk_table *bulk;
+	struct grants *grants;      /* reference */
+	uint64_t grants_version;
 	struct op_key keys[LOCAL_SLOTS][LOCAL_WAYS];
 	uint8_t victim[LOCAL_SLOTS];
 };
@@ -20,8 +23,9 @@ struct op_local {
 static void drop(struct op_key *key)
 {
 	xaes_key_free(key->message);
+	aead_key_free(key->gcm);
 	object_unref(key->object);
-	*key = (struct op_key){ NULL, NULL };
+	*key = (struct op_key){ .object = NULL };
 }
 
 struct op_local *op_local_new(struct object_table *objects)
@@ -54,6 +58,7 @@ void op_local_free(struct op_local *local)
 {
 	if (!local) return;
 	op_local_clear(local);
+	grants_unref(local->grants);
 	bulk_table_free(local->bulk);
 	rng_pool_free(local->rng);
 	free(local);
@@ -64,10 +69,22 @@ struct rng_pool *op_local_rng(struct op_local *local)
 	return local->rng;
 }
 
-struct bulk_table *op_local_bulk(struct op_local *local, struct bulk *bulk)
+struct grants *op_local_grants(struct op_local *local, struct engine *engine)
 {
-	if (!local->bulk) local->bulk = bulk_table_new(bulk);
-	return local->bulk;
+	uint64_t version = engine->grants_version; /* read first: what is fetched then is this, or newer */
+	if (!local->grants || local->grants_version != version) {
+		grants_unref(local->grants);
+		local->grants = engine_grants(engine);
+		local->grants_version = version;
+	}
+	return local->grants;
+}
+
+void op_local_count(struct op_local *local, struct bulk *bulk, const struct bulk_use *use)
+{
+	if (local && !local->bulk) local->bulk = bulk_table_new(bulk);
+	if (local && local->bulk) bulk_note(local->bulk, use);
+	else bulk_note_shared(bulk, use);
 }
 
 /* UUIDs are random: two of their bytes are a hash. */

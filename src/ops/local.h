@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "crypto/aead.h"
 #include "crypto/rng.h"
 #include "crypto/xaes.h"
 #include "objects/object.h"
@@ -17,16 +18,21 @@ struct op_local;
 struct op_key {
 	struct object *object;      /* reference held by the cache */
 	struct xaes_key *message;   /* warm context of the seal-message subkey; NULL until first used */
+	struct aead_key *gcm;       /* warm context of an AES key itself (KMIP Encrypt and Decrypt); NULL until first used */
 };
 
 struct bulk;
-struct bulk_table;
+struct engine;
+struct grants;
+struct bulk_use;
 
 struct op_local *op_local_new(struct object_table *objects);
 void op_local_free(struct op_local *local);
 struct rng_pool *op_local_rng(struct op_local *local);
-/* Where this thread counts bulk use of keys; made when first asked for. NULL when memory is short. bulk outlives the local. */
-struct bulk_table *op_local_bulk(struct op_local *local, struct bulk *bulk);
+/* The grants as engine_grants has them, without a lock as long as nobody changes them; borrowed until the next call. */
+struct grants *op_local_grants(struct op_local *local, struct engine *engine);
+/* Counts bulk use of a key (ops/bulk.h) in this thread's table, which is made when first needed. local NULL: without one. bulk outlives the local. */
+void op_local_count(struct op_local *local, struct bulk *bulk, const struct bulk_use *use);
 /* The cache entry of an object (fetching it from the table when needed); borrowed until the next call. ERR_NOT_CACHED. */
 enum coffer_err op_local_key(struct op_local *local, const uint8_t id[static UUID_LEN], struct op_key **out) MUST_USE;
 /* Drops the entries whose object is stale, so that key bytes of destroyed objects do not linger (after a Destroy). */

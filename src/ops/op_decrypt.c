@@ -20,8 +20,21 @@ static enum coffer_err check_fields(struct op_ctx *ctx, const struct kmip_cipher
 	return ERR_OK;
 }
 
+static enum coffer_err whole_warm(struct op_ctx *ctx, const struct kmip_cipher_request *q, struct aead_key *key, struct writer *out)
+{
+	kmip_put_id(out, ctx->object);
+	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_DATA, q->data.len);
+	TRY(writer_done(out));
+	TRY(kmip_cipher_explain(ctx, aead_open(key, q->iv.ptr, &q->aad, 1, q->data, q->tag.ptr, space.ptr)));
+	ttlv_commit_bytes(out, space, q->data.len);
+	return ERR_OK;
+}
+
 static enum coffer_err whole(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct kmip_cipher *c, struct writer *out)
 {
+	struct aead_key *key;
+	TRY(kmip_cipher_warm(ctx, c, q->iv, &key));
+	if (key) return whole_warm(ctx, q, key, out);
 	AUTO_BUF struct buf pt = BUF_EMPTY;
 	TRY(kmip_cipher_explain(ctx, cipher_decrypt(&c->params, secret_view(ctx->object->material), q->iv, q->aad, q->data, q->tag, &pt)));
 	kmip_put_id(out, ctx->object);

@@ -45,8 +45,24 @@ static enum coffer_err choose_iv(struct op_ctx *ctx, const struct kmip_cipher_re
 	return ERR_OK;
 }
 
+static enum coffer_err whole_warm(struct op_ctx *ctx, const struct kmip_cipher_request *q, struct aead_key *key, struct view iv, struct writer *out)
+{
+	uint8_t tag[AEAD_TAG_LEN];
+	kmip_put_id(out, ctx->object);
+	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_DATA, q->data.len);
+	TRY(writer_done(out));
+	TRY(kmip_cipher_explain(ctx, aead_seal(key, iv.ptr, &q->aad, 1, q->data, space.ptr, tag)));
+	ttlv_commit_bytes(out, space, q->data.len);
+	if (!q->has_iv) ttlv_put_bytes(out, TAG_IV_COUNTER_NONCE, iv);
+	ttlv_put_bytes(out, TAG_AUTHENTICATED_ENCRYPTION_TAG, view_of(tag, sizeof tag));
+	return ERR_OK;
+}
+
 static enum coffer_err whole(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct kmip_cipher *c, struct view iv, struct writer *out)
 {
+	struct aead_key *key;
+	TRY(kmip_cipher_warm(ctx, c, iv, &key));
+	if (key) return whole_warm(ctx, q, key, iv, out);
 	AUTO_BUF struct buf ct = BUF_EMPTY;
 	uint8_t tag[CIPHER_TAG_MAX];
 	size_t tag_len;

@@ -1,4 +1,5 @@
 /* Open: sealed message to plaintext. The dispatcher found the key by the id in the message. */
+#include "base/cleanup.h"
 #include "crypto/envelope.h"
 #include "kmip/tags.h"
 #include "ops/context_fields.h"
@@ -14,7 +15,7 @@ static enum coffer_err does_not_open(struct op_ctx *ctx, enum coffer_err err)
 
 enum coffer_err op_open(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
-	struct context_fields context;
+	struct context_fields context UNSET;
 	struct envelope_header header;
 	struct view sealed;
 	struct xaes_key *key;

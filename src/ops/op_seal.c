@@ -1,4 +1,5 @@
 /* Seal: plaintext to a sealed message (docs/formats.md section 3). */
+#include "base/cleanup.h"
 #include "crypto/envelope.h"
 #include "kmip/tags.h"
 #include "ops/context_fields.h"
@@ -8,7 +9,7 @@
 
 enum coffer_err op_seal(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
-	struct context_fields context;
+	struct context_fields context UNSET;
 	struct view plain;
 	struct xaes_key *key;
 	AUTO(auto_xaes_key_free) struct xaes_key *own = NULL;

@@ -22,7 +22,7 @@ enum coffer_err segment_work_run(const struct segment_work *work, uint8_t *scrat
 	crypto_err_begin();
 	if (work->sealer) return stream_seal_taken(work->sealer, &work->ticket, in, work->bytes);
 	TRY(stream_open_taken(work->opener, &work->ticket, in, scratch));
-	memcpy(work->bytes, scratch, work->ticket.plain_len);
+	if (work->ticket.plain_len) memcpy(work->bytes, scratch, work->ticket.plain_len);
 	return ERR_OK;
 }
 

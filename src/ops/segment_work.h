@@ -17,6 +17,9 @@ struct segment_work {
 	unsigned slot;
 	uint8_t *bytes;               /* of the slot, in memory that the client changes as it likes; stays mapped until the work is dropped */
 	size_t len;                   /* of the segment there */
+	uint8_t key_id[16];           /* what the work is counted by when it is done (ops/bulk.h) */
+	uint32_t operation;           /* 0: it is not counted */
+	bool has_row;                 /* in the audit log already: only a failure is counted */
 };
 
 /* The connection's thread, but for segment_work_run. */

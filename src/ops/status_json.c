@@ -1,6 +1,7 @@
 /* The status document, part by part. */
 #include "ops/status_json.h"
 
+#include <malloc.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -100,6 +101,7 @@ static void put_memory(struct json_out *j)
 	json_u64(j, "size", stats.size);
 	json_u64(j, "used", stats.used);
 	json_u64(j, "used_max", stats.used_max);
+	json_u64(j, "refused", stats.failed);
 	json_end(j);
 }
 
@@ -120,6 +122,39 @@ static void put_aead(struct json_out *j)
 	json_str(j, "engine", chosen->name);
 	json_str(j, "note", chosen->note);
 	json_end(j);
+}
+
+/* Ordinary memory as the allocator sees it: without code, stacks and what the kernel keeps for descriptors. */
+static void put_heap(struct json_out *j, struct engine *engine)
+{
+	struct mallinfo2 info = mallinfo2();
+	json_begin(j, "heap");
+	json_u64(j, "used", info.uordblks + info.hblkhd);
+	json_u64(j, "held", info.arena + info.hblkhd);
+	json_u64(j, "store_cache_limit", engine->config->store_cache);
+	json_end(j);
+}
+
+/* What is kept open, and what it takes, beside what it may take (docs/operations.md section 11). */
+static void put_objects(struct json_out *j, struct engine *engine)
+{
+	struct object_table_facts facts;
+	object_table_facts(engine->objects, &facts);
+	json_begin(j, "objects");
+	json_u64(j, "open", facts.count);
+	json_u64(j, "open_limit", facts.count_max);
+	json_u64(j, "secret", facts.secret);
+	json_u64(j, "secret_limit", facts.secret_max);
+	json_u64(j, "heap", facts.heap);
+	json_u64(j, "heap_limit", facts.heap_max);
+	json_end(j);
+}
+
+static void put_connections(struct json_out *j, struct engine *engine)
+{
+	json_u64(j, "connections", engine->connections);
+	json_u64(j, "connections_limit", engine->config->max_connections);
+	json_u64(j, "connections_idle_bytes", engine->connections * engine->connection_bytes);
 }
 
 /* What the last pass found; and for ever after, that an operator once took the store as it was. */
@@ -202,8 +237,10 @@ void status_json_full(struct engine *engine, struct writer *w)
 	put_memory(&j);
 	put_rings(&j, engine);
 	put_aead(&j);
+	put_heap(&j, engine);
+	put_objects(&j, engine);
 	put_store(&j, engine);
-	json_u64(&j, "connections", engine->connections);
+	put_connections(&j, engine);
 	json_u64(&j, "requests", engine->requests);
 	json_u64(&j, "refused", engine->refused);
 	json_u64(&j, "bulk_bytes", engine->bulk_bytes);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 struct op_streams {
-	struct op_stream slots[OP_STREAMS_MAX];
+	struct op_stream *slots; /* OP_STREAMS_MAX; NULL: none was needed yet, as on most connections */
 	uint32_t next_handle;
 	struct op_parts *parts; /* NULL: none yet */
 	struct op_ring_host host; /* map NULL: none */
@@ -14,6 +14,11 @@ struct op_streams {
 struct op_streams *op_streams_new(void)
 {
 	return calloc(1, sizeof(struct op_streams));
+}
+
+size_t op_streams_idle_bytes(void)
+{
+	return sizeof(struct op_streams);
 }
 
 void op_streams_close(struct op_streams *streams, struct op_stream *stream)
@@ -28,7 +33,8 @@ void op_streams_close(struct op_streams *streams, struct op_stream *stream)
 void op_streams_free(struct op_streams *streams)
 {
 	if (!streams) return;
-	for (size_t i = 0; i < OP_STREAMS_MAX; i++) op_streams_close(streams, &streams->slots[i]);
+	for (size_t i = 0; streams->slots && i < OP_STREAMS_MAX; i++) op_streams_close(streams, &streams->slots[i]);
+	free(streams->slots);
 	op_parts_free(streams->parts);
 	free(streams);
 }
@@ -47,6 +53,8 @@ struct op_parts *op_streams_parts(struct op_streams *streams)
 enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer *sealer, struct stream_opener *opener,
 	struct object *object, struct op_stream **out)
 {
+	if (!streams->slots) streams->slots = calloc(OP_STREAMS_MAX, sizeof *streams->slots);
+	ENSURE(streams->slots, ERR_MEMORY);
 	for (size_t i = 0; i < OP_STREAMS_MAX; i++) {
 		struct op_stream *s = &streams->slots[i];
 		if (s->handle) continue;
@@ -60,7 +68,7 @@ enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer 
 
 enum coffer_err op_streams_find(struct op_streams *streams, uint32_t handle, struct op_stream **out)
 {
-	for (size_t i = 0; handle && i < OP_STREAMS_MAX; i++) {
+	for (size_t i = 0; streams->slots && handle && i < OP_STREAMS_MAX; i++) {
 		if (streams->slots[i].handle != handle) continue;
 		*out = &streams->slots[i];
 		return ERR_OK;
@@ -85,14 +93,14 @@ struct op_ring *op_streams_ring(struct op_streams *streams)
 
 bool op_streams_opening(const struct op_streams *streams)
 {
-	for (size_t i = 0; i < OP_STREAMS_MAX; i++)
+	for (size_t i = 0; streams->slots && i < OP_STREAMS_MAX; i++)
 		if (streams->slots[i].opener) return true;
 	return false;
 }
 
 bool op_streams_any(const struct op_streams *streams)
 {
-	for (size_t i = 0; i < OP_STREAMS_MAX; i++)
+	for (size_t i = 0; streams->slots && i < OP_STREAMS_MAX; i++)
 		if (streams->slots[i].handle) return true;
 	return false;
 }

@@ -42,6 +42,8 @@ struct op_stream {
 };
 
 struct op_streams *op_streams_new(void);
+/* Ordinary memory that it takes while no stream is open. */
+size_t op_streams_idle_bytes(void);
 /* Wipes every stream; accepts NULL. */
 void op_streams_free(struct op_streams *streams);
 /* host: copied; what it needs outlives the streams. Without one there are no rings. */
@@ -53,7 +55,8 @@ struct op_ring *op_streams_ring(struct op_streams *streams);
 bool op_streams_any(const struct op_streams *streams);
 /* Whether a stream is being opened (not sealed). */
 bool op_streams_opening(const struct op_streams *streams);
-/* Takes sealer or opener (one is NULL) and a reference of its own to the object. ERR_LIMIT when OP_STREAMS_MAX are open (the caller keeps both). */
+/* Takes sealer or opener (one is NULL) and a reference of its own to the object. ERR_LIMIT when OP_STREAMS_MAX are open, ERR_MEMORY (the caller keeps
+ * both). */
 enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer *sealer, struct stream_opener *opener,
 	struct object *object, struct op_stream **out) MUST_USE;
 /* ERR_NOT_FOUND. Borrowed until it is closed. */

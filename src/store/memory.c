@@ -298,6 +298,13 @@ static enum coffer_err strays(struct store *base, uint64_t *out)
 	return ERR_OK;
 }
 
+static enum coffer_err set_cache(struct store *base, size_t bytes)
+{
+	(void)base;
+	(void)bytes;
+	return ERR_OK;
+}
+
 static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
 {
 	(void)base;
@@ -330,6 +337,7 @@ static const struct store_ops memory_ops = {
 	.index_same = index_same,
 	.index_orphans = index_orphans,
 	.strays = strays,
+	.set_cache = set_cache,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
 };

@@ -1,4 +1,5 @@
 /* The store on SQLite: one file, one connection, transactions and what a failed one means. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -106,6 +107,23 @@ static void release(struct store *base, bool keep)
 	if (err) s->doom = err;
 }
 
+/* A negative number is KiB, a positive one pages. */
+static enum coffer_err apply_cache(struct sqlite_store *s, sqlite3 *db)
+{
+	char sql[64];
+	if (s->cache == 0) return ERR_OK;
+	snprintf(sql, sizeof sql, "PRAGMA cache_size = -%llu", (unsigned long long)(s->cache / 1024));
+	return sqlite_err(sqlite3_exec(db, sql, NULL, NULL, NULL));
+}
+
+static enum coffer_err set_cache(struct store *base, size_t bytes)
+{
+	struct sqlite_store *s = self(base);
+	TRY(sqlite_ready(s));
+	s->cache = bytes;
+	return apply_cache(s, s->db);
+}
+
 static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
 {
 	struct sqlite_store *s = self(base);
@@ -121,6 +139,7 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	TRY(sqlite_connect(s->path, false, &db, reason));
 	/* After a failed fsync the log may read well from memory and yet not be on the disk: what it says is written anew. */
 	enum coffer_err err = sqlite_checkpoint(db, s->path, reason);
+	if (!err) err = apply_cache(s, db);
 	if (err) {
 		sqlite3_close(db);
 		return err;
@@ -149,6 +168,7 @@ static const struct store_ops sqlite_ops = {
 	.index_same = sqlite_index_same,
 	.index_orphans = sqlite_index_orphans,
 	.strays = sqlite_strays,
+	.set_cache = set_cache,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
 };

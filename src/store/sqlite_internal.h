@@ -19,6 +19,7 @@ struct sqlite_store {
 	char *path;                       /* absolute, no symbolic link in it; ours */
 	sqlite3 *db;                      /* NULL after a reopen that failed */
 	sqlite3_stmt *stmts[STMT_COUNT];  /* NULL until first used */
+	size_t cache;                     /* bytes that its pages may take in memory; 0: SQLite's own number */
 	sqlite3_stmt *lent;               /* its current row was handed out; reset by the next call */
 	enum coffer_err doom;             /* a write of this transaction failed: it can only be rolled back */
 	bool unknown;                     /* outcome of a commit is unknown: only reopen helps */

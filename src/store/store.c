@@ -226,6 +226,12 @@ enum coffer_err store_strays(struct store *s, uint64_t *out)
 	return s->ops->strays(s, out);
 }
 
+enum coffer_err store_set_cache(struct store *s, size_t bytes)
+{
+	PRE(!s->in_transaction && !s->in_callback);
+	return s->ops->set_cache(s, bytes);
+}
+
 enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason)
 {
 	PRE(!s->in_transaction && !s->in_callback);

@@ -87,6 +87,7 @@ struct store_ops {
 	enum coffer_err (*index_same)(struct store *s, enum store_table table, struct view id, struct view index, bool *out_same);
 	enum coffer_err (*index_orphans)(struct store *s, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg);
 	enum coffer_err (*strays)(struct store *s, uint64_t *out);
+	enum coffer_err (*set_cache)(struct store *s, size_t bytes);
 	enum coffer_err (*scrub_deleted)(struct store *s, struct reason *reason);
 	enum coffer_err (*reopen)(struct store *s, struct reason *reason);
 };
@@ -152,6 +153,8 @@ bool store_place_is_end(const struct store_place *place);
 /* Whether the id comes before the place, so that a survey has seen it. */
 bool store_place_is_past(const struct store_place *place, struct view id);
 
+/* Ordinary memory that pages of the file may take, from now on and after a reopen (SQLite: 2 MB unless it is said). Outside a transaction. */
+enum coffer_err store_set_cache(struct store *s, size_t bytes) MUST_USE;
 /* Makes deleted bytes really gone (SQLite: TRUNCATE checkpoint). Outside a transaction. */
 enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason) MUST_USE;
 /* Closes and opens again after ERR_UNKNOWN_OUTCOME or ERR_IO; an open transaction is rolled back. What is there afterwards

@@ -10,31 +10,45 @@ static void put_tag(struct writer *w, uint32_t tag, enum ttlv_type type)
 	writer_u8(w, (uint8_t)type);
 }
 
+static inline void put_be64(uint8_t *at, uint64_t v)
+{
+	for (size_t i = 8; i-- > 0; v >>= 8) at[i] = (uint8_t)v;
+}
+
 static void put_header(struct writer *w, uint32_t tag, enum ttlv_type type, size_t len)
 {
 	if (len > UINT32_MAX && w->err == ERR_OK) w->err = ERR_TOO_LARGE;
-	put_tag(w, tag, type);
-	writer_u32(w, (uint32_t)len);
+	uint8_t *at = writer_space(w, TTLV_HEADER_LEN);
+	if (at) put_be64(at, (uint64_t)tag << 40 | (uint64_t)type << 32 | (uint32_t)len);
+}
+
+/* Header and a value of 8 bytes with its padding, in one piece. */
+static void put_fixed(struct writer *w, uint32_t tag, enum ttlv_type type, uint32_t len, uint64_t padded)
+{
+	uint8_t *at = writer_space(w, 2 * TTLV_HEADER_LEN);
+	if (!at) return;
+	put_be64(at, (uint64_t)tag << 40 | (uint64_t)type << 32 | len);
+	put_be64(at + TTLV_HEADER_LEN, padded);
 }
 
 static void put_u32(struct writer *w, uint32_t tag, enum ttlv_type type, uint32_t v)
 {
-	put_header(w, tag, type, 4);
-	writer_u32(w, v);
-	writer_zero(w, 4);
+	put_fixed(w, tag, type, 4, (uint64_t)v << 32);
 }
 
 static void put_u64(struct writer *w, uint32_t tag, enum ttlv_type type, uint64_t v)
 {
-	put_header(w, tag, type, 8);
-	writer_u64(w, v);
+	put_fixed(w, tag, type, 8, v);
 }
 
 static void put_view(struct writer *w, uint32_t tag, enum ttlv_type type, struct view value)
 {
+	size_t pad = ttlv_pad(value.len);
 	put_header(w, tag, type, value.len);
-	writer_bytes(w, value);
-	writer_zero(w, ttlv_pad(value.len));
+	uint8_t *at = w->err == ERR_OK && value.len + pad <= SIZE_MAX - TTLV_HEADER_LEN ? writer_space(w, value.len + pad) : NULL;
+	if (!at) return;
+	if (value.len) memcpy(at, value.ptr, value.len);
+	memset(at + value.len, 0, pad);
 }
 
 void ttlv_put_i32(struct writer *w, uint32_t tag, int32_t v)

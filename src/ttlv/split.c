@@ -36,9 +36,9 @@ static bool len_allowed(uint32_t type, uint32_t len)
 
 static bool all_zero(struct view bytes)
 {
-	for (size_t i = 0; i < bytes.len; i++)
-		if (bytes.ptr[i] != 0) return false;
-	return true;
+	uint8_t any = 0;
+	for (size_t i = 0; i < bytes.len; i++) any |= bytes.ptr[i];
+	return any == 0;
 }
 
 enum coffer_err ttlv_split(struct view bytes, struct ttlv_item *out, struct view *out_rest)

@@ -69,7 +69,7 @@ int main(int argc, char **argv)
 		created += threads[i].created;
 		if (threads[i].slowest_ns > slowest) slowest = threads[i].slowest_ns;
 	}
-	printf("{\"part\":\"d\",\"side\":\"coffer\",\"connections\":%u,\"rate\":%.1f,\"created\":%llu,\"slowest_ms\":%.2f}\n", count, rate, (unsigned long long)created,
-		(double)slowest / 1e6);
+	printf("{\"part\":\"d\",\"side\":\"coffer\",\"connections\":%u,\"rate\":%.1f,\"created\":%llu,\"slowest_ms\":%.2f}\n", count, rate,
+		(unsigned long long)created, (double)slowest / 1e6);
 	return 0;
 }

@@ -36,6 +36,29 @@ def figure(records, field):
     return {"median": median(values), "min": min(values), "max": max(values), "runs": len(values)} if values else None
 
 
+# ---- words for people ----
+
+def bytes_name(size):
+    return f"{size // 1024} KiB" if size >= 1024 else f"{size} B"
+
+
+def number(f, digits=2):
+    return f"{f['median']:.{digits}f} ({f['min']:.{digits}f} to {f['max']:.{digits}f})"
+
+
+def thousands(f):
+    return f"{f['median'] / 1e3:.1f} ({f['min'] / 1e3:.1f} to {f['max'] / 1e3:.1f})"
+
+
+def ratio_word(ratio, want):
+    return "" if want is None else f"{want:g}: {'reached' if ratio >= want else 'missed'}"
+
+
+def table(head, rows):
+    """Lines of a Markdown table."""
+    return ["| " + " | ".join(map(str, row)) + " |" for row in (head, ["---"] * len(head), *rows)]
+
+
 class Bench:
     """One run: its folders, its sandboxes, its records."""
 
@@ -43,7 +66,7 @@ class Bench:
         self.build, self.quick = build, quick
         self.work = tempfile.mkdtemp(prefix="coffer-bench-", dir=work)
         os.chmod(self.work, 0o755)
-        self.records, self.sandboxes, self.processes = [], [], []
+        self.records, self.sandboxes, self.processes, self.troubles = [], [], [], []
         self.begun = time.monotonic()
 
     # ---- records ----
@@ -60,8 +83,12 @@ class Bench:
     # ---- processes ----
 
     def program(self, name):
-        path = os.path.join(self.build, "tests", name)
-        return path if os.access(path, os.X_OK) else os.path.join(self.build, "bin", name)
+        """A program of the build: one of the benchmark's, or an installed one."""
+        for folder in ("tests", "bin"):
+            path = os.path.join(self.build, folder, name)
+            if os.access(path, os.X_OK):
+                return path
+        raise RuntimeError(f"there is no {name} in {self.build}: build it first (cmake --build {self.build})")
 
     def run(self, command, timeout=600, **more):
         return subprocess.run([str(word) for word in command], check=True, timeout=timeout, **more)
@@ -129,8 +156,18 @@ class Sandbox:
         self.bench.run([self.script, "stop", "--dir", self.dir], 180, env=self.environment)
 
     def clean(self):
+        """Stops and removes it. What a sanitizer said of the daemon is kept."""
         if self in self.bench.sandboxes:
             self.bench.sandboxes.remove(self)
+        subprocess.run([self.script, "stop", "--dir", self.dir], env=self.environment, timeout=180, check=False)
+        try:
+            with open(os.path.join(self.home, "cofferd.log"), encoding="utf-8", errors="replace") as f:
+                log = f.read()
+        except OSError:
+            log = ""
+        found = re.search(r"(WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer|runtime error:)", log)
+        if found:
+            self.bench.troubles.append(log[found.start():found.start() + 4000])
         subprocess.run([self.script, "clean", "--dir", self.dir], env=self.environment, timeout=180, check=False)
 
     def pid(self):

@@ -3,8 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,29 +100,6 @@ int bench_listen(const char *path)
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 64) != 0)
 		bench_die("the socket %s cannot be made: %s", path, strerror(errno));
 	return fd;
-}
-
-ssize_t bench_receive(int fd, void *buf, size_t cap, unsigned poll_us, bool writing)
-{
-	uint64_t until = 0;
-	for (;;) {
-		ssize_t n = recv(fd, buf, cap, MSG_DONTWAIT);
-		if (n >= 0 || (errno != EAGAIN && errno != EINTR)) return n;
-		if (poll_us && !writing) {
-			uint64_t now = bench_now_ns();
-			if (!until) until = now + (uint64_t)poll_us * 1000u;
-			if (now < until) {
-				sched_yield();
-				continue;
-			}
-		}
-		struct pollfd p = { .fd = fd, .events = (short)(POLLIN | (writing ? POLLOUT : 0)) };
-		if (poll(&p, 1, -1) < 0 && errno != EINTR) return -1;
-		if (writing && !(p.revents & POLLIN)) {
-			errno = EAGAIN;
-			return -1;
-		}
-	}
 }
 
 uint64_t bench_number(const char *text, uint64_t least, uint64_t most)

@@ -17,13 +17,9 @@ uint64_t bench_cpu_ns(pid_t pid, const char *prefix);
 /* Processor time of the calling thread. */
 uint64_t bench_own_cpu_ns(void);
 
-/* Stream sockets, blocking. */
+/* Stream sockets. */
 int bench_connect(const char *path);
 int bench_listen(const char *path);
-
-/* Looks for input for up to poll_us microseconds, giving the core away to whoever wants it, then sleeps until there is
- * some (or room for output, when `writing`). Returns as recv does, never EAGAIN unless `writing`. */
-ssize_t bench_receive(int fd, void *buf, size_t cap, unsigned poll_us, bool writing);
 
 /* A number of the command line, least to most; else it ends. */
 uint64_t bench_number(const char *text, uint64_t least, uint64_t most);

@@ -2,7 +2,8 @@
  * nothing else: frames have a fixed length that the greeting names, so nothing is parsed; there is no policy, no audit, no wiping. It reads all that
  * is there and answers with one write; a thread that had work looks for more for a while before it sleeps.
  *
- *   bench_ideal SOCKET THREADS POLL_US [ENGINE]      prints "ready" when it listens; ends with its standard input */
+ *   bench_ideal SOCKET THREADS POLL_US [ENGINE]      prints "ready" when it listens; ends with its standard input
+ *                                                    (ENGINE: auto, openssl or ipsec-mb, as cofferd's aead_engine) */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,8 +21,10 @@
 #include "base/arena.h"
 #include "common.h"
 #include "crypto/aead.h"
+#include "crypto/aead_choose.h"
 #include "crypto/ossl_mem.h"
 #include "crypto/rng.h"
+#include "crypto/selftest.h"
 #include "crypto/xaes.h"
 #include "ideal.h"
 
@@ -239,11 +242,19 @@ static void take_in(int listener, unsigned next)
 	bench_must(epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0, "adding a connection");
 }
 
+static void choose_engine(const char *name)
+{
+	struct reason reason = { "" };
+	enum aead_choice choice = strcmp(name, "openssl") == 0 ? AEAD_CHOICE_OPENSSL : strcmp(name, "ipsec-mb") == 0 ? AEAD_CHOICE_IPSEC_MB : AEAD_CHOICE_AUTO;
+	if (crypto_selftest(&reason) != ERR_OK || aead_choose(choice, &reason) != ERR_OK) bench_die("%s", reason.text);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 4) bench_die("usage: bench_ideal SOCKET THREADS POLL_US [ENGINE]");
 	unsigned count = (unsigned)bench_number(argv[2], 1, THREADS_MAX), poll_us = (unsigned)bench_number(argv[3], 0, 1000000);
 	bench_must(arena_init(4u << 20, false, NULL) == ERR_OK && ossl_mem_install() == ERR_OK, "making the arena");
+	choose_engine(argc > 4 ? argv[4] : "auto");
 	for (unsigned i = 0; i < count; i++) start_thread(&threads[i], poll_us);
 	int listener = bench_listen(argv[1]);
 	printf("ready\n");

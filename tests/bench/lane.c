@@ -2,6 +2,7 @@
 #include "lane.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/include/coffer.h"
+#include "client/spin.h"
 #include "common.h"
 
 #define WARM_UP_NS 20000000u
@@ -46,6 +48,7 @@ static void note(struct lane *lane, const struct clock_of *k, uint64_t ops)
 
 struct frames {
 	int fd;
+	struct spin spin;         /* libcoffer's own way to look before it sleeps */
 	uint8_t *block, *in;      /* copies of the request, one behind the other */
 	size_t copies;
 	uint64_t to_send, at;     /* bytes: still to be sent; sent so far, modulo the block */
@@ -56,6 +59,7 @@ struct frames {
 static void frames_open(struct frames *f, const struct lane_plan *p)
 {
 	*f = (struct frames){ .fd = bench_connect(p->socket), .copies = p->flight };
+	spin_init(&f->spin, p->poll_us ? p->poll_us : COFFER_POLL_OFF);
 	f->block = malloc(p->request.len * f->copies);
 	f->in = malloc(READ_MAX);
 	bench_must(f->block && f->in, "memory for requests");
@@ -74,6 +78,26 @@ static void frames_send(struct frames *f, const struct lane_plan *p)
 		bench_must(sent > 0, "sending");
 		f->to_send -= (uint64_t)sent;
 		f->at = (f->at + (uint64_t)sent) % block;
+	}
+}
+
+/* As recv; EAGAIN only when there is room for output that waits. */
+static ssize_t frames_receive(struct frames *f)
+{
+	bool writing = f->to_send > 0, look = spin_begin(&f->spin);
+	for (;;) {
+		ssize_t n = recv(f->fd, f->in, READ_MAX, MSG_DONTWAIT);
+		if (n >= 0 || (errno != EAGAIN && errno != EINTR)) {
+			spin_end(&f->spin);
+			return n;
+		}
+		if (look && !writing && (look = spin_again(&f->spin))) continue;
+		struct pollfd p = { .fd = f->fd, .events = (short)(POLLIN | (writing ? POLLOUT : 0)) };
+		if (poll(&p, 1, -1) < 0 && errno != EINTR) return -1;
+		if (!writing || (p.revents & POLLIN)) continue;
+		spin_end(&f->spin);
+		errno = EAGAIN;
+		return -1;
 	}
 }
 
@@ -100,7 +124,7 @@ static void frames_run(struct lane *lane)
 		f.to_send += (uint64_t)(p->flight - f.under_way) * p->request.len;
 		f.under_way = p->flight;
 		frames_send(&f, p);
-		ssize_t n = bench_receive(f.fd, f.in, READ_MAX, p->poll_us, f.to_send > 0);
+		ssize_t n = frames_receive(&f);
 		if (n < 0 && errno == EAGAIN) continue;
 		bench_must(n > 0, "receiving");
 		unsigned whole = frames_count(&f, p, (size_t)n);

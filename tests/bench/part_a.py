@@ -1,7 +1,8 @@
 """(a) Small operations beside the ideal server."""
 import os
 
-from benchlib import figure, group
+import plots
+from benchlib import bytes_name, figure, group, ratio_word, table, thousands
 
 POLL_US = 100
 MOONSHOT = 1_000_000  # Encrypt of 256 bytes a second, pipelined
@@ -60,10 +61,45 @@ def report(bench):
     for row in rows:
         c, i = row["coffer"], row["ideal"]
         verdict = "" if row["met"] is None else f"  wanted {row['wanted']:.2f}: {'pass' if row['met'] else 'miss'}"
-        bench.say(f"  {row['table']:6} {row['op']:7} {row['size']:6} B  {row['threads']} threads {row['flight']:3} in flight  {c['median'] / 1e3:8.1f} "
-                  f"({c['min'] / 1e3:.1f} to {c['max'] / 1e3:.1f})  ideal {i['median'] / 1e3:8.1f} ({i['min'] / 1e3:.1f} to {i['max'] / 1e3:.1f})  "
-                  f"ratio {row['ratio']:.2f}{verdict}")
+        bench.say(f"  {row['table']:6} {row['op']:7} {row['size']:6} B  {row['threads']} threads {row['flight']:3} in flight  {thousands(c):26} "
+                  f"ideal {thousands(i):26} "
+                  f"ratio {row['ratio']:.2f}{verdict}  workers' processor time {row['server_us']['coffer']:.2f} / {row['server_us']['ideal']:.2f} us")
     judged = [row for row in rows if row["met"] is not None]
     bench.say(f"  {sum(row['met'] for row in judged)} of {len(judged)} cells pass")
     for table, rate in moonshot(rows).items():
         bench.say(f"  {table}: {rate / 1e3:.0f} thousand encryptions of 256 bytes a second, pipelined: {rate / MOONSHOT:.2f} of a million")
+
+
+TITLES = {"sealed": "Sealed messages through libcoffer", "kmip": "KMIP Encrypt and Decrypt, raw frames"}
+
+
+def markdown(records):
+    rows = summary(records)
+    out = []
+    for name, title in TITLES.items():
+        found = [r for r in rows if r["table"] == name]
+        out += [f"{title}; thousand a second, medians with least and most; processor time of the "
+                "workers for one operation, cofferd / ideal server:", ""]
+        out += table(("operation", "bytes", "threads", "in flight", "cofferd", "ideal server", "ratio", "wanted", "processor, µs"),
+                     [(r["op"], bytes_name(r["size"]), r["threads"], r["flight"], thousands(r["coffer"]), thousands(r["ideal"]), f"**{r['ratio']:.2f}**",
+                       ratio_word(r["ratio"], r["wanted"]), f"{r['server_us']['coffer']:.2f} / {r['server_us']['ideal']:.2f}")
+                      for r in found]) + [""]
+    judged = [r for r in rows if r["met"] is not None]
+    best = moonshot(rows)
+    out.append(f"{sum(r['met'] for r in judged)} of the {len(judged)} cells with a wanted ratio reach it. Encryptions of 256 bytes a second, pipelined, at best: "
+               + ", ".join(f"{rate / 1e3:.0f} thousand ({'sealed messages' if name == 'sealed' else 'KMIP'})" for name, rate in best.items())
+               + f"; a million is {MOONSHOT / max(best.values()):.1f} times that." if best else "")
+    return out
+
+
+def draw(records):
+    rows, drawn = summary(records), {}
+    for name, title in TITLES.items():
+        for op in ("seal", "encrypt"):
+            found = [r for r in rows if r["table"] == name and r["op"] == op]
+            if found:
+                most = max(r["threads"] for r in found)
+                groups = [(f"{bytes_name(r['size'])}\n{r['flight']} in flight", [r["coffer"], r["ideal"]]) for r in found if r["threads"] == most]
+                drawn[f"small-{name}.svg"] = plots.bars(f"{title}: {op}, {most} clients", "operations a second", groups, ("cofferd", "ideal server"),
+                                                        log=True)
+    return drawn

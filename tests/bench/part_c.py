@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import time
 
-from benchlib import NOT_HERE, figure, group, warn
+import plots
+from benchlib import NOT_HERE, figure, group, number, table, warn
 
 SIZES = (256, 4096)
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -60,7 +61,8 @@ def start_swtpm(bench, folder):
     os.mkdir(os.path.join(folder, "state"))
     bench.processes.append(subprocess.Popen(
         ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}/state", "--server", f"type=unixio,path={socket}", "--ctrl",
-         f"type=unixio,path={socket}.ctrl", "--flags", "not-need-init,startup-clear"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+         f"type=unixio,path={socket}.ctrl", "--flags", "not-need-init,startup-clear"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
     for _ in range(200):
         if os.path.exists(socket) and os.path.exists(socket + ".ctrl"):
             return socket
@@ -168,3 +170,14 @@ def report(bench):
         figures = [row[str(s)] for s in SIZES]
         cells = [f"{f['median']:9.0f} ({f['min']:.0f} to {f['max']:.0f})" if f else NOT_HERE for f in figures]
         bench.say(f"  {row['what']:26} {row['cipher'] or '':9} 256 B {cells[0]:30} 4 KiB {cells[1]:30} {row['note']}")
+
+
+def markdown(records):
+    return ["One client, one request at a time; encryptions a second:", ""] + table(
+        ("what", "how", "cipher", "256 B", "4 KiB"),
+        [(r["what"], r["note"], r["cipher"] or "", *(number(r[str(s)], 0) if r[str(s)] else NOT_HERE for s in SIZES)) for r in summary(records)])
+
+
+def draw(records):
+    groups = [(r["what"].replace(", ", ",\n"), [r[str(s)] for s in SIZES]) for r in summary(records)]
+    return {"others.svg": plots.bars("One client, one request at a time", "encryptions a second", groups, ("256 B", "4 KiB"), log=True)}

@@ -3,7 +3,8 @@ import glob
 import os
 import shutil
 
-from benchlib import figure
+import plots
+from benchlib import figure, number, ratio_word, table
 
 WANTED_ONE, WANTED_MANY = 0.5, 5.0
 MANY = 32
@@ -48,3 +49,19 @@ def report(bench):
         bench.say(f"  {what:40} {f['median']:9.0f} ({f['min']:.0f} to {f['max']:.0f})")
     for what, ratio, want in (("1 connection / bare SQLite", s["one_ratio"], WANTED_ONE), (f"{MANY} connections / 1 connection", s["many_ratio"], WANTED_MANY)):
         bench.say(f"  {what:40} {ratio:9.2f}  wanted {want}: {'pass' if ratio >= want else 'miss'}")
+
+
+def markdown(records):
+    s = summary(records)
+    rows = [("cofferd, 1 connection", number(s["one"], 0), "**%.2f** of bare SQLite" % s["one_ratio"], ratio_word(s["one_ratio"], WANTED_ONE)),
+            ("bare SQLite, the same rows, 1 writer", number(s["sqlite"], 0), "", ""),
+            (f"cofferd, {MANY} connections", number(s["many"], 0), "**%.2f** of 1 connection" % s["many_ratio"], ratio_word(s["many_ratio"], WANTED_MANY))]
+    sizes = s["bytes"]
+    return ["Durable creates a second:", ""] + table(("who", "creates a second", "ratio", "wanted"), rows) + [
+        "", f"A create is four rows (object {sizes[0]} bytes, audit {sizes[1]}, request record {sizes[2]}, root {sizes[3]}) and their index rows, in one transaction."]
+
+
+def draw(records):
+    s = summary(records)
+    groups = [("cofferd,\n1 connection", [s["one"]]), ("bare SQLite,\n1 writer", [s["sqlite"]]), (f"cofferd,\n{MANY} connections", [s["many"]])]
+    return {"creates.svg": plots.bars("Durable creates", "creates a second", groups, ("rate",))}

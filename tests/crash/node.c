@@ -151,7 +151,9 @@ enum coffer_err node_ask(struct node *n, struct buf *frame, node_ack_fn *ack, vo
 	struct request r = { .engine = &n->engine, .streams = n->streams, .frame = *frame };
 	struct reason reason = { "" };
 	*frame = BUF_EMPTY;
-	principal_from_uid(NODE_UID, 1, &r.principal);
+	struct principal asks;
+	principal_from_uid(NODE_UID, 1, &asks);
+	r.principal = &asks;
 	must(request_classify(&r), NULL, "the request");
 	enum coffer_err err = txn_begin(n->engine.txn, &reason);
 	if (!err) {

@@ -98,23 +98,31 @@ static void seed_batches(void)
 	}
 }
 
-/* A stream that is sealed and one that is opened, segment by segment. */
-static void put_stream(struct buf *b, uint32_t operation, const struct grammar_known *known)
+/* A stream that is sealed and one that is opened, its segment in a message or in a ring. */
+static void put_stream(struct buf *b, uint32_t operation, bool ring, const struct grammar_known *known)
 {
 	bool seal = operation == OPERATION_COFFER_SEAL_STREAM;
-	for (int step = 0; step < 2; step++) {
+	for (int step = 0; step < (ring ? 3 : 2); step++) {
 		struct dice d = { 1 };
+		bool map = ring && step == 1, next = step == (ring ? 2 : 1);
 		tree_clear(&t);
-		grammar_request(&t, &d, known, &(struct grammar_wish){ operation, 1, 4, true });
+		grammar_request(&t, &d, known, &(struct grammar_wish){ map ? (uint32_t)OPERATION_COFFER_MAP_RING : operation, 1, 4, true });
 		uint16_t item = t.nodes[t.nodes[0].first].last, payload = t.nodes[item].last;
 		t.nodes[payload].first = t.nodes[payload].last = 0;
 		if (step == 0 && seal) tree_text(&t, payload, TAG_COFFER_KEY_NAME, "active");
 		if (step == 0 && !seal) tree_leaf(&t, payload, TAG_COFFER_STREAM_HEADER, TTLV_BYTES, known->headers[0]);
-		if (step == 1) {
-			tree_u32(&t, payload, TAG_COFFER_STREAM_HANDLE, TTLV_INTEGER, 1);
-			tree_leaf(&t, payload, TAG_COFFER_SEGMENT, TTLV_BYTES, seal ? view_str("plain") : known->segments[0]);
-			tree_u64(&t, payload, TAG_COFFER_LAST_SEGMENT, TTLV_BOOLEAN, 1);
+		if (map) {
+			tree_u32(&t, payload, TAG_COFFER_RING_SLOT_SIZE, TTLV_INTEGER, 65536);
+			tree_u32(&t, payload, TAG_COFFER_RING_SLOTS, TTLV_INTEGER, 2);
 		}
+		if (next) tree_u32(&t, payload, TAG_COFFER_STREAM_HANDLE, TTLV_INTEGER, 1);
+		if (next && ring) {
+			tree_u32(&t, payload, TAG_COFFER_RING_SLOT, TTLV_INTEGER, 1);
+			tree_u32(&t, payload, TAG_COFFER_SEGMENT_LENGTH, TTLV_INTEGER, 21);
+		}
+		if (next && !ring)
+			tree_leaf(&t, payload, TAG_COFFER_SEGMENT, TTLV_BYTES, seal ? view_str("plain") : known->segments[0]);
+		if (next) tree_u64(&t, payload, TAG_COFFER_LAST_SEGMENT, TTLV_BOOLEAN, 1);
 		put(b, view_of(frame, tree_write(&t, frame, sizeof frame)));
 	}
 }
@@ -124,12 +132,20 @@ static void seed_streams(void)
 	AUTO_BUF struct buf b = BUF_EMPTY;
 	const struct grammar_known *known = world_known(world_get(), WORLD_VENDOR);
 	put(&b, view_of("\0", 1));
-	put_stream(&b, OPERATION_COFFER_SEAL_STREAM, known);
+	put_stream(&b, OPERATION_COFFER_SEAL_STREAM, false, known);
 	seed_write("vendor", "a-stream-sealed", buf_view(&b));
 	buf_clear(&b);
 	put(&b, view_of("\0", 1));
-	put_stream(&b, OPERATION_COFFER_OPEN_STREAM, known);
+	put_stream(&b, OPERATION_COFFER_OPEN_STREAM, false, known);
 	seed_write("vendor", "a-stream-opened", buf_view(&b));
+	buf_clear(&b);
+	put(&b, view_of("\0", 1));
+	put_stream(&b, OPERATION_COFFER_SEAL_STREAM, true, known);
+	seed_write("vendor", "a-segment-sealed-in-a-ring", buf_view(&b));
+	buf_clear(&b);
+	put(&b, view_of("\0", 1));
+	put_stream(&b, OPERATION_COFFER_OPEN_STREAM, true, known);
+	seed_write("vendor", "a-segment-not-opened-in-a-ring", buf_view(&b));
 }
 
 /* The states that an engine can be in, and the users that there are: one short message each. */

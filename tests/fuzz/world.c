@@ -1,9 +1,11 @@
 /* The world: made, reset, and requests run in it. */
 #include "fuzz/world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/ct.h"
 #include "fuzz/world_internal.h"
 #include "objects/reindex.h"
 #include "objects/txn_internal.h"
@@ -160,8 +162,7 @@ static struct world *make(void)
 	world_fill_known(w);
 	w->worker = op_local_new(e->objects);
 	w->store_local = op_local_new(e->objects);
-	w->streams = op_streams_new();
-	REQUIRE(w->worker && w->store_local && w->streams);
+	REQUIRE(w->worker && w->store_local);
 	w->changed = true;
 	world_reset(w);
 	return w;
@@ -202,14 +203,35 @@ static void forget_counts(struct world *w)
 	if (batch) bulk_drop(batch);
 }
 
+static enum coffer_err map_ring(void *arg, size_t slot_bytes, unsigned slots, struct op_ring *out, struct reason *reason)
+{
+	struct world *w = arg;
+	if (slot_bytes * slots > WORLD_RING_MAX) return reason_fail(reason, ERR_BUSY, "there is no room for it");
+	REQUIRE(!w->ring_memory);
+	w->ring_bytes = slot_bytes * slots;
+	w->ring_memory = malloc(w->ring_bytes); /* of this very size: nobody gets past its end unseen */
+	REQUIRE(w->ring_memory);
+	memset(w->ring_memory, 'r', w->ring_bytes);
+	*out = (struct op_ring){ .memory = w->ring_memory, .slot_bytes = slot_bytes, .slots = slots };
+	return ERR_OK;
+}
+
+static void new_streams(struct world *w)
+{
+	const struct op_ring_host host = { map_ring, w };
+	op_streams_free(w->streams);
+	free(TAKE(w->ring_memory));
+	w->streams = op_streams_new();
+	REQUIRE(w->streams);
+	op_streams_set_host(w->streams, &host);
+}
+
 void world_reset(struct world *w)
 {
 	forget_counts(w);
 	w->engine.state = ENGINE_OPEN;
 	for (size_t i = 0; i < w->secret_count; i++) w->secrets[i].said = false;
-	op_streams_free(w->streams);
-	w->streams = op_streams_new();
-	REQUIRE(w->streams);
+	new_streams(w);
 	if (w->changed) restore(w);
 }
 
@@ -243,15 +265,34 @@ static size_t run(struct world *w, struct request *r)
 	return 0;
 }
 
+/* As the daemon does it: the cipher's work on a segment in the ring, before the answer is sent. */
+static void do_work(struct world *w, struct request *r)
+{
+	struct segment_work *work = &r->work;
+	size_t need = segment_work_scratch(work);
+	if (!segment_work_pending(work)) return;
+	uint8_t *scratch = malloc(need + 1);
+	REQUIRE(scratch && work->bytes >= w->ring_memory && work->bytes + work->ticket.plain_len + STREAM_TAG_LEN <= w->ring_memory + w->ring_bytes);
+	if (segment_work_run(work, scratch) != ERR_OK) {
+		segment_work_fail(work);
+		REQUIRE(segment_work_ended(work) && ct_is_zero(work->bytes, work->ticket.plain_len));
+	}
+	free(scratch);
+	segment_work_drop(work);
+}
+
 void world_send(struct world *w, unsigned uid, struct view frame)
 {
 	struct request r = { .engine = &w->engine, .streams = w->streams };
 	size_t staged = 0;
 	if (frame.len > w->config.max_message) return; /* the listener refuses it */
-	principal_from_uid(uid, 1, &r.principal);
+	struct principal asks;
+	principal_from_uid(uid, 1, &asks);
+	r.principal = &asks;
 	REQUIRE(buf_append(&r.frame, frame) == ERR_OK);
 	enum coffer_err classified = request_classify(&r);
 	if (classified == ERR_OK) staged = run(w, &r);
+	do_work(w, &r);
 	world_check_answer(w, &r, classified, staged);
 	world_check_secrets(w, uid, frame, buf_view(&r.answer));
 	if (w->on_answer) w->on_answer(w->on_answer_arg, buf_view(&r.answer));

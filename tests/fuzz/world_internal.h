@@ -30,12 +30,16 @@ struct world_secret {
 	uint8_t material[32];
 };
 
+#define WORLD_RING_MAX ((size_t)1 << 20) /* bytes of a ring */
+
 struct world {
 	struct engine engine;
 	struct config config;
 	struct ring *ring;
 	struct op_local *worker, *store_local;
 	struct op_streams *streams;
+	uint8_t *ring_memory;                  /* NULL: no ring is mapped */
+	size_t ring_bytes;
 	struct world_row rows[WORLD_ROWS_MAX]; /* as made */
 	size_t row_count;
 	struct grants *grants;                 /* as made */

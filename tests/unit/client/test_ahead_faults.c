@@ -20,7 +20,7 @@ static size_t len;
 
 static void start(server_fn *serve, void *arg, uint32_t batch, uint32_t timeout_ms)
 {
-	struct coffer_options options = { .size = sizeof options, .timeout_ms = timeout_ms, .server_uid = -1, .batch = batch };
+	struct coffer_options options = { .size = sizeof options, .timeout_ms = timeout_ms, .server_uid = -1, .batch = batch, .no_ring = 1 };
 	server = server_start(serve, arg);
 	assert_int_equal(coffer_connect(server->path, &options, &c), COFFER_OK);
 	len = 7;

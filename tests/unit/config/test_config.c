@@ -26,6 +26,7 @@ static void config_defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c.token_probe_interval_ms, 10000);
 	assert_int_equal(c.object_cache, 100000);
 	assert_int_equal(c.locate_scan_max, 100000);
+	assert_int_equal(c.store_cache, 32 << 20);
 	assert_int_equal(c.lease_time_ms, 3600000);
 	assert_int_equal(c.log_level, LOG_LEVEL_INFO);
 	assert_string_equal(c.pid_file, "");

@@ -1,8 +1,12 @@
 /* Sealed streams: every way in which one is refused, and the rules of the count. */
 #include "unit/crypto/support.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/ct.h"
 #include "crypto/context.h"
 #include "crypto/stream_internal.h"
@@ -222,6 +226,120 @@ static void number_and_length_never_wrap(void **state)
 	assert_err(stream_open_segment(o, segment(0), false, scratch), ERR_LIMIT);
 }
 
+/* ---- several segments of one stream at once ---- */
+
+#define AT_ONCE 24u
+
+struct work {
+	struct stream_sealer *sealer;
+	struct stream_opener *opener;
+	struct stream_ticket ticket[AT_ONCE];
+	uint8_t *plain, *ct; /* AT_ONCE segments each */
+	atomic_uint next, failed;
+};
+
+/* Takes one segment after another, the last one first. */
+static void *do_work(void *arg)
+{
+	struct work *w = arg;
+	uint8_t own[SEGMENT];
+	for (unsigned n; (n = atomic_fetch_add(&w->next, 1)) < AT_ONCE;) {
+		unsigned i = AT_ONCE - 1 - n;
+		struct view plain = view_of(w->plain + (size_t)i * SEGMENT, SEGMENT);
+		uint8_t *ct = w->ct + (size_t)i * SEALED;
+		enum coffer_err err = w->sealer ? stream_seal_taken(w->sealer, &w->ticket[i], plain, ct)
+			: stream_open_taken(w->opener, &w->ticket[i], view_of(ct, SEALED), own);
+		if (err || (w->opener && memcmp(own, plain.ptr, SEGMENT) != 0)) atomic_fetch_add(&w->failed, 1);
+	}
+	return NULL;
+}
+
+static void run_threads(struct work *w)
+{
+	pthread_t threads[12]; /* more than a stream keeps contexts for */
+	atomic_store(&w->next, 0);
+	for (size_t i = 0; i < 12; i++) assert_int_equal(pthread_create(&threads[i], NULL, do_work, w), 0);
+	for (size_t i = 0; i < 12; i++) pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&w->failed), 0);
+}
+
+static void many_threads_make_the_same_bytes(void **state)
+{
+	static struct work w;
+	uint8_t header[STREAM_HEADER_LEN], one[SEALED];
+	(void)state;
+	w.plain = calloc(AT_ONCE, SEGMENT);
+	w.ct = calloc(AT_ONCE, SEALED);
+	assert_true(w.plain && w.ct);
+	for (size_t i = 0; i < (size_t)AT_ONCE * SEGMENT; i++) w.plain[i] = (uint8_t)(i * 7 + i / SEGMENT);
+	assert_ok(stream_sealer_new(key, key_id, 1, view_str("ctx"), 16, header, &w.sealer));
+	for (unsigned i = 0; i < AT_ONCE; i++) {
+		assert_ok(stream_sealer_take(w.sealer, SEGMENT, i == AT_ONCE - 1, &w.ticket[i]));
+		assert_int_equal(w.ticket[i].number, i);
+	}
+	run_threads(&w);
+	stream_sealer_free(TAKE(w.sealer));
+	AUTO(auto_stream_opener_free) struct stream_opener *o = NULL;
+	assert_ok(stream_opener_new(key, view_of(header, sizeof header), view_str("ctx"), &o));
+	for (unsigned i = 0; i < AT_ONCE; i++) { /* as ever, one after another */
+		assert_ok(stream_open_segment(o, view_of(w.ct + (size_t)i * SEALED, SEALED), i == AT_ONCE - 1, one));
+		assert_memory_equal(one, w.plain + (size_t)i * SEGMENT, SEGMENT);
+	}
+	assert_ok(stream_opener_new(key, view_of(header, sizeof header), view_str("ctx"), &w.opener));
+	for (unsigned i = 0; i < AT_ONCE; i++) assert_ok(stream_opener_take(w.opener, SEGMENT, i == AT_ONCE - 1, &w.ticket[i]));
+	run_threads(&w);
+	stream_opener_free(TAKE(w.opener));
+	free(w.plain);
+	free(w.ct);
+}
+
+static void a_place_is_taken_once_and_checked(void **state)
+{
+	struct stream_ticket first, none;
+	(void)state;
+	AUTO(auto_stream_opener_free) struct stream_opener *o = opener(0);
+	assert_ok(stream_opener_take(o, SEGMENT, false, &first));
+	assert_err(stream_open_taken(o, &first, segment(1), scratch), ERR_CONTEXT); /* another segment in its place */
+	assert_true(ct_is_zero(scratch, SEGMENT));
+	assert_false(stream_opener_ended(o)); /* the caller says when */
+	assert_ok(stream_open_taken(o, &first, segment(0), scratch));
+	stream_opener_end(o);
+	assert_true(stream_opener_ended(o));
+	assert_err(stream_opener_take(o, SEGMENT, false, &none), ERR_STATE);
+	static const struct { size_t len; bool last; enum coffer_err err; } wrong[] = {
+		{ SEGMENT - 1, false, ERR_TRUNCATED }, { SEGMENT + 1, true, ERR_TOO_LARGE }, { SEGMENT + 1, false, ERR_TOO_LARGE },
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		AUTO(auto_stream_opener_free) struct stream_opener *other = opener(0);
+		assert_err(stream_opener_take(other, wrong[i].len, wrong[i].last, &none), wrong[i].err);
+		assert_true(stream_opener_ended(other));
+	}
+	AUTO(auto_stream_sealer_free) struct stream_sealer *s = sealer();
+	assert_ok(stream_sealer_take(s, 5, true, &first));
+	assert_err(stream_sealer_take(s, 5, true, &none), ERR_STATE); /* the last one was that */
+}
+
+/* A stream whose owner is done with it lives as long as somebody works on it. */
+static void references_keep_a_stream(void **state)
+{
+	struct stream_ticket ticket;
+	struct arena_stats before, after;
+	static uint8_t plain[SEGMENT];
+	(void)state;
+	arena_stats(&before);
+	struct stream_sealer *s = sealer(), *again = stream_sealer_ref(s);
+	assert_ok(stream_sealer_take(s, SEGMENT, false, &ticket));
+	stream_sealer_free(s);
+	assert_ok(stream_seal_taken(again, &ticket, view_of(plain, SEGMENT), scratch));
+	stream_sealer_free(again);
+	struct stream_opener *o = opener(0), *other = stream_opener_ref(o);
+	stream_opener_free(o);
+	assert_ok(stream_open_segment(other, segment(0), false, scratch));
+	stream_opener_free(other);
+	arena_stats(&after);
+	assert_int_equal(after.used, before.used);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +354,9 @@ int main(void)
 		cmocka_unit_test(another_key_or_context_stops_at_the_commitment),
 		cmocka_unit_test(sealer_refuses_what_no_stream_has),
 		cmocka_unit_test(number_and_length_never_wrap),
+		cmocka_unit_test(many_threads_make_the_same_bytes),
+		cmocka_unit_test(a_place_is_taken_once_and_checked),
+		cmocka_unit_test(references_keep_a_stream),
 	};
 	return cmocka_run_group_tests(tests, make, NULL);
 }

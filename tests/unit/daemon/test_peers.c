@@ -105,7 +105,7 @@ static void *come_and_go(void *arg)
 			continue;
 		}
 		snprintf(text, sizeof text, "unix:%u", uid);
-		wrong += strcmp(p->text, text) != 0;
+		wrong += strcmp(p->principal.text, text) != 0;
 		peers_leave(shared, p);
 	}
 	return NULL;

@@ -157,7 +157,8 @@ void fix_send(struct fix *f, unsigned uid, struct ask *ask, struct answer *out)
 	struct request *r = &out->request;
 	*out = (struct answer){ .request = { .engine = &f->engine, .streams = f->streams, .frame = ask->frame } };
 	ask->frame = BUF_EMPTY;
-	principal_from_uid(uid, 1, &r->principal);
+	principal_from_uid(uid, 1, &out->principal);
+	r->principal = &out->principal;
 	out->classified = request_classify(r);
 	if (out->classified == ERR_OK) run(f, r);
 	assert_true(r->answer.len > 0);

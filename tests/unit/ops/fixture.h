@@ -33,6 +33,7 @@ int fix_start(void **state);
 int fix_stop(void **state);
 
 struct answer {
+	struct principal principal;    /* who asked */
 	struct request request;        /* holds the bytes */
 	struct kmip_response response;
 	enum coffer_err classified;    /* what request_classify said */

@@ -196,7 +196,8 @@ static enum coffer_err in_transaction(struct fix *f, unsigned uid, const struct 
 	put_step(&a, step, 1);
 	ask_end(&a);
 	*out = (struct answer){ .request = { .engine = &f->engine, .streams = f->streams, .frame = a.frame } };
-	principal_from_uid(uid, 1, &out->request.principal);
+	principal_from_uid(uid, 1, &out->principal);
+	out->request.principal = &out->principal;
 	assert_int_equal(request_classify(&out->request), ERR_OK);
 	assert_int_equal(request_run(&out->request, f->store_local, f->engine.txn), ERR_OK);
 	assert_int_equal(kmip_response_parse(buf_view(&out->request.answer), NULL, &out->response, NULL), ERR_OK);

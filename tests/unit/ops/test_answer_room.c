@@ -200,7 +200,9 @@ static void without_any_memory_nothing_happens(void **state)
 	struct ask a;
 	ask_three(f, &a, &(struct ask_header){ .count = 3 }, (const char *[]){ "g", "h" }, 16);
 	struct request r = { .engine = &f->engine, .streams = f->streams, .frame = a.frame };
-	principal_from_uid(ADMIN, 1, &r.principal);
+	struct principal asks;
+	principal_from_uid(ADMIN, 1, &asks);
+	r.principal = &asks;
 	fill_arena(&full);
 	for (size_t i = 0; i < KEPT; i += 2) full.kept[i] = arena_alloc(KEPT_BYTES);
 	assert_int_equal(request_classify(&r), ERR_OK);

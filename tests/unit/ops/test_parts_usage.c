@@ -91,7 +91,9 @@ static void a_part_that_is_not_durable_ends_the_whole(void **state)
 	ask_item_end(&a, NULL);
 	ask_end(&a);
 	r.frame = a.frame;
-	principal_from_uid(ADMIN, 1, &r.principal);
+	struct principal asks;
+	principal_from_uid(ADMIN, 1, &asks);
+	r.principal = &asks;
 	assert_int_equal(request_classify(&r), ERR_OK);
 	assert_int_equal(request_run(&r, f->worker, NULL), ERR_NOT_CACHED);
 	assert_true(r.rerun_on_store);

@@ -142,7 +142,9 @@ static void aborted_transaction_leaves_neither_key_nor_audit_row(void **state)
 	ask_item_end(&ask, id_one);
 	ask_end(&ask);
 	struct request r = { .engine = &f->engine, .streams = f->streams, .frame = ask.frame };
-	principal_from_uid(ADMIN, 1, &r.principal);
+	struct principal asks;
+	principal_from_uid(ADMIN, 1, &asks);
+	r.principal = &asks;
 	assert_int_equal(request_classify(&r), ERR_OK);
 	assert_int_equal(r.lane, OP_LANE_STORE);
 	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);

@@ -235,7 +235,9 @@ static void segments_of_a_stream_spend_bytes_and_its_beginning_an_object(void **
 static void run_in_vain(struct fix *f, struct ask *a)
 {
 	struct request r = { .engine = &f->engine, .streams = f->streams, .frame = a->frame };
-	principal_from_uid(ADMIN, 1, &r.principal);
+	struct principal asks;
+	principal_from_uid(ADMIN, 1, &asks);
+	r.principal = &asks;
 	assert_int_equal(request_classify(&r), ERR_OK);
 	assert_int_equal(request_run(&r, f->worker, NULL), ERR_NOT_CACHED);
 	if (!r.rerun_on_store) {

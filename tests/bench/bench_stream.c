@@ -1,0 +1,290 @@
+/* Streams memory to memory beside the raw cipher; a line of JSON for each figure, one round.
+ *
+ *   bench_stream raw ENGINE MILLISECONDS                        AES-256-GCM over 1 MiB, in place, one thread: in as much memory as a ring has
+ *                                                               ("ring"), and in one piece of 1 MiB ("hot"); ENGINE is openssl or ipsec-mb
+ *   bench_stream stream SOCKET PID KEY ENGINE MILLISECONDS THREADS
+ *                                                               segments of 1 MiB through libcoffer's lent memory, a connection for each thread
+ *
+ * gbps is bytes in wall time, per_core bytes in processor time (the cipher's thread; cofferd's workers). Before it counts, what was sealed is opened
+ * and compared, and a changed bit is refused. */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/arena.h"
+#include "client/include/coffer.h"
+#include "common.h"
+#include "crypto/aead.h"
+#include "crypto/aead_choose.h"
+#include "crypto/ossl_mem.h"
+
+#define SEGMENT (1024u * 1024u)
+#define SEALED (SEGMENT + COFFER_SEGMENT_OVERHEAD)
+#define SLOT (SEGMENT + 4096u)
+#define SEGMENTS 24u /* of the stream that is opened */
+#define THREADS_MAX 16u
+
+/* ---- the cipher alone ---- */
+
+struct raw {
+	struct aead_key *key;
+	uint8_t *memory;
+	uint8_t tags[COFFER_STREAM_SLOTS][AEAD_TAG_LEN];
+	unsigned slots;
+	uint64_t count, cpu_ns, wall_ns;
+};
+
+static void nonce_of(uint64_t n, uint8_t out[static AEAD_NONCE_LEN])
+{
+	memset(out, 0, AEAD_NONCE_LEN);
+	memcpy(out, &n, sizeof n);
+}
+
+static void raw_seal(struct raw *r, uint64_t round)
+{
+	uint8_t nonce[AEAD_NONCE_LEN];
+	for (unsigned i = 0; i < r->slots; i++) {
+		uint8_t *at = r->memory + (size_t)i * SLOT;
+		nonce_of(round * r->slots + i, nonce);
+		bench_must(aead_seal(r->key, nonce, NULL, 0, view_of(at, SEGMENT), at, r->tags[i]) == ERR_OK, "sealing");
+	}
+}
+
+static void raw_open(struct raw *r, uint64_t round)
+{
+	uint8_t nonce[AEAD_NONCE_LEN];
+	for (unsigned i = 0; i < r->slots; i++) {
+		uint8_t *at = r->memory + (size_t)i * SLOT;
+		nonce_of(round * r->slots + i, nonce);
+		bench_must(aead_open(r->key, nonce, NULL, 0, view_of(at, SEGMENT), r->tags[i], at) == ERR_OK, "opening");
+	}
+}
+
+/* Seals all and opens all, in turns; the time of one of the two. */
+static void raw_measure(const char *engine, bool open, bool hot, uint64_t window_ns)
+{
+	static const uint8_t key[32] = { 1 };
+	struct raw r = { .slots = hot ? 1 : COFFER_STREAM_SLOTS, .memory = malloc((size_t)COFFER_STREAM_SLOTS * SLOT) };
+	bench_must(r.memory && aead_key_new(key, sizeof key, &r.key) == ERR_OK, "making a key");
+	memset(r.memory, 7, (size_t)COFFER_STREAM_SLOTS * SLOT);
+	uint64_t until = bench_now_ns() + window_ns;
+	for (uint64_t round = 0; round < 2 || bench_now_ns() < until; round++) {
+		uint64_t cpu = bench_own_cpu_ns();
+		raw_seal(&r, round);
+		uint64_t middle = bench_own_cpu_ns();
+		raw_open(&r, round);
+		if (round == 0) continue; /* the first touches the memory */
+		r.cpu_ns += open ? bench_own_cpu_ns() - middle : middle - cpu;
+		r.count += r.slots;
+	}
+	double rate = (double)r.count * SEGMENT / (double)r.cpu_ns;
+	printf("{\"part\":\"b\",\"what\":\"raw\",\"engine\":\"%s\",\"op\":\"%s\",\"memory\":\"%s\",\"threads\":1,\"gbps\":%.4f,\"per_core\":%.4f}\n", engine,
+		open ? "open" : "seal", hot ? "hot" : "ring", rate, rate);
+	aead_key_free(r.key);
+	free(r.memory);
+}
+
+static int raw(const char *engine, unsigned ms)
+{
+	struct reason reason = { "" };
+	enum aead_choice choice = strcmp(engine, "openssl") == 0 ? AEAD_CHOICE_OPENSSL : AEAD_CHOICE_IPSEC_MB;
+	bench_must(arena_init(4u << 20, false, NULL) == ERR_OK && ossl_mem_install() == ERR_OK, "making the arena");
+	if (aead_choose(choice, &reason) != ERR_OK) bench_die("%s", reason.text);
+	for (int open = 0; open < 2; open++)
+		for (int hot = 0; hot < 2; hot++) raw_measure(engine, open, hot, (uint64_t)ms * 1000000u);
+	return 0;
+}
+
+/* ---- streams ---- */
+
+enum work { SEAL, SEAL_FILLED, OPEN };
+
+static const char *path, *key_name;
+static uint8_t header[COFFER_STREAM_HEADER], *plain, *sealed; /* the stream that is opened */
+static _Atomic bool go, stop;
+static _Atomic unsigned ready;
+
+struct stream_thread {
+	pthread_t thread;
+	enum work work;
+	uint64_t segments, ns;
+	bool in_ring;
+};
+
+static void must(struct coffer *c, enum coffer_status st)
+{
+	if (st) bench_die("libcoffer: %s: %s", coffer_strerror(st), coffer_error(c));
+}
+
+static struct coffer *connection(void)
+{
+	struct coffer *c;
+	enum coffer_status st = coffer_connect(path, NULL, &c);
+	if (st) bench_die("libcoffer: %s", coffer_strerror(st));
+	return c;
+}
+
+/* Collects the oldest segment and lets `out` have its bytes where that is given. */
+static size_t collect(struct coffer *c, struct coffer_stream *s, uint8_t *out)
+{
+	const void *lent;
+	size_t len;
+	must(c, coffer_stream_collect_lent(s, &lent, &len));
+	if (out) memcpy(out, lent, len);
+	must(c, coffer_stream_give_back(s, lent));
+	return len;
+}
+
+/* Sends one segment if another may be under way; from NULL: what lies in the piece already. */
+static bool send_one(struct coffer *c, struct coffer_stream *s, const uint8_t *from, size_t len, bool last)
+{
+	void *lent;
+	size_t cap;
+	if (coffer_stream_under_way(s) >= COFFER_STREAM_AHEAD) return false;
+	enum coffer_status st = coffer_stream_lend(s, &lent, &cap);
+	if (st == COFFER_EBUSY) return false;
+	must(c, st);
+	if (from) memcpy(lent, from, len);
+	must(c, coffer_stream_send_lent(s, lent, len, last));
+	return true;
+}
+
+static bool going(struct stream_thread *t, uint64_t *begun, uint64_t *count)
+{
+	if (*begun) return !atomic_load_explicit(&stop, memory_order_relaxed);
+	if (*count < 2 * SEGMENTS) return true; /* warms up */
+	ready++;
+	while (!go) sched_yield();
+	t->segments = *count = 0;
+	*begun = bench_now_ns();
+	return true;
+}
+
+static uint64_t seal_all(struct stream_thread *t, struct coffer *c)
+{
+	struct coffer_stream *s;
+	uint8_t ignored[COFFER_STREAM_HEADER];
+	uint64_t begun = 0, count = 0, sent = 0;
+	must(c, coffer_stream_seal(c, key_name, NULL, 0, 0, ignored, &s));
+	while (going(t, &begun, &count)) {
+		while (send_one(c, s, t->work == SEAL_FILLED ? plain + sent % SEGMENTS * SEGMENT : NULL, SEGMENT, false)) sent++;
+		collect(c, s, NULL);
+		count++;
+	}
+	t->segments = count;
+	t->in_ring = coffer_stream_in_ring(s) == 1;
+	while (coffer_stream_under_way(s)) collect(c, s, NULL);
+	coffer_stream_close(s);
+	return begun;
+}
+
+/* The whole stream once; out: its plaintext, or NULL. */
+static bool open_once(struct stream_thread *t, struct coffer *c, uint8_t *out, uint64_t *begun, uint64_t *count)
+{
+	struct coffer_stream *s;
+	unsigned sent = 0, got = 0;
+	bool more = true;
+	must(c, coffer_stream_open(c, NULL, 0, header, &s));
+	for (; got < SEGMENTS && more; got++) {
+		more = !t || going(t, begun, count);
+		while (sent < SEGMENTS && send_one(c, s, sealed + (size_t)sent * SEALED, SEALED, sent == SEGMENTS - 1)) sent++;
+		bench_must(collect(c, s, out ? out + (size_t)got * SEGMENT : NULL) == SEGMENT, "opening a segment");
+		if (count) ++*count;
+		if (t) t->in_ring = coffer_stream_in_ring(s) == 1;
+	}
+	while (coffer_stream_under_way(s)) collect(c, s, NULL);
+	coffer_stream_close(s);
+	return more;
+}
+
+static uint64_t open_all(struct stream_thread *t, struct coffer *c)
+{
+	uint64_t begun = 0, count = 0;
+	while (open_once(t, c, NULL, &begun, &count)) continue;
+	t->segments = count;
+	return begun;
+}
+
+static void *stream_main(void *arg)
+{
+	struct stream_thread *t = arg;
+	struct coffer *c = connection();
+	uint64_t begun = t->work == OPEN ? open_all(t, c) : seal_all(t, c);
+	t->ns = bench_now_ns() - begun;
+	coffer_close(c);
+	return NULL;
+}
+
+/* Seals the stream that will be opened, opens it once and compares; a changed bit is refused. */
+static void prepare(void)
+{
+	struct coffer_stream *s;
+	struct coffer *c = connection();
+	size_t len, room = (size_t)SEGMENTS * SEGMENT;
+	uint8_t *back = malloc(room);
+	plain = malloc(room);
+	sealed = malloc((size_t)SEGMENTS * SEALED);
+	bench_must(plain && sealed && back, "memory for a stream");
+	for (size_t i = 0; i < room; i++) plain[i] = (uint8_t)(i * 31 + i / SEGMENT);
+	must(c, coffer_stream_seal(c, key_name, NULL, 0, 0, header, &s));
+	for (unsigned i = 0; i < SEGMENTS; i++) {
+		must(c, coffer_stream_send(s, plain + (size_t)i * SEGMENT, SEGMENT, i == SEGMENTS - 1));
+		must(c, coffer_stream_collect(s, sealed + (size_t)i * SEALED, SEALED, &len));
+	}
+	coffer_stream_close(s);
+	open_once(NULL, c, back, NULL, NULL);
+	bench_must(memcmp(plain, back, room) == 0, "comparing what was opened");
+	sealed[100] ^= 1;
+	must(c, coffer_stream_open(c, NULL, 0, header, &s));
+	must(c, coffer_stream_send(s, sealed, SEALED, 0));
+	bench_must(coffer_stream_collect(s, back, SEGMENT, &len) == COFFER_EINTEGRITY, "refusing a changed segment");
+	sealed[100] ^= 1;
+	coffer_stream_close(s);
+	coffer_close(c);
+	free(back);
+}
+
+static void stream_measure(enum work work, const char *engine, pid_t pid, unsigned ms, unsigned count)
+{
+	static const char *const names[] = { "seal", "seal, filled", "open" };
+	struct stream_thread threads[THREADS_MAX] = { { 0 } };
+	const struct timespec window = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+	double gbps = 0, segments = 0;
+	go = stop = false;
+	ready = 0;
+	for (unsigned i = 0; i < count; i++) {
+		threads[i].work = work;
+		bench_must(pthread_create(&threads[i].thread, NULL, stream_main, &threads[i]) == 0, "starting a thread");
+	}
+	while (ready < count) sched_yield();
+	uint64_t cpu = bench_cpu_ns(pid, "worker");
+	go = true;
+	nanosleep(&window, NULL);
+	stop = true;
+	cpu = bench_cpu_ns(pid, "worker") - cpu;
+	for (unsigned i = 0; i < count; i++) {
+		pthread_join(threads[i].thread, NULL);
+		gbps += (double)threads[i].segments * SEGMENT / (double)threads[i].ns;
+		segments += (double)threads[i].segments;
+	}
+	printf("{\"part\":\"b\",\"what\":\"stream\",\"engine\":\"%s\",\"op\":\"%s\",\"threads\":%u,\"gbps\":%.4f,\"per_core\":%.4f,\"ring\":%s}\n", engine,
+		names[work], count, gbps, segments * SEGMENT / (double)cpu, threads[0].in_ring ? "true" : "false");
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "raw") == 0) return raw(argv[2], (unsigned)bench_number(argv[3], 1, 60000));
+	if (argc != 8 || strcmp(argv[1], "stream") != 0) bench_die("usage: bench_stream raw ENGINE MS | stream SOCKET PID KEY ENGINE MS THREADS");
+	path = argv[2];
+	key_name = argv[4];
+	pid_t pid = (pid_t)bench_number(argv[3], 1, 1u << 30);
+	unsigned ms = (unsigned)bench_number(argv[6], 1, 60000), count = (unsigned)bench_number(argv[7], 1, THREADS_MAX);
+	prepare();
+	for (enum work work = SEAL; work <= OPEN; work++) stream_measure(work, argv[5], pid, ms, count);
+	return 0;
+}
