@@ -105,7 +105,7 @@ static enum coffer_status read_answer(struct call *call, int fd, uint32_t segmen
 	int32_t slot_size, slots;
 	if (ttlv_take_i32(fields, TAG_COFFER_RING_SLOT_SIZE, &slot_size) != ERR_OK || ttlv_take_i32(fields, TAG_COFFER_RING_SLOTS, &slots) != ERR_OK)
 		return call_malformed(call);
-	if (fd >= 0 && slots >= 1 && slot_size > 0 && (uint32_t)slot_size >= segment_size + COFFER_SEGMENT_OVERHEAD)
+	if (fd >= 0 && slot_size > 0 && (uint32_t)slot_size >= segment_size + COFFER_SEGMENT_OVERHEAD)
 		call->c->ring = ring_map(fd, (size_t)slot_size, (unsigned)slots);
 	call->c->without_ring = call->c->ring == NULL;
 	return COFFER_OK;

@@ -2,6 +2,7 @@
 #include "unit/client/stream_server.h"
 
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #define PAGE 4096u
+#define HUGE_PAGE (2u * 1024u * 1024u)
 #define ALL_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 void stream_server_tag(int32_t handle, unsigned number, uint8_t tag[COFFER_SEGMENT_OVERHEAD])
@@ -57,6 +59,15 @@ static int make_file(size_t size)
 	return ftruncate(fd, (off_t)size) == 0 ? fd : -1;
 }
 
+/* A ring of huge pages, of which there may be none when they are touched; a file where the kernel knows none. */
+static int make_huge(struct stream_script *t)
+{
+	t->slot_size = HUGE_PAGE;
+	int fd = memfd_create("coffer-test-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB);
+	if (fd < 0) return make_file(8u * HUGE_PAGE);
+	return ftruncate(fd, 8 * (off_t)HUGE_PAGE) == 0 && fcntl(fd, F_ADD_SEALS, ALL_SEALS) == 0 ? fd : -1;
+}
+
 /* The memory of the ring, or what stands in its place. */
 static int make_memory(struct stream_script *t, size_t size)
 {
@@ -67,9 +78,11 @@ static int make_memory(struct stream_script *t, size_t size)
 		close(ends[1]);
 		return ends[0];
 	}
+	if (t->ring_flaw == RING_HUGE_PAGES) return make_huge(t);
 	int fd = memfd_create("coffer-test-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (t->ring_flaw == RING_SHORT) size -= PAGE;
 	if (t->ring_flaw == RING_LONG) size += PAGE;
+	if (t->ring_flaw == RING_SLOT_UNALIGNED) size += 8 * 8;
 	if (fd < 0 || ftruncate(fd, (off_t)size) != 0) return -1;
 	t->ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	t->ring_size = size;

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "client/descriptor.h"
 #include "unit/client/stream_server.h"
 
 #define SEGMENT 65536u
@@ -155,6 +156,38 @@ static void an_answer_for_another_slot_or_length_is_not_believed(void **state)
 		coffer_stream_close(s);
 		assert_int_equal(coffer_random(c, out, 8), COFFER_ECLOSED); /* nothing that follows can be trusted */
 		stop();
+	}
+}
+
+static void several_descriptors_are_none(void **state)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	(void)state;
+	for (int count = 1; count <= 2; count++) {
+		unsigned before = open_descriptors();
+		int ends[2], fds[2] = { STDERR_FILENO, STDERR_FILENO }, got = DESCRIPTOR_NONE;
+		char byte = 'b';
+		struct iovec io = { &byte, 1 };
+		struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = CMSG_SPACE((size_t)count * sizeof(int)) };
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+		memset(&control, 0, sizeof control);
+		struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+		*h = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN((size_t)count * sizeof(int)) };
+		memcpy(CMSG_DATA(h), fds, (size_t)count * sizeof(int));
+		assert_int_equal(sendmsg(ends[0], &m, 0), 1);
+		assert_int_equal(descriptor_recv(ends[1], &byte, 1, &got), 1);
+		if (count == 1) {
+			assert_true(fcntl(got, F_GETFD) & FD_CLOEXEC);
+			close(got);
+		} else {
+			assert_int_equal(got, DESCRIPTOR_MANY);
+		}
+		close(ends[0]);
+		close(ends[1]);
+		assert_int_equal(open_descriptors(), before);
 	}
 }
 
@@ -301,6 +334,24 @@ static void after_a_new_connection_the_old_pieces_stay_until_their_stream_is_clo
 	assert_int_equal(mapped_rings(), 0);
 }
 
+static void a_new_connection_may_have_the_ring_that_the_old_one_had_not(void **state)
+{
+	char uuid[COFFER_UUID_TEXT];
+	(void)state;
+	script = (struct stream_script){ .segment_size = SEGMENT, .has_ring = false };
+	server = server_start(serve_and_break_once, &script);
+	c = server_connect(server, 10000, 0);
+	struct coffer_stream *s = begin();
+	assert_int_equal(coffer_stream_in_ring(s), 0);
+	assert_int_equal(coffer_key_create(c, "new", NULL, NULL, uuid), COFFER_OK);
+	coffer_stream_close(s);
+	s = begin();
+	assert_int_equal(coffer_stream_in_ring(s), 1);
+	one_segment_goes_through(s);
+	coffer_stream_close(s);
+	stop();
+}
+
 static void nothing_of_what_was_used_is_left_in_the_ring(void **state)
 {
 	(void)state;
@@ -322,11 +373,13 @@ int main(void)
 		cmocka_unit_test(what_is_no_ring_is_left_alone_and_segments_go_in_messages),
 		cmocka_unit_test(an_answer_without_its_fields_breaks_the_connection),
 		cmocka_unit_test(an_answer_for_another_slot_or_length_is_not_believed),
+		cmocka_unit_test(several_descriptors_are_none),
 		cmocka_unit_test(no_ring_is_asked_for_where_none_is_wanted),
 		cmocka_unit_test(large_segments_ask_for_no_ring),
 		cmocka_unit_test(what_is_used_after_the_daemon_hung_up_does_not_count),
 		cmocka_unit_test(a_child_neither_inherits_the_ring_nor_wipes_what_lies_there),
 		cmocka_unit_test(after_a_new_connection_the_old_pieces_stay_until_their_stream_is_closed_and_a_ring_is_asked_for_again),
+		cmocka_unit_test(a_new_connection_may_have_the_ring_that_the_old_one_had_not),
 		cmocka_unit_test(nothing_of_what_was_used_is_left_in_the_ring),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
