@@ -122,6 +122,8 @@ void conn_on_writable(struct conn *c);
 /* Adds or removes the read event as the state asks, and sets the deadline that fits. */
 void conn_rearm(struct conn *c);
 void conn_on_readable(struct conn *c);
+/* The same without an event. False: nothing was there. True: what was there is worked on, and the connection may be gone. */
+bool conn_poll(struct conn *c);
 /* conn_lend.c */
 /* The block has its size. False: no memory. */
 bool conn_block_ready(const struct conn *c, struct buf *block) MUST_USE;

@@ -361,6 +361,7 @@ static bool read_frames(struct conn *c)
 			conn_close(c);
 			return true;
 		}
+		worker_poll_note(c->worker, c);
 		enum conn_sent sent = run_frames(c);
 		if (round + 1 == READ_ROUNDS || !asks_again(c, sent)) {
 			finish(c, sent);
@@ -391,6 +392,12 @@ void conn_on_readable(struct conn *c)
 		return;
 	}
 	if (!read_frames(c)) conn_rearm(c);
+}
+
+bool conn_poll(struct conn *c)
+{
+	if (!c->reading || c->want || (c->in.len == 0 && !conn_may_begin(c))) return false;
+	return conn_block_ready(c, &c->worker->input) && read_frames(c);
 }
 
 void conn_job_done(struct conn *c, struct job *job)
