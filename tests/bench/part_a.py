@@ -4,7 +4,7 @@ import os
 import plots
 from benchlib import bytes_name, figure, group, ratio_word, table, thousands
 
-POLL_US = 100
+POLL_US = 50  # busy_poll of cofferd
 MOONSHOT = 1_000_000  # Encrypt of 256 bytes a second, pipelined
 
 
@@ -14,7 +14,7 @@ def measure(bench):
     socket = os.path.join(bench.work, "ideal.sock")
     ideal = bench.server([bench.program("bench_ideal"), socket, os.cpu_count(), POLL_US])
     common = ["--coffer", box.socket, "--coffer-pid", box.pid(), "--ideal", socket, "--ideal-pid", ideal.pid, "--tap", os.path.join(bench.work, "tap.sock"),
-              "--key", "bench", "--uuid", uuid, "--poll-us", POLL_US]
+              "--key", "bench", "--uuid", uuid, "--poll-us", 100]
     if bench.quick:
         common += ["--rounds", 1, "--ms", 15, "--sizes", "256,4096", "--flight", "1,16"]
     else:
