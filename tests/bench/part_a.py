@@ -86,7 +86,8 @@ def markdown(records):
                       for r in found]) + [""]
     judged = [r for r in rows if r["met"] is not None]
     best = moonshot(rows)
-    out.append(f"{sum(r['met'] for r in judged)} of the {len(judged)} cells with a wanted ratio reach it. Encryptions of 256 bytes a second, pipelined, at best: "
+    out.append(f"{sum(r['met'] for r in judged)} of the {len(judged)} cells with a wanted ratio reach it. "
+               "Encryptions of 256 bytes a second, pipelined, at best: "
                + ", ".join(f"{rate / 1e3:.0f} thousand ({'sealed messages' if name == 'sealed' else 'KMIP'})" for name, rate in best.items())
                + f"; a million is {MOONSHOT / max(best.values()):.1f} times that." if best else "")
     return out

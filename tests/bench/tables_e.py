@@ -46,7 +46,8 @@ def crowd_lines(records):
     crowd = [r for r in records if r.get("when") == "crowd"]
     if not crowd:
         return []
-    out, rows, first, idle = ["", f"{crowd[0]['idle']:,} idle connections, and {crowd[0]['active']:,} active ones with a Seal of 256 bytes each under way:", ""], [], None, {}
+    out = ["", f"{crowd[0]['idle']:,} idle connections, and {crowd[0]['active']:,} active ones with a Seal of 256 bytes each under way:", ""]
+    rows, first, idle = [], None, {}
     for when in ("before", "during", "after"):
         rates = [r for r in records if r.get("when") == when and "rate" in r]
         ends = [r for r in records if r.get("when") == when and "heap_kib" in r]
@@ -55,8 +56,8 @@ def crowd_lines(records):
         median, p99 = figure(rates, "median"), figure(rates, "p99")
         first = first or p99["median"]
         idle[when] = ends[0]
-        rows.append((when, f"{figure(rates, 'rate')['median']:,.0f}", number(median, 0), number(p99, 0), f"**{p99['median'] / first:.2f}**", ends[0]["descriptors"],
-                     f"{ends[0]['heap_kib']:,}", f"{ends[0]['secret'] // 1024:,}"))
+        rows.append((when, f"{figure(rates, 'rate')['median']:,.0f}", number(median, 0), number(p99, 0), f"**{p99['median'] / first:.2f}**",
+                     ends[0]["descriptors"], f"{ends[0]['heap_kib']:,}", f"{ends[0]['secret'] // 1024:,}"))
     head = ("", "a second", "median, µs", "p99, µs", "p99 to before", "descriptors", "ordinary memory, KiB", "secret memory, KiB")
     out += table(head, rows)
     if "before" in idle and "during" in idle:
@@ -70,10 +71,12 @@ def markdown(records):
     of = [r for r in records if r["part"] == "e"]
     sizes = sizes_of(of)
     head = ("", "unit", *(f"{size:,} objects" for size in sizes), f"largest ratio to the first (flat: {FLAT})")
-    out = ["Times of one client, one request at a time; cold is after a restart with the store's file out of the system's memory:", "", *table(head, time_rows(of))]
+    out = ["Times of one client, one request at a time; cold is after a restart with the store's file out of the system's memory:", ""]
+    out += table(head, time_rows(of))
     fills = values(of, "fill", "")
     if any(fills):
-        out += ["", "Creates a second, 64 in a message and 8 messages at a time: " + ", ".join(f"{f['median']:,.0f} up to {s:,}" for s, f in zip(sizes, fills) if f) + "."]
+        out += ["", "Creates a second, 64 in a message and 8 messages at a time: "
+                + ", ".join(f"{f['median']:,.0f} up to {s:,}" for s, f in zip(sizes, fills) if f) + "."]
     rows = memory_rows(of)
     if rows:
         out += ["", "Ordinary memory of the daemon for each key more:", "", *table(("when", "from", "for each key"), rows)]
