@@ -26,8 +26,7 @@ struct request {
 	/* set by request_run on the worker lane when an object must be loaded first */
 	bool want_name;
 	uint8_t wanted_id[UUID_LEN];
-	uint8_t wanted_name[256];
-	size_t wanted_name_len;
+	char *wanted_name;           /* NUL-terminated, of the request; NULL: none */
 	bool loaded_once;            /* the load was tried: a second miss is ERR_NOT_FOUND */
 	/* set by request_run on the worker lane when an item was refused: the refusal belongs into the audit log, so the daemon runs the request
 	 * again on the store lane (lane is set to it, nothing is to be loaded) */
