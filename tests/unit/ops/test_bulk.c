@@ -176,7 +176,7 @@ static void a_row_is_of_one_moment(void **state)
 	}
 	pthread_join(c.thread, NULL);
 	print_message("%u rows, %u torn\n", rows, torn);
-	assert_true(torn * 50 <= rows);
+	assert_true(torn * 8 <= rows);
 	bulk_free(b);
 }
 
