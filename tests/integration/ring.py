@@ -259,8 +259,7 @@ def a_wrong_segment_ends_the_stream():
 
 def what_follows_a_wrong_segment_in_a_message_fails_too():
     """It is not begun before the one in the ring has failed."""
-    plain = dice.randbytes(2 * MIB)
-    header, made = sealed(plain, MIB)
+    header, made = sealed(dice.randbytes(MIB + 10), MIB)
     c, handle = opening(header, MIB, 2)
     c.put(0, made[0][:-1] + bytes([made[0][-1] ^ 1]))
     c.s.sendall(message(operation=OPEN_STREAM, payload=integer(HANDLE, handle) + integer(SLOT, 0) + integer(LENGTH, MIB + TAG) + boolean(LAST, False)) +
