@@ -189,6 +189,19 @@ def bad_slots_and_lengths():
         c.segment(SEAL_STREAM, handle, 0, 5, True)
         refused(read_answer(c.s), "no stream")
         c.close()
+    for past, works in ((15, False), (0, False), (16, True)):  # slots that are smaller than the stream's segments: sealed, it must fit
+        c = Client(PATH, PATIENCE)
+        handle, _ = c.begin_seal(KEY, MIB)
+        c.map_ring(SMALL, 2)
+        c.segment(SEAL_STREAM, handle, 1, c.slot_bytes - past, True)
+        said = sentence(read_answer(c.s))
+        want((said is None) == works, f"{past} bytes less than a slot: {said}")
+        c.close()
+    header, made = sealed(dice.randbytes(3 * SMALL), MIB)
+    c, handle = opening(header, SMALL, 2)
+    c.segment(OPEN_STREAM, handle, 1, c.slot_bytes + 1, True)
+    refused(read_answer(c.s), "cannot be in a slot")
+    c.close()
     header, made = sealed(dice.randbytes(SMALL))
     c, handle = opening(header, SMALL, 2)
     c.put(1, made[0])
@@ -244,6 +257,18 @@ def a_wrong_segment_ends_the_stream():
         c.close()
 
 
+def what_follows_a_wrong_segment_in_a_message_fails_too():
+    """It is not begun before the one in the ring has failed."""
+    header, made = sealed(dice.randbytes(MIB + 10), MIB)
+    c, handle = opening(header, MIB, 2)
+    c.put(0, made[0][:-1] + bytes([made[0][-1] ^ 1]))
+    c.s.sendall(message(operation=OPEN_STREAM, payload=integer(HANDLE, handle) + integer(SLOT, 0) + integer(LENGTH, MIB + TAG) + boolean(LAST, False)) +
+                message(operation=OPEN_STREAM, payload=integer(HANDLE, handle) + data(SEGMENT, made[1]) + boolean(LAST, True)))
+    refused(read_answer(c.s), "does not open")
+    refused(read_answer(c.s), "no stream")
+    c.close()
+
+
 def segments_out_of_their_place():
     plain = dice.randbytes(4 * SMALL)
     header, made = sealed(plain)
@@ -265,4 +290,4 @@ def segments_out_of_their_place():
 sys.exit(run([the_same_with_and_without_a_ring, ring_and_messages_in_turns, two_streams_in_one_ring, answers_keep_their_order,
               the_descriptor_comes_with_its_answer, memory_is_sealed_and_private, holes_harm_nobody_else, pages_go_with_the_connection,
               a_ring_needs_a_stream_and_is_one, bad_slots_and_lengths, a_slot_under_way_is_refused, a_wrong_segment_ends_the_stream,
-              segments_out_of_their_place]))
+              what_follows_a_wrong_segment_in_a_message_fails_too, segments_out_of_their_place]))

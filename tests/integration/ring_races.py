@@ -72,6 +72,35 @@ def ciphertext_that_changes_never_gives_wrong_plaintext():
     print(f"     {opened} segments opened, {wrong_tags} did not, while they were changed")
 
 
+def nothing_unproven_is_in_a_slot_for_a_moment():
+    """Segments whose last byte is wrong, while another process watches for the plaintext of their beginning. The one that is right shows that it looks."""
+    plain = dice.randbytes(MIB)
+    header, made = sealed(plain, MIB)
+    c, handle = opening(header, MIB, 1)
+    seen = mmap.mmap(-1, 1)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(PATIENCE * 4)
+        while True:
+            if c.memory[0:16] == plain[:16]:
+                seen[0] = 1
+    try:
+        for _ in range(40):
+            c.put(0, made[0][:-1] + bytes([made[0][-1] ^ 1]))
+            c.segment(OPEN_STREAM, handle, 0, MIB + TAG, True)
+            refused(read_answer(c.s), "does not open")
+            want(not seen[0], "plaintext stood in a slot before its tag was found wrong")
+            handle = c.begin_open(header)
+        c.put(0, made[0])
+        c.segment(OPEN_STREAM, handle, 0, MIB + TAG, True)
+        c.next_length(0)
+        eventually(lambda: seen[0], "the watcher does not see what is there")
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    c.close()
+
+
 def plaintext_that_changes_gives_one_segment():
     """Whatever comes out: the daemon serves on, lengths are right, and a stream that nobody touched opens."""
     c, handle, header = sealing(MIB, 4)
@@ -162,5 +191,5 @@ def descriptors_of_clients_are_not_taken():
     c.close()
 
 
-sys.exit(run([ciphertext_that_changes_never_gives_wrong_plaintext, plaintext_that_changes_gives_one_segment, connections_that_end_with_segments_under_way,
-              streams_closed_and_ended_with_segments_under_way, descriptors_of_clients_are_not_taken]))
+sys.exit(run([ciphertext_that_changes_never_gives_wrong_plaintext, nothing_unproven_is_in_a_slot_for_a_moment, plaintext_that_changes_gives_one_segment,
+              connections_that_end_with_segments_under_way, streams_closed_and_ended_with_segments_under_way, descriptors_of_clients_are_not_taken]))
