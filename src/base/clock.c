@@ -38,6 +38,15 @@ uint64_t clock_mono_ms(void)
 	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
 }
 
+uint64_t clock_mono_ns(void)
+{
+	struct clock_source source;
+	struct timespec now;
+	if (get_replacement(&source) && source.mono_ms) return source.mono_ms(source.arg) * 1000000u;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 /* The known time goes on by the monotonic clock; before 1970 nothing can be known. */
 static uint64_t known_now_s(void)
 {

@@ -8,9 +8,6 @@
 #define GATHER_BYTES (15u * 1024u)      /* with these the gathered ones go out: what the daemon reads at once */
 #define GATHER_COUNT 16u                /* likewise: operations, so that the daemon has work while the next ones are gathered */
 #define GATHER_BUFFER (32u * 1024u)
-#define MESSAGE_TTLV_ITEMS 4000u        /* of TTLV_ITEMS_MAX */
-#define OPERATION_TTLV_ITEMS 12u        /* of one operation without its context, at most */
-#define PAIR_TTLV_ITEMS 3u
 #define ANSWER_OVERHEAD 1024u           /* bytes of an answer besides its result, or of a refusal with its sentence */
 
 static unsigned under_way(const struct ahead_queue *q)
@@ -91,23 +88,21 @@ static void open_message(struct coffer *c)
 	*newest(q) = (struct ahead_message){ .room = 0 };
 }
 
-/* A batch stays a message that the daemon reads at once; what is larger goes alone. */
-static bool fits(const struct coffer *c, const struct ahead_message *open, size_t size, uint32_t ttlv_items)
+/* A batch stays a message that the daemon reads at once (so it has not too many TTLV items either); what is larger goes alone. */
+static bool fits(const struct coffer *c, const struct ahead_message *open, size_t size)
 {
 	const struct ahead_queue *q = &c->queue;
-	return open->items < (c->batch ? c->batch : COFFER_BATCH_MAX) && open->ttlv_items + ttlv_items <= MESSAGE_TTLV_ITEMS &&
-		writer_len(&q->w) - q->opened_at + size <= GATHER_BYTES;
+	return open->items < (c->batch ? c->batch : COFFER_BATCH_MAX) && writer_len(&q->w) - q->opened_at + size <= GATHER_BYTES;
 }
+_Static_assert(GATHER_BYTES / TTLV_HEADER_LEN < TTLV_ITEMS_MAX, "a batch may have too many TTLV items");
 
 /* Into the open message when it fits, else into one of its own. */
-static void append(struct coffer *c, const struct message *m, uint32_t ttlv_items)
+static void append(struct coffer *c, const struct message *m)
 {
 	struct ahead_queue *q = &c->queue;
-	if (q->open && !fits(c, newest(q), m->size, ttlv_items)) close_message(c);
+	if (q->open && !fits(c, newest(q), m->size)) close_message(c);
 	if (!q->open) open_message(c);
-	struct ahead_message *message = newest(q);
-	uint8_t index = message->items++;
-	message->ttlv_items += ttlv_items;
+	uint8_t index = newest(q)->items++;
 	struct kmip_item_id id = { .operation = message_operation(m), .has_unique_id = c->batch != 1, .unique_id = view_of(&index, 1) };
 	struct kmip_item_mark mark = kmip_request_item_begin(&q->w, &id);
 	message_put(&q->w, m);
@@ -156,7 +151,7 @@ static enum coffer_status send_ahead(struct coffer *c, struct message *m)
 	st = may_send(c, room);
 	if (!st) st = make_room(c, m->size + CALL_OVERHEAD, deadline_ms);
 	if (st) return end(c, st);
-	append(c, m, OPERATION_TTLV_ITEMS + PAIR_TTLV_ITEMS * (uint32_t)m->context_count);
+	append(c, m);
 	push(c, m->op, room);
 	PRE(writer_done(&c->queue.w) == ERR_OK); /* make_room saw to it */
 	if (c->queue.gathered >= GATHER_COUNT || writer_len(&c->queue.w) >= GATHER_BYTES) st = flush(c, deadline_ms);

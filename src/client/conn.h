@@ -27,7 +27,6 @@ struct wire {
  * modulo COFFER_AHEAD. */
 struct ahead_message {
 	uint64_t room;                       /* bytes that its answer takes at most */
-	uint32_t ttlv_items;                 /* of the request, at most */
 	uint8_t items;                       /* operations in it that are not collected */
 };
 

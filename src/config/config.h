@@ -43,6 +43,7 @@ struct config {
 	uint32_t max_objects_per_principal; /* 0: none */
 	uint64_t request_timeout_ms;
 	uint64_t idle_timeout_ms;      /* 0: none */
+	uint32_t busy_poll_us;         /* 0: no polling */
 	uint64_t drain_timeout_ms;
 	uint64_t stop_timeout_ms;      /* the monitor's patience before SIGKILL */
 	size_t secret_memory;          /* bytes of the arena */

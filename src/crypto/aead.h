@@ -34,7 +34,7 @@ enum coffer_err aead_open(struct aead_key *k, const uint8_t nonce[static AEAD_NO
  * in pieces of AEAD_SHARED_PIECE. The plaintext, ct_and_tag.len - AEAD_TAG_LEN bytes, is made in scratch: the caller's
  * own memory, which nobody else maps and which does not overlap. ERR_TRUNCATED: shorter than a tag. ERR_TOO_LARGE.
  * ERR_CONTEXT: the tag does not match what was fetched; scratch is wiped, also on any other failure after the fetch. */
-#define AEAD_SHARED_PIECE 32768u /* bytes; stays in the second-level cache between copy and decryption */
+#define AEAD_SHARED_PIECE 4096u /* bytes; stays in the first-level cache between copy and decryption */
 enum coffer_err aead_open_shared(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], struct view ct_and_tag,
 	uint8_t *scratch) MUST_USE;
 

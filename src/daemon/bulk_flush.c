@@ -115,6 +115,7 @@ static void step(void *arg)
 	struct engine *e = &f->daemon->engine;
 	settle_doubt(f);
 	if (f->left == 0) {
+		bulk_next_interval(e->bulk);
 		bulk_collect(e->bulk, clock_wall_s());
 		f->left = bulk_waiting(e->bulk);
 	}

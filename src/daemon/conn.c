@@ -18,6 +18,7 @@ struct conn *conn_next(struct conn *c)
 
 static void unlink_conn(struct conn *c)
 {
+	worker_poll_forget(c->worker, c);
 	if (c->prev) c->prev->next = c->next;
 	else c->worker->conns = c->next;
 	if (c->next) c->next->prev = c->prev;

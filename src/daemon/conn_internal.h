@@ -82,8 +82,8 @@ void conn_segments_offer(struct conn *c);
 void conn_segments_adopt(struct conn *c);
 /* No request may be begun now. */
 bool conn_segments_full(const struct conn *c);
-/* Whether there is memory for what a request may be about. */
-bool conn_segments_may_begin(struct conn *c);
+/* Whether there is memory for what a request of so many bytes may be about. */
+bool conn_segments_may_begin(struct conn *c, size_t frame_size);
 /* Before the request of c->job is run: true when it waits (c->held), and conn_process begins it later. */
 bool conn_segments_hold(struct conn *c, bool always);
 /* The request of c->job is answered, or its answer waits for its work: behind the others. False: no memory. */
@@ -122,6 +122,8 @@ void conn_on_writable(struct conn *c);
 /* Adds or removes the read event as the state asks, and sets the deadline that fits. */
 void conn_rearm(struct conn *c);
 void conn_on_readable(struct conn *c);
+/* The same without an event. False: nothing was there. True: what was there is worked on, and the connection may be gone. */
+bool conn_poll(struct conn *c);
 /* conn_lend.c */
 /* The block has its size. False: no memory. */
 bool conn_block_ready(const struct conn *c, struct buf *block) MUST_USE;

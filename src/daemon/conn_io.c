@@ -149,13 +149,15 @@ void conn_begin_held(struct conn *c)
 	if (run(c) && !conn_answer(c)) conn_give_up(c, "no memory for its answer");
 }
 
-/* Other connections of the principal hold all that it may have, and give nothing back. */
+/* Other connections of the principal hold all that it may have, and give nothing back; or all that there is for segments in rings. */
 static void refuse_for_memory(struct conn *c)
 {
+	static const char *const sentences[] = { "your other requests and answers take all the memory that you may have; read the answers, then try again",
+		"there is no memory to open a segment in a ring with; send it in a message, or try again" };
 	struct request *r = &c->job.request;
 	struct reason reason = { "" };
 	if (request_classify(r) != ERR_OK) return;
-	enum coffer_err err = reason_fail(&reason, ERR_BUSY, "your other requests and answers take all the memory that you may have; read the answers, then try again");
+	enum coffer_err err = reason_fail(&reason, ERR_BUSY, "%s", sentences[conn_may_begin(c) ? 1 : 0]);
 	request_refuse(r, err, &reason);
 }
 
@@ -256,7 +258,7 @@ void conn_on_wait(struct conn *c)
 /* The frame at the start of the input is whole: its answer, or the work on it, is begun. False: later. */
 static bool begin_request(struct conn *c, size_t size)
 {
-	bool may_begin = conn_may_begin(c) && conn_segments_may_begin(c);
+	bool may_begin = conn_may_begin(c) && conn_segments_may_begin(c, size);
 	if (!may_begin && wait_for_memory(c)) return false;
 	end_wait(c);
 	c->want = 0;
@@ -359,6 +361,7 @@ static bool read_frames(struct conn *c)
 			conn_close(c);
 			return true;
 		}
+		worker_poll_note(c->worker, c);
 		enum conn_sent sent = run_frames(c);
 		if (round + 1 == READ_ROUNDS || !asks_again(c, sent)) {
 			finish(c, sent);
@@ -389,6 +392,12 @@ void conn_on_readable(struct conn *c)
 		return;
 	}
 	if (!read_frames(c)) conn_rearm(c);
+}
+
+bool conn_poll(struct conn *c)
+{
+	if (!c->reading || c->want || (c->in.len == 0 && !conn_may_begin(c))) return false;
+	return conn_block_ready(c, &c->worker->input) && read_frames(c);
 }
 
 void conn_job_done(struct conn *c, struct job *job)

@@ -76,9 +76,10 @@ bool conn_is_needed(const struct conn *c)
 	return c->busy || (c->segments && c->segments->working > 0);
 }
 
-bool conn_segments_may_begin(struct conn *c)
+/* A large frame brings its segment itself, and has its memory. */
+bool conn_segments_may_begin(struct conn *c, size_t frame_size)
 {
-	if (!c->segments || !op_streams_opening(c->streams)) return true;
+	if (!c->segments || frame_size > CONN_READ_CHUNK || !op_streams_opening(c->streams)) return true;
 	return crypt_pool_ready(c->worker->daemon->crypt, op_streams_ring(c->streams)->slot_bytes - STREAM_TAG_LEN);
 }
 

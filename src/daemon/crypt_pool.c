@@ -62,6 +62,13 @@ static size_t block_for(const struct crypt_pool *pool, size_t plain_len)
 	return plain_len <= USUAL && usual <= scratch_limit(pool) ? usual : power_above(plain_len);
 }
 
+/* What counts with the memory of requests, which stay possible beside it in the smallest arena: segments are powers of two, and the arena's blocks a little
+ * less, so half of each block is never used. */
+static size_t weight_of(size_t block)
+{
+	return block / 2;
+}
+
 /* pool->lock held, as in all that has no lock of its own here. */
 static void free_scratch(struct crypt_pool *pool, struct scratch *s)
 {
@@ -69,7 +76,7 @@ static void free_scratch(struct crypt_pool *pool, struct scratch *s)
 	arena_free(s->bytes);
 	pool->scratch_bytes -= s->block;
 	pthread_mutex_lock(&d->budget_lock);
-	d->bulk_used -= s->block;
+	d->bulk_used -= weight_of(s->block);
 	pthread_mutex_unlock(&d->budget_lock);
 	*s = (struct scratch){ .bytes = NULL };
 }
@@ -79,8 +86,8 @@ static bool set_aside(struct crypt_pool *pool, size_t block)
 	struct daemon *d = pool->daemon;
 	if (block > scratch_limit(pool) || pool->scratch_bytes > scratch_limit(pool) - block) return false;
 	pthread_mutex_lock(&d->budget_lock);
-	bool fits = d->bulk_used <= d->bulk_limit && block <= d->bulk_limit - d->bulk_used;
-	if (fits) d->bulk_used += block;
+	bool fits = d->bulk_used <= d->bulk_limit && weight_of(block) <= d->bulk_limit - d->bulk_used;
+	if (fits) d->bulk_used += weight_of(block);
 	pthread_mutex_unlock(&d->budget_lock);
 	if (fits) pool->scratch_bytes += block;
 	return fits;

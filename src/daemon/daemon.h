@@ -58,6 +58,7 @@ struct daemon {
 	size_t lend_block;            /* bytes of each of the two blocks that a worker lends (conn_lend.c); from the start */
 	struct worker *workers;
 	unsigned worker_count, next_worker;
+	_Atomic unsigned pollers;     /* workers that poll (worker_poll.c) */
 	struct job_queue store_jobs;
 	pthread_t store_thread;
 	struct op_local *store_local;

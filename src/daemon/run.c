@@ -43,6 +43,13 @@ static void after_destroy(struct engine *engine)
 	op_local_sweep(d->store_local);
 }
 
+static void after_squeeze(struct engine *engine)
+{
+	struct daemon *d = engine->daemon;
+	for (unsigned i = 0; i < d->worker_count; i++) worker_call(&d->workers[i], worker_sweep_keys, &d->workers[i]);
+	op_local_sweep(d->store_local);
+}
+
 /* Objects kept open in memory take at most half of the arena, and their attributes as much ordinary memory as the arena is large, whatever
  * the configuration allows. */
 static struct object_table *new_object_table(const struct config *config)
@@ -67,6 +74,7 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->open_later = unseal_later;
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
+	e->after_squeeze = after_squeeze;
 	e->connection_bytes = conn_idle_bytes();
 	e->objects = new_object_table(d->config);
 	e->check = store_check_new();

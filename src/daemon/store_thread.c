@@ -71,9 +71,7 @@ static struct job *next_request(struct daemon *d, struct round *round)
 /* Objects left memory for want of room: the threads' caches let go of them too. */
 static void sweep_if_squeezed(struct daemon *d)
 {
-	if (!object_table_squeezed(d->engine.objects)) return;
-	for (unsigned i = 0; i < d->worker_count; i++) worker_call(&d->workers[i], worker_sweep_keys, &d->workers[i]);
-	op_local_sweep(d->store_local);
+	if (object_table_squeezed(d->engine.objects) && d->engine.after_squeeze) d->engine.after_squeeze(&d->engine);
 }
 
 /* Its round found the disk full; with the reserve given back there may be room for this one alone. */

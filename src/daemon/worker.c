@@ -104,6 +104,7 @@ static void *worker_main(void *arg)
 	do {
 		wipe_registers(); /* of what the last round worked on */
 		if (event_base_loop(w->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY) < 0) break;
+		if (!event_base_got_break(w->base)) worker_poll(w);
 	} while (!event_base_got_break(w->base));
 	return NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "daemon/job.h"
+#include "daemon/worker_poll.h"
 #include "ops/local.h"
 
 struct daemon;
@@ -28,6 +29,7 @@ struct worker {
 	struct conn *conns;           /* list, worker thread only */
 	size_t conn_count;            /* also those closed whose job is still out */
 	size_t conn_most;             /* at a time, since memory was given back to the system */
+	struct worker_poll poll;
 	bool draining;
 	struct job *drain;            /* made at the start, so that a stop needs no memory */
 	bool started;

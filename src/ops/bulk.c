@@ -20,6 +20,14 @@ struct payer {
 	struct bulk_counts more;
 };
 
+#define PLACES 4096u /* of principals and operations that were refused; a power of two */
+#define PROBES 8u
+
+struct place {
+	uint64_t who; /* hash of principal and operation */
+	uint32_t interval, rows;
+};
+
 struct bulk {
 	pthread_mutex_t lock; /* guards all below, and what the tables say it guards */
 	struct bulk_table *tables;
@@ -29,6 +37,8 @@ struct bulk {
 	struct payer payers[BULK_PRINCIPALS];
 	uint64_t others_keys; /* of principals that have no place */
 	struct bulk_counts others;
+	uint32_t interval; /* from 1 on */
+	struct place places[PLACES];
 };
 
 struct bulk *bulk_new(void)
@@ -40,6 +50,7 @@ struct bulk *bulk_new(void)
 		return NULL;
 	}
 	for (size_t i = 0; i < BUCKETS; i++) b->buckets[i] = END;
+	b->interval = 1;
 	return b;
 }
 
@@ -204,6 +215,45 @@ void bulk_note_shared(struct bulk *bulk, const struct bulk_use *use)
 	counts.n[use->kind] += 1;
 	pthread_mutex_lock(&bulk->lock);
 	add(bulk, use->id, use->operation, payer_of(bulk, use->principal->text), &counts);
+	pthread_mutex_unlock(&bulk->lock);
+}
+
+/* ---- refusals ---- */
+
+/* Of what no client chooses: who it is to the kernel, and a number of ours. */
+static uint64_t hash_of_refused(const struct principal *principal, uint32_t operation)
+{
+	uint64_t h = operation;
+	for (const char *at = principal->text; *at; at++) h = (h ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
+	return h * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static bool take_place(struct bulk *b, uint64_t who)
+{
+	for (size_t i = 0; i < PROBES; i++) {
+		struct place *p = &b->places[((who >> 40) + i) & (PLACES - 1)];
+		bool old = p->interval != b->interval;
+		if (!old && p->who != who) continue;
+		if (old) *p = (struct place){ .who = who, .interval = b->interval };
+		if (p->rows == BULK_EXACT) return false;
+		p->rows++;
+		return true;
+	}
+	return false;
+}
+
+bool bulk_exact(struct bulk *bulk, const struct principal *principal, uint32_t operation)
+{
+	pthread_mutex_lock(&bulk->lock);
+	bool exact = take_place(bulk, hash_of_refused(principal, operation));
+	pthread_mutex_unlock(&bulk->lock);
+	return exact;
+}
+
+void bulk_next_interval(struct bulk *bulk)
+{
+	pthread_mutex_lock(&bulk->lock);
+	bulk->interval++;
 	pthread_mutex_unlock(&bulk->lock);
 }
 

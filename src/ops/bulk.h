@@ -1,5 +1,5 @@
-/* Bulk use of keys (Encrypt, Decrypt, MAC, MAC Verify, Seal, Open, Rewrap, streams) as the audit log tells it when it is counted: how often, with how
- * many bytes, when first and last, by key, principal and operation. Two steps:
+/* What the audit log tells in sums: bulk use of keys (Encrypt, Decrypt, MAC, MAC Verify, Seal, Open, Rewrap, streams) when it is counted, and refusals of
+ * whatever operation behind the first BULK_EXACT of an interval. How often, with how many bytes, when first and last, by key, principal and operation.
  *
  *   struct bulk_table   what one thread counts into, without a lock and without memory: fixed, for the keys that it used last
  *   struct bulk         what all threads counted and no audit row tells yet: fixed too. Rows are taken out of it, written, and dropped, or given
@@ -22,12 +22,15 @@
 #define BULK_PRINCIPALS 256u
 #define BULK_TABLE_KEYS 1024u   /* key, principal and operation: what a thread remembers before it is collected */
 
+#define BULK_EXACT 10u          /* refusals of one principal and operation in an interval that have a row each */
+
 enum bulk_kind {
 	BULK_DONE,      /* operations that were carried out, or begun where they come in parts */
 	BULK_PARTS,     /* further parts, and segments of streams */
 	BULK_BYTES,     /* of data, in what was done */
 	BULK_UNOPENED,  /* did not open, or did not verify */
 	BULK_FAILED,    /* any other failure after the policy allowed it */
+	BULK_REFUSED,   /* refusals that have no row of their own */
 	BULK_KINDS
 };
 
@@ -36,7 +39,7 @@ struct bulk_table;
 
 /* One operation that ended. */
 struct bulk_use {
-	const uint8_t *id;      /* of the key, UUID_LEN bytes */
+	const uint8_t *id;      /* of the key, UUID_LEN bytes; all zero where there is none */
 	const struct principal *principal;
 	uint32_t operation;
 	enum bulk_kind kind;    /* not BULK_BYTES */
@@ -79,6 +82,11 @@ void bulk_note(struct bulk_table *table, const struct bulk_use *use);
 /* The same under the lock, for who has no table. Any thread. */
 void bulk_note_shared(struct bulk *bulk, const struct bulk_use *use);
 
+/* Whether one more refusal of this principal and operation may have a row of its own in this interval; then it is taken as one. Any thread; takes the
+ * lock. When many principals are refused at a time, fewer have rows. */
+bool bulk_exact(struct bulk *bulk, const struct principal *principal, uint32_t operation);
+/* An interval begins. */
+void bulk_next_interval(struct bulk *bulk);
 /* Brings together what the tables hold. Any thread; takes a lock that no other holds for longer than this. */
 void bulk_collect(struct bulk *bulk, uint64_t now_s);
 /* Takes out at most `most` rows of what was collected: of the key, or of all with id NULL. NULL: there are none, or memory is short (then they stay).

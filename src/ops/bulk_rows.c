@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -42,13 +43,15 @@ void bulk_row_details(const struct bulk_row *row, char out[static BULK_DETAILS_M
 	char from[TIME_MAX], to[TIME_MAX];
 	const uint64_t *n = row->counts.n;
 	struct sentence s = { out, BULK_DETAILS_MAX };
-	if (!row->principal) say(&s, "bulk use of keys by principals beyond the %u that are told apart: ", BULK_PRINCIPALS);
-	else if (!row->operation) say(&s, "bulk use of at most %" PRIu64 " more keys: ", row->keys);
-	say(&s, "%" PRIu64 " done", n[BULK_DONE]);
+	if (!row->principal) say(&s, "operations of principals beyond the %u that are told apart: ", BULK_PRINCIPALS);
+	else if (!row->operation) say(&s, "operations on at most %" PRIu64 " more keys: ", row->keys);
+	bool allowed = n[BULK_DONE] || n[BULK_PARTS] || n[BULK_UNOPENED] || n[BULK_FAILED];
+	if (allowed) say(&s, "%" PRIu64 " done", n[BULK_DONE]);
 	if (n[BULK_PARTS]) say(&s, ", %" PRIu64 " further parts", n[BULK_PARTS]);
-	say(&s, ", %" PRIu64 " bytes", n[BULK_BYTES]);
+	if (allowed) say(&s, ", %" PRIu64 " bytes", n[BULK_BYTES]);
 	if (n[BULK_UNOPENED]) say(&s, ", %" PRIu64 " did not %s", n[BULK_UNOPENED], row->operation == OPERATION_MAC_VERIFY ? "verify" : "open");
 	if (n[BULK_FAILED]) say(&s, ", %" PRIu64 " failed", n[BULK_FAILED]);
+	if (n[BULK_REFUSED]) say(&s, "%s%" PRIu64 " refused", allowed ? ", " : "", n[BULK_REFUSED]);
 	time_text(row->counts.first_s, from);
 	time_text(row->counts.last_s, to);
 	say(&s, "; from %s to %s", from, to);
@@ -58,17 +61,19 @@ void bulk_row_details(const struct bulk_row *row, char out[static BULK_DETAILS_M
 static uint32_t reason_of(const struct bulk_counts *counts)
 {
 	if (counts->n[BULK_DONE] || counts->n[BULK_PARTS]) return 0;
-	return counts->n[BULK_UNOPENED] ? RESULT_REASON_CRYPTOGRAPHIC_FAILURE : RESULT_REASON_GENERAL_FAILURE;
+	if (counts->n[BULK_UNOPENED]) return RESULT_REASON_CRYPTOGRAPHIC_FAILURE;
+	return counts->n[BULK_FAILED] ? RESULT_REASON_GENERAL_FAILURE : RESULT_REASON_PERMISSION_DENIED;
 }
 
 static enum coffer_err append(struct engine *engine, struct txn *txn, const struct bulk_row *row)
 {
+	static const uint8_t none[UUID_LEN];
 	char details[BULK_DETAILS_MAX];
 	bulk_row_details(row, details);
 	struct audit_event event = { .principal = view_str(row->principal ? row->principal : "node"), .operation = row->operation,
 		.result_reason = reason_of(&row->counts), .details = view_str(details) };
 	event.status = event.result_reason ? RESULT_STATUS_OPERATION_FAILED : RESULT_STATUS_SUCCESS;
-	if (row->operation) event.object_id = view_of(row->id, UUID_LEN);
+	if (row->operation && memcmp(row->id, none, UUID_LEN) != 0) event.object_id = view_of(row->id, UUID_LEN);
 	return audit_append(engine->audit, txn, &event);
 }
 

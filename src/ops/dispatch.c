@@ -1,6 +1,7 @@
 /* A whole request: its batch in order, error continuation, repeated request ids. */
 #include "ops/dispatch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -148,6 +149,12 @@ static enum coffer_err run_batch(struct run *run)
 	return end_answer(run);
 }
 
+static void go_to_store(struct request *r)
+{
+	r->rerun_on_store = true;
+	r->lane = OP_LANE_STORE;
+}
+
 /* Off the store lane: what must be loaded first. A second different miss goes to the store lane, which needs nothing loaded. */
 static void leave_lane(struct run *run)
 {
@@ -155,17 +162,15 @@ static void leave_lane(struct run *run)
 	const struct op_ctx *ctx = &run->ctx;
 	if (r->rerun_on_store) return;
 	if (r->loaded_once) {
-		r->rerun_on_store = true;
-		r->lane = OP_LANE_STORE;
+		go_to_store(r);
 		return;
 	}
 	r->want_name = ctx->want_name;
 	memcpy(r->wanted_id, ctx->wanted_id, sizeof r->wanted_id);
-	r->wanted_name_len = 0;
 	if (!ctx->want_name) return;
-	PRE(ctx->wanted_name.len <= sizeof r->wanted_name);
-	memcpy(r->wanted_name, ctx->wanted_name.ptr, ctx->wanted_name.len);
-	r->wanted_name_len = ctx->wanted_name.len;
+	free(r->wanted_name);
+	r->wanted_name = strndup((const char *)ctx->wanted_name.ptr, ctx->wanted_name.len);
+	if (!r->wanted_name) go_to_store(r); /* there it is not wanted */
 }
 
 enum coffer_err request_run(struct request *r, struct op_local *local, struct txn *txn)

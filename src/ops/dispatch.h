@@ -26,14 +26,14 @@ struct request {
 	/* set by request_run on the worker lane when an object must be loaded first */
 	bool want_name;
 	uint8_t wanted_id[UUID_LEN];
-	uint8_t wanted_name[256];
-	size_t wanted_name_len;
+	char *wanted_name;           /* NUL-terminated, of the request; NULL: none */
 	bool loaded_once;            /* the load was tried: a second miss is ERR_NOT_FOUND */
 	/* set by request_run on the worker lane when an item was refused: the refusal belongs into the audit log, so the daemon runs the request
 	 * again on the store lane (lane is set to it, nothing is to be loaded) */
 	bool rerun_on_store;
 	struct kmip_request *parsed; /* views into the frame; from request_classify to request_done */
 	size_t counted;              /* so many items from the first on are done with counting: they are run again on another lane, and counted once */
+	size_t exact_item;           /* 1 + item whose refusal has an audit row of its own, which was asked for on another lane; 0 none */
 	uint64_t audit_seq;          /* newest audit row that this request wrote; 0 none */
 	/* Set by request_run when the answer says what is only true after the work: have it done before the answer is sent, or send request_failure
 	 * instead. */

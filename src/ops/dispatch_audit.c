@@ -75,7 +75,36 @@ static bool leave_to_work(const struct run *run, const struct op_row *row)
 	return true;
 }
 
-/* Not what was refused, which has its own row, and not what found no key. */
+bool dispatch_is_hidden(const struct run *run)
+{
+	const struct op_ctx *ctx = &run->ctx;
+	return ctx->object && !policy_sees(run->grants, ctx->principal, ctx->object);
+}
+
+bool dispatch_audit_counts_refusal(struct run *run, const struct op_row *row, size_t index)
+{
+	struct op_ctx *ctx = &run->ctx;
+	struct request *r = run->r;
+	if (!ctx->engine->bulk || run->full || row->audit == OP_AUDIT_NEVER || engine_state_get(ctx->engine) != ENGINE_OPEN) return false;
+	if (index < r->counted || dispatch_is_hidden(run)) return true;
+	if (r->exact_item == index + 1) return false;
+	if (!bulk_exact(ctx->engine->bulk, ctx->principal, row->operation)) return true;
+	r->exact_item = index + 1;
+	return false;
+}
+
+void dispatch_audit_count_refusal(struct run *run, const struct op_row *row, size_t index)
+{
+	static const uint8_t none[UUID_LEN];
+	const struct op_ctx *ctx = &run->ctx;
+	if (index < run->r->counted) return;
+	run->r->counted = index + 1;
+	struct bulk_use use = { .id = ctx->object ? ctx->object->id : none, .principal = ctx->principal, .operation = row->operation, .kind = BULK_REFUSED,
+		.now_s = run->now_s };
+	op_local_count(ctx->local, ctx->engine->bulk, &use);
+}
+
+/* Not what was refused, and not what found no key. */
 void dispatch_audit_count(struct run *run, const struct op_row *row, size_t index, enum coffer_err err)
 {
 	struct op_ctx *ctx = &run->ctx;

@@ -57,6 +57,12 @@ enum coffer_err dispatch_target(struct op_ctx *ctx, enum op_target target, struc
 bool dispatch_audit_wants(const struct run *run, const struct op_row *row, enum coffer_err err);
 /* Counts bulk use of a key that has ended so, where it is counted (ops/bulk.h). On the store lane: as done only when that is durable. */
 void dispatch_audit_count(struct run *run, const struct op_row *row, size_t index, enum coffer_err err);
+/* Whether the refusal that an item ended with is counted and has no row of its own: the first ones of an interval have one, but not those about an object
+ * that the client may not see, for it would learn by the time of a write that there is one. With audit_bulk = full all have. */
+bool dispatch_audit_counts_refusal(struct run *run, const struct op_row *row, size_t index);
+void dispatch_audit_count_refusal(struct run *run, const struct op_row *row, size_t index);
+/* Whether the object of the item is one that the client may not see. */
+bool dispatch_is_hidden(const struct run *run);
 /* Writes the audit row of an item, on the store lane at once, on the admin lane through engine->on_store. */
 enum coffer_err dispatch_audit(struct run *run, const struct op_row *row, enum coffer_err err) MUST_USE;
 

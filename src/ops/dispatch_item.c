@@ -196,10 +196,21 @@ static void fresh_ctx(struct run *run, const struct kmip_batch_item *item)
 static enum coffer_err shown(struct run *run, enum coffer_err err)
 {
 	struct op_ctx *ctx = &run->ctx;
-	if (err != ERR_DENIED || !ctx->object || policy_sees(run->grants, ctx->principal, ctx->object)) return err;
+	if (err != ERR_DENIED || !dispatch_is_hidden(run)) return err;
 	ctx->reason.text[0] = '\0';
 	ctx->result_reason = 0;
 	return ERR_NOT_FOUND;
+}
+
+/* An object that is not there is looked for on the store thread, in its table and then in a transaction. One that the client may not see takes the same
+ * way, or the time of the answer would tell; and so does a further part, which ends what it belongs to there (ops/kmip_parts.h). */
+static bool goes_the_long_way(struct run *run)
+{
+	struct op_ctx *ctx = &run->ctx;
+	if (ctx->txn || run->r->lane != OP_LANE_WORKER || (!ctx->bulk_part && !dispatch_is_hidden(run))) return false;
+	ctx->want_name = ctx->want_store = false;
+	memset(ctx->wanted_id, 0, sizeof ctx->wanted_id);
+	return true;
 }
 
 /* A refusal belongs into the audit log, which only the store thread writes. */
@@ -256,16 +267,19 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 		ctx->has_placeholder = had_placeholder && !ctx->forget_placeholder;
 		memcpy(ctx->placeholder, placeholder, UUID_LEN);
 	}
-	if (wants_store(run, row, err) || (err == ERR_NOT_CACHED && ctx->want_store && !ctx->txn)) {
+	bool counted = checked && err == ERR_DENIED && dispatch_audit_counts_refusal(run, row, index);
+	if (counted && goes_the_long_way(run)) err = ERR_NOT_CACHED;
+	if ((!counted && wants_store(run, row, err)) || (err == ERR_NOT_CACHED && ctx->want_store && !ctx->txn)) {
 		run->r->rerun_on_store = true;
 		run->r->lane = OP_LANE_STORE;
 		err = ERR_NOT_CACHED;
 	}
 	bool leave = err == ERR_NOT_CACHED && !ctx->txn;
-	if (checked && !leave) dispatch_audit_count(run, row, index, err);
+	if (counted && !leave) dispatch_audit_count_refusal(run, row, index);
+	else if (checked && !leave) dispatch_audit_count(run, row, index, err);
 	if (err && !leave) {
 		if (run->one_mark) txn_undo(ctx->txn);
-		if (checked && dispatch_audit_wants(run, row, err)) err = note_refusal(run, row, err);
+		if (checked && !counted && dispatch_audit_wants(run, row, err)) err = note_refusal(run, row, err);
 		err = shown(run, err);
 		dispatch_failure(run, index, err);
 		run->recorded = false;

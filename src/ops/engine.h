@@ -85,6 +85,8 @@ struct engine {
 	void (*token_changed)(void *daemon, enum token_state from, enum token_state to);
 	/* Store lane, after a destroy is durable: warm keys of destroyed objects leave every thread. May be NULL. */
 	void (*after_destroy)(struct engine *engine);
+	/* Store lane, after objects left memory for want of room: every thread lets go of them. May be NULL. */
+	void (*after_squeeze)(struct engine *engine);
 	/* Asks for a pass over the store now. Any lane. May be NULL. */
 	void (*want_check)(struct engine *engine);
 	void *daemon;                      /* the daemon's own */

@@ -21,8 +21,8 @@ static enum coffer_err take_shape(struct op_ctx *ctx, struct ttlv_cursor *payloa
 
 enum coffer_err op_map_ring(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
-	size_t slot_bytes;
-	unsigned slots;
+	size_t slot_bytes = 0;
+	unsigned slots = 0;
 	const struct op_ring_host *host = ctx->streams ? op_streams_host(ctx->streams) : NULL;
 	TRY(take_shape(ctx, payload, &slot_bytes, &slots));
 	if (!host) return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "there are no rings on this connection; send the segments in messages");

@@ -29,10 +29,11 @@ void request_begin(struct request *r)
 	r->frame = r->answer = BUF_EMPTY;
 	r->lent_frame = view_of(NULL, 0);
 	r->lent_parsed = r->parsed = NULL;
-	r->answer_at = r->wanted_name_len = 0;
+	r->answer_at = 0;
+	r->wanted_name = NULL;
 	r->lane = OP_LANE_WORKER;
 	r->close_after = r->want_name = r->loaded_once = r->rerun_on_store = false;
-	r->audit_seq = r->counted = 0;
+	r->audit_seq = r->counted = r->exact_item = 0;
 	r->work = (struct segment_work){ .sealer = NULL };
 }
 
@@ -136,7 +137,7 @@ enum coffer_err request_load(struct request *r, struct txn *txn)
 {
 	AUTO_OBJECT struct object *o = NULL;
 	r->loaded_once = true;
-	enum coffer_err err = r->want_name ? txn_object_by_name(txn, view_of(r->wanted_name, r->wanted_name_len), &o)
+	enum coffer_err err = r->want_name ? txn_object_by_name(txn, view_str(r->wanted_name), &o)
 		: txn_object(txn, r->wanted_id, &o);
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
@@ -225,6 +226,7 @@ enum request_write request_write_kind(const struct request *r)
 void request_done(struct request *r)
 {
 	segment_work_abandon(&r->work); /* the daemon took it out, or it is not done */
+	free(TAKE(r->wanted_name));
 	buf_free(&r->frame);
 	buf_free(&r->answer);
 	drop_parsed(r);

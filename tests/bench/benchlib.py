@@ -62,8 +62,8 @@ def table(head, rows):
 class Bench:
     """One run: its folders, its sandboxes, its records."""
 
-    def __init__(self, build, work, quick):
-        self.build, self.quick = build, quick
+    def __init__(self, build, work, quick, file_mib=None):
+        self.build, self.quick, self.file_mib = build, quick, file_mib
         self.work = tempfile.mkdtemp(prefix="coffer-bench-", dir=work)
         os.chmod(self.work, 0o755)
         self.records, self.sandboxes, self.processes, self.troubles = [], [], [], []

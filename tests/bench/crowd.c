@@ -1,4 +1,4 @@
-/* Many connections at once: the other half is c10k.py.
+/* Many connections at once: the other half is part_e.py.
  *
  *   bench_crowd SOCKET KEY idle COUNT            opens COUNT connections, has each answered once, says "ready", and holds them until its input ends
  *   bench_crowd SOCKET KEY active COUNT SECONDS  COUNT connections, each with one Seal of 256 bytes under way; how many in a second, and quantiles of

@@ -1,6 +1,6 @@
 /* The ideal server: what a key server could do at most on this machine. The socket, the lengths of frames and the cipher construction of cofferd, and
  * nothing else: frames have a fixed length that the greeting names, so nothing is parsed; there is no policy, no audit, no wiping. It reads all that
- * is there and answers with one write; a thread that had work looks for more for a while before it sleeps.
+ * is there and answers with one write; a thread that had work looks for more before it sleeps, by the same rules as cofferd's workers.
  *
  *   bench_ideal SOCKET THREADS POLL_US [ENGINE]      prints "ready" when it listens; ends with its standard input
  *                                                    (ENGINE: auto, openssl or ipsec-mb, as cofferd's aead_engine) */
@@ -30,6 +30,12 @@
 
 #define THREADS_MAX 64u
 #define CONNS_MAX 64u                /* of a thread */
+#define LOST_NS 20000u               /* as in src/daemon/worker_poll.c, with all below */
+#define MISSED (-8)
+#define TRUST_MOST 16
+#define PAUSE_FIRST_NS 1000000u
+#define PAUSE_MOST_NS 256000000u
+#define SPINS_PER_YIELD 4u
 #define BUFFER_LEN (2u * 1024u * 1024u + 512u * 1024u)
 
 struct conn {
@@ -44,7 +50,8 @@ struct conn {
 struct server_thread {
 	pthread_t thread;
 	int epoll_fd;
-	unsigned poll_us;
+	uint64_t window_ns, off_until_ns, pause_ns; /* looking for work before sleeping, as src/daemon/worker_poll.c does */
+	int trust;
 	_Atomic(struct conn *) news;   /* put there by the main thread */
 	struct conn *conns[CONNS_MAX]; /* this thread's alone */
 	size_t count;
@@ -54,6 +61,8 @@ struct server_thread {
 };
 
 static struct server_thread threads[THREADS_MAX];
+static unsigned thread_count;
+static _Atomic unsigned lookers;
 
 static const uint8_t message_header[IDEAL_HEADER_LEN] = { 'C', 'F', 'R', '1', 1, [27] = 1 };
 
@@ -189,43 +198,80 @@ static void adopt(struct server_thread *t)
 	}
 }
 
-static void *serve_all(void *arg)
+/* Everything that is there; false: nothing was. */
+static bool serve_all(struct server_thread *t)
+{
+	bool did = false;
+	if (atomic_load_explicit(&t->news, memory_order_relaxed)) adopt(t);
+	for (size_t i = t->count; i-- > 0;) {
+		int rc = serve(t, t->conns[i]);
+		if (rc < 0) drop(t, i);
+		else did = did || rc > 0;
+	}
+	return did;
+}
+
+/* True: something came. False: it is time to sleep, for nothing came, or because somebody else wants the processor. */
+static bool look(struct server_thread *t)
+{
+	uint64_t before = bench_now_ns(), until = before + t->window_ns;
+	for (unsigned spin = 1;; spin++) {
+		if (serve_all(t)) return true;
+		uint64_t now = bench_now_ns();
+		if (now - before > LOST_NS) {
+			t->pause_ns = t->pause_ns ? t->pause_ns * 2 : PAUSE_FIRST_NS;
+			if (t->pause_ns > PAUSE_MOST_NS) t->pause_ns = PAUSE_MOST_NS;
+			t->off_until_ns = now + t->pause_ns;
+			return false;
+		}
+		if (now >= until) {
+			t->trust = MISSED;
+			return false;
+		}
+		before = now;
+		if (spin % SPINS_PER_YIELD == 0) sched_yield();
+	}
+}
+
+/* Half of the threads may look at a time, one at least. */
+static bool takes_place(void)
+{
+	unsigned most = thread_count > 3 ? thread_count / 2 : 1;
+	if (atomic_fetch_add(&lookers, 1) < most) return true;
+	atomic_fetch_sub(&lookers, 1);
+	return false;
+}
+
+static void *thread_main(void *arg)
 {
 	struct server_thread *t = arg;
-	uint64_t last = bench_now_ns();
+	uint64_t slept = 0;
 	prctl(PR_SET_NAME, "worker");
 	for (;;) {
-		bool did = false;
-		if (atomic_load_explicit(&t->news, memory_order_relaxed)) adopt(t);
-		for (size_t i = t->count; i-- > 0;) {
-			int rc = serve(t, t->conns[i]);
-			if (rc < 0) drop(t, i);
-			else did = did || rc > 0;
-		}
-		if (did) {
-			last = 0;
-			continue;
-		}
-		uint64_t now = bench_now_ns();
-		if (!last) last = now;
-		if (t->count && now - last < (uint64_t)t->poll_us * 1000u) {
-			sched_yield();
-			continue;
-		}
 		wait_for_work(t);
-		last = 0;
+		uint64_t woke = bench_now_ns();
+		while (serve_all(t)) continue;
+		if (woke - slept < 3 * t->window_ns && t->trust < TRUST_MOST) t->trust++;
+		if (t->trust > 0 && woke >= t->off_until_ns && takes_place()) {
+			for (unsigned hits = 1; look(t); hits++) {
+				if (t->trust < TRUST_MOST) t->trust++;
+				if (hits % 4 == 0) t->pause_ns /= 2;
+			}
+			atomic_fetch_sub(&lookers, 1);
+		}
+		slept = bench_now_ns();
 	}
 	return NULL;
 }
 
 static void start_thread(struct server_thread *t, unsigned poll_us)
 {
-	t->poll_us = poll_us;
+	t->window_ns = (uint64_t)poll_us * 1000u;
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	t->rng = rng_pool_new();
 	bench_must(t->epoll_fd >= 0 && t->rng && xaes_key_new(ideal_key, &t->xaes) == ERR_OK && aead_key_new(ideal_key, sizeof ideal_key, &t->gcm) == ERR_OK,
 		"making a thread's contexts");
-	bench_must(pthread_create(&t->thread, NULL, serve_all, t) == 0, "starting a thread");
+	bench_must(pthread_create(&t->thread, NULL, thread_main, t) == 0, "starting a thread");
 }
 
 static void take_in(int listener, unsigned next)
@@ -252,10 +298,11 @@ static void choose_engine(const char *name)
 int main(int argc, char **argv)
 {
 	if (argc < 4) bench_die("usage: bench_ideal SOCKET THREADS POLL_US [ENGINE]");
-	unsigned count = (unsigned)bench_number(argv[2], 1, THREADS_MAX), poll_us = (unsigned)bench_number(argv[3], 0, 1000000);
+	thread_count = (unsigned)bench_number(argv[2], 1, THREADS_MAX);
+	unsigned poll_us = (unsigned)bench_number(argv[3], 0, 1000000);
 	bench_must(arena_init(4u << 20, false, NULL) == ERR_OK && ossl_mem_install() == ERR_OK, "making the arena");
 	choose_engine(argc > 4 ? argv[4] : "auto");
-	for (unsigned i = 0; i < count; i++) start_thread(&threads[i], poll_us);
+	for (unsigned i = 0; i < thread_count; i++) start_thread(&threads[i], poll_us);
 	int listener = bench_listen(argv[1]);
 	printf("ready\n");
 	fflush(stdout);
@@ -263,6 +310,6 @@ int main(int argc, char **argv)
 		struct pollfd p[] = { { .fd = listener, .events = POLLIN }, { .fd = STDIN_FILENO, .events = POLLIN } };
 		if (poll(p, 2, -1) < 0 && errno != EINTR) return 1;
 		if (p[1].revents) return 0; /* whoever started it has gone */
-		if (p[0].revents) take_in(listener, next++ % count);
+		if (p[0].revents) take_in(listener, next++ % thread_count);
 	}
 }

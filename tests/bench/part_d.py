@@ -58,7 +58,8 @@ def markdown(records):
             (f"cofferd, {MANY} connections", number(s["many"], 0), "**%.2f** of 1 connection" % s["many_ratio"], ratio_word(s["many_ratio"], WANTED_MANY))]
     sizes = s["bytes"]
     return ["Durable creates a second:", ""] + table(("who", "creates a second", "ratio", "wanted"), rows) + [
-        "", f"A create is four rows (object {sizes[0]} bytes, audit {sizes[1]}, request record {sizes[2]}, root {sizes[3]}) and their index rows, in one transaction."]
+        "", f"A create is four rows (object {sizes[0]} bytes, audit {sizes[1]}, request record {sizes[2]}, root {sizes[3]}) and their index rows, "
+        "in one transaction."]
 
 
 def draw(records):

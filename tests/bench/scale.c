@@ -1,9 +1,8 @@
-/* A client that fills a store and times operations on it, over the socket of cofferd; the other half is scale.py.
+/* A client that fills a store and times operations on it, over the socket of cofferd; the other half is part_e.py.
  *
  *   bench_scale SOCKET fill IDS FROM TO CONNECTIONS     creates keys FROM to TO-1 in batches; their UUIDs go into the file IDS, 16 bytes each
  *   bench_scale SOCKET time IDS WHAT ROUNDS SEED        one request at a time: get, seal, name, attribute, none; prints quantiles in microseconds
  *   bench_scale SOCKET ready SECONDS                    waits until the daemon says that it is open; prints CLOCK_MONOTONIC of then, in seconds
- *   bench_scale SOCKET create SECONDS CONNECTIONS       one durable Create at a time on each connection; prints how many there were in a second
  *
  * Time in a request is the client's: from the first byte that is sent to the last of the answer. */
 #include <fcntl.h>
@@ -190,49 +189,6 @@ static void time_it(const char *path, const char *ids_path, const char *what, si
 	close(ids.fd);
 }
 
-/* ---- create ---- */
-
-static void begin_create(struct client *c)
-{
-	struct writer w;
-	struct kmip_request_mark message;
-	begin_message(c, &w, 1, &message);
-	struct kmip_item_mark item = begin_item(&w, OPERATION_CREATE, NULL);
-	put_create(&w, 0, false);
-	kmip_request_item_end(&w, item, NULL);
-	end_message(c, &w, message);
-	send_all(c);
-}
-
-static void create(const char *path, double seconds, uint32_t count)
-{
-	static struct client clients[CONNECTIONS_MAX];
-	static struct pollfd polls[CONNECTIONS_MAX];
-	uint64_t begun = now_ns(), until = begun + (uint64_t)(seconds * 1e9), made = 0;
-	uint32_t open = count;
-	for (uint32_t i = 0; i < count; i++) {
-		open_client(&clients[i], path);
-		polls[i] = (struct pollfd){ clients[i].fd, POLLIN, 0 };
-		begin_create(&clients[i]);
-	}
-	while (open) {
-		must(poll(polls, count, 60000) > 0, "cofferd does not answer");
-		for (uint32_t i = 0; i < count; i++) {
-			if (polls[i].fd < 0 || !polls[i].revents || !receive_some(&clients[i])) continue;
-			answer_of(&clients[i]);
-			made++;
-			if (now_ns() < until) {
-				begin_create(&clients[i]);
-				continue;
-			}
-			polls[i].fd = -1;
-			open--;
-		}
-	}
-	printf("create %.0f\n", (double)made * 1e9 / (double)(now_ns() - begun));
-	for (uint32_t i = 0; i < count; i++) close_client(&clients[i]);
-}
-
 /* ---- ready ---- */
 
 static bool is_open(const char *path)
@@ -277,7 +233,6 @@ int main(int argc, char **argv)
 	else if (argc == 7 && !strcmp(verb, "time"))
 		time_it(argv[1], argv[3], argv[4], number_of(argv[5], 1, 10000000), number_of(argv[6], 0, UINT32_MAX));
 	else if (argc == 4 && !strcmp(verb, "ready")) wait_ready(argv[1], atof(argv[3]));
-	else if (argc == 5 && !strcmp(verb, "create")) create(argv[1], atof(argv[3]), number_of(argv[4], 1, CONNECTIONS_MAX));
-	else die("usage: bench_scale SOCKET fill IDS FROM TO CONNECTIONS | time IDS WHAT ROUNDS SEED | ready SECONDS | create SECONDS CONNECTIONS");
+	else die("usage: bench_scale SOCKET fill IDS FROM TO CONNECTIONS | time IDS WHAT ROUNDS SEED | ready SECONDS");
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* Fuzzes kmip_response_parse and libcoffer's reading of answers (src/client): the first byte chooses the call, the rest is what the daemon's end of
- * the socket says, one or several frames; with its top bit a descriptor comes with them, and streams take a ring. The library must come back with a
- * status, inside its memory, and close. */
+ * the socket says, one or several frames; with its top bit a descriptor comes with them, and streams take a ring; with the next one operations are sent
+ * ahead. The library must come back with a status, inside its memory, and close. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -84,6 +84,34 @@ static void try_stream(struct coffer *c, bool seal)
 	if (!st) st = coffer_stream_send(s, sealed, sizeof sealed, 1);
 	if (!st) st = coffer_stream_collect(s, out, sizeof out, &len);
 	coffer_stream_close(s);
+}
+
+#define AHEAD_BIT 0x40u
+
+/* Several under way; every one of them ends. */
+static void try_ahead(struct coffer *c, unsigned which)
+{
+	struct coffer_new_key keys[3] = { { .name = "a" }, { .name = "b" }, { .name = "c" } };
+	const void *view;
+	size_t len;
+	if (which == 2) {
+		enum coffer_status st = coffer_key_create_many(c, keys, 3);
+		for (size_t i = 0; i < 3; i++) REQUIRE(memchr(keys[i].uuid, 0, sizeof keys[i].uuid) && (st || !keys[i].status));
+		return;
+	}
+	c->batch = which == 1;
+	REQUIRE(coffer_encrypt_send(c, "k", NULL, 0, sealed, 16) == COFFER_OK && coffer_decrypt_send(c, NULL, 0, sealed, sizeof sealed) == COFFER_OK);
+	REQUIRE(coffer_rewrap_send(c, NULL, 0, sealed, sizeof sealed) == COFFER_OK);
+	for (unsigned i = 0; i < 2; i++) REQUIRE(coffer_encrypt_send(c, "k", NULL, 0, sealed, i) == COFFER_OK);
+	if (coffer_collect_view(c, &view, &len) == COFFER_OK)
+		for (size_t i = 0; i < len; i++) out[i % sizeof out] ^= ((const uint8_t *)view)[i];
+	for (unsigned left = 4; left > 0; left--) {
+		REQUIRE(coffer_under_way(c) == left);
+		enum coffer_status st = coffer_collect(c, out, sizeof out, &len);
+		REQUIRE(st != COFFER_ESTATE || coffer_under_way(c) == left - 1);
+		REQUIRE(st != COFFER_ENOSPACE); /* out holds more than may come */
+	}
+	REQUIRE(coffer_under_way(c) == 0);
 }
 
 static void try_admin(struct coffer *c, unsigned which)
@@ -192,7 +220,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > 65536) return 0;
 	check_response(view_of(data + 1, size - 1));
 	struct coffer *c = connect_to(view_of(data + 1, size - 1), data[0] & RING_BIT, &peer);
-	try_call(c, data[0] % 19);
+	if ((data[0] & (AHEAD_BIT | RING_BIT)) == AHEAD_BIT) try_ahead(c, data[0] % 3);
+	else try_call(c, data[0] % 19);
 	REQUIRE(c->in.cap <= c->max_memory && c->out.cap <= c->max_memory && c->ahead == 0);
 	coffer_close(c);
 	close(peer);

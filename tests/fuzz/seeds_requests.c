@@ -261,8 +261,52 @@ static void seed_ring(void)
 	}
 }
 
+/* Item number i of a batch, or alone. The last one is refused. */
+static void put_ahead(struct writer *w, uint32_t operation, uint8_t i, bool named, bool refused)
+{
+	static const uint8_t bytes[80] = { 1 };
+	struct kmip_item_id id = { .operation = operation, .has_unique_id = named, .unique_id = view_of(&i, 1) };
+	if (refused) {
+		kmip_item_fail(w, &id, ERR_NOT_FOUND, "there is no such key", true);
+		return;
+	}
+	struct kmip_item_mark item = kmip_item_begin(w, &id);
+	if (operation == OPERATION_CREATE) ttlv_put_enum(w, TAG_OBJECT_TYPE, OBJECT_TYPE_SYMMETRIC_KEY);
+	ttlv_put_str(w, TAG_UNIQUE_IDENTIFIER, "01234567-89ab-4def-8123-456789abcdef");
+	if (operation == OPERATION_COFFER_OPEN) ttlv_put_bytes(w, TAG_COFFER_PLAINTEXT, view_of(bytes, 12));
+	else if (operation != OPERATION_CREATE) ttlv_put_bytes(w, TAG_COFFER_SEALED_DATA, view_of(bytes, sizeof bytes));
+	kmip_item_end(w, item);
+}
+
+/* What was sent ahead is answered: in one batch, in messages of their own; and three keys. */
+static void seed_ahead(void)
+{
+	static const struct { uint8_t call; const char *name; unsigned count; uint32_t operations[5]; } ways[] = {
+		{ 0x42, "ahead-batch", 5, { OPERATION_COFFER_SEAL, OPERATION_COFFER_OPEN, OPERATION_COFFER_REWRAP, OPERATION_COFFER_SEAL, OPERATION_COFFER_SEAL } },
+		{ 0x40, "ahead-alone", 5, { OPERATION_COFFER_SEAL, OPERATION_COFFER_OPEN, OPERATION_COFFER_REWRAP, OPERATION_COFFER_SEAL, OPERATION_COFFER_SEAL } },
+		{ 0x41, "create-many", 3, { OPERATION_CREATE, OPERATION_CREATE, OPERATION_CREATE } },
+	};
+	struct view none = view_of(NULL, 0);
+	for (size_t n = 0; n < sizeof ways / sizeof ways[0]; n++) {
+		static uint8_t bytes[8192];
+		struct writer w;
+		bool batch = ways[n].call != 0x40;
+		writer_init(&w, bytes, sizeof bytes);
+		writer_u8(&w, ways[n].call);
+		for (unsigned i = 0; i < ways[n].count; i++) {
+			struct kmip_response_mark mark = kmip_response_begin(&w, KMIP_VERSION_HIGHEST, 1700000000, none, none);
+			unsigned last = batch ? ways[n].count - 1 : i;
+			for (unsigned k = i; k <= last; k++) put_ahead(&w, ways[n].operations[k], (uint8_t)k, batch, k + 1 == ways[n].count);
+			kmip_response_end(&w, mark, batch ? ways[n].count : 1);
+			i = last;
+		}
+		seed_write("response", ways[n].name, writer_view(&w));
+	}
+}
+
 void seeds_requests(void)
 {
+	seed_ahead();
 	seed_ring();
 	seed_operations();
 	seed_batches();

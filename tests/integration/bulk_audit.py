@@ -6,6 +6,7 @@ bulk_audit.py load SOCKET FILE KEYS UIDS CLIENTS COUNT   clients in turn as one 
                                                          answered to FILE (JSON; made when it is not there); operations that were refused otherwise
                                                          are counted as failed
 bulk_audit.py judge FILE                                 reads `coffer audit show --json` from its input: exit status 1 unless its sums are those of FILE
+bulk_audit.py refused SOCKET KEY UID COUNT               as a user who may not, so many Encrypts with the key; "create" for a key: Creates
 bulk_audit.py one SOCKET KEY                             one Encrypt of 77 bytes; prints "done" as soon as it is answered
 """
 import collections
@@ -17,7 +18,7 @@ import sys
 
 from frames import connect, enum, find, integer, item, message, read_answer, reason, struct_
 
-CRYPTOGRAPHIC_FAILURE = 0x0A
+ITEM_NOT_FOUND, CRYPTOGRAPHIC_FAILURE, PERMISSION_DENIED = 0x01, 0x0A, 0x0C
 NAMES = {0x1F: "Encrypt", 0x20: "Decrypt"}
 KINDS = ("done", "bytes", "unopened", "failed")
 
@@ -39,12 +40,19 @@ def attribute(name, *value):
     return struct_(0x420008, text(0x42000A, name), *value)
 
 
-def create(path):
+def create_request():
     template = struct_(0x420091, attribute("Cryptographic Algorithm", enum(0x42000B, 3)), attribute("Cryptographic Length", integer(0x42000B, 256)),
                        attribute("Cryptographic Usage Mask", integer(0x42000B, 12)), attribute("Object Group", text(0x42000B, "bulk")),
                        attribute("Activation Date", item(0x42000B, 9, struct.pack(">q", 1))))
+    return message(operation=1, payload=enum(0x420057, 2) + template)
+
+
+CREATE = create_request()
+
+
+def create(path):
     s = connect(path)
-    s.sendall(message(operation=1, payload=enum(0x420057, 2) + template))
+    s.sendall(CREATE)
     print(find(read_answer(s), 0x420094, 7).decode())
 
 
@@ -78,10 +86,7 @@ def load(path, file, keys, uids, clients, count):
         r, w = os.pipe()
         if os.fork() == 0:
             os.close(r)
-            if uid != os.geteuid():
-                os.setgroups([])
-                os.setresgid(uid, uid, uid)
-                os.setresuid(uid, uid, uid)
+            become(uid)
             work(path, keys, number, count, w)
             os._exit(0)
         os.close(w)
@@ -93,6 +98,23 @@ def load(path, file, keys, uids, clients, count):
     with open(file, "w", encoding="utf-8") as f:
         json.dump([[*k, n] for k, n in total.items()], f)
     print(sum(n for k, n in total.items() if k[3] != "bytes"), "operations")
+
+
+def become(uid):
+    if uid != os.geteuid():
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+
+
+def refused(path, key, uid, count):
+    become(uid)
+    s = connect(path)
+    for _ in range(count):
+        s.sendall(CREATE if key == "create" else request(0x1F, key, b"x"))
+        why = reason(read_answer(s))
+        if why != (PERMISSION_DENIED if key == "create" else ITEM_NOT_FOUND):
+            sys.exit(f"Result Reason {why}")
 
 
 def told(rows):
@@ -123,6 +145,8 @@ def main():
         load(sys.argv[2], sys.argv[3], sys.argv[4].split(","), [int(u) for u in sys.argv[5].split(",")], int(sys.argv[6]), int(sys.argv[7]))
     elif sys.argv[1] == "create":
         create(sys.argv[2])
+    elif sys.argv[1] == "refused":
+        refused(sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
     elif sys.argv[1] == "judge":
         sys.exit(judge(sys.argv[2]))
     else:

@@ -77,6 +77,16 @@ if show | client judge "$used" >/dev/null; then bad "what a crash lost shows as 
 rm "$used"
 from=$(($(show | jq 'map(.seq) | max') + 1))
 
+# ---- refusals ----
+if [ "$(id -u)" = 0 ]; then
+  before=$(records)
+  client refused "$COFFER_SOCKET" "$a" 64302 2000 >"$work/refused" 2>&1 || bad "a stranger is told that there is nothing" "$(tail -3 "$work/refused")"
+  equal "2000 refusals about a key that is not to be seen write nothing" "$(records)" "$before"
+  client refused "$COFFER_SOCKET" create 64302 500 >"$work/refused" 2>&1 || bad "a stranger is refused" "$(tail -3 "$work/refused")"
+  equal "of 500 others ten have a record" "$(records)" $((before + 10))
+  equal "the sums are told" "$(show | jq -r '[.[] | select(.principal == "unix:64302" and (.details | test("^[0-9]+ refused"))) | .details | split(" ")[0]] | sort | join(" ")')" "2000 490"
+fi
+
 # ---- full ----
 set_to audit_bulk full
 before=$(records)

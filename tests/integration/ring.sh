@@ -11,6 +11,8 @@ coffer key create good >/dev/null
 pid=$(cat "$home/cofferd.pid")
 python3 -B "$top/tests/integration/ring.py" "$COFFER_SOCKET" "$pid" good
 equal "rings do what they should, and nothing else" "$?" 0
+python3 -B "$top/tests/integration/ring_races.py" "$COFFER_SOCKET" "$pid" good
+equal "slots that change, and connections that end, harm nobody" "$?" 0
 equal "no ring is left" "$(status_field .rings.count)$(status_field .rings.bytes)" 00
 equal "status says how much they may take" "$(status_field .rings.limit)" $((40 << 20))
 equal "the daemon is the same process" "$(cat "$home/cofferd.pid")" "$pid"

@@ -33,7 +33,7 @@ def good(answer):
     if answer is None:
         raise Failed("closed")
     if find(answer, 0x42007F, 5) != b"\0\0\0\0":
-        raise Failed(reason(answer))
+        raise Failed("%s: %s" % (reason(answer), (find(answer, 0x42007D, 7) or b"").decode()))
     return answer
 
 

@@ -154,18 +154,20 @@ static void no_more_than_the_limit_is_under_way(void **state)
 /* Answers that would not fit into the memory of the connection are never asked for. */
 static void answers_fit_into_the_memory(void **state)
 {
-	unsigned sent = 0;
 	(void)state;
 	start(0, 128 * 1024);
-	while (sent < COFFER_AHEAD && send_one(sent, 10000) == COFFER_OK) sent++;
-	assert_true(sent >= 8 && sent < 13);
-	assert_int_equal(coffer_under_way(c), sent);
-	for (unsigned i = 0; i < sent; i++) collect_one(i, 10000);
+	for (unsigned again = 0; again < 3; again++) {
+		unsigned sent = 0;
+		while (sent < COFFER_AHEAD && send_one(sent, 10000) == COFFER_OK) sent++;
+		assert_true(sent >= 8 && sent < 13);
+		assert_int_equal(coffer_under_way(c), sent);
+		for (unsigned i = 0; i < sent; i++) collect_one(i, 10000);
+	}
 	set_up(NULL);
 	round_trip(300, COFFER_AHEAD, 20000);
 }
 
-/* 64 pairs are 192 TTLV items, and a message may have 4096: the server checks it. */
+/* 64 pairs are 192 TTLV items, and a message may have 4096: the server checks it, here and in every test. */
 static void large_contexts_are_spread_over_messages(void **state)
 {
 	struct coffer_pair pairs[COFFER_CONTEXT_MAX];
@@ -231,6 +233,25 @@ static void results_can_be_looked_at_without_a_copy(void **state)
 	is_sealed(1, out, len, 9);
 }
 
+static void wait_for_operations(unsigned count)
+{
+	for (unsigned n = 0; n < 5000 && echo.operations < count; n++) nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+	assert_true(echo.operations >= count);
+}
+
+/* The daemon has work while more is gathered. */
+static void what_is_enough_goes_out_by_itself(void **state)
+{
+	(void)state;
+	start(0, 0);
+	for (unsigned i = 0; i < 20; i++) assert_int_equal(send_one(i, 10), COFFER_OK);
+	wait_for_operations(16);
+	for (unsigned i = 0; i < 20; i++) collect_one(i, 10);
+	for (unsigned i = 0; i < 2; i++) assert_int_equal(send_one(i, 10000), COFFER_OK);
+	wait_for_operations(21);
+	for (unsigned i = 0; i < 2; i++) collect_one(i, 10000);
+}
+
 /* Three that are too few to go out by themselves. */
 static void flush_sends_what_was_gathered(void **state)
 {
@@ -239,8 +260,7 @@ static void flush_sends_what_was_gathered(void **state)
 	for (unsigned i = 0; i < 3; i++) assert_int_equal(send_one(i, 10), COFFER_OK);
 	assert_int_equal(coffer_flush(c), COFFER_OK);
 	assert_int_equal(coffer_flush(c), COFFER_OK); /* nothing is left to do */
-	for (unsigned n = 0; n < 5000 && echo.operations < 3; n++) nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
-	assert_int_equal(echo.operations, 3);
+	wait_for_operations(3);
 	assert_int_equal(echo.messages, 1);
 	for (unsigned i = 0; i < 3; i++) collect_one(i, 10);
 }
@@ -257,6 +277,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(large_contexts_are_spread_over_messages, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(decrypt_and_rewrap_are_sent_ahead_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(results_can_be_looked_at_without_a_copy, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_is_enough_goes_out_by_itself, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flush_sends_what_was_gathered, set_up, tear_down),
 	};
 	const char *seed = getenv("COFFER_SEED");

@@ -248,12 +248,12 @@ static void a_sealed_node_is_waited_for_after_a_loss(void **state)
 static void without_a_daemon_the_rest_is_lost(void **state)
 {
 	(void)state;
-	script.break_at = 2;
-	script.for_good = true;
 	coffer_close(c);
 	server_stop(server);
+	script.break_at = 2;
+	script.for_good = true;
 	server = server_start(serve, &script);
-	c = server_connect(server, 300, 0);
+	c = server_connect(server, 1500, 0);
 	enum coffer_status st = coffer_key_create_many(c, keys, KEYS);
 	assert_true(st == COFFER_ECLOSED || st == COFFER_ETIMEOUT);
 	are_created(0, 64);

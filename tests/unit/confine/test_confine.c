@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -103,12 +104,23 @@ static int do_make_executable(void)
 	return UNEXPECTED;
 }
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+/* Shared memory of any other kind than rings are of. */
+static int do_plain_memfd(void) { (void)!memfd_create("x", 0); return UNEXPECTED; }
+static int do_unsealable_memfd(void) { (void)!memfd_create("x", MFD_CLOEXEC); return UNEXPECTED; }
+static int do_executable_memfd(void) { (void)!memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING | 0x10); return UNEXPECTED; }
+static int do_huge_memfd(void) { (void)!memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB); return UNEXPECTED; }
+
 static const struct { const char *what; child_fn *fn; } forbidden[] = {
 	{ "execve", do_execve }, { "execveat", do_execveat }, { "fork", do_fork }, { "ptrace", do_ptrace }, { "an AF_INET socket", do_inet },
 	{ "an AF_INET6 socket", do_inet6 }, { "a netlink socket", do_netlink }, { "a vsock socket", do_vsock },
 	{ "process_vm_readv", do_vm_readv }, { "process_vm_writev", do_vm_writev }, { "bpf", do_bpf }, { "io_uring", do_io_uring },
 	{ "mount", do_mount }, { "keyctl", do_keyctl }, { "setresuid", do_setuid }, { "a signal to another process", do_kill_other },
-	{ "pidfd_getfd", do_pidfd_getfd },
+	{ "pidfd_getfd", do_pidfd_getfd }, { "shared memory of a plain kind", do_plain_memfd }, { "shared memory without seals", do_unsealable_memfd },
+	{ "executable shared memory", do_executable_memfd }, { "shared memory of huge pages", do_huge_memfd },
 };
 
 static void cofferd_ends_at_what_it_never_does(void **state)
@@ -254,6 +266,9 @@ static int ordinary_work(void)
 	if (file < 0 || write(file, "x", 1) != 1 || fsync(file) != 0 || unlink(path) != 0) return 3;
 	void *block = malloc(1 << 20);
 	free(block);
+	int ring = memfd_create("ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int newer = memfd_create("ring", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL); /* EINVAL before Linux 6.3 */
+	if (ring < 0 || (newer < 0 && errno != EINVAL) || fchmod(ring, 0600) != 0 || ftruncate(ring, 4096) != 0 || fallocate(ring, 0, 0, 4096) != 0) return 5;
 	return printf("%s", "") < 0 ? 4 : 0;
 }
 

@@ -119,6 +119,30 @@ static void objects_leave_for_want_of_bytes(void **state)
 	for (size_t i = 0; i < COUNT; i++) object_unref(made[i]);
 }
 
+/* Caches are swept when it is worth the while, not for each object that leaves. */
+static void caches_are_swept_when_a_sixteenth_has_left(void **state)
+{
+	enum { ROOM = 64 };
+	struct object_table *t = object_table_new(100000);
+	struct object_table_facts facts;
+	size_t swept = 0;
+	(void)state;
+	object_table_limit_bytes(t, ROOM * 192, SIZE_MAX); /* a key of 32 bytes and its subkeys: a block of 64 each */
+	for (size_t i = 0; i < 3 * ROOM; i++) {
+		struct object *o = make_key("");
+		o->record_version = 1;
+		assert_int_equal(object_table_publish(t, o), ERR_OK);
+		object_unref(o);
+		swept += object_table_squeezed(t);
+		object_table_facts(t, &facts);
+		assert_true(facts.secret <= facts.secret_max && facts.count <= facts.count_max);
+	}
+	assert_int_equal(facts.secret_max, ROOM * 192);
+	assert_int_equal(facts.count, object_table_count(t));
+	assert_true(swept >= 16 && swept <= ROOM);
+	object_table_free(t);
+}
+
 static void objects_with_large_attributes_leave_as_well(void **state)
 {
 	struct object_table *t = object_table_new(100000);
@@ -241,6 +265,7 @@ int main(void)
 		cmocka_unit_test(a_published_object_is_found_by_id_and_name),
 		cmocka_unit_test(only_a_newer_snapshot_replaces_and_the_old_one_becomes_stale),
 		cmocka_unit_test(a_renamed_object_is_not_found_by_its_old_name), cmocka_unit_test(objects_leave_for_want_of_bytes),
+		cmocka_unit_test(caches_are_swept_when_a_sixteenth_has_left),
 		cmocka_unit_test(objects_with_large_attributes_leave_as_well),
 		cmocka_unit_test(a_name_that_moves_is_kept_by_its_new_object),
 		cmocka_unit_test(the_table_is_bounded_and_what_leaves_becomes_stale),

@@ -164,20 +164,64 @@ static void parts_are_told_apart(void **state)
 	begins(&n, "MAC unix:4001 ok: 1 done, 3 further parts, 33 bytes; from ");
 }
 
-static void who_is_refused_or_finds_nothing_is_not_counted(void **state)
+static void what_is_not_there_is_not_counted(void **state)
 {
 	struct fix *f = *state;
 	char id[UUID_TEXT_LEN + 1];
-	struct newest n;
 	key(f, id);
-	uint64_t rows = fix_audit_rows(f);
-	assert_int_equal(encrypt(f, id, STRANGER, 3), ERR_NOT_FOUND); /* as it is shown */
-	assert_int_equal(fix_audit_rows(f), rows + 1);
-	look(f, &n);
-	begins(&n, "Encrypt unix:4003 failed: ");
 	id[0] = id[0] == 'a' ? 'b' : 'a';
 	assert_int_equal(encrypt(f, id, ADMIN, 3), ERR_NOT_FOUND);
 	assert_int_equal(tell(f), 0);
+}
+
+/* A write would tell by its time what the answer does not: it is counted from the first one on, and goes the way of what is not there. */
+static void a_refusal_about_a_hidden_key_is_no_row_of_its_own(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1], nothing[UUID_TEXT_LEN + 1];
+	struct newest n;
+	key(f, id);
+	memcpy(nothing, id, sizeof id);
+	nothing[0] = id[0] == 'a' ? 'b' : 'a';
+	uint64_t rows = fix_audit_rows(f);
+	unsigned runs = f->store_runs;
+	for (unsigned i = 0; i < 30; i++) assert_int_equal(encrypt(f, id, STRANGER, 3), ERR_NOT_FOUND); /* as it is shown */
+	unsigned of_hidden = f->store_runs - runs;
+	for (unsigned i = 0; i < 30; i++) assert_int_equal(encrypt(f, nothing, STRANGER, 3), ERR_NOT_FOUND);
+	assert_int_equal(f->store_runs - runs, 2 * of_hidden);
+	assert_int_equal(fix_audit_rows(f), rows);
+	assert_int_equal(tell(f), 1);
+	look(f, &n);
+	begins(&n, "Encrypt unix:4003 failed: 30 refused; from 2023-11-14T22:13:20Z to ");
+	uint8_t bytes[UUID_LEN];
+	assert_int_equal(text_parse_uuid(view_str(id), bytes), ERR_OK);
+	assert_memory_equal(n.object, bytes, UUID_LEN);
+}
+
+static void the_first_refusals_of_an_interval_have_rows_and_the_others_a_sum(void **state)
+{
+	struct fix *f = *state;
+	enum { MANAGER = 4004 };
+	char id[UUID_TEXT_LEN + 1];
+	struct newest n;
+	fix_give(f, MANAGER, ROLE_KEY_MANAGER, ""); /* sees the key and may not use it */
+	key(f, id);
+	for (unsigned interval = 0; interval < 3; interval++) {
+		uint64_t rows = fix_audit_rows(f);
+		for (unsigned i = 0; i < 50; i++) assert_int_equal(encrypt(f, id, MANAGER, 3), ERR_DENIED);
+		assert_int_equal(fix_audit_rows(f), rows + BULK_EXACT);
+		for (unsigned i = 0; i < 50; i++) assert_int_equal(fix_simple(f, OTHER, OPERATION_CREATE, NULL), ERR_DENIED); /* another principal, on the store lane */
+		assert_int_equal(fix_audit_rows(f), rows + 2 * BULK_EXACT);
+		assert_int_equal(tell(f), 2);
+		look(f, &n);
+		assert_non_null(strstr(n.text, "failed: 40 refused; from "));
+		bulk_next_interval(f->engine.bulk);
+	}
+	f->config.audit_bulk = CONFIG_BULK_FULL;
+	uint64_t rows = fix_audit_rows(f);
+	for (unsigned i = 0; i < 50; i++) assert_int_equal(encrypt(f, id, MANAGER, 3), ERR_DENIED);
+	for (unsigned i = 0; i < 50; i++) assert_int_equal(encrypt(f, id, STRANGER, 3), ERR_NOT_FOUND);
+	assert_int_equal(fix_audit_rows(f), rows + 100);
 }
 
 /* Two keys that are not in memory: the batch is run three times. */
@@ -371,7 +415,9 @@ int main(void)
 		TEST(operations_are_one_row_with_times_and_bytes),
 		TEST(what_does_not_open_or_verify_is_told_apart),
 		TEST(parts_are_told_apart),
-		TEST(who_is_refused_or_finds_nothing_is_not_counted),
+		TEST(what_is_not_there_is_not_counted),
+		TEST(a_refusal_about_a_hidden_key_is_no_row_of_its_own),
+		TEST(the_first_refusals_of_an_interval_have_rows_and_the_others_a_sum),
 		TEST(a_batch_that_is_run_again_is_counted_once),
 		TEST(what_a_transaction_undoes_is_counted_as_failed),
 		TEST(counts_of_a_key_stand_before_its_end_and_others_stay),

@@ -45,6 +45,31 @@ static enum coffer_err counting_find(struct store *s, enum store_table table, ui
 	return real_ops->index_find(s, table, index, token, after, limit, count_id, &(struct counted){ .id = fn, .arg = arg });
 }
 
+/* Counting reads them all. */
+static enum coffer_err counting_count(struct store *s, enum store_table table, uint64_t *out)
+{
+	enum coffer_err err = real_ops->count(s, table, out);
+	if (!err) rows_read += (size_t)*out;
+	return err;
+}
+
+struct surveyed {
+	store_survey_fn *fn;
+	void *arg;
+};
+
+static enum coffer_err count_surveyed(void *arg, const struct store_row *row, bool is_whole)
+{
+	struct surveyed *s = arg;
+	rows_read++;
+	return s->fn(s->arg, row, is_whole);
+}
+
+static enum coffer_err counting_survey(struct store *s, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg)
+{
+	return real_ops->survey(s, table, from, limit, count_surveyed, &(struct surveyed){ fn, arg });
+}
+
 void counting_store_begin(struct store *s)
 {
 	if (s->ops == &counting_ops) return;
@@ -53,6 +78,8 @@ void counting_store_begin(struct store *s)
 	counting_ops.get = counting_get;
 	counting_ops.scan = counting_scan;
 	counting_ops.index_find = counting_find;
+	counting_ops.count = counting_count;
+	counting_ops.survey = counting_survey;
 	s->ops = &counting_ops;
 	rows_read = 0;
 }

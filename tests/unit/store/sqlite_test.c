@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "store/sqlite_internal.h"
+
 #define KILL_ROUNDS 15u
 #define ROWS_EACH 3u
 
@@ -42,6 +44,30 @@ static void new_store_has_mode_0600_a_log_in_use_and_no_shared_memory_file(void 
 	assert_true(st.st_size > 0);
 	assert_int_equal(access(shm, F_OK), -1);
 	assert_int_equal(access(p->fresh, F_OK), -1);
+	store_close(s);
+}
+
+/* What the connection says of itself; negative: KiB. */
+static int cache_size(struct store *s)
+{
+	sqlite3_stmt *stmt = NULL;
+	sqlite3 *db = ((struct sqlite_store *)s)->db;
+	assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA cache_size", -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	int size = sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	return size;
+}
+
+static void the_size_of_its_memory_holds_after_reopening(void **state)
+{
+	const struct place *p = *state;
+	struct store *s = open_ok(p);
+	assert_int_not_equal(cache_size(s), -7168);
+	assert_int_equal(store_set_cache(s, 7u << 20), ERR_OK);
+	assert_int_equal(cache_size(s), -7168);
+	assert_int_equal(store_reopen(s, NULL), ERR_OK);
+	assert_int_equal(cache_size(s), -7168);
 	store_close(s);
 }
 
@@ -190,6 +216,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PLACED(committed_rows_are_there_after_reopening),
 		PLACED(new_store_has_mode_0600_a_log_in_use_and_no_shared_memory_file),
+		PLACED(the_size_of_its_memory_holds_after_reopening),
 		PLACED(kill_9_loses_nothing_acknowledged_and_leaves_nothing_half_done),
 		PLACED(second_handle_in_the_same_process_is_told_that_the_store_is_in_use),
 		PLACED(second_process_is_told_that_the_store_is_in_use_until_the_first_ends),

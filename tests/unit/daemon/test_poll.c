@@ -1,0 +1,181 @@
+/* When a worker polls: while requests come at short gaps, and not when nobody asks, when they come late, or when others want the processor. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "daemon/conn_internal.h"
+#include "daemon/daemon.h"
+#include "kmip/message.h"
+#include "test_arena.h"
+
+#define WINDOW_US 1000u /* the clock below has whole milliseconds */
+
+struct setting {
+	struct config config;
+	struct daemon daemon;
+	struct worker worker;
+	struct peer *peer;
+	struct conn *conn;
+	int client;
+	uint64_t now_ms;
+	unsigned asked, step_every; /* the clock goes on by 1 ms each time it was asked so often */
+};
+
+static uint64_t fake_mono(void *arg)
+{
+	struct setting *s = arg;
+	if (s->step_every && ++s->asked % s->step_every == 0) s->now_ms++;
+	return s->now_ms;
+}
+
+/* A frame that is never whole. */
+static const uint8_t header[] = { 0x42, 0x00, 0x78, 0x01, 0x00, 0x00, 0x10, 0x00 };
+
+static int start(void **state)
+{
+	struct setting *s = calloc(1, sizeof *s);
+	struct principal principal;
+	int ends[2];
+	if (!s || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) != 0) return -1;
+	s->now_ms = 1000;
+	s->config = (struct config){ .busy_poll_us = WINDOW_US, .max_message = 1u << 20, .request_timeout_ms = 10000 };
+	s->daemon.engine.config = &s->config;
+	s->daemon.bulk_limit = 1u << 20;
+	s->daemon.lend_block = CONN_READ_BLOCK;
+	s->daemon.worker_count = 2;
+	s->worker.daemon = &s->daemon;
+	s->worker.base = event_base_new();
+	s->worker.parsed = malloc(sizeof *s->worker.parsed);
+	s->worker.due_event = event_new(s->worker.base, -1, 0, conn_on_due, &s->worker);
+	s->peer = calloc(1, sizeof *s->peer + 1);
+	s->daemon.peers = peers_new(4);
+	if (!s->worker.base || !s->worker.parsed || !s->worker.due_event || !s->daemon.peers || pthread_mutex_init(&s->daemon.budget_lock, NULL) != 0) return -1;
+	principal_from_uid(1000, 1, &principal);
+	if (peers_enter(s->daemon.peers, &principal, 4, &s->peer, NULL) != ERR_OK) return -1;
+	s->conn = conn_new(&s->worker, ends[0], s->peer);
+	s->client = ends[1];
+	clock_set_source(&(struct clock_source){ .mono_ms = fake_mono, .arg = s });
+	*state = s;
+	if (!s->conn || send(s->client, header, sizeof header, 0) != (ssize_t)sizeof header || event_base_loop(s->worker.base, EVLOOP_ONCE) != 0) return -1;
+	worker_poll(&s->worker);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	struct setting *s = *state;
+	clock_set_source(NULL);
+	close(s->client);
+	if (s->conn) conn_close(s->conn);
+	event_free(s->worker.due_event);
+	event_base_free(s->worker.base);
+	buf_free(&s->worker.input);
+	buf_free(&s->worker.output);
+	free(s->worker.parsed);
+	peers_free(s->daemon.peers);
+	int left = s->daemon.pollers != 0 || s->daemon.bulk_used != 0;
+	free(s);
+	return left ? -1 : 0;
+}
+
+/* A byte of a request comes `gap_ms` after the worker slept; it is read, and then the worker polls or not. */
+static uint64_t request_after(struct setting *s, uint64_t gap_ms)
+{
+	s->step_every = 0;
+	s->now_ms += gap_ms;
+	assert_int_equal(send(s->client, "B", 1, 0), 1);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_int_equal(s->worker.poll.hot_count, 1);
+	s->step_every = 64;
+	worker_poll(&s->worker);
+	assert_int_equal(s->worker.poll.hot_count, 0);
+	return s->worker.poll.polls;
+}
+
+static void a_worker_that_is_asked_nothing_never_polls(void **state)
+{
+	struct setting *s = *state;
+	for (unsigned i = 0; i < 100; i++) worker_poll(&s->worker);
+	assert_int_equal(s->worker.poll.polls, 0);
+}
+
+static void requests_that_come_late_are_not_polled_for(void **state)
+{
+	struct setting *s = *state;
+	for (unsigned i = 0; i < 4; i++) assert_int_equal(request_after(s, 50), 0);
+}
+
+static void requests_at_short_gaps_are_polled_for(void **state)
+{
+	struct setting *s = *state;
+	assert_int_equal(request_after(s, 50), 0);
+	assert_int_equal(request_after(s, 1), 1);
+}
+
+static void busy_poll_0_is_none(void **state)
+{
+	struct setting *s = *state;
+	s->config.busy_poll_us = 0;
+	for (unsigned i = 0; i < 4; i++) assert_int_equal(request_after(s, 1), 0);
+}
+
+static void a_lost_processor_ends_the_polling_for_longer_each_time(void **state)
+{
+	struct setting *s = *state;
+	uint64_t pause = 0;
+	for (uint64_t lost = 1; lost <= 12; lost++) {
+		while (s->worker.poll.lost < lost) { /* each step of the clock is one that others ran on this processor */
+			uint64_t polls = request_after(s, 1);
+			assert_in_range(polls, lost - 1, lost);
+		}
+		assert_true(s->worker.poll.pause_ns > pause || pause >= 256000000u);
+		pause = s->worker.poll.pause_ns;
+		s->worker.poll.trust = 1;
+	}
+	assert_int_equal(pause, 256000000u);
+}
+
+static void no_more_workers_poll_than_half_of_them(void **state)
+{
+	struct setting *s = *state;
+	s->daemon.pollers = 1; /* another one of two */
+	assert_int_equal(request_after(s, 1), 0);
+	assert_int_equal(request_after(s, 1), 0);
+	s->daemon.pollers = 0;
+	assert_int_equal(request_after(s, 1), 1);
+}
+
+static void a_connection_that_ends_is_not_asked_again(void **state)
+{
+	struct setting *s = *state;
+	s->now_ms += 1;
+	assert_int_equal(send(s->client, "B", 1, 0), 1);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	conn_close(s->conn);
+	s->conn = NULL;
+	assert_int_equal(s->worker.poll.hot_count, 0);
+	worker_poll(&s->worker);
+	assert_int_equal(s->worker.poll.polls, 0);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, start, stop)
+	const struct CMUnitTest tests[] = {
+		CASE(a_worker_that_is_asked_nothing_never_polls),
+		CASE(requests_that_come_late_are_not_polled_for),
+		CASE(requests_at_short_gaps_are_polled_for),
+		CASE(busy_poll_0_is_none),
+		CASE(a_lost_processor_ends_the_polling_for_longer_each_time),
+		CASE(no_more_workers_poll_than_half_of_them),
+		CASE(a_connection_that_ends_is_not_asked_again),
+	};
+	return cmocka_run_group_tests(tests, setup_arena, NULL);
+}
