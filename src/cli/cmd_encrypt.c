@@ -88,6 +88,18 @@ static int read_piece(struct crypt *c, struct coffer_stream *s, size_t size, str
 	return status;
 }
 
+/* Sends a segment; when no more may be under way (large ones, in messages), after those that are. */
+static int send_piece(struct crypt *c, struct coffer_stream *s, const struct piece *p, bool last)
+{
+	enum coffer_status st = coffer_stream_send_lent(s, p->at, p->len, last);
+	while (st == COFFER_EBUSY && coffer_stream_under_way(s)) {
+		int status = write_oldest(c, s);
+		if (status) return status;
+		st = coffer_stream_send_lent(s, p->at, p->len, last);
+	}
+	return st ? cli_fail_call(c->cli, st) : EXIT_DONE;
+}
+
 /* Sends `now` and everything behind it in pieces of `size` bytes, the first of which begins with what was read ahead. A piece is the last one when the
  * input ends with it. While the daemon works on some, the next is read and those that are done are written. */
 static int pump(struct crypt *c, struct coffer_stream *s, size_t size, struct piece now, struct view ahead)
@@ -97,8 +109,8 @@ static int pump(struct crypt *c, struct coffer_stream *s, size_t size, struct pi
 		int status = now.len == size ? read_piece(c, s, size, ahead, &next) : EXIT_DONE;
 		if (status) return status;
 		last = next.len == 0;
-		enum coffer_status st = coffer_stream_send_lent(s, now.at, now.len, last);
-		if (st) return cli_fail_call(c->cli, st);
+		status = send_piece(c, s, &now, last);
+		if (status) return status;
 		progress_add(&c->progress, now.len);
 		while (!status && (coffer_stream_ready(s) || coffer_stream_under_way(s) == UNDER_WAY_MAX)) status = write_oldest(c, s);
 		if (status) return status;

@@ -4,6 +4,8 @@
 
 #include "client/stream_internal.h"
 
+#define ANSWER_OVERHEAD 4096u /* bytes of an answer's message around its segment, at most */
+
 /* Reads handle, segment size and (sealing) header of the answer to a begin. */
 static enum coffer_status read_begin(struct call *call, struct coffer_stream *s, uint8_t *header)
 {
@@ -113,12 +115,20 @@ static void put_segment(struct call *call, const struct coffer_stream *s, int sl
 	ttlv_put_bool(&call->w, TAG_COFFER_LAST_SEGMENT, last);
 }
 
+/* How many segments may be under way: the answers of those in messages must fit into the connection's memory together. */
+static unsigned may_be_ahead(const struct coffer_stream *s, bool in_slot)
+{
+	size_t fit = s->c->max_memory / (s->segment_size + ANSWER_OVERHEAD);
+	if (in_slot || fit >= COFFER_STREAM_AHEAD) return COFFER_STREAM_AHEAD;
+	return fit ? (unsigned)fit : 1;
+}
+
 enum coffer_status stream_send(struct coffer_stream *s, int piece, const void *in, size_t len, bool last)
 {
 	struct call call;
 	int slot = piece < 0 ? -1 : s->pieces[piece].slot;
 	if (s->dead || s->last_sent) return conn_refuse(s->c, COFFER_ESTATE, "the stream has ended");
-	if (s->under_way >= COFFER_STREAM_AHEAD) return conn_refuse(s->c, COFFER_EBUSY, "collect a segment first");
+	if (s->under_way >= may_be_ahead(s, slot >= 0)) return conn_refuse(s->c, COFFER_EBUSY, "collect a segment first");
 	enum coffer_status st = begin_segment(s, slot < 0 ? len : 0, &call);
 	if (st) return st;
 	put_segment(&call, s, slot, in, len, last);

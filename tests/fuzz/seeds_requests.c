@@ -254,7 +254,7 @@ static void seed_ring(void)
 		put_numbers(&b, ways[i].operation, view_of(header, sizeof header), (const uint32_t[]){ TAG_COFFER_STREAM_HANDLE, TAG_COFFER_SEGMENT_SIZE },
 			(const int32_t[]){ 1, 65536 });
 		put_numbers(&b, OPERATION_COFFER_MAP_RING, view_of(NULL, 0), (const uint32_t[]){ TAG_COFFER_RING_SLOT_SIZE, TAG_COFFER_RING_SLOTS },
-			(const int32_t[]){ 65536 + 4096, 8 });
+			(const int32_t[]){ 65536 + 4096, 10 });
 		put_numbers(&b, ways[i].operation, view_of(NULL, 0), (const uint32_t[]){ TAG_COFFER_RING_SLOT, TAG_COFFER_SEGMENT_LENGTH },
 			(const int32_t[]){ 0, ways[i].len });
 		seed_write("response", ways[i].name, buf_view(&b));

@@ -161,8 +161,8 @@ unsigned coffer_under_way(const struct coffer *c);
  * they go in messages, and nothing else differs. Not for any child of the process: fork leaves it out. */
 #define COFFER_STREAM_HEADER 99u
 #define COFFER_SEGMENT_OVERHEAD 16u
-#define COFFER_STREAM_AHEAD 4u
-#define COFFER_STREAM_SLOTS 8u
+#define COFFER_STREAM_AHEAD 8u
+#define COFFER_STREAM_SLOTS 10u
 struct coffer_stream;
 
 /* segment_size: 0 = 1 MiB, else a power of two from 64 KiB to 16 MiB. The stream borrows the connection, which must outlive it. */
@@ -171,7 +171,8 @@ enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const s
 enum coffer_status coffer_stream_open(struct coffer *c, const struct coffer_pair *context, size_t context_count,
 	const uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out);
 uint32_t coffer_stream_segment_size(const struct coffer_stream *s);
-/* Sends one segment, copied; last != 0 for the last one. COFFER_EBUSY when COFFER_STREAM_AHEAD are under way: collect first. */
+/* Sends one segment, copied; last != 0 for the last one. COFFER_EBUSY when COFFER_STREAM_AHEAD are under way, or, in messages, as many as max_memory holds
+ * answers of (never less than one): collect first. */
 enum coffer_status coffer_stream_send(struct coffer_stream *s, const void *in, size_t in_len, int last);
 /* Collects the oldest segment under way: waits for it and copies it to out. */
 enum coffer_status coffer_stream_collect(struct coffer_stream *s, void *out, size_t out_cap, size_t *out_len);

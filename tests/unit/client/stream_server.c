@@ -64,8 +64,8 @@ static int make_huge(struct stream_script *t)
 {
 	t->slot_size = HUGE_PAGE;
 	int fd = memfd_create("coffer-test-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_2MB);
-	if (fd < 0) return make_file(8u * HUGE_PAGE);
-	return ftruncate(fd, 8 * (off_t)HUGE_PAGE) == 0 && fcntl(fd, F_ADD_SEALS, ALL_SEALS) == 0 ? fd : -1;
+	if (fd < 0) return make_file(COFFER_STREAM_SLOTS * HUGE_PAGE);
+	return ftruncate(fd, COFFER_STREAM_SLOTS * (off_t)HUGE_PAGE) == 0 && fcntl(fd, F_ADD_SEALS, ALL_SEALS) == 0 ? fd : -1;
 }
 
 /* The memory of the ring, or what stands in its place. */
@@ -82,7 +82,7 @@ static int make_memory(struct stream_script *t, size_t size)
 	int fd = memfd_create("coffer-test-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (t->ring_flaw == RING_SHORT) size -= PAGE;
 	if (t->ring_flaw == RING_LONG) size += PAGE;
-	if (t->ring_flaw == RING_SLOT_UNALIGNED) size += 8 * 8;
+	if (t->ring_flaw == RING_SLOT_UNALIGNED) size += COFFER_STREAM_SLOTS * 8;
 	if (fd < 0 || ftruncate(fd, (off_t)size) != 0) return -1;
 	t->ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	t->ring_size = size;
@@ -104,7 +104,7 @@ static void say_size(struct server *s, const struct stream_script *t, int32_t sl
 	case RING_SLOT_UNALIGNED: size += 8; break;
 	case RING_SLOT_HUGE: size = INT32_MAX & ~4095; break;
 	case RING_NO_SLOTS: slots = 0; break;
-	case RING_NINE_SLOTS: slots = 9; break;
+	case RING_MORE_SLOTS: slots++; break;
 	case RING_MANY_SLOTS: slots = INT32_MAX; break;
 	case RING_SLOTS_NEGATIVE: slots = -slots; break;
 	default: break;
@@ -125,7 +125,7 @@ static bool map_ring(struct server *s, struct stream_script *t)
 	    ttlv_take_i32(server_fields(s), TAG_COFFER_RING_SLOTS, &slots) != ERR_OK)
 		return false;
 	t->slot_size = ((size_t)size + COFFER_SEGMENT_OVERHEAD + PAGE - 1) / PAGE * PAGE;
-	int fd = make_memory(t, t->slot_size * (size_t)(t->ring_flaw == RING_NINE_SLOTS ? 9 : slots));
+	int fd = make_memory(t, t->slot_size * (size_t)(t->ring_flaw == RING_MORE_SLOTS ? slots + 1 : slots));
 	if (fd < 0) return false;
 	server_begin(s);
 	say_size(s, t, slots);
@@ -174,7 +174,7 @@ static bool work(struct stream_script *t, int32_t handle, uint8_t *bytes, size_t
 static void say_slot(struct server *s, enum answer_flaw flaw, int32_t slot, int32_t len)
 {
 	switch (flaw) {
-	case ANSWER_OTHER_SLOT: slot = (slot + 1) % 8; break;
+	case ANSWER_OTHER_SLOT: slot = (slot + 1) % (int32_t)COFFER_STREAM_SLOTS; break;
 	case ANSWER_SLOT_NEGATIVE: slot = -1; break;
 	case ANSWER_SLOT_FAR: slot = INT32_MAX; break;
 	case ANSWER_LONGER: len++; break;

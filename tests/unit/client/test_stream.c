@@ -135,6 +135,25 @@ static void what_was_sealed_opens_again(void **state)
 	assert_int_equal(script.in_ring, way->ring ? 6 : 0);
 }
 
+/* Answers in messages must fit into the connection's memory together; in the ring they take none of it. */
+static void no_more_is_sent_ahead_than_there_is_memory_for_the_answers(void **state)
+{
+	struct coffer_stream *s = NULL;
+	unsigned sent = 0;
+	(void)state;
+	coffer_close(c);
+	server_stop(server);
+	server = server_start(serve_streams, &script);
+	c = server_connect(server, 10000, 3 * 1024 * 1024 + 512 * 1024);
+	s = begin();
+	while (send_segment(s, plain, SEGMENT, 0) == COFFER_OK) sent++;
+	assert_int_equal(sent, way->ring ? COFFER_STREAM_AHEAD : 3);
+	for (unsigned i = 0; i < sent; i++) collect(s, 1, i, plain[0]);
+	assert_int_equal(send_segment(s, plain, SEGMENT, 1), COFFER_OK);
+	collect(s, 1, sent, plain[0]);
+	coffer_stream_close(s);
+}
+
 static void an_answer_that_is_here_is_said_to_be_ready(void **state)
 {
 	struct coffer_stream *s = begin();
@@ -279,6 +298,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		EACH_WAY(segments_sent_ahead_come_back_in_order_without_a_deadlock),
 		EACH_WAY(what_was_sealed_opens_again),
+		EACH_WAY(no_more_is_sent_ahead_than_there_is_memory_for_the_answers),
 		EACH_WAY(an_answer_that_is_here_is_said_to_be_ready),
 		EACH_WAY(other_calls_wait_until_the_segments_are_collected),
 		EACH_WAY(a_refused_segment_ends_the_stream_and_leaves_the_connection),

@@ -154,7 +154,7 @@ static void a_piece_of_another_stream_is_refused(void **state)
 	coffer_stream_close(other);
 }
 
-/* Eight slots for two streams: whoever comes late gets memory of the process, and its segments go in messages. */
+/* All slots for one of two streams: whoever comes late gets memory of the process, and its segments go in messages. */
 static void a_stream_goes_on_when_another_has_all_slots(void **state)
 {
 	struct coffer_stream *other = NULL;
