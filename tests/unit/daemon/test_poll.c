@@ -59,7 +59,7 @@ static int start(void **state)
 	if (!s->worker.base || !s->worker.parsed || !s->worker.due_event || !s->daemon.peers || pthread_mutex_init(&s->daemon.budget_lock, NULL) != 0) return -1;
 	principal_from_uid(1000, 1, &principal);
 	if (peers_enter(s->daemon.peers, &principal, 4, &s->peer, NULL) != ERR_OK) return -1;
-	s->conn = conn_new(&s->worker, ends[0], &principal, s->peer);
+	s->conn = conn_new(&s->worker, ends[0], s->peer);
 	s->client = ends[1];
 	clock_set_source(&(struct clock_source){ .mono_ms = fake_mono, .arg = s });
 	*state = s;

@@ -42,6 +42,7 @@ struct small {
 	char id[UUID_TEXT_LEN + 1];
 	struct kmip_request room;
 	struct request request;
+	struct principal admin;
 	struct buf answers;
 };
 
@@ -276,7 +277,8 @@ static int start(void **state)
 	if (!s || fix_start((void **)&s->f) != 0) return -1;
 	s->request.engine = &s->f->engine;
 	s->request.streams = s->f->streams;
-	principal_from_uid(ADMIN, 1, &s->request.principal);
+	principal_from_uid(ADMIN, 1, &s->admin);
+	s->request.principal = &s->admin;
 	fix_create(s->f, ADMIN, &(struct key_wish){ .name = "small" }, s->id);
 	clock_set_source(NULL); /* one that is replaced has a lock */
 	*state = s;
