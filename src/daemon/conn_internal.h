@@ -14,7 +14,7 @@
 #define CONN_READ_BLOCK (16u * 1024u) /* arena block of an idle connection's input */
 #define CONN_READ_CHUNK (CONN_READ_BLOCK - ARENA_CANARY_LEN) /* bytes asked for when no frame says more; a larger frame needs memory set aside */
 #define LEND_BLOCK_MAX (256u * 1024u) /* of a block that a worker lends (conn_lend.c); with little secret memory less, but CONN_READ_BLOCK */
-#define LEND_PART 16u /* of the secret memory that the blocks of all workers may have */
+#define LEND_PART 64u /* of the secret memory that the blocks of all workers may have */
 #define CONN_ANSWER_ROOM 2048u /* bytes that an answer may have more than its request, usually */
 #define CONN_ANSWERS_MAX (256u * 1024u) /* answers that pile up before they are written; then no further request is begun */
 #define CONN_PIECE_BLOCK (32u * 1024u) /* arena block of a piece of an answer that is not taken */

@@ -113,6 +113,9 @@ static enum coffer_err prepare(struct worker *w, struct daemon *daemon)
 {
 	w->base = event_base_new();
 	w->parsed = malloc(sizeof *w->parsed);
+	/* Now, while secret memory is in one piece; without it conn_lend.c tries again. */
+	enum coffer_err in = buf_reserve(&w->input, daemon->lend_block - ARENA_CANARY_LEN), out = buf_reserve(&w->output, daemon->lend_block - ARENA_CANARY_LEN);
+	if (in || out) log_debug("worker %u begins without its blocks: secret memory is short", (unsigned)(w - daemon->workers));
 	w->local = op_local_new(daemon->engine.objects);
 	w->drain = calloc(1, sizeof *w->drain);
 	ENSURE(w->base && w->local && w->drain && w->parsed, ERR_MEMORY);

@@ -38,11 +38,11 @@ COUNTED(locks, int, pthread_rwlock_wrlock, (pthread_rwlock_t *l), (l))
 /* ---- requests as a connection runs them ---- */
 
 struct small {
-	struct principal principal;
 	struct fix *f;
 	char id[UUID_TEXT_LEN + 1];
 	struct kmip_request room;
 	struct request request;
+	struct principal admin;
 	struct buf answers;
 };
 
@@ -277,8 +277,8 @@ static int start(void **state)
 	if (!s || fix_start((void **)&s->f) != 0) return -1;
 	s->request.engine = &s->f->engine;
 	s->request.streams = s->f->streams;
-	principal_from_uid(ADMIN, 1, &s->principal);
-	s->request.principal = &s->principal;
+	principal_from_uid(ADMIN, 1, &s->admin);
+	s->request.principal = &s->admin;
 	fix_create(s->f, ADMIN, &(struct key_wish){ .name = "small" }, s->id);
 	clock_set_source(NULL); /* one that is replaced has a lock */
 	*state = s;
