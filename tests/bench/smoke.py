@@ -21,14 +21,17 @@ ROWS = {
          + [{"what": "file", "who": "coffer", "op": op, "to": to} for op in ("encrypt", "decrypt") for to in ("/dev/null", "a file")]
          + [{"what": "file", "who": who} for who in ("age", "cp")],
     "c": [{"what": what} for what in ("cofferd, KMIP Encrypt", "cofferd, sealed messages", "SoftHSM", "tpm2-pkcs11", "PyKMIP")],
+    "e": [{"what": what} for what in ("start", "get", "seal", "name", "attribute", "memory", "fill")],
+    "c10k": [{"when": when} for when in ("before", "during", "after")],
     "d": [{"side": "coffer", "connections": 1}, {"side": "coffer", "connections": 32}, {"side": "sqlite", "connections": 1}],
 }
-FIGURES = ("rate", "gbps", "per_core", "seconds", "rss_mib")
+FIGURES = ("rate", "gbps", "per_core", "seconds", "rss_mib", "value", "p99")
+MORE = {"e": ["c10k"]}  # records that come with a part
 
 
 def faults(records, parts):
     found = []
-    for part in parts:
+    for part in parts + [more for part in parts for more in MORE.get(part, [])]:
         of = [r for r in records if r["part"] == part]
         if not of:
             found.append(f"({part}) has no records")

@@ -31,14 +31,16 @@ def time_rows(records):
 
 
 def memory_rows(records):
-    """Bytes for a key: what a size has more than the smallest, by the keys more."""
-    rows = []
-    for when, found in group([r for r in records if r["what"] == "memory"], "when").items():
-        by_size = {size: figure([r for r in found if r["size"] == size], "heap_kib")["median"] for size in sorted({r["size"] for r in found})}
-        sizes = list(by_size)
-        for before, after in zip(sizes, sizes[1:]):
-            each = (by_size[after] - by_size[before]) * 1024 / (after - before)
-            rows.append((when[0], f"{before:,} to {after:,}", f"{each:.0f} bytes"))
+    """What the daemon has at each size, and how much more for each key than at the size before."""
+    rows, before = [], None
+    of = [r for r in records if r["what"] == "memory"]
+    for (size, when), found in group(of, "size", "when").items():
+        heap, secret, opened = (figure(found, k)["median"] for k in ("heap_kib", "secret", "open"))
+        each = ""
+        if when == "after the start":
+            each = f"{(heap - before[1]) * 1024 / (size - before[0]):.1f} bytes" if before else ""
+            before = (size, heap)
+        rows.append((f"{size:,}", when, f"{heap:,.0f}", f"{secret / 1024:,.0f}", f"{opened:,.0f}", each))
     return rows
 
 
@@ -79,7 +81,8 @@ def markdown(records):
                 + ", ".join(f"{f['median']:,.0f} up to {s:,}" for s, f in zip(sizes, fills) if f) + "."]
     rows = memory_rows(of)
     if rows:
-        out += ["", "Ordinary memory of the daemon for each key more:", "", *table(("when", "from", "for each key"), rows)]
+        head = ("objects", "when", "ordinary memory, KiB", "secret memory, KiB", "objects open", "ordinary memory for each key more")
+        out += ["", "Memory of the daemon:", "", *table(head, rows)]
     return out + crowd_lines([r for r in records if r["part"] == "c10k"])
 
 
