@@ -201,7 +201,7 @@ static bool is_open(const char *path)
 	kmip_request_item_end(&w, begin_item(&w, OPERATION_COFFER_STATUS, NULL), NULL);
 	end_message(&c, &w, message);
 	ask(&c);
-	static const char open[] = "\"state\": \"open\"";
+	static const char open[] = "\"state\":\"open\"";
 	bool is = memmem(c.in, c.got, open, sizeof open - 1) != NULL;
 	close_client(&c);
 	return is;
