@@ -10,7 +10,7 @@ import time
 
 from benchlib import figure
 
-SIZES, QUICK_SIZES = (1000, 100000, 1000000), (200, 2000)
+SIZES, QUICK_SIZES = "1000 100000 1000000", "200 2000"  # $COFFER_BENCH_SIZES: others
 CROWD, QUICK_CROWD = (10000, 500), (300, 30)
 FLAT = 1.5
 KINDS = ("get", "seal", "name", "attribute", "none")
@@ -91,7 +91,7 @@ def measure_size(bench, daemon, size, ids):
 def measure_sizes(bench):
     daemon, made = Daemon(bench, "e", "scrub_interval=1h"), 0
     ids = os.path.join(bench.work, "ids")
-    for size in QUICK_SIZES if bench.quick else SIZES:
+    for size in map(int, os.environ.get("COFFER_BENCH_SIZES", QUICK_SIZES if bench.quick else SIZES).split()):
         daemon.start()
         bench.add("e", what="fill", when="", size=size, value=float(daemon.client("fill", ids, made, size, 8)[2]))
         made = size
