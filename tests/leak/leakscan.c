@@ -1,6 +1,7 @@
 /* leakscan --markers FILE SOURCE…: looks for markers in every form (leak/forms.h).
  *
- * SOURCE: --pid N, --file PATH (or --dev PATH), --stdin NAME. For each source one line `S <tab> source <tab> bytes <tab> unreadable bytes <tab> regions with
+ * SOURCE: --pid N (--pid-private N: without the rings that it shares with others; --pid-rings N: these alone), --file PATH (or --dev PATH), --stdin NAME.
+ * For each source one line `S <tab> source <tab> bytes <tab> unreadable bytes <tab> regions with
  * such`, before it one line `C <tab> source <tab> marker <tab> form <tab> count` for each form that was found, and the first few places as `H <tab> source
  * <tab> offset <tab> marker <tab> form <tab> bytes <tab> where`. Exit status 0: nothing found, 1: something, 2: a source could not be read. */
 #include <errno.h>
@@ -54,7 +55,9 @@ static bool scan_one(struct scan *s, struct report *r, const char *kind, const c
 	bool ok;
 	r->source = value;
 	errno = 0;
-	if (strcmp(kind, "--pid") == 0) ok = source_memory(s, (pid_t)strtol(value, NULL, 10), on_region, r, &result);
+	if (strcmp(kind, "--pid") == 0) ok = source_memory(s, (pid_t)strtol(value, NULL, 10), SOURCE_ALL, on_region, r, &result);
+	else if (strcmp(kind, "--pid-private") == 0) ok = source_memory(s, (pid_t)strtol(value, NULL, 10), SOURCE_BUT_RINGS, on_region, r, &result);
+	else if (strcmp(kind, "--pid-rings") == 0) ok = source_memory(s, (pid_t)strtol(value, NULL, 10), SOURCE_RINGS, on_region, r, &result);
 	else if (strcmp(kind, "--stdin") == 0) ok = source_fd(s, STDIN_FILENO, &result);
 	else ok = source_file(s, value, &result);
 	if (!ok) fprintf(stderr, "leakscan: %s %s cannot be read: %s\n", kind, value, strerror(errno));
@@ -64,7 +67,10 @@ static bool scan_one(struct scan *s, struct report *r, const char *kind, const c
 
 static bool is_source(const char *word)
 {
-	return strcmp(word, "--pid") == 0 || strcmp(word, "--file") == 0 || strcmp(word, "--dev") == 0 || strcmp(word, "--stdin") == 0;
+	static const char *const words[] = { "--pid", "--pid-private", "--pid-rings", "--file", "--dev", "--stdin" };
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(word, words[i]) == 0) return true;
+	return false;
 }
 
 static bool load_markers(const char *path, struct patterns *p)
@@ -94,7 +100,7 @@ int main(int argc, char **argv)
 	bool usage = argc < 5 || argc % 2 == 0 || strcmp(argv[1], "--markers") != 0;
 	for (int i = 3; !usage && i < argc; i += 2) usage = !is_source(argv[i]);
 	if (usage) {
-		fprintf(stderr, "usage: leakscan --markers FILE (--pid N | --file PATH | --dev PATH | --stdin NAME)...\n");
+		fprintf(stderr, "usage: leakscan --markers FILE (--pid N | --pid-private N | --pid-rings N | --file PATH | --dev PATH | --stdin NAME)...\n");
 		return 2;
 	}
 	if (!load_markers(argv[2], &patterns)) return 2;

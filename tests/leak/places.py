@@ -89,7 +89,9 @@ def memory(scanner, pids, control, allowed=()):
     """Every readable byte of every process; the beacon (its own path) shows for each that the search sees it."""
     seen = scanner.scan("--pid", str(control), label="control process").needs("memory of the control process", "control-key")
     for name, pid in pids.items():
-        seen += scanner.scan("--pid", str(pid), label=f"memory of {name}", allowed=allowed).needs(f"memory of {name}", "beacon")
+        seen += scanner.scan("--pid-private", str(pid), label=f"memory of {name}", allowed=allowed).needs(f"memory of {name}", "beacon")
+        # What a client seals and opens lies in memory that is its own as well (docs/security.md, "What a ring exposes").
+        seen += scanner.scan("--pid-rings", str(pid), label=f"rings of {name}", allowed=(*allowed, "plaintext"))
     return seen
 
 

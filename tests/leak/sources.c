@@ -102,7 +102,7 @@ static void scan_region(struct scan *s, int mem, uint64_t begin, uint64_t end, s
 	out->regions += out->unreadable > unreadable;
 }
 
-bool source_memory(struct scan *s, pid_t pid, source_region_fn *region, void *user, struct source_result *out)
+bool source_memory(struct scan *s, pid_t pid, enum source_regions which, source_region_fn *region, void *user, struct source_result *out)
 {
 	char path[64], line[512];
 	uint64_t before = out->bytes;
@@ -113,11 +113,13 @@ bool source_memory(struct scan *s, pid_t pid, source_region_fn *region, void *us
 	while (maps && fgets(line, sizeof line, maps)) {
 		uint64_t begin, end;
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &begin, &end) != 2 || end - begin > REGION_MAX) continue;
-		if (strstr(line, "[vsyscall]")) continue;
+		bool ring = strstr(line, "/memfd:coffer-ring") != NULL;
+		if (strstr(line, "[vsyscall]") || (ring && which == SOURCE_BUT_RINGS) || (!ring && which == SOURCE_RINGS)) continue;
 		region(user, line);
 		scan_region(s, mem, begin, end, out);
 	}
+	bool opened = maps != NULL;
 	if (maps) fclose(maps);
 	if (mem >= 0) close(mem);
-	return out->bytes > before;
+	return opened && (which == SOURCE_RINGS || out->bytes > before);
 }

@@ -21,7 +21,10 @@ typedef void source_region_fn(void *user, const char *line);
 bool source_fd(struct scan *s, int fd, struct source_result *out);
 /* A regular file or a block device, whose cached pages are dropped first. */
 bool source_file(struct scan *s, const char *path, struct source_result *out);
-/* All regions of /proc/PID/maps, read through /proc/PID/mem. False: they cannot be opened, or nothing at all could be read. */
-bool source_memory(struct scan *s, pid_t pid, source_region_fn *region, void *user, struct source_result *out);
+/* Which regions: a ring is memory that cofferd shares with a client, whose plaintext is there. */
+enum source_regions { SOURCE_ALL, SOURCE_BUT_RINGS, SOURCE_RINGS };
+
+/* Regions of /proc/PID/maps, read through /proc/PID/mem. False: they cannot be opened, or (but for rings) nothing at all could be read. */
+bool source_memory(struct scan *s, pid_t pid, enum source_regions which, source_region_fn *region, void *user, struct source_result *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -222,7 +223,7 @@ static void the_scanner_does_not_find_itself(void **state)
 	assert_true(patterns_init(&patterns));
 	assert_true(patterns_add(&patterns, "self", planted, 32, true));
 	assert_true(scan_init(&scan, &patterns, on_hit, &w->hits));
-	assert_true(source_memory(&scan, getpid(), ignore_region, NULL, &result));
+	assert_true(source_memory(&scan, getpid(), SOURCE_ALL, ignore_region, NULL, &result));
 	assert_true(w->hits.count >= 1); /* the one on the heap */
 	wipe(planted, 32);
 	free(planted);
@@ -233,7 +234,7 @@ static void the_scanner_does_not_find_itself(void **state)
 	assert_true(source_fd(&scan, fileno(f), &result));
 	fclose(f);
 	w->hits.count = 0;
-	assert_true(source_memory(&scan, getpid(), ignore_region, NULL, &result));
+	assert_true(source_memory(&scan, getpid(), SOURCE_ALL, ignore_region, NULL, &result));
 	if (w->hits.count) fail_msg("%u hits, the first one %s", w->hits.count, w->hits.form);
 	scan_free(&scan);
 	patterns_free(&patterns);
@@ -264,6 +265,33 @@ static void markers_are_read_unmasked(void **state)
 	fclose(f);
 }
 
+/* What stands in a ring is found there, and nowhere else. */
+static void rings_are_told_from_other_memory(void **state)
+{
+	static const struct { enum source_regions which; bool found; } cases[] = { { SOURCE_ALL, true }, { SOURCE_BUT_RINGS, false }, { SOURCE_RINGS, true } };
+	struct world *w = *state;
+	int fd = memfd_create("coffer-ring", MFD_CLOEXEC);
+	assert_true(fd >= 0 && ftruncate(fd, 8192) == 0);
+	uint8_t *ring = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(ring, MAP_FAILED);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct patterns patterns;
+		struct scan scan;
+		struct source_result result = { .bytes = 0 };
+		assert_true(patterns_init(&patterns));
+		assert_int_equal(getrandom(ring + 4096, 32, 0), 32);
+		assert_true(patterns_add(&patterns, "ring", ring + 4096, 32, true));
+		assert_true(scan_init(&scan, &patterns, on_hit, &w->hits));
+		w->hits.count = 0;
+		assert_true(source_memory(&scan, getpid(), cases[i].which, ignore_region, NULL, &result));
+		assert_int_equal(w->hits.count > 0, cases[i].found);
+		scan_free(&scan);
+		patterns_free(&patterns);
+	}
+	munmap(ring, 8192);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +303,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_marker_across_blocks_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(random_bytes_are_not_a_hit, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_scanner_does_not_find_itself, setup, teardown),
+		cmocka_unit_test_setup_teardown(rings_are_told_from_other_memory, setup, teardown),
 		cmocka_unit_test(markers_are_read_unmasked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
