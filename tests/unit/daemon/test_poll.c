@@ -54,7 +54,6 @@ static int start(void **state)
 	s->worker.base = event_base_new();
 	s->worker.parsed = malloc(sizeof *s->worker.parsed);
 	s->worker.due_event = event_new(s->worker.base, -1, 0, conn_on_due, &s->worker);
-	s->peer = calloc(1, sizeof *s->peer + 1);
 	s->daemon.peers = peers_new(4);
 	if (!s->worker.base || !s->worker.parsed || !s->worker.due_event || !s->daemon.peers || pthread_mutex_init(&s->daemon.budget_lock, NULL) != 0) return -1;
 	principal_from_uid(1000, 1, &principal);
