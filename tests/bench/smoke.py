@@ -61,7 +61,7 @@ def control(records, parts):
 def main():
     build, parts = sys.argv[1], sys.argv[2].split(",")
     with tempfile.TemporaryDirectory(prefix="coffer-bench-smoke-") as out:
-        done = subprocess.run([os.path.join(HERE, "run"), "--quick", "--build", build, "--only", ",".join(parts), "--out", out], check=False, timeout=270)
+        done = subprocess.run([os.path.join(HERE, "run"), "--quick", "--build", build, "--only", ",".join(parts), "--out", out], check=False, timeout=550)
         if done.returncode:
             sys.exit(f"tests/bench/run ended with {done.returncode}")
         with open(os.path.join(out, "raw.json"), encoding="ascii") as f:
