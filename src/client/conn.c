@@ -181,7 +181,10 @@ bool conn_has_answer(struct coffer *c)
 bool conn_stands(const struct coffer *c)
 {
 	struct pollfd p = { c->fd, POLLRDHUP, 0 };
-	return poll(&p, 1, 0) == 0;
+	int n;
+	do n = poll(&p, 1, 0);
+	while (n < 0 && errno == EINTR); /* a signal that waits says so even where nothing waits for the socket */
+	return n == 0;
 }
 
 /* Reads what comes next: what is there already, else what is seen by looking for a while, else what wakes us. */

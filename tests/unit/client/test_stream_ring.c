@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,20 @@ static struct server *server;
 static struct coffer *c;
 static struct stream_script script;
 static uint8_t plain[SEGMENT], out[SEALED], header[COFFER_STREAM_HEADER];
+
+/* As the kernel has it: with a signal that waits, a look that does not wait is interrupted too. */
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
+static unsigned interrupt, interrupted;
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+	if (!interrupt || timeout != 0) return __real_poll(fds, count, timeout);
+	interrupt--;
+	interrupted++;
+	errno = EINTR;
+	return -1;
+}
 
 static void start(void)
 {
@@ -247,6 +263,27 @@ static void what_is_used_after_the_daemon_hung_up_does_not_count(void **state)
 	}
 }
 
+static void a_signal_is_no_daemon_that_hung_up(void **state)
+{
+	const void *at = NULL;
+	size_t len = 0;
+	(void)state;
+	script = (struct stream_script){ .segment_size = SEGMENT, .has_ring = true };
+	start();
+	struct coffer_stream *s = begin();
+	interrupted = 0;
+	interrupt = 2;
+	one_segment_goes_through(s);
+	assert_int_equal(interrupted, 2);
+	assert_int_equal(coffer_stream_send(s, plain, SEGMENT, 0), COFFER_OK);
+	assert_int_equal(coffer_stream_collect_lent(s, &at, &len), COFFER_OK);
+	interrupt = 1;
+	assert_int_equal(coffer_stream_give_back(s, at), COFFER_OK);
+	assert_int_equal(interrupted, 3);
+	coffer_stream_close(s);
+	stop();
+}
+
 /* In a child: the address of the ring is free, so whatever is there now is the child's own, and stays. */
 static int child_closes(const uint8_t *where, struct coffer_stream *s)
 {
@@ -377,6 +414,7 @@ int main(void)
 		cmocka_unit_test(no_ring_is_asked_for_where_none_is_wanted),
 		cmocka_unit_test(large_segments_ask_for_no_ring),
 		cmocka_unit_test(what_is_used_after_the_daemon_hung_up_does_not_count),
+		cmocka_unit_test(a_signal_is_no_daemon_that_hung_up),
 		cmocka_unit_test(a_child_neither_inherits_the_ring_nor_wipes_what_lies_there),
 		cmocka_unit_test(after_a_new_connection_the_old_pieces_stay_until_their_stream_is_closed_and_a_ring_is_asked_for_again),
 		cmocka_unit_test(a_new_connection_may_have_the_ring_that_the_old_one_had_not),
