@@ -24,7 +24,7 @@ struct ring {
 	uint8_t *mem;
 	size_t slot_size;
 	unsigned slots;
-	uint32_t taken, touched; /* one bit a slot */
+	uint32_t taken, touched, dirty; /* one bit a slot; dirty: not wiped since it was used */
 };
 
 /* A memfd of pages that are there, that nobody can cut off, of exactly this size. */
@@ -59,14 +59,22 @@ bool ring_is_here(const struct ring *r)
 	return r->owner == getpid();
 }
 
+/* Those that no stream has, and all when none is left. */
+static void wipe_slots(struct ring *r)
+{
+	uint32_t which = r->users ? r->dirty & ~r->taken : r->dirty;
+	for (unsigned i = 0; i < r->slots; i++)
+		if (which >> i & 1) wipe(r->mem + i * r->slot_size, r->slot_size);
+	r->dirty &= ~which;
+}
+
 void ring_drop(struct ring *r)
 {
-	if (!r || --r->users) return;
-	if (ring_is_here(r)) {
-		for (unsigned i = 0; i < r->slots; i++)
-			if (r->touched >> i & 1) wipe(r->mem + i * r->slot_size, r->slot_size);
-		munmap(r->mem, r->slot_size * r->slots);
-	}
+	if (!r) return;
+	r->users--;
+	if (ring_is_here(r)) wipe_slots(r);
+	if (r->users) return;
+	if (ring_is_here(r)) munmap(r->mem, r->slot_size * r->slots);
 	free(r);
 }
 
@@ -83,6 +91,7 @@ int ring_take(struct ring *r)
 		/* All its pages at once; one that cannot be had now is asked for again when it is used. */
 		if (!(r->touched >> i & 1)) (void)madvise(r->mem + i * r->slot_size, r->slot_size, MADV_POPULATE_WRITE);
 		r->touched |= 1u << i;
+		r->dirty |= 1u << i;
 		return (int)i;
 	}
 	return -1;

@@ -20,7 +20,7 @@ enum coffer_status ring_of(struct coffer *c, uint32_t segment_size, struct ring 
 /* Looks at what came with the answer and maps it: a sealed memfd of exactly `slots` slots of slot_size bytes. NULL: it is not, or there is no room.
  * Borrows fd. The caller drops the ring. */
 struct ring *ring_map(int fd, size_t slot_size, unsigned slots);
-/* Lets it go; the last one wipes what was used, and unmaps. Accepts NULL. */
+/* Lets it go: what was used and is not taken any more is wiped; the last one unmaps. Accepts NULL. */
 void ring_drop(struct ring *r);
 
 size_t ring_slot_size(const struct ring *r);

@@ -297,6 +297,28 @@ static int child_closes(const uint8_t *where, struct coffer_stream *s)
 	return 0;
 }
 
+/* The ring stays with the connection, what was in it does not; another stream's piece is left alone. */
+static void a_stream_s_end_wipes_what_it_used(void **state)
+{
+	void *piece, *other_piece;
+	size_t cap;
+	(void)state;
+	script = (struct stream_script){ .segment_size = SEGMENT, .has_ring = true };
+	start();
+	struct coffer_stream *s = begin(), *other = begin();
+	assert_int_equal(coffer_stream_lend(s, &piece, &cap), COFFER_OK);
+	assert_int_equal(coffer_stream_lend(other, &other_piece, &cap), COFFER_OK);
+	memset(piece, 'p', SEGMENT);
+	memset(other_piece, 'q', SEGMENT);
+	assert_int_equal(coffer_stream_give_back(s, piece), COFFER_OK);
+	coffer_stream_close(s);
+	const uint8_t *now = piece; /* still mapped */
+	for (size_t i = 0; i < SEGMENT; i++) assert_int_equal(now[i], 0);
+	assert_int_equal(((uint8_t *)other_piece)[SEGMENT - 1], 'q');
+	coffer_stream_close(other);
+	stop();
+}
+
 static void a_child_neither_inherits_the_ring_nor_wipes_what_lies_there(void **state)
 {
 	void *piece;
@@ -396,8 +418,8 @@ static void nothing_of_what_was_used_is_left_in_the_ring(void **state)
 	start();
 	struct coffer_stream *s = begin();
 	one_segment_goes_through(s);
-	coffer_stream_close(s);
 	assert_int_equal(script.ring[0], (uint8_t)('p' + 0x5a));
+	coffer_stream_close(s);
 	stop();
 	for (size_t i = 0; i < script.ring_size; i++) assert_int_equal(script.ring[i], 0);
 	munmap(script.ring, script.ring_size);
@@ -415,6 +437,7 @@ int main(void)
 		cmocka_unit_test(large_segments_ask_for_no_ring),
 		cmocka_unit_test(what_is_used_after_the_daemon_hung_up_does_not_count),
 		cmocka_unit_test(a_signal_is_no_daemon_that_hung_up),
+		cmocka_unit_test(a_stream_s_end_wipes_what_it_used),
 		cmocka_unit_test(a_child_neither_inherits_the_ring_nor_wipes_what_lies_there),
 		cmocka_unit_test(after_a_new_connection_the_old_pieces_stay_until_their_stream_is_closed_and_a_ring_is_asked_for_again),
 		cmocka_unit_test(a_new_connection_may_have_the_ring_that_the_old_one_had_not),
