@@ -40,6 +40,7 @@ static uint8_t *stack;
 
 static void on_the_stack(void)
 {
+	wipe_registers(); /* of what the search before had in them */
 	under_test();
 	if (__builtin_cpu_supports("avx512f")) __asm__ volatile(EACH(KEEP) :: "r"(registers) : "memory");
 }
