@@ -22,6 +22,7 @@ int main(int argc, char **argv)
 	bench_must(posix_spawn_file_actions_init(&actions) == 0 && posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0) == 0, "preparing");
 	uint64_t begun = bench_now_ns();
 	int rc = posix_spawnp(&pid, argv[1], &actions, NULL, argv + 1, environ);
+	posix_spawn_file_actions_destroy(&actions);
 	if (rc) bench_die("%s: %s", argv[1], strerror(rc));
 	bench_must(wait4(pid, &status, 0, &usage) == pid, "waiting");
 	double seconds = (double)(bench_now_ns() - begun) / 1e9;

@@ -12,6 +12,7 @@ import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NOT_HERE = "not here"
+PACKAGES = ("age", "gpg", "libipsec-mb1", "libsofthsm2", "libtpm2-pkcs11-1", "python3-pykmip", "swtpm", "libsqlite3-0")  # whose versions are told
 
 
 def median(values):
@@ -217,16 +218,18 @@ def machine(build):
         "sanitizer": first_match(r"^COFFER_SANITIZE:\w+=(.*)$", os.path.join(build, "CMakeCache.txt")),
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC",
         "load_before": os.getloadavg()[0],
+        "packages": versions(PACKAGES) if shutil.which("dpkg-query") else {},
     }
 
 
-def find_package(names):
-    """Which of these Debian packages are installed."""
-    return {n: said("dpkg-query", "-W", "-f", "${Version}", n) for n in names}
-
-
-def here(program):
-    return shutil.which(program) is not None
+def versions(names):
+    """Versions of those of these Debian packages that are installed."""
+    found = {}
+    for name in names:
+        done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        if done.returncode == 0 and done.stdout:
+            found[name] = done.stdout
+    return found
 
 
 def warn(text):

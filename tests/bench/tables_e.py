@@ -75,6 +75,7 @@ def markdown(records):
     head = ("", "unit", *(f"{size:,} objects" for size in sizes), f"largest ratio to the first (flat: {FLAT})")
     out = ["Times of one client, one request at a time; cold is after a restart with the store's file out of the system's memory:", ""]
     out += table(head, time_rows(of))
+    out += [line for r in of if r["what"] == "left out" for line in ("", f"{r['objects']:,} objects were left out: the disk was too slow to make them.")]
     fills = values(of, "fill", "")
     if any(fills):
         out += ["", "Creates a second, 64 in a message and 8 messages at a time: "
