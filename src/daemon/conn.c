@@ -25,7 +25,7 @@ static void unlink_conn(struct conn *c)
 	c->next = c->prev = NULL;
 }
 
-/* The allocator keeps what a crowd had; when most of it has left, the system gets it. */
+/* The allocator keeps what a crowd had; when most of it has left, the system gets those pages of it that are wholly free. */
 static void give_back_memory(struct worker *w)
 {
 	if (w->conn_most < CROWD || w->conn_count > w->conn_most / 4) return;
