@@ -121,7 +121,8 @@ void conn_hold_answers(struct conn *c)
 
 void conn_hold_input(struct conn *c)
 {
-	settle(c, &c->in_budget, c->in.len && c->budget == 0 ? weight_of(&c->in) : 0);
+	bool alone = c->busy || c->held || c->budget == 0; /* else it is what was set aside for the frame that is coming */
+	settle(c, &c->in_budget, c->in.len && alone ? weight_of(&c->in) : 0);
 }
 
 void conn_hold_segments(struct conn *c, bool under_way)
@@ -137,10 +138,16 @@ void conn_release(struct conn *c)
 	settle(c, &c->out_budget, 0);
 }
 
+/* What waits in its own input does not keep it waiting. */
 bool conn_may_begin(struct conn *c)
 {
-	size_t held = c->peer->held;
+	size_t held = minus(c->peer->held, c->in_budget);
 	return held == 0 || c->large || held <= share_of(c->worker->daemon, c->worker->daemon->bulk_used, held);
+}
+
+size_t conn_may_read(struct conn *c)
+{
+	return c->peer->held > c->worker->daemon->bulk_limit / HEAVY_PART ? CONN_READ_CHUNK : SIZE_MAX;
 }
 
 bool conn_overdrawn(struct conn *c)

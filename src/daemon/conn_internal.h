@@ -156,7 +156,7 @@ void conn_withdraw(struct conn *c);
 void conn_answered(struct conn *c);
 /* out is not taken yet, or was sent and is empty. */
 void conn_hold_answers(struct conn *c);
-/* What is in `in` stays there for now; not while busy. */
+/* What is in `in` stays there for now: also behind a request that is on another thread, which may take long. */
 void conn_hold_input(struct conn *c);
 /* Whether segments are under way: their answers are there already. */
 void conn_hold_segments(struct conn *c, bool under_way);
@@ -164,6 +164,8 @@ void conn_hold_segments(struct conn *c, bool under_way);
 void conn_release(struct conn *c);
 /* Whether the principal has no more than its share, or memory was set aside for this very request. */
 bool conn_may_begin(struct conn *c);
+/* Bytes of small frames to read at a time: less for a principal that holds much already. */
+size_t conn_may_read(struct conn *c);
 /* Whether there is no memory left and the principal is one of those who have it. Any thread. */
 bool conn_overdrawn(struct conn *c);
 

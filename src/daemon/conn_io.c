@@ -315,7 +315,7 @@ static void finish(struct conn *c, enum conn_sent sent)
 	if (conn_unsent(c) == 0) conn_return_output(c);
 	if (!kept) conn_give_up(c, "no memory to keep a part of its request");
 	else if (!c->busy && !c->closing && !conn_segments_full(c) && sent == CONN_SENT) await_frame(c, c->in.len && c->in.len < c->need ? c->need : 0);
-	if (!c->busy) conn_hold_input(c);
+	conn_hold_input(c);
 	if (c->closing && !conn_at_work(c) && conn_unsent(c) == 0) conn_close(c);
 	else conn_rearm(c);
 }
@@ -330,8 +330,8 @@ static ssize_t receive(struct conn *c)
 {
 	bool lends = !c->in_lent && c->want == 0;
 	struct buf *into = lends ? &c->worker->input : &c->in;
-	size_t room = into->cap - c->in.len;
-	if (c->want && room > c->want) room = c->want; /* the frame alone: then it moves on without a copy */
+	size_t room = into->cap - c->in.len, most = c->want ? c->want : conn_may_read(c); /* a large frame alone: then it moves on without a copy */
+	if (room > most) room = most;
 	ssize_t n = recv(c->fd, into->ptr + c->in.len, room, 0);
 	c->drained = n < (ssize_t)room;
 	if (n <= 0) return n;
@@ -343,7 +343,7 @@ static ssize_t receive(struct conn *c)
 /* Whether to ask once more at once: there may be more, or the rest of a frame that is just being written. */
 static bool asks_again(const struct conn *c, enum conn_sent sent)
 {
-	if (sent != CONN_SENT || c->busy || c->closing || conn_segments_full(c) || !c->in_lent) return false;
+	if (sent != CONN_SENT || c->busy || c->closing || c->wait_until_ms || conn_segments_full(c) || !c->in_lent) return false;
 	if (c->in.len == c->in_at) return !c->drained;
 	return c->need <= c->in.cap && (!c->drained || c->need > CONN_READ_CHUNK); /* a larger one gets memory of its own */
 }

@@ -24,6 +24,7 @@ struct conn_segments {
 	struct entry entries[CONN_SEGMENTS_MAX]; /* count of them from first on, around the end */
 	unsigned first, count;
 	unsigned working;        /* tasks that are not back */
+	bool broken;             /* an answer is missing: none behind it may take its place */
 };
 
 static struct entry *entry_at(struct conn_segments *s, unsigned i)
@@ -152,22 +153,21 @@ static bool end_work(struct conn *c, struct entry *e)
 	return ok;
 }
 
-/* All that is done and has nothing before it. False: no memory. */
+/* All that is done and has nothing before it. False: there was no memory, once. */
 static bool answer_in_order(struct conn *c)
 {
 	struct conn_segments *s = c->segments;
-	bool enough = true;
 	while (s->count > 0 && s->entries[s->first].done) {
 		struct entry *e = &s->entries[s->first];
 		bool ok = !segment_work_pending(&e->task.work) || end_work(c, e);
-		enough = enough && conn_put_answer(c, ok ? &e->answer : &e->failure);
+		s->broken = s->broken || !conn_put_answer(c, ok ? &e->answer : &e->failure);
 		buf_free(&e->answer);
 		buf_free(&e->failure);
 		s->first = (s->first + 1) % CONN_SEGMENTS_MAX;
 		s->count--;
 	}
 	if (s->count == 0) conn_hold_segments(c, false);
-	return enough;
+	return !s->broken;
 }
 
 /* For the audit log. In full mode the segment has a row that says it was asked for; that it did not open is told as a count. */
@@ -182,6 +182,16 @@ static void count_work(struct conn *c, const struct crypt_task *task)
 	op_local_count(c->worker->local, bulk, &use);
 }
 
+/* Nothing is answered behind the answer that is missing: what was held would be taken for it. */
+static void give_up(struct conn *c)
+{
+	conn_give_up(c, "no memory for its answer");
+	if (!c->held) return;
+	c->held = false;
+	request_done(&c->job.request);
+	conn_withdraw(c);
+}
+
 void conn_segment_done(struct conn *c, struct crypt_task *task)
 {
 	struct entry *e = (struct entry *)task; /* its first member */
@@ -192,7 +202,7 @@ void conn_segment_done(struct conn *c, struct crypt_task *task)
 		conn_close(c);
 		return;
 	}
-	if (!answer_in_order(c)) conn_give_up(c, "no memory for its answer");
+	if (!answer_in_order(c)) give_up(c);
 	if (c->held && c->segments->count == 0) conn_begin_held(c);
 	conn_process(c);
 }

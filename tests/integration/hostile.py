@@ -308,6 +308,30 @@ def searches(path, hold):
             s.sendall(frame)
 
 
+def pushed_behind_searches(path, hold):
+    """Every connection has a batch of searches under way, and pushes behind it as much as the daemon takes: none of that may become the others' want."""
+    frame, conns = locate_batch(60) + message() * 1100, [connect(path, PATIENCE) for _ in range(200)]
+    for s in conns:
+        s.setblocking(False)
+    hold.ready(len(conns))
+    end = time.monotonic() + 3
+    while time.monotonic() < end or not hold.released():
+        for i, s in enumerate(conns):
+            try:
+                s.send(frame)
+            except BlockingIOError:
+                pass
+            except OSError:
+                s.close()
+                conns[i] = connect(path, PATIENCE)
+                conns[i].setblocking(False)
+            try:
+                while s.recv(65536):
+                    pass
+            except OSError:
+                pass
+
+
 # ---- frames that are refused ----
 
 def bad_frames(path, hold):
@@ -389,7 +413,8 @@ def main():
     for what, fn in (("bad frames", bad_frames), ("mutations", mutations), ("a stranger's replay", replayed_by_stranger(frame)),
                      ("half closed", half_closed), ("drip", drip), ("vanish in the request", vanish_in_request),
                      ("vanish in the answer", vanish_in_answer), ("descriptors", descriptors), ("crowd", crowd),
-                     ("large frames that stall", large_frames_that_stall), ("answers not taken", answers_not_taken), ("searches", searches)):
+                     ("large frames that stall", large_frames_that_stall), ("answers not taken", answers_not_taken), ("searches", searches),
+                     ("pushed behind searches", pushed_behind_searches)):
         if len(sys.argv) < 6 or fn.__name__ in sys.argv[5:]:
             attack(good, daemon, what, fn)
     good.ended = True
