@@ -72,12 +72,15 @@ static int write_failed(const struct output *out)
 		out->path ? "; nothing was changed" : "");
 }
 
+/* What ends a command takes its temporary file along; what its caller wants ignored (nohup, a job in the background) stays so. A file that may not grow
+ * any more is a failure to write. */
 static void catch_signals(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	static const int endings[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU };
+	struct sigaction action = { .sa_handler = on_signal }, before;
+	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+		if (sigaction(endings[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) sigaction(endings[i], &action, NULL);
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 int output_open(const char *path, struct output *out)

@@ -95,6 +95,42 @@ for way in "" --no-ring; do
   absent "and no file" "$work/held"
 done
 
+# A signal while a stream is under way: nothing half is left, the old file is what it was, and what is ignored (nohup) does not end it.
+for signal in INT TERM HUP QUIT XCPU; do
+  echo old >"$work/held"
+  before=$(status_field .bulk_bytes)
+  rm -f "$work/fifo"
+  mkfifo "$work/fifo"
+  # A shell ignores some signals for what it puts into the background.
+  env --default-signal="$signal" "$bin/coffer" encrypt -k bulk -o "$work/held" <"$work/fifo" 2>"$work/held.err" &
+  held=$!
+  exec 7>"$work/fifo"
+  bytes $((4 * mib)) >&7
+  within 20 "a stream is under way, SIG$signal" reaches $((before + 2 * mib))
+  kill -"$signal" $held
+  let_go
+  equal "it ends with the signal" $held_status $((128 + $(kill -l "$signal")))
+  equal "the old file is still there" "$(cat "$work/held")" old
+  equal "and nothing else" "$(find "$work" -name 'held.part*' | wc -l)" 0
+done
+rm -f "$work/held" "$work/fifo"
+mkfifo "$work/fifo"
+(trap '' HUP; exec "$bin/coffer" encrypt -k bulk -o "$work/held" <"$work/fifo" 2>"$work/held.err") &
+held=$!
+exec 7>"$work/fifo"
+before=$(status_field .bulk_bytes)
+bytes $((8 * mib)) >&7
+within 20 "a stream is under way, SIGHUP ignored" reaches $((before + 4 * mib))
+kill -HUP $held
+let_go
+equal "it goes on after a signal that is ignored" $held_status 0
+bytes $((8 * mib)) >"$work/plain"
+check "to its end" cmp <(coffer decrypt -i "$work/held") "$work/plain"
+rm -f "$work/held"
+limited() { (ulimit -f 2048; exec "$bin/coffer" encrypt -k bulk -i "$work/plain" -o "$work/held"); }
+refused "a file that may not grow is a failure" 1 'File too large; nothing was changed' limited
+equal "with nothing left" "$(find "$work" -name 'held*' ! -name '*.err' ! -name '*.out' | wc -l)" 0
+
 # The daemon is killed while a stream is under way.
 for way in "" --no-ring; do
   pid=$(cat "$home/cofferd.pid")
