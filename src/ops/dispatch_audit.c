@@ -93,12 +93,23 @@ bool dispatch_audit_counts_refusal(struct run *run, const struct op_row *row, si
 	return false;
 }
 
+/* False: it was counted when the batch was run before. What changed meanwhile may let pass what was refused. */
+static bool counts_now(struct request *r, size_t index, bool failed)
+{
+	uint64_t bit = UINT64_C(1) << index;
+	_Static_assert(KMIP_BATCH_MAX <= 64, "a bit for each item");
+	if (index < r->counted && (failed || !(r->counted_failed & bit))) return false;
+	if (failed) r->counted_failed |= bit;
+	else r->counted_failed &= ~bit;
+	if (index >= r->counted) r->counted = index + 1;
+	return true;
+}
+
 void dispatch_audit_count_refusal(struct run *run, const struct op_row *row, size_t index)
 {
 	static const uint8_t none[UUID_LEN];
 	const struct op_ctx *ctx = &run->ctx;
-	if (index < run->r->counted) return;
-	run->r->counted = index + 1;
+	if (!counts_now(run->r, index, true)) return;
 	struct bulk_use use = { .id = ctx->object ? ctx->object->id : none, .principal = ctx->principal, .operation = row->operation, .kind = BULK_REFUSED,
 		.now_s = run->now_s };
 	op_local_count(ctx->local, ctx->engine->bulk, &use);
@@ -109,8 +120,8 @@ void dispatch_audit_count(struct run *run, const struct op_row *row, size_t inde
 {
 	struct op_ctx *ctx = &run->ctx;
 	if (row->audit == OP_AUDIT_COUNTED && !err && leave_to_work(run, row)) return;
-	if (row->audit != OP_AUDIT_COUNTED || run->full || !ctx->engine->bulk || !ctx->object || err == ERR_DENIED || index < run->r->counted) return;
-	run->r->counted = index + 1;
+	if (row->audit != OP_AUDIT_COUNTED || run->full || !ctx->engine->bulk || !ctx->object || err == ERR_DENIED) return;
+	if (!counts_now(run->r, index, err != ERR_OK)) return;
 	struct bulk_use use = { .id = ctx->object->id, .principal = ctx->principal, .operation = row->operation, .kind = kind_of(ctx, err),
 		.bytes = err ? 0 : ctx->bulk_bytes, .now_s = run->now_s };
 	if (ctx->txn && !err) count_when_durable(ctx, &use);

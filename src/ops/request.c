@@ -33,7 +33,7 @@ void request_begin(struct request *r)
 	r->wanted_name = NULL;
 	r->lane = OP_LANE_WORKER;
 	r->close_after = r->want_name = r->loaded_once = r->rerun_on_store = false;
-	r->audit_seq = r->counted = r->exact_item = 0;
+	r->audit_seq = r->counted = r->counted_failed = r->exact_item = 0;
 	r->work = (struct segment_work){ .sealer = NULL };
 }
 

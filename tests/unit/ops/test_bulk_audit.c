@@ -259,6 +259,60 @@ static void a_batch_that_is_run_again_is_counted_once(void **state)
 	begins(&n, "Encrypt unix:4001 ok: 6 done, 60 bytes; from ");
 }
 
+/* Refused when the batch is begun, and allowed when it is run again because another item's key was not in memory. */
+static void what_is_allowed_after_all_is_counted_as_done(void **state)
+{
+	struct fix *f = *state;
+	enum { MANAGER = 4004 };
+	char ids[2][UUID_TEXT_LEN + 1];
+	static const uint8_t zeros[16];
+	struct kmip_params p = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_CTR };
+	struct newest n;
+	struct ask a;
+	struct answer answer;
+	fix_give(f, MANAGER, ROLE_KEY_MANAGER, "");
+	key(f, ids[0]);
+	for (unsigned i = 0; i < BULK_EXACT; i++) assert_int_equal(encrypt(f, ids[0], MANAGER, 3), ERR_DENIED); /* these have rows */
+	key(f, ids[1]);
+	op_local_clear(f->worker);
+	object_table_clear(f->engine.objects);
+	assert_int_equal(encrypt(f, ids[0], ADMIN, 1), ERR_OK); /* in memory again, and the other one is not */
+	assert_int_equal(tell(f), 1);
+	ask_begin(&a, &(struct ask_header){ .count = 2, .continuation = BATCH_ERROR_CONTINUATION_OPTION_CONTINUE });
+	for (uint8_t i = 0; i < 2; i++) {
+		ask_item(&a, OPERATION_ENCRYPT, (uint8_t)(i + 1));
+		ask_id(&a, ids[i]);
+		kmip_params_put(&a.w, TAG_CRYPTOGRAPHIC_PARAMETERS, &p);
+		ttlv_put_bytes(&a.w, TAG_DATA, view_of(zeros, 10));
+		ttlv_put_bytes(&a.w, TAG_IV_COUNTER_NONCE, view_of(zeros, 16));
+		ask_item_end(&a, NULL);
+	}
+	ask_end(&a);
+	answer = (struct answer){ .request = { .engine = &f->engine, .streams = f->streams, .frame = a.frame } };
+	struct request *r = &answer.request;
+	principal_from_uid(MANAGER, 1, &answer.principal);
+	r->principal = &answer.principal;
+	assert_int_equal(request_classify(r), ERR_OK);
+	assert_int_equal(request_run(r, f->worker, NULL), ERR_NOT_CACHED);
+	fix_give(f, MANAGER, ROLE_KEY_USER, "");
+	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
+	assert_int_equal(request_run(r, f->store_local, f->engine.txn), ERR_OK);
+	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
+	assert_int_equal(kmip_response_parse(request_answer(r), NULL, &answer.response, NULL), ERR_OK);
+	for (size_t i = 0; i < 2; i++) assert_int_equal(answer.response.items[i].err, ERR_OK);
+	answer_free(&answer);
+	assert_int_equal(tell(f), 2);
+	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
+	uint64_t last = fix_audit_rows(f);
+	bool found = false;
+	for (uint64_t row = last - 1; row <= last; row++) {
+		assert_int_equal(audit_read(f->engine.audit, f->engine.txn, row, 1, keep, &n), ERR_OK);
+		found = found || strncmp(n.text, "Encrypt unix:4004 ok: 1 done, 10 bytes, 1 refused; from ", 56) == 0;
+	}
+	txn_abort(f->engine.txn);
+	if (!found) fail_msg("what was done is in no record: '%s'", n.text);
+}
+
 static void what_a_transaction_undoes_is_counted_as_failed(void **state)
 {
 	struct fix *f = *state;
@@ -419,6 +473,7 @@ int main(void)
 		TEST(a_refusal_about_a_hidden_key_is_no_row_of_its_own),
 		TEST(the_first_refusals_of_an_interval_have_rows_and_the_others_a_sum),
 		TEST(a_batch_that_is_run_again_is_counted_once),
+		TEST(what_is_allowed_after_all_is_counted_as_done),
 		TEST(what_a_transaction_undoes_is_counted_as_failed),
 		TEST(counts_of_a_key_stand_before_its_end_and_others_stay),
 		TEST(an_auditor_reads_what_was_done_until_then),
