@@ -118,11 +118,12 @@ static struct scratch *find_scratch(struct crypt_pool *pool, size_t block, bool 
 	return NULL;
 }
 
-/* Not while tasks wait, which may have been promised one of these. */
+/* Not while tasks wait, which may have been promised one of these; but when none of them can begin, they wait for room. */
 static void free_idle(struct crypt_pool *pool)
 {
 	uint64_t now = clock_mono_ms();
-	for (unsigned i = 0; i < pool->scratch_used && !pool->first; i++) {
+	bool wanted = pool->first && pool->at_work > 0;
+	for (unsigned i = 0; i < pool->scratch_used && !wanted; i++) {
 		struct scratch *s = &pool->scratch[i];
 		if (s->bytes && !s->taken && now >= s->used_ms + SCRATCH_IDLE_MS) free_scratch(pool, s);
 	}

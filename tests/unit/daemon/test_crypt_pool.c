@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <event2/event.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -40,6 +41,13 @@ static int start(void **state)
 	d->crypt = crypt_pool_new(d);
 	*state = d;
 	return d->crypt ? 0 : -1;
+}
+
+static void nothing(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
 }
 
 /* Nothing is left counted, or in the arena. */
@@ -115,6 +123,37 @@ static void a_larger_one_takes_the_place_of_an_idle_one(void **state)
 	assert_int_equal(d->bulk_used, MIB / 2);
 }
 
+/* The store had a segment for so long that its scratch memory was given to others: what they left makes room, or it would wait for ever. */
+static void what_is_too_small_for_all_that_wait_makes_room(void **state)
+{
+	struct daemon *d = *state;
+	struct worker *w = calloc(1, sizeof *w);
+	assert_non_null(w);
+	struct crypt_task task = { .work = { .opener = (struct stream_opener *)d, .ticket = { .plain_len = 600000 } } }; /* which nobody looks at */
+	d->worker_count = 1;
+	d->workers = w;
+	w->daemon = d;
+	w->base = event_base_new();
+	assert_non_null(w->base);
+	w->crypt_event = event_new(w->base, -1, 0, nothing, NULL);
+	assert_non_null(w->crypt_event);
+	assert_int_equal(job_queue_init(&w->inbox, true), ERR_OK);
+	d->bulk_limit = 3 * MIB;
+	assert_true(crypt_pool_ready(d->crypt, 400000)); /* 512 KiB of the 1 MiB that there may be */
+	crypt_pool_submit(d->crypt, w, &task);
+	now_ms += 2000;
+	crypt_pool_tick(d->crypt); /* the worker is about to look */
+	assert_int_equal(d->bulk_used, MIB / 4);
+	crypt_pool_turn(d->crypt, w);
+	crypt_pool_tick(d->crypt);
+	assert_int_equal(d->bulk_used, 0);
+	assert_ptr_equal(job_queue_take_all(&w->inbox), &w->crypt_job); /* it looks again */
+	event_free(w->crypt_event);
+	event_base_free(w->base);
+	job_queue_done(&w->inbox);
+	free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +162,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(others_who_have_the_memory_are_waited_for, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_idle_is_given_back, start, stop),
 		cmocka_unit_test_setup_teardown(a_larger_one_takes_the_place_of_an_idle_one, start, stop),
+		cmocka_unit_test_setup_teardown(what_is_too_small_for_all_that_wait_makes_room, start, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
