@@ -89,6 +89,8 @@ enum coffer_status conn_prepare(struct coffer *c, size_t len)
 static enum coffer_status broken(struct coffer *c, enum coffer_status status, const char *sentence)
 {
 	c->broken = true;
+	c->why = sentence;
+	c->why_status = status;
 	return conn_fail(c, status, "%s", sentence);
 }
 
@@ -169,13 +171,24 @@ enum coffer_status conn_whole_frame(struct coffer *c, size_t *out_size, bool *ou
 
 bool conn_has_answer(struct coffer *c)
 {
+	if (c->broken) return true;
 	for (;;) {
 		size_t size = 0;
 		bool whole = false, got = false;
-		if (c->broken || conn_whole_frame(c, &size, &whole) || whole) return true;
-		if (read_some(c, size > c->in.len ? size - c->in.len : 1, &got)) return true;
-		if (!got) return false;
+		enum coffer_status st = conn_whole_frame(c, &size, &whole);
+		if (!st && whole) return true;
+		if (!st) st = read_some(c, size > c->in.len ? size - c->in.len : 1, &got);
+		c->why_unsaid = st != COFFER_OK;
+		if (st || !got) return st != COFFER_OK;
 	}
+}
+
+enum coffer_status conn_is_broken(struct coffer *c)
+{
+	bool unsaid = c->why_unsaid;
+	c->why_unsaid = false;
+	if (unsaid) return conn_fail(c, c->why_status, "%s", c->why);
+	return conn_fail(c, COFFER_ECLOSED, "the connection is broken; connect again");
 }
 
 bool conn_stands(const struct coffer *c)
@@ -341,7 +354,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 	c->without_ring = c->no_ring;
 	c->ahead = 0;
 	c->socket++;
-	c->broken = c->garbled = false;
+	c->broken = c->garbled = c->why_unsaid = false;
 	return COFFER_OK;
 }
 
