@@ -305,7 +305,8 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	if (!out || !take_options(options, &o)) return COFFER_EINVAL;
 	if (!socket_path) socket_path = secure_getenv("COFFER_SOCKET");
 	if (!socket_path || !socket_path[0]) socket_path = DEFAULT_SOCKET;
-	enum coffer_status st = open_socket(socket_path, o.server_uid, UINT64_MAX, &fd);
+	uint32_t timeout_ms = o.timeout_ms ? o.timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
+	enum coffer_status st = open_socket(socket_path, o.server_uid, clock_mono_ms() + timeout_ms, &fd);
 	if (st) return st;
 	struct coffer *c = calloc(1, sizeof *c);
 	if (!c || pthread_mutex_init(&c->lock, NULL) != 0) {
@@ -322,7 +323,7 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	}
 	c->fd = fd;
 	c->server_uid = o.server_uid;
-	c->timeout_ms = o.timeout_ms ? o.timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
+	c->timeout_ms = timeout_ms;
 	c->max_memory = o.max_memory ? o.max_memory : CONN_MEMORY_DEFAULT;
 	c->no_ring = c->without_ring = o.no_ring != 0;
 	c->batch = o.batch;
