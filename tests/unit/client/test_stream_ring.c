@@ -15,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "client/descriptor.h"
@@ -41,19 +40,6 @@ int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
 	interrupted++;
 	errno = EINTR;
 	return -1;
-}
-
-/* Others get a lock that was given back: without this the one who had it takes it again before they wake. */
-int __real_pthread_mutex_unlock(pthread_mutex_t *lock);
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock);
-static _Atomic bool generous;
-
-int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock)
-{
-	int rc = __real_pthread_mutex_unlock(lock);
-	struct timespec pause = { 0, 2000000 };
-	if (generous) nanosleep(&pause, NULL);
-	return rc;
 }
 
 static void start(void)
@@ -318,38 +304,6 @@ static void what_only_looking_saw_is_said_by_the_next_call(void **state)
 	stop();
 }
 
-static void *begins(void *arg)
-{
-	struct coffer_stream **stream = arg;
-	uint8_t own[COFFER_STREAM_HEADER];
-	return (void *)(uintptr_t)coffer_stream_seal(c, "disk", NULL, 0, SEGMENT, own, stream);
-}
-
-/* The daemon would give another one to whoever asks again; the first must not be lost. */
-static void threads_that_begin_together_ask_for_one_ring(void **state)
-{
-	(void)state;
-	for (unsigned round = 0; round < 10; round++) {
-		struct coffer_stream *one = NULL, *other = NULL;
-		pthread_t thread;
-		void *st = NULL;
-		script = (struct stream_script){ .segment_size = SEGMENT, .has_ring = true };
-		start();
-		generous = true;
-		assert_int_equal(pthread_create(&thread, NULL, begins, &other), 0);
-		assert_ptr_equal(begins(&one), NULL);
-		assert_int_equal(pthread_join(thread, &st), 0);
-		generous = false;
-		assert_ptr_equal(st, NULL);
-		assert_int_equal(script.asked, 1);
-		assert_true(coffer_stream_in_ring(one) && coffer_stream_in_ring(other));
-		coffer_stream_close(one);
-		coffer_stream_close(other);
-		stop();
-		assert_int_equal(mapped_rings(), 0);
-	}
-}
-
 /* In a child: the address of the ring is free, so whatever is there now is the child's own, and stays. */
 static int child_closes(const uint8_t *where, struct coffer_stream *s)
 {
@@ -505,7 +459,6 @@ int main(void)
 		cmocka_unit_test(a_signal_is_no_daemon_that_hung_up),
 		cmocka_unit_test(a_stream_s_end_wipes_what_it_used),
 		cmocka_unit_test(what_only_looking_saw_is_said_by_the_next_call),
-		cmocka_unit_test(threads_that_begin_together_ask_for_one_ring),
 		cmocka_unit_test(a_child_neither_inherits_the_ring_nor_wipes_what_lies_there),
 		cmocka_unit_test(after_a_new_connection_the_old_pieces_stay_until_their_stream_is_closed_and_a_ring_is_asked_for_again),
 		cmocka_unit_test(a_new_connection_may_have_the_ring_that_the_old_one_had_not),
