@@ -69,7 +69,7 @@ int input_read(struct input *in, uint8_t *buf, size_t cap, size_t *out_len)
 static int write_failed(const struct output *out)
 {
 	return cli_fail(EXIT_REFUSED, "%s cannot be written: %s%s", out->path ? out->path : "standard output", strerror(errno),
-		out->path ? "; nothing was changed" : "");
+		out->regular ? "; nothing was changed" : "");
 }
 
 /* What ends a command takes its temporary file along; what its caller wants ignored (nohup, a job in the background) stays so. A file that may not grow

@@ -22,7 +22,7 @@ static enum coffer_status take(struct call *call, struct coffer *c, bool may_be_
 	conn_take_back(c);
 	c->text[0] = '\0';
 	enum coffer_status st = COFFER_OK;
-	if (c->broken) st = conn_fail(c, COFFER_ECLOSED, "the connection is broken; connect again");
+	if (c->broken) st = conn_is_broken(c);
 	else if (c->ahead && !may_be_ahead)
 		st = conn_fail(c, COFFER_EBUSY, "%s on this connection are under way; collect them first",
 			c->queue.next != c->queue.first ? "operations sent ahead" : "segments of a stream");

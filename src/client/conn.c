@@ -89,6 +89,8 @@ enum coffer_status conn_prepare(struct coffer *c, size_t len)
 static enum coffer_status broken(struct coffer *c, enum coffer_status status, const char *sentence)
 {
 	c->broken = true;
+	c->why = sentence;
+	c->why_status = status;
 	return conn_fail(c, status, "%s", sentence);
 }
 
@@ -169,13 +171,24 @@ enum coffer_status conn_whole_frame(struct coffer *c, size_t *out_size, bool *ou
 
 bool conn_has_answer(struct coffer *c)
 {
+	if (c->broken) return true;
 	for (;;) {
 		size_t size = 0;
 		bool whole = false, got = false;
-		if (c->broken || conn_whole_frame(c, &size, &whole) || whole) return true;
-		if (read_some(c, size > c->in.len ? size - c->in.len : 1, &got)) return true;
-		if (!got) return false;
+		enum coffer_status st = conn_whole_frame(c, &size, &whole);
+		if (!st && whole) return true;
+		if (!st) st = read_some(c, size > c->in.len ? size - c->in.len : 1, &got);
+		c->why_unsaid = st != COFFER_OK;
+		if (st || !got) return st != COFFER_OK;
 	}
+}
+
+enum coffer_status conn_is_broken(struct coffer *c)
+{
+	bool unsaid = c->why_unsaid;
+	c->why_unsaid = false;
+	if (unsaid) return conn_fail(c, c->why_status, "%s", c->why);
+	return conn_fail(c, COFFER_ECLOSED, "the connection is broken; connect again");
 }
 
 bool conn_stands(const struct coffer *c)
@@ -292,7 +305,8 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	if (!out || !take_options(options, &o)) return COFFER_EINVAL;
 	if (!socket_path) socket_path = secure_getenv("COFFER_SOCKET");
 	if (!socket_path || !socket_path[0]) socket_path = DEFAULT_SOCKET;
-	enum coffer_status st = open_socket(socket_path, o.server_uid, UINT64_MAX, &fd);
+	uint32_t timeout_ms = o.timeout_ms ? o.timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
+	enum coffer_status st = open_socket(socket_path, o.server_uid, clock_mono_ms() + timeout_ms, &fd);
 	if (st) return st;
 	struct coffer *c = calloc(1, sizeof *c);
 	if (!c || pthread_mutex_init(&c->lock, NULL) != 0) {
@@ -309,7 +323,7 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 	}
 	c->fd = fd;
 	c->server_uid = o.server_uid;
-	c->timeout_ms = o.timeout_ms ? o.timeout_ms : CONN_TIMEOUT_DEFAULT_MS;
+	c->timeout_ms = timeout_ms;
 	c->max_memory = o.max_memory ? o.max_memory : CONN_MEMORY_DEFAULT;
 	c->no_ring = c->without_ring = o.no_ring != 0;
 	c->batch = o.batch;
@@ -341,7 +355,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 	c->without_ring = c->no_ring;
 	c->ahead = 0;
 	c->socket++;
-	c->broken = c->garbled = false;
+	c->broken = c->garbled = c->why_unsaid = false;
 	return COFFER_OK;
 }
 

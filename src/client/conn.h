@@ -69,6 +69,9 @@ struct coffer {
 	int descriptor;           /* … which lands here (client/descriptor.h) */
 	bool broken;              /* framing or connection lost: every call fails */
 	bool garbled;             /* what is in `in` is no answer */
+	const char *why;          /* sentence of what broke it, and its status */
+	enum coffer_status why_status;
+	bool why_unsaid;          /* only looking saw it: the next call says so */
 	char text[CONN_TEXT_MAX]; /* sentence of the last failure */
 };
 
@@ -87,6 +90,8 @@ enum coffer_status conn_whole_frame(struct coffer *c, size_t *out_size, bool *ou
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out);
 /* Whether a whole answer is here, without waiting. Also true when waiting for one would fail. */
 bool conn_has_answer(struct coffer *c);
+/* What a call on a broken connection fails with: what broke it, when no call has said so. */
+enum coffer_status conn_is_broken(struct coffer *c);
 /* Whether the daemon has not hung up: what was used out of the ring until now is what it put there. */
 bool conn_stands(const struct coffer *c);
 /* Connects again after the connection broke, waiting for a daemon that is being restarted until the deadline. What was under way is forgotten. */

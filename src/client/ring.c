@@ -125,6 +125,7 @@ static enum coffer_status ask(struct coffer *c, uint32_t segment_size)
 	struct call call;
 	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_MAP_RING, 64);
 	if (st) return st == COFFER_EBUSY ? COFFER_OK : st; /* another thread's stream has segments under way already */
+	if (c->ring || c->without_ring) return call_end(&call, COFFER_OK); /* another thread has asked since */
 	ttlv_put_i32(&call.w, TAG_COFFER_RING_SLOT_SIZE, (int32_t)segment_size);
 	ttlv_put_i32(&call.w, TAG_COFFER_RING_SLOTS, (int32_t)RING_SLOTS);
 	c->descriptor = DESCRIPTOR_NONE;

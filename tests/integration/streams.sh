@@ -127,6 +127,7 @@ equal "it goes on after a signal that is ignored" $held_status 0
 bytes $((8 * mib)) >"$work/plain"
 check "to its end" cmp <(coffer decrypt -i "$work/held") "$work/plain"
 rm -f "$work/held"
+refused "a full device is a failure" 1 '/dev/full cannot be written: No space left on device$' coffer encrypt -k bulk -i "$work/plain" -o /dev/full
 limited() { (ulimit -f 2048; exec "$bin/coffer" encrypt -k bulk -i "$work/plain" -o "$work/held"); }
 refused "a file that may not grow is a failure" 1 'File too large; nothing was changed' limited
 equal "with nothing left" "$(find "$work" -name 'held*' ! -name '*.err' ! -name '*.out' | wc -l)" 0
@@ -144,6 +145,7 @@ for way in "" --no-ring; do
   let_go
   equal "a daemon that is killed ends the stream${way:+, $way}" $held_status 1
   equal "with one sentence" "$(wc -l <"$work/held.err")" 1
+  matches "that says so" "$(cat "$work/held.err")" 'the daemon (closed the connection|hung up)'
   absent "and no file" "$work/held"
   equal "nor anything left" "$(find "$work" -name 'held.part*' | wc -l)" 0
   within 30 "the daemon is back" is_ready

@@ -68,7 +68,7 @@ struct coffer; /* one connection */
 
 struct coffer_options {
 	uint32_t size;            /* sizeof(struct coffer_options) as the caller was compiled; fields that it does not have are 0 */
-	uint32_t timeout_ms;      /* deadline of one call; 0 = 30,000 */
+	uint32_t timeout_ms;      /* deadline of one call, also of coffer_connect (which gives up after some 5 s); 0 = 30,000 */
 	int64_t server_uid;       /* -1 = the daemon must run as root, as the owner of the socket's directory, or as the caller; else
 	                             exactly this uid */
 	size_t max_memory;        /* largest buffer for requests, and for answers; 0 = 12 MiB each */
@@ -86,7 +86,7 @@ struct coffer_options {
 struct coffer_pair { const char *name; const void *value; size_t value_len; }; /* context: name 1..255, value 0..4096 bytes */
 
 /* Connects. socket_path NULL: $COFFER_SOCKET (not when set-uid), else /run/coffer/coffer.sock. options NULL: defaults.
- * COFFER_EUNREACHABLE, COFFER_EPEER, COFFER_EMEMORY. */
+ * COFFER_EUNREACHABLE, COFFER_EPEER, COFFER_EMEMORY; COFFER_EINVAL: an option is not allowed, or the path is too long for a socket. */
 enum coffer_status coffer_connect(const char *socket_path, const struct coffer_options *options, struct coffer **out);
 /* Closes, wipes and frees; accepts NULL. */
 void coffer_close(struct coffer *c);
@@ -165,7 +165,9 @@ unsigned coffer_under_way(const struct coffer *c);
 #define COFFER_STREAM_SLOTS 10u
 struct coffer_stream;
 
-/* segment_size: 0 = 1 MiB, else a power of two from 64 KiB to 16 MiB. The stream borrows the connection, which must outlive it. */
+/* segment_size: 0 = 1 MiB, else a power of two from 64 KiB to 16 MiB. The stream borrows the connection, which must outlive it.
+ * What goes in messages (without a ring, and always above 4 MiB) must fit: a segment into this connection's max_memory (else COFFER_ETOOLARGE when it is sent), into
+ * the daemon's max_message (4 MiB unless configured: segments of 2 MiB fit) and into an eighth of its secret_memory (else it hangs up: COFFER_ECLOSED). */
 enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const struct coffer_pair *context, size_t context_count,
 	uint32_t segment_size, uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out);
 enum coffer_status coffer_stream_open(struct coffer *c, const struct coffer_pair *context, size_t context_count,

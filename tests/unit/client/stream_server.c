@@ -218,6 +218,7 @@ static bool segment(struct server *s, struct stream_script *t)
 	if (!bytes) return false;
 	t->segments++;
 	if (slot >= 0) t->in_ring++;
+	if (t->segments == t->garbage_at) return server_write(s, view_of("HTTP/1.1 400 Bad Request", 24));
 	if (t->segments == t->fail_at || !work(t, handle, bytes, &len)) return server_write(s, server_refuse(s, ERR_CORRUPT, "the segment was altered"));
 	server_begin(s);
 	if (slot >= 0) say_slot(s, t->segments == t->bad_at ? t->answer_flaw : ANSWER_GOOD, slot, (int32_t)len);

@@ -27,6 +27,7 @@ struct stream_script {
 	enum answer_flaw answer_flaw;
 	unsigned bad_at;        /* segment whose answer is wrong, 1 and up */
 	unsigned fail_at;       /* this segment is refused, 1 and up; 0: none */
+	unsigned garbage_at;    /* this segment's answer is none */
 	unsigned hang_up_at;    /* after this segment's answer the ring is taken back and the connection closed */
 	bool keeps_ring;        /* mapped when the server has ended; the test unmaps it */
 	int32_t segment_size;   /* in the answer to a begin */

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/conn.h"
 #include "unit/client/server.h"
 
@@ -99,6 +100,29 @@ static void where_nobody_listens_is_unreachable(void **state)
 	server_stop(s);
 }
 
+/* A daemon that accepts nobody: the deadline holds for connecting too. */
+static void a_daemon_that_does_not_accept_is_waited_for_until_the_deadline(void **state)
+{
+	struct coffer_options options = { .size = sizeof options, .timeout_ms = 200, .server_uid = -1 };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char dir[] = "/tmp/coffer-connect-XXXXXX";
+	struct coffer *c = NULL;
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(address.sun_path, sizeof address.sun_path, "%s/s", dir);
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), first = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof address), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(connect(first, (const struct sockaddr *)&address, sizeof address), 0); /* the one that may wait */
+	uint64_t began_ms = clock_mono_ms();
+	assert_int_equal(coffer_connect(address.sun_path, &options, &c), COFFER_EUNREACHABLE);
+	assert_true(clock_mono_ms() - began_ms < 3000);
+	close(first);
+	close(listener);
+	unlink(address.sun_path);
+	rmdir(dir);
+}
+
 static void the_environment_names_the_socket(void **state)
 {
 	struct server *s = server_start(NULL, NULL);
@@ -179,6 +203,7 @@ int main(void)
 		cmocka_unit_test(without_a_user_the_own_one_is_trusted),
 		cmocka_unit_test(another_user_is_trusted_in_a_folder_that_only_he_can_write),
 		cmocka_unit_test(where_nobody_listens_is_unreachable),
+		cmocka_unit_test(a_daemon_that_does_not_accept_is_waited_for_until_the_deadline),
 		cmocka_unit_test(the_environment_names_the_socket),
 		cmocka_unit_test(options_of_an_older_header_are_taken),
 		cmocka_unit_test(options_of_another_size_and_odd_users_are_refused),

@@ -284,6 +284,26 @@ static void a_signal_is_no_daemon_that_hung_up(void **state)
 	stop();
 }
 
+/* Who looks first, and then collects, is told the same as who collects at once. */
+static void what_only_looking_saw_is_said_by_the_next_call(void **state)
+{
+	size_t len = 7;
+	unsigned looks = 0;
+	(void)state;
+	script = (struct stream_script){ .segment_size = SEGMENT, .has_ring = true, .garbage_at = 1 };
+	start();
+	struct coffer_stream *s = begin();
+	assert_int_equal(coffer_stream_send(s, plain, SEGMENT, 0), COFFER_OK);
+	while (!coffer_stream_ready(s)) assert_true(looks++ < 100000000);
+	assert_int_equal(coffer_stream_ready(s), 1);
+	assert_int_equal(coffer_stream_collect(s, out, sizeof out, &len), COFFER_EPROTOCOL);
+	assert_string_equal(coffer_error(c), "what answers at the socket does not speak Coffer's protocol");
+	assert_int_equal(coffer_random(c, out, 8), COFFER_ECLOSED);
+	assert_string_equal(coffer_error(c), "the connection is broken; connect again");
+	coffer_stream_close(s);
+	stop();
+}
+
 /* In a child: the address of the ring is free, so whatever is there now is the child's own, and stays. */
 static int child_closes(const uint8_t *where, struct coffer_stream *s)
 {
@@ -438,6 +458,7 @@ int main(void)
 		cmocka_unit_test(what_is_used_after_the_daemon_hung_up_does_not_count),
 		cmocka_unit_test(a_signal_is_no_daemon_that_hung_up),
 		cmocka_unit_test(a_stream_s_end_wipes_what_it_used),
+		cmocka_unit_test(what_only_looking_saw_is_said_by_the_next_call),
 		cmocka_unit_test(a_child_neither_inherits_the_ring_nor_wipes_what_lies_there),
 		cmocka_unit_test(after_a_new_connection_the_old_pieces_stay_until_their_stream_is_closed_and_a_ring_is_asked_for_again),
 		cmocka_unit_test(a_new_connection_may_have_the_ring_that_the_old_one_had_not),
