@@ -1,5 +1,5 @@
 /* One item off the front of encoded bytes; the only place that reads a TTLV header. */
-#include "base/reader.h"
+#include "base/be.h"
 #include "ttlv/ttlv_internal.h"
 
 #define TTLV_LEN_ANY UINT32_MAX        /* length is free, value is padded */
@@ -34,31 +34,26 @@ static bool len_allowed(uint32_t type, uint32_t len)
 	return rule == TTLV_LEN_8 ? len % 8 == 0 : len == rule;
 }
 
-static bool all_zero(struct view bytes)
+/* `end` is behind the padding, and value and padding fill at least 8 bytes when there is any. */
+static bool is_zero(const uint8_t *end, size_t padding)
 {
-	uint8_t any = 0;
-	for (size_t i = 0; i < bytes.len; i++) any |= bytes.ptr[i];
-	return any == 0;
+	return padding == 0 || be64_get(end - 8) << (64 - 8 * padding) == 0;
 }
 
 enum coffer_err ttlv_split(struct view bytes, struct ttlv_item *out, struct view *out_rest)
 {
-	struct reader r;
-	uint32_t tag, len;
-	uint8_t type;
-	struct view value, padding, rest;
-	reader_init(&r, bytes);
-	TRY(reader_u24(&r, &tag));
-	TRY(reader_u8(&r, &type));
-	TRY(reader_u32(&r, &len));
+	ENSURE(bytes.len >= TTLV_HEADER_LEN, ERR_TRUNCATED);
+	uint64_t header = be64_get(bytes.ptr);
+	uint32_t tag = (uint32_t)(header >> 40), type = (uint32_t)(header >> 32) & 0xff, len = (uint32_t)header;
+	const uint8_t *value = bytes.ptr + TTLV_HEADER_LEN;
+	size_t left = bytes.len - TTLV_HEADER_LEN, padding = ttlv_pad(len);
 	ENSURE(tag_allowed(tag), ERR_INPUT);
 	ENSURE(type > TTLV_ANY && type < TTLV_TYPE_END, ERR_INPUT);
 	ENSURE(len_allowed(type, len), ERR_INPUT);
-	TRY(reader_view(&r, len, &value)); /* the raw length first, then its padding */
-	TRY(reader_view(&r, ttlv_pad(len), &padding));
-	ENSURE(all_zero(padding), ERR_INPUT);
-	TRY(reader_view(&r, reader_left(&r), &rest));
-	*out = (struct ttlv_item){ .tag = tag, .type = (enum ttlv_type)type, .value = value };
-	*out_rest = rest;
+	ENSURE(len <= left && padding <= left - len, ERR_TRUNCATED); /* the raw length first, then its padding */
+	size_t whole = len + padding;
+	ENSURE(is_zero(value + whole, padding), ERR_INPUT);
+	*out = (struct ttlv_item){ .tag = tag, .type = (enum ttlv_type)type, .value = view_of(value, len) };
+	*out_rest = view_of(value + whole, left - whole);
 	return ERR_OK;
 }
