@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/be.h"
 #include "base/ct.h"
 #include "base/err.h"
 
@@ -53,27 +54,43 @@ static bool hyphen_before(size_t byte)
 	return byte == 4 || byte == 6 || byte == 8 || byte == 10;
 }
 
+/* Unlike other hex these are no secrets: tables may be used. */
 void text_uuid(const uint8_t uuid[static UUID_LEN], char out[static UUID_TEXT_LEN + 1])
 {
+	static const char digits[] = "0123456789abcdef";
 	for (size_t i = 0; i < UUID_LEN; i++) {
 		if (hyphen_before(i)) *out++ = '-';
-		*out++ = hex_digit(uuid[i] >> 4);
-		*out++ = hex_digit(uuid[i] & 15u);
+		*out++ = digits[uuid[i] >> 4];
+		*out++ = digits[uuid[i] & 15u];
 	}
 	*out = '\0';
 }
 
+#define DIGIT 16u /* set for what is a digit */
+
+static const uint8_t uuid_digits[256] = {
+	['0'] = DIGIT | 0, ['1'] = DIGIT | 1, ['2'] = DIGIT | 2, ['3'] = DIGIT | 3, ['4'] = DIGIT | 4, ['5'] = DIGIT | 5, ['6'] = DIGIT | 6,
+	['7'] = DIGIT | 7, ['8'] = DIGIT | 8, ['9'] = DIGIT | 9, ['a'] = DIGIT | 10, ['b'] = DIGIT | 11, ['c'] = DIGIT | 12, ['d'] = DIGIT | 13,
+	['e'] = DIGIT | 14, ['f'] = DIGIT | 15, ['A'] = DIGIT | 10, ['B'] = DIGIT | 11, ['C'] = DIGIT | 12, ['D'] = DIGIT | 13, ['E'] = DIGIT | 14,
+	['F'] = DIGIT | 15
+};
+
 enum coffer_err text_parse_uuid(struct view text, uint8_t out[static UUID_LEN])
 {
-	uint8_t digits[2 * UUID_LEN];
-	size_t at = 0;
+	uint8_t bytes[UUID_LEN];
+	uint32_t all = DIGIT;
 	ENSURE(text.len == UUID_TEXT_LEN, ERR_INPUT);
+	const uint8_t *at = text.ptr;
 	for (size_t i = 0; i < UUID_LEN; i++) {
-		if (hyphen_before(i)) ENSURE(text.ptr[at++] == '-', ERR_INPUT);
-		memcpy(digits + 2 * i, text.ptr + at, 2);
+		if (hyphen_before(i)) ENSURE(*at++ == '-', ERR_INPUT);
+		uint32_t high = uuid_digits[at[0]], low = uuid_digits[at[1]];
+		all &= high & low;
+		bytes[i] = (uint8_t)(high << 4 | (low & 15u));
 		at += 2;
 	}
-	return text_unhex(view_of(digits, sizeof digits), out, UUID_LEN);
+	ENSURE(all & DIGIT, ERR_INPUT);
+	memcpy(out, bytes, UUID_LEN);
+	return ERR_OK;
 }
 
 enum coffer_err text_parse_u64(struct view text, uint64_t *out)
@@ -114,10 +131,22 @@ static size_t utf8_char(const uint8_t *p, size_t left, uint32_t *out_code)
 	return 0;
 }
 
+/* Eight bytes of 1 to 127: what is 0 borrows into the top bit. */
+static bool eight_ascii(const uint8_t *at)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint64_t v = be64_get(at);
+	return ((v | (v - ones)) & (ones << 7)) == 0;
+}
+
 bool text_is_utf8(struct view bytes)
 {
 	uint32_t code;
 	for (size_t i = 0; i < bytes.len;) {
+		if (bytes.len - i >= 8 && eight_ascii(bytes.ptr + i)) {
+			i += 8;
+			continue;
+		}
 		if (bytes.ptr[i] - 1u < 0x7f) { /* most text is ASCII */
 			i++;
 			continue;

@@ -26,7 +26,7 @@ static uint8_t *start(const struct writer *w)
 	return w->buf->ptr ? w->buf->ptr + w->base : NULL;
 }
 
-uint8_t *writer_space(struct writer *w, size_t len)
+uint8_t *writer_space_found(struct writer *w, size_t len)
 {
 	if (w->err != ERR_OK) return NULL;
 	if (len > w->max - w->len) {

@@ -36,7 +36,19 @@ void writer_view_u32(struct writer *w, struct view bytes);
 /* u16 length, then the bytes; too long is ERR_TOO_LARGE. */
 void writer_view_u16(struct writer *w, struct view bytes);
 /* Hands out len writable bytes to be filled by the caller at once (before the next call); NULL after a failure. */
-uint8_t *writer_space(struct writer *w, size_t len);
+static inline uint8_t *writer_space(struct writer *w, size_t len);
+/* The same where it is not simply there: fixed memory, no bytes, a failure, or the buffer must grow. */
+uint8_t *writer_space_found(struct writer *w, size_t len);
+
+static inline uint8_t *writer_space(struct writer *w, size_t len)
+{
+	struct buf *b = w->buf;
+	if (!b || w->err != ERR_OK || len == 0 || len > w->max - w->len || len > b->cap - b->len) return writer_space_found(w, len);
+	uint8_t *at = b->ptr + w->base + w->len;
+	b->len += len;
+	w->len += len;
+	return at;
+}
 
 /* A length that is written later: reserve, then fill with the number of bytes written since (style.md 23). */
 struct writer_mark { size_t at; };

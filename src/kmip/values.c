@@ -102,11 +102,14 @@ enum coffer_err kmip_params_parse(const struct ttlv_item *item, struct kmip_para
 	struct ttlv_cursor c;
 	struct kmip_params p = { .has_block_cipher_mode = false };
 	TRY(ttlv_enter(item, &c));
-#define PARAM_ENUM(field, tag, since) TRY(take_optional_listed(&c, TAG_##tag, &p.field, &p.has_##field));
-#define PARAM_I32(field, tag, since) TRY(ttlv_take_optional_i32(&c, TAG_##tag, &p.field, &p.has_##field));
-#define PARAM_BOOL(field, tag, since) TRY(ttlv_take_optional_bool(&c, TAG_##tag, &p.field, &p.has_##field));
-#define PARAM_BYTES(field, tag, since) TRY(ttlv_take_optional_bytes(&c, TAG_##tag, &p.field, &p.has_##field));
+	uint32_t next = ttlv_tag_ahead(&c); /* of 22 fields few are there */
+#define PARAM(tag, take) if (next == TAG_##tag) { TRY(take); next = ttlv_tag_ahead(&c); }
+#define PARAM_ENUM(field, tag, since) PARAM(tag, take_optional_listed(&c, TAG_##tag, &p.field, &p.has_##field))
+#define PARAM_I32(field, tag, since) PARAM(tag, ttlv_take_optional_i32(&c, TAG_##tag, &p.field, &p.has_##field))
+#define PARAM_BOOL(field, tag, since) PARAM(tag, ttlv_take_optional_bool(&c, TAG_##tag, &p.field, &p.has_##field))
+#define PARAM_BYTES(field, tag, since) PARAM(tag, ttlv_take_optional_bytes(&c, TAG_##tag, &p.field, &p.has_##field))
 #include "kmip/params.def"
+#undef PARAM
 #undef PARAM_ENUM
 #undef PARAM_I32
 #undef PARAM_BOOL

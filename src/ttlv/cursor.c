@@ -48,19 +48,11 @@ uint32_t ttlv_peek_tag(const struct ttlv_cursor *c)
 	return peek(&copy, &item, &rest) ? item.tag : 0;
 }
 
-/* Nothing is left, or another tag stands there: most optional fields are absent, and need no more than this look. */
-static inline bool is_other(const struct ttlv_cursor *c, uint32_t tag)
-{
-	const uint8_t *p = c->rest.ptr;
-	if (c->rest.len == 0) return c->err == ERR_OK;
-	return c->err == ERR_OK && c->rest.len >= TTLV_HEADER_LEN && ((uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2]) != tag;
-}
-
 enum coffer_err ttlv_take_optional(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out, bool *out_present)
 {
 	struct ttlv_item item;
 	struct view rest;
-	if (is_other(c, tag)) {
+	if (ttlv_is_other(c, tag)) {
 		*out_present = false;
 		return ERR_OK;
 	}

@@ -1,6 +1,7 @@
 /* Writing items. */
 #include <string.h>
 
+#include "base/be.h"
 #include "base/checked.h"
 #include "ttlv/ttlv_internal.h"
 
@@ -10,16 +11,11 @@ static void put_tag(struct writer *w, uint32_t tag, enum ttlv_type type)
 	writer_u8(w, (uint8_t)type);
 }
 
-static inline void put_be64(uint8_t *at, uint64_t v)
-{
-	for (size_t i = 8; i-- > 0; v >>= 8) at[i] = (uint8_t)v;
-}
-
 static void put_header(struct writer *w, uint32_t tag, enum ttlv_type type, size_t len)
 {
 	if (len > UINT32_MAX && w->err == ERR_OK) w->err = ERR_TOO_LARGE;
 	uint8_t *at = writer_space(w, TTLV_HEADER_LEN);
-	if (at) put_be64(at, (uint64_t)tag << 40 | (uint64_t)type << 32 | (uint32_t)len);
+	if (at) be64_put(at, (uint64_t)tag << 40 | (uint64_t)type << 32 | (uint32_t)len);
 }
 
 /* Header and a value of 8 bytes with its padding, in one piece. */
@@ -27,8 +23,8 @@ static void put_fixed(struct writer *w, uint32_t tag, enum ttlv_type type, uint3
 {
 	uint8_t *at = writer_space(w, 2 * TTLV_HEADER_LEN);
 	if (!at) return;
-	put_be64(at, (uint64_t)tag << 40 | (uint64_t)type << 32 | len);
-	put_be64(at + TTLV_HEADER_LEN, padded);
+	be64_put(at, (uint64_t)tag << 40 | (uint64_t)type << 32 | len);
+	be64_put(at + TTLV_HEADER_LEN, padded);
 }
 
 static void put_u32(struct writer *w, uint32_t tag, enum ttlv_type type, uint32_t v)

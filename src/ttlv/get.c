@@ -1,6 +1,6 @@
 /* Typed values of items, alone and taken from a cursor. */
 #include "base/reader.h"
-#include "ttlv/ttlv.h"
+#include "ttlv/ttlv_internal.h"
 
 static enum coffer_err get_u32(const struct ttlv_item *item, enum ttlv_type type, uint32_t *out)
 {
@@ -104,6 +104,10 @@ enum coffer_err ttlv_take_structure(struct ttlv_cursor *c, uint32_t tag, struct 
 	}                                                                                                                   \
 	enum coffer_err ttlv_take_optional_##kind(struct ttlv_cursor *c, uint32_t tag, ctype *out, bool *out_present)       \
 	{                                                                                                                   \
+		if (ttlv_is_other(c, tag)) {                                                                                \
+			if (out_present) *out_present = false;                                                              \
+			return ERR_OK;                                                                                      \
+		}                                                                                                           \
 		struct ttlv_item item;                                                                                      \
 		bool present;                                                                                               \
 		TRY(ttlv_take_optional(c, tag, &item, &present));                                                           \

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/be.h"
 #include "base/err.h"
 #include "base/reason.h"
 #include "base/view.h"
@@ -84,6 +85,12 @@ struct ttlv_cursor ttlv_cursor_of(struct view items);
 bool ttlv_next(struct ttlv_cursor *c, struct ttlv_item *out);
 /* Tag of the next item; 0 at the end or after a failure. */
 uint32_t ttlv_peek_tag(const struct ttlv_cursor *c);
+/* What stands where the tag of the next item stands, of which nothing is checked: to pass over many optional fields at once. 0 at the end or after a
+ * failure. */
+static inline uint32_t ttlv_tag_ahead(const struct ttlv_cursor *c)
+{
+	return c->err == ERR_OK && c->rest.len >= TTLV_HEADER_LEN ? (uint32_t)(be64_get(c->rest.ptr) >> 40) : 0;
+}
 /* The next item, which must carry this tag; else ERR_MISSING (the cursor does not move). */
 enum coffer_err ttlv_take(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out) MUST_USE;
 /* The next item if it carries this tag: *out_present true; else false and *out untouched. */
