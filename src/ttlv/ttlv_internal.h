@@ -58,11 +58,32 @@ static inline enum coffer_err MUST_USE ttlv_split(struct view bytes, struct ttlv
 	*out_rest = view_of(value + whole, left - whole);
 	return ERR_OK;
 }
+/* The next item and what follows it; the cursor stays. False at the end and after a failure, which sticks. */
+static inline bool ttlv_peek(struct ttlv_cursor *c, struct ttlv_item *item, struct view *rest)
+{
+	if (c->err != ERR_OK || c->rest.len == 0) return false;
+	c->err = ttlv_split(c->rest, item, rest);
+	return c->err == ERR_OK;
+}
 /* Nothing is left, or another tag stands there: most optional fields are absent, and need no more than this look. False after a failure. */
 static inline bool ttlv_is_other(const struct ttlv_cursor *c, uint32_t tag)
 {
 	if (c->rest.len == 0) return c->err == ERR_OK;
 	return c->err == ERR_OK && c->rest.len >= TTLV_HEADER_LEN && (uint32_t)(be64_get(c->rest.ptr) >> 40) != tag;
+}
+/* As ttlv_take: the item, or ERR_MISSING, or the failure. */
+static inline enum coffer_err MUST_USE ttlv_take_one(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out)
+{
+	struct ttlv_item item;
+	struct view rest;
+	if (ttlv_is_other(c, tag)) return ERR_MISSING;
+	bool present = ttlv_peek(c, &item, &rest) && item.tag == tag;
+	TRY(c->err);
+	ENSURE(present, ERR_MISSING);
+	c->rest = rest;
+	c->last = tag;
+	*out = item;
+	return ERR_OK;
 }
 
 #endif
