@@ -40,9 +40,24 @@ uint32_t ttlv_peek_tag(const struct ttlv_cursor *c)
 	return ttlv_peek(&copy, &item, &rest) ? item.tag : 0;
 }
 
+/* As ttlv_take: the item, or ERR_MISSING, or the failure. */
+static inline enum coffer_err take(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out)
+{
+	struct ttlv_item item;
+	struct view rest;
+	if (ttlv_is_other(c, tag)) return ERR_MISSING;
+	bool present = ttlv_peek(c, &item, &rest) && item.tag == tag;
+	TRY(c->err);
+	ENSURE(present, ERR_MISSING);
+	c->rest = rest;
+	c->last = tag;
+	*out = item;
+	return ERR_OK;
+}
+
 enum coffer_err ttlv_take_optional(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out, bool *out_present)
 {
-	enum coffer_err err = ttlv_take_one(c, tag, out);
+	enum coffer_err err = take(c, tag, out);
 	ENSURE(err == ERR_OK || err == ERR_MISSING, err);
 	*out_present = err == ERR_OK;
 	return ERR_OK;
@@ -50,7 +65,7 @@ enum coffer_err ttlv_take_optional(struct ttlv_cursor *c, uint32_t tag, struct t
 
 enum coffer_err ttlv_take(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out)
 {
-	return ttlv_take_one(c, tag, out);
+	return take(c, tag, out);
 }
 
 enum coffer_err ttlv_done(struct ttlv_cursor *c)

@@ -87,7 +87,7 @@ enum coffer_err ttlv_take_structure(struct ttlv_cursor *c, uint32_t tag, struct 
 {
 	struct ttlv_item item;
 	struct ttlv_cursor inner;
-	TRY(ttlv_take_one(c, tag, &item));
+	TRY(ttlv_take(c, tag, &item));
 	TRY(ttlv_enter(&item, &inner));
 	inner.lenient = c->lenient;
 	*out = inner;
@@ -99,7 +99,7 @@ enum coffer_err ttlv_take_structure(struct ttlv_cursor *c, uint32_t tag, struct 
 	enum coffer_err ttlv_take_##kind(struct ttlv_cursor *c, uint32_t tag, ctype *out)                                   \
 	{                                                                                                                   \
 		struct ttlv_item item;                                                                                      \
-		TRY(ttlv_take_one(c, tag, &item));                                                                          \
+		TRY(ttlv_take(c, tag, &item));                                                                              \
 		return ttlv_get_##kind(&item, out);                                                                         \
 	}                                                                                                                   \
 	enum coffer_err ttlv_take_optional_##kind(struct ttlv_cursor *c, uint32_t tag, ctype *out, bool *out_present)       \
