@@ -23,18 +23,10 @@ enum coffer_err ttlv_enter(const struct ttlv_item *item, struct ttlv_cursor *out
 	return ERR_OK;
 }
 
-/* The next item and what follows it; the cursor stays. */
-static bool peek(struct ttlv_cursor *c, struct ttlv_item *item, struct view *rest)
-{
-	if (c->err != ERR_OK || c->rest.len == 0) return false;
-	c->err = ttlv_split(c->rest, item, rest);
-	return c->err == ERR_OK;
-}
-
 bool ttlv_next(struct ttlv_cursor *c, struct ttlv_item *out)
 {
 	struct view rest;
-	if (!peek(c, out, &rest)) return false;
+	if (!ttlv_peek(c, out, &rest)) return false;
 	c->rest = rest;
 	c->last = out->tag;
 	return true;
@@ -45,33 +37,35 @@ uint32_t ttlv_peek_tag(const struct ttlv_cursor *c)
 	struct ttlv_cursor copy = *c;
 	struct ttlv_item item;
 	struct view rest;
-	return peek(&copy, &item, &rest) ? item.tag : 0;
+	return ttlv_peek(&copy, &item, &rest) ? item.tag : 0;
+}
+
+/* As ttlv_take: the item, or ERR_MISSING, or the failure. */
+static inline enum coffer_err take(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out)
+{
+	struct ttlv_item item;
+	struct view rest;
+	if (ttlv_is_other(c, tag)) return ERR_MISSING;
+	bool present = ttlv_peek(c, &item, &rest) && item.tag == tag;
+	TRY(c->err);
+	ENSURE(present, ERR_MISSING);
+	c->rest = rest;
+	c->last = tag;
+	*out = item;
+	return ERR_OK;
 }
 
 enum coffer_err ttlv_take_optional(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out, bool *out_present)
 {
-	struct ttlv_item item;
-	struct view rest;
-	if (ttlv_is_other(c, tag)) {
-		*out_present = false;
-		return ERR_OK;
-	}
-	bool present = peek(c, &item, &rest) && item.tag == tag;
-	TRY(c->err);
-	if (present) {
-		c->rest = rest;
-		c->last = tag;
-		*out = item;
-	}
-	*out_present = present;
+	enum coffer_err err = take(c, tag, out);
+	ENSURE(err == ERR_OK || err == ERR_MISSING, err);
+	*out_present = err == ERR_OK;
 	return ERR_OK;
 }
 
 enum coffer_err ttlv_take(struct ttlv_cursor *c, uint32_t tag, struct ttlv_item *out)
 {
-	bool present;
-	TRY(ttlv_take_optional(c, tag, out, &present));
-	return present ? ERR_OK : ERR_MISSING;
+	return take(c, tag, out);
 }
 
 enum coffer_err ttlv_done(struct ttlv_cursor *c)

@@ -5,17 +5,19 @@
 #include "base/checked.h"
 #include "ttlv/ttlv_internal.h"
 
-static void put_tag(struct writer *w, uint32_t tag, enum ttlv_type type)
-{
-	writer_u24(w, tag);
-	writer_u8(w, (uint8_t)type);
-}
-
 static void put_header(struct writer *w, uint32_t tag, enum ttlv_type type, size_t len)
 {
 	if (len > UINT32_MAX && w->err == ERR_OK) w->err = ERR_TOO_LARGE;
 	uint8_t *at = writer_space(w, TTLV_HEADER_LEN);
 	if (at) be64_put(at, (uint64_t)tag << 40 | (uint64_t)type << 32 | (uint32_t)len);
+}
+
+/* A header whose length is filled in later. */
+static struct writer_mark reserve_header(struct writer *w, uint32_t tag, enum ttlv_type type)
+{
+	struct writer_mark len = { writer_len(w) + TTLV_HEADER_LEN - 4 };
+	put_header(w, tag, type, 0);
+	return len;
 }
 
 /* Header and a value of 8 bytes with its padding, in one piece. */
@@ -94,9 +96,8 @@ void ttlv_put_interval(struct writer *w, uint32_t tag, uint32_t seconds)
 
 struct writer_mark ttlv_reserve_i32(struct writer *w, uint32_t tag)
 {
-	put_header(w, tag, TTLV_INTEGER, 4);
-	struct writer_mark mark = writer_reserve_u32(w);
-	writer_zero(w, 4);
+	struct writer_mark mark = { writer_len(w) + TTLV_HEADER_LEN };
+	put_u32(w, tag, TTLV_INTEGER, 0);
 	return mark;
 }
 
@@ -117,8 +118,7 @@ void ttlv_put_item(struct writer *w, uint32_t tag, const struct ttlv_item *item)
 
 struct ttlv_mark ttlv_begin(struct writer *w, uint32_t tag)
 {
-	put_tag(w, tag, TTLV_STRUCTURE);
-	return (struct ttlv_mark){ writer_reserve_u32(w) };
+	return (struct ttlv_mark){ reserve_header(w, tag, TTLV_STRUCTURE) };
 }
 
 void ttlv_end(struct writer *w, struct ttlv_mark mark)
@@ -134,8 +134,7 @@ struct ttlv_space ttlv_reserve_bytes(struct writer *w, uint32_t tag, size_t max_
 		if (w->err == ERR_OK) w->err = ERR_TOO_LARGE;
 		return space;
 	}
-	put_tag(w, tag, TTLV_BYTES);
-	space.len = writer_reserve_u32(w);
+	space.len = reserve_header(w, tag, TTLV_BYTES);
 	space.at = writer_len(w);
 	space.ptr = writer_space(w, padded);
 	return space;

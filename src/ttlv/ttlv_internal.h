@@ -8,6 +8,9 @@
 #define TTLV_LEN_ANY UINT32_MAX        /* length is free, value is padded */
 #define TTLV_LEN_8 (UINT32_MAX - 1)    /* a multiple of 8 */
 
+/* A call would cost as much as what is done in it. */
+#define TTLV_INLINE static inline __attribute__((always_inline))
+
 static const uint32_t ttlv_lengths[TTLV_TYPE_END] = {
 #define TTLV_TYPE(id, number, len, name) [number] = len,
 #include "ttlv/types.def"
@@ -41,7 +44,7 @@ static inline bool ttlv_is_zero(const uint8_t *end, size_t padding)
 /* The only place that reads a TTLV header. Splits the first item off `bytes` (not empty): tag range, known type, length inside `bytes` raw and then padded,
  * fixed length by type, zero padding. Values are not looked at. Outputs untouched on failure. ERR_TRUNCATED,
  * ERR_INPUT. */
-static inline enum coffer_err MUST_USE ttlv_split(struct view bytes, struct ttlv_item *out, struct view *out_rest)
+TTLV_INLINE enum coffer_err MUST_USE ttlv_split(struct view bytes, struct ttlv_item *out, struct view *out_rest)
 {
 	ENSURE(bytes.len >= TTLV_HEADER_LEN, ERR_TRUNCATED);
 	uint64_t header = be64_get(bytes.ptr);
@@ -57,6 +60,13 @@ static inline enum coffer_err MUST_USE ttlv_split(struct view bytes, struct ttlv
 	*out = (struct ttlv_item){ .tag = tag, .type = (enum ttlv_type)type, .value = view_of(value, len) };
 	*out_rest = view_of(value + whole, left - whole);
 	return ERR_OK;
+}
+/* The next item and what follows it; the cursor stays. False at the end and after a failure, which sticks. */
+TTLV_INLINE bool ttlv_peek(struct ttlv_cursor *c, struct ttlv_item *item, struct view *rest)
+{
+	if (c->err != ERR_OK || c->rest.len == 0) return false;
+	c->err = ttlv_split(c->rest, item, rest);
+	return c->err == ERR_OK;
 }
 /* Nothing is left, or another tag stands there: most optional fields are absent, and need no more than this look. False after a failure. */
 static inline bool ttlv_is_other(const struct ttlv_cursor *c, uint32_t tag)

@@ -98,6 +98,17 @@ static void utf8_follows_rfc_3629(void **state)
 	}
 	assert_false(text_is_utf8(LITERAL("a\0b")));
 	assert_false(text_is_utf8(LITERAL("\0")));
+	for (unsigned at = 0; at < 20; at++) { /* eight bytes are looked at together */
+		uint8_t text[20];
+		memset(text, 'a' + (int)at, sizeof text);
+		assert_true(text_is_utf8(view_of(text, sizeof text)));
+		text[at] = 0x7f;
+		assert_true(text_is_utf8(view_of(text, sizeof text)));
+		text[at] = 0;
+		assert_false(text_is_utf8(view_of(text, sizeof text)));
+		text[at] = 0x80;
+		assert_false(text_is_utf8(view_of(text, sizeof text)));
+	}
 }
 
 static void printable_text_cannot_steer_a_terminal(void **state)
