@@ -155,7 +155,7 @@ enum coffer_err request_record_put(struct txn *txn, const struct principal *prin
 	writer_view_u32(&w, answer.len <= REQUEST_RECORD_ANSWER_MAX ? answer : view_of(NULL, 0));
 	TRY(writer_done(&w));
 	TRY(record_seal(txn_ring(txn), STORE_REQUEST, buf_view(&plain), &row, &body));
-	TRY(store_put(txn_store(txn), STORE_REQUEST, &row, true));
+	TRY(store_put(txn_store(txn), STORE_REQUEST, &row, row.version > 1));
 	if (row.id[31] % SWEEP_EVERY == 0) return sweep_after(txn, row.id);
 	return ERR_OK;
 }

@@ -51,6 +51,7 @@ static enum coffer_err begin(struct store *base, struct reason *reason)
 		return reason_fail(reason, err, "the store %s failed and was not opened again since; restart the daemon", s->path);
 	TRY(err);
 	TRY(prepare_endings(s));
+	s->wrote = false;
 	err = run(s, STMT_BEGIN, &rc);
 	return rc ? sqlite_fail(s->db, rc, s->path, reason) : err;
 }
@@ -89,12 +90,23 @@ static enum coffer_err commit(struct store *base, struct reason *reason)
 	return err;
 }
 
+/* SQLite copies every page that changes behind a savepoint. Where nothing was written yet none is needed: there undoing is beginning anew, and with
+ * locking_mode = EXCLUSIVE nobody comes between. */
 static enum coffer_err savepoint(struct store *base)
 {
 	struct sqlite_store *s = self(base);
 	int rc;
 	TRY(sqlite_ready(s));
-	return run(s, STMT_SAVEPOINT, &rc);
+	s->saved_at_begin = !s->wrote;
+	return s->saved_at_begin ? ERR_OK : run(s, STMT_SAVEPOINT, &rc);
+}
+
+static enum coffer_err begin_anew(struct sqlite_store *s)
+{
+	int rc;
+	TRY(run(s, STMT_ROLLBACK, &rc));
+	s->wrote = false;
+	return run(s, STMT_BEGIN, &rc);
 }
 
 static void release(struct store *base, bool keep)
@@ -102,8 +114,13 @@ static void release(struct store *base, bool keep)
 	struct sqlite_store *s = self(base);
 	int rc;
 	if (sqlite_ready(s) != ERR_OK) return; /* the whole transaction goes */
-	enum coffer_err err = keep ? ERR_OK : run(s, STMT_ROLLBACK_TO, &rc);
-	if (!err) err = run(s, STMT_RELEASE, &rc);
+	enum coffer_err err = ERR_OK;
+	if (s->saved_at_begin) {
+		if (!keep && s->wrote) err = begin_anew(s);
+	} else {
+		if (!keep) err = run(s, STMT_ROLLBACK_TO, &rc);
+		if (!err) err = run(s, STMT_RELEASE, &rc);
+	}
 	if (err) s->doom = err;
 }
 

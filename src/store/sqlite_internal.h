@@ -22,6 +22,8 @@ struct sqlite_store {
 	size_t cache;                     /* bytes that its pages may take in memory; 0: SQLite's own number */
 	sqlite3_stmt *lent;               /* its current row was handed out; reset by the next call */
 	enum coffer_err doom;             /* a write of this transaction failed: it can only be rolled back */
+	bool wrote;                       /* something in this transaction */
+	bool saved_at_begin;              /* the savepoint is the beginning of the transaction; SQLite has none */
 	bool unknown;                     /* outcome of a commit is unknown: only reopen helps */
 };
 

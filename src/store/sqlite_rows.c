@@ -113,6 +113,7 @@ enum coffer_err sqlite_put(struct store *base, enum store_table table, const str
 {
 	struct sqlite_store *s = self(base);
 	TRY(sqlite_ready(s));
+	s->wrote = true;
 	enum coffer_err err = put_all(s, table, row, replace);
 	/* A statement that could not even be prepared may follow one that wrote. */
 	if (err && err != ERR_EXISTS) s->doom = err;
@@ -124,6 +125,7 @@ enum coffer_err sqlite_erase(struct store *base, enum store_table table, struct 
 	struct sqlite_store *s = self(base);
 	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
+	s->wrote = true;
 	TRY(sqlite_stmt_for(s, STMT_ERASE, table, id, &stmt));
 	TRY(sqlite_judge(s, sqlite_stmt_run(stmt), true));
 	ENSURE(sqlite3_changes(s->db) > 0, ERR_NOT_FOUND);

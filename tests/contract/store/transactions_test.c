@@ -69,6 +69,35 @@ static void savepoint_released_with_keep_stays_and_without_is_undone(void **stat
 	contract_expect(s, STORE_OBJECT, "before", "1");
 }
 
+/* Before anything was written a store may have a cheaper way to undo. */
+static void savepoint_at_the_beginning_is_undone_and_the_transaction_goes_on(void **state)
+{
+	struct store *s = contract_store(state);
+	contract_put(s, STORE_OBJECT, "old", "1");
+	contract_begin(s);
+	assert_true(contract_has(s, STORE_OBJECT, "old"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(store_savepoint(s), ERR_OK);
+		assert_int_equal(contract_put_inside(s, "dropped", "1", false), ERR_OK);
+		assert_int_equal(contract_put_inside(s, "old", "2", true), ERR_OK);
+		store_release(s, false);
+		contract_expect(s, STORE_OBJECT, "old", "1");
+	}
+	assert_int_equal(store_savepoint(s), ERR_OK);
+	store_release(s, false);
+	assert_int_equal(store_savepoint(s), ERR_OK);
+	assert_int_equal(contract_put_inside(s, "kept", "1", false), ERR_OK);
+	store_release(s, true);
+	assert_int_equal(store_savepoint(s), ERR_OK);
+	assert_int_equal(contract_put_inside(s, "kept", "2", true), ERR_OK);
+	assert_int_equal(store_erase(s, STORE_OBJECT, view_str("old")), ERR_OK);
+	store_release(s, false);
+	contract_commit(s);
+	assert_false(contract_has(s, STORE_OBJECT, "dropped"));
+	contract_expect(s, STORE_OBJECT, "kept", "1");
+	contract_expect(s, STORE_OBJECT, "old", "1");
+}
+
 static void rollback_undoes_kept_savepoints_and_an_open_one(void **state)
 {
 	struct store *s = contract_store(state);
@@ -160,6 +189,7 @@ int main(void)
 		CONTRACT(transaction_reads_its_own_writes),
 		CONTRACT(rollback_without_a_transaction_does_nothing),
 		CONTRACT(savepoint_released_with_keep_stays_and_without_is_undone),
+		CONTRACT(savepoint_at_the_beginning_is_undone_and_the_transaction_goes_on),
 		CONTRACT(rollback_undoes_kept_savepoints_and_an_open_one),
 		CONTRACT(get_before_commit_or_rollback_does_not_hold_them_up),
 		CONTRACT(reopen_keeps_what_was_committed_and_drops_what_was_not),

@@ -264,9 +264,8 @@ static void scrub_syncs_the_log_that_it_cut(void **state)
 	store_close(s);
 }
 
-static void write_that_failed_dooms_its_transaction(void **state)
+static void check_doom(const struct place *p, bool saved_at_begin)
 {
-	const struct place *p = *state;
 	struct store_row big = { .id = "big", .id_len = 3 }, small = { .id = "small", .id_len = 5 };
 	static uint8_t body[STORE_BODY_MAX];
 	struct reason reason = { "" };
@@ -274,7 +273,7 @@ static void write_that_failed_dooms_its_transaction(void **state)
 	struct store *s = open_ok(p);
 	assert_int_equal(put_rows(s, "old", 3, 600), ERR_OK);
 	assert_int_equal(store_begin(s, NULL), ERR_OK);
-	assert_int_equal(store_put(s, STORE_OBJECT, &small, true), ERR_OK);
+	if (!saved_at_begin) assert_int_equal(store_put(s, STORE_OBJECT, &small, true), ERR_OK);
 	assert_int_equal(store_savepoint(s), ERR_OK);
 	fault_vfs_arm(FAULT_WRITE, 1, SQLITE_FULL, false);
 	assert_int_equal(store_put(s, STORE_OBJECT, &big, true), ERR_FULL);
@@ -286,6 +285,16 @@ static void write_that_failed_dooms_its_transaction(void **state)
 	assert_non_null(strstr(reason.text, "the disk is full"));
 	assert_int_equal(store_get(s, STORE_OBJECT, view_str("small"), &small), ERR_NOT_FOUND);
 	check_promise(p, s, ERR_FULL, 2, 600);
+}
+
+static void write_that_failed_dooms_its_transaction(void **state)
+{
+	check_doom(*state, false);
+}
+
+static void write_that_failed_behind_a_savepoint_at_the_beginning_dooms_too(void **state)
+{
+	check_doom(*state, true);
 }
 
 #define PLACED(test) cmocka_unit_test_setup_teardown(test, place_setup_fast, place_teardown)
@@ -302,6 +311,7 @@ int main(void)
 		PLACED(log_of_a_killed_process_is_emptied_at_open_if_there_is_room),
 		PLACED(scrub_syncs_the_log_that_it_cut),
 		PLACED(write_that_failed_dooms_its_transaction),
+		PLACED(write_that_failed_behind_a_savepoint_at_the_beginning_dooms_too),
 	};
 	if (fault_vfs_install() != SQLITE_OK) return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
