@@ -1,4 +1,5 @@
-/* Big-endian numbers in bytes of any alignment. The compiler makes one load or store of each. The caller has made sure of the room; reader.h and writer.h do that. Any thread. */
+/* Big-endian numbers in bytes of any alignment. The compiler makes one load or store of each. The caller has made sure of the room;
+ * reader.h and writer.h do that. Any thread. */
 #ifndef COFFER_BASE_BE_H
 #define COFFER_BASE_BE_H
 
