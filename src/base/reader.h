@@ -49,6 +49,7 @@ static inline enum coffer_err reader_take(struct reader *r, size_t len, const ui
 		const uint8_t *at;                                                     \
 		uint64_t v = 0;                                                        \
 		TRY(reader_take(r, len, &at));                                         \
+		PRE(at);                                                               \
 		for (size_t i = 0; i < (len); i++) v = v << 8 | at[i];                 \
 		*out = (type)v;                                                        \
 		return ERR_OK;                                                         \

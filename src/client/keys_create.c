@@ -49,6 +49,7 @@ static void put_parameters(struct writer *w, uint32_t mode)
 /* Sensitive, active at once. */
 static void put_template(struct writer *w, const char *name, const struct algorithm *a, const char *group)
 {
+	PRE(a);
 	struct ttlv_mark template = ttlv_begin(w, TAG_TEMPLATE_ATTRIBUTE);
 	kmip_attr_put_enum(w, ATTR_CRYPTOGRAPHIC_ALGORITHM, a->kmip);
 	kmip_attr_put_i32(w, ATTR_CRYPTOGRAPHIC_LENGTH, a->bits);

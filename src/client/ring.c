@@ -107,16 +107,15 @@ uint8_t *ring_slot(const struct ring *r, int slot)
 	return r->mem + (size_t)slot * r->slot_size;
 }
 
-/* What the answer says; a descriptor that does not fit it is no ring. */
-static enum coffer_status read_answer(struct call *call, int fd, uint32_t segment_size)
+/* What the answer says; a descriptor that does not fit it is no ring: *out = NULL. */
+static enum coffer_status read_answer(struct call *call, int fd, uint32_t segment_size, struct ring **out)
 {
 	struct ttlv_cursor *fields = &call->answer.items[0].payload;
 	int32_t slot_size, slots;
 	if (ttlv_take_i32(fields, TAG_COFFER_RING_SLOT_SIZE, &slot_size) != ERR_OK || ttlv_take_i32(fields, TAG_COFFER_RING_SLOTS, &slots) != ERR_OK)
 		return call_malformed(call);
 	if (fd >= 0 && slot_size > 0 && (uint32_t)slot_size >= segment_size + COFFER_SEGMENT_OVERHEAD)
-		call->c->ring = ring_map(fd, (size_t)slot_size, (unsigned)slots);
-	call->c->without_ring = call->c->ring == NULL;
+		*out = ring_map(fd, (size_t)slot_size, (unsigned)slots);
 	return COFFER_OK;
 }
 
@@ -133,7 +132,10 @@ static enum coffer_status ask(struct coffer *c, uint32_t segment_size)
 	st = call_run(&call, false);
 	c->takes_descriptor = false;
 	AUTO_FD int fd = TAKE_FD(c->descriptor);
-	if (!st) st = read_answer(&call, fd, segment_size);
+	if (!st) {
+		st = read_answer(&call, fd, segment_size, &c->ring);
+		c->without_ring = c->ring == NULL;
+	}
 	if (st && !c->broken) {
 		c->without_ring = st != COFFER_EBUSY; /* there may be room later */
 		c->text[0] = '\0';

@@ -39,7 +39,7 @@ static enum coffer_status finish_begin(struct call *call, uint32_t operation, ui
 		st = read_begin(call, s, header);
 	}
 	st = call_end(call, st);
-	if (!st) st = ring_of(s->c, s->segment_size, &s->ring);
+	if (!st && s) st = ring_of(s->c, s->segment_size, &s->ring);
 	if (st) free(s);
 	else *out = s;
 	return st;

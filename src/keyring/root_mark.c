@@ -95,7 +95,7 @@ static enum coffer_err read_slot(struct ring *ring, const uint8_t slot[static SL
 enum coffer_err root_mark_read(struct root_mark *mark, struct ring *ring, uint64_t *out_version)
 {
 	uint8_t slots[SLOTS][SLOT_LEN] = { { 0 } };
-	uint64_t best = 0, version;
+	uint64_t best = 0, version = 0;
 	ssize_t got = pread(mark->fd, slots, sizeof slots, 0);
 	ENSURE(got >= 0, ERR_IO);
 	for (size_t i = 0; i < SLOTS; i++)

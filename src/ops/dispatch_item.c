@@ -162,6 +162,7 @@ static enum coffer_err run_marked(struct run *run, const struct op_row *row, siz
 /* What has an audit row of its own belongs on the store lane. */
 static enum coffer_err run_on_lane(struct run *run, const struct op_row *row, size_t index)
 {
+	PRE(row);
 	if (run->ctx.txn || !run->full || row->audit != OP_AUDIT_COUNTED) return run_marked(run, row, index);
 	run->ctx.want_store = true;
 	return ERR_NOT_CACHED;
