@@ -165,7 +165,13 @@ int cmd_encrypt(struct cli *cli, const struct cmd_args *args)
 	if (!key) return cli_usage(cli, "--key NAME is needed");
 	int status = open_crypt(cli, args, "encrypt", &c);
 	if (!status) status = encrypt(&c, key);
-	return close_crypt(&c, status);
+	bool shrank = !status && input_shrank(&c.in);
+	struct input in = c.in; /* its name and numbers outlive it */
+	status = close_crypt(&c, status);
+	if (!status && shrank)
+		fprintf(stderr, "coffer: warning: %s shrank while it was read: %llu bytes are sealed, it had %llu\n", in.name, (unsigned long long)in.got,
+			(unsigned long long)in.size);
+	return status;
 }
 
 static int decrypt_stream(struct crypt *c, const uint8_t *header)

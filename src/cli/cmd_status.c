@@ -77,6 +77,11 @@ static void print_memory(const json_t *doc, const json_t *memory)
 	line("", "%lld of %lld objects open, %lld KiB ordinary memory", whole(objects, "open"), whole(objects, "open_limit"), whole(heap, "used") / 1024);
 }
 
+static void print_rings(const json_t *rings)
+{
+	if (rings) line("rings", "%lld, %lld of %lld KiB used", whole(rings, "count"), whole(rings, "bytes") / 1024, whole(rings, "limit") / 1024);
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -105,6 +110,7 @@ static void print_status(const json_t *doc)
 	print_integrity(json_object_get(doc, "integrity"));
 	line("connections", "%lld of %lld, %lld requests, %lld refused", whole(doc, "connections"), whole(doc, "connections_limit"), whole(doc, "requests"),
 		whole(doc, "refused"));
+	print_rings(json_object_get(doc, "rings"));
 	line("version", "%s, running for %lld s", json_text(doc, "version"), whole(doc, "uptime_s"));
 }
 

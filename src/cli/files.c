@@ -39,7 +39,10 @@ int input_open(const char *path, struct input *out)
 			return cli_fail(EXIT_REFUSED, "%s is a folder; name a file", out->name);
 		}
 		if (S_ISREG(st.st_mode)) {
-			out->size = (uint64_t)st.st_size;
+			off_t at = lseek(out->fd, 0, SEEK_CUR); /* standard input may begin anywhere */
+			if (at < 0) at = 0;
+			out->size = at < st.st_size ? (uint64_t)(st.st_size - at) : 0;
+			out->changed = st.st_mtim;
 			(void)posix_fadvise(out->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 		}
 	}
@@ -62,8 +65,17 @@ int input_read(struct input *in, uint8_t *buf, size_t cap, size_t *out_len)
 		if (n == 0) break;
 		len += (size_t)n;
 	}
+	in->got += len;
 	*out_len = len;
 	return EXIT_DONE;
+}
+
+/* What some file systems say of the size of a file that they make up is not true, but it does not change either. */
+bool input_shrank(const struct input *in)
+{
+	struct stat st;
+	if (in->got >= in->size || fstat(in->fd, &st) != 0) return false;
+	return st.st_mtim.tv_sec != in->changed.tv_sec || st.st_mtim.tv_nsec != in->changed.tv_nsec;
 }
 
 static int write_failed(const struct output *out)

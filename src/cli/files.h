@@ -7,13 +7,16 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "cli/cli.h"
 
 struct input {
 	int fd;
 	const char *name;    /* for messages */
-	uint64_t size;       /* bytes, 0 when unknown (a pipe) */
+	uint64_t size;       /* bytes to come, 0 when unknown (a pipe) */
+	uint64_t got;        /* bytes that came */
+	struct timespec changed; /* of the file, at its opening */
 };
 
 /* path NULL or "-": standard input. EXIT_DONE, or the status after a sentence. */
@@ -21,6 +24,8 @@ int input_open(const char *path, struct input *out);
 void input_close(struct input *in);
 /* Reads until cap bytes or the end; *out_len < cap means the end. */
 int input_read(struct input *in, uint8_t *buf, size_t cap, size_t *out_len);
+/* At the end: whether it is a file that was changed since it was opened and had fewer bytes than then. */
+bool input_shrank(const struct input *in);
 
 /* A file is written under a temporary name beside its place, and renamed only by output_commit. Standard output cannot be taken back: what
  * is written there has been verified piece by piece, and the exit status says whether the whole is good. */

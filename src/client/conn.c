@@ -147,7 +147,8 @@ enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 			sent += (size_t)n;
 			continue;
 		}
-		if (n < 0 && errno == EPIPE) return COFFER_OK; /* why the daemon closed may stand in what it said before: that is read next */
+		/* Why the daemon closed may stand in what it said before: that is read next. ECONNRESET: it left something unread. */
+		if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) return COFFER_OK;
 		if (n < 0 && errno != EAGAIN && errno != EINTR) return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
 		short ready;
 		enum coffer_status st = wait_for(c, POLLOUT | POLLIN, deadline_ms, &ready);

@@ -20,9 +20,9 @@ static enum coffer_status check_sealed(struct coffer *c, const struct message *m
 {
 	if (m->in.len >= 4 && memcmp(m->in.ptr, "CFRS", 4) == 0)
 		return conn_refuse(c, COFFER_EFOREIGN, "this is a sealed stream, not a sealed message; open it with coffer_stream_open");
-	if (m->in.len > COFFER_MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD)
-		return conn_refuse(c, COFFER_ETOOLARGE, "this is larger than a sealed message can be");
-	return COFFER_OK;
+	if (m->in.len <= COFFER_MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD) return COFFER_OK; /* the daemon judges it */
+	if (memcmp(m->in.ptr, "CFR1", 4) != 0) return conn_refuse(c, COFFER_EFOREIGN, "this is not sealed by Coffer; give it what coffer encrypt wrote");
+	return conn_refuse(c, COFFER_ETOOLARGE, "this is larger than a sealed message can be");
 }
 
 enum coffer_status message_check(struct coffer *c, struct message *m)

@@ -51,11 +51,22 @@ static void set_large(struct conn *c, bool large)
 	else c->peer->large--;
 }
 
+/* The frame and its answer. */
+static size_t need_of(size_t frame_size)
+{
+	return 2 * block_of(frame_size);
+}
+
+bool conn_ever_fits(const struct conn *c, size_t frame_size)
+{
+	return need_of(frame_size) <= c->worker->daemon->bulk_limit;
+}
+
 /* One large request of a principal is admitted whenever there is room. */
 enum coffer_err conn_admit(struct conn *c, size_t frame_size)
 {
 	struct daemon *d = c->worker->daemon;
-	size_t need = 2 * block_of(frame_size); /* the frame and its answer */
+	size_t need = need_of(frame_size);
 	if (c->budget >= need) return ERR_OK;
 	if (need > d->bulk_limit) return ERR_TOO_LARGE;
 	pthread_mutex_lock(&d->budget_lock);

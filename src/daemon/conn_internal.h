@@ -150,6 +150,8 @@ void conn_on_wait(struct conn *c);
 /* Secret memory is bounded (conn_budget.c): a large frame is read only when there is room for it and its answer, so that many clients at once wait for
  * each other instead of failing; and what stays for a while counts for its principal. */
 enum coffer_err conn_admit(struct conn *c, size_t frame_size) MUST_USE; /* ERR_BUSY: later; ERR_TOO_LARGE: never */
+/* Whether a frame of this size has room when nobody else has any. Any thread. */
+bool conn_ever_fits(const struct conn *c, size_t frame_size);
 /* conn_admit is taken back. */
 void conn_withdraw(struct conn *c);
 /* The answer has moved to out, and the request is done; not while busy. */

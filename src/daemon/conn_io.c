@@ -187,13 +187,34 @@ void conn_give_up(struct conn *c, const char *why)
 	c->closing = true;
 }
 
-/* ERR_OK: *size is the whole frame's; ERR_NOT_FOUND: more bytes are needed. */
+/* ERR_OK: *size is the whole frame's; ERR_NOT_FOUND: more bytes are needed; ERR_TOO_LARGE: more than may come, *size is 0, or than ever has room. */
 static enum coffer_err next_frame(struct conn *c, size_t *size)
 {
 	size_t here = c->in.len - c->in_at;
 	if (here < TTLV_HEADER_LEN) return ERR_NOT_FOUND;
 	TRY(ttlv_frame_size(view_of(c->in.ptr + c->in_at, TTLV_HEADER_LEN), TAG_REQUEST_MESSAGE, config_of(c)->max_message, size));
-	return here < *size ? ERR_NOT_FOUND : ERR_OK;
+	if (here >= *size) return ERR_OK;
+	return *size > CONN_READ_CHUNK && !conn_ever_fits(c, *size) ? ERR_TOO_LARGE : ERR_NOT_FOUND;
+}
+
+/* What is there of the frame at the start of the input is dropped, and its rest is not read: the connection ends when the refusal is out. */
+static void refuse_frame(struct conn *c, size_t size)
+{
+	struct request *r = &c->job.request;
+	struct reason reason = { "" };
+	enum coffer_err err;
+	if (size)
+		err = reason_fail(&reason, ERR_TOO_LARGE, "a request of %zu bytes and its answer never have room here; send less at a time, or raise secret_memory", size);
+	else
+		err = reason_fail(&reason, ERR_TOO_LARGE, "the request is larger than the %zu bytes that are taken; send less at a time, or raise max_message",
+			config_of(c)->max_message);
+	log_debug("a connection of %s is closed: %s", c->peer->principal.text, reason.text);
+	c->in_at = c->in.len;
+	request_begin(r);
+	place_answer(c);
+	request_refuse(r, err, &reason);
+	r->close_after = true;
+	if (!conn_answer(c)) conn_give_up(c, "no memory for its answer");
 }
 
 /* The timer asks again, less and less often. False: this went on for as long as a request may take. */
@@ -284,11 +305,15 @@ static bool begin_frames(struct conn *c)
 		enum coffer_err err = next_frame(c, &size);
 		c->need = size;
 		if (err == ERR_NOT_FOUND) break;
-		if (err) {
+		if (err && err != ERR_TOO_LARGE) {
 			conn_give_up(c, "no frame");
 			break;
 		}
-		if (is_full(c, size)) return true;
+		if (is_full(c, err ? 0 : size)) return true;
+		if (err) {
+			refuse_frame(c, size);
+			break;
+		}
 		if (!begin_request(c, size)) break;
 		c->need = 0;
 	}

@@ -12,6 +12,8 @@
 #include "ops/bulk.h"
 #include "ops/seal_key.h"
 
+#define MESSAGE_AROUND 1024u /* bytes of a message beside the segment in it */
+
 /* An answer that waits for its turn. */
 struct entry {
 	struct crypt_task task;  /* its work, if it has any */
@@ -32,13 +34,20 @@ static struct entry *entry_at(struct conn_segments *s, unsigned i)
 	return &s->entries[(s->first + i) % CONN_SEGMENTS_MAX];
 }
 
+/* Segments of this size, which the pool has no room for. */
+static enum coffer_err refuse_size(const struct conn *c, size_t slot_bytes, struct reason *reason)
+{
+	bool in_messages = slot_bytes + MESSAGE_AROUND <= c->worker->daemon->engine.config->max_message && conn_ever_fits(c, slot_bytes + MESSAGE_AROUND);
+	return reason_fail(reason, ERR_BUSY, "segments of %zu bytes are too large for the secret memory here; %s", slot_bytes,
+		in_messages ? "send them in messages" : "make them smaller, or raise secret_memory");
+}
+
 /* On the thread that runs the job, while the connection waits for it. */
 static enum coffer_err map(void *arg, size_t slot_bytes, unsigned slots, struct op_ring *out, struct reason *reason)
 {
 	struct conn *c = arg;
 	struct daemon *d = c->worker->daemon;
-	if (!crypt_pool_fits(d->crypt, slot_bytes - STREAM_TAG_LEN))
-		return reason_fail(reason, ERR_BUSY, "segments of %zu bytes are too large for the secret memory here; send them in messages", slot_bytes);
+	if (!crypt_pool_fits(d->crypt, slot_bytes - STREAM_TAG_LEN)) return refuse_size(c, slot_bytes, reason);
 	AUTO_FREE struct conn_segments *s = calloc(1, sizeof *s);
 	ENSURE(s, ERR_MEMORY);
 	TRY(segment_ring_open(d, c->peer, slot_bytes * slots, &s->ring, reason));

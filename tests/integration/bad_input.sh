@@ -58,6 +58,7 @@ for len in 3 51 67; do
   head -c $len "$work/m" >"$work/cut"
   refused "a message cut to $len bytes" 1 . coffer decrypt -c a=1 -i "$work/cut" -o "$work/out"
 done
+refused "a large file that is not sealed" 1 'not sealed by Coffer' coffer decrypt -i "$work/big" -o "$work/out"
 for len in 50 99 110 1000 1048691 1048692 2097267 2097268 2999000; do
   head -c $len "$work/st" >"$work/cut"
   refused "a stream cut to $len bytes" 1 . coffer decrypt -c a=1 -i "$work/cut" -o "$work/out"

@@ -6,7 +6,7 @@ import struct
 import sys
 import time
 
-from frames import exchange, find, integer, item, message, reason
+from frames import connect, exchange, find, integer, item, message, read_answer, reason
 
 
 def drips(path, seconds):
@@ -48,6 +48,29 @@ def piles_up(path):
     return sent // len(request)
 
 
+def head(size):
+    """The beginning of a request of so many bytes in all."""
+    return struct.pack(">II", 0x42007801, size - 8 if size < 1 << 30 else size)
+
+
+def last_answer(path, data):
+    """The last answer before the daemon hangs up, also while these bytes are still being sent; None when it does not hang up."""
+    s = connect(path)
+    try:
+        try:
+            s.sendall(data)
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        answer = None
+        while (more := read_answer(s)) is not None:
+            answer = more
+        return answer
+    except TimeoutError:
+        return None
+    finally:
+        s.close()
+
+
 def main():
     path = sys.argv[1]
     bad = []
@@ -77,7 +100,14 @@ def main():
     broken = bytearray(good)
     broken[15] ^= 0x08  # a length that does not fit its parent
     expect("wrong length", exchange(path, bytes(broken)), {4})
-    expect("oversized message", exchange(path, struct.pack(">II", 0x42007801, 0x7FFFFFF8)), None)
+    for what, size, key in (("oversized message", 0x7FFFFFF8, b"max_message"), ("a byte too many", (4 << 20) + 8, b"max_message"),
+                            ("one that never has room", 4 << 20, b"secret_memory")):
+        # with more behind the header than a socket holds: the refusal is there for a client that is still sending
+        for frame in (head(size), head(size) + bytes(1 << 20), good + head(size)):
+            answer = last_answer(path, frame)
+            expect(what, answer, {7})
+            if answer is not None and key not in find(answer, 0x42007D, 7):
+                bad.append(f"{what}: {find(answer, 0x42007D, 7)} does not name {key}")
     expect("length 0xFFFFFFFF", exchange(path, struct.pack(">II", 0x42007801, 0xFFFFFFFF)), None)
     expect("a response instead of a request", exchange(path, struct.pack(">II", 0x42007B01, 8) + b"\0" * 8), None)
     expect("HTTP", exchange(path, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"), None)

@@ -15,6 +15,7 @@ python3 -B "$top/tests/integration/ring_races.py" "$COFFER_SOCKET" "$pid" good
 equal "slots that change, and connections that end, harm nobody" "$?" 0
 equal "no ring is left" "$(status_field .rings.count)$(status_field .rings.bytes)" 00
 equal "status says how much they may take" "$(status_field .rings.limit)" $((40 << 20))
+matches "also to people" "$(coffer status)" '^rings +0, 0 of 40960 KiB used$'
 equal "the daemon is the same process" "$(cat "$home/cofferd.pid")" "$pid"
 
 for uid in 65531 65532; do coffer grant --to "unix:$uid" --role key-user >/dev/null; done

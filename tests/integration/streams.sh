@@ -132,6 +132,21 @@ limited() { (ulimit -f 2048; exec "$bin/coffer" encrypt -k bulk -i "$work/plain"
 refused "a file that may not grow is a failure" 1 'File too large; nothing was changed' limited
 equal "with nothing left" "$(find "$work" -name 'held*' ! -name '*.err' ! -name '*.out' | wc -l)" 0
 
+# A file that is cut while it is read: what was read is sealed, and said. The pipe holds the command up long before the place of the cut.
+truncate -s 64M "$work/plain"
+mkfifo "$work/slow"
+coffer encrypt -k bulk -i "$work/plain" -o "$work/slow" 2>"$work/cut.err" &
+cut=$!
+{ head -c 99; truncate -s 32M "$work/plain"; cat; } <"$work/slow" >"$work/held"
+cut_status=0
+wait "$cut" || cut_status=$?
+equal "a file that shrinks is no failure" $cut_status 0
+matches "but said" "$(cat "$work/cut.err")" 'plain shrank while it was read: 33554432 bytes are sealed, it had 67108864$'
+check "what is left of it is whole" cmp <(coffer decrypt -i "$work/held") "$work/plain"
+equal "nothing is said of one that stays" "$(coffer encrypt -k bulk -i "$work/plain" 2>&1 >/dev/null)" ""
+equal "nor of the rest of one" "$({ head -c 1000 >/dev/null; coffer encrypt -k bulk -o /dev/null; } <"$work/plain" 2>&1)" ""
+rm -f "$work/held" "$work/slow"
+
 # The daemon is killed while a stream is under way.
 for way in "" --no-ring; do
   pid=$(cat "$home/cofferd.pid")

@@ -167,7 +167,8 @@ struct coffer_stream;
 
 /* segment_size: 0 = 1 MiB, else a power of two from 64 KiB to 16 MiB. The stream borrows the connection, which must outlive it.
  * What goes in messages (without a ring, and always above 4 MiB) must fit: a segment into this connection's max_memory (else COFFER_ETOOLARGE when it is sent), into
- * the daemon's max_message (4 MiB unless configured: segments of 2 MiB fit) and into an eighth of its secret_memory (else it hangs up: COFFER_ECLOSED). */
+ * the daemon's max_message (4 MiB unless configured: segments of 2 MiB fit) and into an eighth of its secret_memory (else it
+ * refuses it with a sentence and hangs up: COFFER_EINVAL). */
 enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const struct coffer_pair *context, size_t context_count,
 	uint32_t segment_size, uint8_t header[COFFER_STREAM_HEADER], struct coffer_stream **out);
 enum coffer_status coffer_stream_open(struct coffer *c, const struct coffer_pair *context, size_t context_count,

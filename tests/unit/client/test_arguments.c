@@ -125,6 +125,9 @@ static void sizes_over_a_sealed_message_are_refused(void **state)
 	(void)state;
 	assert_int_equal(coffer_encrypt(c, "k", NULL, 0, large, COFFER_MESSAGE_MAX + 1, out, sizeof out, &len), COFFER_ETOOLARGE);
 	assert_non_null(strstr(coffer_error(c), "use a stream"));
+	assert_int_equal(coffer_decrypt(c, NULL, 0, large, sizeof large, out, sizeof out, &len), COFFER_EFOREIGN);
+	assert_non_null(strstr(coffer_error(c), "not sealed by Coffer"));
+	memcpy(large, "CFR1", 4);
 	assert_int_equal(coffer_decrypt(c, NULL, 0, large, sizeof large, out, sizeof out, &len), COFFER_ETOOLARGE);
 	assert_int_equal(coffer_encrypt(c, "k", NULL, 0, large, SIZE_MAX, out, sizeof out, &len), COFFER_ETOOLARGE);
 	assert_int_equal(len, 7);

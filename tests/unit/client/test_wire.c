@@ -157,6 +157,32 @@ static void a_server_that_does_not_read_is_a_timeout_too(void **state)
 	close(gave_up[0]);
 }
 
+/* Takes the beginning of a request only, says why it wants no more, and hangs up with the rest unread. */
+static void refuse_half_read(struct server *s)
+{
+	char some[64];
+	ssize_t n = read(s->fd, some, sizeof some);
+	if (n <= 0) return;
+	struct writer w;
+	uint8_t out[1024];
+	writer_init(&w, out, sizeof out);
+	kmip_refuse(&w, KMIP_VERSION_HIGHEST, 0, ERR_TOO_LARGE, "send less at a time");
+	if (writer_done(&w) == ERR_OK) server_write(s, writer_view(&w));
+}
+
+static void a_refusal_of_a_request_that_is_still_being_sent_is_read(void **state)
+{
+	static uint8_t plain[COFFER_MESSAGE_MAX], out[COFFER_MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD];
+	size_t len = 0;
+	(void)state;
+	struct server *s = server_start(refuse_half_read, NULL);
+	struct coffer *c = server_connect(s, 0, 0);
+	assert_int_equal(coffer_encrypt(c, "disk", NULL, 0, plain, sizeof plain, out, sizeof out, &len), COFFER_EINVAL);
+	assert_string_equal(coffer_error(c), "send less at a time");
+	coffer_close(c);
+	server_stop(s);
+}
+
 #define SMALL (16u * 1024u)
 
 /* An answer of *arg data bytes. */
@@ -210,6 +236,7 @@ int main(void)
 		cmocka_unit_test(an_answer_that_is_cut_is_a_closed_connection),
 		cmocka_unit_test(a_late_answer_is_a_timeout),
 		cmocka_unit_test(a_server_that_does_not_read_is_a_timeout_too),
+		cmocka_unit_test(a_refusal_of_a_request_that_is_still_being_sent_is_read),
 		cmocka_unit_test(an_answer_over_the_memory_limit_is_refused_and_one_below_it_fits),
 		cmocka_unit_test(a_request_over_the_memory_limit_is_refused_and_the_connection_lives),
 	};
