@@ -52,6 +52,7 @@ static enum coffer_err compare(void *arg, const struct audit_event *event)
 	char details[BULK_DETAILS_MAX];
 	bulk_row_details(found->row, details);
 	found->same = event->operation == found->row->operation && view_equal(event->details, view_str(details)) &&
+		view_equal(event->principal, view_str(bulk_row_principal(found->row))) &&
 		(!event->object_id.len || view_equal(event->object_id, view_of(found->row->id, UUID_LEN)));
 	return ERR_OK;
 }

@@ -57,6 +57,11 @@ void bulk_row_details(const struct bulk_row *row, char out[static BULK_DETAILS_M
 	say(&s, "; from %s to %s", from, to);
 }
 
+const char *bulk_row_principal(const struct bulk_row *row)
+{
+	return row->principal ? row->principal : "node";
+}
+
 /* A failure is what nothing good stands beside. */
 static uint32_t reason_of(const struct bulk_counts *counts)
 {
@@ -70,7 +75,7 @@ static enum coffer_err append(struct engine *engine, struct txn *txn, const stru
 	static const uint8_t none[UUID_LEN];
 	char details[BULK_DETAILS_MAX];
 	bulk_row_details(row, details);
-	struct audit_event event = { .principal = view_str(row->principal ? row->principal : "node"), .operation = row->operation,
+	struct audit_event event = { .principal = view_str(bulk_row_principal(row)), .operation = row->operation,
 		.result_reason = reason_of(&row->counts), .details = view_str(details) };
 	event.status = event.result_reason ? RESULT_STATUS_OPERATION_FAILED : RESULT_STATUS_SUCCESS;
 	if (row->operation && memcmp(row->id, none, UUID_LEN) != 0) event.object_id = view_of(row->id, UUID_LEN);

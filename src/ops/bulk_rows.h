@@ -10,6 +10,8 @@
 
 /* "812 done, 64 further parts, 3325952 bytes, 2 did not open, 1 failed; from 2026-01-31T12:00:00Z to 2026-01-31T12:00:59Z" */
 void bulk_row_details(const struct bulk_row *row, char out[static BULK_DETAILS_MAX]);
+/* Whom the audit row names: "node" for several principals. Valid as long as the row. */
+const char *bulk_row_principal(const struct bulk_row *row);
 /* One audit row for each; inside the transaction. The batch stays the caller's, who drops it or gives it back by what becomes of the transaction. */
 enum coffer_err bulk_append(struct engine *engine, struct txn *txn, const struct bulk_batch *batch) MUST_USE;
 /* What was counted until now with this key (NULL: with all, at most so many rows) goes into the log with this transaction, or is told later when that

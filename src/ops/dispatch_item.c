@@ -84,10 +84,16 @@ static enum coffer_err too_large(struct run *run)
 	return reason_fail(&ctx->reason, ERR_TOO_LARGE, "the answer is larger than this server sends (configuration key max_message); ask for less");
 }
 
+/* Rows that a request brought along say, like its own, whether its commit became durable: Audit Show has none of its own. */
 static enum coffer_err tell_bulk(struct run *run)
 {
 	struct op_ctx *ctx = &run->ctx;
-	return bulk_tell(ctx->engine, ctx->txn, ctx->object ? ctx->object->id : NULL, BULK_ROWS_AT_ONCE);
+	if (!ctx->engine->audit) return ERR_OK;
+	uint64_t before = audit_chain_length(ctx->engine->audit);
+	TRY(bulk_tell(ctx->engine, ctx->txn, ctx->object ? ctx->object->id : NULL, BULK_ROWS_AT_ONCE));
+	uint64_t newest = audit_chain_length(ctx->engine->audit);
+	if (newest != before) run->r->audit_seq = newest;
+	return ERR_OK;
 }
 
 static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t index)

@@ -372,8 +372,13 @@ static void an_auditor_reads_what_was_done_until_then(void **state)
 	ask_one(&a, OPERATION_COFFER_AUDIT_SHOW);
 	assert_int_equal(vendor_send(f, ADMIN, &a, &answer), ERR_OK);
 	assert_true(vendor_holds(vendor_text(&answer, TAG_COFFER_AUDIT_ROWS), "1 done, 7 bytes; from 2023"));
+	assert_int_equal(answer.request.audit_seq, fix_audit_rows(f)); /* by which a commit of unknown outcome is judged */
 	answer_free(&answer);
 	assert_int_equal(tell(f), 0);
+	ask_one(&a, OPERATION_COFFER_AUDIT_SHOW);
+	assert_int_equal(vendor_send(f, ADMIN, &a, &answer), ERR_OK);
+	assert_int_equal(answer.request.audit_seq, 0);
+	answer_free(&answer);
 }
 
 static void a_store_that_is_not_well_keeps_them_and_they_become_one_sum(void **state)
