@@ -222,6 +222,8 @@ static void what_is_not_allowed_sends_nothing(void **state)
 	assert_int_equal(coffer_encrypt_send(c, "disk", NULL, 0, NULL, 1), COFFER_EINVAL);
 	assert_int_equal(coffer_encrypt_send(c, "disk", &no_name, 1, plain, 1), COFFER_EINVAL);
 	assert_int_equal(coffer_encrypt_send(c, "disk", NULL, 0, large, COFFER_MESSAGE_MAX + 1), COFFER_ETOOLARGE);
+	assert_int_equal(coffer_decrypt_send(c, NULL, 0, large, sizeof large), COFFER_EFOREIGN);
+	memcpy(large, "CFR1", 4);
 	assert_int_equal(coffer_decrypt_send(c, NULL, 0, large, sizeof large), COFFER_ETOOLARGE);
 	assert_int_equal(coffer_rewrap_send(c, NULL, 0, "CFRS and so on", 14), COFFER_EFOREIGN);
 	assert_int_equal(coffer_under_way(c), 0);
