@@ -153,6 +153,10 @@ enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 		short ready;
 		enum coffer_status st = wait_for(c, POLLOUT | POLLIN, deadline_ms, &ready);
 		if (!st && (ready & POLLIN)) st = read_some(c, 1, NULL);
+		if (st == COFFER_ECLOSED && c->in.len) {
+			c->broken = false; /* the same: it may stand in what was read before the end was seen; the next read finds the end again */
+			return COFFER_OK;
+		}
 		if (st) return st;
 	}
 	return COFFER_OK;

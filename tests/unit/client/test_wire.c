@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include <linux/sockios.h>
+#include <poll.h>
 
 #include "unit/client/server.h"
 
@@ -170,17 +173,34 @@ static void refuse_half_read(struct server *s)
 	if (writer_done(&w) == ERR_OK) server_write(s, writer_view(&w));
 }
 
-static void a_refusal_of_a_request_that_is_still_being_sent_is_read(void **state)
+/* The same, and hangs up only when the client has read it, still sending. */
+static void refuse_half_read_and_wait(struct server *s)
+{
+	int unread = 1;
+	refuse_half_read(s);
+	for (unsigned i = 0; i < 2000 && unread; i++) {
+		if (ioctl(s->fd, SIOCOUTQ, &unread) != 0) return;
+		if (unread) poll(NULL, 0, 1);
+	}
+}
+
+static void is_refused_while_sending(void (*serve)(struct server *s))
 {
 	static uint8_t plain[COFFER_MESSAGE_MAX], out[COFFER_MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD];
 	size_t len = 0;
-	(void)state;
-	struct server *s = server_start(refuse_half_read, NULL);
+	struct server *s = server_start(serve, NULL);
 	struct coffer *c = server_connect(s, 0, 0);
 	assert_int_equal(coffer_encrypt(c, "disk", NULL, 0, plain, sizeof plain, out, sizeof out, &len), COFFER_EINVAL);
 	assert_string_equal(coffer_error(c), "send less at a time");
 	coffer_close(c);
 	server_stop(s);
+}
+
+static void a_refusal_of_a_request_that_is_still_being_sent_is_read(void **state)
+{
+	(void)state;
+	is_refused_while_sending(refuse_half_read);
+	is_refused_while_sending(refuse_half_read_and_wait);
 }
 
 #define SMALL (16u * 1024u)
