@@ -49,10 +49,10 @@ static int ask(const char *question, bool until_empty, struct secret **out)
 	AUTO_FD int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty < 0 || tcgetattr(tty, &old) != 0)
 		return cli_fail(EXIT_REFUSED, "there is no terminal to ask on; give the secret with --secret-file or --secret-fd");
-	dprintf(tty, "%s", question);
 	silent = old;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(tty, TCSAFLUSH, &silent);
+	tcsetattr(tty, TCSAFLUSH, &silent); /* before the question: whoever answers at once is neither shown nor dropped */
+	dprintf(tty, "%s", question);
 	int status = read_secret(tty, "the terminal", !until_empty, until_empty, &b);
 	tcsetattr(tty, TCSAFLUSH, &old);
 	dprintf(tty, "\n");
