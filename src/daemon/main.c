@@ -113,7 +113,12 @@ static int supervised(const struct options *options)
 	}
 	log_set_level(config->log_level);
 	int status = prepare_memory(config, &reason);
-	return status ? status : daemon_run(config, options);
+	if (status) {
+		config_free(config);
+		free(config);
+		return status;
+	}
+	return daemon_run(config, options);
 }
 
 int main(int argc, char **argv)
