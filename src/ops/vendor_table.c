@@ -30,6 +30,20 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_STORE_CHECK,  "Store Check",   op_store_check,  AUDIT_READ,       NONE,       ADMIN,  DENIED, 0),
 	ROW(COFFER_STORE_ACCEPT, "Store Accept",  op_store_accept, INIT,        NONE,       ADMIN,  DENIED, OP_ALONE),
 	ROW(COFFER_MAP_RING,     "Map Ring",      op_map_ring,     NONE,        NONE,       ADMIN,  NEVER,  OP_ALONE),
+	/* backup and restore */
+
+	/* rotation */
+
+	/* token */
+
+	/* unseal and recovery */
+
+	/* zeroise and quorum */
+
+	/* anchor */
+
+	/* audit */
+
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
 	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },
 	{ .operation = OPERATION_RNG_SEED, .name = "RNG Seed", .run = op_rng_seed, .permission = PERMISSION_RANDOM,
