@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access/quorum.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -78,7 +79,8 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->connection_bytes = conn_idle_bytes();
 	e->objects = new_object_table(d->config);
 	e->check = store_check_new();
-	ENSURE(e->objects && e->check, ERR_MEMORY);
+	e->quorum = quorum_new();
+	ENSURE(e->objects && e->check && e->quorum, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -237,6 +239,7 @@ static void stop(struct daemon *d)
 	audit_chain_free(d->engine.audit);
 	store_close(d->engine.store);
 	store_check_free(d->engine.check);
+	quorum_free(d->engine.quorum);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access/quorum_record.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
@@ -138,6 +139,26 @@ static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 	return audit_append(e->audit, txn, &event);
 }
 
+/* A record that does not open is taken for the stricter one. */
+static void load_quorum(struct engine *e, struct txn *txn)
+{
+	unsigned needed = 2;
+	if (quorum_record_get(txn, &needed) != ERR_OK) needed = 2;
+	quorum_set_needed(e->quorum, needed);
+}
+
+/* Who may accept a store that is at fault, and who must agree to it. What does not open gives nobody a right. */
+static enum coffer_err load_for_fault(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct grants *grants = NULL;
+	(void)arg;
+	(void)reason;
+	load_quorum(e, txn);
+	TRY(grants_load_passing(txn, &grants));
+	engine_set_grants(e, grants);
+	return ERR_OK;
+}
+
 static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct grants *grants = NULL;
@@ -147,6 +168,7 @@ static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *ar
 	enum coffer_err err = grants_load_passing(txn, &grants);
 	if (err) return reason_default(reason, err, "the grants do not open: %s", err_text(err));
 	describe_recovery(e, txn);
+	load_quorum(e, txn);
 	engine_set_grants(e, grants);
 	return append_opened(e, txn);
 }
@@ -207,7 +229,10 @@ static enum coffer_err pin_root(struct engine *engine, struct reason *reason)
 
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
-	TRY(check_store(engine, reason));
+	enum coffer_err err = check_store(engine, reason);
+	if (err == ERR_CORRUPT && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
+		log_warn("the grants cannot be read; no administrator can approve anything");
+	TRY(err);
 	TRY(pin_root(engine, reason));
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));

@@ -36,7 +36,8 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 	case ENGINE_FAULT:
 		if (row->operation == OPERATION_COFFER_STATUS) return ERR_OK;
 		if (run->r->engine->integrity_fault &&
-		    (row->operation == OPERATION_COFFER_STORE_CHECK || row->operation == OPERATION_COFFER_STORE_ACCEPT))
+		    (row->operation == OPERATION_COFFER_STORE_CHECK || row->operation == OPERATION_COFFER_STORE_ACCEPT ||
+		     row->operation == OPERATION_COFFER_APPROVE || row->operation == OPERATION_COFFER_LIST_APPROVALS))
 			return ERR_OK;
 		return reason_fail(reason, ERR_STATE, "the node stopped serving after a fault; 'coffer status' says which");
 	}
@@ -191,7 +192,7 @@ static void fresh_ctx(struct run *run, const struct kmip_batch_item *item)
 	ctx->object = NULL;
 	ctx->has_touched = ctx->want_name = ctx->want_store = ctx->forget_placeholder = false;
 	ctx->refused_len = 0;
-	ctx->detail[0] = ctx->reason.text[0] = '\0';
+	ctx->quorum_id[0] = ctx->detail[0] = ctx->reason.text[0] = '\0';
 	ctx->bulk_bytes = 0;
 	ctx->bulk_part = ctx->bulk_invalid = false;
 	ctx->result_reason = 0;

@@ -40,6 +40,7 @@ enum store_health {
 };
 
 struct bulk; /* ops/bulk.h */
+struct quorum; /* access/quorum.h */
 struct init_pending; /* ops/init_flow.c */
 struct store_check; /* ops/store_check.h */
 struct token_spawner; /* token/proxy.h */
@@ -53,6 +54,8 @@ struct engine {
 	struct domain_id domain;           /* valid unless uninitialised; written before the state changes */
 	struct object_table *objects;      /* any lane */
 	struct bulk *bulk;                 /* what was counted of bulk operations; NULL: it is not counted. Any lane */
+
+	struct quorum *quorum;             /* acts that wait for a second administrator; NULL: one is enough. Any lane */
 
 	pthread_rwlock_t grants_lock;      /* guards the pointer below */
 	struct grants *grants;             /* take a reference with engine_grants */

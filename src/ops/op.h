@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "access/policy.h"
+#include "access/quorum.h"
 #include "base/reason.h"
 #include "base/writer.h"
 #include "ops/bulk.h"
@@ -58,6 +59,7 @@ struct op_ctx {
 	bool bulk_part;                  /* … this is not the first part of it … */
 	bool bulk_invalid;               /* … it was carried out, and what it checked does not verify */
 	struct reason reason;            /* one sentence when the handler fails */
+	char quorum_id[QUORUM_ID_TEXT];  /* of the approval that is used (ops/quorum_ask.h); "" none */
 	uint32_t result_reason;          /* KMIP Result Reason of the failure; 0: that of the error */
 	uint8_t refused[64];             /* Check: encoded fields of the Response Payload that its failure has; refused_len 0: none */
 	size_t refused_len;
