@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "token/counter.h"
 #include "token/token.h"
 #include "tpm/binding.h"
+#include "tpm/counter.h"
 #include "tpm/device.h"
 #include "tpm/key.h"
 #include "tpm/provision.h"
@@ -59,6 +61,8 @@ struct step {
 	struct secret **out_secret;
 	uint8_t *out_bytes;
 	size_t len;
+	const struct token_counter_wish *wish;
+	struct token_counter_answer *out_answer;
 };
 
 /* For idempotent steps alone: when slots were full or a TPM reset took primary and sessions away, everything is swept,
@@ -294,3 +298,49 @@ const struct token_ops token_backend = {
 	.probe = tpm_probe,
 	.close = tpm_close,
 };
+
+/* ---- counter ---- */
+
+static enum coffer_err make_counter_step(struct token *t, struct step *step, struct reason *reason)
+{
+	TRY(ready(t, reason));
+	return tpm_counter_make(&t->dev, &t->key, step->wish, step->out_answer, reason);
+}
+
+static enum coffer_err read_counter_step(struct token *t, struct step *step, struct reason *reason)
+{
+	TRY(ready(t, reason));
+	return tpm_counter_read(&t->dev, &t->key, step->wish, step->out_answer, reason);
+}
+
+static enum coffer_err raise_counter_step(struct token *t, struct step *step, struct reason *reason)
+{
+	TRY(ready(t, reason));
+	return tpm_counter_raise(&t->dev, &t->key, step->wish, step->out_answer, reason);
+}
+
+static enum coffer_err make_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	struct step step = { .run = make_counter_step, .wish = wish, .out_answer = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err read_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	struct step step = { .run = read_counter_step, .wish = wish, .out_answer = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err raise_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	struct step step = { .run = raise_counter_step, .wish = wish, .out_answer = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+const struct token_counter_ops token_counter_backend = { .make = make_counter, .read = read_counter, .raise = raise_counter };

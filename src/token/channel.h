@@ -13,15 +13,20 @@
  *   RANDOM      u32 n               n bytes
  *   PROBE       -                   -
  *   CLOSE       -                   -
+ *   COUNTER_*   wish                counter
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
- * struct token_info, then u8 made_here. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
+ * struct token_info, then u8 made_here. wish: 32 bytes owner | 32 bytes authorization value | u8 replace | u64 from | u16-counted
+ * reference; counter: u8 state | u64 value | u16-counted reference | u16-counted place. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
  * left over, or an unknown op is an error that ends the channel. Frames hold secrets: keep them in struct buf. */
 #ifndef COFFER_TOKEN_CHANNEL_H
 #define COFFER_TOKEN_CHANNEL_H
 
 #include <stdint.h>
 
+#include "base/reader.h"
+#include "base/writer.h"
+#include "token/counter.h"
 #include "token/token.h"
 
 #define CHANNEL_FRAME_MAX (16u * 1024u) /* bytes of a frame with its length field */
@@ -29,7 +34,8 @@
 
 enum channel_op {
 	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
-	CHANNEL_PROBE, CHANNEL_CLOSE
+	CHANNEL_PROBE, CHANNEL_CLOSE,
+	CHANNEL_COUNTER_MAKE = 18, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
@@ -40,6 +46,7 @@ struct channel_request {
 	struct token_binding binding;
 	struct view bytes;   /* WRAP: plaintext; UNWRAP: blob */
 	uint32_t random_len;
+	struct token_counter_wish counter; /* COUNTER_* */
 };
 
 struct channel_reply {
@@ -49,6 +56,7 @@ struct channel_reply {
 	struct token_binding binding;
 	struct token_info info;
 	struct view bytes;        /* WRAP: blob; UNWRAP: plaintext; RANDOM: bytes */
+	struct token_counter_answer counter;
 };
 
 /* Appends one frame. ERR_TOO_LARGE, ERR_MEMORY: `out` may hold part of it. */
@@ -59,6 +67,12 @@ enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum cha
 enum coffer_err channel_decode_request(struct view frame, struct channel_request *out) MUST_USE;
 /* ERR_INPUT also when the sequence is not the expected one. A failing err with an unknown number is ERR_INPUT as well. */
 enum coffer_err channel_decode_reply(struct view frame, uint32_t sequence, enum channel_op op, struct channel_reply *out) MUST_USE;
+
+/* Of one kind of payload (token/channel_counter.c). */
+void channel_write_wish(struct writer *w, const struct token_counter_wish *wish);
+enum coffer_err channel_read_wish(struct reader *r, struct token_counter_wish *out) MUST_USE;
+void channel_write_counter(struct writer *w, const struct token_counter_answer *answer);
+enum coffer_err channel_read_counter(struct reader *r, struct token_counter_answer *out) MUST_USE;
 
 /* Reads one frame into `out` (cleared first), without its length field. Errors of fdio_read_exact, and ERR_TOO_LARGE. */
 enum coffer_err channel_read(int fd, struct buf *out, uint64_t deadline_mono_ms) MUST_USE;
