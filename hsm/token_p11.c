@@ -15,6 +15,7 @@
 #include "hsm/slot.h"
 #include "hsm/uri.h"
 #include "token/counter.h"
+#include "token/erase.h"
 #include "token/token.h"
 
 struct token {
@@ -318,3 +319,17 @@ const struct token_ops token_backend = {
 
 /* PKCS#11 has no number that only goes up. */
 const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL };
+
+/* ---- erase ---- */
+
+static enum coffer_err p11_erase(struct token *t, struct reason *reason)
+{
+	TRY(require_attached(t, reason));
+	t->session.last_rv = CKR_OK;
+	TRY(find_again(t, reason)); /* handles change with a login */
+	TRY(hsm_object_destroy(&t->session, &t->key, reason));
+	t->attached = false;
+	return ERR_OK;
+}
+
+const struct token_erase_ops token_erase_backend = { .erase = p11_erase };

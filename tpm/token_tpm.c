@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "token/counter.h"
+#include "token/erase.h"
 #include "token/token.h"
 #include "tpm/binding.h"
 #include "tpm/counter.h"
@@ -344,3 +345,26 @@ static enum coffer_err raise_counter(struct token *t, const struct token_counter
 }
 
 const struct token_counter_ops token_counter_backend = { .make = make_counter, .read = read_counter, .raise = raise_counter };
+
+/* ---- erase ---- */
+
+static enum coffer_err erase_in(struct token *t, ESYS_TR session, struct reason *reason)
+{
+	TRY(tpm_key_confirm_master(&t->dev, &t->key, session, reason));
+	return tpm_key_evict_master(&t->dev, &t->key, session, reason);
+}
+
+static enum coffer_err tpm_erase(struct token *t, struct reason *reason)
+{
+	ESYS_TR session = ESYS_TR_NONE;
+	TRY(require_attached(t, reason));
+	tpm_key_release(&t->dev, &t->key); /* read anew; and ESYS gives one handle for one object, so a second look would close the first one's */
+	TRY(tpm_key_load_primary(&t->dev, &t->key, reason));
+	TRY(tpm_session_open(&t->dev, t->key.primary, &session, reason));
+	enum coffer_err err = erase_in(t, session, reason);
+	tpm_device_flush(&t->dev, &session);
+	if (!err) t->attached = false;
+	return err;
+}
+
+const struct token_erase_ops token_erase_backend = { .erase = tpm_erase };

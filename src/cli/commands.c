@@ -77,6 +77,11 @@ static const struct cmd_option audit_options[] = {
 	{ "limit", 0, "N", "at most so many (default 1000)" },
 	{ 0 },
 };
+static const struct cmd_option zeroise_options[] = {
+	{ "domain", 0, "FINGERPRINT", "the domain that is to end on this node, as 'coffer status' shows it" },
+	{ "without-token", 0, NULL, "the token cannot be reached: leave the master secret in it" },
+	{ 0 },
+};
 static const struct cmd_option accept_options[] = {
 	{ "yes", 0, NULL, "you have read what is wrong" },
 	{ 0 },
@@ -108,6 +113,7 @@ const struct cmd commands[] = {
 	{ "quorum", "", 0, 0, "how many administrators the gravest acts need, and what waits for the second one", NULL, cmd_quorum },
 	{ "quorum set", "1|2", 1, 1, "let the gravest acts need one administrator, or two", NULL, cmd_quorum_set },
 	{ "approve", "[ID]", 0, 1, "the second administrator's yes; without ID: what waits for one", NULL, cmd_approve },
+	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
 	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
 	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },

@@ -7,6 +7,7 @@
 #include "client/call.h"
 
 #define ANSWER_WORDS 1700u
+#define TOKEN_TIMEOUT_MS 120000u
 
 enum coffer_status admin_quorum_set(struct coffer *c, unsigned needed)
 {
@@ -68,5 +69,25 @@ enum coffer_status admin_approve(struct coffer *c, const char *id, int (*fn)(voi
 	st = call_run(&call, true);
 	if (!st && (ttlv_take_optional(&call.answer.items[0].payload, TAG_COFFER_QUORUM_ACT, &item, &present) != ERR_OK || !present)) st = call_malformed(&call);
 	if (!st) (void)give_act(&item, fn, arg);
+	return call_end(&call, st);
+}
+
+enum coffer_status admin_zeroise(struct coffer *c, const char *fingerprint, bool without_token, char *answer, size_t cap, size_t *out_len)
+{
+	struct call call;
+	struct view text;
+	if (strlen(fingerprint) > 256) return conn_refuse(c, COFFER_EINVAL, "a fingerprint has 8 groups of 4 characters");
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_ZEROISE, 512);
+	if (st) return st;
+	call.deadline_ms += TOKEN_TIMEOUT_MS;
+	ttlv_put_str(&call.w, TAG_COFFER_FINGERPRINT, fingerprint);
+	if (without_token) ttlv_put_bool(&call.w, TAG_COFFER_WITHOUT_TOKEN, true);
+	st = call_run(&call, false);
+	if (!st && ttlv_take_text(&call.answer.items[0].payload, TAG_COFFER_JSON, &text) != ERR_OK) st = call_malformed(&call);
+	if (!st && text.len > cap) st = COFFER_ENOSPACE;
+	if (!st) {
+		if (text.len) memcpy(answer, text.ptr, text.len);
+		*out_len = text.len;
+	}
 	return call_end(&call, st);
 }

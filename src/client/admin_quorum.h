@@ -2,6 +2,8 @@
 #ifndef COFFER_CLIENT_ADMIN_QUORUM_H
 #define COFFER_CLIENT_ADMIN_QUORUM_H
 
+#include <stdbool.h>
+
 #include "client/include/coffer.h"
 
 /* An act that waits; texts are borrowed for the call. approver: "" until somebody approved. */
@@ -13,5 +15,9 @@ enum coffer_status admin_quorum_set(struct coffer *c, unsigned needed);
 enum coffer_status admin_quorum_list(struct coffer *c, unsigned *out_needed, int (*fn)(void *arg, const struct admin_act *act), void *arg);
 /* The second administrator's yes; fn is given the act that it was about. */
 enum coffer_status admin_approve(struct coffer *c, const char *id, int (*fn)(void *arg, const struct admin_act *act), void *arg);
+
+/* Destroys the master secret and everything that the node has of the domain with this fingerprint. *out_len = bytes of the JSON document in answer, not
+ * NUL-terminated. Afterwards the daemon starts anew, and this connection ends. */
+enum coffer_status admin_zeroise(struct coffer *c, const char *fingerprint, bool without_token, char *answer, size_t cap, size_t *out_len);
 
 #endif

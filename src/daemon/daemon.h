@@ -75,6 +75,7 @@ struct daemon {
 	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	_Atomic bool unseal_again;    /* the last one failed for want of memory or disk: the next tick tries again */
+	_Atomic bool restarting; /* the end is asked for so that the process is started anew */
 	bool draining;
 	uint64_t drain_until_ms;
 	struct event *drain_timer;

@@ -26,11 +26,13 @@
 #include "daemon/scrubber.h"
 #include "daemon/segment_ring.h"
 #include "daemon/unseal.h"
+#include "daemon/zeroise.h"
 #include "keyring/rooted_store.h"
 #include "ops/init_flow.h"
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
+#define EXIT_AGAIN 75 /* EX_TEMPFAIL: who watches starts it anew */
 #define OBJECT_ARENA_BYTES 384u /* a key and its two subkeys, and as much again for what is worked with; what is larger counts by its bytes */
 #define STOP_PATIENCE_MS 2000u /* for the last records of the audit log */
 #define LOCK_PATIENCE_MS 3000u
@@ -76,6 +78,7 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
 	e->after_squeeze = after_squeeze;
+	e->restart = zeroise_restart;
 	e->connection_bytes = conn_idle_bytes();
 	e->objects = new_object_table(d->config);
 	e->check = store_check_new();
@@ -202,6 +205,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	ENSURE(d->crypt, ERR_MEMORY);
 	segment_ring_prepare(d);
 	TRY(lock_state(d, reason));
+	TRY(zeroise_finish(d->config->state_dir, reason));
 	TRY(init_engine(d));
 	TRY(open_store(d, reason));
 	TRY(store_care_start(d, reason));
@@ -263,9 +267,9 @@ static int run_loop(struct daemon *d)
 		/* Requests that do not end are given up; the store keeps what was committed. */
 		log_warn("stopped with requests under way");
 		bulk_flush_end(d, STOP_PATIENCE_MS);
-		_exit(0);
+		_exit(d->restarting ? EXIT_AGAIN : 0);
 	}
-	return 0;
+	return d->restarting ? EXIT_AGAIN : 0;
 }
 
 int daemon_run(struct config *config, const struct options *options)

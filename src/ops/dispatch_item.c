@@ -34,7 +34,7 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 	case ENGINE_DRAINING:
 		return reason_fail(reason, ERR_BUSY, "the daemon is stopping; try again when it runs again");
 	case ENGINE_FAULT:
-		if (row->operation == OPERATION_COFFER_STATUS) return ERR_OK;
+		if (row->operation == OPERATION_COFFER_STATUS || row->operation == OPERATION_COFFER_ZEROISE) return ERR_OK;
 		if (run->r->engine->integrity_fault &&
 		    (row->operation == OPERATION_COFFER_STORE_CHECK || row->operation == OPERATION_COFFER_STORE_ACCEPT ||
 		     row->operation == OPERATION_COFFER_APPROVE || row->operation == OPERATION_COFFER_LIST_APPROVALS))
@@ -66,9 +66,9 @@ static enum coffer_err check_policy(struct run *run, const struct op_row *row)
 {
 	struct op_ctx *ctx = &run->ctx;
 	bool open = dispatch_state(run) == ENGINE_OPEN;
-	bool asks = !open || row->permission == PERMISSION_INIT || row->operation == OPERATION_COFFER_GRANT;
+	bool asks = !open || row->permission == PERMISSION_INIT || row->permission == PERMISSION_ZEROISE || row->operation == OPERATION_COFFER_GRANT;
 	bool own = asks && principal_is_own(ctx->principal); /* which may be a system call */
-	if (row->permission == PERMISSION_INIT && own) return ERR_OK;
+	if ((row->permission == PERMISSION_INIT || row->permission == PERMISSION_ZEROISE) && own) return ERR_OK;
 	if (own && !open &&
 	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN || row->operation == OPERATION_COFFER_STORE_CHECK))
 		return ERR_OK;

@@ -90,6 +90,8 @@ struct engine {
 	void (*after_destroy)(struct engine *engine);
 	/* Store lane, after objects left memory for want of room: every thread lets go of them. May be NULL. */
 	void (*after_squeeze)(struct engine *engine);
+	/* The process ends in order and is started anew. Any lane. May be NULL. */
+	void (*restart)(struct engine *engine);
 	/* Asks for a pass over the store now. Any lane. May be NULL. */
 	void (*want_check)(struct engine *engine);
 	void *daemon;                      /* the daemon's own */

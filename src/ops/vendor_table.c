@@ -42,6 +42,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_SET_QUORUM,   "Set Quorum",    op_set_quorum,   GRANT,       NONE,       STORE,  ALWAYS, 0),
 	ROW(COFFER_LIST_APPROVALS, "List Approvals", op_list_approvals, GRANT,  NONE,       WORKER, DENIED, 0),
 	ROW(COFFER_APPROVE,      "Approve",       op_approve,      GRANT,       NONE,       STORE,  ALWAYS, OP_WHEN_FULL),
+	ROW(COFFER_ZEROISE,      "Zeroise",       op_zeroise,      ZEROISE,     NONE,       ADMIN,  DENIED, OP_SEALED_OK | OP_ALONE),
 
 	/* anchor */
 

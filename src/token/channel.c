@@ -181,7 +181,7 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 
 static bool is_op(uint16_t op)
 {
-	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_COUNTER_MAKE && op <= CHANNEL_COUNTER_RAISE);
+	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_ERASE && op <= CHANNEL_COUNTER_RAISE);
 }
 
 enum coffer_err channel_decode_request(struct view frame, struct channel_request *out)

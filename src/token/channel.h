@@ -13,6 +13,7 @@
  *   RANDOM      u32 n               n bytes
  *   PROBE       -                   -
  *   CLOSE       -                   -
+ *   ERASE       -                   -
  *   COUNTER_*   wish                counter
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
@@ -35,7 +36,7 @@
 enum channel_op {
 	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
 	CHANNEL_PROBE, CHANNEL_CLOSE,
-	CHANNEL_COUNTER_MAKE = 18, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
+	CHANNEL_ERASE = 17, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */

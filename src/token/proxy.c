@@ -106,7 +106,7 @@ static enum coffer_err check_job(struct token_proxy *p, struct proxy_job *job)
 	if (p->stop) return reason_fail(&job->reason, ERR_CLOSED, "cofferd is stopping");
 	if (op == CHANNEL_PROVISION && p->bound)
 		return reason_fail(&job->reason, ERR_STATE, "this node has a master secret in its token already");
-	if ((op == CHANNEL_WRAP || op == CHANNEL_UNWRAP || op >= CHANNEL_COUNTER_MAKE) && !p->bound)
+	if ((op == CHANNEL_WRAP || op == CHANNEL_UNWRAP || op >= CHANNEL_ERASE) && !p->bound)
 		return reason_fail(&job->reason, ERR_STATE, "this node has no master secret in its token yet");
 	if (!proxy_state_serves(state)) return reason_fail(&job->reason, proxy_state_error(state), "%s", p->sentence.text);
 	return ERR_OK;
@@ -186,6 +186,12 @@ enum coffer_err token_proxy_random(struct token_proxy *p, uint8_t *out, size_t l
 		return reason_fail(reason, ERR_TOO_LARGE, "at most %u random bytes at a time", CHANNEL_RANDOM_MAX);
 	struct proxy_job job = { .request = { .op = CHANNEL_RANDOM, .random_len = (uint32_t)len }, .limit_ms = p->call_ms,
 		.take = take_random, .out = out, .out_len = len };
+	return proxy_run(p, &job, reason);
+}
+
+enum coffer_err token_proxy_erase(struct token_proxy *p, struct reason *reason)
+{
+	struct proxy_job job = { .request.op = CHANNEL_ERASE, .limit_ms = p->provision_ms };
 	return proxy_run(p, &job, reason);
 }
 

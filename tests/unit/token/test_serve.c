@@ -14,6 +14,7 @@
 #include "base/fdio.h"
 #include "test_arena.h"
 #include "token/channel.h"
+#include "token/erase.h"
 #include "tokend/serve.h"
 #include "tokend/setup.h"
 #include "tokend/watch.h"
@@ -110,6 +111,15 @@ static void fake_close(struct token *t)
 const struct token_ops token_backend = { "fake", fake_open, fake_provision, fake_attach, fake_describe, fake_wrap, fake_unwrap,
 	fake_random, fake_probe, fake_close };
 const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL };
+
+static enum coffer_err fake_erase(struct token *t, struct reason *reason)
+{
+	(void)t;
+	(void)reason;
+	return ERR_OK;
+}
+
+const struct token_erase_ops token_erase_backend = { .erase = fake_erase };
 
 struct session {
 	int ours, theirs;
