@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "token/login.h"
 #include "token/token.h"
 #include "tpm/binding.h"
 #include "tpm/device.h"
@@ -281,6 +282,8 @@ static enum coffer_err tpm_describe(struct token *t, struct token_info *out, str
 	*out = info;
 	return ERR_OK;
 }
+
+const struct token_login_ops token_login_backend = { .take_pin = NULL };
 
 const struct token_ops token_backend = {
 	.kind = "tpm2",

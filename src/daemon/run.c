@@ -26,6 +26,7 @@
 #include "daemon/segment_ring.h"
 #include "daemon/unseal.h"
 #include "keyring/rooted_store.h"
+#include "ops/attend.h"
 #include "ops/init_flow.h"
 #include "ops/store_check.h"
 
@@ -71,6 +72,7 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->started_wall_s = clock_wall_s();
 	e->set_ring = unseal_set_ring;
 	e->open = unseal_open;
+	e->open_by_token = unseal_by_token;
 	e->open_later = unseal_later;
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
@@ -78,7 +80,8 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->connection_bytes = conn_idle_bytes();
 	e->objects = new_object_table(d->config);
 	e->check = store_check_new();
-	ENSURE(e->objects && e->check, ERR_MEMORY);
+	e->attend = attend_new();
+	ENSURE(e->objects && e->check && e->attend, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -123,6 +126,7 @@ static void on_care(evutil_socket_t fd, short what, void *arg)
 	struct daemon *d = arg;
 	store_care_tick(d);
 	unseal_tick(d);
+	attend_tick(d->engine.attend);
 	crypt_pool_tick(d->crypt);
 	bulk_flush_tick(d);
 }
@@ -237,6 +241,7 @@ static void stop(struct daemon *d)
 	audit_chain_free(d->engine.audit);
 	store_close(d->engine.store);
 	store_check_free(d->engine.check);
+	attend_free(d->engine.attend);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);

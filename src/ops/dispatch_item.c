@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "kmip/newer.h"
+#include "ops/attend.h"
 #include "ops/bulk_rows.h"
 #include "ops/dispatch_internal.h"
 #include "ops/grant_change.h"
@@ -35,6 +36,7 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 		return reason_fail(reason, ERR_BUSY, "the daemon is stopping; try again when it runs again");
 	case ENGINE_FAULT:
 		if (row->operation == OPERATION_COFFER_STATUS) return ERR_OK;
+		if (row->operation == OPERATION_COFFER_UNSEAL && run->r->engine->slot_fault) return ERR_OK;
 		if (run->r->engine->integrity_fault &&
 		    (row->operation == OPERATION_COFFER_STORE_CHECK || row->operation == OPERATION_COFFER_STORE_ACCEPT))
 			return ERR_OK;
@@ -68,6 +70,7 @@ static enum coffer_err check_policy(struct run *run, const struct op_row *row)
 	bool asks = !open || row->permission == PERMISSION_INIT || row->operation == OPERATION_COFFER_GRANT;
 	bool own = asks && principal_is_own(ctx->principal); /* which may be a system call */
 	if (row->permission == PERMISSION_INIT && own) return ERR_OK;
+	if (row->permission == PERMISSION_UNSEAL) return attend_may(ctx->engine->config, ctx->principal, &ctx->reason);
 	if (own && !open &&
 	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN || row->operation == OPERATION_COFFER_STORE_CHECK))
 		return ERR_OK;

@@ -56,5 +56,6 @@ op_fn op_status;
 op_fn op_store_accept;
 op_fn op_store_check;
 op_fn op_token_test, op_token_provision;
+op_fn op_unseal;
 
 #endif

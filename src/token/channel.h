@@ -13,6 +13,7 @@
  *   RANDOM      u32 n               n bytes
  *   PROBE       -                   -
  *   CLOSE       -                   -
+ *   PIN         1 to 255 bytes      -                    (token/login.h; before OPEN)
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
  * struct token_info, then u8 made_here. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
@@ -29,7 +30,8 @@
 
 enum channel_op {
 	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
-	CHANNEL_PROBE, CHANNEL_CLOSE
+	CHANNEL_PROBE, CHANNEL_CLOSE,
+	CHANNEL_PIN = 16
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
@@ -38,7 +40,7 @@ struct channel_request {
 	enum channel_op op;
 	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
-	struct view bytes;   /* WRAP: plaintext; UNWRAP: blob */
+	struct view bytes;   /* WRAP: plaintext; UNWRAP: blob; PIN: the PIN */
 	uint32_t random_len;
 };
 
