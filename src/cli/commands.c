@@ -10,6 +10,17 @@ static const struct cmd_option init_options[] = {
 	{ "no-recovery", 0, NULL, "no way back without the token; stays visible in status" },
 	{ "secret-file", 0, "FILE", "read the passphrase from a file" },
 	{ "secret-fd", 0, "N", "read the passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the passphrase from a systemd credential" },
+	{ 0 },
+};
+static const struct cmd_option unseal_options[] = {
+	{ "share-file", 0, "FILE", "a recovery share (may be repeated; without: they are asked for)" },
+	{ "pin", 0, NULL, "with the token and its PIN; without a file: it is asked for" },
+	{ "token", 0, NULL, "with the token as its URI says: no PIN, or its pin-source" },
+	{ "forget", 0, NULL, "the node forgets the shares that it was given so far" },
+	{ "secret-file", 0, "FILE", "read PIN or recovery passphrase from a file" },
+	{ "secret-fd", 0, "N", "read it from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read it from a systemd credential" },
 	{ 0 },
 };
 static const struct cmd_option status_options[] = {
@@ -90,6 +101,7 @@ static const struct cmd_option accept_options[] = {
 
 const struct cmd commands[] = {
 	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
+	{ "unseal", "", 0, 0, "open a sealed node: recovery shares or passphrase, or the token's PIN", unseal_options, cmd_unseal },
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
 	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },

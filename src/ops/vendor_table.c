@@ -37,6 +37,7 @@ const struct op_row vendor_rows[] = {
 	/* token */
 
 	/* unseal and recovery */
+	ROW(COFFER_UNSEAL,       "Unseal",        op_unseal,       UNSEAL,      NONE,       ADMIN,  ALWAYS, OP_SEALED_OK | OP_ALONE),
 
 	/* zeroise and quorum */
 	ROW(COFFER_SET_QUORUM,   "Set Quorum",    op_set_quorum,   GRANT,       NONE,       STORE,  ALWAYS, 0),
