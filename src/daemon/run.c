@@ -28,6 +28,8 @@
 #include "daemon/unseal.h"
 #include "keyring/rooted_store.h"
 #include "ops/init_flow.h"
+#include "ops/backup.h"
+#include "ops/restore.h"
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
@@ -227,6 +229,8 @@ static void stop(struct daemon *d)
 	init_drop(&d->engine);
 	unseal_stop(d);
 	admin_pool_stop(d);
+	backup_drop(&d->engine);
+	restore_drop(&d->engine);
 	unseal_end(d);
 	bulk_flush_end(d, STOP_PATIENCE_MS);
 	store_thread_stop(d);
