@@ -208,6 +208,7 @@ void rooted_store_continue(struct store *s, const struct root *archived, bool ac
 	struct root *root = &r->now.root;
 	PRE(s->in_transaction && r->ring);
 	if (root->version < archived->version) root->version = archived->version;
+	r->mark_missing = false; /* this node had no store before */
 	root->accepted = archived->accepted + (accept ? 1 : 0);
 	root->accepted_ms = accept ? now_ms : archived->accepted_ms;
 	root->accepted_from = accept ? archived->version : archived->accepted_from;

@@ -95,6 +95,18 @@ static enum coffer_err put_record(struct restoring *r, struct txn *txn)
 	return restore_record_put(txn, &record);
 }
 
+/* The archive is on record here too: it was opened just now. */
+static enum coffer_err put_backup(struct restoring *r, struct txn *txn)
+{
+	const struct archive_facts *f = &r->result->facts;
+	struct backup_record record = { .created_ms = f->header.created_ms, .root_version = f->header.root_version, .size = f->size,
+		.verified_ms = clock_wall_s() * 1000, .opened = true };
+	memcpy(record.archive_id, f->header.archive_id, ARCHIVE_ID_LEN);
+	memcpy(record.sha256, f->sha256, sizeof record.sha256);
+	memcpy(record.principal, r->principal->text, sizeof record.principal);
+	return backup_record_put(txn, &record);
+}
+
 static enum coffer_err append_restored(struct restoring *r, struct txn *txn)
 {
 	const struct archive_header *h = &r->result->facts.header;
@@ -120,6 +132,7 @@ enum coffer_err restore_rows(struct engine *engine, struct txn *txn, void *arg, 
 	TRY(store_put(f.store, STORE_RECOVERY, archive_stanza_row(r->archive), false));
 	TRY(put_slots(&f));
 	TRY(put_record(r, txn));
+	TRY(put_backup(r, txn));
 	TRY(put_administrator(r, txn, reason));
 	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason));
 	TRY(append_restored(r, txn));

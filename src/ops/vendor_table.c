@@ -38,7 +38,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_BACKUP_LIST,  "Backup List",   op_backup_list,  BACKUP,      NONE,       STORE,  DENIED, 0),
 	ROW(COFFER_RESTORE_BEGIN, "Restore Begin", op_restore_begin, INIT,      NONE,       ADMIN,  ALWAYS, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
 	ROW(COFFER_RESTORE_WRITE, "Restore Write", op_restore_write, INIT,      NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
-	ROW(COFFER_RESTORE_COMMIT, "Restore Commit", op_restore_commit, INIT,   NONE,       ADMIN,  ALWAYS, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
+	ROW(COFFER_RESTORE_COMMIT, "Restore Commit", op_restore_commit, INIT,   NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
 
 	/* rotation */
 
