@@ -43,11 +43,12 @@ enum coffer_err audit_verify(struct audit_chain *chain, struct txn *txn, uint64_
 /* Following a chain row by row, for who reads the table anyway. Begin zeroed; rows in order. */
 struct audit_follow {
 	bool begun;
+	uint8_t node_id[16]; /* whose chain it is */
 	uint64_t next;       /* expected sequence number */
 	uint8_t previous[32]; /* link of the row before */
 };
-/* ERR_CORRUPT: the row does not open, is out of order or its link does not hold; the next one is judged by what this one says it is. Rows of other
- * nodes do not hold in a domain of one. */
+/* ERR_CORRUPT: the row does not open, is out of order or its link does not hold; the next one is judged by what this one says it is. Rows of another
+ * node begin a chain of its own: that of the node before a restore stands beside this node's. */
 enum coffer_err audit_follow_row(struct audit_follow *follow, struct ring *ring, const struct store_row *row) MUST_USE;
 
 #endif

@@ -126,7 +126,12 @@ enum coffer_err audit_genesis(const struct domain_id *domain, uint8_t out[static
 enum coffer_err audit_link(struct ring *ring, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
 	struct view row, uint8_t out[static AUDIT_LINK_LEN])
 {
-	const struct domain_id *domain = ring_domain(ring);
+	return audit_link_of(ring, ring_domain(ring), generation, seq, previous, row, out);
+}
+
+enum coffer_err audit_link_of(struct ring *ring, const struct domain_id *domain, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
+	struct view row, uint8_t out[static AUDIT_LINK_LEN])
+{
 	const struct secret *key;
 	uint8_t head[160];
 	struct writer w;

@@ -26,6 +26,9 @@ void audit_row_id(const struct domain_id *domain, uint64_t seq, uint8_t out[stat
 enum coffer_err audit_row_seq(const struct domain_id *domain, const struct store_row *row, uint64_t *out) MUST_USE;
 /* link 0 */
 enum coffer_err audit_genesis(const struct domain_id *domain, uint8_t out[static AUDIT_LINK_LEN]) MUST_USE;
+/* The same of a chain of this domain (docs/formats.md section 16.2), whichever node's. */
+enum coffer_err audit_link_of(struct ring *ring, const struct domain_id *domain, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
+	struct view row, uint8_t out[static AUDIT_LINK_LEN]) MUST_USE;
 /* link n from link n-1 and the row's plaintext */
 enum coffer_err audit_link(struct ring *ring, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
 	struct view row, uint8_t out[static AUDIT_LINK_LEN]) MUST_USE;

@@ -80,17 +80,17 @@ enum coffer_err audit_verify(struct audit_chain *chain, struct txn *txn, uint64_
 
 static enum coffer_err begin_follow(struct audit_follow *f, const struct domain_id *domain)
 {
+	memcpy(f->node_id, domain->node_id, UUID_LEN);
 	TRY(audit_genesis(domain, f->previous));
 	f->next = 1;
 	f->begun = true;
 	return ERR_OK;
 }
 
-static enum coffer_err open_row(struct ring *ring, const struct store_row *row, uint64_t *out_seq, struct audit_header *out_header,
-	struct buf *plain)
+static enum coffer_err open_row(struct ring *ring, const struct domain_id *domain, const struct store_row *row, uint64_t *out_seq,
+	struct audit_header *out_header, struct buf *plain)
 {
 	struct audit_event event;
-	const struct domain_id *domain = ring_domain(ring);
 	TRY(audit_row_seq(domain, row, out_seq));
 	TRY(audit_header_decode(row->header, out_header));
 	TRY(record_open(ring, STORE_AUDIT, row, plain));
@@ -104,15 +104,17 @@ enum coffer_err audit_follow_row(struct audit_follow *f, struct ring *ring, cons
 	struct audit_header header;
 	uint8_t expected[AUDIT_LINK_LEN];
 	uint64_t seq = 0;
-	if (!f->begun) TRY(begin_follow(f, ring_domain(ring)));
-	enum coffer_err err = open_row(ring, row, &seq, &header, &plain);
+	struct domain_id domain = *ring_domain(ring); /* as the row's node saw it */
+	if (row->id_len >= UUID_LEN) memcpy(domain.node_id, row->id, UUID_LEN);
+	if (!f->begun || memcmp(f->node_id, domain.node_id, UUID_LEN) != 0) TRY(begin_follow(f, &domain));
+	enum coffer_err err = open_row(ring, &domain, row, &seq, &header, &plain);
 	if (err) {
 		f->next++; /* its link is not known: the row behind it cannot be judged by it */
 		if (audit_header_decode(row->header, &header) == ERR_OK) memcpy(f->previous, header.link, AUDIT_LINK_LEN);
 		return err == ERR_MEMORY ? err : ERR_CORRUPT;
 	}
 	bool in_order = seq == f->next;
-	TRY(audit_link(ring, header.link_generation, seq, f->previous, buf_view(&plain), expected));
+	TRY(audit_link_of(ring, &domain, header.link_generation, seq, f->previous, buf_view(&plain), expected));
 	bool holds = ct_equal(expected, header.link, sizeof expected);
 	f->next = seq + 1;
 	memcpy(f->previous, header.link, AUDIT_LINK_LEN);

@@ -99,6 +99,23 @@ static const struct cmd_option accept_options[] = {
 	{ 0 },
 };
 
+static const struct cmd_option verify_options[] = {
+	{ "share-file", 0, "FILE", "a recovery share, to see that the archive opens (repeat it for each)" },
+	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "offline", 0, NULL, "tell no daemon that it was verified" },
+	{ 0 },
+};
+static const struct cmd_option restore_options[] = {
+	{ "token", 't', "URI", "the new token: tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
+	{ "share-file", 0, "FILE", "a recovery share (repeat it for each; default: they are asked for)" },
+	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "accept-older", 0, NULL, "also when this node knows of a newer store" },
+	{ "accept-damaged", 0, NULL, "also when the store was damaged when it was archived" },
+	{ 0 },
+};
+
 const struct cmd commands[] = {
 	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
 	{ "unseal", "", 0, 0, "open a sealed node: recovery shares or passphrase, or the token's PIN", unseal_options, cmd_unseal },
@@ -131,5 +148,9 @@ const struct cmd commands[] = {
 	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
 	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },
 	{ "store accept", "", 0, 0, "after an integrity fault or a rollback: go on with the store as it is", accept_options, cmd_store_accept },
+	{ "backup create", "FILE", 1, 1, "an archive of everything, while the daemon serves", NULL, cmd_backup_create },
+	{ "backup verify", "FILE", 1, 1, "is the archive whole, does it open, what does it hold; needs no daemon", verify_options, cmd_backup_verify },
+	{ "backup list", "", 0, 0, "backups made, and whether they were verified", NULL, cmd_backup_list },
+	{ "restore", "FILE", 1, 1, "an archive onto a new node and token", restore_options, cmd_restore },
 	{ 0 },
 };

@@ -32,6 +32,8 @@
 #include "ops/anchor.h"
 #include "ops/attend.h"
 #include "ops/init_flow.h"
+#include "ops/backup.h"
+#include "ops/restore.h"
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
@@ -248,6 +250,8 @@ static void stop(struct daemon *d)
 	anchor_thread_stop(d);
 	unseal_stop(d);
 	admin_pool_stop(d);
+	backup_drop(&d->engine);
+	restore_drop(&d->engine);
 	unseal_end(d);
 	store_thread_stop(d);
 	scrubber_stop(d);

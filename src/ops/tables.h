@@ -63,4 +63,7 @@ op_fn op_token_test, op_token_provision;
 op_fn op_zeroise;
 op_fn op_unseal;
 
+op_fn op_backup_begin, op_backup_read, op_backup_end, op_backup_verified, op_backup_list;
+op_fn op_restore_begin, op_restore_write, op_restore_commit;
+
 #endif
