@@ -36,6 +36,7 @@ op_fn op_get_usage_allocation;
 op_fn op_obtain_lease;
 op_fn op_recover;
 
+op_fn op_audit_export;
 op_fn op_audit_show;
 op_fn op_audit_verify;
 op_fn op_close_stream;
