@@ -1,6 +1,8 @@
 /* The table of commands: one row each, options included. docs/man/coffer.1 has an entry for every row (tests/lint checks). */
 #include "cli/commands.h"
 
+#include <limits.h>
+
 static const struct cmd_option init_options[] = {
 	{ "token", 't', "URI", "tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
 	{ "recovery-shares", 0, "N", "make N recovery shares (default 5)" },
@@ -84,8 +86,27 @@ static const struct cmd_option grant_options[] = {
 	{ 0 },
 };
 static const struct cmd_option audit_options[] = {
-	{ "from", 0, "N", "first record (default: the newest ones)" },
+	{ "from", 0, "N", "first record (default: the newest ones; with a filter, all)" },
 	{ "limit", 0, "N", "at most so many (default 1000)" },
+	{ "since", 0, "TIME", "only those of this time and later: 2026-01-31 or 2026-01-31T12:00:00Z" },
+	{ "until", 0, "TIME", "only those before this time" },
+	{ "principal", 0, "PRINCIPAL", "only what this one did: unix:UID, or node" },
+	{ "operation", 0, "NAME", "only this operation: Create, Destroy, Seal …; event for the daemon's own" },
+	{ "object", 0, "UUID", "only what is about this object" },
+	{ "failed", 0, NULL, "only what failed or was refused" },
+	{ "follow", 0, NULL, "go on with records as they come" },
+	{ 0 },
+};
+static const struct cmd_option audit_export_options[] = {
+	{ "from", 0, "N", "first record (default 1)" },
+	{ 0 },
+};
+static const struct cmd_option audit_verify_options[] = {
+	{ "file", 0, "FILE", "an export to check without the daemon, as one named without this (may be repeated)" },
+	{ "fingerprint", 0, "TEXT", "the domain whose log it must be, from init's output or a recovery share" },
+	{ "public-key", 0, "HEX", "the same by the domain's public key: 64 hex digits, or a file that begins with them" },
+	{ "checkpoint", 0, "FILE", "checkpoints that were kept elsewhere: nothing up to them may be missing (may be repeated)" },
+	{ "live", 0, NULL, "the last file is still written to: its newest records have no checkpoint yet" },
 	{ 0 },
 };
 static const struct cmd_option zeroise_options[] = {
@@ -145,7 +166,8 @@ const struct cmd commands[] = {
 	{ "approve", "[ID]", 0, 1, "the second administrator's yes; without ID: what waits for one", NULL, cmd_approve },
 	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
-	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
+	{ "audit verify", "[FILE …]", 0, INT_MAX, "check every link of the audit log; with files, an export, without a daemon", audit_verify_options, cmd_audit_verify },
+	{ "audit export", "FILE", 1, 1, "records with signed checkpoints, one JSON object a line (- is standard output)", audit_export_options, cmd_audit_export },
 	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },
 	{ "store accept", "", 0, 0, "after an integrity fault or a rollback: go on with the store as it is", accept_options, cmd_store_accept },
 	{ "backup create", "FILE", 1, 1, "an archive of everything, while the daemon serves", NULL, cmd_backup_create },

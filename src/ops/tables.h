@@ -37,6 +37,7 @@ op_fn op_obtain_lease;
 op_fn op_recover;
 
 op_fn op_approve;
+op_fn op_audit_export;
 op_fn op_audit_show;
 op_fn op_audit_verify;
 op_fn op_close_stream;

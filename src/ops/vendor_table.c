@@ -57,6 +57,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_ANCHOR_ACCEPT, "Anchor Accept", op_anchor_accept, INIT,     NONE,       ADMIN,  DENIED, OP_ALONE),
 
 	/* audit */
+	ROW(COFFER_AUDIT_EXPORT, "Audit Export",  op_audit_export, AUDIT_READ,  NONE,       STORE,  DENIED, OP_TELLS_BULK),
 
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
 	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },
