@@ -168,6 +168,7 @@ static void take_frame(struct conn *c, size_t size)
 	struct request *r = &c->job.request;
 	request_begin(r);
 	r->lent_parsed = c->worker->parsed;
+	r->lent_alike = &c->worker->alike;
 	if (!c->in_lent && c->in_at == 0 && c->in.len == size) {
 		r->frame = c->in;
 		c->in = BUF_EMPTY;

@@ -174,5 +174,6 @@ void worker_join(struct worker *w)
 	buf_free(&w->input);
 	buf_free(&w->output);
 	free(w->parsed);
+	kmip_alike_done(&w->alike);
 	job_queue_done(&w->inbox);
 }
