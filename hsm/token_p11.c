@@ -9,11 +9,11 @@
 #include "hsm/mech.h"
 #include "hsm/module.h"
 #include "hsm/object.h"
-#include "hsm/pin.h"
 #include "hsm/provision.h"
 #include "hsm/session.h"
 #include "hsm/slot.h"
 #include "hsm/uri.h"
+#include "token/pin.h"
 #include "token/token.h"
 
 struct token {
@@ -41,7 +41,7 @@ static enum coffer_err open_parts(struct token *t, const char *uri, struct reaso
 	CK_TOKEN_INFO info = { 0 };
 	AUTO_SECRET struct secret *pin = NULL;
 	TRY(hsm_uri_init(&t->uri, uri, reason));
-	if (t->uri.pin_source) TRY(hsm_pin_read(t->uri.pin_source, &pin, reason));
+	if (t->uri.pin_source) TRY(token_pin_read(t->uri.pin_source, &pin, reason));
 	TRY(hsm_module_open(&t->module, t->uri.module_path, reason));
 	TRY(hsm_slot_find(t->module.fn, &t->uri, &slot, &info, reason));
 	TRY(hsm_session_init(&t->session, t->module.fn, slot, &info, TAKE(pin), reason));
