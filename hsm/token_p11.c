@@ -5,26 +5,11 @@
 
 #include "base/text.h"
 #include "crypto/rng.h"
-#include "hsm/binding.h"
 #include "hsm/mech.h"
-#include "hsm/module.h"
-#include "hsm/object.h"
 #include "hsm/provision.h"
-#include "hsm/session.h"
 #include "hsm/slot.h"
-#include "hsm/uri.h"
+#include "hsm/token_p11.h"
 #include "token/pin.h"
-#include "token/token.h"
-
-struct token {
-	struct hsm_uri uri;
-	struct hsm_module module;
-	struct hsm_session session;
-	struct hsm_key key;         /* valid while attached */
-	struct hsm_binding binding; /* valid while attached */
-	bool attached;
-	bool dead; /* only a full re-initialisation helps */
-};
 
 static void p11_close(struct token *t)
 {

@@ -13,6 +13,10 @@
  *   RANDOM      u32 n               n bytes
  *   PROBE       -                   -
  *   CLOSE       -                   -
+ *   POLICY_STATUS  -                boot u8, four u16-counted texts in the order of struct token_policy_status
+ *   POLICY_MAKE  u16-counted changes, u16-counted PIN (empty: none)   binding, u16-counted URI
+ *   POLICY_WRAP  binding, 32 bytes  blob
+ *   POLICY_ADOPT binding, u16-counted URI   -
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
  * struct token_info, then u8 made_here. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
@@ -22,6 +26,7 @@
 
 #include <stdint.h>
 
+#include "token/policy.h"
 #include "token/token.h"
 
 #define CHANNEL_FRAME_MAX (16u * 1024u) /* bytes of a frame with its length field */
@@ -29,7 +34,8 @@
 
 enum channel_op {
 	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
-	CHANNEL_PROBE, CHANNEL_CLOSE
+	CHANNEL_PROBE, CHANNEL_CLOSE,
+	CHANNEL_POLICY_STATUS = 12, CHANNEL_POLICY_MAKE, CHANNEL_POLICY_WRAP, CHANNEL_POLICY_ADOPT
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
@@ -38,8 +44,9 @@ struct channel_request {
 	enum channel_op op;
 	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
-	struct view bytes;   /* WRAP: plaintext; UNWRAP: blob */
+	struct view bytes;   /* WRAP, POLICY_WRAP: plaintext; UNWRAP: blob; POLICY_MAKE: PIN */
 	uint32_t random_len;
+	char changes[TOKEN_CHANGES_MAX + 1]; /* POLICY_MAKE; POLICY_ADOPT has uri and binding */
 };
 
 struct channel_reply {
@@ -48,7 +55,9 @@ struct channel_reply {
 	struct reason reason;     /* printable; "" with ERR_OK */
 	struct token_binding binding;
 	struct token_info info;
-	struct view bytes;        /* WRAP: blob; UNWRAP: plaintext; RANDOM: bytes */
+	struct view bytes;        /* WRAP, POLICY_WRAP: blob; UNWRAP: plaintext; RANDOM: bytes */
+	char uri[TOKEN_URI_MAX + 1]; /* POLICY_MAKE; its binding stands above */
+	struct token_policy_status policy;
 };
 
 /* Appends one frame. ERR_TOO_LARGE, ERR_MEMORY: `out` may hold part of it. */

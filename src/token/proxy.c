@@ -106,13 +106,13 @@ static enum coffer_err check_job(struct token_proxy *p, struct proxy_job *job)
 	if (p->stop) return reason_fail(&job->reason, ERR_CLOSED, "cofferd is stopping");
 	if (op == CHANNEL_PROVISION && p->bound)
 		return reason_fail(&job->reason, ERR_STATE, "this node has a master secret in its token already");
-	if ((op == CHANNEL_WRAP || op == CHANNEL_UNWRAP) && !p->bound)
+	if ((op == CHANNEL_WRAP || op == CHANNEL_UNWRAP || op >= CHANNEL_POLICY_STATUS) && !p->bound)
 		return reason_fail(&job->reason, ERR_STATE, "this node has no master secret in its token yet");
 	if (!proxy_state_serves(state)) return reason_fail(&job->reason, proxy_state_error(state), "%s", p->sentence.text);
 	return ERR_OK;
 }
 
-static enum coffer_err run(struct token_proxy *p, struct proxy_job *job, struct reason *reason)
+enum coffer_err proxy_run(struct token_proxy *p, struct proxy_job *job, struct reason *reason)
 {
 	pthread_mutex_lock(&p->lock);
 	job->err = check_job(p, job);
@@ -138,7 +138,7 @@ static enum coffer_err take_binding(struct proxy_job *job, const struct channel_
 enum coffer_err token_proxy_provision(struct token_proxy *p, struct token_binding *out, struct reason *reason)
 {
 	struct proxy_job job = { .request.op = CHANNEL_PROVISION, .limit_ms = p->provision_ms, .take = take_binding, .out = out };
-	return run(p, &job, reason);
+	return proxy_run(p, &job, reason);
 }
 
 static enum coffer_err take_bytes(struct proxy_job *job, const struct channel_reply *reply)
@@ -151,7 +151,7 @@ enum coffer_err token_proxy_wrap(struct token_proxy *p, const struct secret *pla
 	if (secret_len(plain) != TOKEN_SECRET_LEN) return reason_fail(reason, ERR_BUG, "a data key has 32 bytes");
 	struct proxy_job job = { .request = { .op = CHANNEL_WRAP, .bytes = secret_view(plain) }, .limit_ms = p->call_ms,
 		.take = take_bytes, .out = out };
-	return run(p, &job, reason);
+	return proxy_run(p, &job, reason);
 }
 
 static enum coffer_err take_secret(struct proxy_job *job, const struct channel_reply *reply)
@@ -168,7 +168,7 @@ enum coffer_err token_proxy_unwrap(struct token_proxy *p, struct view blob, stru
 		return reason_fail(reason, ERR_CORRUPT, "the wrapped data key has a length that no token makes");
 	struct proxy_job job = { .request = { .op = CHANNEL_UNWRAP, .bytes = blob }, .limit_ms = p->call_ms, .take = take_secret,
 		.out = out };
-	return run(p, &job, reason);
+	return proxy_run(p, &job, reason);
 }
 
 static enum coffer_err take_random(struct proxy_job *job, const struct channel_reply *reply)
@@ -186,7 +186,7 @@ enum coffer_err token_proxy_random(struct token_proxy *p, uint8_t *out, size_t l
 		return reason_fail(reason, ERR_TOO_LARGE, "at most %u random bytes at a time", CHANNEL_RANDOM_MAX);
 	struct proxy_job job = { .request = { .op = CHANNEL_RANDOM, .random_len = (uint32_t)len }, .limit_ms = p->call_ms,
 		.take = take_random, .out = out, .out_len = len };
-	return run(p, &job, reason);
+	return proxy_run(p, &job, reason);
 }
 
 static enum coffer_err take_info(struct proxy_job *job, const struct channel_reply *reply)
@@ -198,7 +198,7 @@ static enum coffer_err take_info(struct proxy_job *job, const struct channel_rep
 enum coffer_err token_proxy_describe(struct token_proxy *p, struct token_info *out, struct reason *reason)
 {
 	struct proxy_job job = { .request.op = CHANNEL_DESCRIBE, .limit_ms = p->call_ms, .take = take_info, .out = out };
-	return run(p, &job, reason);
+	return proxy_run(p, &job, reason);
 }
 
 enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_ms, struct reason *reason)

@@ -69,7 +69,6 @@ struct proxy_job {
 
 struct token_proxy {
 	/* fixed */
-	char uri[TOKEN_URI_MAX + 1];
 	uint64_t open_ms, call_ms, provision_ms, probe_interval_ms;
 	void (*on_health)(void *arg, enum token_state from, enum token_state to);
 	void *on_health_arg;
@@ -80,6 +79,7 @@ struct token_proxy {
 	pthread_cond_t done;  /* for the callers */
 	bool stop, busy, retry_asked, bound;
 	bool joined; /* of the thread that stops it */
+	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
 	struct proxy_job *first_job, *last_job;
 	uint64_t probe_wanted, probe_done; /* numbers of token_proxy_probe_now */
@@ -100,6 +100,8 @@ struct token_proxy {
 };
 
 void *proxy_thread_main(void *proxy);
+/* Queues the job and waits for its end. */
+enum coffer_err proxy_run(struct token_proxy *p, struct proxy_job *job, struct reason *reason) MUST_USE;
 /* Whether calls are taken: STARTING, OPEN, WELL. */
 bool proxy_state_serves(enum token_state state);
 

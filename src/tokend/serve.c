@@ -7,6 +7,7 @@
 #include "base/ct.h"
 #include "base/fdio.h"
 #include "token/channel.h"
+#include "tokend/serve_policy.h"
 #include "tokend/setup.h"
 #include "tokend/watch.h"
 
@@ -59,16 +60,19 @@ static enum coffer_err unwrap(struct service *s, struct view blob, struct reason
 }
 
 /* Calls for which the master secret must have been found. */
-static enum coffer_err run_attached(struct service *s, const struct channel_request *request, struct reason *reason)
+static enum coffer_err run_attached(struct service *s, const struct channel_request *request, struct channel_reply *reply)
 {
+	struct reason *reason = &reply->reason;
 	if (!s->attached) return reason_fail(reason, ERR_STATE, "the master secret was not looked up yet");
 	switch (request->op) {
 	case CHANNEL_WRAP:
 		return wrap(s, request->bytes, reason);
 	case CHANNEL_UNWRAP:
 		return unwrap(s, request->bytes, reason);
-	default:
+	case CHANNEL_PROBE:
 		return token_backend.probe(s->token, reason);
+	default:
+		return serve_policy(s->token, request, &s->bytes, reply);
 	}
 }
 
@@ -91,7 +95,7 @@ static enum coffer_err run(struct service *s, const struct channel_request *requ
 	case CHANNEL_RANDOM:
 		return make_random(s, request->random_len, &reply->reason);
 	default:
-		return run_attached(s, request, &reply->reason);
+		return run_attached(s, request, reply);
 	}
 }
 
