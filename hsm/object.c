@@ -247,6 +247,20 @@ static bool is_temporary(struct hsm_session *s, CK_OBJECT_HANDLE h)
 		memcmp(label, HSM_TMP_LABEL, len) == 0;
 }
 
+enum coffer_err hsm_object_destroy(struct hsm_session *s, const struct hsm_key *key, struct reason *reason)
+{
+	struct hsm_key again;
+	CK_RV rv = s->fn->C_DestroyObject(s->handle, key->handle);
+	if (rv == CKR_ACTION_PROHIBITED || rv == CKR_ATTRIBUTE_READ_ONLY || rv == CKR_TOKEN_WRITE_PROTECTED)
+		return reason_fail(reason, ERR_TOKEN_REFUSED, "the token does not let its master secret '%s' be destroyed; initialise the token with its own tool", key->label);
+	TRY(hsm_session_fail(s, reason, "C_DestroyObject", rv));
+	if (key->public_key != CK_INVALID_HANDLE) (void)s->fn->C_DestroyObject(s->handle, key->public_key); /* no secret */
+	enum coffer_err err = hsm_object_find(s, key->label, key->id, key->id_len, &again, NULL);
+	if (err == ERR_TOKEN_KEY_MISSING) return ERR_OK;
+	if (err) return reason_fail(reason, err, "the token destroyed the master secret, but could not be asked whether it is gone; try again");
+	return reason_fail(reason, ERR_TOKEN, "the token says that it destroyed the master secret '%s', and still shows it", key->label);
+}
+
 enum coffer_err hsm_object_sweep(struct hsm_session *s, struct reason *reason)
 {
 	CK_OBJECT_HANDLE found[FOUND_MAX];

@@ -32,6 +32,8 @@ enum coffer_err hsm_object_find(struct hsm_session *s, const char *label, const 
  * try the mechanism with. */
 enum coffer_err hsm_object_generate(struct hsm_session *s, const struct hsm_mech *mech, const char *label,
 	const uint8_t *id, size_t id_len, bool on_token, struct hsm_key *out, struct reason *reason) MUST_USE;
+/* Destroys this key, and the public half of an RSA key with it; then looks whether the token still shows it. ERR_TOKEN_REFUSED, ERR_TOKEN. */
+enum coffer_err hsm_object_destroy(struct hsm_session *s, const struct hsm_key *key, struct reason *reason) MUST_USE;
 /* Destroys every secret key labelled HSM_TMP_LABEL. A failure to destroy one is no error. */
 enum coffer_err hsm_object_sweep(struct hsm_session *s, struct reason *reason) MUST_USE;
 /* Destroys what a token leaves that was ended while it made a secret key: an object that holds no key, either without a name, or with this label and

@@ -9,6 +9,8 @@
 #include "hsm/provision.h"
 #include "hsm/slot.h"
 #include "hsm/token_p11.h"
+#include "token/counter.h"
+#include "token/erase.h"
 #include "token/pin.h"
 
 static void p11_close(struct token *t)
@@ -299,3 +301,20 @@ const struct token_ops token_backend = {
 	.probe = p11_probe,
 	.close = p11_close,
 };
+
+/* PKCS#11 has no number that only goes up. */
+const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL };
+
+/* ---- erase ---- */
+
+static enum coffer_err p11_erase(struct token *t, struct reason *reason)
+{
+	TRY(require_attached(t, reason));
+	t->session.last_rv = CKR_OK;
+	TRY(find_again(t, reason)); /* handles change with a login */
+	TRY(hsm_object_destroy(&t->session, &t->key, reason));
+	t->attached = false;
+	return ERR_OK;
+}
+
+const struct token_erase_ops token_erase_backend = { .erase = p11_erase };

@@ -152,6 +152,25 @@ enum coffer_err tpm_key_make_master(struct tpm_device *dev, struct tpm_key *key,
 	return tpm_key_confirm_master(dev, key, session, reason);
 }
 
+enum coffer_err tpm_key_evict_master(struct tpm_device *dev, struct tpm_key *key, ESYS_TR session, struct reason *reason)
+{
+	ESYS_TR gone = ESYS_TR_NONE;
+	TPM2B_PUBLIC *pub = NULL;
+	TPM2B_NAME *qualified = NULL;
+	struct tpm_call c = tpm_call_begin(dev, "TPM2_EvictControl");
+	while (tpm_call_again(&c)) {
+		c.rc = Esys_EvictControl(dev->esys, ESYS_TR_RH_OWNER, key->master, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, key->handle, &gone);
+	}
+	TRY(tpm_call_end(&c, reason));
+	key->master = ESYS_TR_NONE;
+	enum coffer_err err = tpm_key_find_master(dev, key, session, &pub, &qualified, NULL);
+	Esys_Free(pub);
+	Esys_Free(qualified);
+	if (err == ERR_TOKEN_KEY_MISSING) return ERR_OK;
+	if (err) return reason_fail(reason, err, "the TPM destroyed the master secret, but could not be asked whether it is gone; try again");
+	return reason_fail(reason, ERR_TOKEN, "the TPM says that it destroyed the master secret at 0x%08X, and still shows it", (unsigned)key->handle);
+}
+
 void tpm_key_release(struct tpm_device *dev, struct tpm_key *key)
 {
 	if (dev->esys && key->master != ESYS_TR_NONE) (void)Esys_TR_Close(dev->esys, &key->master);

@@ -44,6 +44,9 @@ enum coffer_err tpm_key_confirm_master(struct tpm_device *dev, struct tpm_key *k
 /* Makes it under the primary and makes it persistent at key->handle; pins its Name. */
 enum coffer_err tpm_key_make_master(struct tpm_device *dev, struct tpm_key *key, ESYS_TR session,
 	struct reason *reason) MUST_USE;
+/* Takes the master secret out of the TPM's memory, and looks whether the TPM still shows it. key->master is there (tpm_key_confirm_master). ERR_TOKEN_REFUSED:
+ * the owner hierarchy has an authorization value; ERR_TOKEN: it is still there. */
+enum coffer_err tpm_key_evict_master(struct tpm_device *dev, struct tpm_key *key, ESYS_TR session, struct reason *reason) MUST_USE;
 /* Flushes the primary and forgets the master's handle (it stays in the TPM); pinned Names are kept. */
 void tpm_key_release(struct tpm_device *dev, struct tpm_key *key);
 

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "token/counter.h"
+#include "token/erase.h"
 #include "token/pin.h"
 #include "tpm/binding.h"
+#include "tpm/counter.h"
 #include "tpm/provision.h"
 #include "tpm/seal.h"
 #include "tpm/session.h"
@@ -50,6 +53,8 @@ struct step {
 	struct secret **out_secret;
 	uint8_t *out_bytes;
 	size_t len;
+	const struct token_counter_wish *wish;
+	struct token_counter_answer *out_answer;
 };
 
 enum coffer_err tpm_run_step(struct token *t, tpm_step *run, void *arg, struct reason *reason)
@@ -298,3 +303,75 @@ const struct token_ops token_backend = {
 	.probe = tpm_probe,
 	.close = tpm_close,
 };
+
+/* ---- counter ---- */
+
+static enum coffer_err make_counter_step(struct token *t, void *arg, struct reason *reason)
+{
+	struct step *step = arg;
+	TRY(tpm_ready(t, reason));
+	return tpm_counter_make(&t->dev, &t->key, step->wish, step->out_answer, reason);
+}
+
+static enum coffer_err read_counter_step(struct token *t, void *arg, struct reason *reason)
+{
+	struct step *step = arg;
+	TRY(tpm_ready(t, reason));
+	return tpm_counter_read(&t->dev, &t->key, step->wish, step->out_answer, reason);
+}
+
+static enum coffer_err raise_counter_step(struct token *t, void *arg, struct reason *reason)
+{
+	struct step *step = arg;
+	TRY(tpm_ready(t, reason));
+	return tpm_counter_raise(&t->dev, &t->key, step->wish, step->out_answer, reason);
+}
+
+static enum coffer_err make_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	struct step step = { .wish = wish, .out_answer = out };
+	TRY(tpm_require_attached(t, reason));
+	return tpm_run_step(t, make_counter_step, &step, reason);
+}
+
+static enum coffer_err read_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	struct step step = { .wish = wish, .out_answer = out };
+	TRY(tpm_require_attached(t, reason));
+	return tpm_run_step(t, read_counter_step, &step, reason);
+}
+
+static enum coffer_err raise_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	struct step step = { .wish = wish, .out_answer = out };
+	TRY(tpm_require_attached(t, reason));
+	return tpm_run_step(t, raise_counter_step, &step, reason);
+}
+
+const struct token_counter_ops token_counter_backend = { .make = make_counter, .read = read_counter, .raise = raise_counter };
+
+/* ---- erase ---- */
+
+static enum coffer_err erase_in(struct token *t, ESYS_TR session, struct reason *reason)
+{
+	TRY(tpm_key_confirm_master(&t->dev, &t->key, session, reason));
+	return tpm_key_evict_master(&t->dev, &t->key, session, reason);
+}
+
+static enum coffer_err tpm_erase(struct token *t, struct reason *reason)
+{
+	ESYS_TR session = ESYS_TR_NONE;
+	TRY(tpm_require_attached(t, reason));
+	tpm_key_release(&t->dev, &t->key); /* read anew; and ESYS gives one handle for one object, so a second look would close the first one's */
+	TRY(tpm_key_load_primary(&t->dev, &t->key, reason));
+	TRY(tpm_session_open(&t->dev, t->key.primary, &session, reason));
+	enum coffer_err err = erase_in(t, session, reason);
+	tpm_device_flush(&t->dev, &session);
+	if (!err) t->attached = false;
+	return err;
+}
+
+const struct token_erase_ops token_erase_backend = { .erase = tpm_erase };

@@ -77,8 +77,35 @@ static const struct cmd_option audit_options[] = {
 	{ "limit", 0, "N", "at most so many (default 1000)" },
 	{ 0 },
 };
+static const struct cmd_option zeroise_options[] = {
+	{ "domain", 0, "FINGERPRINT", "the domain that is to end on this node, as 'coffer status' shows it" },
+	{ "without-token", 0, NULL, "the token cannot be reached: leave the master secret in it" },
+	{ 0 },
+};
 static const struct cmd_option accept_options[] = {
 	{ "yes", 0, NULL, "you have read what is wrong" },
+	{ "rollback", 0, NULL, "after a rollback: take the store against the counter in the token" },
+	{ 0 },
+};
+
+static const struct cmd_option reseal_options[] = {
+	{ "pcrs", 0, "LIST", "bind to these PCRs: sha256:0,7 (none: to no PCRs)" },
+	{ "next", 0, "VALUES", "also open with these values, of an image to come: sha256:0=HEX,7=HEX (up to 3 times)" },
+	{ "policy-key", 0, "FILE", "public key of the vendor that signs values of PCRs, PEM (none: no more)" },
+	{ "policy-file", 0, "FILE", "the values that it signed (none: no more)" },
+	{ "pin-source", 0, "SOURCE", "want a PIN too: file:/PATH or credential:NAME (none: no more)" },
+	{ 0 },
+};
+static const struct cmd_option change_pin_options[] = {
+	{ "secret-file", 0, "FILE", "read the new PIN from a file" },
+	{ "secret-fd", 0, "N", "read the new PIN from an open descriptor" },
+	{ 0 },
+};
+static const struct cmd_option sign_pcrs_options[] = {
+	{ "key", 'k', "FILE", "the vendor's private key: PEM, P-256 or P-384" },
+	{ "pcrs", 0, "VALUES", "values of an image: sha256:0=HEX,7=HEX (once for each image)" },
+	{ "policy-ref", 0, "TEXT", "product and series that the values are for (up to 32 characters)" },
+	{ "output", 'o', "FILE", "the policy file" },
 	{ 0 },
 };
 
@@ -87,6 +114,9 @@ const struct cmd commands[] = {
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
 	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
+	{ "token reseal", "", 0, 0, "bind the wrapped data keys anew, to the machine as it is now", reseal_options, cmd_token_reseal },
+	{ "token change-pin", "", 0, 0, "a new PIN for the token", change_pin_options, cmd_token_change_pin },
+	{ "token sign-pcrs", "", 0, 0, "offline: sign the PCR values of firmware images", sign_pcrs_options, cmd_token_sign_pcrs },
 	{ "token test", "", 0, 0, "a canary round trip through the token now", NULL, cmd_token_test },
 	{ "key create", "NAME", 1, 1, "make a key, active at once", create_options, cmd_key_create },
 	{ "key list", "", 0, 0, "the keys that you may see", NULL, cmd_key_list },
@@ -105,9 +135,13 @@ const struct cmd commands[] = {
 	{ "grant", "", 0, 0, "give a role to a principal", grant_options, cmd_grant },
 	{ "revoke-grant", "", 0, 0, "take a role away", grant_options, cmd_revoke_grant },
 	{ "grants", "", 0, 0, "who has which role", NULL, cmd_grants },
+	{ "quorum", "", 0, 0, "how many administrators the gravest acts need, and what waits for the second one", NULL, cmd_quorum },
+	{ "quorum set", "1|2", 1, 1, "let the gravest acts need one administrator, or two", NULL, cmd_quorum_set },
+	{ "approve", "[ID]", 0, 1, "the second administrator's yes; without ID: what waits for one", NULL, cmd_approve },
+	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
 	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
 	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },
-	{ "store accept", "", 0, 0, "after an integrity fault: go on with the store as it is", accept_options, cmd_store_accept },
+	{ "store accept", "", 0, 0, "after an integrity fault or a rollback: go on with the store as it is", accept_options, cmd_store_accept },
 	{ 0 },
 };

@@ -29,10 +29,10 @@ static void on_drain_tick(evutil_socket_t fd, short what, void *arg)
 void shutdown_begin(struct daemon *d)
 {
 	if (d->draining) return;
-	log_info("stopping");
+	log_info(d->restarting ? "stopping, to be started anew" : "stopping");
 	d->draining = true;
 	d->drain_until_ms = clock_mono_ms() + d->engine.config->drain_timeout_ms;
-	link_stopping(d);
+	if (!d->restarting) link_stopping(d);
 	listener_close(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_drain(&d->workers[i]);
 	d->drain_timer = event_new(d->base, -1, 0, on_drain_tick, d);

@@ -4,15 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access/quorum_record.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/anchor_thread.h"
 #include "daemon/link.h"
 #include "daemon/interrupted.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
 #include "keyring/slot.h"
 #include "objects/reindex.h"
+#include "ops/anchor.h"
 #include "ops/store_check.h"
 #include "recovery/recovery.h"
 
@@ -130,12 +133,35 @@ static void describe_recovery(struct engine *e, struct txn *txn)
 static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 {
 	struct rooted_facts facts;
-	char details[160];
+	struct anchor_facts anchor;
+	char details[256];
 	rooted_store_facts(e->store, &facts);
-	snprintf(details, sizeof details, "the token opened the data key%s",
-		facts.mark_missing && facts.version > 1 ? "; node.root, the mark of the newest version, was missing" : "");
+	anchor_facts(e->anchor, &anchor);
+	snprintf(details, sizeof details, "the token opened the data key%s%s%s",
+		facts.mark_missing ? "; node.root, the mark of the newest version, was missing" : "",
+		anchor.made_now ? "; a rollback counter was made in the token: " : "", anchor.made_now ? anchor.place : "");
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	return audit_append(e->audit, txn, &event);
+}
+
+/* A record that does not open is taken for the stricter one. */
+static void load_quorum(struct engine *e, struct txn *txn)
+{
+	unsigned needed = 2;
+	if (quorum_record_get(txn, &needed) != ERR_OK) needed = 2;
+	quorum_set_needed(e->quorum, needed);
+}
+
+/* Who may accept a store that is at fault, and who must agree to it. What does not open gives nobody a right. */
+static enum coffer_err load_for_fault(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct grants *grants = NULL;
+	(void)arg;
+	(void)reason;
+	load_quorum(e, txn);
+	TRY(grants_load_passing(txn, &grants));
+	engine_set_grants(e, grants);
+	return ERR_OK;
 }
 
 static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
@@ -147,6 +173,7 @@ static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *ar
 	enum coffer_err err = grants_load_passing(txn, &grants);
 	if (err) return reason_default(reason, err, "the grants do not open: %s", err_text(err));
 	describe_recovery(e, txn);
+	load_quorum(e, txn);
 	engine_set_grants(e, grants);
 	return append_opened(e, txn);
 }
@@ -207,7 +234,11 @@ static enum coffer_err pin_root(struct engine *engine, struct reason *reason)
 
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
-	TRY(check_store(engine, reason));
+	enum coffer_err err = check_store(engine, reason);
+	if (!err) err = anchor_check(engine, reason);
+	if (err && (engine->integrity_fault || engine->anchor_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
+		log_warn("the grants cannot be read; no administrator can approve anything");
+	TRY(err);
 	TRY(pin_root(engine, reason));
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
@@ -215,6 +246,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	engine->state = ENGINE_OPEN;
 	report(engine->daemon, TOKEN_WELL); /* it has just opened the data key */
 	log_info("open: generation %u", ring_newest(txn_ring(engine->txn)));
+	anchor_thread_opened(engine->daemon);
 	return ERR_OK;
 }
 

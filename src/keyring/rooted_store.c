@@ -277,6 +277,11 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	return ERR_OK;
 }
 
+static struct store *beneath(struct store *base)
+{
+	return rooted_of(base)->inner;
+}
+
 static const struct store_ops rooted_ops = {
 	.name = "rooted",
 	.close = end,
@@ -298,6 +303,7 @@ static const struct store_ops rooted_ops = {
 	.set_cache = set_cache,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
+	.beneath = beneath,
 };
 
 enum coffer_err rooted_store_new(struct store *inner, struct store **out)

@@ -34,10 +34,13 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 	case ENGINE_DRAINING:
 		return reason_fail(reason, ERR_BUSY, "the daemon is stopping; try again when it runs again");
 	case ENGINE_FAULT:
-		if (row->operation == OPERATION_COFFER_STATUS) return ERR_OK;
-		if (run->r->engine->integrity_fault &&
-		    (row->operation == OPERATION_COFFER_STORE_CHECK || row->operation == OPERATION_COFFER_STORE_ACCEPT))
+		if (row->operation == OPERATION_COFFER_STATUS || row->operation == OPERATION_COFFER_ZEROISE) return ERR_OK;
+		if (run->r->engine->integrity_fault && (row->operation == OPERATION_COFFER_STORE_CHECK || row->operation == OPERATION_COFFER_STORE_ACCEPT))
 			return ERR_OK;
+		if ((run->r->engine->integrity_fault || run->r->engine->anchor_fault) &&
+		    (row->operation == OPERATION_COFFER_APPROVE || row->operation == OPERATION_COFFER_LIST_APPROVALS))
+			return ERR_OK;
+		if (run->r->engine->anchor_fault && row->operation == OPERATION_COFFER_ANCHOR_ACCEPT) return ERR_OK;
 		return reason_fail(reason, ERR_STATE, "the node stopped serving after a fault; 'coffer status' says which");
 	}
 	return ERR_BUG;
@@ -65,9 +68,9 @@ static enum coffer_err check_policy(struct run *run, const struct op_row *row)
 {
 	struct op_ctx *ctx = &run->ctx;
 	bool open = dispatch_state(run) == ENGINE_OPEN;
-	bool asks = !open || row->permission == PERMISSION_INIT || row->operation == OPERATION_COFFER_GRANT;
+	bool asks = !open || row->permission == PERMISSION_INIT || row->permission == PERMISSION_ZEROISE || row->operation == OPERATION_COFFER_GRANT;
 	bool own = asks && principal_is_own(ctx->principal); /* which may be a system call */
-	if (row->permission == PERMISSION_INIT && own) return ERR_OK;
+	if ((row->permission == PERMISSION_INIT || row->permission == PERMISSION_ZEROISE) && own) return ERR_OK;
 	if (own && !open &&
 	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN || row->operation == OPERATION_COFFER_STORE_CHECK))
 		return ERR_OK;
@@ -191,7 +194,7 @@ static void fresh_ctx(struct run *run, const struct kmip_batch_item *item)
 	ctx->object = NULL;
 	ctx->has_touched = ctx->want_name = ctx->want_store = ctx->forget_placeholder = false;
 	ctx->refused_len = 0;
-	ctx->detail[0] = ctx->reason.text[0] = '\0';
+	ctx->quorum_id[0] = ctx->detail[0] = ctx->reason.text[0] = '\0';
 	ctx->bulk_bytes = 0;
 	ctx->bulk_part = ctx->bulk_invalid = false;
 	ctx->result_reason = 0;
@@ -294,5 +297,6 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 	}
 	object_unref(TAKE(ctx->object));
 	if (!leave) run->written++;
+	if (!err && row && (row->flags & OP_ANCHORED)) run->r->anchored = true;
 	return err;
 }

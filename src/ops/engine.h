@@ -39,7 +39,9 @@ enum store_health {
 	STORE_FAILED     /* writes were lost, or the store cannot be opened again */
 };
 
+struct anchor; /* ops/anchor.h */
 struct bulk; /* ops/bulk.h */
+struct quorum; /* access/quorum.h */
 struct init_pending; /* ops/init_flow.c */
 struct store_check; /* ops/store_check.h */
 struct token_spawner; /* token/proxy.h */
@@ -53,6 +55,8 @@ struct engine {
 	struct domain_id domain;           /* valid unless uninitialised; written before the state changes */
 	struct object_table *objects;      /* any lane */
 	struct bulk *bulk;                 /* what was counted of bulk operations; NULL: it is not counted. Any lane */
+
+	struct quorum *quorum;             /* acts that wait for a second administrator; NULL: one is enough. Any lane */
 
 	pthread_rwlock_t grants_lock;      /* guards the pointer below */
 	struct grants *grants;             /* take a reference with engine_grants */
@@ -87,12 +91,19 @@ struct engine {
 	void (*after_destroy)(struct engine *engine);
 	/* Store lane, after objects left memory for want of room: every thread lets go of them. May be NULL. */
 	void (*after_squeeze)(struct engine *engine);
+	/* The process ends in order and is started anew. Any lane. May be NULL. */
+	void (*restart)(struct engine *engine);
+	/* How far apart raises of the counter are kept now, in ms. Any lane. May be NULL. */
+	uint64_t (*anchor_spacing_ms)(struct engine *engine);
 	/* Asks for a pass over the store now. Any lane. May be NULL. */
 	void (*want_check)(struct engine *engine);
 	void *daemon;                      /* the daemon's own */
 
 	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
 	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
+
+	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */
+	_Atomic bool anchor_fault;         /* the state is FAULT because the counter says that the store is another one: it may be taken as it is */
 
 	/* for status, any lane */
 	uint64_t started_wall_s;

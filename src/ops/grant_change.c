@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kmip/tags.h"
+#include "ops/quorum_ask.h"
 
 enum coffer_err grant_change_read(struct op_ctx *ctx, struct ttlv_cursor *payload, struct grant *out)
 {
@@ -33,6 +34,15 @@ void grant_change_describe(struct op_ctx *ctx, const struct grant *grant, const 
 	snprintf(text, sizeof text, "role %s %s %s%s%s", role_name(grant->role), direction, grant->principal, grant->scope[0] ? " on " : "",
 		grant->scope);
 	text_printable(view_str(text), ctx->detail, sizeof ctx->detail);
+}
+
+enum coffer_err grant_change_quorum(struct op_ctx *ctx, const struct grant *grant, const char *verb)
+{
+	char act[PRINCIPAL_MAX + GRANT_SCOPE_MAX + 128];
+	if (grant->role != ROLE_ADMINISTRATOR) return ERR_OK;
+	snprintf(act, sizeof act, "%s role %s %s %s%s%s", verb, role_name(grant->role), verb[0] == 'g' ? "to" : "from", grant->principal,
+		grant->scope[0] ? " on " : "", grant->scope);
+	return quorum_ask(ctx, act);
 }
 
 struct grants *grant_change_current(struct engine *engine)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "access/policy.h"
+#include "access/quorum.h"
 #include "base/reason.h"
 #include "base/writer.h"
 #include "ops/bulk.h"
@@ -58,6 +59,7 @@ struct op_ctx {
 	bool bulk_part;                  /* … this is not the first part of it … */
 	bool bulk_invalid;               /* … it was carried out, and what it checked does not verify */
 	struct reason reason;            /* one sentence when the handler fails */
+	char quorum_id[QUORUM_ID_TEXT];  /* of the approval that is used (ops/quorum_ask.h); "" none */
 	uint32_t result_reason;          /* KMIP Result Reason of the failure; 0: that of the error */
 	uint8_t refused[64];             /* Check: encoded fields of the Response Payload that its failure has; refused_len 0: none */
 	size_t refused_len;
@@ -79,7 +81,8 @@ enum op_flags {
 	OP_SECRET_ANSWER = 8,    /* the answer holds a secret: not kept for repeated request ids */
 	OP_WHEN_FULL = 32,       /* a change that is carried out when the disk is full: it ends a use or gives room */
 	OP_TELLS_BULK = 64,      /* what was counted with its object until now, or with any, is in the audit log before its own row */
-	OP_ARCHIVED_OK = 16      /* also on an archived object; every other operation on one is refused with Object Archived */
+	OP_ARCHIVED_OK = 16,     /* also on an archived object; every other operation on one is refused with Object Archived */
+	OP_ANCHORED = 128        /* it ends something that an older store would bring back: the token's counter is raised before it is acknowledged (ops/anchor.h) */
 };
 
 struct op_row {

@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "keyring/rooted_store.h"
 #include "kmip/enums.h"
+#include "ops/quorum_ask.h"
+#include "ops/open_again.h"
 #include "ops/store_check.h"
 #include "ops/tables.h"
 
@@ -12,38 +14,24 @@ struct acceptance {
 	const struct principal *principal;
 	struct rooted_facts before;
 	char found[STORE_CHECK_SENTENCE];
+	char by[sizeof "; " + 256]; /* "; approved by …", or "" */
 };
 
 static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct acceptance *a = arg;
-	char details[STORE_CHECK_SENTENCE + 128];
+	char details[STORE_CHECK_SENTENCE + sizeof a->by + 128];
 	rooted_store_facts(engine->store, &a->before);
 	if (!a->before.rooted)
 		return reason_fail(reason, ERR_SEALED, "the node is sealed: the store can be accepted when its token has opened the data key");
 	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason));
 	enum coffer_err err = rooted_store_accept(engine->store, clock_wall_s() * 1000);
 	if (err) return reason_default(reason, err, "the store cannot be summed up: %s", err_text(err));
-	snprintf(details, sizeof details, "store accepted as it is, at version %llu: %s", (unsigned long long)a->before.version,
-		a->found[0] ? a->found : "nothing was known to be wrong");
+	snprintf(details, sizeof details, "store accepted as it is, at version %llu: %s%s", (unsigned long long)a->before.version,
+		a->found[0] ? a->found : "nothing was known to be wrong", a->by);
 	const struct audit_event event = { .principal = view_str(a->principal->text), .operation = OPERATION_COFFER_STORE_ACCEPT,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);
-}
-
-/* What stopped the node may be over now. */
-static enum coffer_err open_again(struct engine *engine, struct reason *reason)
-{
-	if (engine_state_get(engine) != ENGINE_FAULT) return ERR_OK;
-	enum coffer_err err = engine->open(engine, reason);
-	if (!err) return ERR_OK;
-	bool passes = err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io;
-	engine_note(engine, "%saccepted, but it does not open%s: %s", passes ? "sealed: " : "", passes ? " yet" : "", reason_text(reason, err));
-	if (passes && engine->open_later) {
-		engine->state = ENGINE_SEALED;
-		engine->open_later(engine);
-	}
-	return err;
 }
 
 static enum coffer_err run(struct op_ctx *ctx)
@@ -52,7 +40,10 @@ static enum coffer_err run(struct op_ctx *ctx)
 	struct acceptance a = { .principal = ctx->principal };
 	if (!e->check) return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "this store is not checked");
 	store_check_sentence(e->check, a.found, sizeof a.found);
+	TRY(quorum_ask(ctx, "accept the store as it is"));
+	if (ctx->detail[0]) snprintf(a.by, sizeof a.by, "; %s", ctx->detail);
 	TRY(e->on_store(e, accept_on_store, &a, &ctx->reason));
+	quorum_done(ctx);
 	log_warn("the store was accepted as it is by %s", ctx->principal->text);
 	store_check_forget(e->check);
 	TRY(open_again(e, &ctx->reason));

@@ -8,8 +8,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/aead_choose.h"
-#include "ops/json_out.h"
 #include "keyring/rooted_store.h"
+#include "ops/anchor_json.h"
+#include "ops/json_out.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
 
@@ -53,6 +54,7 @@ static const char *look_at_token(struct token_proxy *proxy, struct token_health 
 static void put_token(struct json_out *j, struct engine *engine, struct token_proxy *proxy)
 {
 	struct token_health h;
+	char uri[TOKEN_URI_MAX + 1];
 	const char *name = look_at_token(proxy, &h);
 	json_begin(j, "token");
 	json_str(j, "kind", h.described ? h.info.kind : engine->identity.token_kind);
@@ -74,7 +76,10 @@ static void put_token(struct json_out *j, struct engine *engine, struct token_pr
 		json_u64(j, "probe_us", h.probe_duration_ms * 1000);
 	}
 	json_u64(j, "restarts", h.restarts);
-	json_str(j, "uri", engine->identity.token_uri);
+	pthread_mutex_lock(&engine->note_lock); /* a reseal may change it */
+	memcpy(uri, engine->identity.token_uri, sizeof uri);
+	pthread_mutex_unlock(&engine->note_lock);
+	json_str(j, "uri", uri);
 	json_end(j);
 }
 
@@ -174,7 +179,8 @@ static void put_integrity(struct json_out *j, struct engine *engine, const struc
 	json_end(j);
 }
 
-static void put_store(struct json_out *j, struct engine *engine)
+/* *out_version: of the root, where it is known. */
+static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_version)
 {
 	struct store_facts facts = { 0 };
 	char note[REASON_MAX];
@@ -187,6 +193,7 @@ static void put_store(struct json_out *j, struct engine *engine)
 	if (!open && !engine->integrity_fault) return;
 	if (engine->on_store(engine, read_facts, &facts, NULL) != ERR_OK) return;
 	put_integrity(j, engine, &facts.root);
+	*out_version = facts.root.version;
 	if (!open) return;
 	json_u64(j, "generation", facts.generation);
 	json_str(j, "recovery", engine->recovery);
@@ -239,7 +246,9 @@ void status_json_full(struct engine *engine, struct writer *w)
 	put_aead(&j);
 	put_heap(&j, engine);
 	put_objects(&j, engine);
-	put_store(&j, engine);
+	uint64_t version = 0;
+	put_store(&j, engine, &version);
+	anchor_json(engine, version, &j);
 	put_connections(&j, engine);
 	json_u64(&j, "requests", engine->requests);
 	json_u64(&j, "refused", engine->refused);

@@ -36,12 +36,14 @@ op_fn op_get_usage_allocation;
 op_fn op_obtain_lease;
 op_fn op_recover;
 
+op_fn op_approve;
 op_fn op_audit_show;
 op_fn op_audit_verify;
 op_fn op_close_stream;
 op_fn op_grant;
 op_fn op_init;
 op_fn op_init_confirm;
+op_fn op_list_approvals;
 op_fn op_list_grants;
 op_fn op_map_ring;
 op_fn op_open;
@@ -51,10 +53,13 @@ op_fn op_rewrap;
 op_fn op_rng_retrieve;
 op_fn op_rng_seed;
 op_fn op_seal;
+op_fn op_set_quorum;
 op_fn op_seal_stream;
 op_fn op_status;
 op_fn op_store_accept;
+op_fn op_anchor_accept;
 op_fn op_store_check;
-op_fn op_token_test, op_token_provision;
+op_fn op_token_test, op_token_provision, op_token_policy, op_token_reseal, op_token_change_pin;
+op_fn op_zeroise;
 
 #endif

@@ -92,6 +92,7 @@ enum coffer_err store_put(struct store *s, enum store_table table, const struct 
 	PRE(row->id_len >= 1 && row->id_len <= STORE_ID_MAX);
 	ENSURE(row->header.len <= STORE_HEADER_MAX && row->body.len <= STORE_BODY_MAX, ERR_TOO_LARGE);
 	ENSURE(store_index_is_valid(row->index), ERR_FIELD);
+	if (s->snapshot) store_snapshot_before(s->snapshot, table, view_of(row->id, row->id_len));
 	return s->ops->put(s, table, row, replace);
 }
 
@@ -106,6 +107,7 @@ enum coffer_err store_erase(struct store *s, enum store_table table, struct view
 {
 	PRE(s->in_transaction && !s->in_callback);
 	PRE(is_table(table) && is_id(id));
+	if (s->snapshot) store_snapshot_before(s->snapshot, table, id);
 	return s->ops->erase(s, table, id);
 }
 
@@ -242,5 +244,6 @@ enum coffer_err store_reopen(struct store *s, struct reason *reason)
 {
 	PRE(!s->in_callback);
 	store_rollback(s);
+	if (s->snapshot) store_snapshot_break(s->snapshot);
 	return s->ops->reopen(s, reason);
 }

@@ -65,7 +65,7 @@ struct store_place {
 
 struct store; /* opaque; every implementation's handle begins with it (store_internal.h) */
 
-/* The interface. All members are present in every implementation. The functions below are the only callers: they have
+/* The interface. All members but the last are present in every implementation. The functions below are the only callers: they have
  * checked order, sizes and ids before. */
 struct store_ops {
 	const char *name; /* "sqlite", "memory" */
@@ -90,6 +90,7 @@ struct store_ops {
 	enum coffer_err (*set_cache)(struct store *s, size_t bytes);
 	enum coffer_err (*scrub_deleted)(struct store *s, struct reason *reason);
 	enum coffer_err (*reopen)(struct store *s, struct reason *reason);
+	struct store *(*beneath)(struct store *s); /* the store that this one stands in front of; NULL where it is the last */
 };
 
 /* Opens or makes the database file `path` (mode 0600) and migrates it to the newest schema. ERR_SCHEMA when it is newer

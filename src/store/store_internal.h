@@ -10,7 +10,12 @@ struct store {
 	bool in_transaction;
 	bool in_savepoint;
 	bool in_callback; /* a scan or search is running: no other call may come */
+	struct store_snapshot *snapshot; /* NULL: none is read; its own (snapshot.c) */
 };
+
+/* What the front tells a snapshot: a row is about to be written or erased; the store is opened again. */
+void store_snapshot_before(struct store_snapshot *snapshot, enum store_table table, struct view id);
+void store_snapshot_break(struct store_snapshot *snapshot);
 
 /* True when the bytes are an index column: empty, or count and exactly that many entries, sorted as bytes, none doubled. */
 bool store_index_is_valid(struct view index);

@@ -107,6 +107,11 @@ enum coffer_err channel_encode_request(const struct channel_request *request, st
 	case CHANNEL_RANDOM:
 		writer_u32(&w, request->random_len);
 		break;
+	case CHANNEL_COUNTER_MAKE:
+	case CHANNEL_COUNTER_READ:
+	case CHANNEL_COUNTER_RAISE:
+		channel_write_wish(&w, &request->counter);
+		break;
 	default:
 		channel_policy_write_request(&w, request);
 		break;
@@ -130,6 +135,7 @@ enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum cha
 		if (op == CHANNEL_DESCRIBE) write_info(&w, &reply->info);
 		if (op == CHANNEL_WRAP || op == CHANNEL_UNWRAP || op == CHANNEL_RANDOM) writer_bytes(&w, reply->bytes);
 		channel_policy_write_reply(&w, reply, op);
+		if (op >= CHANNEL_COUNTER_MAKE && op <= CHANNEL_COUNTER_RAISE) channel_write_counter(&w, &reply->counter);
 	}
 	writer_fill_len(&w, length);
 	return writer_done(&w);
@@ -168,9 +174,19 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 		TRY(reader_u32(r, &q->random_len));
 		ENSURE(q->random_len >= 1 && q->random_len <= CHANNEL_RANDOM_MAX, ERR_INPUT);
 		return ERR_OK;
+	case CHANNEL_COUNTER_MAKE:
+	case CHANNEL_COUNTER_READ:
+	case CHANNEL_COUNTER_RAISE:
+		return channel_read_wish(r, &q->counter);
 	default:
 		return channel_policy_read_request(r, q);
 	}
+}
+
+static bool is_op(uint16_t op)
+{
+	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_ERASE && op <= CHANNEL_COUNTER_RAISE) ||
+		channel_is_policy((enum channel_op)op);
 }
 
 enum coffer_err channel_decode_request(struct view frame, struct channel_request *out)
@@ -181,7 +197,7 @@ enum coffer_err channel_decode_request(struct view frame, struct channel_request
 	reader_init(&r, frame);
 	TRY(reader_u32(&r, &q.sequence));
 	TRY(reader_u16(&r, &op));
-	ENSURE((op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || channel_is_policy((enum channel_op)op), ERR_INPUT);
+	ENSURE(is_op(op), ERR_INPUT);
 	q.op = (enum channel_op)op;
 	TRY(read_payload(&r, &q));
 	TRY(reader_end(&r));
@@ -202,6 +218,10 @@ static enum coffer_err read_result(struct reader *r, enum channel_op op, struct 
 		return read_rest(r, TOKEN_SECRET_LEN, TOKEN_SECRET_LEN, &out->bytes);
 	case CHANNEL_RANDOM:
 		return read_rest(r, 1, CHANNEL_RANDOM_MAX, &out->bytes);
+	case CHANNEL_COUNTER_MAKE:
+	case CHANNEL_COUNTER_READ:
+	case CHANNEL_COUNTER_RAISE:
+		return channel_read_counter(r, &out->counter);
 	default:
 		return channel_policy_read_reply(r, op, out);
 	}

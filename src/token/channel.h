@@ -17,15 +17,21 @@
  *   POLICY_MAKE  u16-counted changes, u16-counted PIN (empty: none)   binding, u16-counted URI
  *   POLICY_WRAP  binding, 32 bytes  blob
  *   POLICY_ADOPT binding, u16-counted URI   -
+ *   ERASE       -                   -
+ *   COUNTER_*   wish                counter
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
- * struct token_info, then u8 made_here. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
+ * struct token_info, then u8 made_here. wish: 32 bytes owner | 32 bytes authorization value | u8 replace | u64 from | u16-counted
+ * reference; counter: u8 state | u64 value | u16-counted reference | u16-counted place. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
  * left over, or an unknown op is an error that ends the channel. Frames hold secrets: keep them in struct buf. */
 #ifndef COFFER_TOKEN_CHANNEL_H
 #define COFFER_TOKEN_CHANNEL_H
 
 #include <stdint.h>
 
+#include "base/reader.h"
+#include "base/writer.h"
+#include "token/counter.h"
 #include "token/policy.h"
 #include "token/token.h"
 
@@ -35,7 +41,8 @@
 enum channel_op {
 	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
 	CHANNEL_PROBE, CHANNEL_CLOSE,
-	CHANNEL_POLICY_STATUS = 12, CHANNEL_POLICY_MAKE, CHANNEL_POLICY_WRAP, CHANNEL_POLICY_ADOPT
+	CHANNEL_POLICY_STATUS = 12, CHANNEL_POLICY_MAKE, CHANNEL_POLICY_WRAP, CHANNEL_POLICY_ADOPT,
+	CHANNEL_ERASE = 17, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
@@ -47,6 +54,7 @@ struct channel_request {
 	struct view bytes;   /* WRAP, POLICY_WRAP: plaintext; UNWRAP: blob; POLICY_MAKE: PIN */
 	uint32_t random_len;
 	char changes[TOKEN_CHANGES_MAX + 1]; /* POLICY_MAKE; POLICY_ADOPT has uri and binding */
+	struct token_counter_wish counter; /* COUNTER_* */
 };
 
 struct channel_reply {
@@ -58,6 +66,7 @@ struct channel_reply {
 	struct view bytes;        /* WRAP, POLICY_WRAP: blob; UNWRAP: plaintext; RANDOM: bytes */
 	char uri[TOKEN_URI_MAX + 1]; /* POLICY_MAKE; its binding stands above */
 	struct token_policy_status policy;
+	struct token_counter_answer counter;
 };
 
 /* Appends one frame. ERR_TOO_LARGE, ERR_MEMORY: `out` may hold part of it. */
@@ -68,6 +77,12 @@ enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum cha
 enum coffer_err channel_decode_request(struct view frame, struct channel_request *out) MUST_USE;
 /* ERR_INPUT also when the sequence is not the expected one. A failing err with an unknown number is ERR_INPUT as well. */
 enum coffer_err channel_decode_reply(struct view frame, uint32_t sequence, enum channel_op op, struct channel_reply *out) MUST_USE;
+
+/* Of one kind of payload (token/channel_counter.c). */
+void channel_write_wish(struct writer *w, const struct token_counter_wish *wish);
+enum coffer_err channel_read_wish(struct reader *r, struct token_counter_wish *out) MUST_USE;
+void channel_write_counter(struct writer *w, const struct token_counter_answer *answer);
+enum coffer_err channel_read_counter(struct reader *r, struct token_counter_answer *out) MUST_USE;
 
 /* Reads one frame into `out` (cleared first), without its length field. Errors of fdio_read_exact, and ERR_TOO_LARGE. */
 enum coffer_err channel_read(int fd, struct buf *out, uint64_t deadline_mono_ms) MUST_USE;

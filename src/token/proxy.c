@@ -189,6 +189,12 @@ enum coffer_err token_proxy_random(struct token_proxy *p, uint8_t *out, size_t l
 	return proxy_run(p, &job, reason);
 }
 
+enum coffer_err token_proxy_erase(struct token_proxy *p, struct reason *reason)
+{
+	struct proxy_job job = { .request.op = CHANNEL_ERASE, .limit_ms = p->provision_ms };
+	return proxy_run(p, &job, reason);
+}
+
 static enum coffer_err take_info(struct proxy_job *job, const struct channel_reply *reply)
 {
 	*(struct token_info *)job->out = reply->info;

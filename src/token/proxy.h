@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "token/counter.h"
 #include "token/kind.h"
 #include "token/token.h"
 
@@ -85,9 +86,19 @@ enum coffer_err token_proxy_provision(struct token_proxy *p, struct token_bindin
 enum coffer_err token_proxy_wrap(struct token_proxy *p, const struct secret *plain, struct buf *out, struct reason *reason) MUST_USE;
 /* ERR_CORRUPT when the token refuses the blob. Caller frees *out. ERR_STATE while there is no binding. */
 enum coffer_err token_proxy_unwrap(struct token_proxy *p, struct view blob, struct secret **out, struct reason *reason) MUST_USE;
+/* Destroys the master secret (token/erase.h). ERR_TOKEN_KEY_MISSING: the token does not show it. ERR_STATE while there is no binding. */
+enum coffer_err token_proxy_erase(struct token_proxy *p, struct reason *reason) MUST_USE;
 /* len: at most CHANNEL_RANDOM_MAX (4096) bytes, else ERR_TOO_LARGE. */
 enum coffer_err token_proxy_random(struct token_proxy *p, uint8_t *out, size_t len, struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_describe(struct token_proxy *p, struct token_info *out, struct reason *reason) MUST_USE;
+/* The counter calls (token/counter.h), each with the deadline of a call. ERR_UNSUPPORTED: this kind of token cannot count. ERR_STATE while there is no
+ * binding. */
+enum coffer_err token_proxy_counter_make(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason) MUST_USE;
+enum coffer_err token_proxy_counter_read(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason) MUST_USE;
+enum coffer_err token_proxy_counter_raise(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason) MUST_USE;
 /* Probes now; in an unwell state that is not stopped makes an attempt now. ERR_TIMEOUT after max_wait_ms (what was begun goes on). */
 enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_ms, struct reason *reason) MUST_USE;
 

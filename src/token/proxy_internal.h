@@ -100,7 +100,7 @@ struct token_proxy {
 };
 
 void *proxy_thread_main(void *proxy);
-/* Queues the job and waits for its end. */
+/* Queues the job and waits for it; the reason only on failure. Any thread but the proxy's. */
 enum coffer_err proxy_run(struct token_proxy *p, struct proxy_job *job, struct reason *reason) MUST_USE;
 /* Whether calls are taken: STARTING, OPEN, WELL. */
 bool proxy_state_serves(enum token_state state);

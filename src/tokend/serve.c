@@ -7,6 +7,8 @@
 #include "base/ct.h"
 #include "base/fdio.h"
 #include "token/channel.h"
+#include "token/erase.h"
+#include "tokend/serve_counter.h"
 #include "tokend/serve_policy.h"
 #include "tokend/setup.h"
 #include "tokend/watch.h"
@@ -69,6 +71,14 @@ static enum coffer_err run_attached(struct service *s, const struct channel_requ
 		return wrap(s, request->bytes, reason);
 	case CHANNEL_UNWRAP:
 		return unwrap(s, request->bytes, reason);
+	case CHANNEL_ERASE:
+		TRY(token_erase_backend.erase(s->token, &reply->reason));
+		s->attached = false;
+		return ERR_OK;
+	case CHANNEL_COUNTER_MAKE:
+	case CHANNEL_COUNTER_READ:
+	case CHANNEL_COUNTER_RAISE:
+		return serve_counter(s->token, request, reply);
 	case CHANNEL_PROBE:
 		return token_backend.probe(s->token, reason);
 	default:

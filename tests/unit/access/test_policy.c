@@ -41,6 +41,7 @@ static const struct { const char *name; bool on_object; bool may[ROLES]; } expec
 	{ "GRANTS_READ", false, { true, false, false, false, true } },
 	{ "AUDIT_READ", false, { true, false, false, false, true } },
 	{ "TOKEN", false, { true, false, false, false, false } },
+	{ "ZEROISE", false, { true, false, false, false, false } },
 };
 
 struct setting {

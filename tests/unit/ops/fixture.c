@@ -99,6 +99,8 @@ int fix_start(void **state)
 	f->config.locate_scan_max = 1000;
 	f->engine.config = &f->config;
 	f->engine.on_store = run_on_store;
+	f->engine.quorum = quorum_new();
+	assert_non_null(f->engine.quorum);
 	pthread_rwlock_init(&f->engine.grants_lock, NULL);
 	pthread_mutex_init(&f->engine.admin_lock, NULL);
 	pthread_mutex_init(&f->engine.note_lock, NULL);
@@ -119,6 +121,7 @@ int fix_stop(void **state)
 	op_local_free(f->worker);
 	op_local_free(f->store_local);
 	engine_set_grants(&f->engine, NULL);
+	quorum_free(f->engine.quorum);
 	audit_chain_free(f->engine.audit);
 	txn_free(f->engine.txn);
 	object_table_free(f->engine.objects);

@@ -1,0 +1,117 @@
+/* Wiping the state directory. */
+#include "daemon/zeroise.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "daemon/shutdown.h"
+#include "ops/zeroise_mark.h"
+
+#define DEPTH_MAX 8u /* folders within folders: the daemon makes one */
+
+static enum coffer_err fail(const char *name, const char *doing, struct reason *reason)
+{
+	return reason_fail(reason, ERR_IO, "zeroise: %s cannot be %s: %s; remove it by hand and start the daemon again", name, doing, strerror(errno));
+}
+
+/* Sealed bytes without a key any more; overwritten all the same, where the file system writes in place. */
+static enum coffer_err overwrite(int dir_fd, const char *name, struct reason *reason)
+{
+	static const uint8_t zeros[64 * 1024];
+	struct stat st;
+	AUTO_FD int fd = openat(dir_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0) return fail(name, "opened", reason);
+	for (off_t at = 0; at < st.st_size;) {
+		size_t len = st.st_size - at < (off_t)sizeof zeros ? (size_t)(st.st_size - at) : sizeof zeros;
+		ssize_t n = pwrite(fd, zeros, len, at);
+		if (n < 0 && errno == EINTR) continue;
+		if (n <= 0) return fail(name, "overwritten", reason);
+		at += n;
+	}
+	if (fsync(fd) != 0) return fail(name, "synced", reason);
+	return ERR_OK;
+}
+
+static enum coffer_err wipe_folder(int fd, unsigned depth, struct reason *reason);
+
+static enum coffer_err wipe_inner(int dir_fd, const char *name, unsigned depth, struct reason *reason)
+{
+	AUTO_FD int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) return fail(name, "opened", reason);
+	TRY(wipe_folder(fd, depth + 1, reason));
+	return unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 ? ERR_OK : fail(name, "removed", reason);
+}
+
+static enum coffer_err wipe_entry(int dir_fd, const char *name, unsigned depth, struct reason *reason)
+{
+	struct stat st;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return fail(name, "looked at", reason);
+	if (S_ISDIR(st.st_mode)) return wipe_inner(dir_fd, name, depth, reason);
+	if (S_ISREG(st.st_mode)) TRY(overwrite(dir_fd, name, reason));
+	return unlinkat(dir_fd, name, 0) == 0 ? ERR_OK : fail(name, "removed", reason);
+}
+
+static bool stays(const char *name, unsigned depth)
+{
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return true;
+	return depth == 0 && (strcmp(name, "lock") == 0 || strcmp(name, ZEROISE_MARK) == 0 || strcmp(name, "lost+found") == 0);
+}
+
+static enum coffer_err wipe_entries(DIR *stream, int fd, unsigned depth, struct reason *reason)
+{
+	for (;;) {
+		errno = 0;
+		const struct dirent *entry = readdir(stream);
+		if (!entry) return errno ? fail("the state directory", "read", reason) : ERR_OK;
+		if (!stays(entry->d_name, depth)) TRY(wipe_entry(fd, entry->d_name, depth, reason));
+	}
+}
+
+static enum coffer_err wipe_folder(int fd, unsigned depth, struct reason *reason)
+{
+	if (depth > DEPTH_MAX) return reason_fail(reason, ERR_IO, "zeroise: there are folders within folders in the state directory; remove them by hand");
+	int own = dup(fd);
+	DIR *stream = own < 0 ? NULL : fdopendir(own);
+	if (!stream) {
+		if (own >= 0) close(own);
+		return fail("the state directory", "read", reason);
+	}
+	enum coffer_err err = wipe_entries(stream, fd, depth, reason);
+	closedir(stream);
+	if (!err && fsync(fd) != 0) err = fail("the state directory", "synced", reason);
+	return err;
+}
+
+enum coffer_err zeroise_finish(const char *dir, struct reason *reason)
+{
+	AUTO_FD int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) return fail(dir, "opened", reason);
+	if (faccessat(fd, ZEROISE_MARK, F_OK, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT ? ERR_OK : fail(ZEROISE_MARK, "looked at", reason);
+	log_warn("zeroise: everything in %s is wiped now", dir);
+	TRY(wipe_folder(fd, 0, reason));
+	if (unlinkat(fd, ZEROISE_MARK, 0) != 0 || fsync(fd) != 0) return fail(ZEROISE_MARK, "removed", reason);
+	log_warn("zeroise: done; nothing of the domain is left on this node");
+	return ERR_OK;
+}
+
+static void on_restart(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	shutdown_begin(arg);
+}
+
+void zeroise_restart(struct engine *engine)
+{
+	struct daemon *d = engine->daemon;
+	static const struct timeval now = { 0, 0 };
+	d->restarting = true;
+	if (event_base_once(d->base, -1, EV_TIMEOUT, on_restart, d, &now) != 0) log_error("zeroise: restart the daemon, so that the state directory is wiped");
+}

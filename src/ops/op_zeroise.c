@@ -1,0 +1,119 @@
+/* Zeroise: the master secret leaves the token, the node forgets its keys, and everything in its state directory is wiped. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fdio.h"
+#include "base/log.h"
+#include "kmip/enums.h"
+#include "kmip/tags.h"
+#include "ops/json_out.h"
+#include "ops/quorum_ask.h"
+#include "ops/tables.h"
+#include "ops/token_of.h"
+#include "ops/zeroise_mark.h"
+
+enum coffer_err zeroise_mark_put(const char *dir, const char *text, struct reason *reason)
+{
+	char path[4096];
+	if (snprintf(path, sizeof path, "%s/" ZEROISE_MARK, dir) >= (int)sizeof path)
+		return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
+	return fdio_write_file_atomic(path, 0600, view_str(text), reason);
+}
+
+/* The domain that is meant: a finger slipped on another node's socket ends nothing. */
+static enum coffer_err check_domain(struct op_ctx *ctx, struct view wanted)
+{
+	char fingerprint[DOMAIN_FINGERPRINT_TEXT];
+	struct engine *e = ctx->engine;
+	if (engine_state_get(e) == ENGINE_UNINITIALISED)
+		return reason_fail(&ctx->reason, ERR_UNINITIALISED, "this node belongs to no domain; there is nothing to zeroise");
+	domain_fingerprint_text(&e->identity.domain, fingerprint);
+	if (view_equal(wanted, view_str(fingerprint))) return ERR_OK;
+	return reason_fail(&ctx->reason, ERR_FIELD, "that is not this domain's fingerprint; 'coffer status' shows it");
+}
+
+struct last_words {
+	const struct principal *principal;
+	char details[512];
+};
+
+/* The log's exports may have it outside of this node; the log itself goes with the rest. */
+static enum coffer_err record_begun(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	const struct last_words *w = arg;
+	(void)reason;
+	const struct audit_event event = { .principal = view_str(w->principal->text), .operation = OPERATION_COFFER_ZEROISE,
+		.status = RESULT_STATUS_SUCCESS, .details = view_str(w->details) };
+	return audit_append(engine->audit, txn, &event);
+}
+
+/* A log that cannot be written stops no zeroise: what it is about is about to go. */
+static void say_begun(struct op_ctx *ctx)
+{
+	struct last_words w = { .principal = ctx->principal };
+	struct engine *e = ctx->engine;
+	snprintf(w.details, sizeof w.details, "zeroise begins%s%s", ctx->detail[0] ? "; " : "", ctx->detail);
+	log_warn("zeroise: begun by %s", ctx->principal->text);
+	if (engine_state_get(e) == ENGINE_OPEN && e->audit && e->on_store(e, record_begun, &w, NULL) != ERR_OK)
+		log_warn("zeroise: the audit log could not be written any more");
+}
+
+static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **out_what)
+{
+	struct engine *e = ctx->engine;
+	if (!e->token) return reason_fail(&ctx->reason, ERR_TOKEN_GONE, "the token is not connected; start the daemon with it, or add --without-token");
+	enum coffer_err err = token_proxy_erase(e->token, &ctx->reason);
+	*out_what = err == ERR_TOKEN_KEY_MISSING ? "not there any more" : "destroyed, and looked for again";
+	if (!err || err == ERR_TOKEN_KEY_MISSING) return ERR_OK;
+	char why[REASON_MAX];
+	snprintf(why, sizeof why, "%s", reason_text(&ctx->reason, err));
+	return reason_fail(&ctx->reason, err, "the master secret could not be destroyed, so nothing was: %.300s; mend the token, or add --without-token", why);
+}
+
+static void put_answer(struct writer *out, const char *master_secret)
+{
+	char text[512];
+	struct writer w;
+	writer_init(&w, (uint8_t *)text, sizeof text);
+	struct json_out j = { .w = &w };
+	json_begin(&j, NULL);
+	json_str(&j, "master_secret", master_secret);
+	json_str(&j, "state", "wiped by the restart that follows");
+	json_end(&j);
+	ttlv_put_text(out, TAG_COFFER_JSON, writer_view(&w));
+}
+
+static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	struct view wanted;
+	struct engine *e = ctx->engine;
+	bool without_token = false;
+	const char *master_secret = "left in the token, as was asked";
+	TRY(ttlv_take_text(payload, TAG_COFFER_FINGERPRINT, &wanted));
+	TRY(ttlv_take_optional_bool(payload, TAG_COFFER_WITHOUT_TOKEN, &without_token, NULL));
+	TRY(ttlv_done(payload));
+	TRY(check_domain(ctx, wanted));
+	TRY(quorum_ask(ctx, without_token ? "zeroise this node, without its token" : "zeroise this node"));
+	say_begun(ctx);
+	if (!without_token) TRY(destroy_master_secret(ctx, &master_secret));
+	enum coffer_err err = zeroise_mark_put(e->config->state_dir, "coffer zeroise: this folder is wiped when cofferd starts\n", &ctx->reason);
+	if (err) {
+		e->state = ENGINE_FAULT;
+		engine_note(e, "the master secret is destroyed, but the state directory cannot be written: remove what is in it by hand");
+		return err;
+	}
+	quorum_done(ctx);
+	e->state = ENGINE_FAULT;
+	engine_note(e, "zeroised: the daemon starts anew");
+	put_answer(out, master_secret);
+	e->restart(e);
+	return ERR_OK;
+}
+
+enum coffer_err op_zeroise(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	pthread_mutex_lock(&ctx->engine->admin_lock);
+	enum coffer_err err = run(ctx, payload, out);
+	pthread_mutex_unlock(&ctx->engine->admin_lock);
+	return err;
+}

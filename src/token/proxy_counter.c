@@ -1,0 +1,34 @@
+/* The counter calls of the token proxy. */
+#include "token/proxy_internal.h"
+
+static enum coffer_err take_counter(struct proxy_job *job, const struct channel_reply *reply)
+{
+	*(struct token_counter_answer *)job->out = reply->counter;
+	return ERR_OK;
+}
+
+static enum coffer_err count(struct token_proxy *p, enum channel_op op, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	if (wish->auth.len != TOKEN_COUNTER_AUTH_LEN) return reason_fail(reason, ERR_BUG, "a counter's authorization value has 32 bytes");
+	struct proxy_job job = { .request = { .op = op, .counter = *wish }, .limit_ms = p->call_ms, .take = take_counter, .out = out };
+	return proxy_run(p, &job, reason);
+}
+
+enum coffer_err token_proxy_counter_make(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	return count(p, CHANNEL_COUNTER_MAKE, wish, out, reason);
+}
+
+enum coffer_err token_proxy_counter_read(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	return count(p, CHANNEL_COUNTER_READ, wish, out, reason);
+}
+
+enum coffer_err token_proxy_counter_raise(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason)
+{
+	return count(p, CHANNEL_COUNTER_RAISE, wish, out, reason);
+}

@@ -1,0 +1,66 @@
+#!/bin/bash
+# Two administrators: the gravest acts wait for the second one's yes, also when the node stopped at a fault of its store; each step is in the audit log.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+begin quorum
+start_sandbox --token softhsm
+use_sandbox
+state=$home/state
+second=unix:65533 # as_stranger
+
+stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 10 "stopped" test ! -S "$home/coffer.sock"; }
+answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
+start_daemon() {
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 20 "$1" answers
+}
+asked=""
+asks() { # asks WHAT COMMAND…: it is refused until a second administrator approves; leaves the id in $asked
+  local what=$1 err; shift
+  if err=$("$@" 2>&1 >/dev/null); then bad "$what" "it was done"; return; fi
+  asked=$(grep -oE "coffer approve [A-Z2-7]{4}-[A-Z2-7]{4}" <<<"$err" | cut -d' ' -f3)
+  if [ -n "$asked" ]; then ok "$what"; else bad "$what" "$err"; fi
+}
+
+matches "one is enough until it is said" "$(coffer quorum)" 'need 1 administrator$'
+refused "two need two" 1 'only one administrator' coffer quorum set 2
+refused "three is no quorum" 2 "set 1" coffer quorum set 3
+check "a second administrator" coffer grant --to $second --role administrator
+check "two from now on" coffer quorum set 2
+asks "another administrator wants two" coffer grant --to unix:7 --role administrator
+refused "who asked cannot approve" 1 'another administrator must' coffer approve "$asked"
+refused "and it is still refused" 1 "coffer approve $asked" coffer grant --to unix:7 --role administrator
+matches "the second one sees what waits" "$(as_stranger approve)" "$asked +asked by unix:0: give role administrator to unix:7"
+check "and approves" as_stranger approve "$asked"
+refused "something else is not what was approved" 1 'coffer approve' coffer grant --to unix:8 --role administrator
+check "then it is done" coffer grant --to unix:7 --role administrator
+asks "taking it away wants two as well" coffer revoke-grant --to unix:7 --role administrator
+check "other roles want one" coffer grant --to unix:7 --role auditor
+asks "it cannot be set back alone" coffer quorum set 1
+first=$asked
+
+stop_daemon
+start_daemon "it starts again"
+within 20 "and opens" is_ready
+matches "two are needed after a restart too" "$(coffer quorum)" 'need 2 administrators$'
+matches "what waited is forgotten" "$(coffer quorum)" 'nothing waits'
+refused "also by who approves" 1 'nothing with this id' as_stranger approve "$first"
+
+stop_daemon
+python3 - "$state/store.db" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("DELETE FROM record WHERE tbl = 2 AND rowid = (SELECT max(rowid) FROM record WHERE tbl = 2)")
+db.commit()
+PY
+give_to daemon "$state"
+start_daemon "with a grant gone it starts"
+within 20 "and stops at the fault" status_is .state fault
+asks "accepting the store wants two" coffer store accept --yes
+check "the second one approves at the fault" as_stranger approve "$asked"
+check "then it is accepted" coffer store accept --yes
+within 20 "and opens" is_ready
+asks "once" coffer store accept --yes
+matches "the audit log has who approved the grant" "$(coffer audit show --limit 100)" "$second .*Approve .*approved [A-Z2-7-]+ for unix:0: give role administrator to unix:7"
+matches "and the acceptance" "$(coffer audit show --limit 100)" "store accepted as it is.*approved by $second"
+finish

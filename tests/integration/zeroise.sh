@@ -1,0 +1,75 @@
+#!/bin/bash
+# Zeroise: the master secret leaves the token, the state folder is wiped, and neither the node nor a copy of its disk beside its token opens anything
+# any more. A crash in between is finished by the next start.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+token=${1:-softhsm}
+begin "zeroise-$token"
+start_sandbox --token "$token"
+use_sandbox
+state=$home/state
+
+stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 10 "stopped" test ! -S "$home/coffer.sock"; }
+answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
+start_daemon() {
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 20 "$1" answers
+}
+# What is left but the empty store of a node without a domain.
+left_in_state() {
+  find "$state" -mindepth 1 ! -name lock ! -name 'store.*' ! -name node.root -printf '%P\n'
+  rm -rf "$work/look" && mkdir "$work/look" && cp "$state"/store.db* "$work/look/"
+  python3 -c 'import sqlite3, sys
+print("rows" * sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM record").fetchone()[0], end="")' "$work/look/store.db"
+  ! grep -q . <(tr -d '\0' <"$state/node.root") || echo node.root
+}
+
+coffer key create payroll >/dev/null
+echo "the plaintext of the story" >"$work/p"
+coffer encrypt -k payroll -i "$work/p" -o "$work/m"
+domain=$(status_field .fingerprint)
+[ -n "$domain" ] && [ "$domain" != null ] || domain=$(status_field .domain.fingerprint)
+cp -a "$state" "$work/copy"
+
+refused "which domain must be said" 2 '\-\-domain FINGERPRINT' coffer zeroise
+refused "another domain is refused" 1 "not this domain's fingerprint" coffer zeroise --domain RQDP-QN4Y-ZLAN-CAJY-XEBQ-FLHG-PWU6-KOVQ
+refused "a stranger may not" 1 'may not zeroise' as_stranger zeroise --domain "$domain"
+check "nothing was touched" coffer decrypt -i "$work/m" -o "$work/p2"
+same "the file opens" "$work/p" "$work/p2"
+out=$(coffer zeroise --domain "$domain" 2>&1) || bad "zeroise" "$out"
+matches "the master secret is destroyed" "$out" 'destroyed, and looked for again'
+matches "shares and copies are named" "$out" 'still open the data'
+equal "the daemon is back, without a domain" uninitialised "$(status_field .state)"
+equal "nothing is left in the state folder" "" "$(left_in_state)"
+refused "nothing is served" 4 'init' coffer decrypt -i "$work/m"
+refused "a second time there is nothing" 4 'no domain|not initialised' coffer zeroise --domain "$domain"
+
+# The thief's copy of the disk, and the token: nothing opens.
+stop_daemon
+rm -rf "$state"
+cp -a "$work/copy" "$state"
+start_daemon "with the copy put back it starts"
+within 10 "and finds no master secret" status_is .token.health 'key missing'
+equal "so it stays sealed" sealed "$(status_field .state)"
+out=$(coffer zeroise --domain "$domain" 2>&1) || bad "zeroise while sealed" "$out"
+matches "zeroise works while it is sealed" "$out" 'not there any more'
+equal "nothing is left of the copy" "" "$(left_in_state)"
+
+# The mark alone: a crash behind the token's part.
+stop_daemon
+rm -rf "$state"
+cp -a "$work/copy" "$state"
+mkdir -p "$state/pending/deep"
+echo x >"$state/pending/deep/file"
+ln -s /etc/passwd "$state/link"
+echo >"$state/zeroise"
+give_to daemon "$state"
+start_daemon "with the mark it starts"
+equal "and knows no domain" uninitialised "$(status_field .state)"
+equal "and everything is wiped" "" "$(left_in_state)"
+check "links were not followed" test -s /etc/passwd
+uri="tpm2:swtpm:path=$home/token/swtpm.sock"
+[ "$token" = swtpm ] || uri=$(tail -1 "$home/token/uri")
+check "a new domain can begin" coffer init --token "$uri" --no-recovery
+refused "which does not open the old one's files" 1 '.' coffer decrypt -i "$work/m"
+finish
