@@ -136,6 +136,26 @@ static const struct cmd_option restore_options[] = {
 	{ "accept-damaged", 0, NULL, "also when the store was damaged when it was archived" },
 	{ 0 },
 };
+static const struct cmd_option reseal_options[] = {
+	{ "pcrs", 0, "LIST", "bind to these PCRs: sha256:0,7 (none: to no PCRs)" },
+	{ "next", 0, "VALUES", "also open with these values, of an image to come: sha256:0=HEX,7=HEX (up to 3 times)" },
+	{ "policy-key", 0, "FILE", "public key of the vendor that signs values of PCRs, PEM (none: no more)" },
+	{ "policy-file", 0, "FILE", "the values that it signed (none: no more)" },
+	{ "pin-source", 0, "SOURCE", "want a PIN too: file:/PATH or credential:NAME (none: no more)" },
+	{ 0 },
+};
+static const struct cmd_option change_pin_options[] = {
+	{ "secret-file", 0, "FILE", "read the new PIN from a file" },
+	{ "secret-fd", 0, "N", "read the new PIN from an open descriptor" },
+	{ 0 },
+};
+static const struct cmd_option sign_pcrs_options[] = {
+	{ "key", 'k', "FILE", "the vendor's private key: PEM, P-256 or P-384" },
+	{ "pcrs", 0, "VALUES", "values of an image: sha256:0=HEX,7=HEX (once for each image)" },
+	{ "policy-ref", 0, "TEXT", "product and series that the values are for (up to 32 characters)" },
+	{ "output", 'o', "FILE", "the policy file" },
+	{ 0 },
+};
 
 const struct cmd commands[] = {
 	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
@@ -143,6 +163,9 @@ const struct cmd commands[] = {
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
 	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
+	{ "token reseal", "", 0, 0, "bind the wrapped data keys anew, to the machine as it is now", reseal_options, cmd_token_reseal },
+	{ "token change-pin", "", 0, 0, "a new PIN for the token", change_pin_options, cmd_token_change_pin },
+	{ "token sign-pcrs", "", 0, 0, "offline: sign the PCR values of firmware images", sign_pcrs_options, cmd_token_sign_pcrs },
 	{ "token test", "", 0, 0, "a canary round trip through the token now", NULL, cmd_token_test },
 	{ "key create", "NAME", 1, 1, "make a key, active at once", create_options, cmd_key_create },
 	{ "key list", "", 0, 0, "the keys that you may see", NULL, cmd_key_list },

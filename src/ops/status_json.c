@@ -58,6 +58,7 @@ static const char *look_at_token(struct token_proxy *proxy, struct token_health 
 static void put_token(struct json_out *j, struct engine *engine, struct token_proxy *proxy)
 {
 	struct token_health h;
+	char uri[TOKEN_URI_MAX + 1];
 	const char *name = look_at_token(proxy, &h);
 	json_begin(j, "token");
 	json_str(j, "kind", h.described ? h.info.kind : engine->identity.token_kind);
@@ -79,7 +80,10 @@ static void put_token(struct json_out *j, struct engine *engine, struct token_pr
 		json_u64(j, "probe_us", h.probe_duration_ms * 1000);
 	}
 	json_u64(j, "restarts", h.restarts);
-	json_str(j, "uri", engine->identity.token_uri);
+	pthread_mutex_lock(&engine->note_lock); /* a reseal may change it */
+	memcpy(uri, engine->identity.token_uri, sizeof uri);
+	pthread_mutex_unlock(&engine->note_lock);
+	json_str(j, "uri", uri);
 	json_end(j);
 }
 

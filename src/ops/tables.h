@@ -60,7 +60,7 @@ op_fn op_status;
 op_fn op_store_accept;
 op_fn op_anchor_accept;
 op_fn op_store_check;
-op_fn op_token_test, op_token_provision;
+op_fn op_token_test, op_token_provision, op_token_policy, op_token_reseal, op_token_change_pin;
 op_fn op_zeroise;
 op_fn op_unseal;
 

@@ -43,6 +43,9 @@ const struct op_row vendor_rows[] = {
 	/* rotation */
 
 	/* token */
+	ROW(COFFER_TOKEN_RESEAL, "Token Reseal",  op_token_reseal, TOKEN,       NONE,       ADMIN,  ALWAYS, OP_ALONE),
+	ROW(COFFER_TOKEN_CHANGE_PIN, "Token Change Pin", op_token_change_pin, TOKEN, NONE,  ADMIN,  ALWAYS, OP_ALONE),
+	ROW(COFFER_TOKEN_POLICY, "Token Policy",  op_token_policy, TOKEN,       NONE,       ADMIN,  DENIED, OP_SEALED_OK),
 
 	/* unseal and recovery */
 	ROW(COFFER_UNSEAL,       "Unseal",        op_unseal,       UNSEAL,      NONE,       ADMIN,  ALWAYS, OP_SEALED_OK | OP_ALONE),
