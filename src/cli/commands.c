@@ -99,6 +99,11 @@ static const struct cmd_option accept_options[] = {
 	{ 0 },
 };
 
+static const struct cmd_option rotate_options[] = {
+	{ "wait", 0, NULL, "until every record is sealed again and the older data key is gone" },
+	{ 0 },
+};
+
 const struct cmd commands[] = {
 	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
 	{ "unseal", "", 0, 0, "open a sealed node: recovery shares or passphrase, or the token's PIN", unseal_options, cmd_unseal },
@@ -127,6 +132,7 @@ const struct cmd commands[] = {
 	{ "quorum set", "1|2", 1, 1, "let the gravest acts need one administrator, or two", NULL, cmd_quorum_set },
 	{ "approve", "[ID]", 0, 1, "the second administrator's yes; without ID: what waits for one", NULL, cmd_approve },
 	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
+	{ "rotate data-key", "", 0, 0, "a new data key; every record is sealed again in the background", rotate_options, cmd_rotate_data_key },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
 	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
 	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },

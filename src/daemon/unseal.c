@@ -17,6 +17,7 @@
 #include "objects/reindex.h"
 #include "ops/anchor.h"
 #include "ops/attend.h"
+#include "ops/rotation.h"
 #include "ops/store_check.h"
 #include "recovery/recovery.h"
 
@@ -243,6 +244,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 		log_warn("the grants cannot be read; no administrator can approve anything");
 	TRY(err);
 	TRY(pin_root(engine, reason));
+	TRY(engine->on_store(engine, rotation_load, NULL, reason));
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	engine_note(engine, "%s", "");

@@ -33,6 +33,7 @@ const struct op_row vendor_rows[] = {
 	/* backup and restore */
 
 	/* rotation */
+	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, DENIED, OP_ALONE),
 
 	/* token */
 
