@@ -1,4 +1,4 @@
-/* coffer rotate …: a new data key. */
+/* coffer rotate …: a new data key, a new master secret. */
 #include <jansson.h>
 #include <string.h>
 #include <time.h>
@@ -75,5 +75,19 @@ int cmd_rotate_data_key(struct cli *cli, const struct cmd_args *args)
 	printf("data key: generation %u is in force\n", generation);
 	if (wait) printf("%lld records were sealed again, the older data key is gone\n", rows);
 	else puts("records are sealed again in the background; 'coffer status' shows how far it is");
+	return EXIT_DONE;
+}
+
+int cmd_rotate_master(struct cli *cli, const struct cmd_args *args)
+{
+	char line_text[640], old[640];
+	int status = cli_connect(cli);
+	if (status) return status;
+	enum coffer_status st = admin_rotate_master(cli->conn, args_get(cli->cmd, args, "token"), args_get(cli->cmd, args, "forget-old") != NULL, line_text,
+		sizeof line_text, old, sizeof old);
+	if (st) return cli_fail_call(cli, st);
+	if (cli->json) return json_print(json_pack("{s:s, s:s}", "master_secret", line_text, "old", old));
+	if (cli->quiet) return EXIT_DONE;
+	printf("master secret: %s\nthe earlier one: %s\n", line_text, old);
 	return EXIT_DONE;
 }

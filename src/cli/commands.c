@@ -99,6 +99,11 @@ static const struct cmd_option accept_options[] = {
 	{ 0 },
 };
 
+static const struct cmd_option rotate_master_options[] = {
+	{ "token", 't', "URI", "of another token (default: another master secret in this one)" },
+	{ "forget-old", 0, NULL, "give up destroying an earlier master secret whose token is gone" },
+	{ 0 },
+};
 static const struct cmd_option rotate_options[] = {
 	{ "wait", 0, NULL, "until every record is sealed again and the older data key is gone" },
 	{ 0 },
@@ -133,6 +138,7 @@ const struct cmd commands[] = {
 	{ "approve", "[ID]", 0, 1, "the second administrator's yes; without ID: what waits for one", NULL, cmd_approve },
 	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
 	{ "rotate data-key", "", 0, 0, "a new data key; every record is sealed again in the background", rotate_options, cmd_rotate_data_key },
+	{ "rotate master", "", 0, 0, "a new master secret, in the token or in another one", rotate_master_options, cmd_rotate_master },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
 	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
 	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },

@@ -76,7 +76,9 @@ static void put_token(struct json_out *j, struct engine *engine, struct token_pr
 		json_u64(j, "probe_us", h.probe_duration_ms * 1000);
 	}
 	json_u64(j, "restarts", h.restarts);
+	pthread_mutex_lock(&engine->note_lock);
 	json_str(j, "uri", engine->identity.token_uri);
+	pthread_mutex_unlock(&engine->note_lock);
 	json_end(j);
 }
 

@@ -34,6 +34,7 @@ const struct op_row vendor_rows[] = {
 
 	/* rotation */
 	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, DENIED, OP_ALONE),
+	ROW(COFFER_ROTATE_MASTER, "Rotate Master", op_rotate_master, ROTATE, NONE, ADMIN, DENIED, OP_ALONE),
 
 	/* token */
 
