@@ -34,6 +34,8 @@
 #include "ops/attend.h"
 #include "ops/init_flow.h"
 #include "ops/rotation.h"
+#include "ops/backup.h"
+#include "ops/restore.h"
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
@@ -193,14 +195,22 @@ static enum coffer_err start_threads(struct daemon *d, struct reason *reason)
 	return err;
 }
 
+/* Of the two that each worker lends. */
+static size_t block_for(unsigned workers, size_t room)
+{
+	size_t block = LEND_BLOCK_MAX;
+	while (block > CONN_READ_BLOCK && block * 2 * workers > room) block /= 2;
+	return block;
+}
+
 /* Three quarters of the arena may hold large requests; keys and small ones have the rest, of which workers lend a part. */
 static void set_memory_limits(struct daemon *d, unsigned workers)
 {
 	struct arena_stats stats;
 	arena_stats(&stats);
 	d->bulk_limit = stats.size / 4 * 3;
-	d->lend_block = LEND_BLOCK_MAX;
-	while (d->lend_block > CONN_READ_BLOCK && d->lend_block * 2 * workers > stats.size / LEND_PART) d->lend_block /= 2;
+	d->lend_block = block_for(workers, stats.size / LEND_PART);
+	d->loan_block = block_for(workers, stats.size / LOAN_PART);
 }
 
 /* A daemon that is just stopping gets a moment to let go. */
@@ -252,6 +262,8 @@ static void stop(struct daemon *d)
 	anchor_thread_stop(d);
 	unseal_stop(d);
 	admin_pool_stop(d);
+	backup_drop(&d->engine);
+	restore_drop(&d->engine);
 	unseal_end(d);
 	store_thread_stop(d);
 	scrubber_stop(d);

@@ -41,9 +41,11 @@ enum store_health {
 
 struct anchor; /* ops/anchor.h */
 struct attend; /* ops/attend.h */
+struct backup; /* ops/backup.c */
 struct bulk; /* ops/bulk.h */
 struct quorum; /* access/quorum.h */
 struct init_pending; /* ops/init_flow.c */
+struct restore; /* ops/restore.c */
 struct store_check; /* ops/store_check.h */
 struct rotation; /* ops/rotation.h */
 struct token_spawner; /* token/proxy.h */
@@ -71,10 +73,12 @@ struct engine {
 	struct grants *staged_grants;      /* a reference: the grants after the transaction under way; NULL while it changes none */
 
 	/* admin lane */
-	pthread_mutex_t admin_lock;        /* one init at a time; guards the four below */
+	pthread_mutex_t admin_lock;        /* one init at a time; guards the six below */
 	struct token_proxy *token;         /* NULL before init chose a token; thread-safe object itself */
 	struct identity identity;
 	struct init_pending *pending;
+	struct backup *backup;             /* under way; NULL: none */
+	struct restore *restore;
 	const struct token_spawner *spawner;
 
 	/* provided by the daemon */
