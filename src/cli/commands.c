@@ -120,6 +120,15 @@ static const struct cmd_option accept_options[] = {
 	{ 0 },
 };
 
+static const struct cmd_option rotate_master_options[] = {
+	{ "token", 't', "URI", "of another token (default: another master secret in this one)" },
+	{ "forget-old", 0, NULL, "give up destroying an earlier master secret whose token is gone" },
+	{ 0 },
+};
+static const struct cmd_option rotate_options[] = {
+	{ "wait", 0, NULL, "until every record is sealed again and the older data key is gone" },
+	{ 0 },
+};
 static const struct cmd_option verify_options[] = {
 	{ "share-file", 0, "FILE", "a recovery share, to see that the archive opens (repeat it for each)" },
 	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
@@ -188,6 +197,8 @@ const struct cmd commands[] = {
 	{ "quorum set", "1|2", 1, 1, "let the gravest acts need one administrator, or two", NULL, cmd_quorum_set },
 	{ "approve", "[ID]", 0, 1, "the second administrator's yes; without ID: what waits for one", NULL, cmd_approve },
 	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
+	{ "rotate data-key", "", 0, 0, "a new data key; every record is sealed again in the background", rotate_options, cmd_rotate_data_key },
+	{ "rotate master", "", 0, 0, "a new master secret, in the token or in another one", rotate_master_options, cmd_rotate_master },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
 	{ "audit verify", "[FILE …]", 0, INT_MAX, "check every link of the audit log; with files, an export, without a daemon", audit_verify_options, cmd_audit_verify },
 	{ "audit export", "FILE", 1, 1, "records with signed checkpoints, one JSON object a line (- is standard output)", audit_export_options, cmd_audit_export },

@@ -74,6 +74,7 @@ struct daemon {
 	struct control_link *link;    /* to the monitor; or, where a service manager is the monitor, */
 	struct service *service;      /* to that one */
 	struct scrubber *scrubber;    /* daemon/scrubber.h */
+	struct rotator *rotator;      /* daemon/rotator.h */
 	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
 	struct anchor_thread *anchor_thread; /* daemon/anchor_thread.h */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */

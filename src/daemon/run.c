@@ -22,16 +22,18 @@
 #include "daemon/listener.h"
 #include "daemon/shutdown.h"
 #include "daemon/state_dir.h"
-#include "daemon/store_care.h"
-#include "daemon/store_thread.h"
+#include "daemon/rotator.h"
 #include "daemon/scrubber.h"
 #include "daemon/segment_ring.h"
+#include "daemon/store_care.h"
+#include "daemon/store_thread.h"
 #include "daemon/unseal.h"
 #include "daemon/zeroise.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor.h"
 #include "ops/attend.h"
 #include "ops/init_flow.h"
+#include "ops/rotation.h"
 #include "ops/backup.h"
 #include "ops/restore.h"
 #include "ops/store_check.h"
@@ -97,7 +99,8 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->anchor_spacing_ms = anchor_spacing_ms;
 	e->anchor = anchor_new();
 	e->attend = attend_new();
-	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->attend, ERR_MEMORY);
+	e->rotation = rotation_new();
+	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->attend && e->rotation, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -244,6 +247,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(confinement_enter(d, reason));
 	TRY(start_threads(d, reason));
 	TRY(scrubber_start(d));
+	TRY(rotator_start(d));
 	TRY(unseal_start(d, reason));
 	TRY(start_care(d));
 	return listener_start(d);
@@ -263,6 +267,7 @@ static void stop(struct daemon *d)
 	unseal_end(d);
 	store_thread_stop(d);
 	scrubber_stop(d);
+	rotator_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
 	crypt_pool_free(d->crypt);
 	bulk_flush_stop(d);
@@ -274,6 +279,7 @@ static void stop(struct daemon *d)
 	quorum_free(d->engine.quorum);
 	anchor_free(d->engine.anchor);
 	attend_free(d->engine.attend);
+	rotation_free(d->engine.rotation);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);

@@ -17,6 +17,8 @@
 #include "objects/reindex.h"
 #include "ops/anchor.h"
 #include "ops/attend.h"
+#include "ops/rotation.h"
+#include "ops/rotation_master.h"
 #include "ops/store_check.h"
 #include "recovery/recovery.h"
 
@@ -235,6 +237,11 @@ static enum coffer_err pin_root(struct engine *engine, struct reason *reason)
 	return ERR_OK;
 }
 
+static void finish_master(void *arg)
+{
+	rotation_master_finish(arg);
+}
+
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
 	enum coffer_err err = check_store(engine, reason);
@@ -243,6 +250,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 		log_warn("the grants cannot be read; no administrator can approve anything");
 	TRY(err);
 	TRY(pin_root(engine, reason));
+	TRY(engine->on_store(engine, rotation_load, NULL, reason));
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	engine_note(engine, "%s", "");
@@ -250,6 +258,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	report(engine->daemon, TOKEN_WELL); /* it has just opened the data key */
 	log_info("open: generation %u", ring_newest(txn_ring(engine->txn)));
 	anchor_thread_opened(engine->daemon);
+	if (!admin_pool_call(engine->daemon, finish_master, engine)) log_warn("a change of the master secret is not finished before the next start");
 	return ERR_OK;
 }
 

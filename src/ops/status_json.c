@@ -8,10 +8,11 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/aead_choose.h"
-#include "ops/backup_status.h"
-#include "ops/json_out.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor_json.h"
+#include "ops/backup_status.h"
+#include "ops/json_out.h"
+#include "ops/rotation.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
 
@@ -199,6 +200,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	put_integrity(j, engine, &facts.root);
 	*out_version = facts.root.version;
 	if (!open) return;
+	rotation_json(engine, j);
 	json_u64(j, "generation", facts.generation);
 	json_str(j, "recovery", engine->recovery);
 	json_str(j, "store", engine->config->store);

@@ -53,6 +53,7 @@ op_fn op_revoke_grant;
 op_fn op_rewrap;
 op_fn op_rng_retrieve;
 op_fn op_rng_seed;
+op_fn op_rotate_data_key, op_rotate_master;
 op_fn op_seal;
 op_fn op_set_quorum;
 op_fn op_seal_stream;

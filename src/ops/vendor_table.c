@@ -41,6 +41,8 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_RESTORE_COMMIT, "Restore Commit", op_restore_commit, INIT,   NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
 
 	/* rotation */
+	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, DENIED, OP_ALONE),
+	ROW(COFFER_ROTATE_MASTER, "Rotate Master", op_rotate_master, ROTATE, NONE, ADMIN, DENIED, OP_ALONE),
 
 	/* token */
 	ROW(COFFER_TOKEN_RESEAL, "Token Reseal",  op_token_reseal, TOKEN,       NONE,       ADMIN,  ALWAYS, OP_ALONE),

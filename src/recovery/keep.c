@@ -146,14 +146,27 @@ enum coffer_err recovery_put(struct store *store, struct ring *ring, const struc
 	return put_record(store, ring, &record, row_version + 1);
 }
 
+/* The stanza in force with other wraps, one version on, and the record that names it. */
+static enum coffer_err put_again(struct store *store, struct ring *ring, const struct secret *domain_seed, struct stanza *stanza,
+	const struct store_row *before)
+{
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	struct recovery_record record;
+	struct store_row row;
+	uint32_t row_version;
+	ENSURE(before->version < UINT32_MAX - 1, ERR_LIMIT);
+	TRY(stanza_sign(ring_domain(ring), domain_seed, stanza, before->version + 1, STANZA_CURRENT, &row, &body));
+	TRY(store_put(store, STORE_RECOVERY, &row, true));
+	TRY(read_record(store, ring, &record, &row_version));
+	record.version = row.version;
+	return put_record(store, ring, &record, row_version + 1);
+}
+
 enum coffer_err recovery_add_generation(struct store *store, struct ring *ring, const struct secret *domain_seed,
 	uint32_t generation, struct reason *reason)
 {
 	AUTO_BUF struct buf old = BUF_EMPTY;
 	AUTO_BUF struct buf wraps = BUF_EMPTY;
-	AUTO_BUF struct buf body = BUF_EMPTY;
-	struct recovery_record record;
-	uint32_t row_version;
 	struct store_row row;
 	struct stanza stanza;
 	struct stanza_wrap last;
@@ -166,9 +179,30 @@ enum coffer_err recovery_add_generation(struct store *store, struct ring *ring, 
 	TRY(recovery_wrap(ring, domain_seed, &stanza, generation, &wraps));
 	stanza.count++;
 	stanza.wraps = buf_view(&wraps);
-	TRY(stanza_sign(ring_domain(ring), domain_seed, &stanza, row.version + 1, STANZA_CURRENT, &row, &body));
-	TRY(store_put(store, STORE_RECOVERY, &row, true));
-	TRY(read_record(store, ring, &record, &row_version));
-	record.version = row.version;
-	return put_record(store, ring, &record, row_version + 1);
+	return put_again(store, ring, domain_seed, &stanza, &row);
+}
+
+enum coffer_err recovery_drop_generations(struct store *store, struct ring *ring, const struct secret *domain_seed, uint32_t first,
+	struct reason *reason)
+{
+	AUTO_BUF struct buf old = BUF_EMPTY;
+	AUTO_BUF struct buf wraps = BUF_EMPTY;
+	struct store_row row;
+	struct stanza stanza;
+	unsigned kept = 0;
+	bool has_first = false;
+	TRY(recovery_load(store, ring, &row, &stanza, &old, reason));
+	for (unsigned i = 0; i < stanza.count; i++) {
+		struct stanza_wrap wrap;
+		stanza_wrap_at(&stanza, i, &wrap);
+		if (wrap.generation < first) continue;
+		has_first = has_first || wrap.generation == first;
+		TRY(stanza_wrap_append(&wrap, &wraps));
+		kept++;
+	}
+	if (!has_first) return reason_fail(reason, ERR_CORRUPT, "recovery lacks generation %u, so no older one may go", first);
+	if (kept == stanza.count) return ERR_OK;
+	stanza.count = kept;
+	stanza.wraps = buf_view(&wraps);
+	return put_again(store, ring, domain_seed, &stanza, &row);
 }

@@ -75,5 +75,9 @@ enum coffer_err recovery_find(struct store *store, const struct domain_id *domai
  * Newer than all wraps so far, else ERR_EXISTS. ERR_NOT_FOUND: --no-recovery; ERR_LIMIT: STANZA_WRAPS_MAX. */
 enum coffer_err recovery_add_generation(struct store *store, struct ring *ring, const struct secret *domain_seed,
 	uint32_t generation, struct reason *reason) MUST_USE;
+/* Inside a transaction: takes the wraps of generations below `first` out of the stanza in force and writes it and the domain record again, if there were any.
+ * The wrap of `first` itself must be there. ERR_NOT_FOUND: --no-recovery; ERR_CORRUPT. */
+enum coffer_err recovery_drop_generations(struct store *store, struct ring *ring, const struct secret *domain_seed, uint32_t first,
+	struct reason *reason) MUST_USE;
 
 #endif
