@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -66,6 +66,7 @@ static int create(struct creating *c, const char *path)
 {
 	int status = output_open(path, &c->out);
 	if (status) return status;
+	if (fchmod(c->out.fd, 0600) != 0) return cli_fail(EXIT_REFUSED, "%s cannot be made private: %s", path, strerror(errno));
 	enum coffer_status st = backup_call_begin(c->cli->conn, c->id);
 	if (st) return cli_fail_call(c->cli, st);
 	c->begun = true;
