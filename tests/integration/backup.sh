@@ -84,7 +84,7 @@ refused "one share does not" 1 '1 more of the shares' coffer backup verify "$wor
 # Somebody else's domain.
 more box-foreign --token "$token"
 coffer backup create "$work/foreign.cfra" >/dev/null
-f=(--share-file "$dir/recovery/share-1.txt") g=(--share-file "$dir/recovery/share-2.txt")
+f=(--share-file "$dir/recovery/share-1.txt")
 printf 'correct horse battery staple' >"$work/pass"
 stop_one "$dir"
 
