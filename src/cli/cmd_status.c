@@ -61,6 +61,38 @@ static void print_integrity(const json_t *integrity)
 	line("", "accepted by an operator at %s (version %lld, %lld times in all)", when, whole(integrity, "accepted_version"), whole(integrity, "accepted"));
 }
 
+/* How long the token is good for at the pace since the counter was made; that is known from the second day on. */
+static void print_wear(const json_t *rollback)
+{
+	double days = (double)((long long)time(NULL) - whole(rollback, "made_at")) / 86400.0;
+	line("", "counter at %lld (%s), raised %lld times, good for %lld more", whole(rollback, "counter"), json_text(rollback, "place"), whole(rollback, "raises"),
+		whole(rollback, "raises_left"));
+	if (days >= 1 && whole(rollback, "raises") > 0)
+		line("", "at this pace for %.0f years", (double)whole(rollback, "raises_left") / ((double)whole(rollback, "raises") / days) / 365.25);
+}
+
+static void print_rollback(const json_t *rollback)
+{
+	char when[32];
+	if (!rollback) return;
+	const char *sentence = json_text(rollback, "sentence");
+	if (strcmp(json_text(rollback, "health"), "fault") == 0) {
+		line("rollback", "REFUSED: see above");
+	} else if (!json_object_get(rollback, "counter")) {
+		line("rollback", "%s", sentence);
+	} else {
+		line("rollback", "%s, anchored at version %lld, %lld commits since", json_text(rollback, "protection"), whole(rollback, "anchored_version"),
+			whole(rollback, "unanchored"));
+		if (sentence[0]) line("", "NOT ANCHORED: %s", sentence);
+		print_wear(rollback);
+		if (whole(rollback, "interval_s") >= 60) line("", "raised so often that the next raises are %lld s apart", whole(rollback, "interval_s"));
+	}
+	if (!whole(rollback, "overridden")) return;
+	when_text((uint64_t)whole(rollback, "overridden_at"), when);
+	line("", "taken against the counter by an administrator at %s (%lld instead of %lld, %lld times in all)", when, whole(rollback, "overridden_from"),
+		whole(rollback, "overridden_to"), whole(rollback, "overridden"));
+}
+
 static void print_aead(const json_t *aead)
 {
 	if (!aead) return;
@@ -108,6 +140,7 @@ static void print_status(const json_t *doc)
 			whole(doc, "objects_in_memory"));
 	if (json_text(doc, "store_note")[0]) line("", "%s: %s", json_text(doc, "store_health"), json_text(doc, "store_note"));
 	print_integrity(json_object_get(doc, "integrity"));
+	print_rollback(json_object_get(doc, "rollback"));
 	line("connections", "%lld of %lld, %lld requests, %lld refused", whole(doc, "connections"), whole(doc, "connections_limit"), whole(doc, "requests"),
 		whole(doc, "refused"));
 	print_rings(json_object_get(doc, "rings"));

@@ -82,7 +82,8 @@ int cmd_store_accept(struct cli *cli, const struct cmd_args *args)
 		return cli_usage(cli, "this takes the store as it is, and what is missing stays missing; read 'coffer store check', then add --yes");
 	int status = cli_connect(cli);
 	if (status) return status;
-	enum coffer_status st = admin_store_accept(cli->conn);
+	bool rollback = args_get(cli->cmd, args, "rollback") != NULL;
+	enum coffer_status st = rollback ? admin_anchor_accept(cli->conn) : admin_store_accept(cli->conn);
 	if (st) return cli_fail_call(cli, st);
 	if (cli->json) return json_print(json_pack("{s:b}", "accepted", 1));
 	if (!cli->quiet) puts("accepted; status and the audit log say so from now on");

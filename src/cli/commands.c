@@ -84,6 +84,7 @@ static const struct cmd_option zeroise_options[] = {
 };
 static const struct cmd_option accept_options[] = {
 	{ "yes", 0, NULL, "you have read what is wrong" },
+	{ "rollback", 0, NULL, "after a rollback: take the store against the counter in the token" },
 	{ 0 },
 };
 
@@ -117,6 +118,6 @@ const struct cmd commands[] = {
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
 	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
 	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },
-	{ "store accept", "", 0, 0, "after an integrity fault: go on with the store as it is", accept_options, cmd_store_accept },
+	{ "store accept", "", 0, 0, "after an integrity fault or a rollback: go on with the store as it is", accept_options, cmd_store_accept },
 	{ 0 },
 };

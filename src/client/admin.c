@@ -284,11 +284,22 @@ enum coffer_status admin_store_check(struct coffer *c, uint64_t pass, char *text
 	return call_end(&call, st);
 }
 
-enum coffer_status admin_store_accept(struct coffer *c)
+/* Without fields; it may take as long as an init. */
+static enum coffer_status run_bare(struct coffer *c, uint32_t operation)
 {
 	struct call call;
-	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_STORE_ACCEPT, 64);
+	enum coffer_status st = call_begin(&call, c, operation, 64);
 	if (st) return st;
 	call.deadline_ms += INIT_TIMEOUT_MS;
 	return call_end(&call, call_run(&call, false));
+}
+
+enum coffer_status admin_store_accept(struct coffer *c)
+{
+	return run_bare(c, OPERATION_COFFER_STORE_ACCEPT);
+}
+
+enum coffer_status admin_anchor_accept(struct coffer *c)
+{
+	return run_bare(c, OPERATION_COFFER_ANCHOR_ACCEPT);
 }

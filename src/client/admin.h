@@ -60,5 +60,7 @@ enum coffer_status admin_token_test(struct coffer *c, uint32_t *out_ms);
 enum coffer_status admin_store_check(struct coffer *c, uint64_t pass, char *text, size_t cap, size_t *out_len);
 /* Takes the store as it is. */
 enum coffer_status admin_store_accept(struct coffer *c);
+/* Takes the store as it is, against the counter in the token. */
+enum coffer_status admin_anchor_accept(struct coffer *c);
 
 #endif

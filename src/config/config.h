@@ -61,6 +61,8 @@ struct config {
 	uint32_t locate_scan_max;      /* objects that one Locate may look at */
 	uint64_t scrub_interval_ms;    /* between two passes over the store */
 	uint32_t scrub_rate;           /* rows a second; 0: only when asked */
+	uint64_t anchor_interval_ms;   /* between two raises of the counter in the token */
+	uint64_t anchor_period_ms;     /* after which changes that end nothing are anchored too; 0: never */
 	enum config_bulk audit_bulk;
 	uint64_t audit_interval_ms;    /* between two writings of what was counted */
 	enum log_level log_level;

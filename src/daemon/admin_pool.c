@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
+#include "daemon/anchor_thread.h"
 #include "daemon/conn.h"
 
-static void run_job(struct op_local *local, struct job *job)
+static void run_job(struct daemon *d, struct op_local *local, struct job *job)
 {
 	if (job->kind == JOB_CALL) {
 		job->call(job->arg);
@@ -18,6 +19,7 @@ static void run_job(struct op_local *local, struct job *job)
 	enum coffer_err err = conn_may_run(job) ? request_run(r, local, NULL) : ERR_OK;
 	if (err) request_fail(r, err, NULL);
 	conn_hold(job);
+	if (!err && r->anchored && anchor_thread_hold(d, job)) return;
 	conn_return_job(job);
 }
 
@@ -28,7 +30,7 @@ static void *admin_main(void *arg)
 	snprintf(name, sizeof name, "admin-%u", d->admin_names++);
 	prctl(PR_SET_NAME, name);
 	struct op_local *local = op_local_new(d->engine.objects);
-	for (struct job *job; (job = job_queue_wait_one(&d->admin_jobs)) != NULL;) run_job(local, job);
+	for (struct job *job; (job = job_queue_wait_one(&d->admin_jobs)) != NULL;) run_job(d, local, job);
 	op_local_free(local);
 	return NULL;
 }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/anchor_thread.h"
 #include "daemon/bulk_flush.h"
 #include "daemon/conn_internal.h"
 #include "daemon/confinement.h"
@@ -28,6 +29,7 @@
 #include "daemon/unseal.h"
 #include "daemon/zeroise.h"
 #include "keyring/rooted_store.h"
+#include "ops/anchor.h"
 #include "ops/init_flow.h"
 #include "ops/store_check.h"
 
@@ -51,6 +53,11 @@ static void after_squeeze(struct engine *engine)
 	struct daemon *d = engine->daemon;
 	for (unsigned i = 0; i < d->worker_count; i++) worker_call(&d->workers[i], worker_sweep_keys, &d->workers[i]);
 	op_local_sweep(d->store_local);
+}
+
+static uint64_t anchor_spacing_ms(struct engine *engine)
+{
+	return anchor_thread_spacing_ms(engine->daemon);
 }
 
 /* Objects kept open in memory take at most half of the arena, and their attributes as much ordinary memory as the arena is large, whatever
@@ -79,11 +86,13 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->after_destroy = after_destroy;
 	e->after_squeeze = after_squeeze;
 	e->restart = zeroise_restart;
+	e->anchor_spacing_ms = anchor_spacing_ms;
 	e->connection_bytes = conn_idle_bytes();
 	e->objects = new_object_table(d->config);
 	e->check = store_check_new();
 	e->quorum = quorum_new();
-	ENSURE(e->objects && e->check && e->quorum, ERR_MEMORY);
+	e->anchor = anchor_new();
+	ENSURE(e->objects && e->check && e->quorum && e->anchor, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -130,6 +139,7 @@ static void on_care(evutil_socket_t fd, short what, void *arg)
 	unseal_tick(d);
 	crypt_pool_tick(d->crypt);
 	bulk_flush_tick(d);
+	anchor_thread_tick(d);
 }
 
 static enum coffer_err start_care(struct daemon *d)
@@ -169,6 +179,7 @@ static enum coffer_err start_threads(struct daemon *d, struct reason *reason)
 {
 	enum coffer_err err = store_thread_start(d);
 	if (!err) err = admin_pool_start(d);
+	if (!err) err = anchor_thread_start(d);
 	if (!err) err = start_workers(d);
 	if (err == ERR_LIMIT)
 		return reason_fail(reason, err, "no more threads may be made: raise TasksMax= in the systemd unit (ulimit -u), or lower workers");
@@ -229,10 +240,11 @@ static void stop(struct daemon *d)
 {
 	listener_close(d);
 	init_drop(&d->engine);
+	bulk_flush_end(d, STOP_PATIENCE_MS);
+	anchor_thread_stop(d);
 	unseal_stop(d);
 	admin_pool_stop(d);
 	unseal_end(d);
-	bulk_flush_end(d, STOP_PATIENCE_MS);
 	store_thread_stop(d);
 	scrubber_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
@@ -244,6 +256,7 @@ static void stop(struct daemon *d)
 	store_close(d->engine.store);
 	store_check_free(d->engine.check);
 	quorum_free(d->engine.quorum);
+	anchor_free(d->engine.anchor);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);
@@ -267,6 +280,7 @@ static int run_loop(struct daemon *d)
 		/* Requests that do not end are given up; the store keeps what was committed. */
 		log_warn("stopped with requests under way");
 		bulk_flush_end(d, STOP_PATIENCE_MS);
+		anchor_thread_stop(d);
 		_exit(d->restarting ? EXIT_AGAIN : 0);
 	}
 	return d->restarting ? EXIT_AGAIN : 0;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/anchor_thread.h"
 #include "daemon/conn.h"
 #include "daemon/store_care.h"
 
@@ -97,6 +98,7 @@ static void answer_all(struct daemon *d, struct round *round, enum coffer_err er
 		next = job->next;
 		if (err == ERR_FULL && request_write_kind(&job->request) == REQUEST_ENDS) run_on_reserve(d, job);
 		else if (err) request_fail(&job->request, err, reason);
+		else if (job->request.anchored && anchor_thread_hold(d, job)) continue;
 		give_back(job);
 	}
 	round->requests = NULL;

@@ -8,12 +8,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/anchor_thread.h"
 #include "daemon/link.h"
 #include "daemon/interrupted.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
 #include "keyring/slot.h"
 #include "objects/reindex.h"
+#include "ops/anchor.h"
 #include "ops/store_check.h"
 #include "recovery/recovery.h"
 
@@ -131,10 +133,13 @@ static void describe_recovery(struct engine *e, struct txn *txn)
 static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 {
 	struct rooted_facts facts;
-	char details[160];
+	struct anchor_facts anchor;
+	char details[256];
 	rooted_store_facts(e->store, &facts);
-	snprintf(details, sizeof details, "the token opened the data key%s",
-		facts.mark_missing && facts.version > 1 ? "; node.root, the mark of the newest version, was missing" : "");
+	anchor_facts(e->anchor, &anchor);
+	snprintf(details, sizeof details, "the token opened the data key%s%s%s",
+		facts.mark_missing ? "; node.root, the mark of the newest version, was missing" : "",
+		anchor.made_now ? "; a rollback counter was made in the token: " : "", anchor.made_now ? anchor.place : "");
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	return audit_append(e->audit, txn, &event);
 }
@@ -230,6 +235,7 @@ static enum coffer_err pin_root(struct engine *engine, struct reason *reason)
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
 	enum coffer_err err = check_store(engine, reason);
+	if (!err) err = anchor_check(engine, reason);
 	if (err == ERR_CORRUPT && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
 		log_warn("the grants cannot be read; no administrator can approve anything");
 	TRY(err);
@@ -240,6 +246,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	engine->state = ENGINE_OPEN;
 	report(engine->daemon, TOKEN_WELL); /* it has just opened the data key */
 	log_info("open: generation %u", ring_newest(txn_ring(engine->txn)));
+	anchor_thread_opened(engine->daemon);
 	return ERR_OK;
 }
 

@@ -71,7 +71,7 @@ static void compare_mark(struct rooted *r)
 {
 	uint64_t have = r->durable.root.version;
 	enum coffer_err err = r->mark ? root_mark_read(r->mark, r->ring, &r->mark_version) : ERR_OK;
-	r->mark_missing = err != ERR_OK;
+	r->mark_missing = err != ERR_OK && have > 1; /* the first is written after the first commit */
 	if (err || r->mark_version <= have) return;
 	r->verdict = ERR_CORRUPT;
 	snprintf(r->why.text, sizeof r->why.text, "integrity: the store is older than this node has seen: its last %llu changes are missing (the log was lost or "

@@ -58,6 +58,7 @@ static void start_run(struct run *run, struct request *r, struct op_local *local
 	const struct kmip_request *q = r->parsed;
 	memset(run, 0, sizeof *run);
 	run->r = r;
+	r->anchored = false;
 	run->began = engine_state_get(r->engine);
 	run->grants = txn || !local ? engine_grants(r->engine) : op_local_grants(local, r->engine);
 	run->grants_lent = !txn && local;
@@ -85,7 +86,7 @@ static enum coffer_err answer_undone(struct run *run, size_t failed, enum coffer
 	for (size_t i = 0; i < failed; i++) kmip_item_undone(&run->w, &q->items[i].id);
 	dispatch_failure(run, failed, err);
 	run->written = (uint32_t)failed + 1;
-	run->changed = run->recorded = false;
+	run->changed = run->recorded = run->r->anchored = false;
 	return ERR_OK;
 }
 
@@ -131,6 +132,15 @@ static enum coffer_err end_answer(struct run *run)
 	return ERR_OK;
 }
 
+static bool has_anchored(const struct kmip_request *q)
+{
+	for (size_t i = 0; i < q->count; i++) {
+		const struct op_row *row = dispatch_find(q->items[i].id.operation);
+		if (row && (row->flags & OP_ANCHORED)) return true;
+	}
+	return false;
+}
+
 static enum coffer_err run_batch(struct run *run)
 {
 	bool found = false, undo = run->r->parsed->header.error_continuation == BATCH_ERROR_CONTINUATION_OPTION_UNDO;
@@ -142,7 +152,10 @@ static enum coffer_err run_batch(struct run *run)
 		TRY(request_record_find(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, &run->r->answer, &found,
 			&run->ctx.reason));
 	}
-	if (found) return ERR_OK;
+	if (found) {
+		run->r->anchored = has_anchored(run->r->parsed); /* what was answered before may not be anchored yet */
+		return ERR_OK;
+	}
 	TRY(begin_answer(run));
 	if (undo && run->ctx.txn) TRY(run_or_undo(run));
 	else TRY(run_items(run, &failed, &item_err));

@@ -35,6 +35,7 @@ struct request {
 	size_t counted;              /* so many items from the first on are done with counting: they are run again on another lane, and counted once */
 	uint64_t counted_failed;     /* bit n: item n was counted as refused or failed; when it is carried out after all, that counts too */
 	size_t exact_item;           /* 1 + item whose refusal has an audit row of its own, which was asked for on another lane; 0 none */
+	bool anchored;               /* set by request_run: an item was carried out that the anchor stands behind (OP_ANCHORED) */
 	uint64_t audit_seq;          /* newest audit row that this request wrote; 0 none */
 	/* Set by request_run when the answer says what is only true after the work: have it done before the answer is sent, or send request_failure
 	 * instead. */

@@ -39,6 +39,7 @@ enum store_health {
 	STORE_FAILED     /* writes were lost, or the store cannot be opened again */
 };
 
+struct anchor; /* ops/anchor.h */
 struct bulk; /* ops/bulk.h */
 struct quorum; /* access/quorum.h */
 struct init_pending; /* ops/init_flow.c */
@@ -92,12 +93,17 @@ struct engine {
 	void (*after_squeeze)(struct engine *engine);
 	/* The process ends in order and is started anew. Any lane. May be NULL. */
 	void (*restart)(struct engine *engine);
+	/* How far apart raises of the counter are kept now, in ms. Any lane. May be NULL. */
+	uint64_t (*anchor_spacing_ms)(struct engine *engine);
 	/* Asks for a pass over the store now. Any lane. May be NULL. */
 	void (*want_check)(struct engine *engine);
 	void *daemon;                      /* the daemon's own */
 
 	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
 	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
+
+	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */
+	_Atomic bool anchor_fault;         /* the state is FAULT because the counter says that the store is another one: it may be taken as it is */
 
 	/* for status, any lane */
 	uint64_t started_wall_s;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "keyring/rooted_store.h"
 #include "kmip/enums.h"
+#include "ops/open_again.h"
 #include "ops/quorum_ask.h"
 #include "ops/store_check.h"
 #include "ops/tables.h"
@@ -31,21 +32,6 @@ static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, v
 	const struct audit_event event = { .principal = view_str(a->principal->text), .operation = OPERATION_COFFER_STORE_ACCEPT,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);
-}
-
-/* What stopped the node may be over now. */
-static enum coffer_err open_again(struct engine *engine, struct reason *reason)
-{
-	if (engine_state_get(engine) != ENGINE_FAULT) return ERR_OK;
-	enum coffer_err err = engine->open(engine, reason);
-	if (!err) return ERR_OK;
-	bool passes = err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io;
-	engine_note(engine, "%saccepted, but it does not open%s: %s", passes ? "sealed: " : "", passes ? " yet" : "", reason_text(reason, err));
-	if (passes && engine->open_later) {
-		engine->state = ENGINE_SEALED;
-		engine->open_later(engine);
-	}
-	return err;
 }
 
 static enum coffer_err run(struct op_ctx *ctx)

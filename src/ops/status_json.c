@@ -8,8 +8,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/aead_choose.h"
-#include "ops/json_out.h"
 #include "keyring/rooted_store.h"
+#include "ops/anchor_json.h"
+#include "ops/json_out.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
 
@@ -174,7 +175,8 @@ static void put_integrity(struct json_out *j, struct engine *engine, const struc
 	json_end(j);
 }
 
-static void put_store(struct json_out *j, struct engine *engine)
+/* *out_version: of the root, where it is known. */
+static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_version)
 {
 	struct store_facts facts = { 0 };
 	char note[REASON_MAX];
@@ -187,6 +189,7 @@ static void put_store(struct json_out *j, struct engine *engine)
 	if (!open && !engine->integrity_fault) return;
 	if (engine->on_store(engine, read_facts, &facts, NULL) != ERR_OK) return;
 	put_integrity(j, engine, &facts.root);
+	*out_version = facts.root.version;
 	if (!open) return;
 	json_u64(j, "generation", facts.generation);
 	json_str(j, "recovery", engine->recovery);
@@ -239,7 +242,9 @@ void status_json_full(struct engine *engine, struct writer *w)
 	put_aead(&j);
 	put_heap(&j, engine);
 	put_objects(&j, engine);
-	put_store(&j, engine);
+	uint64_t version = 0;
+	put_store(&j, engine, &version);
+	anchor_json(engine, version, &j);
 	put_connections(&j, engine);
 	json_u64(&j, "requests", engine->requests);
 	json_u64(&j, "refused", engine->refused);

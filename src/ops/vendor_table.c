@@ -21,14 +21,14 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_OPEN_STREAM,  "Open Stream",   op_open_stream,  USE,         SEALED,     WORKER, COUNTED, OP_ALONE | OP_SECRET_ANSWER),
 	ROW(COFFER_CLOSE_STREAM, "Close Stream",  op_close_stream, NONE,        NONE,       WORKER, NEVER,  OP_SEALED_OK | OP_ALONE),
 	ROW(COFFER_GRANT,        "Grant",         op_grant,        GRANT,       NONE,       STORE,  ALWAYS, 0),
-	ROW(COFFER_REVOKE_GRANT, "Revoke Grant",  op_revoke_grant, GRANT,       NONE,       STORE,  ALWAYS, OP_WHEN_FULL),
+	ROW(COFFER_REVOKE_GRANT, "Revoke Grant",  op_revoke_grant, GRANT,       NONE,       STORE,  ALWAYS, OP_WHEN_FULL | OP_ANCHORED),
 	ROW(COFFER_LIST_GRANTS,  "List Grants",   op_list_grants,  GRANTS_READ, NONE,       WORKER, DENIED, 0),
 	ROW(COFFER_AUDIT_SHOW,   "Audit Show",    op_audit_show,   AUDIT_READ,  NONE,       STORE,  DENIED, OP_TELLS_BULK),
 	ROW(COFFER_AUDIT_VERIFY, "Audit Verify",  op_audit_verify, AUDIT_READ,  NONE,       STORE,  DENIED, 0),
 	ROW(COFFER_TOKEN_TEST,   "Token Test",    op_token_test,   TOKEN,       NONE,       ADMIN,  DENIED, OP_SEALED_OK),
 	ROW(COFFER_TOKEN_PROVISION, "Token Provision", op_token_provision, INIT, NONE,     ADMIN,  ALWAYS, MAKES_DOMAIN),
 	ROW(COFFER_STORE_CHECK,  "Store Check",   op_store_check,  AUDIT_READ,       NONE,       ADMIN,  DENIED, 0),
-	ROW(COFFER_STORE_ACCEPT, "Store Accept",  op_store_accept, INIT,        NONE,       ADMIN,  DENIED, OP_ALONE),
+	ROW(COFFER_STORE_ACCEPT, "Store Accept",  op_store_accept, INIT,        NONE,       ADMIN,  DENIED, OP_ALONE | OP_ANCHORED),
 	ROW(COFFER_MAP_RING,     "Map Ring",      op_map_ring,     NONE,        NONE,       ADMIN,  NEVER,  OP_ALONE),
 	/* backup and restore */
 
@@ -45,6 +45,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_ZEROISE,      "Zeroise",       op_zeroise,      ZEROISE,     NONE,       ADMIN,  DENIED, OP_SEALED_OK | OP_ALONE),
 
 	/* anchor */
+	ROW(COFFER_ANCHOR_ACCEPT, "Anchor Accept", op_anchor_accept, INIT,     NONE,       ADMIN,  DENIED, OP_ALONE),
 
 	/* audit */
 

@@ -1,0 +1,258 @@
+/* The thread that raises. */
+#include "daemon/anchor_thread.h"
+
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/conn.h"
+#include "ops/anchor.h"
+
+struct job_list {
+	struct job *first, **end;
+};
+
+struct anchor_thread {
+	struct daemon *daemon;
+	pthread_t thread;
+	pthread_mutex_t lock;    /* guards everything below */
+	pthread_cond_t wake;
+	bool stop;
+	bool opened;             /* raise: the node has opened */
+	bool wanted;             /* raise: something that ends something was committed since the last record */
+	bool failing;            /* the last raise failed: nobody waits until one goes well */
+	struct job_list held;    /* committed after the last record was written */
+	struct job_list covered; /* committed before it: the raise under way is theirs */
+	uint64_t held_ms, covered_ms; /* since when the oldest waits */
+	uint64_t last_ms;        /* when the last raise began; 0: none yet */
+	uint64_t paid_ms;        /* the bucket: raises so far are paid for up to then */
+};
+
+static void list_clear(struct job_list *l)
+{
+	*l = (struct job_list){ .first = NULL };
+	l->end = &l->first;
+}
+
+static void list_append(struct job_list *l, struct job *job)
+{
+	job->next = NULL;
+	*l->end = job;
+	l->end = &job->next;
+}
+
+static void list_move(struct job_list *to, struct job_list *from)
+{
+	if (!from->first) return;
+	*to->end = from->first;
+	to->end = from->end;
+	list_clear(from);
+}
+
+static void give_back(struct job *job)
+{
+	for (struct job *next; job; job = next) {
+		next = job->next;
+		conn_return_job(job);
+	}
+}
+
+/* Both lists, under the lock. */
+static struct job *take_all(struct anchor_thread *t)
+{
+	list_move(&t->covered, &t->held);
+	struct job *first = t->covered.first;
+	list_clear(&t->covered);
+	return first;
+}
+
+/* ---- pace, under the lock ---- */
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Not before this. */
+static uint64_t allowed_ms(const struct anchor_thread *t)
+{
+	uint64_t burst = (uint64_t)(ANCHOR_BURST - 1) * ANCHOR_REFILL_MS;
+	uint64_t paid = t->paid_ms > burst ? t->paid_ms - burst : 0;
+	return t->last_ms ? later(t->last_ms + t->daemon->engine.config->anchor_interval_ms, paid) : 0;
+}
+
+static uint64_t next_ms(const struct anchor_thread *t)
+{
+	struct engine *e = &t->daemon->engine;
+	uint64_t period = e->config->anchor_period_ms;
+	if (engine_state_get(e) != ENGINE_OPEN || !anchor_protects(e->anchor)) return UINT64_MAX;
+	if (t->opened) return 0;
+	if (t->wanted) return allowed_ms(t);
+	return period && t->last_ms ? later(t->last_ms + period, allowed_ms(t)) : UINT64_MAX;
+}
+
+static void note_begin(struct anchor_thread *t)
+{
+	t->last_ms = clock_mono_ms();
+	t->paid_ms = later(t->paid_ms, t->last_ms) + ANCHOR_REFILL_MS;
+	t->opened = false;
+}
+
+/* ---- raising ---- */
+
+/* On the store thread, with the record in the transaction: who is held was committed before it. */
+static void recorded(void *arg)
+{
+	struct anchor_thread *t = arg;
+	pthread_mutex_lock(&t->lock);
+	if (t->held.first) t->covered_ms = t->held_ms;
+	list_move(&t->covered, &t->held);
+	t->wanted = false;
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* Called and returns with the lock held. */
+static void raise_now(struct anchor_thread *t)
+{
+	struct reason reason = { "" };
+	note_begin(t);
+	pthread_mutex_unlock(&t->lock);
+	enum coffer_err err = anchor_raise(&t->daemon->engine, recorded, t, &reason);
+	pthread_mutex_lock(&t->lock);
+	t->failing = err != ERR_OK;
+	if (err) t->wanted = true; /* again after the interval */
+	struct job *done = t->covered.first;
+	if (err) done = take_all(t);
+	else list_clear(&t->covered);
+	pthread_mutex_unlock(&t->lock);
+	give_back(done);
+	pthread_mutex_lock(&t->lock);
+}
+
+static void wait_until(struct anchor_thread *t, uint64_t at_ms)
+{
+	if (at_ms == UINT64_MAX) {
+		pthread_cond_wait(&t->wake, &t->lock);
+		return;
+	}
+	struct timespec at = { (time_t)(at_ms / 1000), (long)(at_ms % 1000) * 1000000 };
+	pthread_cond_timedwait(&t->wake, &t->lock, &at);
+}
+
+static void *anchor_main(void *arg)
+{
+	struct anchor_thread *t = arg;
+	prctl(PR_SET_NAME, "anchor");
+	pthread_mutex_lock(&t->lock);
+	while (!t->stop) {
+		uint64_t at = next_ms(t);
+		if (clock_mono_ms() < at) wait_until(t, at);
+		else raise_now(t);
+	}
+	if (t->daemon->engine.token && engine_state_get(&t->daemon->engine) == ENGINE_OPEN) raise_now(t);
+	struct job *left = take_all(t);
+	pthread_mutex_unlock(&t->lock);
+	give_back(left);
+	return NULL;
+}
+
+/* ---- the daemon's side ---- */
+
+enum coffer_err anchor_thread_start(struct daemon *d)
+{
+	pthread_condattr_t attr;
+	struct anchor_thread *t = calloc(1, sizeof *t);
+	ENSURE(t, ERR_MEMORY);
+	t->daemon = d;
+	list_clear(&t->held);
+	list_clear(&t->covered);
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&t->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	d->anchor_thread = t;
+	if (pthread_create(&t->thread, NULL, anchor_main, t) == 0) return ERR_OK;
+	d->anchor_thread = NULL;
+	pthread_cond_destroy(&t->wake);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+	return ERR_LIMIT;
+}
+
+void anchor_thread_opened(struct daemon *d)
+{
+	struct anchor_thread *t = d->anchor_thread;
+	if (!t) return;
+	pthread_mutex_lock(&t->lock);
+	t->opened = true;
+	pthread_cond_signal(&t->wake);
+	pthread_mutex_unlock(&t->lock);
+}
+
+static bool token_is_well(struct engine *e)
+{
+	struct token_health health;
+	token_proxy_health(e->token, &health);
+	return health.state == TOKEN_WELL;
+}
+
+bool anchor_thread_hold(struct daemon *d, struct job *job)
+{
+	struct anchor_thread *t = d->anchor_thread;
+	struct engine *e = &d->engine;
+	if (!t || !anchor_protects(e->anchor) || engine_state_get(e) != ENGINE_OPEN || !e->token) return false;
+	bool well = token_is_well(e) && engine_store_health(e) == STORE_WELL;
+	pthread_mutex_lock(&t->lock);
+	uint64_t now = clock_mono_ms();
+	bool waits = well && !t->stop && !t->failing && now >= allowed_ms(t);
+	if (waits) {
+		if (!t->held.first) t->held_ms = now;
+		list_append(&t->held, job);
+	}
+	if (!t->wanted) pthread_cond_signal(&t->wake);
+	t->wanted = true;
+	pthread_mutex_unlock(&t->lock);
+	return waits;
+}
+
+void anchor_thread_tick(struct daemon *d)
+{
+	struct anchor_thread *t = d->anchor_thread;
+	struct job *late = NULL;
+	if (!t) return;
+	pthread_mutex_lock(&t->lock);
+	uint64_t now = clock_mono_ms();
+	bool held = t->held.first && now - t->held_ms >= ANCHOR_WAIT_MS, covered = t->covered.first && now - t->covered_ms >= ANCHOR_WAIT_MS;
+	if (held || covered) late = take_all(t);
+	pthread_mutex_unlock(&t->lock);
+	if (late) log_warn("the token is slow: what was destroyed or revoked is acknowledged before its counter is raised");
+	give_back(late);
+}
+
+void anchor_thread_stop(struct daemon *d)
+{
+	struct anchor_thread *t = d->anchor_thread;
+	if (!t) return;
+	pthread_mutex_lock(&t->lock);
+	t->stop = true;
+	pthread_cond_signal(&t->wake);
+	pthread_mutex_unlock(&t->lock);
+	pthread_join(t->thread, NULL);
+	d->anchor_thread = NULL;
+	pthread_cond_destroy(&t->wake);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+uint64_t anchor_thread_spacing_ms(struct daemon *d)
+{
+	struct anchor_thread *t = d->anchor_thread;
+	uint64_t interval = d->engine.config->anchor_interval_ms;
+	if (!t) return interval;
+	pthread_mutex_lock(&t->lock);
+	uint64_t allowed = allowed_ms(t), spacing = allowed > t->last_ms ? allowed - t->last_ms : interval;
+	pthread_mutex_unlock(&t->lock);
+	return spacing;
+}

@@ -1,0 +1,58 @@
+/* The rollback anchor: a counter in the token that says how new the store must be (docs/formats.md section 19). Here is what is compared and what is
+ * raised; when, and who waits for it, is the daemon's (daemon/anchor_thread.h). */
+#ifndef COFFER_OPS_ANCHOR_H
+#define COFFER_OPS_ANCHOR_H
+
+#include "keyring/anchor_record.h"
+#include "ops/engine.h"
+
+#define ANCHOR_ENDURANCE 500000u /* writes of one place that a TPM is good for */
+
+enum anchor_level {
+	ANCHOR_UNKNOWN,  /* the token was not asked yet */
+	ANCHOR_NONE,     /* this kind of token cannot count */
+	ANCHOR_TOKEN,    /* the token counts */
+	ANCHOR_BROKEN,   /* it could, but no counter could be made */
+	ANCHOR_REFUSED   /* the store is not the one that the counter speaks of: the node does not serve it */
+};
+
+struct anchor_facts {
+	enum anchor_level level;
+	char sentence[REASON_MAX];      /* "" when well */
+	char place[TOKEN_COUNTER_PLACE];
+	uint64_t first, counter;        /* what the token said when it was made, and last */
+	uint64_t made_ms;               /* when it was made, by the wall clock */
+	uint64_t root_version;          /* everything up to it is anchored */
+	uint64_t raised_ms;             /* when, by the wall clock */
+	bool late;                      /* the last raise failed */
+	bool made_now;                  /* this start made the counter */
+	uint32_t overridden;
+	uint64_t overridden_ms, overridden_from, overridden_to;
+};
+
+struct anchor;
+
+/* NULL when memory is short. */
+struct anchor *anchor_new(void);
+void anchor_free(struct anchor *anchor); /* accepts NULL */
+/* Any thread. NULL: level UNKNOWN. */
+void anchor_facts(struct anchor *anchor, struct anchor_facts *out);
+/* Whether raises do something. Any thread. */
+bool anchor_protects(struct anchor *anchor);
+/* "token counter", "none", "refused" … for status. Static. */
+const char *anchor_level_name(enum anchor_level level);
+
+/* At start, with the ring in place and the store compared with its root, before anything is served: asks the token. Makes a counter where there never was
+ * one; that this fails is no error. ERR_CORRUPT with a sentence: the store must not be served (level REFUSED). Other errors: the token did not answer, or
+ * the store. Admin lane, admin_lock held. An engine without an anchor: ERR_OK. */
+enum coffer_err anchor_check(struct engine *engine, struct reason *reason) MUST_USE;
+
+/* Record, then raise, when anything was committed since the last one. recorded (may be NULL) is called on the store thread while the record is written: what was
+ * committed until then is anchored when this succeeds; also called when there was nothing to do. Admin lane, one at a time. */
+enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg), void *arg, struct reason *reason) MUST_USE;
+
+/* Takes the store as it is after REFUSED, with an audit row in the same transaction; then raises, or makes another counter. The caller opens the node. ERR_STATE:
+ * there is nothing to take. Admin lane, admin_lock held. */
+enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, struct reason *reason) MUST_USE;
+
+#endif

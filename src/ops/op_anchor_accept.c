@@ -1,0 +1,25 @@
+/* Anchor Accept: the administrator knows that the store is older than the token's counter says, or that the counter is gone, and takes it as it is. */
+#include "ops/anchor.h"
+#include "ops/open_again.h"
+#include "ops/store_check.h"
+#include "ops/tables.h"
+
+static enum coffer_err run(struct op_ctx *ctx)
+{
+	struct engine *e = ctx->engine;
+	if (!e->anchor) return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "this node has no anchor");
+	TRY(anchor_accept(e, ctx->principal, &ctx->reason));
+	TRY(open_again(e, &ctx->reason));
+	if (e->want_check) e->want_check(e);
+	return ERR_OK;
+}
+
+enum coffer_err op_anchor_accept(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	(void)out;
+	TRY(ttlv_done(payload));
+	pthread_mutex_lock(&ctx->engine->admin_lock);
+	enum coffer_err err = run(ctx);
+	pthread_mutex_unlock(&ctx->engine->admin_lock);
+	return err;
+}
