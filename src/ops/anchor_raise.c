@@ -116,6 +116,7 @@ enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg),
 
 struct acceptance {
 	const struct principal *principal;
+	const char *by;
 	struct anchor_record record;
 	bool anew; /* the counter is made anew */
 };
@@ -143,14 +144,14 @@ static enum coffer_err prepare_record(struct engine *engine, struct acceptance *
 static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct acceptance *acc = arg;
-	char details[160];
+	char details[512];
 	struct anchor_write load = { .record = &acc->record };
 	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason));
 	TRY(anchor_load(engine, txn, &load, reason));
 	TRY(prepare_record(engine, acc));
 	TRY(anchor_store(engine, txn, &acc->record, reason));
-	snprintf(details, sizeof details, "store taken as it is against the token's counter: the store knows of %" PRIu64 ", the token says %" PRIu64 "%s",
-		acc->record.overridden_from, acc->record.overridden_to, acc->anew ? "; another counter is made" : "");
+	snprintf(details, sizeof details, "store taken as it is against the token's counter: the store knows of %" PRIu64 ", the token says %" PRIu64 "%s%s%s",
+		acc->record.overridden_from, acc->record.overridden_to, acc->anew ? "; another counter is made" : "", acc->by[0] ? "; " : "", acc->by);
 	const struct audit_event event = { .principal = view_str(acc->principal->text), .operation = OPERATION_COFFER_ANCHOR_ACCEPT,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);
@@ -166,9 +167,9 @@ static enum coffer_err anchor_anew(struct engine *engine, struct acceptance *acc
 	return anchor_make(engine, &acc->record, true, &other, reason);
 }
 
-enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, struct reason *reason)
+enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, const char *by, struct reason *reason)
 {
-	struct acceptance acc = { .principal = principal, .record = ANCHOR_RECORD_NONE };
+	struct acceptance acc = { .principal = principal, .by = by, .record = ANCHOR_RECORD_NONE };
 	struct anchor_facts facts;
 	anchor_facts(engine->anchor, &facts);
 	if (facts.level != ANCHOR_REFUSED)

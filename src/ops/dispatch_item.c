@@ -39,7 +39,9 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 		    (row->operation == OPERATION_COFFER_STORE_CHECK || row->operation == OPERATION_COFFER_STORE_ACCEPT ||
 		     row->operation == OPERATION_COFFER_APPROVE || row->operation == OPERATION_COFFER_LIST_APPROVALS))
 			return ERR_OK;
-		if (run->r->engine->anchor_fault && row->operation == OPERATION_COFFER_ANCHOR_ACCEPT) return ERR_OK;
+		if (run->r->engine->anchor_fault && (row->operation == OPERATION_COFFER_ANCHOR_ACCEPT ||
+		     row->operation == OPERATION_COFFER_APPROVE || row->operation == OPERATION_COFFER_LIST_APPROVALS))
+			return ERR_OK;
 		return reason_fail(reason, ERR_STATE, "the node stopped serving after a fault; 'coffer status' says which");
 	}
 	return ERR_BUG;
