@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "token/counter.h"
 #include "token/erase.h"
+#include "token/login.h"
 #include "token/token.h"
 #include "tpm/binding.h"
 #include "tpm/counter.h"
@@ -286,6 +287,8 @@ static enum coffer_err tpm_describe(struct token *t, struct token_info *out, str
 	*out = info;
 	return ERR_OK;
 }
+
+const struct token_login_ops token_login_backend = { .take_pin = NULL };
 
 const struct token_ops token_backend = {
 	.kind = "tpm2",

@@ -7,6 +7,7 @@
 #include "kmip/enums.h"
 #include "ops/open_again.h"
 #include "ops/quorum_ask.h"
+#include "ops/open_again.h"
 #include "ops/store_check.h"
 #include "ops/tables.h"
 

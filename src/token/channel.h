@@ -15,6 +15,7 @@
  *   CLOSE       -                   -
  *   ERASE       -                   -
  *   COUNTER_*   wish                counter
+ *   PIN         1 to 255 bytes      -                    (token/login.h; before OPEN)
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
  * struct token_info, then u8 made_here. wish: 32 bytes owner | 32 bytes authorization value | u8 replace | u64 from | u16-counted
@@ -36,7 +37,7 @@
 enum channel_op {
 	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
 	CHANNEL_PROBE, CHANNEL_CLOSE,
-	CHANNEL_ERASE = 17, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
+	CHANNEL_PIN = 16, CHANNEL_ERASE, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
@@ -45,7 +46,7 @@ struct channel_request {
 	enum channel_op op;
 	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
-	struct view bytes;   /* WRAP: plaintext; UNWRAP: blob */
+	struct view bytes;   /* WRAP: plaintext; UNWRAP: blob; PIN: the PIN */
 	uint32_t random_len;
 	struct token_counter_wish counter; /* COUNTER_* */
 };
