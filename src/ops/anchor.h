@@ -51,8 +51,8 @@ enum coffer_err anchor_check(struct engine *engine, struct reason *reason) MUST_
  * committed until then is anchored when this succeeds; also called when there was nothing to do. Admin lane, one at a time. */
 enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg), void *arg, struct reason *reason) MUST_USE;
 
-/* Takes the store as it is after REFUSED, with an audit row (note: what it says besides, may be "") in the same transaction; then raises, or makes another counter. The caller opens the node. ERR_STATE:
- * there is nothing to take. Admin lane, admin_lock held. */
-enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, const char *note, struct reason *reason) MUST_USE;
+/* Takes the store as it is after REFUSED, with an audit row in the same transaction; then raises, or makes another counter. The caller opens the node. ERR_STATE:
+ * there is nothing to take. by: who approved, for the audit log; may be "". Admin lane, admin_lock held. */
+enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, const char *by, struct reason *reason) MUST_USE;
 
 #endif

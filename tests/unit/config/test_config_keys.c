@@ -16,6 +16,7 @@ static void config_takes_good_values(void **state)
 		"locate_scan_max = 1", "store_cache = 1M", "store_cache = 1G", "scrub_interval = 1s", "scrub_interval = 7d", "scrub_rate = 0",
 		"scrub_rate = 1000000", "rng_seed = accept", "aead_engine = auto", "aead_engine = openssl", "aead_engine = ipsec-mb",
 		"rng_seed = ignore", "rng_seed = refuse", "audit_bulk = counted", "audit_bulk = full", "audit_interval = 1s", "audit_interval = 1h",
+		"anchor_interval = 1s", "anchor_interval = 1h", "anchor_period = 0", "anchor_period = 7d",
 		 "legacy_algorithms = yes", "legacy_algorithms = no", "log_level = error", "log_level = warn",
 		"log_level = info", "log_level = debug", "pid_file =", "pid_file = /run/x.pid", "monitor_pid_file = /run/y.pid",
 	};
