@@ -5,7 +5,7 @@
  *   store thread    every transaction; many requests share a commit
  *   admin threads   what may wait: token, init, status, unsealing
  *
- * Traces and debuggers see them as cofferd, worker-N, store, admin-N, and token (the proxy's).
+ * Traces and debuggers see them as cofferd, worker-N, store, admin-N, audit-NAME (its exports), and token (the proxy's).
  */
 #ifndef COFFER_DAEMON_DAEMON_H
 #define COFFER_DAEMON_DAEMON_H
@@ -73,6 +73,7 @@ struct daemon {
 	struct service *service;      /* to that one */
 	struct scrubber *scrubber;    /* daemon/scrubber.h */
 	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
+	struct audit_exports *audit_exports; /* daemon/audit_export.h; NULL: none is configured */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	_Atomic bool unseal_again;    /* the last one failed for want of memory or disk: the next tick tries again */
 	bool draining;

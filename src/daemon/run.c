@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/audit_export.h"
 #include "daemon/bulk_flush.h"
 #include "daemon/conn_internal.h"
 #include "daemon/confinement.h"
@@ -212,6 +213,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(link_open(d, options, reason));
 	TRY(confinement_enter(d, reason));
 	TRY(start_threads(d, reason));
+	TRY(audit_export_start(d));
 	TRY(scrubber_start(d));
 	TRY(unseal_start(d, reason));
 	TRY(start_care(d));
@@ -227,11 +229,16 @@ static void stop(struct daemon *d)
 	admin_pool_stop(d);
 	unseal_end(d);
 	bulk_flush_end(d, STOP_PATIENCE_MS);
+	bool ended = audit_export_end(d, STOP_PATIENCE_MS);
 	store_thread_stop(d);
 	scrubber_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
 	crypt_pool_free(d->crypt);
 	bulk_flush_stop(d);
+	if (!ended) { /* one of its threads may still look at what would be freed */
+		store_close(d->engine.store);
+		_exit(0);
+	}
 	if (d->engine.txn) ring_free(txn_ring(d->engine.txn));
 	txn_free(d->engine.txn);
 	audit_chain_free(d->engine.audit);

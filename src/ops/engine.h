@@ -39,6 +39,14 @@ enum store_health {
 	STORE_FAILED     /* writes were lost, or the store cannot be opened again */
 };
 
+/* A copy of the audit log that the daemon keeps elsewhere (daemon/audit_export.h), for status. */
+struct engine_export {
+	const char *name;      /* "file", "syslog", "journal"; NULL: not configured. From the start */
+	_Atomic uint64_t seq;  /* newest record that is there; 0: none yet, or not known yet */
+	_Atomic int trouble;   /* enum coffer_err; ERR_OK: well */
+};
+#define ENGINE_EXPORTS 3u
+
 struct bulk; /* ops/bulk.h */
 struct init_pending; /* ops/init_flow.c */
 struct store_check; /* ops/store_check.h */
@@ -93,6 +101,8 @@ struct engine {
 
 	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
 	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
+
+	struct engine_export exports[ENGINE_EXPORTS]; /* any lane */
 
 	/* for status, any lane */
 	uint64_t started_wall_s;

@@ -51,6 +51,8 @@ static void check_path(const char *path, bool may_be_empty)
 #define CHECK_LEVEL(value, least, most) check_between(value, 0, LOG_LEVEL_DEBUG)
 #define CHECK_SEED(value, least, most) check_between(value, 0, CONFIG_SEED_REFUSE)
 #define CHECK_BULK(value, least, most) check_between(value, 0, CONFIG_BULK_FULL)
+#define CHECK_SINK(value, least, most) REQUIRE(strcmp(value, "no") == 0 || strcmp(value, "yes") == 0 || (value)[0] == '/')
+#define CHECK_AUDIT_LEVEL(value, least, most) check_between(value, CONFIG_AUDIT_WARNING, CONFIG_AUDIT_INFO)
 #define CHECK_ENGINE(value, least, most) check_between(value, 0, CONFIG_AEAD_IPSEC_MB)
 
 static void check_bounds(const struct config *config)
