@@ -25,8 +25,9 @@ for name in syslog journal; do
   sinks+=($!)
 done
 within 5 "something listens" test -S "$work/journal"
-start_sandbox --token softhsm --set "audit_export_file=$file" --set "audit_export_syslog=$work/syslog" --set "audit_export_journal=$work/journal" \
-  --set audit_checkpoint_interval=1s --set audit_archive_size=64K --set audit_queue=40 --set audit_interval=1h
+settings=(--set "audit_export_file=$file" --set "audit_export_syslog=$work/syslog" --set "audit_export_journal=$work/journal"
+  --set audit_checkpoint_interval=1s --set audit_archive_size=64K --set audit_queue=40 --set audit_interval=1h)
+start_sandbox --token softhsm "${settings[@]}"
 use_sandbox
 fingerprint=$(status_field .domain.fingerprint)
 verify() { coffer audit verify "$@" --fingerprint "$fingerprint"; }
@@ -102,7 +103,7 @@ matches "a file that is gone from the middle" "$out" '^missing: records [0-9]+ t
 "$sandbox" stop --dir "$dir" >/dev/null
 check "after an orderly stop everything is signed" file_is_whole
 matches "the stop is its last word" "$(grep '"seq"' "$file" | tail -1)" 'stopped; what was counted'
-check "it starts again" "$sandbox" start --dir "$dir"
+check "it starts again" "$sandbox" start --dir "$dir" "${settings[@]}"
 for ((i = 0; i < 8; i++)); do
   for ((n = 0; n < 40; n++)); do coffer key create "k-$i-$n" >/dev/null 2>&1; done &
   load=$!
