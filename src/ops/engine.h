@@ -42,6 +42,14 @@ enum store_health {
 struct anchor; /* ops/anchor.h */
 struct attend; /* ops/attend.h */
 struct backup; /* ops/backup.c */
+/* A copy of the audit log that the daemon keeps elsewhere (daemon/audit_export.h), for status. */
+struct engine_export {
+	const char *name;      /* "file", "syslog", "journal"; NULL: not configured. From the start */
+	_Atomic uint64_t seq;  /* newest record that is there; 0: none yet, or not known yet */
+	_Atomic int trouble;   /* enum coffer_err; ERR_OK: well */
+};
+#define ENGINE_EXPORTS 3u
+
 struct bulk; /* ops/bulk.h */
 struct quorum; /* access/quorum.h */
 struct init_pending; /* ops/init_flow.c */
@@ -115,6 +123,7 @@ struct engine {
 
 	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */
 	_Atomic bool anchor_fault;         /* the state is FAULT because the counter says that the store is another one: it may be taken as it is */
+	struct engine_export exports[ENGINE_EXPORTS]; /* any lane */
 
 	/* for status, any lane */
 	uint64_t started_wall_s;

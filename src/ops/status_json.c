@@ -116,6 +116,20 @@ static void put_memory(struct json_out *j)
 }
 
 /* Memory shared with clients. */
+/* Copies of the audit log: how far each is, and what is wrong with it. */
+static void put_exports(struct json_out *j, struct engine *engine)
+{
+	json_begin(j, "audit_exports");
+	for (size_t i = 0; i < ENGINE_EXPORTS && engine->exports[i].name; i++) {
+		const struct engine_export *x = &engine->exports[i];
+		json_begin(j, x->name);
+		json_u64(j, "records", x->seq);
+		json_str(j, "state", x->trouble ? err_text((enum coffer_err)x->trouble) : "well");
+		json_end(j);
+	}
+	json_end(j);
+}
+
 static void put_rings(struct json_out *j, struct engine *engine)
 {
 	json_begin(j, "rings");
@@ -250,6 +264,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 	}
 	put_memory(&j);
 	put_rings(&j, engine);
+	put_exports(&j, engine);
 	put_aead(&j);
 	put_heap(&j, engine);
 	put_objects(&j, engine);
