@@ -133,6 +133,7 @@ static void a_field_that_stands_twice_is_refused_each_time(void **state)
 	buf_free(&s->same.frame);
 	ask_same(s, true);
 	for (unsigned i = 0; i < 3; i++) assert_false(is_served(s, ADMIN));
+	assert_false(s->alike.known_payload);
 }
 
 static int start(void **state)
