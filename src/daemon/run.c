@@ -32,6 +32,7 @@
 #include "ops/anchor.h"
 #include "ops/attend.h"
 #include "ops/init_flow.h"
+#include "ops/recovery_change.h"
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
@@ -248,6 +249,7 @@ static void stop(struct daemon *d)
 	anchor_thread_stop(d);
 	unseal_stop(d);
 	admin_pool_stop(d);
+	recovery_change_drop(&d->engine);
 	unseal_end(d);
 	store_thread_stop(d);
 	scrubber_stop(d);

@@ -17,8 +17,8 @@
 #include "objects/reindex.h"
 #include "ops/anchor.h"
 #include "ops/attend.h"
+#include "ops/recovery_change.h"
 #include "ops/store_check.h"
-#include "recovery/recovery.h"
 
 /* The slot rows of this node, copied out of the store. */
 struct slot_copy {
@@ -118,18 +118,6 @@ enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring)
 	return ERR_OK;
 }
 
-static void describe_recovery(struct engine *e, struct txn *txn)
-{
-	struct store_row row;
-	struct stanza stanza;
-	AUTO_BUF struct buf body = BUF_EMPTY;
-	enum coffer_err err = recovery_load(txn_store(txn), txn_ring(txn), &row, &stanza, &body, NULL);
-	if (err == ERR_NOT_FOUND) snprintf(e->recovery, sizeof e->recovery, "none: if this token is lost, everything is lost");
-	else if (err) snprintf(e->recovery, sizeof e->recovery, "damaged: the recovery stanza does not verify; make a backup of what opens");
-	else if (stanza.mode == STANZA_SHARES) snprintf(e->recovery, sizeof e->recovery, "shares: any %u of %u", stanza.shares.k, stanza.shares.n);
-	else snprintf(e->recovery, sizeof e->recovery, "passphrase");
-}
-
 /* What the operator must be able to find later about the root stands in the same record. */
 static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 {
@@ -174,7 +162,7 @@ static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *ar
 	clock_set_known_s(audit_chain_known_ms(e->audit) / 1000);
 	enum coffer_err err = grants_load_passing(txn, &grants);
 	if (err) return reason_default(reason, err, "the grants do not open: %s", err_text(err));
-	describe_recovery(e, txn);
+	recovery_describe(e, txn);
 	load_quorum(e, txn);
 	engine_set_grants(e, grants);
 	TRY(append_opened(e, txn));

@@ -61,6 +61,6 @@ op_fn op_anchor_accept;
 op_fn op_store_check;
 op_fn op_token_test, op_token_provision;
 op_fn op_zeroise;
-op_fn op_unseal;
+op_fn op_unseal, op_recovery_new, op_recovery_confirm, op_recovery_test;
 
 #endif
