@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/prompt.h"
 #include "cli/recovery_choice.h"
 #include "client/admin.h"
 
@@ -11,6 +12,7 @@ struct init {
 	struct admin_init request;
 	struct admin_init_answer answer;
 	struct recovery_choice recovery;
+	struct secret *pin;
 };
 
 static int report(struct init *in)
@@ -41,11 +43,23 @@ static int choose(struct init *in, const struct cmd_args *args)
 	return status;
 }
 
+static int take_pin(struct init *in, const struct cmd_args *args)
+{
+	const struct cmd *cmd = in->cli->cmd;
+	const char *file = args_get(cmd, args, "pin-file");
+	int status = EXIT_DONE;
+	if (file) status = secret_from_file(file, &in->pin);
+	else if (args_get(cmd, args, "pin")) status = prompt_secret("PIN of the token: ", &in->pin);
+	in->request.pin = in->pin;
+	return status;
+}
+
 static int run(struct init *in, const struct cmd_args *args)
 {
 	in->request.token_uri = args_get(in->cli->cmd, args, "token");
 	if (!in->request.token_uri) in->request.token_uri = ""; /* the one of the configuration */
 	int status = choose(in, args);
+	if (!status) status = take_pin(in, args);
 	if (!status) status = cli_connect(in->cli);
 	if (status) return status;
 	enum coffer_status st = admin_init(in->cli->conn, &in->request, &in->answer);
@@ -63,5 +77,6 @@ int cmd_init(struct cli *cli, const struct cmd_args *args)
 	int status = run(&in, args);
 	admin_init_answer_free(&in.answer);
 	recovery_choice_done(&in.recovery);
+	secret_free(in.pin);
 	return status;
 }

@@ -24,11 +24,12 @@ static int make_new(struct cli *cli, struct recovery_choice *r, struct recovery_
 	enum coffer_status st = recovery_new(cli->conn, r->shares, r->threshold, r->passphrase, a);
 	if (st) return cli_fail_call(cli, st);
 	int status = recovery_gather(r, a->shares, a->share_count);
-	if (status) return cli_fail(status, "the recovery key from before stays in force; destroy what was written of set %s", a->set);
+	if (status && !cli->quiet) printf("the recovery key from before stays in force; destroy what was written of set %s\n", a->set);
+	if (status) return status;
 	st = recovery_confirm(cli->conn, a, passphrase, (const struct secret *const *)r->proofs, r->proof_count);
 	if (!st) return report_new(cli, r, a);
-	status = cli_fail_call(cli, st);
-	return cli_fail(status, "'coffer status' says which set is in force; the one that was just made is %s", a->set);
+	if (!cli->quiet) printf("'coffer status' says which set is in force; the one that was just made is %s\n", a->set);
+	return cli_fail_call(cli, st);
 }
 
 int cmd_recovery_shares(struct cli *cli, const struct cmd_args *args)

@@ -3,6 +3,8 @@
 
 static const struct cmd_option init_options[] = {
 	{ "token", 't', "URI", "tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
+	{ "pin", 0, NULL, "ask for the token's PIN, in place of a pin-source in the URI" },
+	{ "pin-file", 0, "FILE", "read the token's PIN from a file" },
 	{ "recovery-shares", 0, "N", "make N recovery shares (default 5)" },
 	{ "recovery-threshold", 0, "K", "any K of them recover (default 3)" },
 	{ "recovery-out", 0, "FOLDER", "write one file each there instead of showing them" },
