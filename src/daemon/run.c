@@ -37,6 +37,7 @@
 #include "ops/rotation.h"
 #include "ops/backup.h"
 #include "ops/restore.h"
+#include "ops/recovery_change.h"
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
@@ -266,6 +267,7 @@ static void stop(struct daemon *d)
 	admin_pool_stop(d);
 	backup_drop(&d->engine);
 	restore_drop(&d->engine);
+	recovery_change_drop(&d->engine);
 	unseal_end(d);
 	bool ended = audit_export_end(d, STOP_PATIENCE_MS);
 	store_thread_stop(d);

@@ -11,6 +11,7 @@
 #include "keyring/rooted_store.h"
 #include "ops/anchor_json.h"
 #include "ops/backup_status.h"
+#include "ops/attend.h"
 #include "ops/json_out.h"
 #include "ops/rotation.h"
 #include "ops/store_check.h"
@@ -198,6 +199,20 @@ static void put_integrity(struct json_out *j, struct engine *engine, const struc
 	json_end(j);
 }
 
+/* And by what the node was opened: a person must see that it was not by its token. */
+static void put_recovery(struct json_out *j, struct engine *engine)
+{
+	char text[sizeof engine->recovery], opening[256] = "";
+	pthread_mutex_lock(&engine->note_lock);
+	memcpy(text, engine->recovery, sizeof text);
+	uint64_t drilled = engine->recovery_drilled_s;
+	pthread_mutex_unlock(&engine->note_lock);
+	json_str(j, "recovery", text);
+	json_u64(j, "recovery_drilled_at", drilled);
+	if (engine->attend) attend_opening(engine->attend, opening, sizeof opening);
+	json_str(j, "opened_by", opening[0] ? opening : "token");
+}
+
 /* *out_version: of the root, where it is known. */
 static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_version)
 {
@@ -216,7 +231,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	if (!open) return;
 	rotation_json(engine, j);
 	json_u64(j, "generation", facts.generation);
-	json_str(j, "recovery", engine->recovery);
+	put_recovery(j, engine);
 	json_str(j, "store", engine->config->store);
 	json_u64(j, "audit_records", facts.audit_records);
 	if (facts.has_backup) backup_status_json(&facts.backup, j);
