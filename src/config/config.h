@@ -73,6 +73,7 @@ struct config {
 	uint32_t reseal_rate;          /* rows a second after a change of the data key */
 	enum config_bulk audit_bulk;
 	uint64_t audit_interval_ms;    /* between two writings of what was counted */
+	uint64_t audit_deadline_ms;    /* of a commit */
 	char *audit_export_file;       /* "": none */
 	size_t audit_archive_size;     /* bytes */
 	char *audit_export_syslog;     /* "no", "yes" or the path of a socket */

@@ -71,10 +71,15 @@ static void unplace_answer(struct conn *c)
 	c->answer_here = false;
 }
 
-/* False: its answer, that there is no memory for it, is ready. */
+/* False: its answer, that there is no memory for it or that the store hangs, is ready. */
 static bool submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
 {
 	struct request *r = &c->job.request;
+	struct reason reason = { "" };
+	if (queue == &c->worker->daemon->store_jobs && c->worker->daemon->engine.store_hangs) {
+		request_fail(r, reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note), &reason);
+		return false;
+	}
 	if (request_keep(r) != ERR_OK) {
 		request_fail(r, ERR_MEMORY, NULL);
 		return false;

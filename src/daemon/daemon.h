@@ -71,6 +71,7 @@ struct daemon {
 	unsigned admin_started;
 	_Atomic unsigned admin_names; /* numbers given out: threads of a role are told apart by name */
 	bool store_started;
+	_Atomic uint64_t commit_since_ms; /* a commit or a call of the store thread is under way since then; 0: none is */
 	struct control_link *link;    /* to the monitor; or, where a service manager is the monitor, */
 	struct service *service;      /* to that one */
 	struct scrubber *scrubber;    /* daemon/scrubber.h */

@@ -145,6 +145,7 @@ static void on_care(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	struct daemon *d = arg;
+	store_thread_tick(d);
 	store_care_tick(d);
 	unseal_tick(d);
 	attend_tick(d->engine.attend);

@@ -1,8 +1,10 @@
 /* The store thread. */
 #include "daemon/store_thread.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -76,6 +78,20 @@ static void sweep_if_squeezed(struct daemon *d)
 	if (object_table_squeezed(d->engine.objects) && d->engine.after_squeeze) d->engine.after_squeeze(&d->engine);
 }
 
+static void note_answer(struct daemon *d)
+{
+	if (atomic_exchange(&d->engine.store_hangs, false)) log_info("store: the disk answers again");
+}
+
+enum coffer_err store_thread_commit(struct daemon *d, struct reason *reason)
+{
+	d->commit_since_ms = clock_mono_ms();
+	enum coffer_err err = txn_commit(d->engine.txn, reason);
+	d->commit_since_ms = 0;
+	note_answer(d);
+	return err;
+}
+
 /* Its round found the disk full; with the reserve given back there may be room for this one alone. */
 static void run_on_reserve(struct daemon *d, struct job *job)
 {
@@ -84,7 +100,7 @@ static void run_on_reserve(struct daemon *d, struct job *job)
 	enum coffer_err err = store_care_begin(d, &reason);
 	if (!err) {
 		run_request(d, job);
-		err = txn_commit(e->txn, &reason);
+		err = store_thread_commit(d, &reason);
 		job->next = NULL;
 		if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, job, &reason);
 		if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
@@ -122,7 +138,7 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	answer_all(d, round, ERR_OK, NULL);
 #endif
 	bool wrote = txn_has_changes(e->txn);
-	enum coffer_err err = txn_commit(e->txn, reason);
+	enum coffer_err err = store_thread_commit(d, reason);
 	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, round->requests, reason);
 	else store_care_after(d, wrote, err);
 	if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
@@ -140,11 +156,14 @@ static void run_load(struct daemon *d, struct job *job)
 	give_back(job);
 }
 
-/* A call's job is gone when it returns. */
+/* A call's job is gone when it returns. Both are short, or the disk does not answer. */
 static void run_other(struct daemon *d, struct job *job)
 {
+	d->commit_since_ms = clock_mono_ms();
 	if (job->kind == JOB_LOAD) run_load(d, job);
 	else job->call(job->arg);
+	d->commit_since_ms = 0;
+	note_answer(d);
 }
 
 /* Once a second: who keeps asking while the store is away must not fill the log. */
@@ -183,34 +202,111 @@ static void *store_main(void *arg)
 	return NULL;
 }
 
-/* A call that somebody waits for. */
+/* A call that somebody waits for. Who gives it up before it has begun leaves it to the store thread, which only frees it. */
+enum waited_state { WAITED_QUEUED, WAITED_RUNS, WAITED_DONE, WAITED_GIVEN_UP };
+
 struct waited {
 	void (*fn)(void *arg);
 	void *arg;
-	bool done;
+	enum waited_state state;
 	pthread_mutex_t lock;
 	pthread_cond_t finished;
+	struct job job;
 };
+
+static void free_waited(struct waited *w)
+{
+	pthread_cond_destroy(&w->finished);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
 
 static void run_waited(void *arg)
 {
 	struct waited *w = arg;
+	pthread_mutex_lock(&w->lock);
+	bool wanted = w->state == WAITED_QUEUED;
+	if (wanted) w->state = WAITED_RUNS;
+	pthread_mutex_unlock(&w->lock);
+	if (!wanted) {
+		free_waited(w);
+		return;
+	}
 	w->fn(w->arg);
 	pthread_mutex_lock(&w->lock);
-	w->done = true;
+	w->state = WAITED_DONE;
 	pthread_cond_signal(&w->finished);
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* Until it is done, or the store hangs and it has not begun. */
+static bool wait_for(struct daemon *d, struct waited *w)
+{
+	pthread_mutex_lock(&w->lock);
+	while (w->state != WAITED_DONE) {
+		struct timespec until;
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec++;
+		pthread_cond_timedwait(&w->finished, &w->lock, &until);
+		if (w->state == WAITED_QUEUED && d->engine.store_hangs) w->state = WAITED_GIVEN_UP;
+		if (w->state == WAITED_GIVEN_UP) break;
+	}
+	bool done = w->state == WAITED_DONE;
+	pthread_mutex_unlock(&w->lock);
+	return done;
+}
+
 bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg)
 {
-	struct waited w = { .fn = fn, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER };
-	struct job job = { .kind = JOB_CALL, .call = run_waited, .arg = &w };
-	if (!job_queue_put(&d->store_jobs, &job)) return false;
-	pthread_mutex_lock(&w.lock);
-	while (!w.done) pthread_cond_wait(&w.finished, &w.lock);
-	pthread_mutex_unlock(&w.lock);
-	return true;
+	pthread_condattr_t attr;
+	struct waited *w = d->engine.store_hangs ? NULL : calloc(1, sizeof *w);
+	if (!w) return false;
+	if (pthread_mutex_init(&w->lock, NULL) != 0 || pthread_condattr_init(&attr) != 0) {
+		free(w);
+		return false;
+	}
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->finished, &attr);
+	pthread_condattr_destroy(&attr);
+	w->fn = fn;
+	w->arg = arg;
+	w->job = (struct job){ .kind = JOB_CALL, .call = run_waited, .arg = w };
+	bool put = job_queue_put(&d->store_jobs, &w->job);
+	if (put && !wait_for(d, w)) return false;
+	free_waited(w);
+	return put;
+}
+
+/* Requests that have not begun are answered; calls wait for the disk, or for who gives them up. */
+static void refuse_waiting(struct daemon *d)
+{
+	struct reason reason = { "" };
+	struct job *calls = NULL, **end = &calls;
+	reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note);
+	for (struct job *job; (job = job_queue_take_one(&d->store_jobs)) != NULL;) {
+		if (job->kind == JOB_CALL) {
+			append(&end, job);
+			continue;
+		}
+		request_fail(&job->request, ERR_IO, &reason);
+		give_back(job);
+	}
+	for (struct job *job = calls, *next; job; job = next) {
+		next = job->next;
+		bool put = job_queue_put(&d->store_jobs, job);
+		INVARIANT(put); /* it is closed by this thread alone */
+	}
+}
+
+void store_thread_tick(struct daemon *d)
+{
+	uint64_t since = d->commit_since_ms, now = clock_mono_ms();
+	bool late = since && now > since && now - since > d->engine.config->audit_deadline_ms;
+	if (late && engine_state_get(&d->engine) == ENGINE_OPEN && !atomic_exchange(&d->engine.store_hangs, true)) {
+		log_error("store: hangs: %s", engine_store_hangs_note);
+		if (d->commit_since_ms != since) note_answer(d); /* it ended just now */
+	}
+	if (d->engine.store_hangs) refuse_waiting(d);
 }
 
 struct store_call {
@@ -233,7 +329,7 @@ static void run_call(void *arg)
 		err = call->fn(call->engine, txn, call->arg, call->reason);
 		wrote = txn_has_changes(txn);
 		if (err) txn_abort(txn);
-		else err = txn_commit(txn, call->reason);
+		else err = store_thread_commit(d, call->reason);
 	}
 	call->err = err;
 	if (err != ERR_UNKNOWN_OUTCOME) {
@@ -247,7 +343,8 @@ static void run_call(void *arg)
 enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason)
 {
 	struct store_call call = { engine, fn, arg, reason, ERR_OK };
-	if (!store_thread_do(engine->daemon, run_call, &call)) return reason_fail(reason, ERR_BUSY, "the daemon is stopping");
+	if (!store_thread_do(engine->daemon, run_call, &call))
+		return reason_fail(reason, ERR_BUSY, "%s", engine->store_hangs ? engine_store_hangs_note : "the daemon is stopping, or memory is short");
 	return call.err;
 }
 

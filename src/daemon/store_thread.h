@@ -13,6 +13,10 @@ bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg);
 enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason) MUST_USE;
 /* The same on the store thread itself, from a call that runs there. */
 enum coffer_err store_thread_within(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason) MUST_USE;
+/* txn_commit, with an eye on how long it takes. Store thread. */
+enum coffer_err store_thread_commit(struct daemon *d, struct reason *reason) MUST_USE;
+/* Main thread, every STORE_CARE_TICK_MS: a commit that takes longer than audit_deadline makes the store hang; requests that wait behind it are refused. */
+void store_thread_tick(struct daemon *d);
 /* A call of the caller's own, which stays valid until it has begun to run; it may put itself again. False when the daemon is stopping. Any thread. */
 bool store_thread_put(struct daemon *d, struct job *job);
 

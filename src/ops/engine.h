@@ -135,6 +135,7 @@ struct engine {
 	pthread_mutex_t note_lock;         /* guards note */
 	char note[REASON_MAX];             /* why sealed or at fault; one sentence; "" when well */
 	_Atomic int store_health;          /* enum store_health */
+	_Atomic bool store_hangs;          /* a commit has taken longer than audit_deadline: the store is not asked for anything */
 	char store_note[REASON_MAX];       /* why it is not well; "" when well; guarded by note_lock */
 	char recovery[128];                /* "shares: any 3 of 5 (set …)", "none …"; guarded by note_lock */
 	uint64_t recovery_drilled_s;       /* when it was proven last; 0: never; guarded by note_lock */
@@ -149,6 +150,8 @@ const char *store_health_name(enum store_health health);               /* "well"
 void engine_set_store_health(struct engine *engine, enum store_health health, const char *note);
 /* The sentence of the health into a reason, with err as the result. */
 enum coffer_err engine_store_refuses(struct engine *engine, enum coffer_err err, struct reason *reason);
+/* Why nothing is asked of a store that hangs. */
+extern const char engine_store_hangs_note[];
 void engine_note(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

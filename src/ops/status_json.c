@@ -218,11 +218,13 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 {
 	struct store_facts facts = { 0 };
 	char note[REASON_MAX];
-	json_str(j, "store_health", store_health_name(engine_store_health(engine)));
+	bool hangs = engine->store_hangs;
+	json_str(j, "store_health", hangs ? "hangs" : store_health_name(engine_store_health(engine)));
 	pthread_mutex_lock(&engine->note_lock);
 	memcpy(note, engine->store_note, sizeof note);
 	pthread_mutex_unlock(&engine->note_lock);
-	json_str(j, "store_note", note);
+	json_str(j, "store_note", hangs ? engine_store_hangs_note : note);
+	if (hangs) return; /* its thread would not answer */
 	bool open = engine_state_get(engine) == ENGINE_OPEN;
 	if (!open && !engine->integrity_fault) return;
 	if (engine->on_store(engine, read_facts, &facts, NULL) != ERR_OK) return;

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#define HANGS 100000u /* in place of an errno */
 
 enum { CALL_READ = 1, CALL_WRITE = 2, CALL_SYNC = 4, CALL_TRUNCATE = 8, CALL_ALLOCATE = 16 };
 
@@ -43,6 +46,11 @@ static bool fails(uint32_t call)
 	uint32_t seen = atomic_fetch_add(&page->seen, 1) + 1, nth = atomic_load(&page->nth);
 	if (nth && seen != nth) return false;
 	atomic_fetch_add(&page->struck, 1);
+	if (atomic_load(&page->error) == HANGS) { /* until it does not any more */
+		const struct timespec pause = { 0, 10000000 };
+		while ((atomic_load(&page->calls) & call) && atomic_load(&page->error) == HANGS) nanosleep(&pause, NULL);
+		return false;
+	}
 	errno = (int)atomic_load(&page->error);
 	return true;
 }

@@ -21,6 +21,7 @@ BAD_VALUES = {
     "audit_export_syslog": ["maybe", "YES", "/" + "x" * 200],
     "audit_export_journal": ["maybe", "dev/log", "/" + "x" * 200],
     "audit_syslog_level": ["debug", "Info", "4"],
+    "audit_deadline": ["999ms", "11m", "soon"],
     "audit_queue": ["0", "100000001", "many"],
     "audit_checkpoint_interval": ["999ms", "2h", "never"],
     "aead_engine": ["fast", "ipsec", "1"],

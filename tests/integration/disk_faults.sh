@@ -132,6 +132,37 @@ check "log: its bytes are still there" in_log
 fault_over
 within 5 "log: they go by themselves" gone
 
+# A disk that does not answer: status does, changes are refused within the deadline of their audit record, what is in memory is served, and nothing is acknowledged.
+coffer key create k >/dev/null 2>&1
+coffer encrypt -k k -i "$work/p" -o "$work/m"
+set_deadline() { sed -i '/^audit_deadline/d' "$home/cofferd.conf"; echo "audit_deadline = $1" >>"$home/cofferd.conf"; kill -HUP "$(cat "$home/monitor.pid")"; }
+set_deadline 1s
+within 5 "hangs: the deadline is read" grep -q 'was read again' "$home/cofferd.log"
+fault sync hangs
+begun=$(date +%s%N)
+for ((t = 0; t < 6; t++)); do timeout 60 "$bin/coffer" key create "hung-$t" >"$work/hung-$t" 2>&1 & waiting[t]=$!; done
+within 4 "hangs: status says so" status_is .store_health hangs
+took=$((($(date +%s%N) - begun) / 1000000))
+equal "hangs: not ready, and status is there at once (noticed after $took ms)" "$(timeout 2 "$bin/coffer" status --quiet; echo $?)" 4
+equal "hangs: what comes is refused at once" "$(timeout 2 "$bin/coffer" key create hung-6 >"$work/hung-6" 2>&1; echo $?)" 1
+matches "hangs: with a sentence" "$(cat "$work/hung-6")" 'disk does not answer'
+served "hangs"
+equal "hangs: no change is acknowledged" "$(grep -l created "$work"/hung-*)" ""
+fault_over
+refused=1
+for ((t = 0; t < 6; t++)); do
+  wait "${waiting[t]}"
+  if grep -q 'disk does not answer' "$work/hung-$t"; then
+    refused=$((refused + 1))
+    if is_there "hung-$t"; then bad "hangs: hung-$t was refused and is there"; fi
+  elif ! grep -q 'created\|outcome' "$work/hung-$t"; then bad "hangs: hung-$t is told what became of it" "$(cat "$work/hung-$t")"
+  elif grep -q created "$work/hung-$t" && ! is_there "hung-$t"; then bad "hangs: hung-$t is not there"; fi
+done
+ok "hangs: $refused of 7 refused, and not there; what was under way is what it was told to be"
+within 5 "hangs: well by itself" status_is .store_health well
+check "hangs: a change is done" coffer key create hung-after
+check "hangs: the audit log verifies" coffer audit verify
+
 # While the store is closed nobody holds its lock: an old grant that is put back then is not taken into memory with the rest.
 coffer grant --to unix:4711 --role auditor >/dev/null
 "$sandbox" stop --dir "$dir" >/dev/null
