@@ -47,6 +47,9 @@ const char *anchor_level_name(enum anchor_level level);
  * the store. Admin lane, admin_lock held. An engine without an anchor: ERR_OK. */
 enum coffer_err anchor_check(struct engine *engine, struct reason *reason) MUST_USE;
 
+/* After anchor_check failed because the token did not answer, on a node that shares or passphrase open: it serves without, and says so. */
+void anchor_go_without_token(struct engine *engine, enum coffer_err err, const struct reason *why);
+
 /* Record, then raise, when anything was committed since the last one. recorded (may be NULL) is called on the store thread while the record is written: what was
  * committed until then is anchored when this succeeds; also called when there was nothing to do. Admin lane, one at a time. */
 enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg), void *arg, struct reason *reason) MUST_USE;

@@ -19,6 +19,7 @@ struct op_key {
 	struct object *object;      /* reference held by the cache */
 	struct xaes_key *message;   /* warm context of the seal-message subkey; NULL until first used */
 	struct aead_key *gcm;       /* warm context of an AES key itself (KMIP Encrypt and Decrypt); NULL until first used */
+	struct kmip_cipher_choice *choice; /* which cipher it served last (ops/kmip_cipher.c); freed with free; NULL until first used */
 };
 
 struct bulk;
@@ -39,5 +40,8 @@ enum coffer_err op_local_key(struct op_local *local, const uint8_t id[static UUI
 void op_local_sweep(struct op_local *local);
 /* Drops every entry (seal). */
 void op_local_clear(struct op_local *local);
+
+/* object_table_get_by_name, without a lock for a name that this thread found lately. */
+struct object *op_local_by_name(struct op_local *local, struct view name);
 
 #endif

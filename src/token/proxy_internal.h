@@ -54,9 +54,17 @@ void proxy_helper_end(struct proxy_helper *h);
 enum coffer_err proxy_helper_call(struct proxy_helper *h, struct channel_request *request, uint64_t limit_ms,
 	struct channel_reply *reply, struct reason *reason) MUST_USE;
 
+/* Where token_proxy_retarget leads. */
+struct proxy_target {
+	const char *uri;
+	enum token_kind kind;
+	const struct token_binding *binding; /* may be NULL */
+};
+
 /* A call of another thread, on that thread's stack until done. */
 struct proxy_job {
 	struct channel_request request;
+	const struct proxy_target *target; /* NULL: a request; else the proxy turns there */
 	uint64_t limit_ms;
 	/* Copies the reply to where the caller wants it; runs in the proxy's thread while the caller waits. May be NULL. */
 	enum coffer_err (*take)(struct proxy_job *job, const struct channel_reply *reply);
@@ -70,7 +78,6 @@ struct proxy_job {
 
 struct token_proxy {
 	/* fixed */
-	char uri[TOKEN_URI_MAX + 1];
 	uint64_t open_ms, call_ms, provision_ms, probe_interval_ms;
 	void (*on_health)(void *arg, enum token_state from, enum token_state to);
 	void *on_health_arg;
@@ -83,6 +90,7 @@ struct token_proxy {
 	bool attended, unlocked;           /* attended: attempts are made while it is unlocked */
 	struct secret *pin;                /* given by token_proxy_unlock; NULL: none */
 	bool joined; /* of the thread that stops it */
+	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
 	struct proxy_job *first_job, *last_job;
 	uint64_t probe_wanted, probe_done; /* numbers of token_proxy_probe_now */

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "crypto/ossl_mem.h"
+#include "kmip/alike.h"
 #include "unit/ops/vendor.h"
 
 #define WARM_UP 40u
@@ -41,6 +42,7 @@ struct small {
 	struct fix *f;
 	char id[UUID_TEXT_LEN + 1];
 	struct kmip_request room;
+	struct kmip_alike alike;
 	struct request request;
 	struct principal admin;
 	struct buf answers;
@@ -131,6 +133,7 @@ static void run_one(struct small *s, struct view frame)
 	request_begin(r);
 	r->lent_frame = frame;
 	r->lent_parsed = &s->room;
+	r->lent_alike = &s->alike;
 	r->answer = s->answers;
 	r->answer_at = s->answers.len;
 	assert_int_equal(request_classify(r), ERR_OK);
@@ -194,6 +197,19 @@ static void seal_takes_no_memory_and_no_lock(void **state)
 	struct small *s = *state;
 	struct ask a;
 	ask_seal(s, &a);
+	assert_takes_nothing(s, &a);
+}
+
+/* As libcoffer asks for a key. */
+static void a_name_takes_no_lock(void **state)
+{
+	static const uint8_t text[TEXT_LEN];
+	struct small *s = *state;
+	struct ask a;
+	ask_one(&a, OPERATION_COFFER_SEAL);
+	ttlv_put_str(&a.w, TAG_COFFER_KEY_NAME, "small");
+	ttlv_put_bytes(&a.w, TAG_COFFER_PLAINTEXT, view_of(text, sizeof text));
+	end(&a);
 	assert_takes_nothing(s, &a);
 }
 
@@ -290,6 +306,7 @@ static int stop(void **state)
 	struct small *s = *state;
 	void *f = s->f;
 	buf_free(&s->answers);
+	kmip_alike_done(&s->alike);
 	int failed = fix_stop(&f);
 	free(s);
 	return failed;
@@ -302,6 +319,7 @@ int main(void)
 		CASE(encrypt_takes_no_memory_and_no_lock),
 		CASE(decrypt_takes_no_memory_and_no_lock),
 		CASE(seal_takes_no_memory_and_no_lock),
+		CASE(a_name_takes_no_lock),
 		CASE(open_takes_no_memory_and_no_lock),
 		CASE(a_mode_without_a_warm_context_is_counted),
 		CASE(a_request_that_is_kept_needs_nothing_that_was_lent),
