@@ -23,8 +23,8 @@ start_daemon() {
   setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
   within 20 "$1" answers
 }
-save() { rm -rf "$work/$1"; cp -a "$state" "$work/$1"; }
-put_back() { rm -rf "$state"; cp -a "$work/$1" "$state"; }
+save() { rm -rf "${work:?}/$1"; cp -a "$state" "$work/$1"; }
+put_back() { rm -rf "${state:?}"; cp -a "$work/$1" "$state"; }
 counter() { status_field .rollback.counter; }
 is_refused() { # is_refused WHAT PATTERN
   within 20 "$1: the node is at fault" status_is .state fault

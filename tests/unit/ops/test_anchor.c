@@ -47,10 +47,8 @@ static void raise_chip(void)
 static void make_on_chip(const struct token_counter_wish *w, struct token_counter_answer *out)
 {
 	bool mine = chip.there && memcmp(chip.owner, w->owner, sizeof chip.owner) == 0, takes = mine && memcmp(chip.auth, w->auth.ptr, sizeof chip.auth) == 0;
-	if (mine && !takes && !w->replace) {
-		out->state = TOKEN_COUNTER_OTHER;
-		return;
-	}
+	if (mine && !takes && !w->replace) out->state = TOKEN_COUNTER_OTHER;
+	if (out->state == TOKEN_COUNTER_OTHER) return;
 	if (!takes) {
 		chip.there = true;
 		chip.value = 0;
@@ -123,7 +121,6 @@ static struct ring *new_ring(struct domain_id *domain)
 	return ring;
 }
 
-/* What a snapshot of the disk is here: the bytes of the anchor's record and the version of the root. */
 static void begin_life(struct node *n)
 {
 	struct engine *e = &n->engine;
@@ -169,9 +166,7 @@ static int start(void **state)
 	memset(&knife, 0, sizeof knife);
 	e->config = &n->config;
 	e->on_store = on_store;
-	pthread_mutex_init(&e->note_lock, NULL);
-	pthread_mutex_init(&e->admin_lock, NULL);
-	pthread_rwlock_init(&e->grants_lock, NULL);
+	assert_true(pthread_mutex_init(&e->note_lock, NULL) == 0 && pthread_rwlock_init(&e->grants_lock, NULL) == 0);
 	n->ring = new_ring(&e->identity.domain);
 	e->domain = e->identity.domain;
 	e->objects = object_table_new(64);
@@ -258,34 +253,30 @@ static void every_answer_has_its_verdict(void **state)
 
 static void the_owner_digest_is_the_frozen_one(void **state)
 {
-	struct node *n = *state;
 	uint8_t owner[TOKEN_COUNTER_OWNER_LEN];
 	char hex[2 * sizeof owner + 1];
-	assert_int_equal(anchor_owner(&n->engine.domain, owner), ERR_OK);
+	assert_int_equal(anchor_owner(&((struct node *)*state)->engine.domain, owner), ERR_OK);
 	text_hex(view_of(owner, sizeof owner), hex);
 	assert_string_equal(hex, "6e826de2f9d4323f51986ed94700ccacf7d08c93069a5015b8b7d70d72617abe");
 }
 
-static unsigned told;
-static void recorded(void *arg)
+static void count(void *told)
 {
-	(void)arg;
-	told++;
+	++*(unsigned *)told;
 }
 
 static void a_counter_is_made_once_and_raised_when_there_is_something_to_anchor(void **state)
 {
 	struct node *n = *state;
 	struct anchor_facts f;
+	unsigned told = 0;
 	checks_well(n);
-	assert_true(chip.there);
 	assert_int_equal(chip.value, 1);
-	assert_int_equal(anchor_raise(&n->engine, recorded, NULL, NULL), ERR_OK);
+	assert_int_equal(anchor_raise(&n->engine, count, &told, NULL), ERR_OK);
 	assert_int_equal(chip.value, 1); /* nothing was committed since */
 	commit_something(n);
-	told = 0;
-	assert_int_equal(anchor_raise(&n->engine, recorded, NULL, NULL), ERR_OK);
-	assert_int_equal(told, 1);
+	assert_int_equal(anchor_raise(&n->engine, count, &told, NULL), ERR_OK);
+	assert_int_equal(told, 2);
 	assert_int_equal(chip.value, 2);
 	anchor_facts(n->engine.anchor, &f);
 	assert_int_equal(f.counter, 2);
@@ -377,9 +368,9 @@ static void a_raise_that_fails_is_told_once_and_made_good(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		commit_something(n);
 		assert_int_equal(anchor_raise(&n->engine, NULL, NULL, NULL), ERR_UNSUPPORTED);
-		anchor_facts(n->engine.anchor, &f);
-		assert_true(f.late && f.sentence[0] && f.counter == 1);
 	}
+	anchor_facts(n->engine.anchor, &f);
+	assert_true(f.late && f.sentence[0] && f.counter == 1);
 	n->token.on_counter = on_counter;
 	assert_int_equal(anchor_raise(&n->engine, NULL, NULL, NULL), ERR_OK);
 	assert_int_equal(chip.value, 2); /* the store was never two ahead */
@@ -423,7 +414,7 @@ static unsigned cut_each_step(struct node *n, enum cut cut)
 		met = live(n) != ERR_OK;
 		knife.cut = CUT_NONE;
 		next_life(n);
-		checks_well(n); /* never taken for a rollback */
+		checks_well(n); /* not taken for a rollback */
 		uint64_t before = chip.value;
 		commit_something(n);
 		assert_int_equal(anchor_raise(&n->engine, NULL, NULL, NULL), ERR_OK);
@@ -435,11 +426,8 @@ static unsigned cut_each_step(struct node *n, enum cut cut)
 
 static void a_crash_at_any_step_is_not_taken_for_a_rollback(void **state)
 {
-	struct node *n = *state;
-	static const enum cut cuts[] = { CUT_BEFORE, CUT_AFTER };
-	for (unsigned fresh = 0; fresh < 2; fresh++) {
-		for (size_t i = 0; i < 2; i++) assert_true(cut_each_step(n, cuts[i]) > 6);
-	}
+	assert_true(cut_each_step(*state, CUT_BEFORE) > 6);
+	assert_true(cut_each_step(*state, CUT_AFTER) > 6);
 }
 
 /* The same from the very first start, whose counter is not made yet: every step on a store and a token as new. */
@@ -486,12 +474,9 @@ static void a_crash_at_any_step_of_taking_is_mended_or_taken_again(void **state)
 		assert_true(cut != ERR_OK || knife.step < knife.at);
 		knife.cut = CUT_NONE;
 		next_life(n);
-		if (anchor_check(&n->engine, NULL) != ERR_OK) {
-			assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_OK);
-			next_life(n);
-			checks_well(n);
-		}
-		assert_int_equal(level_of(n), ANCHOR_TOKEN);
+		if (anchor_check(&n->engine, NULL) != ERR_OK) assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_OK);
+		next_life(n);
+		checks_well(n);
 	}
 }
 

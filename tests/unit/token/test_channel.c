@@ -53,6 +53,33 @@ static void channel_requests_come_back_as_they_went(void **state)
 	}
 }
 
+static void counter_calls_come_back_as_they_went(void **state)
+{
+	(void)state;
+	for (unsigned op = CHANNEL_COUNTER_MAKE; op <= CHANNEL_COUNTER_RAISE; op++) {
+		struct channel_request q = { .sequence = 5, .op = (enum channel_op)op }, back;
+		struct channel_reply r = { .sequence = 5, .counter = { .state = TOKEN_COUNTER_OTHER, .value = UINT64_C(1) << 40 } }, answer;
+		AUTO_BUF struct buf frame = BUF_EMPTY;
+		AUTO_BUF struct buf reply = BUF_EMPTY;
+		q.counter = (struct token_counter_wish){ .auth = view_of(key, sizeof key), .from = 7, .replace = true, .ref = { .data = { 1, 2 }, .len = 2 } };
+		memset(q.counter.owner, 0x33, sizeof q.counter.owner);
+		assert_int_equal(channel_encode_request(&q, &frame), ERR_OK);
+		assert_int_equal(channel_decode_request(body(&frame), &back), ERR_OK);
+		assert_memory_equal(back.counter.owner, q.counter.owner, sizeof q.counter.owner);
+		assert_true(view_equal(back.counter.auth, q.counter.auth) && back.counter.from == 7 && back.counter.replace);
+		assert_int_equal(back.counter.ref.len, 2);
+		for (size_t cut = 4; cut < frame.len - 4; cut++)
+			assert_int_not_equal(channel_decode_request(view_of(frame.ptr + 4, cut), &back), ERR_OK);
+		memcpy(r.counter.ref.place, "NV index", 9);
+		assert_int_equal(channel_encode_reply(&r, q.op, &reply), ERR_OK);
+		assert_int_equal(channel_decode_reply(body(&reply), 5, q.op, &answer), ERR_OK);
+		assert_true(answer.counter.state == TOKEN_COUNTER_OTHER && answer.counter.value == UINT64_C(1) << 40);
+		assert_string_equal(answer.counter.ref.place, "NV index");
+		reply.ptr[12] = 9; /* no state */
+		assert_int_equal(channel_decode_reply(body(&reply), 5, q.op, &answer), ERR_INPUT);
+	}
+}
+
 static struct channel_reply sample_reply(enum channel_op op)
 {
 	struct channel_reply r = { .sequence = 9, .info = { .kind = "pkcs11", .serial = "0815", .warning = "weak \xc3\xbc", .made_here = true } };
@@ -204,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(channel_requests_come_back_as_they_went),
+		cmocka_unit_test(counter_calls_come_back_as_they_went),
 		cmocka_unit_test(channel_replies_come_back_as_they_went),
 		cmocka_unit_test(channel_carries_errors_with_their_sentence),
 		cmocka_unit_test(channel_refuses_hostile_requests),
