@@ -5,29 +5,14 @@
 
 #include "base/text.h"
 #include "crypto/rng.h"
-#include "hsm/binding.h"
 #include "hsm/mech.h"
-#include "hsm/module.h"
-#include "hsm/object.h"
-#include "hsm/pin.h"
 #include "hsm/provision.h"
-#include "hsm/session.h"
 #include "hsm/slot.h"
-#include "hsm/uri.h"
+#include "hsm/token_p11.h"
 #include "token/counter.h"
 #include "token/erase.h"
 #include "token/login.h"
-#include "token/token.h"
-
-struct token {
-	struct hsm_uri uri;
-	struct hsm_module module;
-	struct hsm_session session;
-	struct hsm_key key;         /* valid while attached */
-	struct hsm_binding binding; /* valid while attached */
-	bool attached;
-	bool dead; /* only a full re-initialisation helps */
-};
+#include "token/pin.h"
 
 /* What a person gave for the next open (token/login.h). One thread, one token. */
 static struct secret *given_pin;
@@ -55,7 +40,7 @@ static enum coffer_err open_parts(struct token *t, const char *uri, struct reaso
 	CK_TOKEN_INFO info = { 0 };
 	AUTO_SECRET struct secret *pin = TAKE(given_pin);
 	TRY(hsm_uri_init(&t->uri, uri, reason));
-	if (!pin && t->uri.pin_source) TRY(hsm_pin_read(t->uri.pin_source, &pin, reason));
+	if (!pin && t->uri.pin_source) TRY(token_pin_read(t->uri.pin_source, &pin, reason));
 	TRY(hsm_module_open(&t->module, t->uri.module_path, reason));
 	TRY(hsm_slot_find(t->module.fn, &t->uri, &slot, &info, reason));
 	TRY(hsm_session_init(&t->session, t->module.fn, slot, &info, TAKE(pin), reason));

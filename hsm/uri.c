@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "token/token.h"
 
 static enum coffer_err copy_label(struct hsm_uri *u, struct reason *reason)
 {
@@ -61,6 +60,7 @@ enum coffer_err hsm_uri_init(struct hsm_uri *out, const char *text, struct reaso
 	}
 	struct hsm_uri u = { .parsed = p11_kit_uri_new() };
 	ENSURE(u.parsed, ERR_MEMORY);
+	memcpy(u.text, text, strlen(text));
 	enum coffer_err err;
 	int rc = p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, u.parsed);
 	if (rc != P11_KIT_URI_OK) {

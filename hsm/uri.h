@@ -14,10 +14,12 @@
 #include "base/err.h"
 #include "base/reason.h"
 #include "hsm/p11.h"
+#include "token/token.h"
 
 #define HSM_DEFAULT_LABEL "master"
 
 struct hsm_uri {
+	char text[TOKEN_URI_MAX + 1]; /* as it was given */
 	P11KitUri *parsed;
 	const char *module_path; /* borrowed from parsed */
 	const char *pin_source;  /* borrowed from parsed; NULL when there is none */

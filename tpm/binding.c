@@ -10,6 +10,7 @@
 #include "tpm/seal.h"
 
 #define FORMAT 1u
+#define FORMAT_POLICY 2u
 #define MADE_HERE 1u
 #define EK_SHIFT 1
 #define EK_MASK 3u
@@ -19,12 +20,13 @@ enum coffer_err tpm_binding_encode(const struct tpm_key *key, const struct tpm_f
 	struct token_binding b = { .mechanism = TPM_SEAL_MECHANISM };
 	struct writer w;
 	writer_init(&w, b.data, sizeof b.data);
-	writer_u8(&w, FORMAT);
+	writer_u8(&w, tpm_policy_is_none(&key->policy) ? FORMAT : FORMAT_POLICY);
 	writer_u8(&w, key->profile->id);
 	writer_u8(&w, (uint8_t)((facts->made_here ? MADE_HERE : 0u) | (unsigned)facts->ek << EK_SHIFT));
 	writer_u32(&w, key->handle);
 	writer_view_u16(&w, view_of(key->primary_name.name, key->primary_name.size));
 	writer_view_u16(&w, view_of(key->master_name.name, key->master_name.size));
+	if (!tpm_policy_is_none(&key->policy)) TRY(tpm_policy_write(&w, key->profile, &key->policy));
 	TRY(writer_done(&w));
 	b.data_len = writer_len(&w);
 	TRY(hash_sha256(view_of(key->master_name.name, key->master_name.size), b.master_secret_id));
@@ -46,15 +48,16 @@ static enum coffer_err parse(struct reader *r, struct tpm_key *key, struct tpm_f
 {
 	uint8_t format = 0, profile = 0, bits = 0;
 	TRY(reader_u8(r, &format));
-	ENSURE(format == FORMAT, ERR_VERSION);
+	ENSURE(format == FORMAT || format == FORMAT_POLICY, ERR_VERSION);
 	TRY(reader_u8(r, &profile));
 	TRY(reader_u8(r, &bits));
 	TRY(reader_u32(r, &key->handle));
 	TRY(read_name(r, &key->primary_name));
 	TRY(read_name(r, &key->master_name));
-	TRY(reader_end(r));
 	key->profile = tpm_template_profile(profile);
 	ENSURE(key->profile && bits >> EK_SHIFT <= EK_MASK, ERR_CORRUPT);
+	if (format == FORMAT_POLICY) TRY(tpm_policy_read(r, key->profile, &key->policy));
+	TRY(reader_end(r));
 	ENSURE(key->handle >= TPM_HANDLE_MIN && key->handle <= TPM_HANDLE_MAX, ERR_CORRUPT);
 	facts->made_here = bits & MADE_HERE;
 	facts->ek = (enum tpm_ek)(bits >> EK_SHIFT & EK_MASK);

@@ -2,6 +2,7 @@
  *
  *   u8 format = 1 | u8 profile | u8 facts (bit 0: made by coffer; bits 1, 2: enum tpm_ek) | u32 persistent handle |
  *   LP16 Name of the primary | LP16 Name of the master secret                  (LP16: u16 length, then the bytes)
+ *   format 2: the same and behind it the policy (docs/formats.md section 18.2); without a policy format 1 is written
  *
  * Big-endian. master_secret_id = SHA-256(Name of the master secret). */
 #ifndef COFFER_TPM_BINDING_H

@@ -9,6 +9,7 @@
 #include "base/reason.h"
 #include "tpm/device.h"
 #include "tpm/ek.h"
+#include "tpm/policy.h"
 #include "tpm/template.h"
 
 /* What provisioning found; kept in the binding for status. */
@@ -24,6 +25,7 @@ struct tpm_key {
 	ESYS_TR master;                    /* ESYS_TR_NONE when not found yet */
 	TPM2B_NAME primary_name;           /* size 0: nothing pinned yet */
 	TPM2B_NAME master_name;            /* size 0: nothing pinned yet */
+	struct tpm_policy policy;          /* of data keys that are wrapped and opened */
 };
 
 #define TPM_KEY_NONE ((struct tpm_key){ .primary = ESYS_TR_NONE, .master = ESYS_TR_NONE })

@@ -1,6 +1,7 @@
 /* Provisioning: choose, adopt or make, prove. */
 #include "tpm/provision.h"
 
+#include "tpm/policy_make.h"
 #include "tpm/seal.h"
 #include "tpm/session.h"
 
@@ -59,8 +60,8 @@ static void raise_max_tries(struct tpm_device *dev)
 	}
 }
 
-enum coffer_err tpm_provision(struct tpm_device *dev, struct tpm_key *key, struct tpm_facts *out_facts,
-	struct reason *reason)
+enum coffer_err tpm_provision(struct tpm_device *dev, struct tpm_key *key, const struct tpm_uri *uri, const struct tpm_means *means,
+	struct tpm_facts *out_facts, struct reason *reason)
 {
 	ESYS_TR session = ESYS_TR_NONE;
 	struct tpm_facts facts = { .made_here = false };
@@ -70,9 +71,11 @@ enum coffer_err tpm_provision(struct tpm_device *dev, struct tpm_key *key, struc
 	enum coffer_err err = adopt_or_make(dev, key, session, &facts.made_here, reason);
 	tpm_device_flush(dev, &session);
 	TRY(err);
-	TRY(tpm_seal_prove(dev, key, reason));
+	if (means->pin) raise_max_tries(dev); /* before the PIN is used for the first time */
+	TRY(tpm_policy_make(dev, key, uri, NULL, means->pin, NULL, &key->policy, reason));
+	TRY(tpm_seal_prove(dev, key, means, reason));
 	TRY(tpm_ek_check(dev, &facts.ek, reason));
-	raise_max_tries(dev);
+	if (!means->pin) raise_max_tries(dev);
 	*out_facts = facts;
 	return ERR_OK;
 }

@@ -47,36 +47,41 @@ static void forget_sensitive(struct tpm_device *dev, const TPM2B_PUBLIC *templat
 		&outside, &pcrs);
 }
 
-static enum coffer_err create_sealed(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session,
-	const struct secret *plain, TPM2B_PRIVATE **out_private, TPM2B_PUBLIC **out_public, struct reason *reason)
+enum coffer_err tpm_seal_create(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, const TPM2B_PUBLIC *template,
+	const struct secret *plain, const struct secret *auth, TPM2B_PRIVATE **out_private, TPM2B_PUBLIC **out_public,
+	struct reason *reason)
 {
 	const TPM2B_DATA outside = { 0 };
 	const TPML_PCR_SELECTION pcrs = { 0 };
-	TPM2B_PUBLIC template;
 	AUTO_SECRET struct secret *holder = secret_new(sizeof(TPM2B_SENSITIVE_CREATE));
 	ENSURE(holder, ERR_MEMORY);
 	TPM2B_SENSITIVE_CREATE *sensitive = (void *)secret_mut(holder);
 	sensitive->sensitive.data.size = TOKEN_SECRET_LEN;
 	memcpy(sensitive->sensitive.data.buffer, secret_bytes(plain), TOKEN_SECRET_LEN);
-	TRY(tpm_template_sealed(key->profile, &template));
+	if (auth) {
+		sensitive->sensitive.userAuth.size = (UINT16)secret_len(auth);
+		memcpy(sensitive->sensitive.userAuth.buffer, secret_bytes(auth), secret_len(auth));
+	}
+	TRY(tpm_session_encrypt(dev, session, true, true, reason));
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_Create");
 	while (tpm_call_again(&c)) {
-		c.rc = Esys_Create(dev->esys, key->master, session, ESYS_TR_NONE, ESYS_TR_NONE, sensitive, &template, &outside, &pcrs,
+		c.rc = Esys_Create(dev->esys, key->master, session, ESYS_TR_NONE, ESYS_TR_NONE, sensitive, template, &outside, &pcrs,
 			out_private, out_public, NULL, NULL, NULL);
 	}
-	forget_sensitive(dev, &template);
+	forget_sensitive(dev, template);
 	return tpm_call_end(&c, reason);
 }
 
-enum coffer_err tpm_seal_wrap(struct tpm_device *dev, struct tpm_key *key, const struct secret *plain, struct buf *out,
-	struct reason *reason)
+static enum coffer_err wrap_under(struct tpm_device *dev, struct tpm_key *key, const struct tpm_policy *policy, const struct secret *plain,
+	struct buf *out, struct reason *reason)
 {
 	ESYS_TR session = ESYS_TR_NONE;
 	TPM2B_PRIVATE *private = NULL;
-	TPM2B_PUBLIC *pub = NULL;
+	TPM2B_PUBLIC *pub = NULL, template;
 	ENSURE(secret_len(plain) == TOKEN_SECRET_LEN, reason_fail(reason, ERR_INPUT, "a data key has 32 bytes"));
+	TRY(tpm_template_sealed(key->profile, policy, &template));
 	TRY(tpm_session_open(dev, key->primary, &session, reason));
-	enum coffer_err err = create_sealed(dev, key, session, plain, &private, &pub, reason);
+	enum coffer_err err = tpm_seal_create(dev, key, session, &template, plain, NULL, &private, &pub, reason);
 	tpm_device_flush(dev, &session);
 	tpm_device_scrub(dev);
 	if (err == ERR_OK) err = write_blob(pub, private, out);
@@ -85,9 +90,15 @@ enum coffer_err tpm_seal_wrap(struct tpm_device *dev, struct tpm_key *key, const
 	return err;
 }
 
+enum coffer_err tpm_seal_wrap(struct tpm_device *dev, struct tpm_key *key, const struct secret *plain, struct buf *out,
+	struct reason *reason)
+{
+	return wrap_under(dev, key, &key->policy, plain, out, reason);
+}
+
 /* ---- unwrap ---- */
 
-static enum coffer_err read_blob(const struct tpm_profile *profile, struct view blob, TPM2B_PUBLIC *pub,
+static enum coffer_err read_blob(const struct tpm_profile *profile, const struct tpm_policy *policy, struct view blob, TPM2B_PUBLIC *pub,
 	TPM2B_PRIVATE *private)
 {
 	struct reader r;
@@ -105,7 +116,7 @@ static enum coffer_err read_blob(const struct tpm_profile *profile, struct view 
 	ENSURE(Tss2_MU_TPMT_PUBLIC_Unmarshal(pub_bytes.ptr, pub_bytes.len, &used, &pub->publicArea) == TSS2_RC_SUCCESS,
 		ERR_CORRUPT);
 	ENSURE(used == pub_bytes.len, ERR_CORRUPT);
-	TRY(tpm_template_check_sealed(profile, &pub->publicArea));
+	TRY(tpm_template_check_sealed(profile, policy, &pub->publicArea));
 	*private = (TPM2B_PRIVATE){ .size = (UINT16)private_bytes.len };
 	memcpy(private->buffer, private_bytes.ptr, private_bytes.len);
 	return ERR_OK;
@@ -143,53 +154,78 @@ static enum coffer_err take_data(TPM2B_SENSITIVE_DATA *data, struct secret **out
 	return err;
 }
 
-static enum coffer_err unseal(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, ESYS_TR object,
+/* A policy that held when its steps were taken and holds no more: a PCR was extended meanwhile. */
+static enum coffer_err refused(const struct tpm_policy *policy, TSS2_RC rc, enum coffer_err err, struct reason *reason)
+{
+	if (err == ERR_TOKEN_POLICY || (tpm_err_is_policy(rc) && policy && !tpm_policy_is_none(policy))) {
+		return reason_fail(reason, ERR_TOKEN_POLICY, "the TPM finds the policy of the data key not satisfied: PCRs changed meanwhile; "
+			"try again, and look at 'coffer token status'");
+	}
+	return tpm_err_map(rc).blame ? corrupt(reason) : err;
+}
+
+static enum coffer_err unseal(struct tpm_device *dev, const struct tpm_policy *policy, ESYS_TR session, ESYS_TR satisfied, ESYS_TR object,
 	struct secret **out, struct reason *reason)
 {
-	ESYS_TR policy = ESYS_TR_NONE;
 	TPM2B_SENSITIVE_DATA *data = NULL;
-	TRY(tpm_session_open_policy(dev, key->profile, &policy, reason));
-	enum coffer_err err = tpm_session_encrypt(dev, session, false, true, reason);
-	if (err == ERR_OK) {
-		struct tpm_call c = tpm_call_begin(dev, "TPM2_Unseal");
-		while (tpm_call_again(&c)) c.rc = Esys_Unseal(dev->esys, object, policy, session, ESYS_TR_NONE, &data);
-		err = tpm_call_end(&c, reason);
-		if (err != ERR_OK && tpm_err_map(c.rc).blame) err = corrupt(reason);
-	}
-	tpm_device_flush(dev, &policy);
-	TRY(err);
+	TRY(tpm_session_encrypt(dev, session, false, true, reason));
+	struct tpm_call c = tpm_call_begin(dev, "TPM2_Unseal");
+	while (tpm_call_again(&c)) c.rc = Esys_Unseal(dev->esys, object, satisfied, session, ESYS_TR_NONE, &data);
+	enum coffer_err err = tpm_call_end(&c, reason);
+	if (err != ERR_OK) return refused(policy, c.rc, err, reason);
 	POST(data);
 	return take_data(data, out, reason);
 }
 
-enum coffer_err tpm_seal_unwrap(struct tpm_device *dev, struct tpm_key *key, struct view blob, struct secret **out,
-	struct reason *reason)
+static enum coffer_err unwrap_under(struct tpm_device *dev, struct tpm_key *key, const struct tpm_policy *policy,
+	const struct tpm_means *means, struct view blob, struct secret **out, struct reason *reason)
 {
-	ESYS_TR session = ESYS_TR_NONE, object = ESYS_TR_NONE;
+	ESYS_TR session = ESYS_TR_NONE, satisfied = ESYS_TR_NONE, object = ESYS_TR_NONE;
 	TPM2B_PUBLIC pub;
 	TPM2B_PRIVATE private;
-	if (read_blob(key->profile, blob, &pub, &private) != ERR_OK) {
+	if (read_blob(key->profile, policy, blob, &pub, &private) != ERR_OK) {
 		return reason_fail(reason, ERR_CORRUPT,
-			"this is not a wrapped data key of this TPM: it was altered, or another token wrapped it");
+			"this is not a wrapped data key of this TPM and policy: it was altered, or another token wrapped it");
 	}
 	TRY(tpm_session_open(dev, key->primary, &session, reason));
-	enum coffer_err err = load(dev, key, session, &pub, &private, &object, reason);
-	if (err == ERR_OK) err = unseal(dev, key, session, object, out, reason);
+	/* The policy first: its gate and this object, their parent and the primary are more than the three slots of a TPM. */
+	enum coffer_err err = tpm_policy_satisfy(dev, key, policy, means, session, &satisfied, reason);
+	if (err == ERR_OK) err = tpm_session_encrypt(dev, session, true, true, reason);
+	if (err == ERR_OK) err = load(dev, key, session, &pub, &private, &object, reason);
+	if (err == ERR_OK) err = unseal(dev, policy, session, satisfied, object, out, reason);
 	tpm_device_flush(dev, &object);
+	tpm_device_flush(dev, &satisfied);
 	tpm_device_flush(dev, &session);
 	tpm_device_scrub(dev);
 	return err;
 }
 
-enum coffer_err tpm_seal_prove(struct tpm_device *dev, struct tpm_key *key, struct reason *reason)
+enum coffer_err tpm_seal_unwrap(struct tpm_device *dev, struct tpm_key *key, const struct tpm_means *means, struct view blob,
+	struct secret **out, struct reason *reason)
+{
+	return unwrap_under(dev, key, &key->policy, means, blob, out, reason);
+}
+
+static enum coffer_err prove_under(struct tpm_device *dev, struct tpm_key *key, const struct tpm_policy *policy,
+	const struct tpm_means *means, struct reason *reason)
 {
 	AUTO_SECRET struct secret *canary = secret_new(TOKEN_SECRET_LEN);
 	AUTO_SECRET struct secret *back = NULL;
 	AUTO_BUF struct buf blob = BUF_EMPTY;
 	ENSURE(canary, ERR_MEMORY);
 	TRY(rng_bytes(secret_mut(canary), TOKEN_SECRET_LEN));
-	TRY(tpm_seal_wrap(dev, key, canary, &blob, reason));
-	TRY(tpm_seal_unwrap(dev, key, buf_view(&blob), &back, reason));
+	TRY(wrap_under(dev, key, policy, canary, &blob, reason));
+	TRY(unwrap_under(dev, key, policy, means, buf_view(&blob), &back, reason));
 	if (secret_equal(canary, back)) return ERR_OK;
 	return reason_fail(reason, ERR_TOKEN, "the TPM gives back another value than was wrapped; do not use it");
+}
+
+enum coffer_err tpm_seal_prove(struct tpm_device *dev, struct tpm_key *key, const struct tpm_means *means, struct reason *reason)
+{
+	return prove_under(dev, key, &key->policy, means, reason);
+}
+
+enum coffer_err tpm_seal_probe(struct tpm_device *dev, struct tpm_key *key, struct reason *reason)
+{
+	return prove_under(dev, key, NULL, NULL, reason);
 }

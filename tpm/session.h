@@ -15,8 +15,11 @@ enum coffer_err tpm_session_open(struct tpm_device *dev, ESYS_TR primary, ESYS_T
 /* Which directions the next command encrypts: the first parameter to the TPM, the first one back. */
 enum coffer_err tpm_session_encrypt(struct tpm_device *dev, ESYS_TR session, bool to_tpm, bool from_tpm,
 	struct reason *reason) MUST_USE;
-/* A policy session that satisfies the sealed template's policy. It has no key of its own: the command that uses it
- * carries the salted session beside it, which encrypts and authenticates. The caller flushes it. */
+/* For the next command alone: the answer is authenticated though nothing in it can be encrypted (TPM2_PCR_Read).
+ * tpm_session_encrypt ends it. */
+enum coffer_err tpm_session_audit(struct tpm_device *dev, ESYS_TR session, struct reason *reason) MUST_USE;
+/* A policy session with nothing satisfied yet. It has no key of its own: the command that uses it carries the salted
+ * session beside it, which encrypts and authenticates. The caller flushes it. */
 enum coffer_err tpm_session_open_policy(struct tpm_device *dev, const struct tpm_profile *profile, ESYS_TR *out,
 	struct reason *reason) MUST_USE;
 

@@ -6,12 +6,12 @@
 #include <tss2/tss2_mu.h>
 
 #include "base/ct.h"
-#include "base/writer.h"
 #include "tpm/tpm_err.h"
 
 #define STORAGE_KEY (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | \
 	TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
 #define SEALED (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA)
+#define GATE (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_USERWITHAUTH)
 #define PRIMARY_UNIQUE "coffer primary" /* makes it a primary of our own, not the platform's storage root key */
 
 static const struct tpm_profile profiles[] = {
@@ -52,30 +52,20 @@ void tpm_template_primary(const struct tpm_profile *profile, TPM2B_PUBLIC *out)
 	memcpy(unique->x.buffer, PRIMARY_UNIQUE, sizeof PRIMARY_UNIQUE - 1);
 }
 
-/* H(zero digest || TPM_CC_PolicyCommandCode || TPM_CC_Unseal), TPM 2.0 Part 3, 23.11. */
-static enum coffer_err unseal_policy(const struct tpm_profile *profile, TPM2B_DIGEST *out)
-{
-	uint8_t text[HASH_LEN_MAX + 8];
-	struct writer w;
-	writer_init(&w, text, sizeof text);
-	writer_zero(&w, hash_len(profile->hash));
-	writer_u32(&w, TPM2_CC_PolicyCommandCode);
-	writer_u32(&w, TPM2_CC_Unseal);
-	TRY(writer_done(&w));
-	struct view part = writer_view(&w);
-	TRY(hash_parts(profile->hash, &part, 1, out->buffer));
-	out->size = (UINT16)hash_len(profile->hash);
-	return ERR_OK;
-}
-
-enum coffer_err tpm_template_sealed(const struct tpm_profile *profile, TPM2B_PUBLIC *out)
+enum coffer_err tpm_template_sealed(const struct tpm_profile *profile, const struct tpm_policy *policy, TPM2B_PUBLIC *out)
 {
 	TPM2B_PUBLIC p = { .publicArea = { .type = TPM2_ALG_KEYEDHASH, .nameAlg = profile->hash_alg,
 		.objectAttributes = SEALED } };
 	p.publicArea.parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL;
-	TRY(unseal_policy(profile, &p.publicArea.authPolicy));
+	TRY(tpm_policy_digest(profile, policy, &p.publicArea.authPolicy));
 	*out = p;
 	return ERR_OK;
+}
+
+void tpm_template_gate(const struct tpm_profile *profile, TPM2B_PUBLIC *out)
+{
+	*out = (TPM2B_PUBLIC){ .publicArea = { .type = TPM2_ALG_KEYEDHASH, .nameAlg = profile->hash_alg, .objectAttributes = GATE } };
+	out->publicArea.parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL;
 }
 
 /* ---- what the TPM can do ---- */
@@ -173,17 +163,30 @@ static enum coffer_err marshal(const TPMT_PUBLIC *pub, uint8_t *out, size_t cap,
 	return ERR_OK;
 }
 
-enum coffer_err tpm_template_check_sealed(const struct tpm_profile *profile, const TPMT_PUBLIC *pub)
+static enum coffer_err check_keyed(const TPM2B_PUBLIC *template, const TPMT_PUBLIC *pub)
 {
-	TPM2B_PUBLIC wanted;
+	TPM2B_PUBLIC wanted = *template;
 	uint8_t a[sizeof(TPMT_PUBLIC)], b[sizeof(TPMT_PUBLIC)];
 	size_t a_len = 0, b_len = 0;
 	ENSURE(pub->type == TPM2_ALG_KEYEDHASH, ERR_CORRUPT);
-	TRY(tpm_template_sealed(profile, &wanted));
 	wanted.publicArea.unique = pub->unique;
 	TRY(marshal(&wanted.publicArea, a, sizeof a, &a_len));
 	TRY(marshal(pub, b, sizeof b, &b_len));
 	return view_equal(view_of(a, a_len), view_of(b, b_len)) ? ERR_OK : ERR_CORRUPT;
+}
+
+enum coffer_err tpm_template_check_sealed(const struct tpm_profile *profile, const struct tpm_policy *policy, const TPMT_PUBLIC *pub)
+{
+	TPM2B_PUBLIC wanted;
+	TRY(tpm_template_sealed(profile, policy, &wanted));
+	return check_keyed(&wanted, pub);
+}
+
+enum coffer_err tpm_template_check_gate(const struct tpm_profile *profile, const TPMT_PUBLIC *pub)
+{
+	TPM2B_PUBLIC wanted;
+	tpm_template_gate(profile, &wanted);
+	return check_keyed(&wanted, pub);
 }
 
 /* ---- Names ---- */

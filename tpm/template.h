@@ -14,6 +14,7 @@
 #include "base/reason.h"
 #include "crypto/hash.h"
 #include "tpm/device.h"
+#include "tpm/policy.h"
 
 /* A child with fixedParent cannot be stronger than its parent, so one profile goes for primary, master secret and sealed
  * objects. */
@@ -35,15 +36,19 @@ const struct tpm_profile *tpm_template_profile(uint8_t id);
 
 void tpm_template_primary(const struct tpm_profile *profile, TPM2B_PUBLIC *out);
 void tpm_template_master(const struct tpm_profile *profile, TPM2B_PUBLIC *out);
-/* Its policy is TPM2_PolicyCommandCode(TPM2_Unseal); there is no userWithAuth, so an empty authorization value opens
- * nothing. */
-enum coffer_err tpm_template_sealed(const struct tpm_profile *profile, TPM2B_PUBLIC *out) MUST_USE;
+/* There is no userWithAuth, so an empty authorization value opens nothing. policy NULL: a canary's, with
+ * TPM2_PolicyCommandCode(TPM2_Unseal) alone. */
+enum coffer_err tpm_template_sealed(const struct tpm_profile *profile, const struct tpm_policy *policy, TPM2B_PUBLIC *out) MUST_USE;
+/* The PIN gate: used by its authorization value, and the one object that counts wrong ones. */
+void tpm_template_gate(const struct tpm_profile *profile, TPM2B_PUBLIC *out);
 
 /* ERR_TOKEN_REFUSED with the first rule that the object at `handle` breaks and how to clear it. */
 enum coffer_err tpm_template_check_master(const struct tpm_profile *profile, const TPMT_PUBLIC *pub, uint32_t handle,
 	struct reason *reason) MUST_USE;
-/* Whether the public area is the sealed template with any unique value. */
-enum coffer_err tpm_template_check_sealed(const struct tpm_profile *profile, const TPMT_PUBLIC *pub) MUST_USE;
+/* Whether the public area is the sealed template of this policy, or the gate's, with any unique value. ERR_CORRUPT. */
+enum coffer_err tpm_template_check_sealed(const struct tpm_profile *profile, const struct tpm_policy *policy,
+	const TPMT_PUBLIC *pub) MUST_USE;
+enum coffer_err tpm_template_check_gate(const struct tpm_profile *profile, const TPMT_PUBLIC *pub) MUST_USE;
 /* "…; remove it with tpm2_evictcontrol … or choose another place with ?handle=…" */
 enum coffer_err tpm_template_refuse(uint32_t handle, const char *fault, struct reason *reason);
 

@@ -9,32 +9,24 @@
 #include "token/erase.h"
 #include "token/login.h"
 #include "token/token.h"
+#include "token/pin.h"
 #include "tpm/binding.h"
 #include "tpm/counter.h"
-#include "tpm/device.h"
-#include "tpm/key.h"
 #include "tpm/provision.h"
 #include "tpm/seal.h"
 #include "tpm/session.h"
 #include "tpm/template.h"
+#include "tpm/token_tpm.h"
 #include "tpm/tpm_err.h"
-#include "tpm/uri.h"
 
 #define RANDOM_CHUNK 32u /* bytes: every TPM gives at least a SHA-256 digest's worth at once */
-
-struct token {
-	struct tpm_uri uri;
-	struct tpm_device dev;
-	struct tpm_key key;
-	bool attached;
-	struct tpm_facts facts;
-};
 
 static void tpm_close(struct token *t)
 {
 	if (!t) return;
 	tpm_key_release(&t->dev, &t->key);
 	tpm_device_close(&t->dev);
+	secret_free(t->pin);
 	free(t);
 }
 
@@ -44,6 +36,7 @@ static enum coffer_err tpm_open(const char *uri, struct token **out, struct reas
 	ENSURE(t, ERR_MEMORY);
 	t->key = TPM_KEY_NONE;
 	enum coffer_err err = tpm_uri_parse(uri, &t->uri, reason);
+	if (err == ERR_OK && t->uri.pin_source[0]) err = token_pin_read(t->uri.pin_source, &t->pin, reason);
 	if (err == ERR_OK) err = tpm_device_open(&t->uri, &t->dev, reason);
 	if (err != ERR_OK) {
 		tpm_close(t);
@@ -56,7 +49,6 @@ static enum coffer_err tpm_open(const char *uri, struct token **out, struct reas
 /* ---- one operation, and once more after the TPM lost what was loaded ---- */
 
 struct step {
-	enum coffer_err (*run)(struct token *t, struct step *step, struct reason *reason);
 	const struct secret *plain;
 	struct buf *out_buf;
 	struct view blob;
@@ -67,22 +59,25 @@ struct step {
 	struct token_counter_answer *out_answer;
 };
 
-/* For idempotent steps alone: when slots were full or a TPM reset took primary and sessions away, everything is swept,
- * the primary made (and compared) again, and the step runs once more. */
-static enum coffer_err run_step(struct token *t, struct step *step, struct reason *reason)
+enum coffer_err tpm_run_step(struct token *t, tpm_step *run, void *arg, struct reason *reason)
 {
 	t->dev.last_rc = TSS2_RC_SUCCESS;
-	enum coffer_err err = step->run(t, step, reason);
+	enum coffer_err err = run(t, arg, reason);
 	if (err == ERR_OK || t->dev.dead || tpm_err_map(t->dev.last_rc).action != TPM_ACTION_REFRESH) return err;
 	tpm_key_release(&t->dev, &t->key);
 	t->dev.last_rc = TSS2_RC_SUCCESS;
 	if (reason) reason->text[0] = '\0';
 	TRY(tpm_device_sweep(&t->dev, reason));
-	return step->run(t, step, reason);
+	return run(t, arg, reason);
 }
 
-/* Primary loaded and compared, master secret found and compared. */
-static enum coffer_err ready(struct token *t, struct reason *reason)
+struct tpm_means tpm_means_of(const struct token *t)
+{
+	return (struct tpm_means){ .policy_file = t->uri.policy_file, .pin_source = t->uri.pin_source[0] ? t->uri.pin_source : "the request",
+		.pin = t->pin };
+}
+
+enum coffer_err tpm_ready(struct token *t, struct reason *reason)
 {
 	ESYS_TR session = ESYS_TR_NONE;
 	TRY(tpm_key_load_primary(&t->dev, &t->key, reason));
@@ -95,34 +90,33 @@ static enum coffer_err ready(struct token *t, struct reason *reason)
 
 /* ---- provision and attach ---- */
 
-static enum coffer_err provision_step(struct token *t, struct step *step, struct reason *reason)
+static enum coffer_err provision_step(struct token *t, void *arg, struct reason *reason)
 {
-	(void)step;
-	return tpm_provision(&t->dev, &t->key, &t->facts, reason);
+	(void)arg;
+	const struct tpm_means means = tpm_means_of(t);
+	return tpm_provision(&t->dev, &t->key, &t->uri, &means, &t->facts, reason);
 }
 
 static enum coffer_err tpm_provision_token(struct token *t, struct token_binding *out, struct reason *reason)
 {
-	struct step step = { .run = provision_step };
 	t->attached = false;
 	tpm_key_release(&t->dev, &t->key);
 	t->key = TPM_KEY_NONE;
 	t->key.handle = t->uri.handle;
-	TRY(run_step(t, &step, reason));
+	TRY(tpm_run_step(t, provision_step, NULL, reason));
 	TRY(tpm_binding_encode(&t->key, &t->facts, out));
 	t->attached = true;
 	return ERR_OK;
 }
 
-static enum coffer_err attach_step(struct token *t, struct step *step, struct reason *reason)
+static enum coffer_err attach_step(struct token *t, void *arg, struct reason *reason)
 {
-	(void)step;
-	return ready(t, reason);
+	(void)arg;
+	return tpm_ready(t, reason);
 }
 
 static enum coffer_err tpm_attach(struct token *t, const struct token_binding *binding, struct reason *reason)
 {
-	struct step step = { .run = attach_step };
 	struct tpm_key key;
 	struct tpm_facts facts;
 	t->attached = false;
@@ -135,49 +129,53 @@ static enum coffer_err tpm_attach(struct token *t, const struct token_binding *b
 	tpm_key_release(&t->dev, &t->key);
 	t->key = key;
 	t->facts = facts;
-	TRY(run_step(t, &step, reason));
+	TRY(tpm_run_step(t, attach_step, NULL, reason));
 	t->attached = true;
 	return ERR_OK;
 }
 
 /* ---- wrap, unwrap, random, probe ---- */
 
-static enum coffer_err require_attached(const struct token *t, struct reason *reason)
+enum coffer_err tpm_require_attached(const struct token *t, struct reason *reason)
 {
 	if (!t->attached) return reason_fail(reason, ERR_STATE, "the token is not attached to this node's master secret");
 	return ERR_OK;
 }
 
-static enum coffer_err wrap_step(struct token *t, struct step *step, struct reason *reason)
+static enum coffer_err wrap_step(struct token *t, void *arg, struct reason *reason)
 {
-	TRY(ready(t, reason));
+	struct step *step = arg;
+	TRY(tpm_ready(t, reason));
 	return tpm_seal_wrap(&t->dev, &t->key, step->plain, step->out_buf, reason);
 }
 
 static enum coffer_err tpm_wrap(struct token *t, const struct secret *plain, struct buf *out, struct reason *reason)
 {
-	struct step step = { .run = wrap_step, .plain = plain, .out_buf = out };
-	TRY(require_attached(t, reason));
-	return run_step(t, &step, reason);
+	struct step step = { .plain = plain, .out_buf = out };
+	TRY(tpm_require_attached(t, reason));
+	return tpm_run_step(t, wrap_step, &step, reason);
 }
 
-static enum coffer_err unwrap_step(struct token *t, struct step *step, struct reason *reason)
+static enum coffer_err unwrap_step(struct token *t, void *arg, struct reason *reason)
 {
-	TRY(ready(t, reason));
-	return tpm_seal_unwrap(&t->dev, &t->key, step->blob, step->out_secret, reason);
+	struct step *step = arg;
+	TRY(tpm_ready(t, reason));
+	const struct tpm_means means = tpm_means_of(t);
+	return tpm_seal_unwrap(&t->dev, &t->key, &means, step->blob, step->out_secret, reason);
 }
 
 static enum coffer_err tpm_unwrap(struct token *t, struct view blob, struct secret **out, struct reason *reason)
 {
-	struct step step = { .run = unwrap_step, .blob = blob, .out_secret = out };
-	TRY(require_attached(t, reason));
-	return run_step(t, &step, reason);
+	struct step step = { .blob = blob, .out_secret = out };
+	TRY(tpm_require_attached(t, reason));
+	return tpm_run_step(t, unwrap_step, &step, reason);
 }
 
 /* Through the salted session, so that the bus does not see it. Before attach the primary is made but compared with
  * nothing. */
-static enum coffer_err random_step(struct token *t, struct step *step, struct reason *reason)
+static enum coffer_err random_step(struct token *t, void *arg, struct reason *reason)
 {
+	struct step *step = arg;
 	ESYS_TR session = ESYS_TR_NONE;
 	size_t done = 0;
 	enum coffer_err err = ERR_OK;
@@ -207,25 +205,24 @@ static enum coffer_err random_step(struct token *t, struct step *step, struct re
 
 static enum coffer_err tpm_random(struct token *t, uint8_t *out, size_t len, struct reason *reason)
 {
-	struct step step = { .run = random_step, .out_bytes = out, .len = len };
+	struct step step = { .out_bytes = out, .len = len };
 	ENSURE(len > 0, ERR_OK);
-	return run_step(t, &step, reason);
+	return tpm_run_step(t, random_step, &step, reason);
 }
 
 /* The primary is made anew and the master secret read again: a TPM that was cleared or exchanged shows here. */
-static enum coffer_err probe_step(struct token *t, struct step *step, struct reason *reason)
+static enum coffer_err probe_step(struct token *t, void *arg, struct reason *reason)
 {
-	(void)step;
+	(void)arg;
 	tpm_key_release(&t->dev, &t->key);
-	TRY(ready(t, reason));
-	return tpm_seal_prove(&t->dev, &t->key, reason);
+	TRY(tpm_ready(t, reason));
+	return tpm_seal_probe(&t->dev, &t->key, reason);
 }
 
 static enum coffer_err tpm_probe(struct token *t, struct reason *reason)
 {
-	struct step step = { .run = probe_step };
-	TRY(require_attached(t, reason));
-	return run_step(t, &step, reason);
+	TRY(tpm_require_attached(t, reason));
+	return tpm_run_step(t, probe_step, NULL, reason);
 }
 
 /* ---- describe ---- */
@@ -263,6 +260,15 @@ static void describe_ek(enum tpm_ek ek, struct token_info *info)
 	}
 }
 
+static void describe_master(const struct token *t, char *out, size_t cap)
+{
+	const struct tpm_policy *p = &t->key.policy;
+	int len = snprintf(out, cap, "%s, persistent 0x%08" PRIX32, t->key.profile->name, t->key.handle);
+	if (tpm_policy_is_none(p) || len < 0 || (size_t)len >= cap) return;
+	(void)snprintf(out + len, cap - (size_t)len, ", bound to %s%s%s%s", p->is_signed ? "signed " : "", p->pcrs.mask ? "PCRs" : "",
+		p->pcrs.mask && p->has_pin ? " and " : "", p->has_pin ? "a PIN" : "");
+}
+
 static enum coffer_err tpm_describe(struct token *t, struct token_info *out, struct reason *reason)
 {
 	struct token_info info = { .kind = "tpm2" };
@@ -274,8 +280,7 @@ static enum coffer_err tpm_describe(struct token *t, struct token_info *out, str
 	property_text(t, TPM2_PT_VENDOR_STRING_1, 4, info.model, sizeof info.model);
 	(void)snprintf(info.firmware, sizeof info.firmware, "%" PRIu32 ".%" PRIu32 ".%08" PRIX32, v1 >> 16, v1 & 0xFFFF, v2);
 	if (t->attached) {
-		(void)snprintf(info.master_secret, sizeof info.master_secret, "%s, persistent 0x%08" PRIX32, t->key.profile->name,
-			t->key.handle);
+		describe_master(t, info.master_secret, sizeof info.master_secret);
 		(void)snprintf(info.mechanism, sizeof info.mechanism, "%s", TPM_SEAL_MECHANISM);
 		info.made_here = t->facts.made_here;
 	}
@@ -305,46 +310,49 @@ const struct token_ops token_backend = {
 
 /* ---- counter ---- */
 
-static enum coffer_err make_counter_step(struct token *t, struct step *step, struct reason *reason)
+static enum coffer_err make_counter_step(struct token *t, void *arg, struct reason *reason)
 {
-	TRY(ready(t, reason));
+	struct step *step = arg;
+	TRY(tpm_ready(t, reason));
 	return tpm_counter_make(&t->dev, &t->key, step->wish, step->out_answer, reason);
 }
 
-static enum coffer_err read_counter_step(struct token *t, struct step *step, struct reason *reason)
+static enum coffer_err read_counter_step(struct token *t, void *arg, struct reason *reason)
 {
-	TRY(ready(t, reason));
+	struct step *step = arg;
+	TRY(tpm_ready(t, reason));
 	return tpm_counter_read(&t->dev, &t->key, step->wish, step->out_answer, reason);
 }
 
-static enum coffer_err raise_counter_step(struct token *t, struct step *step, struct reason *reason)
+static enum coffer_err raise_counter_step(struct token *t, void *arg, struct reason *reason)
 {
-	TRY(ready(t, reason));
+	struct step *step = arg;
+	TRY(tpm_ready(t, reason));
 	return tpm_counter_raise(&t->dev, &t->key, step->wish, step->out_answer, reason);
 }
 
 static enum coffer_err make_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason)
 {
-	struct step step = { .run = make_counter_step, .wish = wish, .out_answer = out };
-	TRY(require_attached(t, reason));
-	return run_step(t, &step, reason);
+	struct step step = { .wish = wish, .out_answer = out };
+	TRY(tpm_require_attached(t, reason));
+	return tpm_run_step(t, make_counter_step, &step, reason);
 }
 
 static enum coffer_err read_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason)
 {
-	struct step step = { .run = read_counter_step, .wish = wish, .out_answer = out };
-	TRY(require_attached(t, reason));
-	return run_step(t, &step, reason);
+	struct step step = { .wish = wish, .out_answer = out };
+	TRY(tpm_require_attached(t, reason));
+	return tpm_run_step(t, read_counter_step, &step, reason);
 }
 
 static enum coffer_err raise_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason)
 {
-	struct step step = { .run = raise_counter_step, .wish = wish, .out_answer = out };
-	TRY(require_attached(t, reason));
-	return run_step(t, &step, reason);
+	struct step step = { .wish = wish, .out_answer = out };
+	TRY(tpm_require_attached(t, reason));
+	return tpm_run_step(t, raise_counter_step, &step, reason);
 }
 
 const struct token_counter_ops token_counter_backend = { .make = make_counter, .read = read_counter, .raise = raise_counter };
@@ -360,7 +368,7 @@ static enum coffer_err erase_in(struct token *t, ESYS_TR session, struct reason 
 static enum coffer_err tpm_erase(struct token *t, struct reason *reason)
 {
 	ESYS_TR session = ESYS_TR_NONE;
-	TRY(require_attached(t, reason));
+	TRY(tpm_require_attached(t, reason));
 	tpm_key_release(&t->dev, &t->key); /* read anew; and ESYS gives one handle for one object, so a second look would close the first one's */
 	TRY(tpm_key_load_primary(&t->dev, &t->key, reason));
 	TRY(tpm_session_open(&t->dev, t->key.primary, &session, reason));

@@ -49,6 +49,29 @@ struct tpm_verdict tpm_err_map(TSS2_RC rc)
 	return (struct tpm_verdict){ ERR_TOKEN, TPM_ACTION_END, false };
 }
 
+/* The code without handle, parameter and session numbers; 0 when it is not the TPM's. */
+static TSS2_RC plain_code(TSS2_RC rc)
+{
+	TSS2_RC layer = rc & TSS2_RC_LAYER_MASK, code = rc & CODE_MASK;
+	if (layer != TSS2_TPM_RC_LAYER && layer != TSS2_RESMGR_TPM_RC_LAYER && layer != TSS2_RESMGR_RC_LAYER) return 0;
+	return code & TPM2_RC_FMT1 ? code & FMT1_MASK : code & FMT0_MASK;
+}
+
+bool tpm_err_is_policy(TSS2_RC rc)
+{
+	return plain_code(rc) == TPM2_RC_POLICY_FAIL || plain_code(rc) == TPM2_RC_PCR_CHANGED;
+}
+
+bool tpm_err_is_signature(TSS2_RC rc)
+{
+	return plain_code(rc) == TPM2_RC_SIGNATURE;
+}
+
+bool tpm_err_is_value(TSS2_RC rc)
+{
+	return plain_code(rc) == TPM2_RC_VALUE;
+}
+
 /* What a person can do; "" when the error's own sentence says enough. */
 static const char *advice(TSS2_RC rc, enum coffer_err err)
 {

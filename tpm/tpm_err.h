@@ -26,6 +26,11 @@ struct tpm_verdict {
  * reports ends the connection: after an I/O error an ESYS context fails for ever, after a malformed or forged answer its
  * state is not known. */
 struct tpm_verdict tpm_err_map(TSS2_RC rc);
+/* Whether the TPM says that a policy session does not satisfy an object's policy. */
+bool tpm_err_is_policy(TSS2_RC rc);
+/* Whether it refuses a signature, or a value in a parameter. */
+bool tpm_err_is_signature(TSS2_RC rc);
+bool tpm_err_is_value(TSS2_RC rc);
 /* Writes "COMMAND: the TPM answers 0x… (text)…" and what helps; returns the mapped error. ERR_OK for success. */
 enum coffer_err tpm_err_fail(struct reason *reason, const char *command, TSS2_RC rc);
 

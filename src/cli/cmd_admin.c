@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/cmd_token.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/when.h"
@@ -101,8 +102,9 @@ int cmd_token_status(struct cli *cli, const struct cmd_args *args)
 	if (!token) return cli_fail(EXIT_SEALED, "no token is chosen yet; 'coffer init --token URI' does that");
 	int verdict = strcmp(json_text(token, "health"), "well") == 0 ? EXIT_DONE : EXIT_SEALED;
 	if (cli->json) {
+		int closed = token_policy_show(cli, token);
 		status = json_print(token);
-		return status ? status : verdict;
+		return status ? status : verdict ? verdict : closed;
 	}
 	const char *name;
 	json_t *value;
@@ -113,5 +115,6 @@ int cmd_token_status(struct cli *cli, const struct cmd_args *args)
 		}
 	}
 	json_decref(token);
-	return verdict;
+	int closed = token_policy_show(cli, NULL);
+	return verdict ? verdict : closed;
 }

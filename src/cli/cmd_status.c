@@ -131,6 +131,31 @@ static void print_data_key(const json_t *doc, const json_t *rotation)
 	}
 }
 
+/* A node that its token did not open comes back sealed. */
+static void print_opening(const json_t *doc)
+{
+	const char *by = json_text(doc, "opened_by"), *health = json_text(json_object_get(doc, "token"), "health");
+	if (!by[0] || strcmp(by, "token") == 0) return;
+	line("opened by", "%s", by);
+	if (strcmp(health, "well") == 0) line("", "the token is well by now: the next start can take it");
+	else line("", "the token is %s: mend it, or replace it with 'coffer rotate master --token URI'; until then every start wants 'coffer unseal'", health);
+}
+
+static void print_recovery(const json_t *doc)
+{
+	char when[32];
+	const char *text = json_text(doc, "recovery");
+	if (!text[0]) return;
+	line("recovery", "%s", text);
+	if (strncmp(text, "none", 4) == 0) return;
+	if (!whole(doc, "recovery_drilled_at")) {
+		line("", "never drilled since it was made; 'coffer recovery test' does that and changes nothing");
+		return;
+	}
+	when_text((uint64_t)whole(doc, "recovery_drilled_at"), when);
+	line("", "last drill: %s", when);
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -148,8 +173,9 @@ static void print_status(const json_t *doc)
 		line("node", "%s", json_text(doc, "node"));
 	}
 	print_token(json_object_get(doc, "token"));
+	print_opening(doc);
 	print_data_key(doc, json_object_get(doc, "rotation"));
-	if (json_text(doc, "recovery")[0]) line("recovery", "%s", json_text(doc, "recovery"));
+	print_recovery(doc);
 	print_memory(doc, memory);
 	print_aead(json_object_get(doc, "aead"));
 	if (json_text(doc, "store")[0])

@@ -5,6 +5,8 @@
 
 static const struct cmd_option init_options[] = {
 	{ "token", 't', "URI", "tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
+	{ "pin", 0, NULL, "ask for the token's PIN, in place of a pin-source in the URI" },
+	{ "pin-file", 0, "FILE", "read the token's PIN from a file" },
 	{ "recovery-shares", 0, "N", "make N recovery shares (default 5)" },
 	{ "recovery-threshold", 0, "K", "any K of them recover (default 3)" },
 	{ "recovery-out", 0, "FOLDER", "write one file each there instead of showing them" },
@@ -23,6 +25,24 @@ static const struct cmd_option unseal_options[] = {
 	{ "secret-file", 0, "FILE", "read PIN or recovery passphrase from a file" },
 	{ "secret-fd", 0, "N", "read it from an open descriptor" },
 	{ "secret-credential", 0, "NAME", "read it from a systemd credential" },
+	{ 0 },
+};
+static const struct cmd_option recovery_shares_options[] = {
+	{ "new", 0, NULL, "make new ones; those before open nothing here any more" },
+	{ "recovery-shares", 0, "N", "make N recovery shares (default 5)" },
+	{ "recovery-threshold", 0, "K", "any K of them recover (default 3)" },
+	{ "recovery-out", 0, "FOLDER", "write one file each there instead of showing them" },
+	{ "recovery-passphrase", 0, NULL, "a passphrase instead of shares" },
+	{ "secret-file", 0, "FILE", "read the passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the passphrase from a systemd credential" },
+	{ 0 },
+};
+static const struct cmd_option recovery_test_options[] = {
+	{ "share-file", 0, "FILE", "a recovery share (may be repeated; without: they are asked for)" },
+	{ "secret-file", 0, "FILE", "read the passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the passphrase from a systemd credential" },
 	{ 0 },
 };
 static const struct cmd_option status_options[] = {
@@ -145,13 +165,38 @@ static const struct cmd_option restore_options[] = {
 	{ "accept-damaged", 0, NULL, "also when the store was damaged when it was archived" },
 	{ 0 },
 };
+static const struct cmd_option reseal_options[] = {
+	{ "pcrs", 0, "LIST", "bind to these PCRs: sha256:0,7 (none: to no PCRs)" },
+	{ "next", 0, "VALUES", "also open with these values, of an image to come: sha256:0=HEX,7=HEX (up to 3 times)" },
+	{ "policy-key", 0, "FILE", "public key of the vendor that signs values of PCRs, PEM (none: no more)" },
+	{ "policy-file", 0, "FILE", "the values that it signed (none: no more)" },
+	{ "pin-source", 0, "SOURCE", "want a PIN too: file:/PATH or credential:NAME (none: no more)" },
+	{ 0 },
+};
+static const struct cmd_option change_pin_options[] = {
+	{ "secret-file", 0, "FILE", "read the new PIN from a file" },
+	{ "secret-fd", 0, "N", "read the new PIN from an open descriptor" },
+	{ 0 },
+};
+static const struct cmd_option sign_pcrs_options[] = {
+	{ "key", 'k', "FILE", "the vendor's private key: PEM, P-256 or P-384" },
+	{ "pcrs", 0, "VALUES", "values of an image: sha256:0=HEX,7=HEX (once for each image)" },
+	{ "policy-ref", 0, "TEXT", "product and series that the values are for (up to 32 characters)" },
+	{ "output", 'o', "FILE", "the policy file" },
+	{ 0 },
+};
 
 const struct cmd commands[] = {
 	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
 	{ "unseal", "", 0, 0, "open a sealed node: recovery shares or passphrase, or the token's PIN", unseal_options, cmd_unseal },
+	{ "recovery shares", "", 0, 0, "with --new: a new recovery key, proven before the old one goes", recovery_shares_options, cmd_recovery_shares },
+	{ "recovery test", "", 0, 0, "a drill: do the shares, or the passphrase, open this domain", recovery_test_options, cmd_recovery_test },
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
 	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
+	{ "token reseal", "", 0, 0, "bind the wrapped data keys anew, to the machine as it is now", reseal_options, cmd_token_reseal },
+	{ "token change-pin", "", 0, 0, "a new PIN for the token", change_pin_options, cmd_token_change_pin },
+	{ "token sign-pcrs", "", 0, 0, "offline: sign the PCR values of firmware images", sign_pcrs_options, cmd_token_sign_pcrs },
 	{ "token test", "", 0, 0, "a canary round trip through the token now", NULL, cmd_token_test },
 	{ "key create", "NAME", 1, 1, "make a key, active at once", create_options, cmd_key_create },
 	{ "key list", "", 0, 0, "the keys that you may see", NULL, cmd_key_list },

@@ -16,6 +16,7 @@ struct admin_init {
 	enum admin_recovery recovery;
 	unsigned shares, threshold;      /* with ADMIN_RECOVERY_SHARES */
 	const struct secret *passphrase; /* with ADMIN_RECOVERY_PASSPHRASE */
+	const struct secret *pin;        /* of the token, in place of a pin-source; NULL: none */
 };
 
 struct admin_init_answer {
@@ -60,6 +61,13 @@ enum coffer_status admin_audit_export(struct coffer *c, uint64_t first, admin_ex
 enum coffer_status admin_token_provision(struct coffer *c, const char *token_uri, char *line, size_t line_cap);
 /* A canary round trip now; *out_ms = how long it took, milliseconds, rounded up. */
 enum coffer_status admin_token_test(struct coffer *c, uint32_t *out_ms);
+
+/* What the token's wrapped data keys are bound to, and whether the next start opens them: a JSON document in text, not NUL-terminated. The two below
+ * answer the same after the change. */
+enum coffer_status admin_token_policy(struct coffer *c, char *text, size_t cap, size_t *out_len);
+/* changes: parameters of the token URI, "pcrs=sha256:0,7&policy-file=…", or "": the same ones, for the machine as it is now. */
+enum coffer_status admin_token_reseal(struct coffer *c, const char *changes, char *text, size_t cap, size_t *out_len);
+enum coffer_status admin_token_change_pin(struct coffer *c, const struct secret *pin, char *text, size_t cap, size_t *out_len);
 
 /* Asks for a pass over the store (pass 0), or for what is known of one: a JSON document in text, not NUL-terminated. */
 enum coffer_status admin_store_check(struct coffer *c, uint64_t pass, char *text, size_t cap, size_t *out_len);

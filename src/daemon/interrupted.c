@@ -1,4 +1,4 @@
-/* After an init, or a change of the master secret, that a crash interrupted. */
+/* After an init, a restore, or a change of the master secret or of its binding, that a crash interrupted. */
 #include "daemon/interrupted.h"
 
 #include <stdio.h>
@@ -46,7 +46,7 @@ enum coffer_err interrupted_store_is_empty(struct daemon *d, bool *out, struct r
 	return d->engine.on_store(&d->engine, look_for_rows, out, reason);
 }
 
-/* A change of the master secret: which of the two identity files the slot rows of the node name. Clear columns: what is false about them only keeps the
+/* A change of the master secret, or of what binds it: which of the two identity files the slot rows of the node name. Clear columns: what is false about them only keeps the
  * node from opening. */
 struct slots_name {
 	const struct identity *now, *next;
@@ -55,7 +55,7 @@ struct slots_name {
 
 static bool is_of(const struct slot *slot, const struct identity *identity)
 {
-	return view_equal(slot->master_secret_id, view_of(identity->binding.master_secret_id, TOKEN_MS_ID_LEN));
+	return slot_check_binding(slot, identity->token_kind, &identity->binding, NULL) == ERR_OK;
 }
 
 static enum coffer_err note_slot(void *arg, const struct store_row *row)
@@ -83,13 +83,13 @@ static enum coffer_err settle_master(struct daemon *d, const struct identity *no
 	struct slots_name n = { .now = now, .next = next };
 	TRY(d->engine.on_store(&d->engine, look_at_slots, &n, reason));
 	if (n.of_next && !n.of_now && !n.of_neither) {
-		log_warn("a change of the master secret was interrupted after its last step: finished now");
+		log_warn("a change of the master secret or its binding was interrupted after its last step: finished now");
 		return identity_publish(state, reason);
 	}
 	if (n.of_next || n.of_neither)
 		return reason_fail(reason, ERR_CORRUPT, "node.id and pending/node.id in %s name two master secrets, and the store's wrapped data keys neither of them alone; "
 			"restore the store", state);
-	log_warn("a change of the master secret was interrupted before it was done: taken back");
+	log_warn("a change of the master secret or its binding was interrupted before it was done: taken back");
 	identity_withdraw(state);
 	return ERR_OK;
 }
@@ -105,8 +105,13 @@ enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)
 	TRY(interrupted_store_is_empty(d, &empty, reason));
 	if (!empty && identity_read(state, &now, NULL) == ERR_OK) {
 		snprintf(pending, sizeof pending, "%s/pending", state);
-		TRY(identity_read(pending, &next, reason));
-		return settle_master(d, &now, &next, reason);
+		enum coffer_err err = identity_read(pending, &next, reason);
+		if (err == ERR_CORRUPT) { /* not whole: nothing in the store was changed for it yet */
+			log_warn("a change of the master secret or its binding was interrupted before it was done: taken back");
+			identity_withdraw(state);
+			return ERR_OK;
+		}
+		return err ? err : settle_master(d, &now, &next, reason);
 	}
 	if (!empty) {
 		log_warn("an init or a restore was interrupted after its last step: finished now");

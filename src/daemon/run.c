@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/anchor_thread.h"
+#include "daemon/audit_export.h"
 #include "daemon/bulk_flush.h"
 #include "daemon/conn_internal.h"
 #include "daemon/confinement.h"
@@ -36,6 +37,7 @@
 #include "ops/rotation.h"
 #include "ops/backup.h"
 #include "ops/restore.h"
+#include "ops/recovery_change.h"
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
@@ -246,6 +248,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(link_open(d, options, reason));
 	TRY(confinement_enter(d, reason));
 	TRY(start_threads(d, reason));
+	TRY(audit_export_start(d));
 	TRY(scrubber_start(d));
 	TRY(rotator_start(d));
 	TRY(unseal_start(d, reason));
@@ -264,13 +267,19 @@ static void stop(struct daemon *d)
 	admin_pool_stop(d);
 	backup_drop(&d->engine);
 	restore_drop(&d->engine);
+	recovery_change_drop(&d->engine);
 	unseal_end(d);
+	bool ended = audit_export_end(d, STOP_PATIENCE_MS);
 	store_thread_stop(d);
 	scrubber_stop(d);
 	rotator_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
 	crypt_pool_free(d->crypt);
 	bulk_flush_stop(d);
+	if (!ended) { /* one of its threads may still look at what would be freed */
+		store_close(d->engine.store);
+		_exit(d->restarting ? EXIT_AGAIN : 0);
+	}
 	if (d->engine.txn) ring_free(txn_ring(d->engine.txn));
 	txn_free(d->engine.txn);
 	audit_chain_free(d->engine.audit);

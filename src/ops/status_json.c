@@ -11,6 +11,7 @@
 #include "keyring/rooted_store.h"
 #include "ops/anchor_json.h"
 #include "ops/backup_status.h"
+#include "ops/attend.h"
 #include "ops/json_out.h"
 #include "ops/rotation.h"
 #include "ops/store_check.h"
@@ -59,6 +60,7 @@ static const char *look_at_token(struct token_proxy *proxy, struct token_health 
 static void put_token(struct json_out *j, struct engine *engine, struct token_proxy *proxy)
 {
 	struct token_health h;
+	char uri[TOKEN_URI_MAX + 1];
 	const char *name = look_at_token(proxy, &h);
 	json_begin(j, "token");
 	json_str(j, "kind", h.described ? h.info.kind : engine->identity.token_kind);
@@ -80,9 +82,10 @@ static void put_token(struct json_out *j, struct engine *engine, struct token_pr
 		json_u64(j, "probe_us", h.probe_duration_ms * 1000);
 	}
 	json_u64(j, "restarts", h.restarts);
-	pthread_mutex_lock(&engine->note_lock);
-	json_str(j, "uri", engine->identity.token_uri);
+	pthread_mutex_lock(&engine->note_lock); /* a reseal may change it */
+	memcpy(uri, engine->identity.token_uri, sizeof uri);
 	pthread_mutex_unlock(&engine->note_lock);
+	json_str(j, "uri", uri);
 	json_end(j);
 }
 
@@ -114,6 +117,20 @@ static void put_memory(struct json_out *j)
 }
 
 /* Memory shared with clients. */
+/* Copies of the audit log: how far each is, and what is wrong with it. */
+static void put_exports(struct json_out *j, struct engine *engine)
+{
+	json_begin(j, "audit_exports");
+	for (size_t i = 0; i < ENGINE_EXPORTS && engine->exports[i].name; i++) {
+		const struct engine_export *x = &engine->exports[i];
+		json_begin(j, x->name);
+		json_u64(j, "records", x->seq);
+		json_str(j, "state", x->trouble ? err_text((enum coffer_err)x->trouble) : "well");
+		json_end(j);
+	}
+	json_end(j);
+}
+
 static void put_rings(struct json_out *j, struct engine *engine)
 {
 	json_begin(j, "rings");
@@ -182,6 +199,20 @@ static void put_integrity(struct json_out *j, struct engine *engine, const struc
 	json_end(j);
 }
 
+/* And by what the node was opened: a person must see that it was not by its token. */
+static void put_recovery(struct json_out *j, struct engine *engine)
+{
+	char text[sizeof engine->recovery], opening[256] = "";
+	pthread_mutex_lock(&engine->note_lock);
+	memcpy(text, engine->recovery, sizeof text);
+	uint64_t drilled = engine->recovery_drilled_s;
+	pthread_mutex_unlock(&engine->note_lock);
+	json_str(j, "recovery", text);
+	json_u64(j, "recovery_drilled_at", drilled);
+	if (engine->attend) attend_opening(engine->attend, opening, sizeof opening);
+	json_str(j, "opened_by", opening[0] ? opening : "token");
+}
+
 /* *out_version: of the root, where it is known. */
 static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_version)
 {
@@ -200,7 +231,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	if (!open) return;
 	rotation_json(engine, j);
 	json_u64(j, "generation", facts.generation);
-	json_str(j, "recovery", engine->recovery);
+	put_recovery(j, engine);
 	json_str(j, "store", engine->config->store);
 	json_u64(j, "audit_records", facts.audit_records);
 	if (facts.has_backup) backup_status_json(&facts.backup, j);
@@ -248,6 +279,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 	}
 	put_memory(&j);
 	put_rings(&j, engine);
+	put_exports(&j, engine);
 	put_aead(&j);
 	put_heap(&j, engine);
 	put_objects(&j, engine);

@@ -45,9 +45,15 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_ROTATE_MASTER, "Rotate Master", op_rotate_master, ROTATE, NONE, ADMIN, DENIED, OP_ALONE),
 
 	/* token */
+	ROW(COFFER_TOKEN_RESEAL, "Token Reseal",  op_token_reseal, TOKEN,       NONE,       ADMIN,  ALWAYS, OP_ALONE),
+	ROW(COFFER_TOKEN_CHANGE_PIN, "Token Change Pin", op_token_change_pin, TOKEN, NONE,  ADMIN,  ALWAYS, OP_ALONE),
+	ROW(COFFER_TOKEN_POLICY, "Token Policy",  op_token_policy, TOKEN,       NONE,       ADMIN,  DENIED, OP_SEALED_OK),
 
 	/* unseal and recovery */
 	ROW(COFFER_UNSEAL,       "Unseal",        op_unseal,       UNSEAL,      NONE,       ADMIN,  ALWAYS, OP_SEALED_OK | OP_ALONE),
+	ROW(COFFER_RECOVERY_NEW, "Recovery New",  op_recovery_new, RECOVERY,    NONE,       ADMIN,  ALWAYS, OP_ALONE | OP_SECRET_ANSWER),
+	ROW(COFFER_RECOVERY_CONFIRM, "Recovery Confirm", op_recovery_confirm, RECOVERY, NONE, ADMIN, ALWAYS, OP_ALONE),
+	ROW(COFFER_RECOVERY_TEST, "Recovery Test", op_recovery_test, RECOVERY,  NONE,       ADMIN,  ALWAYS, OP_ALONE),
 
 	/* zeroise and quorum */
 	ROW(COFFER_SET_QUORUM,   "Set Quorum",    op_set_quorum,   GRANT,       NONE,       STORE,  ALWAYS, 0),

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/writer.h"
 #include "token/login.h"
+#include "token/channel_policy.h"
 
 /* Error numbers on the channel: the place in this list, so that they do not move with err.def. What is not here travels as
  * ERR_TOKEN. */
@@ -15,6 +16,7 @@ static const enum coffer_err wire_errors[] = {
 	ERR_OK, ERR_TOKEN, ERR_TOKEN_GONE, ERR_TOKEN_OTHER, ERR_TOKEN_LOCKED, ERR_TOKEN_REFUSED, ERR_TOKEN_KEY_MISSING, ERR_AUTH,
 	ERR_USAGE, ERR_CORRUPT, ERR_UNSUPPORTED, ERR_STATE, ERR_EXISTS, ERR_TOO_LARGE, ERR_LIMIT, ERR_IO, ERR_TIMEOUT, ERR_CRYPTO,
 	ERR_MEMORY, ERR_BUG, ERR_NOT_FOUND, ERR_DENIED, ERR_MISSING, ERR_FIELD, ERR_INPUT, ERR_BUSY,
+	ERR_TOKEN_POLICY,
 };
 #define WIRE_ERROR_COUNT (sizeof wire_errors / sizeof wire_errors[0])
 
@@ -25,7 +27,7 @@ static uint16_t error_to_wire(enum coffer_err err)
 	return 1;
 }
 
-static void write_binding(struct writer *w, const struct token_binding *b)
+void channel_write_binding(struct writer *w, const struct token_binding *b)
 {
 	writer_bytes(w, view_of(b->master_secret_id, sizeof b->master_secret_id));
 	writer_view_u16(w, view_of(b->mechanism, strnlen(b->mechanism, sizeof b->mechanism - 1)));
@@ -33,7 +35,7 @@ static void write_binding(struct writer *w, const struct token_binding *b)
 }
 
 /* A counted text for a field of `cap` bytes with its NUL: printable, nothing cut off. */
-static enum coffer_err read_text(struct reader *r, char *out, size_t cap)
+enum coffer_err channel_read_text(struct reader *r, char *out, size_t cap)
 {
 	struct view text;
 	TRY(reader_view_u16(r, cap - 1, &text));
@@ -42,11 +44,11 @@ static enum coffer_err read_text(struct reader *r, char *out, size_t cap)
 	return ERR_OK;
 }
 
-static enum coffer_err read_binding(struct reader *r, struct token_binding *out)
+enum coffer_err channel_read_binding(struct reader *r, struct token_binding *out)
 {
 	struct view data;
 	TRY(reader_bytes(r, out->master_secret_id, sizeof out->master_secret_id));
-	TRY(read_text(r, out->mechanism, sizeof out->mechanism));
+	TRY(channel_read_text(r, out->mechanism, sizeof out->mechanism));
 	TRY(reader_view_u16(r, sizeof out->data, &data));
 	if (data.len) memcpy(out->data, data.ptr, data.len);
 	out->data_len = data.len;
@@ -78,7 +80,7 @@ static enum coffer_err read_info(struct reader *r, struct token_info *out)
 {
 	uint8_t made_here;
 	for (size_t i = 0; i < INFO_TEXT_COUNT; i++)
-		TRY(read_text(r, (char *)out + info_texts[i].offset, info_texts[i].cap));
+		TRY(channel_read_text(r, (char *)out + info_texts[i].offset, info_texts[i].cap));
 	TRY(reader_u8(r, &made_here));
 	ENSURE(made_here <= 1, ERR_INPUT);
 	out->made_here = made_here == 1;
@@ -97,7 +99,7 @@ enum coffer_err channel_encode_request(const struct channel_request *request, st
 		writer_bytes(&w, view_of(request->uri, strnlen(request->uri, TOKEN_URI_MAX)));
 		break;
 	case CHANNEL_ATTACH:
-		write_binding(&w, &request->binding);
+		channel_write_binding(&w, &request->binding);
 		break;
 	case CHANNEL_WRAP:
 	case CHANNEL_UNWRAP:
@@ -113,6 +115,7 @@ enum coffer_err channel_encode_request(const struct channel_request *request, st
 		channel_write_wish(&w, &request->counter);
 		break;
 	default:
+		channel_policy_write_request(&w, request);
 		break;
 	}
 	writer_fill_len(&w, length);
@@ -130,9 +133,10 @@ enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum cha
 	text_printable(view_of(reply->reason.text, strnlen(reply->reason.text, REASON_MAX)), text, sizeof text);
 	writer_view_u16(&w, view_str(reply->err == ERR_OK ? "" : text));
 	if (reply->err == ERR_OK) {
-		if (op == CHANNEL_PROVISION) write_binding(&w, &reply->binding);
+		if (op == CHANNEL_PROVISION) channel_write_binding(&w, &reply->binding);
 		if (op == CHANNEL_DESCRIBE) write_info(&w, &reply->info);
 		if (op == CHANNEL_WRAP || op == CHANNEL_UNWRAP || op == CHANNEL_RANDOM) writer_bytes(&w, reply->bytes);
+		channel_policy_write_reply(&w, reply, op);
 		if (op >= CHANNEL_COUNTER_MAKE && op <= CHANNEL_COUNTER_RAISE) channel_write_counter(&w, &reply->counter);
 	}
 	writer_fill_len(&w, length);
@@ -163,7 +167,7 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 	case CHANNEL_OPEN:
 		return read_uri(r, q->uri);
 	case CHANNEL_ATTACH:
-		return read_binding(r, &q->binding);
+		return channel_read_binding(r, &q->binding);
 	case CHANNEL_WRAP:
 		return read_rest(r, TOKEN_SECRET_LEN, TOKEN_SECRET_LEN, &q->bytes);
 	case CHANNEL_UNWRAP:
@@ -179,13 +183,14 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 	case CHANNEL_COUNTER_RAISE:
 		return channel_read_wish(r, &q->counter);
 	default:
-		return ERR_OK;
+		return channel_policy_read_request(r, q);
 	}
 }
 
 static bool is_op(uint16_t op)
 {
-	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_COUNTER_RAISE);
+	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_COUNTER_RAISE) ||
+		channel_is_policy((enum channel_op)op);
 }
 
 enum coffer_err channel_decode_request(struct view frame, struct channel_request *out)
@@ -208,7 +213,7 @@ static enum coffer_err read_result(struct reader *r, enum channel_op op, struct 
 {
 	switch (op) {
 	case CHANNEL_PROVISION:
-		return read_binding(r, &out->binding);
+		return channel_read_binding(r, &out->binding);
 	case CHANNEL_DESCRIBE:
 		return read_info(r, &out->info);
 	case CHANNEL_WRAP:
@@ -222,7 +227,7 @@ static enum coffer_err read_result(struct reader *r, enum channel_op op, struct 
 	case CHANNEL_COUNTER_RAISE:
 		return channel_read_counter(r, &out->counter);
 	default:
-		return ERR_OK;
+		return channel_policy_read_reply(r, op, out);
 	}
 }
 
@@ -237,7 +242,7 @@ enum coffer_err channel_decode_reply(struct view frame, uint32_t sequence, enum 
 	TRY(reader_u16(&r, &err));
 	ENSURE(err < WIRE_ERROR_COUNT, ERR_INPUT);
 	reply.err = wire_errors[err];
-	TRY(read_text(&r, reply.reason.text, sizeof reply.reason.text));
+	TRY(channel_read_text(&r, reply.reason.text, sizeof reply.reason.text));
 	if (reply.err == ERR_OK) {
 		ENSURE(reply.reason.text[0] == '\0', ERR_INPUT);
 		TRY(read_result(&r, op, &reply));

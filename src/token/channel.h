@@ -13,6 +13,10 @@
  *   RANDOM      u32 n               n bytes
  *   PROBE       -                   -
  *   CLOSE       -                   -
+ *   POLICY_STATUS  -                boot u8, four u16-counted texts in the order of struct token_policy_status
+ *   POLICY_MAKE  u16-counted changes, u16-counted PIN (empty: none)   binding, u16-counted URI
+ *   POLICY_WRAP  binding, 32 bytes  blob
+ *   POLICY_ADOPT binding, u16-counted URI   -
  *   ERASE       -                   -
  *   COUNTER_*   wish                counter
  *   PIN         1 to 255 bytes      -                    (token/login.h; before OPEN)
@@ -29,6 +33,7 @@
 #include "base/reader.h"
 #include "base/writer.h"
 #include "token/counter.h"
+#include "token/policy.h"
 #include "token/token.h"
 
 #define CHANNEL_FRAME_MAX (16u * 1024u) /* bytes of a frame with its length field */
@@ -37,6 +42,7 @@
 enum channel_op {
 	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
 	CHANNEL_PROBE, CHANNEL_CLOSE,
+	CHANNEL_POLICY_STATUS = 12, CHANNEL_POLICY_MAKE, CHANNEL_POLICY_WRAP, CHANNEL_POLICY_ADOPT,
 	CHANNEL_PIN = 16, CHANNEL_ERASE, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
 };
 
@@ -46,8 +52,9 @@ struct channel_request {
 	enum channel_op op;
 	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
-	struct view bytes;   /* WRAP: plaintext; UNWRAP: blob; PIN: the PIN */
+	struct view bytes;   /* WRAP, POLICY_WRAP: plaintext; UNWRAP: blob; POLICY_MAKE, PIN: the PIN */
 	uint32_t random_len;
+	char changes[TOKEN_CHANGES_MAX + 1]; /* POLICY_MAKE; POLICY_ADOPT has uri and binding */
 	struct token_counter_wish counter; /* COUNTER_* */
 };
 
@@ -57,7 +64,9 @@ struct channel_reply {
 	struct reason reason;     /* printable; "" with ERR_OK */
 	struct token_binding binding;
 	struct token_info info;
-	struct view bytes;        /* WRAP: blob; UNWRAP: plaintext; RANDOM: bytes */
+	struct view bytes;        /* WRAP, POLICY_WRAP: blob; UNWRAP: plaintext; RANDOM: bytes */
+	char uri[TOKEN_URI_MAX + 1]; /* POLICY_MAKE; its binding stands above */
+	struct token_policy_status policy;
 	struct token_counter_answer counter;
 };
 

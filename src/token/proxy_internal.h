@@ -78,7 +78,6 @@ struct proxy_job {
 
 struct token_proxy {
 	/* fixed */
-	char uri[TOKEN_URI_MAX + 1];
 	uint64_t open_ms, call_ms, provision_ms, probe_interval_ms;
 	void (*on_health)(void *arg, enum token_state from, enum token_state to);
 	void *on_health_arg;
@@ -91,6 +90,7 @@ struct token_proxy {
 	bool attended, unlocked;           /* attended: attempts are made while it is unlocked */
 	struct secret *pin;                /* given by token_proxy_unlock; NULL: none */
 	bool joined; /* of the thread that stops it */
+	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
 	struct proxy_job *first_job, *last_job;
 	uint64_t probe_wanted, probe_done; /* numbers of token_proxy_probe_now */

@@ -110,12 +110,16 @@ static enum coffer_err open_token(struct token_proxy *p, uint64_t limit_ms, stru
 	struct channel_request request = { .op = CHANNEL_OPEN };
 	struct channel_reply reply;
 	uint64_t deadline = clock_mono_ms() + limit_ms;
+	struct token_binding binding;
 	TRY(give_pin(p, limit_ms, reason));
 	_Static_assert(sizeof request.uri == sizeof p->uri, "one size of URI");
+	pthread_mutex_lock(&p->lock); /* both may be changed by token_proxy_policy_adopt */
 	__builtin_memcpy(request.uri, p->uri, sizeof request.uri);
+	binding = p->binding;
+	pthread_mutex_unlock(&p->lock);
 	TRY(proxy_helper_call(&p->helper, &request, left_ms(deadline), &reply, reason));
 	if (p->bound) {
-		request = (struct channel_request){ .op = CHANNEL_ATTACH, .binding = p->binding };
+		request = (struct channel_request){ .op = CHANNEL_ATTACH, .binding = binding };
 		TRY(proxy_helper_call(&p->helper, &request, left_ms(deadline), &reply, reason));
 	}
 	TRY(describe(p, left_ms(deadline), reason));
@@ -174,10 +178,20 @@ static enum coffer_err look(struct token_proxy *p, struct reason *reason)
 	return err;
 }
 
+/* A helper that could not go over to the new policy is ended: the next one opens with it. */
+static bool must_end(const struct proxy_job *job)
+{
+	return job->request.op == CHANNEL_POLICY_ADOPT;
+}
+
 /* After a call that the token refused. The errors that speak of the token's own state lead to that state. Others may be the
  * caller's fault or the token's: a probe tells. */
 static void judge(struct token_proxy *p, const struct proxy_job *job)
 {
+	if (must_end(job)) {
+		fail(p, job->err, &job->reason);
+		return;
+	}
 	switch (job->err) {
 	case ERR_TIMEOUT:
 	case ERR_TOKEN_GONE:
@@ -208,6 +222,14 @@ static void after_provision(struct token_proxy *p, const struct channel_reply *r
 	else fail(p, err, &ignored);
 }
 
+/* What status says of the master secret names its policy. */
+static void after_adopt(struct token_proxy *p)
+{
+	struct reason why = { "" };
+	enum coffer_err err = describe(p, p->call_ms, &why);
+	if (err != ERR_OK) fail(p, err, &why);
+}
+
 /* The helper that was ends in order: a token that takes one connection at a time has it free for the next. */
 static void turn(struct token_proxy *p, struct proxy_job *job)
 {
@@ -222,6 +244,7 @@ static void turn(struct token_proxy *p, struct proxy_job *job)
 	if (p->bound) p->binding = *to->binding;
 	p->probed = p->described = false;
 	p->failures = 0;
+	if (strstr(to->uri, "pin-source=")) secret_free(TAKE(p->pin)); /* what a person gave was for the other token */
 	pthread_mutex_unlock(&p->lock);
 	p->helper.kind = to->kind;
 	p->last_attempt_ms = 0;
@@ -247,6 +270,7 @@ static void run_job(struct token_proxy *p, struct proxy_job *job)
 	if (job->take) job->err = job->take(job, &reply);
 	buf_clear(&p->helper.frame);
 	if (job->request.op == CHANNEL_PROVISION) after_provision(p, &reply);
+	if (job->request.op == CHANNEL_POLICY_ADOPT && job->err == ERR_OK) after_adopt(p);
 }
 
 static bool has_work(struct token_proxy *p)

@@ -10,6 +10,7 @@
 #include "token/erase.h"
 #include "tokend/serve_counter.h"
 #include "token/login.h"
+#include "tokend/serve_policy.h"
 #include "tokend/setup.h"
 #include "tokend/watch.h"
 
@@ -90,8 +91,10 @@ static enum coffer_err run_attached(struct service *s, const struct channel_requ
 	case CHANNEL_COUNTER_READ:
 	case CHANNEL_COUNTER_RAISE:
 		return serve_counter(s->token, request, reply);
-	default:
+	case CHANNEL_PROBE:
 		return token_backend.probe(s->token, reason);
+	default:
+		return serve_policy(s->token, request, &s->bytes, reply);
 	}
 }
 

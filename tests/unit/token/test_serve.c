@@ -132,6 +132,37 @@ static enum coffer_err fake_erase(struct token *t, struct reason *reason)
 
 const struct token_erase_ops token_erase_backend = { .erase = fake_erase };
 
+static enum coffer_err fake_policy_status(struct token *t, struct token_policy_status *out, struct reason *reason)
+{
+	(void)t; (void)reason;
+	*out = (struct token_policy_status){ .boot = TOKEN_BOOT_CLOSED, .policy = "PCRs\nforged", .sentence = "PCR 7 differs" };
+	return ERR_OK;
+}
+
+static enum coffer_err fake_policy_make(struct token *t, const char *changes, const struct secret *pin, struct token_policy_made *out,
+	struct reason *reason)
+{
+	(void)t; (void)reason;
+	*out = (struct token_policy_made){ .binding = { .mechanism = "fake", .data_len = pin ? secret_len(pin) : 0 } };
+	memcpy(out->uri, changes, strlen(changes) + 1);
+	return ERR_OK;
+}
+
+static enum coffer_err fake_policy_wrap(struct token *t, const struct token_binding *under, const struct secret *plain, struct buf *out,
+	struct reason *reason)
+{
+	if (strcmp(under->mechanism, "fake") != 0) return ERR_TOKEN_OTHER;
+	return fake_wrap(t, plain, out, reason);
+}
+
+static enum coffer_err fake_policy_adopt(struct token *t, const struct token_policy_made *made, struct reason *reason)
+{
+	(void)t; (void)reason;
+	return strcmp(made->uri, "tpm2:new") == 0 && strcmp(made->binding.mechanism, "fake") == 0 ? ERR_OK : ERR_USAGE;
+}
+
+const struct token_policy_ops token_policy_backend = { fake_policy_status, fake_policy_make, fake_policy_wrap, fake_policy_adopt };
+
 struct session {
 	int ours, theirs;
 	pthread_t thread;
@@ -176,6 +207,36 @@ static enum coffer_err ask(struct session *s, struct channel_request q, struct c
 	assert_int_equal(channel_read(s->ours, &s->frame, clock_mono_ms() + 5000), ERR_OK);
 	assert_int_equal(channel_decode_reply(buf_view(&s->frame), q.sequence, q.op, reply), ERR_OK);
 	return reply->err;
+}
+
+static void tokend_serves_policies_once_attached(void **state)
+{
+	(void)state;
+	struct session s;
+	struct channel_reply reply;
+	uint8_t plain[TOKEN_SECRET_LEN] = { 7 };
+	begin(&s);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_OPEN, .uri = "tpm2:good" }, &reply), ERR_OK);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_POLICY_STATUS }, &reply), ERR_STATE);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROVISION }, &reply), ERR_OK);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_POLICY_STATUS }, &reply), ERR_OK);
+	assert_int_equal(reply.policy.boot, TOKEN_BOOT_CLOSED);
+	assert_string_equal(reply.policy.policy, "PCRs?forged");
+	assert_string_equal(reply.policy.sentence, "PCR 7 differs");
+	struct channel_request make = { .op = CHANNEL_POLICY_MAKE, .changes = "tpm2:new", .bytes = view_of(plain, 4) };
+	assert_int_equal(ask(&s, make, &reply), ERR_OK);
+	assert_string_equal(reply.uri, "tpm2:new");
+	assert_int_equal(reply.binding.data_len, 4);
+	struct channel_request wrap = { .op = CHANNEL_POLICY_WRAP, .binding = reply.binding, .bytes = view_of(plain, sizeof plain) };
+	assert_int_equal(ask(&s, wrap, &reply), ERR_OK);
+	assert_true(view_equal(reply.bytes, view_of(plain, sizeof plain)));
+	wrap.binding.mechanism[0] = 'x';
+	assert_int_equal(ask(&s, wrap, &reply), ERR_TOKEN_OTHER);
+	struct channel_request adopt = { .op = CHANNEL_POLICY_ADOPT, .uri = "tpm2:new", .binding = { .mechanism = "fake" } };
+	assert_int_equal(ask(&s, adopt, &reply), ERR_OK);
+	adopt.uri[0] = 'T';
+	assert_int_equal(ask(&s, adopt, &reply), ERR_USAGE);
+	assert_int_equal(finish(&s), ERR_OK);
 }
 
 static void tokend_serves_every_call(void **state)
@@ -246,6 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tokend_serves_every_call),
+		cmocka_unit_test(tokend_serves_policies_once_attached),
 		cmocka_unit_test(tokend_refuses_calls_out_of_order),
 		cmocka_unit_test(tokend_ends_when_the_protocol_is_broken),
 	};

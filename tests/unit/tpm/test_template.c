@@ -50,13 +50,13 @@ static void a_sealed_object_opens_by_policy_alone_and_never_counts_as_a_try(void
 		const struct tpm_profile *profile = tpm_template_profile(profile_ids[i]);
 		TPM2B_PUBLIC p;
 		char hex[2 * HASH_LEN_MAX + 1];
-		assert_int_equal(tpm_template_sealed(profile, &p), ERR_OK);
+		assert_int_equal(tpm_template_sealed(profile, NULL, &p), ERR_OK);
 		assert_int_equal(p.publicArea.objectAttributes, TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA);
 		text_hex(view_of(p.publicArea.authPolicy.buffer, p.publicArea.authPolicy.size), hex);
 		assert_string_equal(hex, policies[i]);
-		assert_int_equal(tpm_template_check_sealed(profile, &p.publicArea), ERR_OK);
+		assert_int_equal(tpm_template_check_sealed(profile, NULL, &p.publicArea), ERR_OK);
 		p.publicArea.objectAttributes |= TPMA_OBJECT_USERWITHAUTH;
-		assert_int_equal(tpm_template_check_sealed(profile, &p.publicArea), ERR_CORRUPT);
+		assert_int_equal(tpm_template_check_sealed(profile, NULL, &p.publicArea), ERR_CORRUPT);
 	}
 }
 

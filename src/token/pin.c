@@ -1,5 +1,5 @@
 /* The PIN reader: strict about the file, because p11-kit's own reader neither knows file: sources nor looks at modes. */
-#include "hsm/pin.h"
+#include "token/pin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +74,7 @@ static enum coffer_err read_all(int fd, const char *path, struct secret *into, s
 	return ERR_OK;
 }
 
-enum coffer_err hsm_pin_read(const char *source, struct secret **out, struct reason *reason)
+enum coffer_err token_pin_read(const char *source, struct secret **out, struct reason *reason)
 {
 	char path[PATH_MAX];
 	bool credential = strncmp(source, CREDENTIAL, sizeof CREDENTIAL - 1) == 0;
@@ -89,14 +89,14 @@ enum coffer_err hsm_pin_read(const char *source, struct secret **out, struct rea
 	}
 	TRY(check_file(fd, path, credential, reason));
 
-	AUTO_SECRET struct secret *raw = secret_new(HSM_PIN_MAX + 2); /* the newline, and one byte that shows a longer file */
+	AUTO_SECRET struct secret *raw = secret_new(TOKEN_PIN_MAX + 2); /* the newline, and one byte that shows a longer file */
 	ENSURE(raw, ERR_MEMORY);
 	size_t len = 0;
 	TRY(read_all(fd, path, raw, &len, reason));
 	if (len > 0 && ct_equal(secret_bytes(raw) + len - 1, "\n", 1)) len--;
 	if (len == 0) return reason_fail(reason, ERR_USAGE, "PIN file %s is empty", path);
-	if (len > HSM_PIN_MAX) return reason_fail(reason, ERR_USAGE, "PIN file %s holds more than %u bytes", path,
-		HSM_PIN_MAX);
+	if (len > TOKEN_PIN_MAX) return reason_fail(reason, ERR_USAGE, "PIN file %s holds more than %u bytes", path,
+		TOKEN_PIN_MAX);
 	struct secret *pin = secret_copy(secret_bytes(raw), len);
 	ENSURE(pin, ERR_MEMORY);
 	*out = pin;
