@@ -413,7 +413,7 @@ enum coffer_err rotation_master(struct engine *engine, const struct master_wish 
 {
 	struct master_flow f = { .engine = engine, .wish = wish, .out = out, .before = engine->identity, .after = engine->identity };
 	*out = (struct master_change){ .old_destroyed = false };
-	if (!engine->token) return reason_fail(reason, ERR_SEALED, "the node has no token");
+	if (!engine->token) return reason_fail(reason, ERR_TOKEN_GONE, "the node has no token now");
 	TRY(engine->on_store(engine, load, &f, reason));
 	TRY(settle_earlier(&f, reason));
 	if (engine->anchor) anchor_set_level(engine->anchor, ANCHOR_UNKNOWN, "the master secret is being changed");
