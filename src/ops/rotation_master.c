@@ -19,6 +19,7 @@ struct moving {
 	uint32_t generation;
 	struct secret *key;
 	struct buf blob;
+	struct buf old; /* wrapped by the one before, as it stands in the store; empty: not read */
 };
 
 struct master_flow {
@@ -27,6 +28,7 @@ struct master_flow {
 	struct master_record record; /* as it was found, or is to be written */
 	struct identity before, after;
 	struct master_change *out;
+	struct token_info old_info;  /* as the token was last known */
 	struct moving keys[ROTATION_GENERATIONS_MAX];
 	unsigned count;
 	bool written; /* read back: the slots name the new one */
@@ -37,6 +39,7 @@ static void flow_end(struct master_flow *f)
 	for (unsigned i = 0; i < f->count; i++) {
 		secret_free(f->keys[i].key);
 		buf_free(&f->keys[i].blob);
+		buf_free(&f->keys[i].old);
 	}
 }
 
@@ -66,6 +69,26 @@ static enum coffer_err store_record(struct engine *engine, struct txn *txn, void
 	return master_record_put(txn, &f->record);
 }
 
+static void slot_id(const struct domain_id *domain, uint32_t generation, uint8_t out[static UUID_LEN + 4])
+{
+	memcpy(out, domain->node_id, UUID_LEN);
+	for (unsigned i = 0; i < 4; i++) out[UUID_LEN + i] = (uint8_t)(generation >> (24 - 8 * i));
+}
+
+/* The wrapped key as it stands in the store; none where the node was opened by shares. */
+static enum coffer_err take_old(struct txn *txn, struct moving *m, struct reason *reason)
+{
+	uint8_t id[UUID_LEN + 4];
+	struct store_row row;
+	struct slot slot;
+	slot_id(ring_domain(txn_ring(txn)), m->generation, id);
+	enum coffer_err err = store_get(txn_store(txn), STORE_SLOT, view_of(id, sizeof id), &row);
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	TRY(err);
+	TRY(slot_parse(&row, &slot, reason));
+	return buf_append(&m->old, slot.blob);
+}
+
 static enum coffer_err take_keys(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct master_flow *f = arg;
@@ -77,17 +100,12 @@ static enum coffer_err take_keys(struct engine *engine, struct txn *txn, void *a
 		const struct secret *key;
 		struct moving *m = &f->keys[f->count];
 		TRY(ring_data_key(ring, ring_generation_at(ring, i), &key));
-		*m = (struct moving){ .generation = ring_generation_at(ring, i), .key = secret_copy(secret_bytes(key), secret_len(key)), .blob = BUF_EMPTY };
+		*m = (struct moving){ .generation = ring_generation_at(ring, i), .key = secret_copy(secret_bytes(key), secret_len(key)) };
 		ENSURE(m->key, ERR_MEMORY);
 		f->count++;
+		TRY(take_old(txn, m, reason));
 	}
 	return ERR_OK;
-}
-
-static void slot_id(const struct domain_id *domain, uint32_t generation, uint8_t out[static UUID_LEN + 4])
-{
-	memcpy(out, domain->node_id, UUID_LEN);
-	for (unsigned i = 0; i < 4; i++) out[UUID_LEN + i] = (uint8_t)(generation >> (24 - 8 * i));
 }
 
 static enum coffer_err put_slot(struct txn *txn, struct master_flow *f, uint32_t generation, struct reason *reason)
@@ -223,6 +241,22 @@ static enum coffer_err try_place(struct master_flow *f, const char *uri, struct 
 	return token_proxy_describe(e->token, &f->out->info, reason);
 }
 
+/* Whether the master secret that the token is attached to opens what another one wrapped: then they are one and the same, under two names. */
+static bool opens(struct engine *e, const struct moving *m, const struct buf *blob)
+{
+	AUTO_SECRET struct secret *back = NULL;
+	struct reason ignored = { "" };
+	if (blob->len == 0) return false;
+	return token_proxy_unwrap(e->token, buf_view(blob), &back, &ignored) == ERR_OK && secret_equal(m->key, back);
+}
+
+/* A PKCS#11 binding holds a canary of its own each time, so it is what the token says of itself and of the key that tells. */
+static bool is_same_key(const struct token_info *a, const struct token_info *b)
+{
+	return strcmp(a->kind, "pkcs11") == 0 && strcmp(b->kind, "pkcs11") == 0 && strcmp(a->serial, b->serial) == 0 &&
+		strcmp(a->master_secret, b->master_secret) == 0;
+}
+
 static bool is_same_secret(const struct identity *a, const struct identity *b)
 {
 	return memcmp(a->binding.master_secret_id, b->binding.master_secret_id, TOKEN_MS_ID_LEN) == 0;
@@ -297,7 +331,10 @@ static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 	if (err) return err;
 	err = token_proxy_retarget(e->token, f->record.uri, &f->record.binding, reason);
 	if (!err) err = token_proxy_describe(e->token, &info, reason);
+	const struct moving *newest = &f->keys[f->count - 1];
 	f->out->old_adopted = !err && !info.made_here;
+	if (!err && opens(e, newest, &newest->blob))
+		err = reason_fail(reason, ERR_BUG, "the earlier master secret opens what the new one wrapped, so it is the same and stays");
 	if (!err && info.made_here) err = token_proxy_erase(e->token, reason);
 	if (err == ERR_TOKEN_KEY_MISSING) err = ERR_OK;
 	f->out->old_destroyed = !err && !f->out->old_adopted;
@@ -339,8 +376,13 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
 	struct reason why = { "" };
+	struct token_health health;
+	token_proxy_health(e->token, &health);
+	f->old_info = health.info;
 	enum coffer_err err = make_master(f, reason);
 	if (!err) err = e->on_store(e, take_keys, f, reason);
+	if (!err && (is_same_key(&f->old_info, &f->out->info) || opens(e, &f->keys[f->count - 1], &f->keys[f->count - 1].old)))
+		err = reason_fail(reason, ERR_EXISTS, "that is the master secret in force already, under another name");
 	if (!err) err = wrap_all(f, reason);
 	if (!err) err = put_in_force(f, reason);
 	if (err) {
@@ -371,7 +413,7 @@ enum coffer_err rotation_master(struct engine *engine, const struct master_wish 
 {
 	struct master_flow f = { .engine = engine, .wish = wish, .out = out, .before = engine->identity, .after = engine->identity };
 	*out = (struct master_change){ .old_destroyed = false };
-	if (!engine->token) return reason_fail(reason, ERR_SEALED, "the node has no token");
+	if (!engine->token) return reason_fail(reason, ERR_TOKEN_GONE, "the node has no token now");
 	TRY(engine->on_store(engine, load, &f, reason));
 	TRY(settle_earlier(&f, reason));
 	if (engine->anchor) anchor_set_level(engine->anchor, ANCHOR_UNKNOWN, "the master secret is being changed");

@@ -13,8 +13,9 @@ other_uri=$(COFFER_SOCKET=$other/node-1/coffer.sock coffer status --json | jq -r
 kill -TERM "$(cat "$other/node-1/monitor.pid")" # its token alone stays
 [ "$second" = swtpm ] && other_uri="$other_uri?handle=0x81010D01"
 [ "$second" = softhsm ] && other_uri=${other_uri/\?/;id=%0A%0B?} # not the node's that the token was made for
-env_of=$([ "$first" = softhsm ] && echo "$dir" || echo "$other")
-start_sandbox --token "$first" --set "tokend_environment=SOFTHSM2_CONF=$env_of/node-1/token/softhsm2.conf"
+set --
+[ "$first" = softhsm ] || set -- --set "tokend_environment=SOFTHSM2_CONF=$other/node-1/token/softhsm2.conf"
+start_sandbox --token "$first" "$@"
 use_sandbox
 state=$home/state
 trap '"$sandbox" stop --dir "$other" >/dev/null 2>&1; cleanup' EXIT
