@@ -7,7 +7,12 @@ begin "attended-$1"
 kind=$1
 shares=$dir/recovery
 
-stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 10 "stopped" test ! -S "$home/coffer.sock"; }
+stop_daemon() {
+  local monitor
+  monitor=$(cat "$home/monitor.pid")
+  kill -TERM "$monitor"
+  within 15 "stopped" sh -c "! kill -0 $monitor"
+}
 run_daemon() {
   setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
   within 10 "it answers" answers

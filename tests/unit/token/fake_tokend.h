@@ -17,7 +17,7 @@ enum fake_act {
 	FAKE_GARBAGE   /* a frame of noise */
 };
 
-#define FAKE_OPS (CHANNEL_CLOSE + 1)
+#define FAKE_OPS 32u
 #define FAKE_HELPERS 200u
 
 struct fake_helper {

@@ -156,6 +156,77 @@ static void proxy_probes_by_itself(void **state)
 	fake_free(f);
 }
 
+static struct token_proxy *attended_proxy(struct fake *f)
+{
+	struct token_proxy *p = NULL;
+	struct token_proxy_config config = { .uri = "tpm2:fake", .binding = &fake_binding, .spawner = &f->spawner, .deadline_ms = 1000,
+		.probe_interval_ms = HOUR_MS, .attended = true };
+	assert_int_equal(token_proxy_new(&config, &p, NULL), ERR_OK);
+	return p;
+}
+
+/* Nothing is done before somebody comes; a refused PIN is forgotten and not tried again. */
+static void an_attended_proxy_waits(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = attended_proxy(f);
+	struct token_health health;
+	struct reason why = { "" };
+	AUTO_BUF struct buf blob = BUF_EMPTY;
+	AUTO_SECRET struct secret *key = data_key();
+	(void)state;
+	token_proxy_retry(p); /* SIGHUP */
+	assert_int_equal(token_proxy_probe_now(p, 1000, &why), ERR_STATE);
+	assert_int_equal(token_proxy_wrap(p, key, &blob, &why), ERR_STATE);
+	assert_non_null(strstr(why.text, "coffer unseal"));
+	assert_int_equal(fake_starts(f), 0);
+
+	fake_set(f, CHANNEL_OPEN, FAKE_FAIL, ERR_AUTH);
+	struct secret *pin = secret_copy("1234", 4);
+	assert_int_equal(token_proxy_unlock(p, &pin, &why), ERR_AUTH);
+	assert_null(pin);
+	assert_int_equal(fake_count(f, CHANNEL_PIN), 1);
+	assert_int_equal(fake_count(f, CHANNEL_OPEN), 1);
+	token_proxy_health(p, &health);
+	assert_int_equal(health.state, TOKEN_WRONG_PIN);
+	assert_non_null(strstr(health.sentence, "coffer unseal --pin"));
+	token_proxy_retry(p);
+	assert_int_equal(token_proxy_probe_now(p, 1000, &why), ERR_AUTH);
+	assert_int_equal(fake_count(f, CHANNEL_OPEN), 1);
+
+	fake_set(f, CHANNEL_OPEN, FAKE_DO, ERR_OK);
+	pin = secret_copy("4321", 4);
+	assert_int_equal(token_proxy_unlock(p, &pin, &why), ERR_OK);
+	token_proxy_health(p, &health);
+	assert_int_equal(health.state, TOKEN_WELL);
+	fake_crash(f); /* the next helper gets the PIN too */
+	for (unsigned i = 0; i < 50 && fake_count(f, CHANNEL_PIN) < 3; i++) (void)!token_proxy_probe_now(p, 200, NULL);
+	fake_await(p, TOKEN_WELL, 5000);
+	assert_int_equal(fake_count(f, CHANNEL_PIN), 3);
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+/* A retry that anybody may ask for does not bring back what the token refused. */
+static void a_refused_pin_is_forgotten(void **state)
+{
+	struct fake *f = fake_new();
+	fake_set(f, CHANNEL_OPEN, FAKE_FAIL, ERR_AUTH);
+	struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
+	struct reason why = { "" };
+	(void)state;
+	fake_await(p, TOKEN_WRONG_PIN, 2000);
+	struct secret *pin = secret_copy("1234", 4);
+	assert_int_equal(token_proxy_unlock(p, &pin, &why), ERR_AUTH);
+	assert_int_equal(fake_count(f, CHANNEL_PIN), 1);
+	token_proxy_retry(p);
+	for (unsigned i = 0; i < 50 && fake_count(f, CHANNEL_OPEN) < 3; i++) (void)!token_proxy_probe_now(p, 200, NULL);
+	assert_int_equal(fake_count(f, CHANNEL_OPEN), 3);
+	assert_int_equal(fake_count(f, CHANNEL_PIN), 1);
+	token_proxy_free(p);
+	fake_free(f);
+}
+
 static void proxy_refuses_a_uri_that_is_none(void **state)
 {
 	struct fake *f = fake_new();
@@ -180,6 +251,8 @@ int main(void)
 		cmocka_unit_test(proxy_gives_random_bytes_and_the_description),
 		cmocka_unit_test(proxy_reports_a_tampered_blob_and_stays_well),
 		cmocka_unit_test(proxy_probes_by_itself),
+		cmocka_unit_test(an_attended_proxy_waits),
+		cmocka_unit_test(a_refused_pin_is_forgotten),
 		cmocka_unit_test(proxy_refuses_a_uri_that_is_none),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);

@@ -1,0 +1,84 @@
+#!/bin/bash
+# Attended start with the PIN of a PKCS#11 token: typed once, kept in memory alone, never tried twice.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+begin pin
+module=$(ls /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so 2>/dev/null | head -1)
+home=$work/node
+mkdir -p "$dir" "$work/tokens" "$home/state" "$work/shares"
+chmod 700 "$home/state" "$work/shares"
+export SOFTHSM2_CONF=$work/softhsm2.conf
+pin="8d1c5e77a2pin"
+printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$work/tokens" >"$SOFTHSM2_CONF"
+(umask 077; printf '%s\n' "$pin" >"$work/pin"; printf 'not-%s' "$pin" >"$work/wrong")
+softhsm2-util --init-token --free --label t --so-pin 12345678 --pin "$pin" >/dev/null
+{
+  echo "socket = $home/coffer.sock"
+  echo "state_dir = $home/state"
+  echo "pid_file = $home/cofferd.pid"
+  echo "monitor_pid_file = $home/monitor.pid"
+  echo "secret_memory = 8M"
+  echo "start = attended"
+  echo "tokend_environment = SOFTHSM2_CONF=$SOFTHSM2_CONF"
+  user_settings
+} >"$home/cofferd.conf"
+give_to daemon "$home"
+give_to tokend "$work/tokens" "$SOFTHSM2_CONF"
+export COFFER_SOCKET=$home/coffer.sock
+uri="pkcs11:token=t;object=master?module-path=$module"
+
+answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
+run_daemon() {
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 10 "it answers" answers
+}
+stop_daemon() {
+  local monitor
+  monitor=$(cat "$home/monitor.pid")
+  kill -TERM "$monitor"
+  within 15 "stopped" sh -c "! kill -0 $monitor"
+}
+end() { stop_daemon; finish; }
+written() { grep -rlaF "$1" "$home/state" "$home/cofferd.log" "$home/cofferd.conf" | wc -l; }
+
+run_daemon
+refused "init without the PIN says how to give it" 1 'coffer unseal --pin|wants a PIN' coffer init --token "$uri" --recovery-shares 2 --recovery-threshold 2 --recovery-out "$work/shares"
+refused "init with a wrong PIN" 1 'PIN' coffer init --token "$uri" --pin-file "$work/wrong" --recovery-shares 2 --recovery-threshold 2 --recovery-out "$work/shares"
+check "init with the PIN" coffer init --token "$uri" --pin-file "$work/pin" --recovery-shares 2 --recovery-threshold 2 --recovery-out "$work/shares"
+check "a key" coffer key create k
+printf hello >"$work/plain"
+check "something sealed" coffer encrypt --key k -i "$work/plain" -o "$work/sealed"
+
+stop_daemon
+run_daemon
+equal "sealed" "$(status_field .state)" sealed
+equal "the token was not touched" "$(status_field .token.health)" waiting
+refused "without the PIN" 1 'coffer unseal --pin' coffer unseal --token
+refused "a wrong PIN" 1 'PIN' coffer unseal --pin --secret-file "$work/wrong"
+equal "said in status" "$(status_field .token.health)" 'wrong PIN'
+matches "with what to do" "$(status_field .token.sentence)" 'coffer unseal --pin'
+kill -HUP "$(cat "$home/monitor.pid")"
+within 5 "SIGHUP was taken" grep -q 'configuration was read again' "$home/cofferd.log"
+equal "and spent no try" "$(status_field .token.health)" 'wrong PIN'
+refused "a second wrong PIN" 1 'PIN' coffer unseal --pin --secret-file "$work/wrong"
+refused "a third one is not sent to the token" 1 'was not sent' coffer unseal --pin --secret-file "$work/wrong"
+refused "nor is the right one, until a restart" 1 'was not sent' coffer unseal --pin --secret-file "$work/pin"
+check "shares open it all the same" coffer unseal --share-file "$work/shares/share-1.txt" --share-file "$work/shares/share-2.txt"
+matches "what failed is in the audit log" "$(coffer audit show --limit 20)" 'while the node was sealed: [0-9]+ failed'
+
+stop_daemon
+run_daemon
+if separate_users; then refused "a stranger's PIN does not reach the token" 1 'may not unseal' as_stranger unseal --token; fi
+equal "it waits still" "$(status_field .token.health)" waiting
+check "the PIN opens it" coffer unseal --pin --secret-file "$work/pin"
+equal "open" "$(status_field .state)" open
+equal "by its token" "$(status_field .opened_by)" token
+check "what was sealed opens" coffer decrypt -i "$work/sealed" -o "$work/back"
+same "as it was" "$work/plain" "$work/back"
+
+helper=$(pgrep -P "$(cat "$home/monitor.pid")" coffer-tokend)
+kill -9 "$helper"
+within 20 "a helper that dies is started again with the PIN in memory" sh -c "[ \"\$('$bin/coffer' status --json | jq -r .token.restarts)\" -ge 1 ] && '$bin/coffer' status --quiet"
+equal "no PIN in state, configuration or log" "$(written "$pin")" 0
+equal "the control is found" "$(written unattended)$(grep -c "$pin" "$work/pin")" 01
+end
