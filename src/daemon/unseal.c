@@ -266,8 +266,14 @@ static bool may_pass(enum coffer_err err)
 	switch (err_class(err)) {
 	case ERR_CLASS_token: case ERR_CLASS_memory: return true;
 	case ERR_CLASS_io: return err != ERR_SCHEMA;
-	default: return err == ERR_BUSY;
+	default: return err == ERR_BUSY || err == ERR_AUTH; /* a wrong PIN is put right by an operator */
 	}
+}
+
+/* Tried again by itself: what the token said waits for the token. */
+static bool is_tried_again(enum coffer_err err)
+{
+	return may_pass(err) && err_class(err) != ERR_CLASS_token && err != ERR_AUTH;
 }
 
 static void unseal_job(void *arg)
@@ -283,7 +289,7 @@ static void unseal_job(void *arg)
 			engine_note(e, "%s%s", may_pass(err) ? "sealed: " : "", reason_text(&reason, err));
 			log_error("the domain does not open: %s", reason_text(&reason, err));
 			/* What the token answered may pass, and so may want of memory or disk; a store that is damaged stays so. */
-			if (may_pass(err)) d->unseal_again = err_class(err) != ERR_CLASS_token;
+			if (may_pass(err)) d->unseal_again = is_tried_again(err);
 			else e->state = ENGINE_FAULT;
 		}
 	}
