@@ -30,8 +30,10 @@ function(coffer_flags)
     check_c_compiler_flag(${flag} ${var})
     if(${var})
       add_compile_options(${flag})
+      list(APPEND COFFER_CODEGEN ${flag})
     endif()
   endforeach()
+  set(COFFER_CODEGEN ${COFFER_CODEGEN} PARENT_SCOPE) # also for where code is made by the linker (coffer_inline_across)
 endfunction()
 
 function(coffer_link_flags)
@@ -68,6 +70,14 @@ else()
   coffer_flags(-fstack-protector-strong -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard
     -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr)
   coffer_link_flags(-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,--build-id=sha1)
+endif()
+# Programs whose hot path is optimised across files (coffer_inline_across).
+set(COFFER_ACROSS OFF)
+if(CMAKE_BUILD_TYPE MATCHES Rel AND CMAKE_C_COMPILER_ID STREQUAL GNU AND NOT COFFER_SANITIZE AND NOT COFFER_FUZZ AND NOT COFFER_ANALYZER)
+  include(CheckIPOSupported)
+  check_ipo_supported(RESULT COFFER_ACROSS LANGUAGES C OUTPUT ignored)
+  set(COFFER_NO_PATH "${CMAKE_COMMAND} -E env PWD=/proc/self/cwd") # -ffile-prefix-map does not reach what is written for the link
+  add_link_options(-fno-lto) # everything else; the compiler's linker plugin would do it unasked
 endif()
 coffer_link_flags(-Wl,--as-needed -Wl,--no-copy-dt-needed-entries)
 set(CMAKE_EXE_LINKER_FLAGS "${CMAKE_EXE_LINKER_FLAGS} -pie")

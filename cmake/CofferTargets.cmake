@@ -15,13 +15,30 @@ function(coffer_library name)
   target_link_libraries(${name} PUBLIC ${A_LINKS})
 endfunction()
 
+# coffer_inline_across(NAME …): the files of these libraries are optimised together in the programs that coffer_program(… ACROSS) makes of them (each function
+# of this build clears registers, so small ones cost more than their work). Not the libraries of secrets' arithmetic: what tests/ct looks at is compiled file
+# by file, and stays as it is. Tests link the same objects as they are.
+function(coffer_inline_across)
+  if(COFFER_ACROSS)
+    foreach(name ${ARGN})
+      target_compile_options(${name} PRIVATE -flto -ffat-lto-objects)
+      set_target_properties(${name} PROPERTIES RULE_LAUNCH_COMPILE "${COFFER_NO_PATH}")
+    endforeach()
+  endif()
+endfunction()
+
 # coffer_program(NAME DEST SOURCES … LINKS …): an installed executable; all land in build/bin.
 function(coffer_program name)
-  cmake_parse_arguments(A "" "DEST" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(A "ACROSS" "DEST" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${A_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${A_LINKS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+  if(COFFER_ACROSS AND A_ACROSS)
+    target_compile_options(${name} PRIVATE -flto -ffat-lto-objects)
+    target_link_options(${name} PRIVATE -flto -flto-partition=one ${COFFER_CODEGEN})
+    set_target_properties(${name} PROPERTIES RULE_LAUNCH_COMPILE "${COFFER_NO_PATH}" RULE_LAUNCH_LINK "${COFFER_NO_PATH}")
+  endif()
   install(TARGETS ${name} RUNTIME DESTINATION ${A_DEST})
 endfunction()
 

@@ -11,7 +11,19 @@
 #include "hsm/token_p11.h"
 #include "token/counter.h"
 #include "token/erase.h"
+#include "token/login.h"
 #include "token/pin.h"
+
+/* What a person gave for the next open (token/login.h). One thread, one token. */
+static struct secret *given_pin;
+
+static void p11_take_pin(struct secret **pin)
+{
+	secret_free(given_pin);
+	given_pin = TAKE(*pin);
+}
+
+const struct token_login_ops token_login_backend = { .take_pin = p11_take_pin };
 
 static void p11_close(struct token *t)
 {
@@ -26,9 +38,9 @@ static enum coffer_err open_parts(struct token *t, const char *uri, struct reaso
 {
 	CK_SLOT_ID slot = 0;
 	CK_TOKEN_INFO info = { 0 };
-	AUTO_SECRET struct secret *pin = NULL;
+	AUTO_SECRET struct secret *pin = TAKE(given_pin);
 	TRY(hsm_uri_init(&t->uri, uri, reason));
-	if (t->uri.pin_source) TRY(token_pin_read(t->uri.pin_source, &pin, reason));
+	if (!pin && t->uri.pin_source) TRY(token_pin_read(t->uri.pin_source, &pin, reason));
 	TRY(hsm_module_open(&t->module, t->uri.module_path, reason));
 	TRY(hsm_slot_find(t->module.fn, &t->uri, &slot, &info, reason));
 	TRY(hsm_session_init(&t->session, t->module.fn, slot, &info, TAKE(pin), reason));

@@ -11,13 +11,8 @@
 #include "keyring/record.h"
 #include "keyring/rooted_store.h"
 
-struct tail {
-	uint64_t seq;
-	uint8_t link[AUDIT_LINK_LEN];
-};
-
 struct audit_chain {
-	struct tail tail;
+	struct audit_place tail;
 	uint64_t known_ms; /* latest time in the newest rows when the chain was opened */
 };
 
@@ -41,9 +36,8 @@ uint64_t audit_chain_known_ms(const struct audit_chain *chain)
 struct newest {
 	struct ring *ring;
 	unsigned rows;
-	uint64_t seq[2];
-	uint8_t link[2][AUDIT_LINK_LEN];
-	uint32_t generation;
+	struct audit_place at[2];
+	struct audit_header header;
 	struct buf row; /* plaintext of the newest; empty: it does not open */
 };
 
@@ -52,15 +46,15 @@ static enum coffer_err take_newest(void *arg, const struct store_row *row)
 	struct newest *n = arg;
 	struct audit_header header;
 	const struct domain_id *domain = ring_domain(n->ring);
-	uint64_t seq;
+	struct audit_place *at = &n->at[n->rows];
 	if (row->id_len != AUDIT_ID_LEN || memcmp(row->id, domain->node_id, UUID_LEN) != 0)
 		return ERR_EXISTS; /* another node's rows: enough seen */
-	TRY(audit_row_seq(domain, row, &seq));
+	TRY(audit_row_seq(domain, row, &at->seq));
 	TRY(audit_header_decode(row->header, &header));
-	n->seq[n->rows] = seq;
-	memcpy(n->link[n->rows], header.link, AUDIT_LINK_LEN);
+	memcpy(at->link, header.link, AUDIT_LINK_LEN);
+	TRY(audit_header_digest(domain, at->seq, &header, at->digest));
 	if (n->rows == 0) {
-		n->generation = header.link_generation;
+		n->header = header;
 		enum coffer_err err = record_open(n->ring, STORE_AUDIT, row, &n->row);
 		if (err == ERR_CORRUPT) buf_clear(&n->row);
 		else TRY(err);
@@ -71,21 +65,19 @@ static enum coffer_err take_newest(void *arg, const struct store_row *row)
 
 static enum coffer_err check_newest(struct newest *n)
 {
-	uint8_t previous[AUDIT_LINK_LEN], expected[AUDIT_LINK_LEN];
+	const struct domain_id *domain = ring_domain(n->ring);
+	const struct audit_place *at = &n->at[0];
+	struct audit_place previous = n->at[1];
+	uint8_t expected[AUDIT_LINK_LEN], digest[AUDIT_DIGEST_LEN];
 	struct audit_event event;
 	ENSURE(n->row.len, ERR_CORRUPT);
-	if (n->rows == 2) {
-		ENSURE(n->seq[0] == n->seq[1] + 1, ERR_CORRUPT);
-		memcpy(previous, n->link[1], sizeof previous);
-	} else {
-		ENSURE(n->seq[0] == 1, ERR_CORRUPT);
-		TRY(audit_genesis(ring_domain(n->ring), previous));
-	}
-	TRY(audit_row_decode(ring_domain(n->ring), buf_view(&n->row), &event));
-	ENSURE(event.seq == n->seq[0], ERR_CORRUPT);
-	TRY(audit_link(n->ring, n->generation, n->seq[0], previous, buf_view(&n->row), expected));
-	ENSURE(ct_equal(expected, n->link[0], sizeof expected), ERR_CORRUPT);
-	return ERR_OK;
+	if (n->rows == 1) TRY(audit_place_begin(domain, &previous));
+	ENSURE(at->seq == previous.seq + 1, ERR_CORRUPT);
+	TRY(audit_row_decode(domain, buf_view(&n->row), &event));
+	ENSURE(event.seq == at->seq, ERR_CORRUPT);
+	TRY(audit_link(n->ring, n->header.link_generation, at->seq, previous.link, buf_view(&n->row), expected));
+	ENSURE(ct_equal(expected, at->link, sizeof expected), ERR_CORRUPT);
+	return audit_header_follow(domain, previous.digest, at->seq, &n->header, buf_view(&n->row), digest);
 }
 
 /* The chain goes on behind its newest row also when that, or the one before, is damaged: the version root says that its link is the right one.
@@ -97,7 +89,7 @@ static enum coffer_err find_tail(struct store *store, struct newest *n)
 	enum coffer_err err = store_scan(store, STORE_AUDIT, view_of(end, sizeof end), true, 2, take_newest, n);
 	if (err == ERR_EXISTS) err = ERR_OK;
 	if (!err && n->rows) err = check_newest(n);
-	if (err == ERR_CORRUPT && n->rows && rooted_store_is_head(store, n->seq[0], n->link[0])) err = ERR_OK;
+	if (err == ERR_CORRUPT && n->rows && rooted_store_is_head(store, n->at[0].seq, n->at[0].link)) err = ERR_OK;
 	return err;
 }
 
@@ -131,11 +123,10 @@ enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, stru
 	struct audit_chain *chain = calloc(1, sizeof *chain);
 	ENSURE(chain, ERR_MEMORY);
 	if (n.rows) {
-		chain->tail.seq = n.seq[0];
-		chain->known_ms = latest_time(txn_store(txn), n.ring, n.seq[0]);
-		memcpy(chain->tail.link, n.link[0], AUDIT_LINK_LEN);
+		chain->tail = n.at[0];
+		chain->known_ms = latest_time(txn_store(txn), n.ring, n.at[0].seq);
 	} else {
-		err = audit_genesis(ring_domain(n.ring), chain->tail.link);
+		err = audit_place_begin(ring_domain(n.ring), &chain->tail);
 	}
 	if (err) {
 		free(chain);
@@ -148,7 +139,7 @@ enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, stru
 /* What undoes one append: the tail as it was before. */
 struct step {
 	struct audit_chain *chain;
-	struct tail before;
+	struct audit_place before;
 };
 
 static void step_keep(void *arg)
@@ -193,15 +184,17 @@ enum coffer_err audit_append(struct audit_chain *chain, struct txn *txn, const s
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct audit_event e = *event;
-	struct audit_header header = { .link_generation = ring_newest(txn_ring(txn)) };
+	struct audit_header header = { .link_generation = ring_newest(txn_ring(txn)), .has_digest = true };
 
 	e.seq = chain->tail.seq + 1;
 	e.time_ms = clock_wall_s() * 1000;
 	TRY(audit_row_encode(ring_domain(txn_ring(txn)), &e, &plain));
 	TRY(audit_link(txn_ring(txn), header.link_generation, e.seq, chain->tail.link, buf_view(&plain), header.link));
+	TRY(audit_digest_next(chain->tail.digest, header.link_generation, header.link, buf_view(&plain), header.digest));
 	TRY(stage_tail(chain, txn));
 	TRY(write_row(txn, &e, buf_view(&plain), &header));
 	chain->tail.seq = e.seq;
 	memcpy(chain->tail.link, header.link, AUDIT_LINK_LEN);
+	memcpy(chain->tail.digest, header.digest, AUDIT_DIGEST_LEN);
 	return ERR_OK;
 }

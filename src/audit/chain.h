@@ -4,22 +4,11 @@
 
 #include <stdint.h>
 
+#include "audit/digest.h"
+#include "audit/event.h"
 #include "base/err.h"
 #include "base/reason.h"
-#include "base/view.h"
 #include "objects/txn.h"
-
-struct audit_event {
-	uint64_t seq;          /* set by audit_append */
-	uint64_t time_ms;      /* set by audit_append */
-	struct view principal;
-	uint32_t operation;    /* KMIP operation, vendor ones too; 0: an event of the daemon itself (details say which) */
-	uint32_t status;       /* KMIP Result Status: 0 success, 1 failed */
-	uint32_t result_reason; /* KMIP Result Reason, 0 on success */
-	struct view object_id; /* 0 or 16 bytes */
-	struct view request_id;
-	struct view details;   /* UTF-8 for people; never a secret */
-};
 
 struct audit_chain;
 
@@ -43,11 +32,13 @@ enum coffer_err audit_verify(struct audit_chain *chain, struct txn *txn, uint64_
 /* Following a chain row by row, for who reads the table anyway. Begin zeroed; rows in order. */
 struct audit_follow {
 	bool begun;
+	uint8_t node_id[16]; /* whose chain it is */
 	uint64_t next;       /* expected sequence number */
-	uint8_t previous[32]; /* link of the row before */
+	uint8_t previous[AUDIT_LINK_LEN]; /* link of the row before, and its digest */
+	uint8_t digest[AUDIT_DIGEST_LEN];
 };
-/* ERR_CORRUPT: the row does not open, is out of order or its link does not hold; the next one is judged by what this one says it is. Rows of other
- * nodes do not hold in a domain of one. */
+/* ERR_CORRUPT: the row does not open, is out of order or its link does not hold; the next one is judged by what this one says it is. Rows of another
+ * node begin a chain of its own: that of the node before a restore stands beside this node's. */
 enum coffer_err audit_follow_row(struct audit_follow *follow, struct ring *ring, const struct store_row *row) MUST_USE;
 
 #endif

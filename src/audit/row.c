@@ -1,58 +1,45 @@
 /* Audit rows and links as bytes. */
 #include "audit/row.h"
 
+#include <string.h>
+
+#include "base/ct.h"
 #include "base/reader.h"
 #include "base/writer.h"
-#include "crypto/hash.h"
 #include "crypto/mac.h"
 #include "keyring/label.h"
 
-#define ROW_FORMAT 1u
-#define HEADER_SCHEMA 1u
-#define ROW_MAX (16u * 1024u)
-#define DETAILS_MAX 4096u
-#define ID_MAX 64u
+#define HEADER_OLD 1u
+#define HEADER_SCHEMA 2u
 
 enum coffer_err audit_row_encode(const struct domain_id *domain, const struct audit_event *event, struct buf *out)
 {
-	ENSURE(event->principal.len <= PRINCIPAL_TEXT_MAX && event->object_id.len <= ID_MAX && event->request_id.len <= ID_MAX &&
-		event->details.len <= DETAILS_MAX, ERR_TOO_LARGE);
 	struct writer w;
-	writer_init_buf(&w, out, ROW_MAX);
-	writer_u8(&w, ROW_FORMAT);
-	writer_u64(&w, event->seq);
-	writer_u64(&w, event->time_ms);
-	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
-	writer_u64(&w, 0); /* epoch: one node has none */
-	writer_view_u32(&w, event->principal);
-	writer_u32(&w, event->operation);
-	writer_u32(&w, event->status);
-	writer_u32(&w, event->result_reason);
-	writer_view_u32(&w, event->object_id);
-	writer_view_u32(&w, event->request_id);
-	writer_view_u32(&w, event->details);
+	ENSURE(event->principal.len <= PRINCIPAL_TEXT_MAX && event->object_id.len <= AUDIT_ID_MAX && event->request_id.len <= AUDIT_ID_MAX &&
+		event->details.len <= AUDIT_DETAILS_MAX, ERR_TOO_LARGE);
+	writer_init_buf(&w, out, AUDIT_ROW_MAX);
+	audit_event_write(domain, event, &w);
 	return writer_done(&w);
 }
 
 static enum coffer_err decode_fields(const struct domain_id *domain, struct reader *r, struct audit_event *e)
 {
 	uint8_t format;
-	uint64_t epoch;
 	struct view node;
 	TRY(reader_u8(r, &format));
-	ENSURE(format == ROW_FORMAT, ERR_VERSION);
+	ENSURE(format == AUDIT_ROW_FORMAT, ERR_VERSION);
 	TRY(reader_u64(r, &e->seq));
 	TRY(reader_u64(r, &e->time_ms));
 	TRY(reader_view(r, UUID_LEN, &node));
 	ENSURE(view_equal(node, view_of(domain->node_id, UUID_LEN)), ERR_CORRUPT);
-	TRY(reader_u64(r, &epoch));
+	TRY(reader_u64(r, &e->epoch));
 	TRY(reader_view_u32(r, PRINCIPAL_TEXT_MAX, &e->principal));
 	TRY(reader_u32(r, &e->operation));
 	TRY(reader_u32(r, &e->status));
 	TRY(reader_u32(r, &e->result_reason));
-	TRY(reader_view_u32(r, ID_MAX, &e->object_id));
-	TRY(reader_view_u32(r, ID_MAX, &e->request_id));
-	TRY(reader_view_u32(r, DETAILS_MAX, &e->details));
+	TRY(reader_view_u32(r, AUDIT_ID_MAX, &e->object_id));
+	TRY(reader_view_u32(r, AUDIT_ID_MAX, &e->request_id));
+	TRY(reader_view_u32(r, AUDIT_DETAILS_MAX, &e->details));
 	return reader_end(r);
 }
 
@@ -70,11 +57,13 @@ enum coffer_err audit_header_decode(struct view header, struct audit_header *out
 {
 	struct reader r;
 	uint8_t schema;
-	struct audit_header h;
+	struct audit_header h = { 0 };
 	reader_init(&r, header);
-	ENSURE(reader_u8(&r, &schema) == ERR_OK && schema == HEADER_SCHEMA, ERR_CORRUPT);
-	ENSURE(reader_u32(&r, &h.link_generation) == ERR_OK, ERR_CORRUPT);
-	ENSURE(reader_bytes(&r, h.link, sizeof h.link) == ERR_OK && reader_end(&r) == ERR_OK, ERR_CORRUPT);
+	ENSURE(reader_u8(&r, &schema) == ERR_OK && (schema == HEADER_SCHEMA || schema == HEADER_OLD), ERR_CORRUPT);
+	h.has_digest = schema == HEADER_SCHEMA;
+	ENSURE(reader_u32(&r, &h.link_generation) == ERR_OK && reader_bytes(&r, h.link, sizeof h.link) == ERR_OK, ERR_CORRUPT);
+	if (h.has_digest) ENSURE(reader_bytes(&r, h.digest, sizeof h.digest) == ERR_OK, ERR_CORRUPT);
+	ENSURE(reader_end(&r) == ERR_OK, ERR_CORRUPT);
 	*out = h;
 	return ERR_OK;
 }
@@ -86,7 +75,26 @@ void audit_header_encode(const struct audit_header *header, uint8_t out[static A
 	writer_u8(&w, HEADER_SCHEMA);
 	writer_u32(&w, header->link_generation);
 	writer_bytes(&w, view_of(header->link, sizeof header->link));
+	writer_bytes(&w, view_of(header->digest, sizeof header->digest));
 	POST(writer_done(&w) == ERR_OK);
+}
+
+enum coffer_err audit_header_digest(const struct domain_id *domain, uint64_t seq, const struct audit_header *header,
+	uint8_t out[static AUDIT_DIGEST_LEN])
+{
+	if (!header->has_digest) return audit_digest_base(domain, seq, header->link, out);
+	memcpy(out, header->digest, AUDIT_DIGEST_LEN);
+	return ERR_OK;
+}
+
+enum coffer_err audit_header_follow(const struct domain_id *domain, const uint8_t previous[static AUDIT_DIGEST_LEN], uint64_t seq,
+	const struct audit_header *header, struct view row, uint8_t out[static AUDIT_DIGEST_LEN])
+{
+	uint8_t expected[AUDIT_DIGEST_LEN];
+	if (!header->has_digest) return audit_digest_base(domain, seq, header->link, out);
+	TRY(audit_digest_next(previous, header->link_generation, header->link, row, expected));
+	memcpy(out, header->digest, AUDIT_DIGEST_LEN);
+	return ct_equal(expected, header->digest, sizeof expected) ? ERR_OK : ERR_CORRUPT;
 }
 
 void audit_row_id(const struct domain_id *domain, uint64_t seq, uint8_t out[static AUDIT_ID_LEN])
@@ -110,23 +118,15 @@ enum coffer_err audit_row_seq(const struct domain_id *domain, const struct store
 	return ERR_OK;
 }
 
-enum coffer_err audit_genesis(const struct domain_id *domain, uint8_t out[static AUDIT_LINK_LEN])
-{
-	uint8_t input[128];
-	struct writer w;
-	writer_init(&w, input, sizeof input);
-	label_write(&w, "audit-genesis");
-	writer_bytes(&w, view_of(domain->id, UUID_LEN));
-	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
-	writer_bytes(&w, view_of(domain->public_key, DOMAIN_PUBLIC_LEN));
-	TRY(writer_done(&w));
-	return hash_sha256(writer_view(&w), out);
-}
-
 enum coffer_err audit_link(struct ring *ring, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
 	struct view row, uint8_t out[static AUDIT_LINK_LEN])
 {
-	const struct domain_id *domain = ring_domain(ring);
+	return audit_link_of(ring, ring_domain(ring), generation, seq, previous, row, out);
+}
+
+enum coffer_err audit_link_of(struct ring *ring, const struct domain_id *domain, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
+	struct view row, uint8_t out[static AUDIT_LINK_LEN])
+{
 	const struct secret *key;
 	uint8_t head[160];
 	struct writer w;

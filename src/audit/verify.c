@@ -10,6 +10,7 @@ struct walk {
 	struct ring *ring;
 	uint64_t next;                  /* expected sequence number */
 	uint8_t previous[AUDIT_LINK_LEN];
+	uint8_t digest[AUDIT_DIGEST_LEN];
 	bool check;                     /* verify the links */
 	audit_row_fn *fn;               /* may be NULL */
 	void *arg;
@@ -36,6 +37,7 @@ static enum coffer_err walk_row(void *arg, const struct store_row *row)
 		TRY(audit_link(w->ring, header.link_generation, seq, w->previous, buf_view(&plain), expected));
 		ENSURE(ct_equal(expected, header.link, sizeof expected), ERR_CORRUPT);
 		memcpy(w->previous, header.link, sizeof w->previous);
+		TRY(audit_header_follow(domain, w->digest, seq, &header, buf_view(&plain), w->digest));
 	}
 	w->next++;
 	if (w->fn) {
@@ -65,7 +67,10 @@ enum coffer_err audit_read(struct audit_chain *chain, struct txn *txn, uint64_t 
 enum coffer_err audit_verify(struct audit_chain *chain, struct txn *txn, uint64_t *out_bad, struct reason *reason)
 {
 	struct walk w = { .ring = txn_ring(txn), .check = true };
-	TRY(audit_genesis(ring_domain(w.ring), w.previous));
+	struct audit_place begin;
+	TRY(audit_place_begin(ring_domain(w.ring), &begin));
+	memcpy(w.previous, begin.link, sizeof w.previous);
+	memcpy(w.digest, begin.digest, sizeof w.digest);
 	enum coffer_err err = walk_from(txn, &w, 1, SIZE_MAX);
 	if (!err && w.next != audit_chain_length(chain) + 1) err = ERR_CORRUPT;
 	if (err == ERR_CORRUPT) {
@@ -80,22 +85,35 @@ enum coffer_err audit_verify(struct audit_chain *chain, struct txn *txn, uint64_
 
 static enum coffer_err begin_follow(struct audit_follow *f, const struct domain_id *domain)
 {
-	TRY(audit_genesis(domain, f->previous));
+	struct audit_place begin;
+	TRY(audit_place_begin(domain, &begin));
+	memcpy(f->node_id, domain->node_id, UUID_LEN);
+	memcpy(f->previous, begin.link, sizeof f->previous);
+	memcpy(f->digest, begin.digest, sizeof f->digest);
 	f->next = 1;
 	f->begun = true;
 	return ERR_OK;
 }
 
-static enum coffer_err open_row(struct ring *ring, const struct store_row *row, uint64_t *out_seq, struct audit_header *out_header,
-	struct buf *plain)
+static enum coffer_err open_row(struct ring *ring, const struct domain_id *domain, const struct store_row *row, uint64_t *out_seq,
+	struct audit_header *out_header, struct buf *plain)
 {
 	struct audit_event event;
-	const struct domain_id *domain = ring_domain(ring);
 	TRY(audit_row_seq(domain, row, out_seq));
 	TRY(audit_header_decode(row->header, out_header));
 	TRY(record_open(ring, STORE_AUDIT, row, plain));
 	TRY(audit_row_decode(domain, buf_view(plain), &event));
 	return event.seq == *out_seq ? ERR_OK : ERR_CORRUPT;
+}
+
+/* The row is not to be judged: what its header says is taken for it. */
+static void follow_header(struct audit_follow *f, const struct domain_id *domain, const struct store_row *row)
+{
+	struct audit_header header;
+	uint64_t seq = f->next++;
+	if (audit_header_decode(row->header, &header) != ERR_OK) return;
+	memcpy(f->previous, header.link, AUDIT_LINK_LEN);
+	if (audit_header_digest(domain, seq, &header, f->digest) != ERR_OK) memset(f->digest, 0, sizeof f->digest);
 }
 
 enum coffer_err audit_follow_row(struct audit_follow *f, struct ring *ring, const struct store_row *row)
@@ -104,17 +122,20 @@ enum coffer_err audit_follow_row(struct audit_follow *f, struct ring *ring, cons
 	struct audit_header header;
 	uint8_t expected[AUDIT_LINK_LEN];
 	uint64_t seq = 0;
-	if (!f->begun) TRY(begin_follow(f, ring_domain(ring)));
-	enum coffer_err err = open_row(ring, row, &seq, &header, &plain);
+	struct domain_id domain = *ring_domain(ring); /* as the row's node saw it */
+	if (row->id_len >= UUID_LEN) memcpy(domain.node_id, row->id, UUID_LEN);
+	if (!f->begun || memcmp(f->node_id, domain.node_id, UUID_LEN) != 0) TRY(begin_follow(f, &domain));
+	enum coffer_err err = open_row(ring, &domain, row, &seq, &header, &plain);
 	if (err) {
-		f->next++; /* its link is not known: the row behind it cannot be judged by it */
-		if (audit_header_decode(row->header, &header) == ERR_OK) memcpy(f->previous, header.link, AUDIT_LINK_LEN);
+		follow_header(f, &domain, row);
 		return err == ERR_MEMORY ? err : ERR_CORRUPT;
 	}
 	bool in_order = seq == f->next;
-	TRY(audit_link(ring, header.link_generation, seq, f->previous, buf_view(&plain), expected));
+	TRY(audit_link_of(ring, &domain, header.link_generation, seq, f->previous, buf_view(&plain), expected));
 	bool holds = ct_equal(expected, header.link, sizeof expected);
+	err = audit_header_follow(&domain, f->digest, seq, &header, buf_view(&plain), f->digest);
 	f->next = seq + 1;
 	memcpy(f->previous, header.link, AUDIT_LINK_LEN);
+	TRY(err);
 	return in_order && holds ? ERR_OK : ERR_CORRUPT;
 }

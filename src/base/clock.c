@@ -25,17 +25,22 @@ uint64_t clock_wall_s(void)
 	struct clock_source source;
 	struct timespec now;
 	if (get_replacement(&source) && source.wall_s) return source.wall_s(source.arg);
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_REALTIME_COARSE, &now); /* as time() does: late by a tick of the kernel, and cheap */
 	return now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0;
 }
 
-uint64_t clock_mono_ms(void)
+static uint64_t mono_ms(clockid_t clock)
 {
 	struct clock_source source;
 	struct timespec now;
 	if (get_replacement(&source) && source.mono_ms) return source.mono_ms(source.arg);
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+uint64_t clock_mono_ms(void)
+{
+	return mono_ms(CLOCK_MONOTONIC);
 }
 
 uint64_t clock_mono_ns(void)
@@ -51,7 +56,7 @@ uint64_t clock_mono_ns(void)
 static uint64_t known_now_s(void)
 {
 	uint64_t zero = atomic_load_explicit(&known_zero_s, memory_order_relaxed);
-	return zero ? zero + clock_mono_ms() / 1000 : 0;
+	return zero ? zero + mono_ms(CLOCK_MONOTONIC_COARSE) / 1000 : 0;
 }
 
 uint64_t clock_date_s(void)
@@ -68,7 +73,7 @@ uint64_t clock_behind_s(void)
 
 void clock_set_known_s(uint64_t wall_s)
 {
-	uint64_t mono = clock_mono_ms() / 1000;
+	uint64_t mono = mono_ms(CLOCK_MONOTONIC_COARSE) / 1000;
 	atomic_store_explicit(&known_zero_s, wall_s > mono ? wall_s - mono : 0, memory_order_relaxed);
 }
 

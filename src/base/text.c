@@ -107,7 +107,7 @@ enum coffer_err text_parse_u64(struct view text, uint64_t *out)
 	return ERR_OK;
 }
 
-/* Reads one character at p (left > 0 bytes). Its length in bytes, 0 when it is not well-formed (RFC 3629 section 4). */
+/* left > 0 (RFC 3629 section 4). */
 static size_t utf8_char(const uint8_t *p, size_t left, uint32_t *out_code)
 {
 	static const struct { uint8_t lead_min, lead_max, second_min, second_max, len; } forms[] = {
@@ -129,6 +129,11 @@ static size_t utf8_char(const uint8_t *p, size_t left, uint32_t *out_code)
 		return len;
 	}
 	return 0;
+}
+
+size_t text_utf8_char(struct view bytes, uint32_t *out_code)
+{
+	return bytes.len ? utf8_char(bytes.ptr, bytes.len, out_code) : 0;
 }
 
 /* Eight bytes of 1 to 127: what is 0 borrows into the top bit. */

@@ -30,6 +30,8 @@ enum coffer_err text_unbase32(struct view text, uint8_t *out, size_t out_cap, si
 enum coffer_err text_parse_u64(struct view text, uint64_t *out) MUST_USE;
 /* True when the bytes are well-formed UTF-8 without NUL (RFC 3629: no surrogates, no overlong forms). */
 bool text_is_utf8(struct view bytes);
+/* Reads the character that the bytes begin with. Its length in bytes; 0 when they are none or not well-formed. */
+size_t text_utf8_char(struct view bytes, uint32_t *out_code);
 /* Copies text for a log line or terminal: control characters, ESC, marks that reorder text and broken UTF-8 become '?';
  * NUL-terminated, truncated to whole characters. */
 void text_printable(struct view bytes, char *out, size_t out_cap);

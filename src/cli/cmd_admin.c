@@ -1,4 +1,4 @@
-/* coffer grant, revoke-grant, grants, audit …, token …: for administrators and auditors. */
+/* coffer grant, revoke-grant, grants, token …: for administrators and auditors. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -60,56 +60,6 @@ int cmd_grants(struct cli *cli, const struct cmd_args *args)
 		return cli_fail_call(cli, st);
 	}
 	return array ? json_print(array) : EXIT_DONE;
-}
-
-static int print_row(void *arg, const char *text, size_t len)
-{
-	json_t *array = arg, *row = json_loadb(text, len, 0, NULL);
-	if (!row) return cli_fail(1, "a record of the answer is no JSON");
-	if (array) return json_array_append_new(array, row);
-	const char *object = json_text(row, "object"), *details = json_text(row, "details");
-	printf("%8" JSON_INTEGER_FORMAT " %s %-14s %-18s %-18s %s%s%s\n", json_integer_value(json_object_get(row, "seq")), json_text(row, "time"),
-		json_text(row, "principal"), json_text(row, "operation"), json_text(row, "result"), object, object[0] && details[0] ? " " : "", details);
-	json_decref(row);
-	return 0;
-}
-
-static int whole_number(struct cli *cli, const struct cmd_args *args, const char *name, uint64_t fallback, uint64_t max, uint64_t *out)
-{
-	const char *text = args_get(cli->cmd, args, name);
-	*out = fallback;
-	if (text && (text_parse_u64(view_str(text), out) != ERR_OK || *out > max))
-		return cli_usage(cli, "--%s wants a whole number up to %" PRIu64, name, max);
-	return EXIT_DONE;
-}
-
-int cmd_audit_show(struct cli *cli, const struct cmd_args *args)
-{
-	uint64_t from, limit;
-	int status = whole_number(cli, args, "from", 0, UINT64_MAX, &from);
-	if (!status) status = whole_number(cli, args, "limit", 1000, 100000, &limit);
-	if (!status) status = cli_connect(cli);
-	if (status) return status;
-	json_t *array = cli->json ? json_array() : NULL;
-	enum coffer_status st = admin_audit_show(cli->conn, from, (uint32_t)limit, print_row, array);
-	if (st) {
-		json_decref(array);
-		return cli_fail_call(cli, st);
-	}
-	return array ? json_print(array) : EXIT_DONE;
-}
-
-int cmd_audit_verify(struct cli *cli, const struct cmd_args *args)
-{
-	uint64_t records;
-	(void)args;
-	int status = cli_connect(cli);
-	if (status) return status;
-	enum coffer_status st = admin_audit_verify(cli->conn, &records);
-	if (st) return cli_fail_call(cli, st);
-	if (cli->json) return json_print(json_pack("{s:I, s:b}", "records", (json_int_t)records, "verified", 1));
-	if (!cli->quiet) printf("%" PRIu64 " audit records, every link verified\n", records);
-	return EXIT_DONE;
 }
 
 int cmd_token_test(struct cli *cli, const struct cmd_args *args)

@@ -52,7 +52,7 @@ static int choose_passphrase(struct init *in, const struct cmd_args *args)
 	in->request.recovery = ADMIN_RECOVERY_PASSPHRASE;
 	int status = secret_from_args(in->cli, args, "Recovery passphrase: ", &in->passphrase);
 	if (status) return status;
-	if (!args_get(in->cli->cmd, args, "secret-file") && !args_get(in->cli->cmd, args, "secret-fd")) {
+	if (!secret_is_given(in->cli, args)) {
 		status = prompt_secret("The same once more: ", &again);
 		if (!status && !secret_equal(in->passphrase, again)) status = cli_fail(EXIT_REFUSED, "the two passphrases differ; nothing was done");
 		secret_free(again);

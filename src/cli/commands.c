@@ -1,6 +1,8 @@
 /* The table of commands: one row each, options included. docs/man/coffer.1 has an entry for every row (tests/lint checks). */
 #include "cli/commands.h"
 
+#include <limits.h>
+
 static const struct cmd_option init_options[] = {
 	{ "token", 't', "URI", "tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
 	{ "recovery-shares", 0, "N", "make N recovery shares (default 5)" },
@@ -10,6 +12,17 @@ static const struct cmd_option init_options[] = {
 	{ "no-recovery", 0, NULL, "no way back without the token; stays visible in status" },
 	{ "secret-file", 0, "FILE", "read the passphrase from a file" },
 	{ "secret-fd", 0, "N", "read the passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the passphrase from a systemd credential" },
+	{ 0 },
+};
+static const struct cmd_option unseal_options[] = {
+	{ "share-file", 0, "FILE", "a recovery share (may be repeated; without: they are asked for)" },
+	{ "pin", 0, NULL, "with the token and its PIN; without a file: it is asked for" },
+	{ "token", 0, NULL, "with the token as its URI says: no PIN, or its pin-source" },
+	{ "forget", 0, NULL, "the node forgets the shares that it was given so far" },
+	{ "secret-file", 0, "FILE", "read PIN or recovery passphrase from a file" },
+	{ "secret-fd", 0, "N", "read it from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read it from a systemd credential" },
 	{ 0 },
 };
 static const struct cmd_option status_options[] = {
@@ -73,8 +86,27 @@ static const struct cmd_option grant_options[] = {
 	{ 0 },
 };
 static const struct cmd_option audit_options[] = {
-	{ "from", 0, "N", "first record (default: the newest ones)" },
+	{ "from", 0, "N", "first record (default: the newest ones; with a filter, all)" },
 	{ "limit", 0, "N", "at most so many (default 1000)" },
+	{ "since", 0, "TIME", "only those of this time and later: 2026-01-31 or 2026-01-31T12:00:00Z" },
+	{ "until", 0, "TIME", "only those before this time" },
+	{ "principal", 0, "PRINCIPAL", "only what this one did: unix:UID, or node" },
+	{ "operation", 0, "NAME", "only this operation: Create, Destroy, Seal …; event for the daemon's own" },
+	{ "object", 0, "UUID", "only what is about this object" },
+	{ "failed", 0, NULL, "only what failed or was refused" },
+	{ "follow", 0, NULL, "go on with records as they come" },
+	{ 0 },
+};
+static const struct cmd_option audit_export_options[] = {
+	{ "from", 0, "N", "first record (default 1)" },
+	{ 0 },
+};
+static const struct cmd_option audit_verify_options[] = {
+	{ "file", 0, "FILE", "an export to check without the daemon, as one named without this (may be repeated)" },
+	{ "fingerprint", 0, "TEXT", "the domain whose log it must be, from init's output or a recovery share" },
+	{ "public-key", 0, "HEX", "the same by the domain's public key: 64 hex digits, or a file that begins with them" },
+	{ "checkpoint", 0, "FILE", "checkpoints that were kept elsewhere: nothing up to them may be missing (may be repeated)" },
+	{ "live", 0, NULL, "the last file is still written to: its newest records have no checkpoint yet" },
 	{ 0 },
 };
 static const struct cmd_option zeroise_options[] = {
@@ -108,9 +140,26 @@ static const struct cmd_option sign_pcrs_options[] = {
 	{ "output", 'o', "FILE", "the policy file" },
 	{ 0 },
 };
+static const struct cmd_option verify_options[] = {
+	{ "share-file", 0, "FILE", "a recovery share, to see that the archive opens (repeat it for each)" },
+	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "offline", 0, NULL, "tell no daemon that it was verified" },
+	{ 0 },
+};
+static const struct cmd_option restore_options[] = {
+	{ "token", 't', "URI", "the new token: tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
+	{ "share-file", 0, "FILE", "a recovery share (repeat it for each; default: they are asked for)" },
+	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "accept-older", 0, NULL, "also when this node knows of a newer store" },
+	{ "accept-damaged", 0, NULL, "also when the store was damaged when it was archived" },
+	{ 0 },
+};
 
 const struct cmd commands[] = {
 	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
+	{ "unseal", "", 0, 0, "open a sealed node: recovery shares or passphrase, or the token's PIN", unseal_options, cmd_unseal },
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
 	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
@@ -140,8 +189,13 @@ const struct cmd commands[] = {
 	{ "approve", "[ID]", 0, 1, "the second administrator's yes; without ID: what waits for one", NULL, cmd_approve },
 	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
-	{ "audit verify", "", 0, 0, "check every link of the audit log", NULL, cmd_audit_verify },
+	{ "audit verify", "[FILE …]", 0, INT_MAX, "check every link of the audit log; with files, an export, without a daemon", audit_verify_options, cmd_audit_verify },
+	{ "audit export", "FILE", 1, 1, "records with signed checkpoints, one JSON object a line (- is standard output)", audit_export_options, cmd_audit_export },
 	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },
 	{ "store accept", "", 0, 0, "after an integrity fault or a rollback: go on with the store as it is", accept_options, cmd_store_accept },
+	{ "backup create", "FILE", 1, 1, "an archive of everything, while the daemon serves", NULL, cmd_backup_create },
+	{ "backup verify", "FILE", 1, 1, "is the archive whole, does it open, what does it hold; needs no daemon", verify_options, cmd_backup_verify },
+	{ "backup list", "", 0, 0, "backups made, and whether they were verified", NULL, cmd_backup_list },
+	{ "restore", "FILE", 1, 1, "an archive onto a new node and token", restore_options, cmd_restore },
 	{ 0 },
 };

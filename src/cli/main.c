@@ -8,6 +8,8 @@
 #include "base/ini.h"
 #include "base/process.h"
 #include "cli/args.h"
+#include "cli/commands.h"
+#include "crypto/ossl_mem.h"
 #include "cli/cli.h"
 
 #ifndef COFFER_VERSION
@@ -15,6 +17,7 @@
 #endif
 
 #define CLI_ARENA (1024u * 1024u) /* shares and passphrases */
+#define CLI_ARENA_READS (8u * 1024u * 1024u) /* data keys, and the largest record opened */
 
 int cli_fail(int status, const char *fmt, ...)
 {
@@ -139,6 +142,16 @@ static int unknown(int argc, char **argv)
 	return cli_fail(EXIT_USAGE, "there is no command '%s'; 'coffer --help' lists the commands", argv[0]);
 }
 
+/* Two commands read archives themselves; the others leave cryptography to the daemon. */
+static int prepare_memory(const struct cmd *cmd)
+{
+	struct reason reason = { "" };
+	bool reads = cmd->run == cmd_backup_verify || cmd->run == cmd_restore;
+	enum coffer_err err = arena_init(reads ? CLI_ARENA_READS : CLI_ARENA, false, &reason);
+	if (!err && reads) err = ossl_mem_install();
+	return err ? cli_fail(EXIT_REFUSED, "%s", reason_text(&reason, err)) : EXIT_DONE;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
 	int words;
@@ -163,18 +176,15 @@ static int run(struct cli *cli, int argc, char **argv)
 		print_command(stdout, cli->cmd);
 		return EXIT_DONE;
 	}
-	if (status) return status;
-	return cli->cmd->run(cli, &args);
+	if (!status) status = prepare_memory(cli->cmd);
+	return status ? status : cli->cmd->run(cli, &args);
 }
 
 int main(int argc, char **argv)
 {
 	struct cli cli = { 0 };
-	struct reason reason = { "" };
 	if (!process_own_standard_fds()) return EXIT_REFUSED;
 	prctl(PR_SET_DUMPABLE, 0);
-	enum coffer_err err = arena_init(CLI_ARENA, false, &reason);
-	if (err) return cli_fail(EXIT_REFUSED, "%s", reason_text(&reason, err));
 	int status = run(&cli, argc - 1, argv + 1);
 	coffer_close(cli.conn);
 	if (fflush(stdout) != 0 && status == EXIT_DONE) status = cli_fail(EXIT_REFUSED, "the output could not be written");

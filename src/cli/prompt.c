@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -94,11 +95,32 @@ int secret_from_fd(const char *number, struct secret **out)
 	return from_fd((int)fd, "the descriptor", out);
 }
 
+int secret_from_credential(const char *name, struct secret **out)
+{
+	char path[4096];
+	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
+	if (!name[0] || name[0] == '.' || strchr(name, '/')) return cli_fail(EXIT_USAGE, "--secret-credential: '%s' is not a credential's name", name);
+	if (!folder || folder[0] != '/')
+		return cli_fail(EXIT_REFUSED, "--secret-credential: $CREDENTIALS_DIRECTORY is not set; add LoadCredential=%s:/PATH to the unit", name);
+	if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return cli_fail(EXIT_REFUSED, "$CREDENTIALS_DIRECTORY is too long");
+	return secret_from_file(path, out);
+}
+
+static const char *const sources[] = { "secret-file", "secret-fd", "secret-credential" };
+
+bool secret_is_given(struct cli *cli, const struct cmd_args *args)
+{
+	for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
+		if (args_get(cli->cmd, args, sources[i])) return true;
+	return false;
+}
+
 int secret_from_args(struct cli *cli, const struct cmd_args *args, const char *question, struct secret **out)
 {
-	const char *file = args_get(cli->cmd, args, "secret-file"), *fd = args_get(cli->cmd, args, "secret-fd");
-	if (file && fd) return cli_usage(cli, "--secret-file and --secret-fd exclude each other");
+	const char *file = args_get(cli->cmd, args, sources[0]), *fd = args_get(cli->cmd, args, sources[1]), *credential = args_get(cli->cmd, args, sources[2]);
+	if (!!file + !!fd + !!credential > 1) return cli_usage(cli, "--secret-file, --secret-fd and --secret-credential exclude each other");
 	if (file) return secret_from_file(file, out);
 	if (fd) return secret_from_fd(fd, out);
+	if (credential) return secret_from_credential(credential, out);
 	return prompt_secret(question, out);
 }

@@ -14,7 +14,11 @@ int prompt_share(const char *question, struct secret **out);
 /* Reads a file; one trailing newline is dropped. */
 int secret_from_file(const char *path, struct secret **out);
 int secret_from_fd(const char *number, struct secret **out);
-/* --secret-file, --secret-fd, else the prompt. */
+/* A credential that systemd laid into $CREDENTIALS_DIRECTORY. */
+int secret_from_credential(const char *name, struct secret **out);
+/* Whether one of the options below was given. */
+bool secret_is_given(struct cli *cli, const struct cmd_args *args);
+/* --secret-file, --secret-fd, --secret-credential, else the prompt. */
 int secret_from_args(struct cli *cli, const struct cmd_args *args, const char *question, struct secret **out);
 
 #endif

@@ -22,6 +22,9 @@ enum config_seed { CONFIG_SEED_ACCEPT, CONFIG_SEED_IGNORE, CONFIG_SEED_REFUSE };
 /* How the audit log tells bulk use of keys. */
 enum config_bulk { CONFIG_BULK_COUNTED, CONFIG_BULK_FULL };
 
+/* How a node that has a domain starts. */
+enum config_start { CONFIG_START_UNATTENDED, CONFIG_START_ATTENDED };
+
 /* Whose AES-GCM is used. */
 enum config_aead { CONFIG_AEAD_AUTO, CONFIG_AEAD_OPENSSL, CONFIG_AEAD_IPSEC_MB };
 
@@ -34,6 +37,8 @@ struct config {
 	char *token;                   /* token URI that init takes when none is given */
 	char *user_cofferd;            /* names or decimal ids; used when started as root */
 	char *user_tokend;
+	enum config_start start;
+	char *unseal_users;            /* names or decimal ids, separated by blanks */
 	uint32_t workers;              /* threads; 0: one per core */
 	size_t max_message;            /* bytes */
 	uint32_t max_connections;

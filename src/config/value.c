@@ -10,6 +10,7 @@
 #define PATH_TEXT_MAX 4095u /* bytes, PATH_MAX without NUL */
 #define URI_TEXT_MAX 1024u
 #define USER_TEXT_MAX 64u
+#define USERS_TEXT_MAX 1024u
 #define SHOWN_MAX 65
 
 static const char *const kind_names[] = {
@@ -17,6 +18,7 @@ static const char *const kind_names[] = {
 	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
 	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
 	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word", [CONFIG_ENGINE] = "word",
+	[CONFIG_START] = "word", [CONFIG_WORDS] = "users",
 };
 
 struct word {
@@ -34,6 +36,10 @@ static const struct word seeds[] = {
 
 static const struct word bulks[] = {
 	{ "counted", CONFIG_BULK_COUNTED }, { "full", CONFIG_BULK_FULL }, { NULL, 0 },
+};
+
+static const struct word starts[] = {
+	{ "unattended", CONFIG_START_UNATTENDED }, { "attended", CONFIG_START_ATTENDED }, { NULL, 0 },
 };
 
 static const struct word engines[] = {
@@ -57,7 +63,7 @@ static const void *const_field(const struct config_key *key, const struct config
 
 static bool is_text(enum config_kind kind)
 {
-	return kind <= CONFIG_ENVIRONMENT;
+	return kind <= CONFIG_WORDS;
 }
 
 static const char *text_of(const struct config_key *key, const struct config *config)
@@ -105,6 +111,12 @@ static enum coffer_err check_environment(const struct ini_line *line, struct rea
 	return ERR_OK;
 }
 
+static enum coffer_err check_users(const struct ini_line *line, struct reason *reason)
+{
+	if (strlen(line->value) > USERS_TEXT_MAX || strpbrk(line->value, "\t:/,")) return fail(line, "is not a list of user names or ids separated by blanks", reason);
+	return ERR_OK;
+}
+
 static enum coffer_err check_text(const struct config_key *key, const struct ini_line *line, struct reason *reason)
 {
 	const char *value = line->value;
@@ -124,6 +136,8 @@ static enum coffer_err check_text(const struct config_key *key, const struct ini
 	case CONFIG_USER:
 		if (value[0] && strlen(value) <= USER_TEXT_MAX && !strpbrk(value, " \t:/")) return ERR_OK;
 		return fail(line, "is not a user name or id", reason);
+	case CONFIG_WORDS:
+		return check_users(line, reason);
 	default:
 		return check_environment(line, reason);
 	}
@@ -194,6 +208,14 @@ static enum coffer_err set_engine(const struct ini_line *line, enum config_aead 
 	return ERR_OK;
 }
 
+static enum coffer_err set_start(const struct ini_line *line, enum config_start *out, struct reason *reason)
+{
+	int start = 0;
+	TRY(find_word(line, starts, "is not unattended or attended", &start, reason));
+	*out = (enum config_start)start;
+	return ERR_OK;
+}
+
 enum coffer_err config_value_set(const struct config_key *key, const struct ini_line *line, struct config *config,
 	struct reason *reason)
 {
@@ -213,6 +235,8 @@ enum coffer_err config_value_set(const struct config_key *key, const struct ini_
 		return set_bulk(line, out, reason);
 	case CONFIG_ENGINE:
 		return set_engine(line, out, reason);
+	case CONFIG_START:
+		return set_start(line, out, reason);
 	case CONFIG_SIZE:
 		if (max > SIZE_MAX) max = SIZE_MAX;
 		TRY(ini_size(line, key->min, max, &number, reason));
@@ -244,6 +268,8 @@ static size_t field_size(enum config_kind kind)
 		return sizeof(enum config_bulk);
 	case CONFIG_ENGINE:
 		return sizeof(enum config_aead);
+	case CONFIG_START:
+		return sizeof(enum config_start);
 	default:
 		return sizeof(uint32_t);
 	}

@@ -1,10 +1,13 @@
 /* HKDF and scrypt through EVP_KDF. */
 #include "crypto/kdf.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "base/ct.h"
 #include "crypto/algs.h"
 #include "crypto/crypto_err.h"
+#include "crypto/mac.h"
 #include "crypto/ossl.h"
 
 #define KDF_PARAMS_MAX 7u
@@ -58,9 +61,28 @@ static enum coffer_err hkdf(enum kdf_hash hash, int mode, struct view key, struc
 	return derive(ALG_HKDF, params, out, out_len);
 }
 
+/* RFC 5869, 2.2 and 2.3, where one block is enough: PRK = HMAC(salt, ikm), T(1) = HMAC(PRK, info | 0x01). EVP_KDF asks the provider for its digest and
+ * its HMAC anew each time, which costs three times as much as the work. */
+static enum coffer_err hkdf_one_block(struct view ikm, struct view salt, struct view info, uint8_t *out, size_t out_len)
+{
+	static const uint8_t first = 1;
+	const struct view last[] = { info, view_of(&first, 1) };
+	uint8_t prk[MAC_LEN], block[MAC_LEN];
+	ENSURE(ikm.len >= 1, ERR_FIELD);
+	ENSURE(info.len <= KDF_INFO_MAX, ERR_TOO_LARGE);
+	enum coffer_err err = mac_hmac_sha256(salt, &ikm, 1, prk);
+	if (!err) err = mac_hmac_sha256(view_of(prk, sizeof prk), last, 2, block);
+	if (err) wipe(out, out_len);
+	else memcpy(out, block, out_len);
+	wipe(prk, sizeof prk);
+	wipe(block, sizeof block);
+	return err;
+}
+
 enum coffer_err kdf_hkdf(enum kdf_hash hash, struct view ikm, struct view salt, struct view info, uint8_t *out,
 	size_t out_len)
 {
+	if (hash == KDF_SHA256 && salt.len >= 1 && out_len >= 1 && out_len <= MAC_LEN) return hkdf_one_block(ikm, salt, info, out, out_len);
 	return hkdf(hash, EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, ikm, salt, info, out, out_len);
 }
 

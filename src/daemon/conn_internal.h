@@ -15,6 +15,8 @@
 #define CONN_READ_CHUNK (CONN_READ_BLOCK - ARENA_CANARY_LEN) /* bytes asked for when no frame says more; a larger frame needs memory set aside */
 #define LEND_BLOCK_MAX (256u * 1024u) /* of a block that a worker lends (conn_lend.c); with little secret memory less, but CONN_READ_BLOCK */
 #define LEND_PART 64u /* of the secret memory that the blocks of all workers may have */
+#define LOAN_PART 16u /* the same while large frames come */
+#define LOAN_KEPT_US 20000 /* after the last of them */
 #define CONN_ANSWER_ROOM 2048u /* bytes that an answer may have more than its request, usually */
 #define CONN_ANSWERS_MAX (256u * 1024u) /* answers that pile up before they are written; then no further request is begun */
 #define CONN_PIECE_BLOCK (32u * 1024u) /* arena block of a piece of an answer that is not taken */
@@ -43,6 +45,7 @@ struct conn {
 	size_t parked_bytes;  /* not written yet */
 	uint64_t write_until_ms; /* when everything must have been taken; 0: nothing waits */
 	size_t need;          /* bytes of the frame whose beginning is here; 0: not known */
+	size_t last_large;    /* bytes of the frame before, if it was large; else 0 */
 	size_t want;          /* bytes that are missing from a large frame: no more than these are read; 0: what comes */
 	size_t budget;        /* secret memory set aside for the request under way (conn_budget.c); while busy the job's thread's */
 	bool large;           /* the request under way was admitted by conn_admit */
@@ -129,6 +132,10 @@ bool conn_poll(struct conn *c);
 bool conn_block_ready(const struct conn *c, struct buf *block) MUST_USE;
 /* The worker's input, into which `added` bytes were read behind the place of those that are here already, becomes the connection's. */
 void conn_lend_input(struct conn *c, size_t added);
+/* Room in the worker's block for a frame of `size` bytes. False: it is not lent, may not be so large, or there is no memory. */
+bool conn_grow_input(struct conn *c, size_t size) MUST_USE;
+/* The timer of a worker: blocks that grew and were not needed lately go back. */
+void conn_on_loan(evutil_socket_t fd, short what, void *worker);
 /* What is done with leaves the input. */
 void conn_drop_done(struct conn *c);
 /* The worker has its block again; what is left of the input is the connection's own. False: no memory for it, and it is lost. */

@@ -13,6 +13,7 @@
 #include "ttlv/ttlv.h"
 
 #define READ_ROUNDS 4u /* of reading from one connection before the others have their turn */
+#define REST_TRIES 64u /* of reading the rest of a large frame that is being written */
 
 static const struct config *config_of(struct conn *c)
 {
@@ -167,6 +168,7 @@ static void take_frame(struct conn *c, size_t size)
 	struct request *r = &c->job.request;
 	request_begin(r);
 	r->lent_parsed = c->worker->parsed;
+	r->lent_alike = &c->worker->alike;
 	if (!c->in_lent && c->in_at == 0 && c->in.len == size) {
 		r->frame = c->in;
 		c->in = BUF_EMPTY;
@@ -284,6 +286,7 @@ static bool begin_request(struct conn *c, size_t size)
 	end_wait(c);
 	c->want = 0;
 	c->frame_until_ms = 0;
+	c->last_large = size > CONN_READ_CHUNK ? size : 0;
 	take_frame(c, size);
 	if (!may_begin) refuse_for_memory(c);
 	if ((!may_begin || classify_and_run(c)) && !conn_answer(c)) conn_give_up(c, "no memory for its answer");
@@ -293,7 +296,7 @@ static bool begin_request(struct conn *c, size_t size)
 /* The answer of a frame of this size may have no room behind those that wait. */
 static bool is_full(const struct conn *c, size_t size)
 {
-	size_t unsent = conn_unsent(c), most = c->out_lent ? c->worker->daemon->lend_block : CONN_ANSWERS_MAX;
+	size_t unsent = conn_unsent(c), most = c->out_lent ? c->out.cap : CONN_ANSWERS_MAX;
 	return unsent && unsent + size + CONN_ANSWER_ROOM > most;
 }
 
@@ -350,13 +353,15 @@ void conn_process(struct conn *c)
 	finish(c, run_frames(c));
 }
 
-/* Into the rest of a large frame, or behind what is here already of small ones. */
+/* Into the rest of a large frame, or behind what is here already of small ones. Behind a large frame one of the same size is likely: what is read then ends
+ * with one, because a beginning would have to be moved. */
 static ssize_t receive(struct conn *c)
 {
 	bool lends = !c->in_lent && c->want == 0;
 	struct buf *into = lends ? &c->worker->input : &c->in;
 	size_t room = into->cap - c->in.len, most = c->want ? c->want : conn_may_read(c); /* a large frame alone: then it moves on without a copy */
 	if (room > most) room = most;
+	if (c->last_large && c->in.len == 0 && room > c->last_large) room -= room % c->last_large;
 	ssize_t n = recv(c->fd, into->ptr + c->in.len, room, 0);
 	c->drained = n < (ssize_t)room;
 	if (n <= 0) return n;
@@ -365,20 +370,38 @@ static ssize_t receive(struct conn *c)
 	return n;
 }
 
-/* Whether to ask once more at once: there may be more, or the rest of a frame that is just being written. */
+/* The rest of a large frame is just being written. */
+static bool awaits_rest(const struct conn *c)
+{
+	return c->in_lent && c->in.len > c->in_at && c->need > CONN_READ_CHUNK;
+}
+
+/* Whether to ask once more at once: there may be more, or the rest of a frame. */
 static bool asks_again(const struct conn *c, enum conn_sent sent)
 {
 	if (sent != CONN_SENT || c->busy || c->closing || c->wait_until_ms || conn_segments_full(c) || !c->in_lent) return false;
-	if (c->in.len == c->in_at) return !c->drained;
-	return c->need <= c->in.cap && (!c->drained || c->need > CONN_READ_CHUNK); /* a larger one gets memory of its own */
+	return !c->drained || awaits_rest(c);
+}
+
+/* For the rest of what begins here; a block that was full grows, too. False: a frame is so large that it gets memory of its own. */
+static bool makes_room(struct conn *c)
+{
+	size_t most = c->worker->daemon->loan_block - ARENA_CANARY_LEN;
+	conn_drop_done(c);
+	if (!c->drained || c->need > c->in.cap) {
+		bool grown = conn_grow_input(c, c->drained ? c->need : most);
+		(void)grown; /* what there is does, or not */
+	}
+	return c->need <= c->in.cap && c->in.len < c->in.cap;
 }
 
 /* False: nothing was there, and nothing has changed. */
 static bool read_frames(struct conn *c)
 {
-	for (unsigned round = 0;; round++) {
+	for (unsigned round = 0, tries = 0;;) {
 		ssize_t n = receive(c);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			if (round && awaits_rest(c) && ++tries < REST_TRIES) continue;
 			if (round) finish(c, CONN_SENT);
 			return round > 0;
 		}
@@ -388,11 +411,11 @@ static bool read_frames(struct conn *c)
 		}
 		worker_poll_note(c->worker, c);
 		enum conn_sent sent = run_frames(c);
-		if (round + 1 == READ_ROUNDS || !asks_again(c, sent)) {
+		if (!awaits_rest(c) || ++tries >= REST_TRIES || round == 0) round++;
+		if (round == READ_ROUNDS || !asks_again(c, sent) || !makes_room(c)) {
 			finish(c, sent);
 			return true;
 		}
-		conn_drop_done(c);
 	}
 }
 

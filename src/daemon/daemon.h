@@ -57,6 +57,7 @@ struct daemon {
 	bool no_rings;                /* this machine's memory is not fit for them (daemon/segment_ring.h) */
 	struct crypt_pool *crypt;
 	size_t lend_block;            /* bytes of each of the two blocks that a worker lends (conn_lend.c); from the start */
+	size_t loan_block;            /* to which each of them may grow for a while; no less */
 	struct worker *workers;
 	unsigned worker_count, next_worker;
 	_Atomic unsigned pollers;     /* workers that poll (worker_poll.c) */

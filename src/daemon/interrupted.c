@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "keyring/identity.h"
 #include "keyring/slot.h"
+#include "ops/restore.h"
 
 static enum coffer_err note_row(void *arg, const struct store_row *row, bool is_whole)
 {
@@ -91,16 +92,17 @@ enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)
 	const char *state = d->engine.config->state_dir;
 	char folder[4096], pending[4096], published[4096];
 	bool empty;
+	restore_sweep(state);
 	if (snprintf(folder, sizeof folder, "%s/pending", state) >= (int)sizeof folder ||
 		snprintf(pending, sizeof pending, "%s/pending/node.id", state) >= (int)sizeof pending || access(pending, F_OK) != 0) return ERR_OK;
 	if (snprintf(published, sizeof published, "%s/node.id", state) >= (int)sizeof published) return ERR_OK;
 	if (access(published, F_OK) == 0) return settle_reseal(d, state, folder, reason);
 	TRY(interrupted_store_is_empty(d, &empty, reason));
 	if (!empty) {
-		log_warn("an init was interrupted after its last step: finished now");
+		log_warn("an init or a restore was interrupted after its last step: finished now");
 		return identity_publish(state, reason);
 	}
-	log_warn("an init was interrupted before it was done: taken back");
+	log_warn("an init or a restore was interrupted before it was done: taken back");
 	identity_withdraw(state);
 	return ERR_OK;
 }

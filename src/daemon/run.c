@@ -30,7 +30,10 @@
 #include "daemon/zeroise.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor.h"
+#include "ops/attend.h"
 #include "ops/init_flow.h"
+#include "ops/backup.h"
+#include "ops/restore.h"
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
@@ -81,6 +84,7 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->started_wall_s = clock_wall_s();
 	e->set_ring = unseal_set_ring;
 	e->open = unseal_open;
+	e->open_by_token = unseal_by_token;
 	e->open_later = unseal_later;
 	e->token_changed = unseal_on_health;
 	e->after_destroy = after_destroy;
@@ -92,7 +96,8 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->quorum = quorum_new();
 	e->anchor_spacing_ms = anchor_spacing_ms;
 	e->anchor = anchor_new();
-	ENSURE(e->objects && e->check && e->quorum && e->anchor, ERR_MEMORY);
+	e->attend = attend_new();
+	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->attend, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -137,6 +142,7 @@ static void on_care(evutil_socket_t fd, short what, void *arg)
 	struct daemon *d = arg;
 	store_care_tick(d);
 	unseal_tick(d);
+	attend_tick(d->engine.attend);
 	crypt_pool_tick(d->crypt);
 	bulk_flush_tick(d);
 	anchor_thread_tick(d);
@@ -186,14 +192,22 @@ static enum coffer_err start_threads(struct daemon *d, struct reason *reason)
 	return err;
 }
 
+/* Of the two that each worker lends. */
+static size_t block_for(unsigned workers, size_t room)
+{
+	size_t block = LEND_BLOCK_MAX;
+	while (block > CONN_READ_BLOCK && block * 2 * workers > room) block /= 2;
+	return block;
+}
+
 /* Three quarters of the arena may hold large requests; keys and small ones have the rest, of which workers lend a part. */
 static void set_memory_limits(struct daemon *d, unsigned workers)
 {
 	struct arena_stats stats;
 	arena_stats(&stats);
 	d->bulk_limit = stats.size / 4 * 3;
-	d->lend_block = LEND_BLOCK_MAX;
-	while (d->lend_block > CONN_READ_BLOCK && d->lend_block * 2 * workers > stats.size / LEND_PART) d->lend_block /= 2;
+	d->lend_block = block_for(workers, stats.size / LEND_PART);
+	d->loan_block = block_for(workers, stats.size / LOAN_PART);
 }
 
 /* A daemon that is just stopping gets a moment to let go. */
@@ -244,6 +258,8 @@ static void stop(struct daemon *d)
 	anchor_thread_stop(d);
 	unseal_stop(d);
 	admin_pool_stop(d);
+	backup_drop(&d->engine);
+	restore_drop(&d->engine);
 	unseal_end(d);
 	store_thread_stop(d);
 	scrubber_stop(d);
@@ -257,6 +273,7 @@ static void stop(struct daemon *d)
 	store_check_free(d->engine.check);
 	quorum_free(d->engine.quorum);
 	anchor_free(d->engine.anchor);
+	attend_free(d->engine.attend);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);

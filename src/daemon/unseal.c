@@ -16,6 +16,7 @@
 #include "keyring/slot.h"
 #include "objects/reindex.h"
 #include "ops/anchor.h"
+#include "ops/attend.h"
 #include "ops/store_check.h"
 #include "recovery/recovery.h"
 
@@ -134,11 +135,12 @@ static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 {
 	struct rooted_facts facts;
 	struct anchor_facts anchor;
-	char details[256];
+	char opening[256], details[512];
 	rooted_store_facts(e->store, &facts);
 	anchor_facts(e->anchor, &anchor);
-	snprintf(details, sizeof details, "the token opened the data key%s%s%s",
-		facts.mark_missing ? "; node.root, the mark of the newest version, was missing" : "",
+	attend_opening(e->attend, opening, sizeof opening);
+	snprintf(details, sizeof details, "%s opened the data key%s%s%s", opening[0] ? opening : "the token",
+		facts.mark_missing && facts.version > 1 ? "; node.root, the mark of the newest version, was missing" : "",
 		anchor.made_now ? "; a rollback counter was made in the token: " : "", anchor.made_now ? anchor.place : "");
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	return audit_append(e->audit, txn, &event);
@@ -175,7 +177,8 @@ static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *ar
 	describe_recovery(e, txn);
 	load_quorum(e, txn);
 	engine_set_grants(e, grants);
-	return append_opened(e, txn);
+	TRY(append_opened(e, txn));
+	return attend_tell(e->attend, e->audit, txn);
 }
 
 static enum coffer_err reindex_on_store(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
@@ -250,17 +253,6 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	return ERR_OK;
 }
 
-/* Under admin_lock. */
-static enum coffer_err unseal(struct engine *e, struct reason *reason)
-{
-	struct ring *ring = NULL;
-	TRY(open_ring(e, &ring, reason));
-	enum coffer_err err = unseal_set_ring(e, &ring);
-	ring_free(ring);
-	TRY(err);
-	return unseal_open(e, reason);
-}
-
 static bool may_pass(enum coffer_err err)
 {
 	switch (err_class(err)) {
@@ -270,10 +262,38 @@ static bool may_pass(enum coffer_err err)
 	}
 }
 
-/* Tried again by itself: what the token said waits for the token. */
-static bool is_tried_again(enum coffer_err err)
+/* Under admin_lock. */
+static enum coffer_err unseal(struct engine *e, struct reason *reason)
 {
-	return may_pass(err) && err_class(err) != ERR_CLASS_token && err != ERR_AUTH;
+	struct ring *ring = NULL;
+	enum coffer_err err = open_ring(e, &ring, reason);
+	if (err) e->slot_fault = !may_pass(err);
+	TRY(err);
+	err = unseal_set_ring(e, &ring);
+	ring_free(ring);
+	TRY(err);
+	return unseal_open(e, reason);
+}
+
+/* Under admin_lock, on a sealed node. What the token answered may pass, and so may want of memory or disk; a store that is damaged stays so. */
+static enum coffer_err unseal_and_note(struct engine *e, struct reason *reason)
+{
+	struct daemon *d = e->daemon;
+	enum coffer_err err = unseal(e, reason);
+	if (!err) return ERR_OK;
+	engine_note(e, "%s%s", may_pass(err) ? "sealed: " : "", reason_text(reason, err));
+	log_error("the domain does not open: %s", reason_text(reason, err));
+	if (may_pass(err)) d->unseal_again = err_class(err) != ERR_CLASS_token && err != ERR_AUTH;
+	else e->state = ENGINE_FAULT;
+	return err;
+}
+
+enum coffer_err unseal_by_token(struct engine *engine, struct reason *reason)
+{
+	pthread_mutex_lock(&engine->admin_lock);
+	enum coffer_err err = engine->state == ENGINE_SEALED ? unseal_and_note(engine, reason) : ERR_OK;
+	pthread_mutex_unlock(&engine->admin_lock);
+	return err;
 }
 
 static void unseal_job(void *arg)
@@ -283,16 +303,7 @@ static void unseal_job(void *arg)
 	struct reason reason = { "" };
 	d->unsealing = false;
 	pthread_mutex_lock(&e->admin_lock);
-	if (e->state == ENGINE_SEALED) {
-		enum coffer_err err = unseal(e, &reason);
-		if (err) {
-			engine_note(e, "%s%s", may_pass(err) ? "sealed: " : "", reason_text(&reason, err));
-			log_error("the domain does not open: %s", reason_text(&reason, err));
-			/* What the token answered may pass, and so may want of memory or disk; a store that is damaged stays so. */
-			if (may_pass(err)) d->unseal_again = is_tried_again(err);
-			else e->state = ENGINE_FAULT;
-		}
-	}
+	if (e->state == ENGINE_SEALED) (void)unseal_and_note(e, &reason);
 	pthread_mutex_unlock(&e->admin_lock);
 }
 
@@ -327,10 +338,10 @@ static enum coffer_err start_proxy(struct daemon *d, struct reason *reason)
 	struct token_proxy_config config = {
 		.uri = e->identity.token_uri, .binding = &e->identity.binding, .spawner = e->spawner,
 		.deadline_ms = e->config->token_deadline_ms, .probe_interval_ms = e->config->token_probe_interval_ms,
-		.on_health = unseal_on_health, .on_health_arg = d,
+		.on_health = unseal_on_health, .on_health_arg = d, .attended = e->config->start == CONFIG_START_ATTENDED,
 	};
 	e->state = ENGINE_SEALED;
-	engine_note(e, "sealed: waiting for the token");
+	engine_note(e, config.attended ? "sealed: the start is attended; run 'coffer unseal'" : "sealed: waiting for the token");
 	pthread_mutex_lock(&e->admin_lock);
 	enum coffer_err err = token_proxy_new(&config, &e->token, reason);
 	pthread_mutex_unlock(&e->admin_lock);

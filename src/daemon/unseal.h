@@ -17,6 +17,7 @@ void unseal_end(struct daemon *d);
 /* engine->set_ring and engine->open (ops/engine.h). */
 enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring) MUST_USE;
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason) MUST_USE;
+enum coffer_err unseal_by_token(struct engine *engine, struct reason *reason) MUST_USE;
 /* engine->open_later. */
 void unseal_later(struct engine *engine);
 /* engine->token_changed: the proxy's on_health. */

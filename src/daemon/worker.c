@@ -127,6 +127,8 @@ static enum coffer_err prepare(struct worker *w, struct daemon *daemon)
 	ENSURE(w->crypt_event, ERR_MEMORY);
 	w->due_event = event_new(w->base, -1, 0, conn_on_due, w);
 	ENSURE(w->due_event, ERR_MEMORY);
+	w->loan_event = event_new(w->base, -1, 0, conn_on_loan, w);
+	ENSURE(w->loan_event, ERR_MEMORY);
 	ENSURE(pthread_create(&w->thread, NULL, worker_main, w) == 0, ERR_LIMIT);
 	w->started = true;
 	return ERR_OK;
@@ -166,10 +168,12 @@ void worker_join(struct worker *w)
 	if (w->inbox_event) event_free(w->inbox_event);
 	if (w->crypt_event) event_free(w->crypt_event);
 	if (w->due_event) event_free(w->due_event);
+	if (w->loan_event) event_free(w->loan_event);
 	if (w->base) event_base_free(w->base);
 	op_local_free(w->local);
 	buf_free(&w->input);
 	buf_free(&w->output);
 	free(w->parsed);
+	kmip_alike_done(&w->alike);
 	job_queue_done(&w->inbox);
 }

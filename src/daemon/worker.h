@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "daemon/job.h"
 #include "daemon/worker_poll.h"
+#include "kmip/alike.h"
 #include "ops/local.h"
 
 struct daemon;
@@ -23,7 +24,10 @@ struct worker {
 	struct job crypt_job;         /* makes it so, from another thread */
 	bool crypting;                /* one of both is under way; guarded by the pool's lock */
 	struct buf input, output;     /* lent to the connection that is worked on (conn_lend.c); empty meanwhile */
+	struct event *loan_event;     /* takes from them what they grew by; NULL: at once */
+	bool loan_kept, loan_used;    /* the timer is set; a large block was used since */
 	struct kmip_request *parsed;  /* lent to its request */
+	struct kmip_alike alike;      /* what is in it */
 	struct event *due_event;      /* when the next connection's time is up (conn_due.c) */
 	uint64_t due_ms;              /* 0: not set */
 	struct conn *conns;           /* list, worker thread only */

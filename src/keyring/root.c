@@ -15,7 +15,8 @@
 #define ROOT_BODY_MAX 1024u
 #define FRONT_MAX 192u      /* R before the header, behind two labels */
 #define AUDIT_ID_LEN (UUID_LEN + 8u)
-#define AUDIT_HEADER_LEN (1u + 4u + ROOT_LINK_LEN)
+#define AUDIT_LINK_AT (1u + 4u) /* in the header column of an audit row: schema, link generation, link, and a digest in newer rows */
+#define AUDIT_DIGEST_LEN 32u
 
 static const uint8_t no_entries[] = { 0, 0 };
 static const uint8_t root_header[] = { ROOT_SCHEMA };
@@ -88,11 +89,13 @@ void root_head_follow(struct root_head *head, const struct store_row *row)
 {
 	struct reader r;
 	uint64_t seq;
-	if (row->id_len != AUDIT_ID_LEN || row->header.len != AUDIT_HEADER_LEN || memcmp(row->id, head->node_id, UUID_LEN) != 0) return;
+	size_t old_len = AUDIT_LINK_AT + ROOT_LINK_LEN;
+	if (row->header.len != old_len && row->header.len != old_len + AUDIT_DIGEST_LEN) return;
+	if (row->id_len != AUDIT_ID_LEN || memcmp(row->id, head->node_id, UUID_LEN) != 0) return;
 	reader_init(&r, view_of(row->id + UUID_LEN, 8));
 	if (reader_u64(&r, &seq) != ERR_OK || seq <= head->seq) return;
 	head->seq = seq;
-	memcpy(head->link, row->header.ptr + row->header.len - ROOT_LINK_LEN, ROOT_LINK_LEN);
+	memcpy(head->link, row->header.ptr + AUDIT_LINK_AT, ROOT_LINK_LEN);
 }
 
 bool root_is_own_row(enum store_table table, struct view id)

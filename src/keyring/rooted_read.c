@@ -184,6 +184,37 @@ enum coffer_err rooted_store_accept(struct store *s, uint64_t now_ms)
 	return ERR_OK;
 }
 
+enum coffer_err rooted_store_root_row(struct store *s, struct store_row *out, struct buf *to, struct reason *reason)
+{
+	struct rooted *r = rooted_of(s);
+	struct store_row row;
+	TRY(rooted_store_verdict(s, reason));
+	TRY(store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row));
+	size_t at = to->len;
+	TRY(buf_reserve(to, row.header.len + row.index.len + row.body.len + 1)); /* so that it does not move */
+	TRY(buf_append(to, row.header));
+	TRY(buf_append(to, row.index));
+	TRY(buf_append(to, row.body));
+	*out = row;
+	out->header = view_of(to->ptr + at, row.header.len);
+	out->index = view_of(to->ptr + at + row.header.len, row.index.len);
+	out->body = view_of(to->ptr + at + row.header.len + row.index.len, row.body.len);
+	return ERR_OK;
+}
+
+void rooted_store_continue(struct store *s, const struct root *archived, bool accept, uint64_t now_ms)
+{
+	struct rooted *r = rooted_of(s);
+	struct root *root = &r->now.root;
+	PRE(s->in_transaction && r->ring);
+	if (root->version < archived->version) root->version = archived->version;
+	r->mark_missing = false; /* this node had no store before */
+	root->accepted = archived->accepted + (accept ? 1 : 0);
+	root->accepted_ms = accept ? now_ms : archived->accepted_ms;
+	root->accepted_from = accept ? archived->version : archived->accepted_from;
+	r->now.dirty = true;
+}
+
 void rooted_store_sync_mark(struct store *s)
 {
 	if (rooted_store_is(s) && rooted_of(s)->mark) root_mark_sync(rooted_of(s)->mark);

@@ -5,6 +5,7 @@
 #define COFFER_KEYRING_ROOTED_STORE_H
 
 #include "keyring/ring.h"
+#include "keyring/root.h"
 #include "keyring/root_mark.h"
 #include "store/store.h"
 
@@ -49,6 +50,12 @@ struct rooted_fault {
 	size_t id_len;            /* 0: not known which row */
 	uint64_t expected, found; /* rows of the table; audit: sequence numbers */
 };
+
+/* The root's own row as it was last committed, copied: its views point into *to (appended). Not while a transaction has written. ERR_NOT_FOUND: there is none. The verdict, when it is not well. */
+enum coffer_err rooted_store_root_row(struct store *s, struct store_row *out, struct buf *to, struct reason *reason) MUST_USE;
+/* A store that is filled from an archive goes on where the archived one was: the root version is higher than `version` from the next commit on, and what an operator accepted stays
+ * known. Inside the transaction that fills it. */
+void rooted_store_continue(struct store *s, const struct root *archived, bool accept, uint64_t now_ms);
 
 /* Whether the root, which must be well, says that the audit chain of this node ends with this row. link: 32 bytes. */
 bool rooted_store_is_head(const struct store *s, uint64_t seq, const uint8_t link[static 32]);

@@ -18,6 +18,7 @@ struct request {
 	struct op_streams *streams;  /* borrowed from the connection, which waits for the answer */
 	struct buf frame;            /* the whole TTLV request; wiped when answered. Empty: it is lent */
 	struct view lent_frame;      /* borrowed from who runs the request, until request_keep */
+	struct kmip_alike *lent_alike;    /* what lent_parsed held last (kmip/alike.h); NULL: not known */
 	struct kmip_request *lent_parsed; /* room for `parsed`, likewise; NULL: request_classify makes its own */
 	struct buf answer;           /* the whole TTLV answer, built here */
 	size_t answer_at;            /* where it begins: other answers may stand before it */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kmip/kmip_reason.h"
+#include "ops/attend.h"
 #include "ops/dispatch_internal.h"
 
 bool dispatch_audit_wants(const struct run *run, const struct op_row *row, enum coffer_err err)
@@ -141,7 +142,11 @@ static enum coffer_err append(struct engine *engine, struct txn *txn, void *arg,
 	if (!e->err && e->row->audit == OP_AUDIT_COUNTED) describe_bulk(&e->run->ctx);
 	const char *details = e->err ? reason_text(&ctx->reason, e->err) : ctx->detail;
 	(void)reason;
-	if (!engine->audit) return ERR_OK; /* before init, or sealed: the log cannot be written yet */
+	if (!engine->audit) { /* before init, or sealed: the log cannot be written yet */
+		if (e->err && engine->attend && engine_state_get(engine) == ENGINE_SEALED)
+			attend_note(engine->attend, ctx->principal, e->row->operation, e->err, details);
+		return ERR_OK;
+	}
 	struct audit_event event = { .principal = view_str(ctx->principal->text), .operation = e->row->operation,
 		.status = e->err ? RESULT_STATUS_OPERATION_FAILED : RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	if (e->err) event.result_reason = ctx->result_reason ? ctx->result_reason : kmip_reason_of(e->err);

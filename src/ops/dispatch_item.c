@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "kmip/newer.h"
+#include "ops/attend.h"
 #include "ops/bulk_rows.h"
 #include "ops/dispatch_internal.h"
 #include "ops/grant_change.h"
@@ -14,6 +15,19 @@ enum engine_state dispatch_state(const struct run *run)
 {
 	enum engine_state now = engine_state_get(run->r->engine);
 	return now == ENGINE_OPEN ? run->began : now;
+}
+
+/* What mends a fault, and what ends the node, is carried out at a fault. */
+static bool serves_at_fault(struct engine *e, uint32_t operation)
+{
+	switch (operation) {
+	case OPERATION_COFFER_STATUS: case OPERATION_COFFER_ZEROISE: return true;
+	case OPERATION_COFFER_UNSEAL: return e->slot_fault;
+	case OPERATION_COFFER_STORE_CHECK: case OPERATION_COFFER_STORE_ACCEPT: return e->integrity_fault;
+	case OPERATION_COFFER_ANCHOR_ACCEPT: return e->anchor_fault;
+	case OPERATION_COFFER_APPROVE: case OPERATION_COFFER_LIST_APPROVALS: return e->integrity_fault || e->anchor_fault;
+	default: return false;
+	}
 }
 
 static enum coffer_err check_state(struct run *run, const struct op_row *row)
@@ -34,13 +48,7 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 	case ENGINE_DRAINING:
 		return reason_fail(reason, ERR_BUSY, "the daemon is stopping; try again when it runs again");
 	case ENGINE_FAULT:
-		if (row->operation == OPERATION_COFFER_STATUS || row->operation == OPERATION_COFFER_ZEROISE) return ERR_OK;
-		if (run->r->engine->integrity_fault && (row->operation == OPERATION_COFFER_STORE_CHECK || row->operation == OPERATION_COFFER_STORE_ACCEPT))
-			return ERR_OK;
-		if ((run->r->engine->integrity_fault || run->r->engine->anchor_fault) &&
-		    (row->operation == OPERATION_COFFER_APPROVE || row->operation == OPERATION_COFFER_LIST_APPROVALS))
-			return ERR_OK;
-		if (run->r->engine->anchor_fault && row->operation == OPERATION_COFFER_ANCHOR_ACCEPT) return ERR_OK;
+		if (serves_at_fault(run->r->engine, row->operation)) return ERR_OK;
 		return reason_fail(reason, ERR_STATE, "the node stopped serving after a fault; 'coffer status' says which");
 	}
 	return ERR_BUG;
@@ -71,6 +79,7 @@ static enum coffer_err check_policy(struct run *run, const struct op_row *row)
 	bool asks = !open || row->permission == PERMISSION_INIT || row->permission == PERMISSION_ZEROISE || row->operation == OPERATION_COFFER_GRANT;
 	bool own = asks && principal_is_own(ctx->principal); /* which may be a system call */
 	if ((row->permission == PERMISSION_INIT || row->permission == PERMISSION_ZEROISE) && own) return ERR_OK;
+	if (row->permission == PERMISSION_UNSEAL) return attend_may(ctx->engine->config, ctx->principal, &ctx->reason);
 	if (own && !open &&
 	    (row->permission == PERMISSION_STATUS || row->permission == PERMISSION_TOKEN || row->operation == OPERATION_COFFER_STORE_CHECK))
 		return ERR_OK;

@@ -40,9 +40,12 @@ enum store_health {
 };
 
 struct anchor; /* ops/anchor.h */
+struct attend; /* ops/attend.h */
+struct backup; /* ops/backup.c */
 struct bulk; /* ops/bulk.h */
 struct quorum; /* access/quorum.h */
 struct init_pending; /* ops/init_flow.c */
+struct restore; /* ops/restore.c */
 struct store_check; /* ops/store_check.h */
 struct token_spawner; /* token/proxy.h */
 
@@ -69,10 +72,12 @@ struct engine {
 	struct grants *staged_grants;      /* a reference: the grants after the transaction under way; NULL while it changes none */
 
 	/* admin lane */
-	pthread_mutex_t admin_lock;        /* one init at a time; guards the four below */
+	pthread_mutex_t admin_lock;        /* one init at a time; guards the six below */
 	struct token_proxy *token;         /* NULL before init chose a token; thread-safe object itself */
 	struct identity identity;
 	struct init_pending *pending;
+	struct backup *backup;             /* under way; NULL: none */
+	struct restore *restore;
 	const struct token_spawner *spawner;
 
 	/* provided by the daemon */
@@ -83,6 +88,8 @@ struct engine {
 	enum coffer_err (*set_ring)(struct engine *engine, struct ring **ring);
 	/* After set_ring: opens the audit chain (unless it is open), loads the grants, and the state becomes OPEN. Admin lane, admin_lock held. */
 	enum coffer_err (*open)(struct engine *engine, struct reason *reason);
+	/* Opens a sealed node by its token, which is well. ERR_OK also when it is open by then. Admin lane; takes admin_lock. */
+	enum coffer_err (*open_by_token)(struct engine *engine, struct reason *reason);
 	/* After an open that failed for want of memory or disk: the state is SEALED, and the daemon opens again by itself. Any lane. May be NULL. */
 	void (*open_later)(struct engine *engine);
 	/* on_health of every token proxy, with on_health_arg = daemon. */
@@ -99,7 +106,9 @@ struct engine {
 	void (*want_check)(struct engine *engine);
 	void *daemon;                      /* the daemon's own */
 
+	struct attend *attend;             /* who wants to unseal a sealed node; NULL in tests that do not. Any lane */
 	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
+	_Atomic bool slot_fault;           /* the state is FAULT because this node's wrapped data key is damaged or gone: shares may open it */
 	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
 
 	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */

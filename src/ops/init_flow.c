@@ -9,6 +9,7 @@
 #include "crypto/rng.h"
 #include "crypto/sign.h"
 #include "keyring/generation.h"
+#include "ops/domain_found.h"
 #include "token/kind.h"
 
 #define FIRST_GENERATION 1u
@@ -42,10 +43,7 @@ void init_drop(struct engine *engine)
 
 enum coffer_err init_check_new(struct engine *engine, struct reason *reason)
 {
-	char fingerprint[DOMAIN_FINGERPRINT_TEXT];
-	if (engine_state_get(engine) == ENGINE_UNINITIALISED) return ERR_OK;
-	domain_fingerprint_text(&engine->identity.domain, fingerprint);
-	return reason_fail(reason, ERR_EXISTS, "the domain is initialised already (fingerprint %s)", fingerprint);
+	return domain_check_none(engine, reason);
 }
 
 static bool expired(const struct init_pending *p)

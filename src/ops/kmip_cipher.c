@@ -1,9 +1,22 @@
 /* Fields and parameters of Encrypt and Decrypt. */
 #include "ops/kmip_cipher.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "crypto/algorithm.h"
 #include "ops/kmip_key.h"
 #include "ops/kmip_use.h"
+
+#define CHOICE_PARAMS_MAX 96u /* bytes of Cryptographic Parameters: more are read each time */
+
+/* The last choice of a thread for a key, and what it was made of. */
+struct kmip_cipher_choice {
+	uint32_t minor;
+	size_t len;
+	uint8_t params[CHOICE_PARAMS_MAX]; /* of the request, encoded */
+	struct kmip_cipher chosen;
+};
 
 #define AEAD_MINOR 4u /* first KMIP 1.x version with Additional Data and Tag */
 
@@ -125,7 +138,7 @@ static enum coffer_err choose_iv_len(struct op_ctx *ctx, const struct kmip_param
 	return ERR_OK;
 }
 
-enum coffer_err kmip_cipher_choose(struct op_ctx *ctx, const struct kmip_cipher_request *request, struct kmip_cipher *out)
+static enum coffer_err choose(struct op_ctx *ctx, const struct kmip_cipher_request *request, struct kmip_cipher *out)
 {
 	struct kmip_params p;
 	bool key_decides = false;
@@ -138,6 +151,42 @@ enum coffer_err kmip_cipher_choose(struct op_ctx *ctx, const struct kmip_cipher_
 		.padding = p.has_padding_method ? p.padding_method : 0, .tag_len = p.has_tag_length ? (uint32_t)p.tag_length : 0 };
 	TRY(look_up(ctx, out));
 	return choose_iv_len(ctx, &p, out);
+}
+
+static struct op_key *warm_key(struct op_ctx *ctx)
+{
+	struct op_key *key;
+	if (!ctx->local || ctx->txn || op_local_key(ctx->local, ctx->object->id, &key) != ERR_OK || key->object != ctx->object) return NULL;
+	return key;
+}
+
+/* The choice stands with the object as it is now: an object that changed is another one, with another entry. */
+static bool is_chosen(const struct kmip_cipher_choice *c, struct view params, uint32_t minor)
+{
+	return c && c->minor == minor && c->len == params.len && memcmp(c->params, params.ptr, params.len) == 0;
+}
+
+static void keep_choice(struct op_key *key, struct view params, uint32_t minor, const struct kmip_cipher *chosen)
+{
+	if (params.len > CHOICE_PARAMS_MAX || chosen->traits.legacy) return; /* a legacy one is asked for each time: the configuration may change */
+	if (!key->choice) key->choice = malloc(sizeof *key->choice);
+	if (!key->choice) return;
+	key->choice->minor = minor;
+	key->choice->len = params.len;
+	memcpy(key->choice->params, params.ptr, params.len);
+	key->choice->chosen = *chosen;
+}
+
+enum coffer_err kmip_cipher_choose(struct op_ctx *ctx, const struct kmip_cipher_request *request, struct kmip_cipher *out)
+{
+	struct op_key *key = request->has_params && request->params.value.len ? warm_key(ctx) : NULL;
+	if (key && request->params.type == TTLV_STRUCTURE && is_chosen(key->choice, request->params.value, ctx->version_minor)) {
+		*out = key->choice->chosen;
+		return ERR_OK;
+	}
+	TRY(choose(ctx, request, out));
+	if (key) keep_choice(key, request->params.value, ctx->version_minor, out);
+	return ERR_OK;
 }
 
 enum coffer_err kmip_cipher_warm(struct op_ctx *ctx, const struct kmip_cipher *c, struct view iv, struct aead_key **out)

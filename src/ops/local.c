@@ -24,6 +24,7 @@ static void drop(struct op_key *key)
 {
 	xaes_key_free(key->message);
 	aead_key_free(key->gcm);
+	free(key->choice);
 	object_unref(key->object);
 	*key = (struct op_key){ .object = NULL };
 }

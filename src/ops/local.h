@@ -19,6 +19,7 @@ struct op_key {
 	struct object *object;      /* reference held by the cache */
 	struct xaes_key *message;   /* warm context of the seal-message subkey; NULL until first used */
 	struct aead_key *gcm;       /* warm context of an AES key itself (KMIP Encrypt and Decrypt); NULL until first used */
+	struct kmip_cipher_choice *choice; /* which cipher it served last (ops/kmip_cipher.c); freed with free; NULL until first used */
 };
 
 struct bulk;

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "kmip/alike.h"
 #include "kmip/message.h"
 #include "ops/dispatch.h"
 
@@ -29,6 +30,7 @@ void request_begin(struct request *r)
 	r->frame = r->answer = BUF_EMPTY;
 	r->lent_frame = view_of(NULL, 0);
 	r->lent_parsed = r->parsed = NULL;
+	r->lent_alike = NULL;
 	r->answer_at = 0;
 	r->wanted_name = NULL;
 	r->lane = OP_LANE_WORKER;
@@ -59,6 +61,19 @@ static enum coffer_err parse(struct request *r, struct kmip_request *into, struc
 	return kmip_request_parse(frame, &limits, into, reason);
 }
 
+/* Into what was lent, or into memory of its own. A message like the one before is not read again. */
+static enum coffer_err parse_first(struct request *r, struct reason *reason)
+{
+	struct view frame = r->frame.len ? buf_view(&r->frame) : r->lent_frame;
+	struct kmip_alike *alike = r->parsed == r->lent_parsed ? r->lent_alike : NULL;
+	if (!alike) return parse(r, r->parsed, frame, reason);
+	if (frame.len <= r->engine->config->max_message && kmip_alike_take(alike, frame, r->parsed)) return ERR_OK;
+	kmip_alike_forget(alike);
+	TRY(parse(r, r->parsed, frame, reason));
+	kmip_alike_note(alike, frame, r->parsed);
+	return ERR_OK;
+}
+
 /* Reading the same bytes once more puts the views where they belong. */
 enum coffer_err request_keep(struct request *r)
 {
@@ -77,6 +92,7 @@ enum coffer_err request_keep(struct request *r)
 	drop_parsed(r);
 	r->parsed = TAKE(own);
 	r->lent_parsed = NULL;
+	r->lent_alike = NULL;
 	r->lent_frame = view_of(NULL, 0);
 	return ERR_OK;
 }
@@ -98,7 +114,7 @@ enum coffer_err request_classify(struct request *r)
 	reason.text[0] = '\0';
 	if (!r->parsed) r->parsed = r->lent_parsed ? r->lent_parsed : malloc(sizeof *r->parsed);
 	if (!r->parsed) return refuse(r, KMIP_VERSION_HIGHEST, ERR_MEMORY, &reason);
-	enum coffer_err err = parse(r, r->parsed, r->frame.len ? buf_view(&r->frame) : r->lent_frame, &reason);
+	enum coffer_err err = parse_first(r, &reason);
 	if (err) {
 		struct kmip_version version = r->parsed->version;
 		drop_parsed(r);
@@ -231,5 +247,6 @@ void request_done(struct request *r)
 	buf_free(&r->answer);
 	drop_parsed(r);
 	r->lent_parsed = NULL;
+	r->lent_alike = NULL;
 	r->lent_frame = view_of(NULL, 0);
 }

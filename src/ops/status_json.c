@@ -8,9 +8,10 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/aead_choose.h"
+#include "ops/backup_status.h"
+#include "ops/json_out.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor_json.h"
-#include "ops/json_out.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
 
@@ -26,6 +27,8 @@ struct store_facts {
 	uint32_t generation;
 	uint64_t audit_records;
 	struct rooted_facts root;
+	struct backup_status backup;
+	bool has_backup;
 };
 
 static enum coffer_err read_facts(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
@@ -35,6 +38,7 @@ static enum coffer_err read_facts(struct engine *engine, struct txn *txn, void *
 	facts->generation = txn_ring(txn) ? ring_newest(txn_ring(txn)) : 0;
 	facts->audit_records = engine->audit ? audit_chain_length(engine->audit) : 0;
 	rooted_store_facts(engine->store, &facts->root);
+	facts->has_backup = engine->audit && txn_ring(txn) && backup_status_read(txn, &facts->backup) == ERR_OK;
 	return ERR_OK;
 }
 
@@ -199,6 +203,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	json_str(j, "recovery", engine->recovery);
 	json_str(j, "store", engine->config->store);
 	json_u64(j, "audit_records", facts.audit_records);
+	if (facts.has_backup) backup_status_json(&facts.backup, j);
 	json_u64(j, "objects_in_memory", object_table_count(engine->objects));
 }
 

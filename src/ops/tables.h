@@ -37,6 +37,7 @@ op_fn op_obtain_lease;
 op_fn op_recover;
 
 op_fn op_approve;
+op_fn op_audit_export;
 op_fn op_audit_show;
 op_fn op_audit_verify;
 op_fn op_close_stream;
@@ -61,5 +62,9 @@ op_fn op_anchor_accept;
 op_fn op_store_check;
 op_fn op_token_test, op_token_provision, op_token_policy, op_token_reseal, op_token_change_pin;
 op_fn op_zeroise;
+op_fn op_unseal;
+
+op_fn op_backup_begin, op_backup_read, op_backup_end, op_backup_verified, op_backup_list;
+op_fn op_restore_begin, op_restore_write, op_restore_commit;
 
 #endif

@@ -31,6 +31,14 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_STORE_ACCEPT, "Store Accept",  op_store_accept, INIT,        NONE,       ADMIN,  DENIED, OP_ALONE | OP_ANCHORED),
 	ROW(COFFER_MAP_RING,     "Map Ring",      op_map_ring,     NONE,        NONE,       ADMIN,  NEVER,  OP_ALONE),
 	/* backup and restore */
+	ROW(COFFER_BACKUP_BEGIN, "Backup Begin",  op_backup_begin, BACKUP,      NONE,       ADMIN,  ALWAYS, OP_ALONE),
+	ROW(COFFER_BACKUP_READ,  "Backup Read",   op_backup_read,  BACKUP,      NONE,       ADMIN,  DENIED, OP_ALONE),
+	ROW(COFFER_BACKUP_END,   "Backup End",    op_backup_end,   BACKUP,      NONE,       ADMIN,  DENIED, OP_ALONE),
+	ROW(COFFER_BACKUP_VERIFIED, "Backup Verified", op_backup_verified, BACKUP, NONE,    STORE,  ALWAYS, 0),
+	ROW(COFFER_BACKUP_LIST,  "Backup List",   op_backup_list,  BACKUP,      NONE,       STORE,  DENIED, 0),
+	ROW(COFFER_RESTORE_BEGIN, "Restore Begin", op_restore_begin, INIT,      NONE,       ADMIN,  ALWAYS, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
+	ROW(COFFER_RESTORE_WRITE, "Restore Write", op_restore_write, INIT,      NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
+	ROW(COFFER_RESTORE_COMMIT, "Restore Commit", op_restore_commit, INIT,   NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
 
 	/* rotation */
 
@@ -40,6 +48,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_TOKEN_POLICY, "Token Policy",  op_token_policy, TOKEN,       NONE,       ADMIN,  DENIED, OP_SEALED_OK),
 
 	/* unseal and recovery */
+	ROW(COFFER_UNSEAL,       "Unseal",        op_unseal,       UNSEAL,      NONE,       ADMIN,  ALWAYS, OP_SEALED_OK | OP_ALONE),
 
 	/* zeroise and quorum */
 	ROW(COFFER_SET_QUORUM,   "Set Quorum",    op_set_quorum,   GRANT,       NONE,       STORE,  ALWAYS, 0),
@@ -51,6 +60,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_ANCHOR_ACCEPT, "Anchor Accept", op_anchor_accept, INIT,     NONE,       ADMIN,  DENIED, OP_ALONE),
 
 	/* audit */
+	ROW(COFFER_AUDIT_EXPORT, "Audit Export",  op_audit_export, AUDIT_READ,  NONE,       STORE,  DENIED, OP_TELLS_BULK),
 
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
 	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },

@@ -47,6 +47,25 @@ static void taken_done(struct taken *t)
 	t->count = 0;
 }
 
+static void name_set(const uint8_t id[static 16], char out[static RECOVERY_SET_NAME])
+{
+	text_hex(view_of(id, (RECOVERY_SET_NAME - 1) / 2), out);
+}
+
+void recovery_set_name(const struct stanza *stanza, char out[static RECOVERY_SET_NAME])
+{
+	name_set(stanza->mode == STANZA_SHARES ? stanza->shares.set_id : stanza->key_id, out);
+}
+
+static enum coffer_err refuse_set(const struct stanza *stanza, const struct share *share, struct reason *reason)
+{
+	char theirs[RECOVERY_SET_NAME], ours[RECOVERY_SET_NAME];
+	name_set(share->set_id, theirs);
+	recovery_set_name(stanza, ours);
+	return reason_fail(reason, ERR_FOREIGN, "share %u is of another set (%s), which was replaced or never confirmed; the shares in force are of set %s",
+		share->x, theirs, ours);
+}
+
 /* In the order of docs/formats.md section 10.2; from here on a share is named by its number. */
 static enum coffer_err check_share(const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN], const struct stanza *stanza,
 	const struct taken *taken, const struct share *share, struct reason *reason)
@@ -58,7 +77,7 @@ static enum coffer_err check_share(const uint8_t fingerprint[static DOMAIN_FINGE
 		return reason_fail(reason, ERR_FOREIGN, "share %u is of another domain (%s)", share->x, theirs);
 	}
 	if (!view_equal(view_of(share->set_id, SHARE_SET_LEN), view_of(stanza->shares.set_id, SHARE_SET_LEN)))
-		return reason_fail(reason, ERR_FOREIGN, "share %u is of another set than this domain's newest shares", share->x);
+		return refuse_set(stanza, share, reason);
 	if (share->k != stanza->shares.k || share->n != stanza->shares.n)
 		return reason_fail(reason, ERR_CORRUPT, "share %u says %u of %u, but this domain has %u of %u", share->x, share->k,
 			share->n, stanza->shares.k, stanza->shares.n);
@@ -89,6 +108,17 @@ static enum coffer_err take(const struct domain_id *domain, const struct stanza 
 		INVARIANT(taken->count < SHAMIR_SHARES_MAX); /* no x twice, and x is at most n */
 		taken->shares[taken->count++] = share;
 	}
+	return ERR_OK;
+}
+
+enum coffer_err recovery_check_share(const struct domain_id *domain, const struct stanza *stanza, struct view text, uint8_t *out_x,
+	struct reason *reason)
+{
+	AUTO(taken_done) struct taken taken = { .count = 0 };
+	if (stanza->mode != STANZA_SHARES)
+		return reason_fail(reason, ERR_STATE, "this domain is recovered with a passphrase, not with shares");
+	TRY(take(domain, stanza, &text, 1, &taken, reason));
+	*out_x = taken.shares[0].x;
 	return ERR_OK;
 }
 

@@ -38,6 +38,17 @@ enum coffer_err recovery_open_passphrase(const struct domain_id *domain, const s
 enum coffer_err recovery_unwrap(const struct domain_id *domain, const struct stanza *stanza, unsigned i,
 	const struct secret *private_key, uint32_t *out_generation, struct secret **out_key, struct reason *reason) MUST_USE;
 
+/* One share by itself, as recovery_open_shares would take it: the same errors but for ERR_EXISTS and ERR_MISSING. *out_x: its number. */
+enum coffer_err recovery_check_share(const struct domain_id *domain, const struct stanza *stanza, struct view text, uint8_t *out_x,
+	struct reason *reason) MUST_USE;
+/* Every wrap into a new ring: all of them open, or nothing. Caller frees *out. ERR_CORRUPT. */
+enum coffer_err recovery_open_ring(const struct domain_id *domain, const struct stanza *stanza, const struct secret *private_key,
+	struct ring **out, struct reason *reason) MUST_USE;
+
+/* What people call the shares of one split, or one passphrase: 8 hexadecimal digits of the set id, or of the recovery-key id. */
+#define RECOVERY_SET_NAME 9u /* characters with NUL */
+void recovery_set_name(const struct stanza *stanza, char out[static RECOVERY_SET_NAME]);
+
 /* Proof that shares or passphrase are enough: the whole way from the row to the newest data key. */
 enum coffer_err recovery_prove_shares(const struct domain_id *domain, const struct store_row *row, const struct view *texts,
 	unsigned count, struct reason *reason) MUST_USE;
@@ -55,6 +66,10 @@ enum coffer_err recovery_get(struct store *store, struct ring *ring, struct reco
 /* The current stanza, verified and equal to the domain record. Row and stanza point into *body (appended).
  * ERR_NOT_FOUND: --no-recovery; ERR_CORRUPT: an integrity fault that blocks rotation. */
 enum coffer_err recovery_load(struct store *store, struct ring *ring, struct store_row *out_row, struct stanza *out,
+	struct buf *body, struct reason *reason) MUST_USE;
+/* Without a ring: the one stanza in force that verifies under the domain's public key, which the caller has pinned. Row and stanza point into *body
+ * (cleared first). Whether it is the newest one is only known with the ring (recovery_load). ERR_NOT_FOUND: there is none; ERR_CORRUPT. */
+enum coffer_err recovery_find(struct store *store, const struct domain_id *domain, struct store_row *out_row, struct stanza *out,
 	struct buf *body, struct reason *reason) MUST_USE;
 /* Inside a transaction: wraps a generation of the ring to the public half and writes stanza and domain record again.
  * Newer than all wraps so far, else ERR_EXISTS. ERR_NOT_FOUND: --no-recovery; ERR_LIMIT: STANZA_WRAPS_MAX. */

@@ -259,6 +259,11 @@ enum coffer_err store_snapshot_read(struct store_snapshot *s, size_t bytes, stor
 	return ERR_OK;
 }
 
+void store_snapshot_clear(struct store *s)
+{
+	store_snapshot_end(lowest(s)->snapshot);
+}
+
 void store_snapshot_end(struct store_snapshot *s)
 {
 	if (!s) return;

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "store/sqlite_internal.h"
+#include "store/sqlite_log.h"
+#include "store/sqlite_pcache.h"
 
 struct gap_file {
 	sqlite3_file base;  /* what SQLite sees */
@@ -94,8 +96,18 @@ static const sqlite3_io_methods gap_methods = {
 	.xDeviceCharacteristics = gap_xDeviceCharacteristics,
 };
 
+static int open_log(sqlite3_vfs *vfs, const char *path, sqlite3_file *f, int flags, int *out_flags)
+{
+	sqlite3_file *real = (sqlite3_file *)(void *)((uint8_t *)f + SQLITE_LOG_REAL_AT);
+	f->pMethods = NULL;
+	int rc = under(vfs)->xOpen(under(vfs), path, real, flags, out_flags);
+	if (real->pMethods) sqlite_log_wrap(f, real);
+	return rc;
+}
+
 static int vfs_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *f, int flags, int *out_flags)
 {
+	if (flags & SQLITE_OPEN_WAL) return open_log(vfs, path, f, flags, out_flags);
 	if (!(flags & SQLITE_OPEN_MAIN_DB)) return under(vfs)->xOpen(under(vfs), path, f, flags, out_flags);
 	struct gap_file *g = (struct gap_file *)(void *)f;
 	g->real = (sqlite3_file *)(void *)((uint8_t *)f + REAL_AT);
@@ -160,9 +172,11 @@ int sqlite_vfs_register(void)
 {
 	int rc = SQLITE_OK;
 	pthread_mutex_lock(&registering);
+	if (!gap_vfs.pAppData) sqlite_pcache_install(); /* looking for the layer below starts SQLite */
 	sqlite3_vfs *below = gap_vfs.pAppData ? NULL : sqlite3_vfs_find(NULL);
 	if (below) {
-		gap_vfs.szOsFile = (int)REAL_AT + below->szOsFile;
+		_Static_assert(SQLITE_LOG_REAL_AT >= REAL_AT, "room for either kind of file");
+		gap_vfs.szOsFile = (int)SQLITE_LOG_REAL_AT + below->szOsFile;
 		gap_vfs.mxPathname = below->mxPathname;
 		gap_vfs.pAppData = below;
 		rc = sqlite3_vfs_register(&gap_vfs, 0);

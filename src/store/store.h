@@ -162,6 +162,9 @@ enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason) MUST
  * is the truth, and durable. When it fails the handle stays unusable and store_reopen may be called again. */
 enum coffer_err store_reopen(struct store *s, struct reason *reason) MUST_USE;
 
+/* True when the bytes are an index column: empty, or count and exactly that many entries, sorted as bytes, none doubled. */
+bool store_index_is_valid(struct view index);
+
 /* The newest schema, the one that every open store has. */
 #define STORE_SCHEMA_VERSION 1u
 

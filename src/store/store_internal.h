@@ -17,8 +17,6 @@ struct store {
 void store_snapshot_before(struct store_snapshot *snapshot, enum store_table table, struct view id);
 void store_snapshot_break(struct store_snapshot *snapshot);
 
-/* True when the bytes are an index column: empty, or count and exactly that many entries, sorted as bytes, none doubled. */
-bool store_index_is_valid(struct view index);
 /* Entries of a valid index column, and the n-th of them (STORE_INDEX_ENTRY_LEN bytes, borrowed). */
 size_t store_index_count(struct view index);
 const uint8_t *store_index_entry(struct view index, size_t n);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/writer.h"
 #include "token/channel_policy.h"
+#include "token/login.h"
 
 /* Error numbers on the channel: the place in this list, so that they do not move with err.def. What is not here travels as
  * ERR_TOKEN. */
@@ -102,6 +103,7 @@ enum coffer_err channel_encode_request(const struct channel_request *request, st
 		break;
 	case CHANNEL_WRAP:
 	case CHANNEL_UNWRAP:
+	case CHANNEL_PIN:
 		writer_bytes(&w, request->bytes);
 		break;
 	case CHANNEL_RANDOM:
@@ -170,6 +172,8 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 		return read_rest(r, TOKEN_SECRET_LEN, TOKEN_SECRET_LEN, &q->bytes);
 	case CHANNEL_UNWRAP:
 		return read_rest(r, 1, TOKEN_BLOB_MAX, &q->bytes);
+	case CHANNEL_PIN:
+		return read_rest(r, 1, TOKEN_PIN_MAX, &q->bytes);
 	case CHANNEL_RANDOM:
 		TRY(reader_u32(r, &q->random_len));
 		ENSURE(q->random_len >= 1 && q->random_len <= CHANNEL_RANDOM_MAX, ERR_INPUT);
@@ -185,7 +189,7 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 
 static bool is_op(uint16_t op)
 {
-	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_ERASE && op <= CHANNEL_COUNTER_RAISE) ||
+	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_COUNTER_RAISE) ||
 		channel_is_policy((enum channel_op)op);
 }
 

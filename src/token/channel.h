@@ -19,6 +19,7 @@
  *   POLICY_ADOPT binding, u16-counted URI   -
  *   ERASE       -                   -
  *   COUNTER_*   wish                counter
+ *   PIN         1 to 255 bytes      -                    (token/login.h; before OPEN)
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
  * struct token_info, then u8 made_here. wish: 32 bytes owner | 32 bytes authorization value | u8 replace | u64 from | u16-counted
@@ -42,7 +43,7 @@ enum channel_op {
 	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
 	CHANNEL_PROBE, CHANNEL_CLOSE,
 	CHANNEL_POLICY_STATUS = 12, CHANNEL_POLICY_MAKE, CHANNEL_POLICY_WRAP, CHANNEL_POLICY_ADOPT,
-	CHANNEL_ERASE = 17, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
+	CHANNEL_PIN = 16, CHANNEL_ERASE, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
@@ -51,7 +52,7 @@ struct channel_request {
 	enum channel_op op;
 	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
-	struct view bytes;   /* WRAP, POLICY_WRAP: plaintext; UNWRAP: blob; POLICY_MAKE: PIN */
+	struct view bytes;   /* WRAP, POLICY_WRAP: plaintext; UNWRAP: blob; PIN, POLICY_MAKE: the PIN */
 	uint32_t random_len;
 	char changes[TOKEN_CHANGES_MAX + 1]; /* POLICY_MAKE; POLICY_ADOPT has uri and binding */
 	struct token_counter_wish counter; /* COUNTER_* */

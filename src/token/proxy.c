@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "token/proxy_internal.h"
 
+#define UNLOCK_SLACK_MS 2000u /* for a call that is under way */
+
 /* Cannot fail but for a full counter, which wakes as well. */
 static void wake(const struct token_proxy *p)
 {
@@ -57,7 +59,10 @@ enum coffer_err token_proxy_new(const struct token_proxy_config *config, struct 
 		p->binding = *config->binding;
 	}
 	p->since_wall_s = clock_wall_s();
-	proxy_state_explain(TOKEN_STARTING, NULL, &p->sentence);
+	p->attended = config->attended;
+	p->state = p->attended ? TOKEN_WAITING : TOKEN_STARTING;
+	if (p->attended) p->next_at_ms = UINT64_MAX;
+	proxy_state_explain((enum token_state)p->state, false, NULL, &p->sentence);
 	p->helper = (struct proxy_helper){ .spawner = config->spawner, .kind = kind, .lock = &p->lock, .fd = -1 };
 	if (start_thread(p) != ERR_OK) return reason_fail(reason, ERR_IO, "the token's thread cannot be started; raise TasksMax= and LimitNOFILE= in the systemd unit (ulimit -u, ulimit -n)");
 	*out = TAKE(p);
@@ -92,6 +97,7 @@ void token_proxy_free(struct token_proxy *p)
 	if (!p) return;
 	token_proxy_stop(p);
 	buf_free(&p->helper.frame);
+	secret_free(p->pin);
 	close(p->wake_fd);
 	pthread_cond_destroy(&p->done);
 	pthread_mutex_destroy(&p->lock);
@@ -224,10 +230,24 @@ enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_m
 	return reason_fail(reason, ERR_TIMEOUT, "the token did not answer within %llu ms", (unsigned long long)max_wait_ms);
 }
 
+enum coffer_err token_proxy_unlock(struct token_proxy *p, struct secret **pin, struct reason *reason)
+{
+	pthread_mutex_lock(&p->lock);
+	if (!proxy_state_serves((enum token_state)p->state)) {
+		secret_free(p->pin);
+		p->pin = TAKE(*pin);
+	}
+	p->unlocked = true;
+	p->retry_asked = true;
+	pthread_mutex_unlock(&p->lock);
+	secret_free(TAKE(*pin));
+	return token_proxy_probe_now(p, p->open_ms + UNLOCK_SLACK_MS, reason);
+}
+
 void token_proxy_retry(struct token_proxy *p)
 {
 	pthread_mutex_lock(&p->lock);
-	p->retry_asked = true;
+	p->retry_asked = !p->attended || p->unlocked;
 	wake(p);
 	pthread_mutex_unlock(&p->lock);
 }

@@ -37,7 +37,8 @@ enum token_state {
 	TOKEN_OTHER,         /* another token or master secret; looked at again every 2 s */
 	TOKEN_WRONG_PIN,     /* stopped until token_proxy_retry */
 	TOKEN_LOCKED,        /* stopped until token_proxy_retry */
-	TOKEN_MISCONFIGURED  /* the URI is not usable; stopped until token_proxy_retry */
+	TOKEN_MISCONFIGURED, /* the URI is not usable; stopped until token_proxy_retry */
+	TOKEN_WAITING        /* attended: not connected to; stopped until token_proxy_unlock */
 };
 
 #define TOKEN_DEFAULT_DEADLINE_MS 10000u
@@ -49,6 +50,7 @@ struct token_proxy_config {
 	const struct token_spawner *spawner;   /* borrowed, outlives the proxy */
 	uint64_t deadline_ms;                  /* open and attach; provision has three times as much, other calls half; 0: default */
 	uint64_t probe_interval_ms;            /* while well; 0: default */
+	bool attended;                         /* nothing is done before token_proxy_unlock; a refused PIN ends that */
 	/* A change of state; called from the proxy's thread without locks. It must not call the proxy but for
 	 * token_proxy_health and token_proxy_retry. May be NULL. */
 	void (*on_health)(void *arg, enum token_state from, enum token_state to);
@@ -105,9 +107,14 @@ enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_m
 /* An operator asks for a new attempt (SIGHUP, unseal): also from the stopped states; this one may cost a PIN try. */
 void token_proxy_retry(struct token_proxy *p);
 
+/* Makes one attempt now, with this PIN (*pin is moved) or, when it is NULL, as the URI says, and waits for its end. The PIN is kept for helpers started
+ * later and wiped when the token refuses it or the proxy is freed. In a serving state it only probes, and the PIN is wiped. Errors as the state's;
+ * ERR_TIMEOUT. */
+enum coffer_err token_proxy_unlock(struct token_proxy *p, struct secret **pin, struct reason *reason) MUST_USE;
+
 void token_proxy_health(struct token_proxy *p, struct token_health *out);
 /* "starting", "open", "well", "not answering", "gone", "refused", "key missing", "other token", "wrong PIN", "locked",
- * "misconfigured". Static storage. */
+ * "misconfigured", "waiting". Static storage. */
 const char *token_state_name(enum token_state state);
 
 #endif

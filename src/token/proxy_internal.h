@@ -30,7 +30,8 @@ enum coffer_err proxy_state_error(enum token_state state);
 /* The state that a failed attempt or a fatal call leads to. */
 enum token_state proxy_state_after(enum coffer_err err);
 /* The sentence for status: the reason of the failure, or the state's own, and what the operator does. */
-void proxy_state_explain(enum token_state state, const struct reason *why, struct reason *out);
+/* given: the PIN came from a person, who is told to give it again. */
+void proxy_state_explain(enum token_state state, bool given, const struct reason *why, struct reason *out);
 /* Pause before the attempt after `failures` failures in a row (>= 1). */
 uint64_t proxy_state_pause_ms(enum token_state state, uint32_t failures);
 
@@ -78,6 +79,8 @@ struct token_proxy {
 	pthread_mutex_t lock; /* guards everything down to the next comment */
 	pthread_cond_t done;  /* for the callers */
 	bool stop, busy, retry_asked, bound;
+	bool attended, unlocked;           /* attended: attempts are made while it is unlocked */
+	struct secret *pin;                /* given by token_proxy_unlock; NULL: none */
 	bool joined; /* of the thread that stops it */
 	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;

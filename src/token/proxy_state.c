@@ -8,6 +8,7 @@
  *   ┌─ attempts go on ─────────┐  ┌─ looked at every 2 s ──────────┐  ┌─ stopped ───────────────────┐
  *   │ NOT_ANSWERING   GONE     │  │ REFUSED   KEY_MISSING   OTHER  │  │ WRONG_PIN  LOCKED           │
  *   └──────────────────────────┘  └────────────────────────────────┘  │ MISCONFIGURED               │
+ *   attended: WAITING stands in the place of STARTING, and is left by token_proxy_unlock.
  *        any unwell state may lead to any other unwell one            └─ left by token_proxy_retry ─┘
  */
 #include "token/proxy_internal.h"
@@ -28,6 +29,7 @@ static const struct sm_state states[] = {
 	[TOKEN_WRONG_PIN] = { "wrong PIN", SERVING | UNWELL },
 	[TOKEN_LOCKED] = { "locked", SERVING | UNWELL },
 	[TOKEN_MISCONFIGURED] = { "misconfigured", SERVING | UNWELL },
+	[TOKEN_WAITING] = { "waiting", SERVING | UNWELL },
 };
 #define STATE_COUNT (sizeof states / sizeof states[0])
 
@@ -52,6 +54,7 @@ static const struct {
 	[TOKEN_WRONG_PIN] = { PROXY_RETRY_ASKED, ERR_AUTH, "the PIN or authorization value is wrong", "correct the PIN, " ONCE_MORE },
 	[TOKEN_LOCKED] = { PROXY_RETRY_ASKED, ERR_TOKEN_LOCKED, "the token is locked", "unlock it or wait until its lockout ends, " ONCE_MORE },
 	[TOKEN_MISCONFIGURED] = { PROXY_RETRY_ASKED, ERR_USAGE, "the token URI is not usable", "correct it, " ONCE_MORE },
+	[TOKEN_WAITING] = { PROXY_RETRY_ASKED, ERR_STATE, "the token is not connected to before 'coffer unseal' (the start is attended)", NULL },
 };
 _Static_assert(sizeof traits / sizeof traits[0] == STATE_COUNT, "one row of traits for each state");
 
@@ -98,10 +101,10 @@ enum token_state proxy_state_after(enum coffer_err err)
 	}
 }
 
-void proxy_state_explain(enum token_state state, const struct reason *why, struct reason *out)
+void proxy_state_explain(enum token_state state, bool given, const struct reason *why, struct reason *out)
 {
 	const char *sentence = why && why->text[0] ? why->text : traits[state].sentence;
-	const char *advice = traits[state].advice;
+	const char *advice = given && traits[state].advice ? "then run 'coffer unseal --pin' again; only that makes one more try" : traits[state].advice;
 	/* A long reason must not push the advice out. */
 	int room = advice ? REASON_MAX - 4 - (int)__builtin_strlen(advice) : REASON_MAX - 1;
 	(void)reason_fail(out, ERR_OK, "%.*s%s%s", room, sentence, advice ? "; " : "", advice ? advice : "");

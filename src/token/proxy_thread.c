@@ -17,7 +17,7 @@ static void set_state(struct token_proxy *p, enum token_state to, const struct r
 {
 	enum token_state from = state_of(p);
 	struct reason sentence = { "" };
-	proxy_state_explain(to, why, &sentence);
+	proxy_state_explain(to, p->attended, why, &sentence);
 	pthread_mutex_lock(&p->lock);
 	p->sentence = sentence;
 	if (from != to) {
@@ -35,6 +35,10 @@ static void fail(struct token_proxy *p, enum coffer_err err, const struct reason
 	proxy_helper_end(&p->helper);
 	pthread_mutex_lock(&p->lock);
 	uint32_t failures = ++p->failures;
+	if (proxy_state_retry(to) == PROXY_RETRY_ASKED) { /* what was given by a person is not tried again */
+		secret_free(TAKE(p->pin));
+		p->unlocked = false;
+	}
 	pthread_mutex_unlock(&p->lock);
 	p->next_at_ms = proxy_state_retry(to) == PROXY_RETRY_ASKED ? UINT64_MAX : clock_mono_ms() + proxy_state_pause_ms(to, failures);
 	set_state(p, to, why);
@@ -86,6 +90,20 @@ static uint64_t left_ms(uint64_t deadline_ms)
 	return deadline_ms > now ? deadline_ms - now : 0;
 }
 
+/* The helper has it before it opens the token. */
+static enum coffer_err give_pin(struct token_proxy *p, uint64_t limit_ms, struct reason *reason)
+{
+	struct channel_reply reply;
+	pthread_mutex_lock(&p->lock);
+	bool has = p->pin != NULL;
+	AUTO_SECRET struct secret *pin = has ? secret_copy(secret_bytes(p->pin), secret_len(p->pin)) : NULL;
+	pthread_mutex_unlock(&p->lock);
+	if (!has) return ERR_OK;
+	if (!pin) return reason_fail(reason, ERR_TOKEN_GONE, "there is no secret memory for the PIN; raise secret_memory");
+	struct channel_request request = { .op = CHANNEL_PIN, .bytes = secret_view(pin) };
+	return proxy_helper_call(&p->helper, &request, limit_ms, &reply, reason);
+}
+
 static enum coffer_err open_token(struct token_proxy *p, uint64_t limit_ms, struct reason *reason)
 {
 	struct channel_request request = { .op = CHANNEL_OPEN };
@@ -97,7 +115,8 @@ static enum coffer_err open_token(struct token_proxy *p, uint64_t limit_ms, stru
 	__builtin_memcpy(request.uri, p->uri, sizeof request.uri);
 	binding = p->binding;
 	pthread_mutex_unlock(&p->lock);
-	TRY(proxy_helper_call(&p->helper, &request, limit_ms, &reply, reason));
+	TRY(give_pin(p, limit_ms, reason));
+	TRY(proxy_helper_call(&p->helper, &request, left_ms(deadline), &reply, reason));
 	if (p->bound) {
 		request = (struct channel_request){ .op = CHANNEL_ATTACH, .binding = binding };
 		TRY(proxy_helper_call(&p->helper, &request, left_ms(deadline), &reply, reason));

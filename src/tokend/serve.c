@@ -9,6 +9,7 @@
 #include "token/channel.h"
 #include "token/erase.h"
 #include "tokend/serve_counter.h"
+#include "token/login.h"
 #include "tokend/serve_policy.h"
 #include "tokend/setup.h"
 #include "tokend/watch.h"
@@ -36,6 +37,17 @@ static enum coffer_err open_token(struct service *s, const struct channel_reques
 	if (s->token) return reason_fail(reason, ERR_STATE, "the token is open already");
 	if (!s->confined) TRY(confine(s, request->uri, reason));
 	return token_backend.open(request->uri, &s->token, reason);
+}
+
+/* For the token that is opened next. */
+static enum coffer_err take_pin(struct service *s, struct view bytes, struct reason *reason)
+{
+	if (s->token) return reason_fail(reason, ERR_STATE, "the token is open already");
+	if (!token_login_backend.take_pin) return reason_fail(reason, ERR_UNSUPPORTED, "this kind of token takes no PIN; unseal with the token alone, or with recovery shares");
+	AUTO_SECRET struct secret *pin = secret_copy(bytes.ptr, bytes.len);
+	ENSURE(pin, ERR_MEMORY);
+	token_login_backend.take_pin(&pin);
+	return ERR_OK;
 }
 
 static enum coffer_err wrap(struct service *s, struct view plain, struct reason *reason)
@@ -90,6 +102,7 @@ static enum coffer_err run(struct service *s, const struct channel_request *requ
 {
 	if (request->op == CHANNEL_OPEN) return open_token(s, request, &reply->reason);
 	if (request->op == CHANNEL_CLOSE) return ERR_OK;
+	if (request->op == CHANNEL_PIN) return take_pin(s, request->bytes, &reply->reason);
 	if (!s->token) return reason_fail(&reply->reason, ERR_STATE, "the token is not open yet");
 	switch (request->op) {
 	case CHANNEL_PROVISION:

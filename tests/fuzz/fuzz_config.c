@@ -51,6 +51,8 @@ static void check_path(const char *path, bool may_be_empty)
 #define CHECK_LEVEL(value, least, most) check_between(value, 0, LOG_LEVEL_DEBUG)
 #define CHECK_SEED(value, least, most) check_between(value, 0, CONFIG_SEED_REFUSE)
 #define CHECK_BULK(value, least, most) check_between(value, 0, CONFIG_BULK_FULL)
+#define CHECK_START(value, least, most) check_between(value, 0, CONFIG_START_ATTENDED)
+#define CHECK_WORDS(value, least, most) check_text(value, 1024)
 #define CHECK_ENGINE(value, least, most) check_between(value, 0, CONFIG_AEAD_IPSEC_MB)
 
 static void check_bounds(const struct config *config)

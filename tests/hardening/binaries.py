@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 
+CLEARS = "-fzero-call-used-regs=used-gpr"
 SWITCHES = ["-O2", "-fstack-protector-strong", "-fstack-clash-protection", "-fcf-protection=full", "-ftrivial-auto-var-init=zero",
-            "-fzero-call-used-regs=used-gpr", "-fno-delete-null-pointer-checks", "-fno-strict-overflow", "-fno-strict-aliasing", "-fno-common"]
+            CLEARS, "-fno-delete-null-pointer-checks", "-fno-strict-overflow", "-fno-strict-aliasing", "-fno-common"]
 if os.uname().machine != "x86_64":
     SWITCHES.remove("-fcf-protection=full")
 PROGRAMS = {"cofferd", "coffer", "coffer-monitor", "coffer-tokend-tpm2", "coffer-tokend-pkcs11"}
@@ -47,6 +48,8 @@ class Elf:
         yield "fortified calls", re.search(r"__\w+_chk\b", self.symbols.replace("__stack_chk_fail", ""))
         for switch in SWITCHES:
             yield switch, self.producers and all(switch in p.split() for p in self.producers if p.startswith("GNU C"))
+        # Where code is made at the link, this switch alone does not come along with the functions.
+        yield "registers cleared at the link", self.producers and all(CLEARS in p.split() for p in self.producers)
         yield "no built-in paths", not any(root.encode() in self.bytes for root in self.roots)
         yield "no strings " + ", ".join(FORBIDDEN), not any(word.encode() in self.bytes for word in FORBIDDEN)
         if os.uname().machine == "x86_64":

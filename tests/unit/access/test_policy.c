@@ -42,6 +42,9 @@ static const struct { const char *name; bool on_object; bool may[ROLES]; } expec
 	{ "AUDIT_READ", false, { true, false, false, false, true } },
 	{ "TOKEN", false, { true, false, false, false, false } },
 	{ "ZEROISE", false, { true, false, false, false, false } },
+	{ "UNSEAL", false, { false, false, false, false, false } },
+	{ "RECOVERY", false, { true, false, false, false, false } },
+	{ "BACKUP", false, { true, false, false, false, false } },
 };
 
 struct setting {

@@ -37,7 +37,7 @@ static int tear_down(void **state)
 }
 
 /* A private copy of a row, to edit and put back. */
-struct copy { struct store_row row; uint8_t header[64], index[64], body[1024]; };
+struct copy { struct store_row row; uint8_t header[128], index[64], body[1024]; };
 
 static void id_of(uint64_t seq, uint8_t id[static AUDIT_ID_LEN])
 {
@@ -50,7 +50,7 @@ static void take_copy(uint64_t seq, struct copy *c)
 	struct store_row row;
 	id_of(seq, id);
 	assert_int_equal(store_get(w.store, STORE_AUDIT, view_of(id, sizeof id), &row), ERR_OK);
-	assert_true(row.header.len <= 64 && row.index.len <= 64 && row.body.len <= 1024);
+	assert_true(row.header.len <= 128 && row.index.len <= 64 && row.body.len <= 1024);
 	c->row = row;
 	memcpy(c->header, row.header.ptr, row.header.len);
 	memcpy(c->index, row.index.ptr, row.index.len);

@@ -66,6 +66,28 @@ static void hkdf_halves_make_the_whole_and_lengths_are_bounded(void **state)
 	assert_err(kdf_hkdf_expand(KDF_SHA256, view_of(prk, 31), info, out, 32), ERR_FIELD);
 }
 
+/* One block is made by two HMACs, more by EVP_KDF: shorter output is the beginning of longer, whatever the lengths. */
+static void one_block_is_the_beginning_of_more(void **state)
+{
+	static uint8_t big[KDF_INFO_MAX];
+	static const size_t lengths[] = { 1, 31, 32, 33, 63, 64, 65, 128, 200 };
+	uint8_t bytes[200], one[32], more[64];
+	size_t count = sizeof lengths / sizeof lengths[0];
+	(void)state;
+	support_rising(bytes, sizeof bytes, 3);
+	for (size_t n = 0; n < count * count * count; n++) {
+		struct view ikm = view_of(bytes, lengths[n % count]), salt = view_of(bytes, lengths[n / count % count]);
+		struct view info = view_of(bytes, lengths[n / count / count] - 1);
+		size_t len = n % 32 + 1;
+		assert_ok(kdf_hkdf(KDF_SHA256, ikm, salt, info, more, sizeof more));
+		assert_ok(kdf_hkdf(KDF_SHA256, ikm, salt, info, one, len));
+		assert_memory_equal(one, more, len);
+	}
+	assert_ok(kdf_hkdf(KDF_SHA256, view_of(bytes, 1), view_of(bytes, 1), view_of(big, sizeof big), more, sizeof more));
+	assert_ok(kdf_hkdf(KDF_SHA256, view_of(bytes, 1), view_of(bytes, 1), view_of(big, sizeof big), one, sizeof one));
+	assert_memory_equal(one, more, sizeof one);
+}
+
 static void subkeys_of_the_formats_page_come_out(void **state)
 {
 	uint8_t domain[16], managed[32], info[64], okm[32];
@@ -122,6 +144,7 @@ int main(void)
 		cmocka_unit_test(hashes_in_parts_give_the_fips_answers),
 		cmocka_unit_test(scrypt_gives_the_rfc_7914_answers_and_is_bounded),
 		cmocka_unit_test(hkdf_halves_make_the_whole_and_lengths_are_bounded),
+		cmocka_unit_test(one_block_is_the_beginning_of_more),
 		cmocka_unit_test(subkeys_of_the_formats_page_come_out),
 		cmocka_unit_test(changed_macs_and_empty_keys_are_refused),
 		cmocka_unit_test(signatures_verify_and_changed_ones_do_not),

@@ -9,6 +9,7 @@
 #include "crypto/kdf.h"
 #include "crypto/keywrap.h"
 #include "crypto/mac.h"
+#include "crypto/p256.h"
 
 struct count {
 	unsigned valid, invalid, acceptable;
@@ -101,6 +102,28 @@ static bool run_aes_kwp(const json_t *group, const json_t *test)
 	return keywrap(KEYWRAP_RFC5649, test);
 }
 
+/* A number of any length as the 32 bytes that Coffer keeps; NULL when it has more. */
+static struct secret *private_number(struct view d)
+{
+	while (d.len > P256_PRIVATE_LEN && d.ptr[0] == 0) d = view_of(d.ptr + 1, d.len - 1);
+	struct secret *number = d.len <= P256_PRIVATE_LEN ? secret_new(P256_PRIVATE_LEN) : NULL;
+	if (number && d.len) memcpy(secret_mut(number) + P256_PRIVATE_LEN - d.len, d.ptr, d.len);
+	return number;
+}
+
+/* Points are 65 bytes here: compressed ones, which are acceptable, are not taken. */
+static bool run_ecdh(const json_t *group, const json_t *test)
+{
+	AUTO_BUF struct buf point = BUF_EMPTY, number = BUF_EMPTY, shared = BUF_EMPTY;
+	uint8_t out[32];
+	struct view q = support_field(&point, test, "public"), want = support_field(&shared, test, "shared");
+	AUTO_SECRET struct secret *d = private_number(support_field(&number, test, "private"));
+	(void)group;
+	if (!d || q.len != P256_PUBLIC_LEN || p256_ecdh(d, q.ptr, out) != ERR_OK) return false;
+	assert_ok(p256_check(q.ptr));
+	return view_equal(view_of(out, sizeof out), want);
+}
+
 /* Vectors that are valid by the standard but that Coffer refuses by its own limit. */
 static bool refused_by_limit(const char *file, const json_t *group)
 {
@@ -179,6 +202,12 @@ static void aes_kwp_gives_the_published_verdicts(void **state)
 	run_file("wycheproof/aes_kwp_test.json", run_aes_kwp);
 }
 
+static void ecdh_gives_the_published_verdicts(void **state)
+{
+	(void)state;
+	run_file("wycheproof/ecdh_secp256r1_ecpoint_test.json", run_ecdh);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +217,7 @@ int main(void)
 		cmocka_unit_test(hmac_sha256_gives_the_published_verdicts),
 		cmocka_unit_test(aes_wrap_gives_the_published_verdicts),
 		cmocka_unit_test(aes_kwp_gives_the_published_verdicts),
+		cmocka_unit_test(ecdh_gives_the_published_verdicts),
 	};
 	return cmocka_run_group_tests(tests, support_setup, NULL);
 }

@@ -100,6 +100,7 @@ static const struct { uint32_t operation; fields_fn *fields; bool succeeds; } as
 	{ OPERATION_COFFER_OPEN, opened, true }, { OPERATION_COFFER_REWRAP, opened, true }, { OPERATION_COFFER_SEAL_STREAM, of_plain, true },
 	{ OPERATION_COFFER_GRANT, grant, true }, { OPERATION_COFFER_LIST_GRANTS, nothing, true }, { OPERATION_COFFER_REVOKE_GRANT, grant, true },
 	{ OPERATION_COFFER_AUDIT_SHOW, nothing, true }, { OPERATION_COFFER_AUDIT_VERIFY, nothing, true },
+	{ OPERATION_COFFER_AUDIT_EXPORT, nothing, true },
 	{ OPERATION_COFFER_STATUS, nothing, true }, { OPERATION_ACTIVATE, of_fresh, true }, { OPERATION_RE_KEY, of_fresh, true },
 	{ OPERATION_REVOKE, compromised, true }, { OPERATION_DESTROY, of_fresh, true },
 };

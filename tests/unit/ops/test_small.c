@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "crypto/ossl_mem.h"
+#include "kmip/alike.h"
 #include "unit/ops/vendor.h"
 
 #define WARM_UP 40u
@@ -41,6 +42,7 @@ struct small {
 	struct fix *f;
 	char id[UUID_TEXT_LEN + 1];
 	struct kmip_request room;
+	struct kmip_alike alike;
 	struct request request;
 	struct principal admin;
 	struct buf answers;
@@ -131,6 +133,7 @@ static void run_one(struct small *s, struct view frame)
 	request_begin(r);
 	r->lent_frame = frame;
 	r->lent_parsed = &s->room;
+	r->lent_alike = &s->alike;
 	r->answer = s->answers;
 	r->answer_at = s->answers.len;
 	assert_int_equal(request_classify(r), ERR_OK);
@@ -290,6 +293,7 @@ static int stop(void **state)
 	struct small *s = *state;
 	void *f = s->f;
 	buf_free(&s->answers);
+	kmip_alike_done(&s->alike);
 	int failed = fix_stop(&f);
 	free(s);
 	return failed;

@@ -15,6 +15,7 @@
 #include "test_arena.h"
 #include "token/channel.h"
 #include "token/erase.h"
+#include "token/login.h"
 #include "tokend/serve.h"
 #include "tokend/setup.h"
 #include "tokend/watch.h"
@@ -107,6 +108,16 @@ static void fake_close(struct token *t)
 {
 	if (t) closed++;
 }
+
+static struct secret *fake_pin; /* what the last PIN message brought */
+
+static void fake_take_pin(struct secret **pin)
+{
+	secret_free(fake_pin);
+	fake_pin = TAKE(*pin);
+}
+
+const struct token_login_ops token_login_backend = { .take_pin = fake_take_pin };
 
 const struct token_ops token_backend = { "fake", fake_open, fake_provision, fake_attach, fake_describe, fake_wrap, fake_unwrap,
 	fake_random, fake_probe, fake_close };

@@ -1,0 +1,112 @@
+/* Reading the chain for exports, and signing. */
+#include "audit/page.h"
+
+#include <string.h>
+
+#include "audit/row.h"
+#include "base/clock.h"
+#include "crypto/sign.h"
+#include "keyring/generation.h"
+#include "keyring/record.h"
+
+enum coffer_err audit_page_place(struct txn *txn, uint64_t seq, struct audit_place *out)
+{
+	const struct domain_id *domain = ring_domain(txn_ring(txn));
+	uint8_t id[AUDIT_ID_LEN];
+	struct store_row row;
+	struct audit_header header;
+	struct audit_place place = { .seq = seq };
+	if (seq == 0) return audit_place_begin(domain, out);
+	audit_row_id(domain, seq, id);
+	TRY(store_get(txn_store(txn), STORE_AUDIT, view_of(id, sizeof id), &row));
+	TRY(audit_header_decode(row.header, &header));
+	memcpy(place.link, header.link, sizeof place.link);
+	TRY(audit_header_digest(domain, seq, &header, place.digest));
+	*out = place;
+	return ERR_OK;
+}
+
+struct page {
+	struct ring *ring;
+	uint64_t next;
+	audit_page_fn *fn;
+	void *arg;
+	bool foreign; /* rows of another node follow */
+};
+
+static enum coffer_err take_row(void *arg, const struct store_row *row)
+{
+	struct page *page = arg;
+	const struct domain_id *domain = ring_domain(page->ring);
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct audit_header header;
+	struct audit_event event;
+	struct audit_links links;
+	uint64_t seq;
+	if (row->id_len != AUDIT_ID_LEN || memcmp(row->id, domain->node_id, UUID_LEN) != 0) {
+		page->foreign = true;
+		return ERR_EXISTS;
+	}
+	TRY(audit_row_seq(domain, row, &seq));
+	ENSURE(seq == page->next, ERR_CORRUPT);
+	TRY(audit_header_decode(row->header, &header));
+	TRY(record_open(page->ring, STORE_AUDIT, row, &plain));
+	TRY(audit_row_decode(domain, buf_view(&plain), &event));
+	ENSURE(event.seq == seq, ERR_CORRUPT);
+	links.generation = header.link_generation;
+	memcpy(links.link, header.link, sizeof links.link);
+	TRY(audit_header_digest(domain, seq, &header, links.digest));
+	TRY(page->fn(page->arg, &event, &links));
+	page->next++;
+	return ERR_OK;
+}
+
+enum coffer_err audit_page_rows(struct txn *txn, uint64_t first, size_t limit, audit_page_fn *fn, void *arg)
+{
+	struct page page = { .ring = txn_ring(txn), .next = first, .fn = fn, .arg = arg };
+	uint8_t after[AUDIT_ID_LEN];
+	PRE(first > 0);
+	audit_row_id(ring_domain(page.ring), first - 1, after);
+	enum coffer_err err = store_scan(txn_store(txn), STORE_AUDIT, view_of(after, sizeof after), false, limit, take_row, &page);
+	return err == ERR_EXISTS && page.foreign ? ERR_OK : err;
+}
+
+static enum coffer_err sign(struct txn *txn, struct view message, uint8_t out[static DOMAIN_SIGNATURE_LEN])
+{
+	AUTO_SECRET struct secret *seed = NULL;
+	TRY(generation_get_domain_key(txn_store(txn), txn_ring(txn), &seed));
+	return sign_ed25519(seed, message, out);
+}
+
+enum coffer_err audit_page_checkpoint(struct txn *txn, uint64_t seq, struct audit_checkpoint *out)
+{
+	uint8_t message[AUDIT_SIGNED_MAX];
+	struct writer w;
+	struct audit_checkpoint checkpoint = { .time_ms = clock_wall_s() * 1000 };
+	TRY(audit_page_place(txn, seq, &checkpoint.at));
+	writer_init(&w, message, sizeof message);
+	audit_checkpoint_message(ring_domain(txn_ring(txn)), &checkpoint, &w);
+	TRY(writer_done(&w));
+	TRY(sign(txn, writer_view(&w), checkpoint.signature));
+	*out = checkpoint;
+	return ERR_OK;
+}
+
+enum coffer_err audit_page_gap(struct txn *txn, uint64_t from, uint64_t to, struct view why, struct audit_gap *out)
+{
+	uint8_t message[AUDIT_SIGNED_MAX];
+	struct writer w;
+	struct audit_place before;
+	struct audit_gap gap = { .from = from, .time_ms = clock_wall_s() * 1000, .why = why };
+	PRE(from > 0 && from <= to);
+	ENSURE(why.len <= AUDIT_WHY_MAX, ERR_TOO_LARGE);
+	TRY(audit_page_place(txn, from - 1, &before));
+	TRY(audit_page_place(txn, to, &gap.to));
+	memcpy(gap.before, before.digest, sizeof gap.before);
+	writer_init(&w, message, sizeof message);
+	audit_gap_message(ring_domain(txn_ring(txn)), &gap, &w);
+	TRY(writer_done(&w));
+	TRY(sign(txn, writer_view(&w), gap.signature));
+	*out = gap;
+	return ERR_OK;
+}

@@ -1,0 +1,336 @@
+/* The state is one place in the chain, and what was passed over on the way to it. */
+#include "audit/proof.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HOLES_MAX 64u
+
+struct range {
+	uint64_t from, to;
+};
+
+struct kept {
+	struct audit_checkpoint checkpoint;
+	struct domain_id domain; /* ids only */
+	bool judged, passed;
+};
+
+struct audit_proof {
+	struct audit_trust trust;
+	audit_finding_fn *fn;
+	void *arg;
+	const char *file;
+	uint64_t line_number;
+	bool foreign;             /* the file's header was of another domain or node */
+	struct audit_place place;
+	struct range holes[HOLES_MAX]; /* records that were passed over, and have not come since */
+	size_t hole_count;
+	struct kept kept[AUDIT_KEPT_MAX];
+	size_t kept_count;
+	struct audit_finding pending; /* ranges of one kind become one finding */
+	bool has_pending;
+	struct audit_proof_result result;
+	struct audit_line line;
+	uint8_t row[AUDIT_ROW_MAX];
+};
+
+static const char *const names[] = {
+	[AUDIT_UNREADABLE] = "unreadable", [AUDIT_FOREIGN] = "foreign", [AUDIT_EDITED] = "edited", [AUDIT_MISSING] = "missing",
+	[AUDIT_DOUBLED] = "doubled", [AUDIT_MISPLACED] = "out of order", [AUDIT_GAP] = "gap", [AUDIT_FORGED] = "forged", [AUDIT_STALE] = "stale",
+	[AUDIT_UNSIGNED] = "unsigned", [AUDIT_TRUNCATED] = "truncated", [AUDIT_REWRITTEN] = "rewritten",
+};
+
+const char *audit_finding_name(enum audit_finding_kind kind)
+{
+	return names[kind];
+}
+
+struct audit_proof *audit_proof_new(const struct audit_trust *trust, audit_finding_fn *fn, void *arg)
+{
+	struct audit_proof *p = calloc(1, sizeof *p);
+	if (!p) return NULL;
+	p->trust = *trust;
+	p->fn = fn;
+	p->arg = arg;
+	return p;
+}
+
+void audit_proof_free(struct audit_proof *proof)
+{
+	free(proof);
+}
+
+const struct audit_place *audit_proof_place(const struct audit_proof *proof)
+{
+	return &proof->place;
+}
+
+/* ---- findings ---- */
+
+static void flush(struct audit_proof *p)
+{
+	if (!p->has_pending) return;
+	p->has_pending = false;
+	p->result.findings++;
+	p->fn(p->arg, &p->pending);
+}
+
+static void find(struct audit_proof *p, enum audit_finding_kind kind, uint64_t from, uint64_t to, const char *detail)
+{
+	struct audit_finding *last = &p->pending;
+	bool goes_on = p->has_pending && last->kind == kind && from != 0 && last->to + 1 == from && strcmp(last->detail, detail) == 0;
+	if (goes_on) {
+		last->to = to;
+		return;
+	}
+	flush(p);
+	*last = (struct audit_finding){ kind, from, to, p->file, p->line_number, detail };
+	p->has_pending = true;
+}
+
+/* ---- holes ---- */
+
+static void pass_over(struct audit_proof *p, uint64_t from, uint64_t to)
+{
+	if (from > to) return;
+	if (p->hole_count == HOLES_MAX) find(p, AUDIT_MISSING, from, to, "");
+	else p->holes[p->hole_count++] = (struct range){ from, to };
+}
+
+/* Whether the record was passed over; then it is so no more. */
+static bool fill(struct audit_proof *p, uint64_t seq)
+{
+	for (size_t i = 0; i < p->hole_count; i++) {
+		struct range *hole = &p->holes[i], behind = { seq + 1, hole->to };
+		if (seq < hole->from || seq > hole->to) continue;
+		bool has_front = seq > hole->from, has_behind = seq < hole->to;
+		if (has_front) hole->to = seq - 1;
+		else if (has_behind) *hole = behind;
+		else *hole = p->holes[--p->hole_count];
+		if (has_front && has_behind) pass_over(p, behind.from, behind.to);
+		return true;
+	}
+	return false;
+}
+
+/* ---- checkpoints from elsewhere ---- */
+
+enum coffer_err audit_proof_keep(struct audit_proof *proof, struct view line)
+{
+	ENSURE(audit_line_read(line, &proof->line) == ERR_OK && proof->line.kind == AUDIT_LINE_CHECKPOINT, ERR_CORRUPT);
+	ENSURE(proof->kept_count < AUDIT_KEPT_MAX, ERR_LIMIT);
+	proof->kept[proof->kept_count++] = (struct kept){ .checkpoint = proof->line.checkpoint, .domain = proof->line.domain };
+	return ERR_OK;
+}
+
+static bool is_ours(const struct audit_proof *p, const struct domain_id *whose)
+{
+	const struct domain_id *own = &p->result.domain;
+	return memcmp(whose->id, own->id, UUID_LEN) == 0 && memcmp(whose->node_id, own->node_id, UUID_LEN) == 0;
+}
+
+static bool same_place(const struct audit_place *a, const struct audit_place *b)
+{
+	return a->seq == b->seq && memcmp(a->link, b->link, AUDIT_LINK_LEN) == 0 && memcmp(a->digest, b->digest, AUDIT_DIGEST_LEN) == 0;
+}
+
+static void judge_kept(struct audit_proof *p)
+{
+	for (size_t i = 0; i < p->kept_count; i++) {
+		struct kept *k = &p->kept[i];
+		if (!is_ours(p, &k->domain)) find(p, AUDIT_FOREIGN, 0, 0, "a checkpoint from elsewhere is of another domain or node");
+		else if (audit_checkpoint_verify(&p->result.domain, &k->checkpoint) != ERR_OK)
+			find(p, AUDIT_FORGED, k->checkpoint.at.seq, k->checkpoint.at.seq, "a checkpoint from elsewhere is not signed by this domain");
+		else k->judged = true;
+	}
+}
+
+/* The place moved: what is known of it from elsewhere. */
+static void arrive(struct audit_proof *p)
+{
+	for (size_t i = 0; i < p->kept_count; i++) {
+		struct kept *k = &p->kept[i];
+		if (!k->judged || k->passed || k->checkpoint.at.seq != p->place.seq) continue;
+		k->passed = true;
+		if (same_place(&k->checkpoint.at, &p->place)) p->result.compared++;
+		else find(p, AUDIT_REWRITTEN, p->place.seq, p->place.seq, "a checkpoint from elsewhere was signed over other records up to here");
+	}
+}
+
+/* ---- lines ---- */
+
+static bool is_trusted(const struct audit_proof *p, const struct domain_id *domain)
+{
+	uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];
+	if (p->trust.by_key) return memcmp(p->trust.key, domain->public_key, DOMAIN_PUBLIC_LEN) == 0;
+	return domain_fingerprint(domain, fingerprint) == ERR_OK && memcmp(fingerprint, p->trust.fingerprint, sizeof fingerprint) == 0;
+}
+
+static void take_header(struct audit_proof *p)
+{
+	const struct audit_line *l = &p->line;
+	p->foreign = !is_trusted(p, &l->domain) || (p->result.begun && !is_ours(p, &l->domain));
+	if (p->foreign) {
+		find(p, AUDIT_FOREIGN, 0, 0, "the file is of another domain or node, and nothing in it is looked at");
+		return;
+	}
+	if (!p->result.begun) {
+		p->result.begun = true;
+		p->result.domain = l->domain;
+		p->result.first = l->before.seq + 1;
+		p->result.signed_to = l->before.seq;
+		p->place = l->before;
+		judge_kept(p);
+		arrive(p);
+	} else if (l->before.seq > p->place.seq) {
+		pass_over(p, p->place.seq + 1, l->before.seq);
+		p->place = l->before;
+		arrive(p);
+	} else if (l->before.seq == p->place.seq && !same_place(&l->before, &p->place)) {
+		find(p, AUDIT_EDITED, p->place.seq, p->place.seq, "the header behind it says that it was another record");
+		p->place = l->before;
+	}
+}
+
+static bool holds(struct audit_proof *p)
+{
+	const struct audit_line *l = &p->line;
+	uint8_t digest[AUDIT_DIGEST_LEN];
+	struct writer w;
+	writer_init(&w, p->row, sizeof p->row);
+	audit_event_write(&p->result.domain, &l->event, &w);
+	return writer_done(&w) == ERR_OK && audit_digest_next(p->place.digest, l->links.generation, l->links.link, writer_view(&w), digest) == ERR_OK &&
+		memcmp(digest, l->links.digest, sizeof digest) == 0;
+}
+
+/* Its row has no digest. Who says so of a row that has one changes every digest behind it, and the next checkpoint shows it. */
+static bool is_old(const struct audit_proof *p)
+{
+	const struct audit_line *l = &p->line;
+	uint8_t digest[AUDIT_DIGEST_LEN];
+	return audit_digest_base(&p->result.domain, l->event.seq, l->links.link, digest) == ERR_OK && memcmp(digest, l->links.digest, sizeof digest) == 0;
+}
+
+static void take_record(struct audit_proof *p)
+{
+	const struct audit_line *l = &p->line;
+	uint64_t seq = l->event.seq;
+	if (seq <= p->place.seq || seq == 0) {
+		find(p, fill(p, seq) ? AUDIT_MISPLACED : AUDIT_DOUBLED, seq, seq, "");
+		return;
+	}
+	if (seq == p->place.seq + 1) {
+		if (holds(p)) p->result.records++;
+		else if (is_old(p)) p->result.old++;
+		else find(p, AUDIT_EDITED, seq, seq, "");
+	} else {
+		pass_over(p, p->place.seq + 1, seq - 1);
+	}
+	p->place.seq = seq;
+	memcpy(p->place.link, l->links.link, AUDIT_LINK_LEN);
+	memcpy(p->place.digest, l->links.digest, AUDIT_DIGEST_LEN);
+	arrive(p);
+}
+
+/* A good signature says what the place is, whatever stood in front of it. */
+static void take_checkpoint(struct audit_proof *p)
+{
+	const struct audit_checkpoint *c = &p->line.checkpoint;
+	if (!is_ours(p, &p->line.domain)) {
+		find(p, AUDIT_FOREIGN, 0, 0, "a checkpoint of another domain or node");
+		return;
+	}
+	if (audit_checkpoint_verify(&p->result.domain, c) != ERR_OK) {
+		find(p, AUDIT_FORGED, c->at.seq, c->at.seq, "the checkpoint is not signed by this domain");
+		return;
+	}
+	if (c->at.seq < p->place.seq) {
+		find(p, AUDIT_STALE, c->at.seq, c->at.seq, "an older checkpoint stands here");
+		return;
+	}
+	if (c->at.seq > p->place.seq) pass_over(p, p->place.seq + 1, c->at.seq);
+	else if (!same_place(&c->at, &p->place)) find(p, AUDIT_EDITED, p->result.signed_to + 1, c->at.seq, "they are not what the checkpoint behind them was signed over");
+	p->place = c->at;
+	p->result.signed_to = c->at.seq;
+	if (c->time_ms > p->result.signed_ms) p->result.signed_ms = c->time_ms;
+	arrive(p);
+}
+
+static void take_gap(struct audit_proof *p)
+{
+	const struct audit_gap *g = &p->line.gap;
+	if (!is_ours(p, &p->line.domain)) {
+		find(p, AUDIT_FOREIGN, 0, 0, "a gap of another domain or node");
+		return;
+	}
+	if (audit_gap_verify(&p->result.domain, g) != ERR_OK) {
+		find(p, AUDIT_FORGED, g->from, g->to.seq, "the gap is not signed by this domain");
+		return;
+	}
+	if (g->from <= p->place.seq) {
+		find(p, AUDIT_STALE, g->from, g->to.seq, "a gap stands here that belongs elsewhere");
+		return;
+	}
+	pass_over(p, p->place.seq + 1, g->from - 1);
+	if (g->from == p->place.seq + 1 && memcmp(g->before, p->place.digest, AUDIT_DIGEST_LEN) != 0)
+		find(p, AUDIT_EDITED, p->place.seq, p->place.seq, "the gap behind it says that it was another record");
+	find(p, AUDIT_GAP, g->from, g->to.seq, "the node left them out of this export and says so");
+	p->place = g->to;
+	arrive(p);
+}
+
+void audit_proof_file(struct audit_proof *proof, const char *name)
+{
+	flush(proof);
+	proof->file = name;
+	proof->line_number = 0;
+	proof->foreign = false;
+}
+
+void audit_proof_line(struct audit_proof *proof, struct view line)
+{
+	proof->line_number++;
+	if (audit_line_read(line, &proof->line) != ERR_OK) {
+		if (!proof->foreign) find(proof, AUDIT_UNREADABLE, 0, 0, "the line is not of this format, or was changed");
+		return;
+	}
+	if (proof->line.kind == AUDIT_LINE_HEADER) {
+		take_header(proof);
+		return;
+	}
+	if (proof->foreign) return;
+	if (!proof->result.begun) {
+		find(proof, AUDIT_UNREADABLE, 0, 0, "no header in front of it");
+		return;
+	}
+	switch (proof->line.kind) {
+	case AUDIT_LINE_RECORD: take_record(proof); break;
+	case AUDIT_LINE_CHECKPOINT: take_checkpoint(proof); break;
+	default: take_gap(proof); break;
+	}
+}
+
+void audit_proof_torn(struct audit_proof *proof)
+{
+	proof->line_number++;
+	find(proof, AUDIT_UNREADABLE, 0, 0, "the last line has no end: it was cut");
+}
+
+void audit_proof_end(struct audit_proof *proof, bool live, struct audit_proof_result *out)
+{
+	struct audit_proof *p = proof;
+	flush(p);
+	p->line_number = 0;
+	for (size_t i = 0; i < p->hole_count; i++) find(p, AUDIT_MISSING, p->holes[i].from, p->holes[i].to, "");
+	if (!live && p->place.seq > p->result.signed_to)
+		find(p, AUDIT_UNSIGNED, p->result.signed_to + 1, p->place.seq, "no checkpoint stands behind them: they may have been changed, and others cut off");
+	for (size_t i = 0; i < p->kept_count; i++) {
+		const struct kept *k = &p->kept[i];
+		if (k->judged && k->checkpoint.at.seq > p->place.seq)
+			find(p, AUDIT_TRUNCATED, p->place.seq + 1, k->checkpoint.at.seq, "a checkpoint from elsewhere proves that they were there");
+	}
+	flush(p);
+	p->result.last = p->place.seq;
+	*out = p->result;
+}

@@ -1,0 +1,79 @@
+/* Checking exports of an audit log without the node (docs/formats.md section 20.5): lines go in, findings come out. One thread; needs no arena.
+ *
+ *   new ── keep (checkpoints from elsewhere) ── for each file in the order of its header: file, line … ── end */
+#ifndef COFFER_AUDIT_PROOF_H
+#define COFFER_AUDIT_PROOF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "audit/line.h"
+
+#define AUDIT_KEPT_MAX 1024u /* checkpoints from elsewhere */
+
+enum audit_finding_kind {
+	AUDIT_UNREADABLE,   /* a line that is none of this format */
+	AUDIT_FOREIGN,      /* of another domain or node */
+	AUDIT_EDITED,       /* not what was written, or not what was signed */
+	AUDIT_MISSING,
+	AUDIT_DOUBLED,
+	AUDIT_MISPLACED,    /* record out of order */
+	AUDIT_GAP,          /* the node says that it left them out */
+	AUDIT_FORGED,       /* a checkpoint or gap that the domain key did not sign */
+	AUDIT_STALE,        /* a checkpoint that belongs somewhere else */
+	AUDIT_UNSIGNED,     /* no checkpoint behind them */
+	AUDIT_TRUNCATED,    /* a checkpoint from elsewhere says that there was more */
+	AUDIT_REWRITTEN     /* a checkpoint from elsewhere says that it was otherwise */
+};
+
+struct audit_finding {
+	enum audit_finding_kind kind;
+	uint64_t from, to;   /* records; 0: none */
+	const char *file;    /* borrowed from audit_proof_file */
+	uint64_t line;       /* 1 and up; 0: of no line */
+	const char *detail;  /* a sentence; "" */
+};
+typedef void audit_finding_fn(void *arg, const struct audit_finding *finding);
+/* "missing", "edited" … */
+const char *audit_finding_name(enum audit_finding_kind kind);
+
+/* Whom to believe: one of the two. */
+struct audit_trust {
+	bool by_key;
+	uint8_t key[DOMAIN_PUBLIC_LEN];
+	uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];
+};
+
+struct audit_proof_result {
+	bool begun;                  /* a header of the trusted domain was there */
+	struct domain_id domain;
+	uint64_t first, last;        /* records, as the headers and lines say */
+	uint64_t records;            /* lines of records that are what was written */
+	uint64_t old;                /* further ones from before digests were kept: their links are signed, what they say is not */
+	uint64_t signed_to;          /* last record in front of a good checkpoint */
+	uint64_t signed_ms;          /* time of the newest one; 0: none */
+	uint64_t compared;           /* checkpoints from elsewhere that could be compared, and fitted */
+	uint64_t findings;
+};
+
+struct audit_proof;
+
+/* NULL: memory is short. Caller frees. */
+struct audit_proof *audit_proof_new(const struct audit_trust *trust, audit_finding_fn *fn, void *arg);
+void audit_proof_free(struct audit_proof *proof); /* accepts NULL */
+/* A checkpoint from elsewhere, before the first file. ERR_CORRUPT: the line is no checkpoint. ERR_LIMIT. That it is signed, and by whom, is judged when the
+ * domain is known. */
+enum coffer_err audit_proof_keep(struct audit_proof *proof, struct view line) MUST_USE;
+/* The lines of this file follow. */
+void audit_proof_file(struct audit_proof *proof, const char *name);
+/* line: without its newline. */
+void audit_proof_line(struct audit_proof *proof, struct view line);
+/* The last line had no newline. */
+void audit_proof_torn(struct audit_proof *proof);
+/* live: records without a checkpoint behind them are no finding. */
+void audit_proof_end(struct audit_proof *proof, bool live, struct audit_proof_result *out);
+
+/* For who goes on writing a file: the place behind the last line that fits. */
+const struct audit_place *audit_proof_place(const struct audit_proof *proof);
+
+#endif

@@ -1,0 +1,48 @@
+/* Shares or a passphrase. */
+#include "cli/proofs.h"
+
+#include "cli/prompt.h"
+
+void proofs_done(struct proofs *p)
+{
+	for (size_t i = 0; i < p->count; i++) secret_free(p->texts[i]);
+	p->count = 0;
+}
+
+int proofs_from_args(struct cli *cli, const struct cmd_args *args, struct proofs *out)
+{
+	const struct cmd *cmd = cli->cmd;
+	unsigned shares = args_count(cmd, args, "share-file");
+	bool secret = args_get(cmd, args, "secret-file") || args_get(cmd, args, "secret-fd");
+	if (shares && secret) return cli_usage(cli, "--share-file is for shares, --secret-file and --secret-fd are for a passphrase; give one kind");
+	for (unsigned i = 0; i < shares && i < PROOFS_MAX; i++) {
+		int status = secret_from_file(args_nth(cmd, args, "share-file", i), &out->texts[out->count]);
+		if (status) return status;
+		out->count++;
+	}
+	if (!secret) return EXIT_DONE;
+	int status = secret_from_args(cli, args, "", &out->texts[0]);
+	if (status) return status;
+	out->count = 1;
+	out->passphrase = true;
+	return EXIT_DONE;
+}
+
+int proofs_ask(unsigned k, struct proofs *out)
+{
+	char question[128];
+	if (k == 0) {
+		int status = prompt_secret("Recovery passphrase: ", &out->texts[0]);
+		if (status) return status;
+		out->count = 1;
+		out->passphrase = true;
+		return EXIT_DONE;
+	}
+	for (unsigned i = 0; i < k; i++) {
+		snprintf(question, sizeof question, "Share %u of %u: type its five lines, then an empty line (not shown):\n", i + 1, k);
+		int status = prompt_share(question, &out->texts[out->count]);
+		if (status) return status;
+		out->count++;
+	}
+	return EXIT_DONE;
+}

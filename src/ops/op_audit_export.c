@@ -1,0 +1,97 @@
+/* Audit Export: lines of the audit chain with a signed checkpoint behind them (docs/formats.md section 20). */
+#include "audit/line.h"
+#include "audit/page.h"
+#include "kmip/tags.h"
+#include "ops/tables.h"
+
+#define ROWS_MAX 500
+#define BYTES_MAX (512u * 1024u)
+#define SHORT_LINE 1024u /* header, checkpoint */
+
+struct export {
+	struct writer w;
+	uint64_t next; /* sequence number behind the last row taken */
+	bool full;
+};
+
+static enum coffer_err take_row(void *arg, const struct audit_event *event, const struct audit_links *links)
+{
+	struct export *x = arg;
+	size_t before = writer_len(&x->w);
+	audit_line_record(event, links, &x->w);
+	writer_u8(&x->w, '\n');
+	TRY(writer_done(&x->w));
+	if (before > 0 && writer_len(&x->w) > BYTES_MAX) {
+		writer_rewind(&x->w, before);
+		x->full = true;
+		return ERR_LIMIT; /* ends the scan */
+	}
+	x->next = event->seq + 1;
+	return ERR_OK;
+}
+
+static enum coffer_err put_header(struct op_ctx *ctx, uint64_t before, struct writer *out)
+{
+	uint8_t text[SHORT_LINE];
+	struct audit_place place;
+	struct writer w;
+	TRY(audit_page_place(ctx->txn, before, &place));
+	writer_init(&w, text, sizeof text);
+	audit_line_header(ring_domain(txn_ring(ctx->txn)), &place, &w);
+	TRY(writer_done(&w));
+	ttlv_put_text(out, TAG_COFFER_AUDIT_HEADER, writer_view(&w));
+	return ERR_OK;
+}
+
+static enum coffer_err put_checkpoint(struct op_ctx *ctx, uint64_t seq, struct writer *out)
+{
+	uint8_t text[SHORT_LINE];
+	struct audit_checkpoint checkpoint;
+	struct writer w;
+	TRY(audit_page_checkpoint(ctx->txn, seq, &checkpoint));
+	writer_init(&w, text, sizeof text);
+	audit_line_checkpoint(ring_domain(txn_ring(ctx->txn)), &checkpoint, &w);
+	TRY(writer_done(&w));
+	ttlv_put_text(out, TAG_COFFER_AUDIT_CHECKPOINT, writer_view(&w));
+	return ERR_OK;
+}
+
+static enum coffer_err damaged(struct op_ctx *ctx, uint64_t seq)
+{
+	return reason_fail(&ctx->reason, ERR_CORRUPT, "the audit log does not open at record %llu; it was edited or damaged ('coffer audit verify')",
+		(unsigned long long)seq);
+}
+
+static enum coffer_err read_rows(struct op_ctx *ctx, size_t count, struct export *x)
+{
+	enum coffer_err err = count ? audit_page_rows(ctx->txn, x->next, count, take_row, x) : ERR_OK;
+	if (x->full && err == ERR_LIMIT) return ERR_OK;
+	return err == ERR_CORRUPT ? damaged(ctx, x->next) : err;
+}
+
+enum coffer_err op_audit_export(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	AUTO_BUF struct buf rows = BUF_EMPTY;
+	int64_t from = 1;
+	int32_t count = ROWS_MAX;
+	TRY(ttlv_take_optional_i64(payload, TAG_COFFER_AUDIT_FROM, &from, NULL));
+	TRY(ttlv_take_optional_i32(payload, TAG_COFFER_AUDIT_COUNT, &count, NULL));
+	TRY(ttlv_done(payload));
+	ENSURE(ctx->engine->audit, ERR_SEALED);
+	uint64_t length = audit_chain_length(ctx->engine->audit);
+	if (from < 1 || count < 0 || (uint64_t)from > length + 1)
+		return reason_fail(&ctx->reason, ERR_FIELD, "the audit log has the records 1 to %llu; begin with one of them", (unsigned long long)length);
+	struct export x = { .next = (uint64_t)from };
+	writer_init_buf(&x.w, &rows, SIZE_MAX);
+	TRY(read_rows(ctx, count > ROWS_MAX ? ROWS_MAX : (size_t)count, &x));
+	enum coffer_err err = put_header(ctx, (uint64_t)from - 1, out);
+	if (!err) {
+		ttlv_put_text(out, TAG_COFFER_AUDIT_ROWS, buf_view(&rows));
+		err = put_checkpoint(ctx, x.next - 1, out);
+	}
+	if (err == ERR_CORRUPT) return damaged(ctx, x.next - 1);
+	TRY(err);
+	if (count > 0 && x.next <= length) ttlv_put_i64(out, TAG_COFFER_AUDIT_NEXT, (int64_t)x.next);
+	ttlv_put_i64(out, TAG_COFFER_AUDIT_LENGTH, (int64_t)length);
+	return ERR_OK;
+}
