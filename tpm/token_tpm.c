@@ -37,6 +37,7 @@ static void tpm_close(struct token *t)
 	tpm_key_release(&t->dev, &t->key);
 	tpm_device_close(&t->dev);
 	secret_free(t->pin);
+	secret_free(t->made_pin);
 	free(t);
 }
 

@@ -199,6 +199,21 @@ static void a_planned_update_is_resealed_for_before_it_is_made(void **state)
 	assert_non_null(strstr(status_of(m).policy, "none"));
 }
 
+static void a_reseal_that_says_nothing_of_the_pin_keeps_it(void **state)
+{
+	struct machine *m = *state;
+	char parameters[TEXT], path[TEXT];
+	bind_to(m, with_pin(m, "pin", "1234", parameters));
+	resealed(m, "pcrs=sha256:7");
+	assert_non_null(strstr(status_of(m).policy, "PIN from"));
+	put_file(m, "pin", "9999", 4, path);
+	does_not_open(m, ERR_AUTH, "not tried again");
+	put_file(m, "pin", "1234", 4, path);
+	resealed(m, "pin-source=");
+	assert_null(strstr(status_of(m).policy, "PIN"));
+	assert_non_null(strstr(status_of(m).policy, "PCRs sha256:7"));
+}
+
 static void the_pin_is_changed_and_the_old_one_dies_with_its_gate(void **state)
 {
 	struct machine *m = *state;
@@ -230,6 +245,7 @@ int main(void)
 		WITH_MACHINE(signed_values_of_a_p384_key_open),
 		WITH_MACHINE(a_forged_signature_is_refused_by_the_tpm),
 		WITH_MACHINE(a_planned_update_is_resealed_for_before_it_is_made),
+		WITH_MACHINE(a_reseal_that_says_nothing_of_the_pin_keeps_it),
 		WITH_MACHINE(the_pin_is_changed_and_the_old_one_dies_with_its_gate),
 	};
 	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;
