@@ -8,6 +8,7 @@
 #include "token/counter.h"
 #include "token/erase.h"
 #include "token/login.h"
+#include "token/token.h"
 #include "token/pin.h"
 #include "tpm/binding.h"
 #include "tpm/counter.h"

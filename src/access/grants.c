@@ -186,6 +186,28 @@ static enum coffer_err store_grant(struct txn *txn, const struct grant *grant)
 	return store_put(txn_store(txn), STORE_GRANT, &row, false);
 }
 
+enum coffer_err grants_reseal(struct txn *txn, struct view id)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	AUTO_BUF struct buf index = BUF_EMPTY;
+	static const uint8_t header[] = { GRANT_SCHEMA };
+	struct ring *ring = txn_ring(txn);
+	struct store_row row;
+	struct grant grant;
+	TRY(store_get(txn_store(txn), STORE_GRANT, id, &row));
+	ENSURE(row.version < UINT32_MAX - 1, ERR_LIMIT);
+	TRY(open_row(ring, &row, &grant));
+	const struct record_index_entry entry = { 1, view_str(grant.principal) };
+	row.version++;
+	row.header = view_of(header, sizeof header);
+	TRY(record_index(ring, ring_newest(ring), STORE_GRANT, &entry, 1, &index));
+	row.index = buf_view(&index);
+	TRY(grant_encode(&grant, &plain));
+	TRY(record_seal(ring, STORE_GRANT, buf_view(&plain), &row, &body));
+	return store_put(txn_store(txn), STORE_GRANT, &row, true);
+}
+
 enum coffer_err grants_add(struct txn *txn, const struct grants *from, const struct grant *grant, struct grants **out,
 	struct reason *reason)
 {

@@ -72,6 +72,8 @@ enum coffer_err grants_load(struct txn *txn, struct grants **out) MUST_USE;
  * where the table was compared with the version root before (ops/store_check.h). */
 enum coffer_err grants_load_passing(struct txn *txn, struct grants **out) MUST_USE;
 /* Whether there is a grant of the role administrator without a scope. Any thread. */
+/* Inside a transaction: one grant's row under the ring's newest generation (docs/formats.md section 17.1). ERR_NOT_FOUND; ERR_CORRUPT: it does not open. */
+enum coffer_err grants_reseal(struct txn *txn, struct view id) MUST_USE;
 bool grants_have_administrator(const struct grants *g);
 /* ERR_EXISTS when the same grant is there. */
 enum coffer_err grants_add(struct txn *txn, const struct grants *from, const struct grant *grant, struct grants **out,

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -66,6 +65,7 @@ static int create(struct creating *c, const char *path)
 {
 	int status = output_open(path, &c->out);
 	if (status) return status;
+	c->out.only_mine = true;
 	enum coffer_status st = backup_call_begin(c->cli->conn, c->id);
 	if (st) return cli_fail_call(c->cli, st);
 	c->begun = true;
@@ -75,7 +75,7 @@ static int create(struct creating *c, const char *path)
 	if (status) return status;
 	c->begun = false;
 	st = backup_call_end(c->cli->conn, c->id, true);
-	if (st) return cli_fail_call(c->cli, st);
+	if (st) return cli_fail(EXIT_REFUSED, "%s is whole, but could not be put on record: %s; run 'coffer backup verify %s'", path, coffer_error(c->cli->conn), path);
 	return tell_made(c, path);
 }
 

@@ -114,6 +114,48 @@ static void print_rings(const json_t *rings)
 	if (rings) line("rings", "%lld, %lld of %lld KiB used", whole(rings, "count"), whole(rings, "bytes") / 1024, whole(rings, "limit") / 1024);
 }
 
+/* Which generation is in force, how far a change is, and when the last one was. */
+static void print_data_key(const json_t *doc, const json_t *rotation)
+{
+	char when[32];
+	if (!json_object_get(doc, "generation")) return;
+	const char *phase = json_text(rotation, "phase"), *sentence = json_text(rotation, "sentence");
+	line("data key", "generation %lld%s", whole(doc, "generation"), whole(rotation, "generations") > 1 ? ", and older ones until no record needs them" : "");
+	if (phase[0] && strcmp(phase, "none") != 0)
+		line("", "%s: %lld of %lld records seen, %lld sealed again", phase, whole(rotation, "rows_seen"), whole(rotation, "rows_total"),
+			whole(rotation, "rows_resealed"));
+	if (sentence[0]) line("", "%s", sentence);
+	if (whole(rotation, "data_key_begun")) {
+		when_text((uint64_t)whole(rotation, "data_key_begun"), when);
+		line("", "changed at %s", when);
+	}
+}
+
+/* A node that its token did not open comes back sealed. */
+static void print_opening(const json_t *doc)
+{
+	const char *by = json_text(doc, "opened_by"), *health = json_text(json_object_get(doc, "token"), "health");
+	if (!by[0] || strcmp(by, "token") == 0) return;
+	line("opened by", "%s", by);
+	if (strcmp(health, "well") == 0) line("", "the token is well by now: the next start can take it");
+	else line("", "the token is %s: mend it, or replace it with 'coffer rotate master --token URI'; until then every start wants 'coffer unseal'", health);
+}
+
+static void print_recovery(const json_t *doc)
+{
+	char when[32];
+	const char *text = json_text(doc, "recovery");
+	if (!text[0]) return;
+	line("recovery", "%s", text);
+	if (strncmp(text, "none", 4) == 0) return;
+	if (!whole(doc, "recovery_drilled_at")) {
+		line("", "never drilled since it was made; 'coffer recovery test' does that and changes nothing");
+		return;
+	}
+	when_text((uint64_t)whole(doc, "recovery_drilled_at"), when);
+	line("", "last drill: %s", when);
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -131,8 +173,9 @@ static void print_status(const json_t *doc)
 		line("node", "%s", json_text(doc, "node"));
 	}
 	print_token(json_object_get(doc, "token"));
-	if (json_object_get(doc, "generation")) line("data key", "generation %lld", whole(doc, "generation"));
-	if (json_text(doc, "recovery")[0]) line("recovery", "%s", json_text(doc, "recovery"));
+	print_opening(doc);
+	print_data_key(doc, json_object_get(doc, "rotation"));
+	print_recovery(doc);
 	print_memory(doc, memory);
 	print_aead(json_object_get(doc, "aead"));
 	if (json_text(doc, "store")[0])

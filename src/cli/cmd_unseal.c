@@ -38,9 +38,11 @@ static int give_file(struct unseal *u, const char *path)
 {
 	struct secret *share = NULL;
 	int status = secret_from_file(path, &share);
-	if (!status) status = call(u, UNSEAL_SHARES, share);
+	if (status) return status;
+	enum coffer_status st = unseal_call(u->cli->conn, UNSEAL_SHARES, share, &u->answer);
 	secret_free(share);
-	if (status) return cli_fail(status, "that was %s", path);
+	if (st == COFFER_EUNREACHABLE) return cli_fail_call(u->cli, st);
+	if (st) return cli_fail(EXIT_REFUSED, "%s: %s", path, coffer_error(u->cli->conn));
 	say_missing(u);
 	return EXIT_DONE;
 }

@@ -5,6 +5,8 @@
 
 static const struct cmd_option init_options[] = {
 	{ "token", 't', "URI", "tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
+	{ "pin", 0, NULL, "ask for the token's PIN, in place of a pin-source in the URI" },
+	{ "pin-file", 0, "FILE", "read the token's PIN from a file" },
 	{ "recovery-shares", 0, "N", "make N recovery shares (default 5)" },
 	{ "recovery-threshold", 0, "K", "any K of them recover (default 3)" },
 	{ "recovery-out", 0, "FOLDER", "write one file each there instead of showing them" },
@@ -23,6 +25,24 @@ static const struct cmd_option unseal_options[] = {
 	{ "secret-file", 0, "FILE", "read PIN or recovery passphrase from a file" },
 	{ "secret-fd", 0, "N", "read it from an open descriptor" },
 	{ "secret-credential", 0, "NAME", "read it from a systemd credential" },
+	{ 0 },
+};
+static const struct cmd_option recovery_shares_options[] = {
+	{ "new", 0, NULL, "make new ones; those before open nothing here any more" },
+	{ "recovery-shares", 0, "N", "make N recovery shares (default 5)" },
+	{ "recovery-threshold", 0, "K", "any K of them recover (default 3)" },
+	{ "recovery-out", 0, "FOLDER", "write one file each there instead of showing them" },
+	{ "recovery-passphrase", 0, NULL, "a passphrase instead of shares" },
+	{ "secret-file", 0, "FILE", "read the passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the passphrase from a systemd credential" },
+	{ 0 },
+};
+static const struct cmd_option recovery_test_options[] = {
+	{ "share-file", 0, "FILE", "a recovery share (may be repeated; without: they are asked for)" },
+	{ "secret-file", 0, "FILE", "read the passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the passphrase from a systemd credential" },
 	{ 0 },
 };
 static const struct cmd_option status_options[] = {
@@ -120,6 +140,31 @@ static const struct cmd_option accept_options[] = {
 	{ 0 },
 };
 
+static const struct cmd_option rotate_master_options[] = {
+	{ "token", 't', "URI", "of another token (default: another master secret in this one)" },
+	{ "forget-old", 0, NULL, "give up destroying an earlier master secret whose token is gone" },
+	{ 0 },
+};
+static const struct cmd_option rotate_options[] = {
+	{ "wait", 0, NULL, "until every record is sealed again and the older data key is gone" },
+	{ 0 },
+};
+static const struct cmd_option verify_options[] = {
+	{ "share-file", 0, "FILE", "a recovery share, to see that the archive opens (repeat it for each)" },
+	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "offline", 0, NULL, "tell no daemon that it was verified" },
+	{ 0 },
+};
+static const struct cmd_option restore_options[] = {
+	{ "token", 't', "URI", "the new token: tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
+	{ "share-file", 0, "FILE", "a recovery share (repeat it for each; default: they are asked for)" },
+	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
+	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "accept-older", 0, NULL, "also when this node knows of a newer store" },
+	{ "accept-damaged", 0, NULL, "also when the store was damaged when it was archived" },
+	{ 0 },
+};
 static const struct cmd_option reseal_options[] = {
 	{ "pcrs", 0, "LIST", "bind to these PCRs: sha256:0,7 (none: to no PCRs)" },
 	{ "next", 0, "VALUES", "also open with these values, of an image to come: sha256:0=HEX,7=HEX (up to 3 times)" },
@@ -140,26 +185,12 @@ static const struct cmd_option sign_pcrs_options[] = {
 	{ "output", 'o', "FILE", "the policy file" },
 	{ 0 },
 };
-static const struct cmd_option verify_options[] = {
-	{ "share-file", 0, "FILE", "a recovery share, to see that the archive opens (repeat it for each)" },
-	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
-	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
-	{ "offline", 0, NULL, "tell no daemon that it was verified" },
-	{ 0 },
-};
-static const struct cmd_option restore_options[] = {
-	{ "token", 't', "URI", "the new token: tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
-	{ "share-file", 0, "FILE", "a recovery share (repeat it for each; default: they are asked for)" },
-	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
-	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
-	{ "accept-older", 0, NULL, "also when this node knows of a newer store" },
-	{ "accept-damaged", 0, NULL, "also when the store was damaged when it was archived" },
-	{ 0 },
-};
 
 const struct cmd commands[] = {
 	{ "init", "", 0, 0, "make the domain on a token", init_options, cmd_init },
 	{ "unseal", "", 0, 0, "open a sealed node: recovery shares or passphrase, or the token's PIN", unseal_options, cmd_unseal },
+	{ "recovery shares", "", 0, 0, "with --new: a new recovery key, proven before the old one goes", recovery_shares_options, cmd_recovery_shares },
+	{ "recovery test", "", 0, 0, "a drill: do the shares, or the passphrase, open this domain", recovery_test_options, cmd_recovery_test },
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
 	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
@@ -188,6 +219,8 @@ const struct cmd commands[] = {
 	{ "quorum set", "1|2", 1, 1, "let the gravest acts need one administrator, or two", NULL, cmd_quorum_set },
 	{ "approve", "[ID]", 0, 1, "the second administrator's yes; without ID: what waits for one", NULL, cmd_approve },
 	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
+	{ "rotate data-key", "", 0, 0, "a new data key; every record is sealed again in the background", rotate_options, cmd_rotate_data_key },
+	{ "rotate master", "", 0, 0, "a new master secret, in the token or in another one", rotate_master_options, cmd_rotate_master },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
 	{ "audit verify", "[FILE …]", 0, INT_MAX, "check every link of the audit log; with files, an export, without a daemon", audit_verify_options, cmd_audit_verify },
 	{ "audit export", "FILE", 1, 1, "records with signed checkpoints, one JSON object a line (- is standard output)", audit_export_options, cmd_audit_export },

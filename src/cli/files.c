@@ -162,7 +162,8 @@ int output_commit(struct output *out)
 	struct stat st;
 	mode_t mask = umask(077), mode = 0666 & ~mask;
 	umask(mask);
-	if (stat(out->path, &st) == 0) mode = st.st_mode & 07777; /* a file that is replaced keeps its mode */
+	if (out->only_mine) mode = 0600;
+	else if (stat(out->path, &st) == 0) mode = st.st_mode & 07777; /* a file that is replaced keeps its mode */
 	if (fchmod(out->fd, mode) != 0 || fsync(out->fd) != 0 || rename(out->temporary, out->path) != 0) return write_failed(out);
 	out->temporary[0] = pending[0] = '\0';
 	close(out->fd);

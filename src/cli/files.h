@@ -34,6 +34,7 @@ struct output {
 	const char *path;    /* NULL: standard output */
 	char temporary[4096];
 	bool regular;
+	bool only_mine;      /* nobody else can read the file, whatever the umask says */
 	off_t written, started; /* bytes; of them on their way to the disk */
 };
 

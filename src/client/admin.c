@@ -71,6 +71,7 @@ enum coffer_status admin_init(struct coffer *c, const struct admin_init *init, s
 	if (st) return st;
 	call.deadline_ms += INIT_TIMEOUT_MS;
 	ttlv_put_str(&call.w, TAG_COFFER_TOKEN_URI, init->token_uri);
+	if (init->pin) ttlv_put_bytes(&call.w, TAG_COFFER_TOKEN_PIN, view_of(secret_bytes(init->pin), secret_len(init->pin) - 1));
 	ttlv_put_i32(&call.w, TAG_COFFER_RECOVERY_MODE, (int32_t)init->recovery);
 	if (init->recovery == ADMIN_RECOVERY_SHARES) {
 		ttlv_put_i32(&call.w, TAG_COFFER_SHARE_COUNT, (int32_t)init->shares);

@@ -16,6 +16,7 @@ struct admin_init {
 	enum admin_recovery recovery;
 	unsigned shares, threshold;      /* with ADMIN_RECOVERY_SHARES */
 	const struct secret *passphrase; /* with ADMIN_RECOVERY_PASSPHRASE */
+	const struct secret *pin;        /* of the token, in place of a pin-source; NULL: none */
 };
 
 struct admin_init_answer {

@@ -24,6 +24,8 @@ enum config_bulk { CONFIG_BULK_COUNTED, CONFIG_BULK_FULL };
 
 /* How a node that has a domain starts. */
 enum config_start { CONFIG_START_UNATTENDED, CONFIG_START_ATTENDED };
+/* Which records reach syslog and journal; numbers are syslog's severities. */
+enum config_audit_level { CONFIG_AUDIT_WARNING = 4, CONFIG_AUDIT_NOTICE = 5, CONFIG_AUDIT_INFO = 6 };
 
 /* Whose AES-GCM is used. */
 enum config_aead { CONFIG_AEAD_AUTO, CONFIG_AEAD_OPENSSL, CONFIG_AEAD_IPSEC_MB };
@@ -68,8 +70,16 @@ struct config {
 	uint32_t scrub_rate;           /* rows a second; 0: only when asked */
 	uint64_t anchor_interval_ms;   /* between two raises of the counter in the token */
 	uint64_t anchor_period_ms;     /* after which changes that end nothing are anchored too; 0: never */
+	uint32_t reseal_rate;          /* rows a second after a change of the data key */
 	enum config_bulk audit_bulk;
 	uint64_t audit_interval_ms;    /* between two writings of what was counted */
+	char *audit_export_file;       /* "": none */
+	size_t audit_archive_size;     /* bytes */
+	char *audit_export_syslog;     /* "no", "yes" or the path of a socket */
+	char *audit_export_journal;
+	enum config_audit_level audit_syslog_level;
+	uint32_t audit_queue;          /* records that syslog or journal may lack */
+	uint64_t audit_checkpoint_interval_ms;
 	enum log_level log_level;
 	char *pid_file;
 	char *monitor_pid_file;

@@ -15,9 +15,9 @@
 
 static const char *const kind_names[] = {
 	[CONFIG_SOCKET] = "path", [CONFIG_PATH] = "path", [CONFIG_OPTIONAL_PATH] = "path", [CONFIG_STORE] = "word",
-	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
+	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_SINK] = "yes, no or path", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
 	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
-	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word", [CONFIG_ENGINE] = "word",
+	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word", [CONFIG_ENGINE] = "word", [CONFIG_AUDIT_LEVEL] = "word",
 	[CONFIG_START] = "word", [CONFIG_WORDS] = "users",
 };
 
@@ -44,6 +44,10 @@ static const struct word starts[] = {
 
 static const struct word engines[] = {
 	{ "auto", CONFIG_AEAD_AUTO }, { "openssl", CONFIG_AEAD_OPENSSL }, { "ipsec-mb", CONFIG_AEAD_IPSEC_MB }, { NULL, 0 },
+};
+
+static const struct word audit_levels[] = {
+	{ "info", CONFIG_AUDIT_INFO }, { "notice", CONFIG_AUDIT_NOTICE }, { "warning", CONFIG_AUDIT_WARNING }, { NULL, 0 },
 };
 
 const char *config_kind_name(enum config_kind kind)
@@ -125,6 +129,10 @@ static enum coffer_err check_text(const struct config_key *key, const struct ini
 		return check_path(line, sizeof ((struct sockaddr_un *)NULL)->sun_path - 1, reason);
 	case CONFIG_OPTIONAL_PATH:
 		return value[0] ? check_path(line, PATH_TEXT_MAX, reason) : ERR_OK;
+	case CONFIG_SINK:
+		if (strcmp(value, "no") == 0 || strcmp(value, "yes") == 0) return ERR_OK;
+		if (value[0] != '/') return fail(line, "is not yes, no or the path of a socket", reason);
+		return check_path(line, sizeof ((struct sockaddr_un *)NULL)->sun_path - 1, reason);
 	case CONFIG_PATH:
 		return check_path(line, PATH_TEXT_MAX, reason);
 	case CONFIG_STORE:
@@ -216,6 +224,14 @@ static enum coffer_err set_start(const struct ini_line *line, enum config_start 
 	return ERR_OK;
 }
 
+static enum coffer_err set_audit_level(const struct ini_line *line, enum config_audit_level *out, struct reason *reason)
+{
+	int level = 0;
+	TRY(find_word(line, audit_levels, "is not info, notice or warning", &level, reason));
+	*out = (enum config_audit_level)level;
+	return ERR_OK;
+}
+
 enum coffer_err config_value_set(const struct config_key *key, const struct ini_line *line, struct config *config,
 	struct reason *reason)
 {
@@ -237,6 +253,8 @@ enum coffer_err config_value_set(const struct config_key *key, const struct ini_
 		return set_engine(line, out, reason);
 	case CONFIG_START:
 		return set_start(line, out, reason);
+	case CONFIG_AUDIT_LEVEL:
+		return set_audit_level(line, out, reason);
 	case CONFIG_SIZE:
 		if (max > SIZE_MAX) max = SIZE_MAX;
 		TRY(ini_size(line, key->min, max, &number, reason));
@@ -270,6 +288,8 @@ static size_t field_size(enum config_kind kind)
 		return sizeof(enum config_aead);
 	case CONFIG_START:
 		return sizeof(enum config_start);
+	case CONFIG_AUDIT_LEVEL:
+		return sizeof(enum config_audit_level);
 	default:
 		return sizeof(uint32_t);
 	}

@@ -18,12 +18,13 @@ static void folder_of(const char *file, char out[static PATH_MAX_BYTES])
 
 static enum coffer_err enter_files(const struct daemon *d, int *out_abi, struct reason *reason)
 {
-	char socket_folder[PATH_MAX_BYTES], config_folder[PATH_MAX_BYTES], pid_folder[PATH_MAX_BYTES];
+	char socket_folder[PATH_MAX_BYTES], config_folder[PATH_MAX_BYTES], pid_folder[PATH_MAX_BYTES], export_folder[PATH_MAX_BYTES];
 	folder_of(d->config->socket, socket_folder);
 	folder_of(d->config_path, config_folder);
 	folder_of(d->config->pid_file, pid_folder);
+	folder_of(d->config->audit_export_file, export_folder);
 	const struct confine_path paths[] = {
-		{ d->config->state_dir, true }, { socket_folder, true }, { pid_folder, true }, { config_folder, false },
+		{ d->config->state_dir, true }, { socket_folder, true }, { pid_folder, true }, { export_folder, true }, { config_folder, false },
 		{ "/etc", false }, { "/usr/share/zoneinfo", false }, { "/dev/null", true }, { "/dev/urandom", false },
 		/* user names in grants may be looked up through modules of the C library */
 		{ "/usr/lib", false }, { "/lib", false }, { "/run/nscd", false }, { "/sys/devices/system/cpu", false },

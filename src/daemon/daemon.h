@@ -6,7 +6,7 @@
  *   admin threads   what may wait: token, init, status, unsealing
  *   anchor thread   raises the counter in the token
  *
- * Traces and debuggers see them as cofferd, worker-N, store, admin-N, anchor, and token (the proxy's).
+ * Traces and debuggers see them as cofferd, worker-N, store, admin-N, anchor, audit-NAME (its exports), and token (the proxy's).
  */
 #ifndef COFFER_DAEMON_DAEMON_H
 #define COFFER_DAEMON_DAEMON_H
@@ -74,8 +74,10 @@ struct daemon {
 	struct control_link *link;    /* to the monitor; or, where a service manager is the monitor, */
 	struct service *service;      /* to that one */
 	struct scrubber *scrubber;    /* daemon/scrubber.h */
+	struct rotator *rotator;      /* daemon/rotator.h */
 	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
 	struct anchor_thread *anchor_thread; /* daemon/anchor_thread.h */
+	struct audit_exports *audit_exports; /* daemon/audit_export.h; NULL: none is configured */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	_Atomic bool unseal_again;    /* the last one failed for want of memory or disk: the next tick tries again */
 	_Atomic bool restarting; /* the end is asked for so that the process is started anew */

@@ -1,4 +1,4 @@
-/* After an init, or a change of the token's binding, that a crash interrupted. */
+/* After an init, a restore, or a change of the master secret or of its binding, that a crash interrupted. */
 #include "daemon/interrupted.h"
 
 #include <stdio.h>
@@ -46,43 +46,50 @@ enum coffer_err interrupted_store_is_empty(struct daemon *d, bool *out, struct r
 	return d->engine.on_store(&d->engine, look_for_rows, out, reason);
 }
 
-/* Whose binding this node's slot rows have: the pending file's, that of the one at its place, or (a mixture, or damage) neither's. */
-struct whose {
-	const struct identity *pending;
-	unsigned rows, new_rows;
+/* A change of the master secret, or of what binds it: which of the two identity files the slot rows of the node name. Clear columns: what is false about them only keeps the
+ * node from opening. */
+struct slots_name {
+	const struct identity *now, *next;
+	unsigned of_now, of_next, of_neither;
 };
 
-static enum coffer_err compare_row(void *arg, const struct store_row *row)
+static bool is_of(const struct slot *slot, const struct identity *identity)
 {
-	struct whose *w = arg;
+	return slot_check_binding(slot, identity->token_kind, &identity->binding, NULL) == ERR_OK;
+}
+
+static enum coffer_err note_slot(void *arg, const struct store_row *row)
+{
+	struct slots_name *n = arg;
 	struct slot slot;
-	if (row->id_len != UUID_LEN + 4 || memcmp(row->id, w->pending->domain.node_id, UUID_LEN) != 0) return ERR_OK;
-	w->rows++;
-	if (slot_parse(row, &slot, NULL) == ERR_OK &&
-		slot_check_binding(&slot, w->pending->token_kind, &w->pending->binding, NULL) == ERR_OK) w->new_rows++;
+	if (row->id_len != UUID_LEN + 4 || memcmp(row->id, n->now->domain.node_id, UUID_LEN) != 0) return ERR_OK;
+	if (slot_parse(row, &slot, NULL) != ERR_OK) n->of_neither++;
+	else if (is_of(&slot, n->next)) n->of_next++;
+	else if (is_of(&slot, n->now)) n->of_now++;
+	else n->of_neither++;
 	return ERR_OK;
 }
 
-static enum coffer_err compare_rows(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+static enum coffer_err look_at_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	(void)engine;
-	(void)reason;
-	return store_scan(txn_store(txn), STORE_SLOT, view_of(NULL, 0), false, 4096, compare_row, arg);
+	enum coffer_err err = store_scan(txn_store(txn), STORE_SLOT, view_of(NULL, 0), false, SIZE_MAX, note_slot, arg);
+	return err ? reason_default(reason, err, "the wrapped data keys cannot be read: %s", err_text(err)) : ERR_OK;
 }
 
-/* A reseal writes the rows after the pending file and before it puts that at its place. */
-static enum coffer_err settle_reseal(struct daemon *d, const char *state, const char *folder, struct reason *reason)
+static enum coffer_err settle_master(struct daemon *d, const struct identity *now, const struct identity *next, struct reason *reason)
 {
-	struct identity pending;
-	struct whose w = { .pending = &pending };
-	struct reason why = { "" };
-	enum coffer_err err = identity_read(folder, &pending, &why);
-	if (!err) TRY(d->engine.on_store(&d->engine, compare_rows, &w, reason));
-	if (!err && w.rows > 0 && w.new_rows == w.rows) {
-		log_warn("a change of the token's binding was interrupted after its last step: finished now");
+	const char *state = d->engine.config->state_dir;
+	struct slots_name n = { .now = now, .next = next };
+	TRY(d->engine.on_store(&d->engine, look_at_slots, &n, reason));
+	if (n.of_next && !n.of_now && !n.of_neither) {
+		log_warn("a change of the master secret or its binding was interrupted after its last step: finished now");
 		return identity_publish(state, reason);
 	}
-	log_warn("a change of the token's binding was interrupted before it was done: taken back");
+	if (n.of_next || n.of_neither)
+		return reason_fail(reason, ERR_CORRUPT, "node.id and pending/node.id in %s name two master secrets, and the store's wrapped data keys neither of them alone; "
+			"restore the store", state);
+	log_warn("a change of the master secret or its binding was interrupted before it was done: taken back");
 	identity_withdraw(state);
 	return ERR_OK;
 }
@@ -90,14 +97,22 @@ static enum coffer_err settle_reseal(struct daemon *d, const char *state, const 
 enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)
 {
 	const char *state = d->engine.config->state_dir;
-	char folder[4096], pending[4096], published[4096];
+	char pending[4096];
+	struct identity now, next;
 	bool empty;
 	restore_sweep(state);
-	if (snprintf(folder, sizeof folder, "%s/pending", state) >= (int)sizeof folder ||
-		snprintf(pending, sizeof pending, "%s/pending/node.id", state) >= (int)sizeof pending || access(pending, F_OK) != 0) return ERR_OK;
-	if (snprintf(published, sizeof published, "%s/node.id", state) >= (int)sizeof published) return ERR_OK;
-	if (access(published, F_OK) == 0) return settle_reseal(d, state, folder, reason);
+	if (snprintf(pending, sizeof pending, "%s/pending/node.id", state) >= (int)sizeof pending || access(pending, F_OK) != 0) return ERR_OK;
 	TRY(interrupted_store_is_empty(d, &empty, reason));
+	if (!empty && identity_read(state, &now, NULL) == ERR_OK) {
+		snprintf(pending, sizeof pending, "%s/pending", state);
+		enum coffer_err err = identity_read(pending, &next, reason);
+		if (err == ERR_CORRUPT) { /* not whole: nothing in the store was changed for it yet */
+			log_warn("a change of the master secret or its binding was interrupted before it was done: taken back");
+			identity_withdraw(state);
+			return ERR_OK;
+		}
+		return err ? err : settle_master(d, &now, &next, reason);
+	}
 	if (!empty) {
 		log_warn("an init or a restore was interrupted after its last step: finished now");
 		return identity_publish(state, reason);

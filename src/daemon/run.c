@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/anchor_thread.h"
+#include "daemon/audit_export.h"
 #include "daemon/bulk_flush.h"
 #include "daemon/conn_internal.h"
 #include "daemon/confinement.h"
@@ -22,18 +23,21 @@
 #include "daemon/listener.h"
 #include "daemon/shutdown.h"
 #include "daemon/state_dir.h"
-#include "daemon/store_care.h"
-#include "daemon/store_thread.h"
+#include "daemon/rotator.h"
 #include "daemon/scrubber.h"
 #include "daemon/segment_ring.h"
+#include "daemon/store_care.h"
+#include "daemon/store_thread.h"
 #include "daemon/unseal.h"
 #include "daemon/zeroise.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor.h"
 #include "ops/attend.h"
 #include "ops/init_flow.h"
+#include "ops/rotation.h"
 #include "ops/backup.h"
 #include "ops/restore.h"
+#include "ops/recovery_change.h"
 #include "ops/store_check.h"
 
 #define EXIT_CONFIGURATION 78
@@ -97,7 +101,8 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->anchor_spacing_ms = anchor_spacing_ms;
 	e->anchor = anchor_new();
 	e->attend = attend_new();
-	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->attend, ERR_MEMORY);
+	e->rotation = rotation_new();
+	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->attend && e->rotation, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -243,7 +248,9 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(link_open(d, options, reason));
 	TRY(confinement_enter(d, reason));
 	TRY(start_threads(d, reason));
+	TRY(audit_export_start(d));
 	TRY(scrubber_start(d));
+	TRY(rotator_start(d));
 	TRY(unseal_start(d, reason));
 	TRY(start_care(d));
 	return listener_start(d);
@@ -260,12 +267,19 @@ static void stop(struct daemon *d)
 	admin_pool_stop(d);
 	backup_drop(&d->engine);
 	restore_drop(&d->engine);
+	recovery_change_drop(&d->engine);
 	unseal_end(d);
+	bool ended = audit_export_end(d, STOP_PATIENCE_MS);
 	store_thread_stop(d);
 	scrubber_stop(d);
+	rotator_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
 	crypt_pool_free(d->crypt);
 	bulk_flush_stop(d);
+	if (!ended) { /* one of its threads may still look at what would be freed */
+		store_close(d->engine.store);
+		_exit(d->restarting ? EXIT_AGAIN : 0);
+	}
 	if (d->engine.txn) ring_free(txn_ring(d->engine.txn));
 	txn_free(d->engine.txn);
 	audit_chain_free(d->engine.audit);
@@ -274,6 +288,7 @@ static void stop(struct daemon *d)
 	quorum_free(d->engine.quorum);
 	anchor_free(d->engine.anchor);
 	attend_free(d->engine.attend);
+	rotation_free(d->engine.rotation);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);

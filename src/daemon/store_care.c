@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ops/rotation.h"
 #include "ops/store_check.h"
 
 #define PAUSE_MS 400u  /* between two tries; less than a tick, so that each tick may try */
@@ -178,6 +179,7 @@ static enum coffer_err append(struct daemon *d, const char *what)
 {
 	struct engine *e = &d->engine;
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(what) };
+	TRY(rotation_settle(e));
 	enum coffer_err err = txn_begin(e->txn, NULL);
 	if (err == ERR_UNKNOWN_OUTCOME) { /* a transaction before it could not be rolled back: there is none to settle */
 		d->care.away = true;
@@ -246,10 +248,14 @@ enum coffer_err store_care_begin(struct daemon *d, struct reason *reason)
 {
 	struct engine *e = &d->engine;
 	TRY(store_care_readable(d, reason));
+	TRY(rotation_settle(e)); /* before anything is sealed under a key that may be nowhere */
 	enum coffer_err err = txn_begin(e->txn, reason);
 	if (err != ERR_UNKNOWN_OUTCOME) return err;
 	d->care.away = true; /* a transaction that could not even be rolled back */
-	if (bring_back(d, reason) == ERR_OK) return txn_begin(e->txn, reason);
+	if (bring_back(d, reason) == ERR_OK) {
+		TRY(rotation_settle(e));
+		return txn_begin(e->txn, reason);
+	}
 	become(d, STORE_FAILED, away_note);
 	return engine_store_refuses(e, ERR_IO, reason);
 }

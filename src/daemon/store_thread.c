@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/anchor_thread.h"
+#include "daemon/audit_export.h"
 #include "daemon/conn.h"
 #include "daemon/store_care.h"
 
@@ -177,6 +178,7 @@ static void *store_main(void *arg)
 	for (struct job *job; (job = job_queue_wait_one(&d->store_jobs)) != NULL;) {
 		if (job->kind == JOB_REQUEST) run_requests(d, job);
 		else run_other(d, job);
+		audit_export_note(d);
 	}
 	return NULL;
 }

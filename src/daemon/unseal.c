@@ -17,8 +17,10 @@
 #include "objects/reindex.h"
 #include "ops/anchor.h"
 #include "ops/attend.h"
+#include "ops/rotation.h"
+#include "ops/rotation_master.h"
+#include "ops/recovery_change.h"
 #include "ops/store_check.h"
-#include "recovery/recovery.h"
 
 /* The slot rows of this node, copied out of the store. */
 struct slot_copy {
@@ -118,18 +120,6 @@ enum coffer_err unseal_set_ring(struct engine *engine, struct ring **ring)
 	return ERR_OK;
 }
 
-static void describe_recovery(struct engine *e, struct txn *txn)
-{
-	struct store_row row;
-	struct stanza stanza;
-	AUTO_BUF struct buf body = BUF_EMPTY;
-	enum coffer_err err = recovery_load(txn_store(txn), txn_ring(txn), &row, &stanza, &body, NULL);
-	if (err == ERR_NOT_FOUND) snprintf(e->recovery, sizeof e->recovery, "none: if this token is lost, everything is lost");
-	else if (err) snprintf(e->recovery, sizeof e->recovery, "damaged: the recovery stanza does not verify; make a backup of what opens");
-	else if (stanza.mode == STANZA_SHARES) snprintf(e->recovery, sizeof e->recovery, "shares: any %u of %u", stanza.shares.k, stanza.shares.n);
-	else snprintf(e->recovery, sizeof e->recovery, "passphrase");
-}
-
 /* What the operator must be able to find later about the root stands in the same record. */
 static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 {
@@ -140,7 +130,7 @@ static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 	anchor_facts(e->anchor, &anchor);
 	attend_opening(e->attend, opening, sizeof opening);
 	snprintf(details, sizeof details, "%s opened the data key%s%s%s", opening[0] ? opening : "the token",
-		facts.mark_missing && facts.version > 1 ? "; node.root, the mark of the newest version, was missing" : "",
+		facts.mark_missing ? "; node.root, the mark of the newest version, was missing" : "",
 		anchor.made_now ? "; a rollback counter was made in the token: " : "", anchor.made_now ? anchor.place : "");
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	return audit_append(e->audit, txn, &event);
@@ -174,7 +164,7 @@ static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *ar
 	clock_set_known_s(audit_chain_known_ms(e->audit) / 1000);
 	enum coffer_err err = grants_load_passing(txn, &grants);
 	if (err) return reason_default(reason, err, "the grants do not open: %s", err_text(err));
-	describe_recovery(e, txn);
+	recovery_describe(e, txn);
 	load_quorum(e, txn);
 	engine_set_grants(e, grants);
 	TRY(append_opened(e, txn));
@@ -235,14 +225,34 @@ static enum coffer_err pin_root(struct engine *engine, struct reason *reason)
 	return ERR_OK;
 }
 
+static void finish_master(void *arg)
+{
+	rotation_master_finish(arg);
+}
+
+/* Who opens a node by shares does so because its token is dead or not the right one: that it cannot be asked is no reason to stay closed. */
+static enum coffer_err check_anchor(struct engine *engine, struct reason *reason)
+{
+	char opening[8];
+	enum coffer_err err = anchor_check(engine, reason);
+	if (!err || engine->anchor_fault) return err;
+	attend_opening(engine->attend, opening, sizeof opening);
+	bool of_token = err_class(err) == ERR_CLASS_token || err == ERR_STATE || err == ERR_TIMEOUT || err == ERR_AUTH || err == ERR_USAGE || err == ERR_BUSY;
+	if (!opening[0] || !of_token) return err;
+	anchor_go_without_token(engine, err, reason);
+	if (reason) reason->text[0] = '\0';
+	return ERR_OK;
+}
+
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
 	enum coffer_err err = check_store(engine, reason);
-	if (!err) err = anchor_check(engine, reason);
+	if (!err) err = check_anchor(engine, reason);
 	if (err && (engine->integrity_fault || engine->anchor_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
 		log_warn("the grants cannot be read; no administrator can approve anything");
 	TRY(err);
 	TRY(pin_root(engine, reason));
+	TRY(engine->on_store(engine, rotation_load, NULL, reason));
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	engine_note(engine, "%s", "");
@@ -250,6 +260,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	report(engine->daemon, TOKEN_WELL); /* it has just opened the data key */
 	log_info("open: generation %u", ring_newest(txn_ring(engine->txn)));
 	anchor_thread_opened(engine->daemon);
+	if (!admin_pool_call(engine->daemon, finish_master, engine)) log_warn("a change of the master secret is not finished before the next start");
 	return ERR_OK;
 }
 

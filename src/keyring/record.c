@@ -99,3 +99,20 @@ enum coffer_err record_open(struct ring *ring, enum store_table table, const str
 	enum coffer_err err = open_body(ring, table, row, plain);
 	return err == ERR_OK || err == ERR_MEMORY ? err : ERR_CORRUPT;
 }
+
+enum coffer_err record_reseal(struct store *store, struct ring *ring, enum store_table table, const struct store_row *row, struct view index)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	AUTO_BUF struct buf header = BUF_EMPTY;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	static const uint8_t none[] = { 0, 0 };
+	struct store_row next = *row;
+	ENSURE(row->version < UINT32_MAX - 1, ERR_LIMIT);
+	TRY(record_open(ring, table, row, &plain));
+	TRY(buf_append(&header, row->header));
+	next.version++;
+	next.header = buf_view(&header);
+	next.index = index.len ? index : view_of(none, sizeof none);
+	TRY(record_seal(ring, table, buf_view(&plain), &next, &body));
+	return store_put(store, table, &next, true);
+}

@@ -20,6 +20,10 @@ enum coffer_err record_seal(struct ring *ring, enum store_table table, struct vi
 enum coffer_err record_open(struct ring *ring, enum store_table table, const struct store_row *row,
 	struct buf *plain) MUST_USE;
 
+/* The same record under the ring's newest generation, one write on: header column and plaintext as they are, index column `index` (tokens of the newest
+ * generation), or the row's own where it has no entries. Inside a transaction; row is not of the store's own memory. ERR_CORRUPT: it does not open. */
+enum coffer_err record_reseal(struct store *store, struct ring *ring, enum store_table table, const struct store_row *row, struct view index) MUST_USE;
+
 /* token = HMAC(index subkey of generation, table | index | LP(value)) */
 enum coffer_err record_token(struct ring *ring, uint32_t generation, enum store_table table, uint8_t index,
 	struct view value, uint8_t out[static STORE_TOKEN_LEN]) MUST_USE;

@@ -14,8 +14,16 @@ struct entry {
 	struct xaes_key *ciphers[SUBKEY_COUNT]; /* only those of records; NULL until first used */
 };
 
+/* Of a generation that left: its audit links can be checked for ever. */
+struct retired {
+	uint32_t generation;
+	struct secret *audit;
+};
+
 struct ring {
 	struct domain_id domain;
+	struct retired *retired;
+	unsigned retired_count;
 	unsigned count;
 	unsigned cap;
 	struct entry *entries; /* rising generations; pointers only, the keys are in the arena */
@@ -41,6 +49,8 @@ void ring_free(struct ring *ring)
 {
 	if (!ring) return;
 	for (unsigned i = 0; i < ring->count; i++) entry_free(&ring->entries[i]);
+	for (unsigned i = 0; i < ring->retired_count; i++) secret_free(ring->retired[i].audit);
+	free(ring->retired);
 	free(ring->entries);
 	free(ring);
 }
@@ -92,6 +102,35 @@ enum coffer_err ring_add(struct ring *ring, uint32_t generation, struct secret *
 	return ERR_OK;
 }
 
+void ring_remove(struct ring *ring, uint32_t generation)
+{
+	struct entry *e = find(ring, generation);
+	if (!e) return;
+	entry_free(e);
+	unsigned at = (unsigned)(e - ring->entries);
+	memmove(e, e + 1, (ring->count - at - 1) * sizeof *e);
+	ring->count--;
+}
+
+static struct retired *find_retired(const struct ring *ring, uint32_t generation)
+{
+	for (unsigned i = 0; i < ring->retired_count; i++)
+		if (ring->retired[i].generation == generation) return &ring->retired[i];
+	return NULL;
+}
+
+enum coffer_err ring_add_audit(struct ring *ring, uint32_t generation, struct secret **audit)
+{
+	ENSURE(generation != 0 && *audit && secret_len(*audit) == SUBKEY_LEN, ERR_FIELD);
+	ENSURE(!find(ring, generation) && !find_retired(ring, generation), ERR_EXISTS);
+	ENSURE(ring->retired_count < RING_RETIRED_MAX, ERR_LIMIT);
+	struct retired *retired = reallocarray(ring->retired, ring->retired_count + 1, sizeof *retired);
+	ENSURE(retired, ERR_MEMORY);
+	ring->retired = retired;
+	retired[ring->retired_count++] = (struct retired){ generation, TAKE(*audit) };
+	return ERR_OK;
+}
+
 uint32_t ring_newest(const struct ring *ring)
 {
 	return ring->count ? ring->entries[ring->count - 1].generation : 0;
@@ -122,6 +161,11 @@ enum coffer_err ring_subkey(struct ring *ring, uint32_t generation, enum subkey 
 	struct writer w;
 	struct entry *e = find(ring, generation);
 	PRE((unsigned)which < SUBKEY_COUNT);
+	const struct retired *retired = !e && which == SUBKEY_AUDIT ? find_retired(ring, generation) : NULL;
+	if (retired) {
+		*out = retired->audit;
+		return ERR_OK;
+	}
 	ENSURE(e, ERR_NOT_FOUND);
 	if (!e->subkeys[which]) {
 		AUTO_SECRET struct secret *subkey = secret_new(SUBKEY_LEN);

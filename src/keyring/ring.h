@@ -10,6 +10,7 @@
 #include "keyring/domain.h"
 
 #define RING_GENERATIONS_MAX 1024u
+#define RING_RETIRED_MAX 65536u /* generations that left */
 #define DATA_KEY_LEN 32u
 
 struct ring;
@@ -30,6 +31,11 @@ void ring_free(struct ring *ring);
 const struct domain_id *ring_domain(const struct ring *ring);
 /* Takes a data key (moves *key). The caller has checked key check and generation signature. ERR_EXISTS, ERR_LIMIT. */
 enum coffer_err ring_add(struct ring *ring, uint32_t generation, struct secret **key) MUST_USE;
+/* Wipes a generation's keys; what was borrowed of them is gone. Does nothing when the ring has it not. */
+void ring_remove(struct ring *ring, uint32_t generation);
+/* The audit subkey (32 bytes, moved) of a generation that left the ring: ring_subkey gives SUBKEY_AUDIT of it, and nothing else does. ERR_EXISTS: the
+ * ring has it, or the generation itself; ERR_LIMIT, ERR_FIELD, ERR_MEMORY. */
+enum coffer_err ring_add_audit(struct ring *ring, uint32_t generation, struct secret **audit) MUST_USE;
 /* 0 when the ring is empty. */
 uint32_t ring_newest(const struct ring *ring);
 unsigned ring_count(const struct ring *ring);

@@ -155,6 +155,14 @@ void rooted_store_facts(const struct store *s, struct rooted_facts *out)
 		.mark = r->mark_version, .accepted = root->accepted, .accepted_ms = root->accepted_ms, .accepted_from = root->accepted_from };
 }
 
+void rooted_store_counts(const struct store *s, uint64_t out[static STORE_TABLE_END])
+{
+	memset(out, 0, STORE_TABLE_END * sizeof *out);
+	if (!rooted_store_is(s)) return;
+	const struct rooted *r = (const struct rooted *)s;
+	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END; t++) out[t] = r->durable.root.tables[t].count;
+}
+
 bool rooted_store_is_head(const struct store *s, uint64_t seq, const uint8_t link[static 32])
 {
 	if (!rooted_store_is(s)) return false;

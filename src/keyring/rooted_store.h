@@ -33,6 +33,9 @@ struct rooted_facts {
 };
 void rooted_store_facts(const struct store *s, struct rooted_facts *out);
 
+/* Rows of each table as the root counts them; zeros where there is none. */
+void rooted_store_counts(const struct store *s, uint64_t out[static STORE_TABLE_END]);
+
 enum rooted_fault_kind {
 	ROOTED_ROW_UNUSABLE, /* a column outside its limits */
 	ROOTED_ROW_DAMAGED,  /* it does not open, or its contents do not fit */

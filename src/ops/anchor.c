@@ -184,6 +184,14 @@ static enum coffer_err go_without(struct engine *engine, enum coffer_err err, co
 	return ERR_OK;
 }
 
+void anchor_go_without_token(struct engine *engine, enum coffer_err err, const struct reason *why)
+{
+	struct reason sentence = { "" };
+	(void)reason_fail(&sentence, err, "opened without the token, whose counter was not asked: an older store put back is not noticed: %.300s", reason_text(why, err));
+	log_warn("%s", sentence.text);
+	anchor_set_level(engine->anchor, ANCHOR_BROKEN, sentence.text);
+}
+
 /* The authorization value is in the store before the token has it. */
 static enum coffer_err make_first(struct engine *engine, struct anchor_record *record, struct reason *reason)
 {

@@ -47,12 +47,15 @@ const char *anchor_level_name(enum anchor_level level);
  * the store. Admin lane, admin_lock held. An engine without an anchor: ERR_OK. */
 enum coffer_err anchor_check(struct engine *engine, struct reason *reason) MUST_USE;
 
+/* After anchor_check failed because the token did not answer, on a node that shares or passphrase open: it serves without, and says so. */
+void anchor_go_without_token(struct engine *engine, enum coffer_err err, const struct reason *why);
+
 /* Record, then raise, when anything was committed since the last one. recorded (may be NULL) is called on the store thread while the record is written: what was
  * committed until then is anchored when this succeeds; also called when there was nothing to do. Admin lane, one at a time. */
 enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg), void *arg, struct reason *reason) MUST_USE;
 
-/* Takes the store as it is after REFUSED, with an audit row (note: what it says besides, may be "") in the same transaction; then raises, or makes another counter. The caller opens the node. ERR_STATE:
- * there is nothing to take. Admin lane, admin_lock held. */
-enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, const char *note, struct reason *reason) MUST_USE;
+/* Takes the store as it is after REFUSED, with an audit row in the same transaction; then raises, or makes another counter. The caller opens the node. ERR_STATE:
+ * there is nothing to take. by: who approved, for the audit log; may be "". Admin lane, admin_lock held. */
+enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, const char *by, struct reason *reason) MUST_USE;
 
 #endif

@@ -116,7 +116,7 @@ enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg),
 
 struct acceptance {
 	const struct principal *principal;
-	const char *note; /* for the audit row; may be "" */
+	const char *by;
 	struct anchor_record record;
 	bool anew; /* the counter is made anew */
 };
@@ -151,7 +151,7 @@ static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, v
 	TRY(prepare_record(engine, acc));
 	TRY(anchor_store(engine, txn, &acc->record, reason));
 	snprintf(details, sizeof details, "store taken as it is against the token's counter: the store knows of %" PRIu64 ", the token says %" PRIu64 "%s%s%s",
-		acc->record.overridden_from, acc->record.overridden_to, acc->anew ? "; another counter is made" : "", acc->note[0] ? "; " : "", acc->note);
+		acc->record.overridden_from, acc->record.overridden_to, acc->anew ? "; another counter is made" : "", acc->by[0] ? "; " : "", acc->by);
 	const struct audit_event event = { .principal = view_str(acc->principal->text), .operation = OPERATION_COFFER_ANCHOR_ACCEPT,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);
@@ -167,9 +167,9 @@ static enum coffer_err anchor_anew(struct engine *engine, struct acceptance *acc
 	return anchor_make(engine, &acc->record, true, &other, reason);
 }
 
-enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, const char *note, struct reason *reason)
+enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, const char *by, struct reason *reason)
 {
-	struct acceptance acc = { .principal = principal, .note = note, .record = ANCHOR_RECORD_NONE };
+	struct acceptance acc = { .principal = principal, .by = by, .record = ANCHOR_RECORD_NONE };
 	struct anchor_facts facts;
 	anchor_facts(engine->anchor, &facts);
 	if (facts.level != ANCHOR_REFUSED)

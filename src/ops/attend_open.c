@@ -37,7 +37,7 @@ static enum coffer_err check_newest(struct engine *engine, struct txn *txn, void
 
 static bool passes(enum coffer_err err)
 {
-	return err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io || err == ERR_BUSY;
+	return err_class(err) == ERR_CLASS_token || err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io || err == ERR_BUSY;
 }
 
 static enum coffer_err take_back(struct engine *engine, enum coffer_err err)

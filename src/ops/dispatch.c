@@ -123,9 +123,9 @@ static enum coffer_err end_answer(struct run *run)
 	kmip_response_end(&run->w, run->message, run->written);
 	TRY(writer_done(&run->w));
 	if (!run->has_record || !run->changed || run->recorded || !run->ctx.txn) return ERR_OK;
-	/* An item after the last change was answered too: the stored answer becomes the whole one. */
+	/* The record says that something was changed, or has an answer to which something was added: it becomes the whole one. */
 	struct view answer = run->secret ? view_of(NULL, 0) : request_answer(run->r);
-	if (txn_mark(run->ctx.txn) != ERR_OK) return ERR_OK; /* the shorter one stays */
+	if (txn_mark(run->ctx.txn) != ERR_OK) return ERR_OK; /* that stays */
 	enum coffer_err err = request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer);
 	if (err) txn_undo(run->ctx.txn); /* likewise */
 	else txn_keep(run->ctx.txn);

@@ -137,9 +137,11 @@ static bool changes(const struct op_row *row)
 	return row->lane == OP_LANE_STORE && row->audit == OP_AUDIT_ALWAYS && !(row->flags & OP_SECRET_ANSWER);
 }
 
-/* The answer so far, whole: an item that follows ends it again. */
-static enum coffer_err record(struct run *run, const struct op_row *row)
+/* The first item that changes something leaves a record that says so, without an answer; the last one, or end_answer, makes it whole. A whole one after each
+ * item would be as much work as the square of their number. */
+static enum coffer_err record(struct run *run, const struct op_row *row, size_t index)
 {
+	bool ends = index + 1 == run->r->parsed->count;
 	if (row->flags & OP_SECRET_ANSWER) run->secret = true;
 	run->recorded = false;
 	if (!changes(row)) return ERR_OK;
@@ -147,11 +149,13 @@ static enum coffer_err record(struct run *run, const struct op_row *row)
 		run->changed = true;
 		return ERR_OK;
 	}
+	if (!ends && run->changed) return ERR_OK;
 	kmip_response_end(&run->w, run->message, run->written + 1);
 	TRY(writer_done(&run->w));
-	struct view answer = run->secret ? view_of(NULL, 0) : request_answer(run->r);
+	struct view answer = run->secret || !ends ? view_of(NULL, 0) : request_answer(run->r);
 	TRY(request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer));
-	run->recorded = run->changed = true; /* not before: an item that is undone for want of this changed nothing */
+	run->recorded = ends;
+	run->changed = true; /* not before: an item that is undone for want of this changed nothing */
 	return ERR_OK;
 }
 
@@ -162,7 +166,7 @@ static enum coffer_err attempt_and_note(struct run *run, const struct op_row *ro
 	/* Off the store lane what was done is durable by now. */
 	if (err && !run->ctx.txn) return reason_fail(&run->ctx.reason, err, "this was done, but the audit log could not be written: %s", err_text(err));
 	if (err) return reason_fail(&run->ctx.reason, err, "the audit log could not be written, and without it nothing is done: %s", err_text(err));
-	return run->ctx.txn ? record(run, row) : ERR_OK;
+	return run->ctx.txn ? record(run, row, index) : ERR_OK;
 }
 
 /* On the store lane: effect, audit row and stored answer stay together or go together. */

@@ -26,7 +26,7 @@ static enum coffer_err by_name(struct op_ctx *ctx, struct view name)
 {
 	ENSURE(name.len > 0 && name.len <= NAME_MAX_BYTES, ERR_NOT_FOUND);
 	if (ctx->txn) return txn_object_by_name(ctx->txn, name, &ctx->object);
-	ctx->object = object_table_get_by_name(ctx->engine->objects, name);
+	ctx->object = ctx->local ? op_local_by_name(ctx->local, name) : object_table_get_by_name(ctx->engine->objects, name);
 	if (ctx->object) return ERR_OK;
 	ctx->want_name = true;
 	ctx->wanted_name = name;

@@ -42,11 +42,21 @@ enum store_health {
 struct anchor; /* ops/anchor.h */
 struct attend; /* ops/attend.h */
 struct backup; /* ops/backup.c */
+/* A copy of the audit log that the daemon keeps elsewhere (daemon/audit_export.h), for status. */
+struct engine_export {
+	const char *name;      /* "file", "syslog", "journal"; NULL: not configured. From the start */
+	_Atomic uint64_t seq;  /* newest record that is there; 0: none yet, or not known yet */
+	_Atomic int trouble;   /* enum coffer_err; ERR_OK: well */
+};
+#define ENGINE_EXPORTS 3u
+
 struct bulk; /* ops/bulk.h */
 struct quorum; /* access/quorum.h */
 struct init_pending; /* ops/init_flow.c */
 struct restore; /* ops/restore.c */
+struct recovery_change; /* ops/recovery_change.h */
 struct store_check; /* ops/store_check.h */
+struct rotation; /* ops/rotation.h */
 struct token_spawner; /* token/proxy.h */
 
 struct engine;
@@ -72,12 +82,13 @@ struct engine {
 	struct grants *staged_grants;      /* a reference: the grants after the transaction under way; NULL while it changes none */
 
 	/* admin lane */
-	pthread_mutex_t admin_lock;        /* one init at a time; guards the six below */
+	pthread_mutex_t admin_lock;        /* one init at a time; guards the seven below */
 	struct token_proxy *token;         /* NULL before init chose a token; thread-safe object itself */
 	struct identity identity;
 	struct init_pending *pending;
 	struct backup *backup;             /* under way; NULL: none */
 	struct restore *restore;
+	struct recovery_change *recovery_change; /* ops/recovery_change.h; NULL: none under way */
 	const struct token_spawner *spawner;
 
 	/* provided by the daemon */
@@ -109,10 +120,12 @@ struct engine {
 	struct attend *attend;             /* who wants to unseal a sealed node; NULL in tests that do not. Any lane */
 	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
 	_Atomic bool slot_fault;           /* the state is FAULT because this node's wrapped data key is damaged or gone: shares may open it */
+	struct rotation *rotation;         /* changes of the data key; NULL: there are none. Its calls say who may */
 	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
 
 	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */
 	_Atomic bool anchor_fault;         /* the state is FAULT because the counter says that the store is another one: it may be taken as it is */
+	struct engine_export exports[ENGINE_EXPORTS]; /* any lane */
 
 	/* for status, any lane */
 	uint64_t started_wall_s;
@@ -123,7 +136,8 @@ struct engine {
 	char note[REASON_MAX];             /* why sealed or at fault; one sentence; "" when well */
 	_Atomic int store_health;          /* enum store_health */
 	char store_note[REASON_MAX];       /* why it is not well; "" when well; guarded by note_lock */
-	char recovery[128];                /* "shares: any 3 of 5, proven …", "none" ; written before state OPEN */
+	char recovery[128];                /* "shares: any 3 of 5 (set …)", "none …"; guarded by note_lock */
+	uint64_t recovery_drilled_s;       /* when it was proven last; 0: never; guarded by note_lock */
 };
 
 enum engine_state engine_state_get(struct engine *engine);

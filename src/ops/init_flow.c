@@ -11,6 +11,7 @@
 #include "keyring/generation.h"
 #include "ops/domain_found.h"
 #include "token/kind.h"
+#include "token/login.h"
 
 #define FIRST_GENERATION 1u
 #define MIX_LEN 64u /* bytes of the token's generator */
@@ -56,7 +57,14 @@ static bool may_touch(const struct init_pending *p, const struct principal *prin
 	return (principal->is_unix && principal->uid == 0) || strcmp(p->owner, principal->text) == 0;
 }
 
-static enum coffer_err start_token(struct engine *engine, struct init_pending *p, struct reason *reason)
+static enum coffer_err give_pin(struct token_proxy *proxy, struct view pin, struct reason *reason)
+{
+	AUTO_SECRET struct secret *secret = secret_copy(pin.ptr, pin.len);
+	ENSURE(secret, ERR_MEMORY);
+	return token_proxy_unlock(proxy, &secret, reason);
+}
+
+static enum coffer_err start_token(struct engine *engine, struct init_pending *p, struct view pin, struct reason *reason)
 {
 	enum token_kind kind;
 	TRY(token_kind_of_uri(p->identity.token_uri, &kind, reason));
@@ -64,8 +72,10 @@ static enum coffer_err start_token(struct engine *engine, struct init_pending *p
 	struct token_proxy_config config = {
 		.uri = p->identity.token_uri, .spawner = engine->spawner, .deadline_ms = engine->config->token_deadline_ms,
 		.probe_interval_ms = engine->config->token_probe_interval_ms, .on_health = engine->token_changed, .on_health_arg = engine->daemon,
+		.attended = pin.len > 0,
 	};
 	TRY(token_proxy_new(&config, &p->proxy, reason));
+	if (pin.len > 0) TRY(give_pin(p->proxy, pin, reason));
 	TRY(token_proxy_provision(p->proxy, &p->identity.binding, reason));
 	return token_proxy_describe(p->proxy, &p->info, reason);
 }
@@ -132,6 +142,7 @@ static enum coffer_err check_wish(const struct init_wish *wish, struct reason *r
 	if (wish->recovery == INIT_RECOVERY_SHARES && (wish->threshold < 1 || wish->threshold > wish->shares || wish->shares > SHAMIR_SHARES_MAX))
 		return reason_fail(reason, ERR_FIELD, "%u of %u shares cannot be: take 1 to 255 shares and a threshold from 1 to their number",
 			wish->threshold, wish->shares);
+	if (wish->pin.len > TOKEN_PIN_MAX) return reason_fail(reason, ERR_FIELD, "a PIN has at most %u bytes", TOKEN_PIN_MAX);
 	if (wish->recovery == INIT_RECOVERY_PASSPHRASE && wish->passphrase.len < RECOVERY_PASSPHRASE_MIN)
 		return reason_fail(reason, ERR_FIELD, "the recovery passphrase must have %u to %u bytes", RECOVERY_PASSPHRASE_MIN,
 			RECOVERY_PASSPHRASE_MAX);
@@ -153,7 +164,7 @@ enum coffer_err init_begin(struct engine *engine, const struct principal *princi
 	p->threshold = wish->recovery == INIT_RECOVERY_SHARES ? wish->threshold : 0;
 	memcpy(p->owner, principal->text, sizeof p->owner);
 	memcpy(p->identity.token_uri, wish->token_uri, sizeof p->identity.token_uri);
-	TRY(start_token(engine, p, reason));
+	TRY(start_token(engine, p, wish->pin, reason));
 	TRY(mix_token_random(p, reason));
 	TRY(make_keys(p, reason));
 	TRY(make_recovery(p, wish, reason));

@@ -17,6 +17,7 @@ struct init_wish {
 	enum init_recovery recovery;
 	unsigned shares, threshold;      /* with shares */
 	struct view passphrase;          /* with a passphrase; secret, borrowed */
+	struct view pin;                 /* of the token, in place of its pin-source; empty: none; secret, borrowed */
 };
 
 /* A domain that is made but not yet written. */

@@ -9,6 +9,14 @@
 
 #define LOCAL_SLOTS 256u /* a power of two; two ways each */
 #define LOCAL_WAYS 2u
+#define LOCAL_NAMES 16u /* a power of two */
+#define LOCAL_NAME_MAX 63u /* bytes: longer names are looked up each time */
+
+struct named {
+	uint8_t len; /* 0: free */
+	uint8_t name[LOCAL_NAME_MAX];
+	uint8_t id[UUID_LEN];
+};
 
 struct op_local {
 	struct object_table *objects;
@@ -18,6 +26,7 @@ struct op_local {
 	uint64_t grants_version;
 	struct op_key keys[LOCAL_SLOTS][LOCAL_WAYS];
 	uint8_t victim[LOCAL_SLOTS];
+	struct named names[LOCAL_NAMES];
 };
 
 static void drop(struct op_key *key)
@@ -114,4 +123,33 @@ enum coffer_err op_local_key(struct op_local *local, const uint8_t id[static UUI
 	key->object = o;
 	*out = key;
 	return ERR_OK;
+}
+
+static struct named *named_of(struct op_local *local, struct view name)
+{
+	uint32_t h = (uint32_t)name.len;
+	for (size_t i = 0; i < name.len; i++) h = h * 31 + name.ptr[i];
+	return &local->names[(h ^ h >> 8) & (LOCAL_NAMES - 1)];
+}
+
+static bool is_live(const struct object *o)
+{
+	return o->state != OBJECT_DESTROYED && o->state != OBJECT_DESTROYED_COMPROMISED;
+}
+
+/* What is found is judged by the object itself: one that changed, was destroyed or lost its name is not there any more as it was. */
+struct object *op_local_by_name(struct op_local *local, struct view name)
+{
+	struct op_key *key;
+	if (name.len == 0 || name.len > LOCAL_NAME_MAX) return object_table_get_by_name(local->objects, name);
+	struct named *n = named_of(local, name);
+	if (n->len == name.len && memcmp(n->name, name.ptr, name.len) == 0 && op_local_key(local, n->id, &key) == ERR_OK &&
+	    is_live(key->object) && object_has_name(key->object, name))
+		return object_ref(key->object);
+	struct object *o = object_table_get_by_name(local->objects, name);
+	if (!o) return NULL;
+	n->len = (uint8_t)name.len;
+	memcpy(n->name, name.ptr, name.len);
+	memcpy(n->id, o->id, UUID_LEN);
+	return o;
 }

@@ -41,4 +41,7 @@ void op_local_sweep(struct op_local *local);
 /* Drops every entry (seal). */
 void op_local_clear(struct op_local *local);
 
+/* object_table_get_by_name, without a lock for a name that this thread found lately. */
+struct object *op_local_by_name(struct op_local *local, struct view name);
+
 #endif

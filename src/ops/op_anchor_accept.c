@@ -9,7 +9,7 @@ static enum coffer_err run(struct op_ctx *ctx)
 {
 	struct engine *e = ctx->engine;
 	if (!e->anchor) return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "this node has no anchor");
-	TRY(quorum_ask(ctx, "take the store as it is, against the token's counter"));
+	TRY(quorum_ask(ctx, "accept the store against the counter in the token"));
 	TRY(anchor_accept(e, ctx->principal, ctx->detail, &ctx->reason));
 	quorum_done(ctx);
 	TRY(open_again(e, &ctx->reason));

@@ -43,6 +43,7 @@ static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 	struct init_wish wish = { .shares = 0 };
 	TRY(init_check_new(ctx->engine, &ctx->reason));
 	TRY(token_uri_take(ctx, payload, wish.token_uri));
+	TRY(ttlv_take_optional_bytes(payload, TAG_COFFER_TOKEN_PIN, &wish.pin, NULL));
 	TRY(read_recovery(ctx, payload, &wish));
 	TRY(init_begin(ctx->engine, ctx->principal, &wish, &ctx->reason));
 	put_answer(out, ctx->engine->pending);

@@ -7,7 +7,7 @@
 #include "ops/token_of.h"
 
 #define PROOFS_MAX 255u
-#define REPORT_MAX (16u * 1024u)
+#define REPORT_MAX 4096u
 
 static enum coffer_err read_proofs(struct op_ctx *ctx, struct ttlv_cursor *payload, struct view *proofs, struct restore_wish *wish)
 {
@@ -25,29 +25,29 @@ static enum coffer_err read_proofs(struct op_ctx *ctx, struct ttlv_cursor *paylo
 	return ttlv_done(payload);
 }
 
-static enum coffer_err put_report(const struct restore_result *result, struct writer *out)
+/* In memory that was there before anything was changed: what is done must not be answered as a failure. */
+static void put_report(const struct restore_result *result, char text[static REPORT_MAX], struct writer *out)
 {
-	AUTO_BUF struct buf text = BUF_EMPTY;
 	struct writer w;
-	writer_init_buf(&w, &text, REPORT_MAX);
+	writer_init(&w, text, REPORT_MAX);
 	struct json_out j = { &w, false };
 	archive_json_restored(&j, result);
-	TRY(writer_done(&w));
-	ttlv_put_text(out, TAG_COFFER_JSON, buf_view(&text));
-	return ERR_OK;
+	ttlv_put_text(out, TAG_COFFER_JSON, writer_done(&w) == ERR_OK ? writer_view(&w) : view_str("{}"));
 }
 
 static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
-	char uri[TOKEN_URI_MAX + 1];
+	char uri[TOKEN_URI_MAX + 1], report[REPORT_MAX];
 	struct view id, proofs[PROOFS_MAX];
 	struct restore_wish wish = { .token_uri = uri, .proofs = proofs };
 	struct restore_result result = { .limited = 0 };
 	TRY(ttlv_take_bytes(payload, TAG_COFFER_RESTORE_ID, &id));
 	TRY(token_uri_take(ctx, payload, uri));
 	TRY(read_proofs(ctx, payload, proofs, &wish));
+	if (out->buf) TRY(buf_reserve(out->buf, REPORT_MAX + 64));
 	TRY(restore_commit(ctx->engine, ctx->principal, id, &wish, &result, &ctx->reason));
-	return put_report(&result, out);
+	put_report(&result, report, out);
+	return ERR_OK;
 }
 
 enum coffer_err op_restore_commit(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)

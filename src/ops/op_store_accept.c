@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "keyring/rooted_store.h"
 #include "kmip/enums.h"
+#include "ops/open_again.h"
 #include "ops/quorum_ask.h"
 #include "ops/open_again.h"
 #include "ops/store_check.h"

@@ -94,6 +94,12 @@ enum coffer_err request_record_find(struct txn *txn, const struct principal *pri
 	return ERR_OK;
 }
 
+bool request_record_is_expired(const struct store_row *row)
+{
+	uint64_t expires_ms;
+	return expiry(row->header, &expires_ms) == ERR_OK && expires_ms <= clock_date_s() * 1000;
+}
+
 struct sweep {
 	uint64_t now_ms;
 	uint8_t ids[REQUEST_RECORD_SWEEP][32];

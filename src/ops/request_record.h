@@ -20,5 +20,7 @@ enum coffer_err request_record_find(struct txn *txn, const struct principal *pri
 /* Writes or replaces the record; an empty answer says "carried out, answer not kept". Now and then sweeps expired ones. */
 enum coffer_err request_record_put(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
 	const uint8_t digest[static 32], struct view answer) MUST_USE;
+/* Whether nobody asks for the row any more: it may be erased. False also when its header cannot be read. */
+bool request_record_is_expired(const struct store_row *row);
 
 #endif

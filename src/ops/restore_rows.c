@@ -69,14 +69,15 @@ static enum coffer_err put_slots(struct filling *f)
 }
 
 /* Who restores held the recovery in his hands. */
-static enum coffer_err put_administrator(struct restoring *r, struct txn *txn, struct reason *reason)
+static enum coffer_err put_administrator(struct restoring *r, struct txn *txn)
 {
+	struct reason had_it = { "" };
 	struct grant grant = { .role = ROLE_ADMINISTRATOR };
 	struct grants *before = NULL, *after = NULL;
 	memcpy(grant.principal, r->principal->text, sizeof grant.principal);
 	memcpy(grant.granted_by, r->principal->text, sizeof grant.granted_by);
 	TRY(grants_load_passing(txn, &before));
-	enum coffer_err err = grants_add(txn, before, &grant, &after, reason);
+	enum coffer_err err = grants_add(txn, before, &grant, &after, &had_it);
 	grants_unref(before);
 	grants_unref(after);
 	r->result->administrator = err == ERR_OK;
@@ -133,7 +134,7 @@ enum coffer_err restore_rows(struct engine *engine, struct txn *txn, void *arg, 
 	TRY(put_slots(&f));
 	TRY(put_record(r, txn));
 	TRY(put_backup(r, txn));
-	TRY(put_administrator(r, txn, reason));
+	TRY(put_administrator(r, txn));
 	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason));
 	TRY(append_restored(r, txn));
 	rooted_store_continue(engine->store, archive_root(r->archive), r->result->faults != 0, clock_wall_s() * 1000);

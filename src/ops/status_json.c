@@ -8,10 +8,12 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/aead_choose.h"
-#include "ops/backup_status.h"
-#include "ops/json_out.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor_json.h"
+#include "ops/backup_status.h"
+#include "ops/attend.h"
+#include "ops/json_out.h"
+#include "ops/rotation.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
 
@@ -115,6 +117,20 @@ static void put_memory(struct json_out *j)
 }
 
 /* Memory shared with clients. */
+/* Copies of the audit log: how far each is, and what is wrong with it. */
+static void put_exports(struct json_out *j, struct engine *engine)
+{
+	json_begin(j, "audit_exports");
+	for (size_t i = 0; i < ENGINE_EXPORTS && engine->exports[i].name; i++) {
+		const struct engine_export *x = &engine->exports[i];
+		json_begin(j, x->name);
+		json_u64(j, "records", x->seq);
+		json_str(j, "state", x->trouble ? err_text((enum coffer_err)x->trouble) : "well");
+		json_end(j);
+	}
+	json_end(j);
+}
+
 static void put_rings(struct json_out *j, struct engine *engine)
 {
 	json_begin(j, "rings");
@@ -183,6 +199,20 @@ static void put_integrity(struct json_out *j, struct engine *engine, const struc
 	json_end(j);
 }
 
+/* And by what the node was opened: a person must see that it was not by its token. */
+static void put_recovery(struct json_out *j, struct engine *engine)
+{
+	char text[sizeof engine->recovery], opening[256] = "";
+	pthread_mutex_lock(&engine->note_lock);
+	memcpy(text, engine->recovery, sizeof text);
+	uint64_t drilled = engine->recovery_drilled_s;
+	pthread_mutex_unlock(&engine->note_lock);
+	json_str(j, "recovery", text);
+	json_u64(j, "recovery_drilled_at", drilled);
+	if (engine->attend) attend_opening(engine->attend, opening, sizeof opening);
+	json_str(j, "opened_by", opening[0] ? opening : "token");
+}
+
 /* *out_version: of the root, where it is known. */
 static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_version)
 {
@@ -199,8 +229,9 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	put_integrity(j, engine, &facts.root);
 	*out_version = facts.root.version;
 	if (!open) return;
+	rotation_json(engine, j);
 	json_u64(j, "generation", facts.generation);
-	json_str(j, "recovery", engine->recovery);
+	put_recovery(j, engine);
 	json_str(j, "store", engine->config->store);
 	json_u64(j, "audit_records", facts.audit_records);
 	if (facts.has_backup) backup_status_json(&facts.backup, j);
@@ -248,6 +279,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 	}
 	put_memory(&j);
 	put_rings(&j, engine);
+	put_exports(&j, engine);
 	put_aead(&j);
 	put_heap(&j, engine);
 	put_objects(&j, engine);

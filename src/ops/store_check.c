@@ -25,11 +25,13 @@ struct store_check {
 	_Atomic uint64_t rows;     /* of the pass under way */
 	uint64_t begun_mono_ms, ended_wall_s, took_ms;
 	uint64_t known_faults;     /* what the audit log says */
+	struct store_check_proof proof; /* of the last whole pass */
 	/* store thread */
 	struct row_check look;
 	struct findings now;
 	uint64_t no_grants;        /* of the faults now: grants that do not open, which give nobody a right */
 	uint64_t unopened;         /* rows of this pass, for want of secret memory */
+	struct store_check_proof seen; /* of the pass under way */
 	bool root_unknown;         /* tables cannot be compared with it */
 };
 
@@ -72,6 +74,10 @@ static enum coffer_err look(void *arg, enum store_table table, const struct stor
 {
 	struct store_check *c = arg;
 	c->rows++;
+	if (table != STORE_SLOT && row->generation) {
+		if (row->generation < c->seen.lowest) c->seen.lowest = row->generation;
+		c->seen.below += row->generation < ring_newest(c->look.ring);
+	}
 	enum coffer_err err = row_check(&c->look, table, row);
 	if (err != ERR_MEMORY) return err;
 	c->unopened++; /* its bytes are in the sum all the same */
@@ -113,7 +119,12 @@ static void publish(struct store_check *c, bool whole)
 	c->took_ms = clock_mono_ms() - c->begun_mono_ms;
 	c->last_rows = c->rows;
 	bool news = whole && c->now.faults != c->known_faults;
-	if (whole) c->passes = c->running;
+	if (whole) {
+		c->passes = c->running;
+		c->proof = c->seen;
+		c->proof.pass = c->running;
+		c->proof.faults = c->now.faults;
+	}
 	c->running = 0;
 	pthread_mutex_unlock(&c->lock);
 	if (news) log_news(&c->now);
@@ -123,6 +134,7 @@ static void publish(struct store_check *c, bool whole)
 static void start_clock(struct store_check *c)
 {
 	c->rows = 0;
+	c->seen = (struct store_check_proof){ .lowest = UINT32_MAX };
 	c->unopened = 0;
 	c->begun_mono_ms = clock_mono_ms();
 }
@@ -276,6 +288,14 @@ bool store_check_awaits(struct store_check *check, uint64_t pass)
 	bool awaited = check->passes < pass && !check->running;
 	pthread_mutex_unlock(&check->lock);
 	return awaited;
+}
+
+bool store_check_proof(struct store_check *check, uint64_t pass, struct store_check_proof *out)
+{
+	pthread_mutex_lock(&check->lock);
+	*out = check->proof;
+	pthread_mutex_unlock(&check->lock);
+	return out->pass >= pass;
 }
 
 bool store_check_is_well(struct store_check *check)

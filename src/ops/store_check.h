@@ -34,6 +34,14 @@ bool store_check_is_news(struct engine *engine);
 
 /* Forgets what was found (an operator accepted the store). Any thread. */
 void store_check_forget(struct store_check *check);
+/* What a whole pass found of the generations that rows are sealed under; slot rows do not count. Any thread. */
+struct store_check_proof {
+	uint64_t pass, faults;
+	uint32_t lowest;      /* of any row; UINT32_MAX: there is none */
+	uint64_t below;       /* rows under a generation that was not the newest */
+};
+/* False while the pass has not ended. */
+bool store_check_proof(struct store_check *check, uint64_t pass, struct store_check_proof *out);
 /* The number of a pass that begins from now on. Any thread. */
 uint64_t store_check_next_pass(struct store_check *check);
 /* Whether that pass has neither ended nor is under way, and is the next one to begin. Any thread. */

@@ -53,6 +53,7 @@ op_fn op_revoke_grant;
 op_fn op_rewrap;
 op_fn op_rng_retrieve;
 op_fn op_rng_seed;
+op_fn op_rotate_data_key, op_rotate_master;
 op_fn op_seal;
 op_fn op_set_quorum;
 op_fn op_seal_stream;
@@ -62,7 +63,7 @@ op_fn op_anchor_accept;
 op_fn op_store_check;
 op_fn op_token_test, op_token_provision, op_token_policy, op_token_reseal, op_token_change_pin;
 op_fn op_zeroise;
-op_fn op_unseal;
+op_fn op_unseal, op_recovery_new, op_recovery_confirm, op_recovery_test;
 
 op_fn op_backup_begin, op_backup_read, op_backup_end, op_backup_verified, op_backup_list;
 op_fn op_restore_begin, op_restore_write, op_restore_commit;

@@ -41,6 +41,8 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_RESTORE_COMMIT, "Restore Commit", op_restore_commit, INIT,   NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
 
 	/* rotation */
+	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, DENIED, OP_ALONE),
+	ROW(COFFER_ROTATE_MASTER, "Rotate Master", op_rotate_master, ROTATE, NONE, ADMIN, DENIED, OP_ALONE),
 
 	/* token */
 	ROW(COFFER_TOKEN_RESEAL, "Token Reseal",  op_token_reseal, TOKEN,       NONE,       ADMIN,  ALWAYS, OP_ALONE),
@@ -49,6 +51,9 @@ const struct op_row vendor_rows[] = {
 
 	/* unseal and recovery */
 	ROW(COFFER_UNSEAL,       "Unseal",        op_unseal,       UNSEAL,      NONE,       ADMIN,  ALWAYS, OP_SEALED_OK | OP_ALONE),
+	ROW(COFFER_RECOVERY_NEW, "Recovery New",  op_recovery_new, RECOVERY,    NONE,       ADMIN,  ALWAYS, OP_ALONE | OP_SECRET_ANSWER),
+	ROW(COFFER_RECOVERY_CONFIRM, "Recovery Confirm", op_recovery_confirm, RECOVERY, NONE, ADMIN, ALWAYS, OP_ALONE),
+	ROW(COFFER_RECOVERY_TEST, "Recovery Test", op_recovery_test, RECOVERY,  NONE,       ADMIN,  ALWAYS, OP_ALONE),
 
 	/* zeroise and quorum */
 	ROW(COFFER_SET_QUORUM,   "Set Quorum",    op_set_quorum,   GRANT,       NONE,       STORE,  ALWAYS, 0),

@@ -55,10 +55,19 @@ enum coffer_err recovery_prove_shares(const struct domain_id *domain, const stru
 enum coffer_err recovery_prove_passphrase(const struct domain_id *domain, const struct store_row *row,
 	struct view passphrase, struct reason *reason) MUST_USE;
 
-/* Inside a transaction: writes a new stanza's row and the domain record; the stanza that was current is signed again as
- * superseded. */
+/* Inside a transaction: writes a new stanza's row and the domain record, and erases the stanza that was in force, whose shares then open nothing here:
+ * the transaction should want a scrub (objects/txn.h). */
 enum coffer_err recovery_put(struct store *store, struct ring *ring, const struct secret *domain_seed,
 	const struct store_row *row, struct reason *reason) MUST_USE;
+/* When the recovery was proven last, and which. ERR_NOT_FOUND: never; ERR_CORRUPT. */
+struct recovery_drill {
+	uint64_t time_ms;
+	uint8_t key_id[RECOVERY_KEY_ID_LEN];
+	uint32_t row_version;
+};
+enum coffer_err recovery_get_drill(struct store *store, struct ring *ring, struct recovery_drill *out) MUST_USE;
+/* Inside a transaction. */
+enum coffer_err recovery_put_drill(struct store *store, struct ring *ring, uint64_t time_ms, const uint8_t key_id[static RECOVERY_KEY_ID_LEN]) MUST_USE;
 /* Inside a transaction: the domain record of --no-recovery. ERR_EXISTS when the domain has a recovery key. */
 enum coffer_err recovery_put_none(struct store *store, struct ring *ring) MUST_USE;
 /* The domain record. ERR_NOT_FOUND: a domain that is being made. ERR_CORRUPT. */
@@ -75,5 +84,9 @@ enum coffer_err recovery_find(struct store *store, const struct domain_id *domai
  * Newer than all wraps so far, else ERR_EXISTS. ERR_NOT_FOUND: --no-recovery; ERR_LIMIT: STANZA_WRAPS_MAX. */
 enum coffer_err recovery_add_generation(struct store *store, struct ring *ring, const struct secret *domain_seed,
 	uint32_t generation, struct reason *reason) MUST_USE;
+/* Inside a transaction: takes the wraps of generations below `first` out of the stanza in force and writes it and the domain record again, if there were any.
+ * The wrap of `first` itself must be there. ERR_NOT_FOUND: --no-recovery; ERR_CORRUPT. */
+enum coffer_err recovery_drop_generations(struct store *store, struct ring *ring, const struct secret *domain_seed, uint32_t first,
+	struct reason *reason) MUST_USE;
 
 #endif

@@ -7,8 +7,8 @@
 #include "base/reader.h"
 #include "base/text.h"
 #include "base/writer.h"
-#include "token/channel_policy.h"
 #include "token/login.h"
+#include "token/channel_policy.h"
 
 /* Error numbers on the channel: the place in this list, so that they do not move with err.def. What is not here travels as
  * ERR_TOKEN. */

@@ -52,7 +52,7 @@ struct channel_request {
 	enum channel_op op;
 	char uri[TOKEN_URI_MAX + 1];
 	struct token_binding binding;
-	struct view bytes;   /* WRAP, POLICY_WRAP: plaintext; UNWRAP: blob; PIN, POLICY_MAKE: the PIN */
+	struct view bytes;   /* WRAP, POLICY_WRAP: plaintext; UNWRAP: blob; POLICY_MAKE, PIN: the PIN */
 	uint32_t random_len;
 	char changes[TOKEN_CHANGES_MAX + 1]; /* POLICY_MAKE; POLICY_ADOPT has uri and binding */
 	struct token_counter_wish counter; /* COUNTER_* */

@@ -108,6 +108,7 @@ void token_proxy_free(struct token_proxy *p)
 static enum coffer_err check_job(struct token_proxy *p, struct proxy_job *job)
 {
 	enum token_state state = (enum token_state)p->state;
+	if (job->target && !p->stop) return ERR_OK;
 	enum channel_op op = job->request.op;
 	if (p->stop) return reason_fail(&job->reason, ERR_CLOSED, "cofferd is stopping");
 	if (op == CHANNEL_PROVISION && p->bound)
@@ -144,6 +145,15 @@ static enum coffer_err take_binding(struct proxy_job *job, const struct channel_
 enum coffer_err token_proxy_provision(struct token_proxy *p, struct token_binding *out, struct reason *reason)
 {
 	struct proxy_job job = { .request.op = CHANNEL_PROVISION, .limit_ms = p->provision_ms, .take = take_binding, .out = out };
+	return proxy_run(p, &job, reason);
+}
+
+enum coffer_err token_proxy_retarget(struct token_proxy *p, const char *uri, const struct token_binding *binding, struct reason *reason)
+{
+	struct proxy_target target = { .uri = uri, .binding = binding };
+	struct proxy_job job = { .target = &target };
+	if (strlen(uri) > TOKEN_URI_MAX) return reason_fail(reason, ERR_USAGE, "the token URI is too long");
+	TRY(token_kind_of_uri(uri, &target.kind, reason));
 	return proxy_run(p, &job, reason);
 }
 

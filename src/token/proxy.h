@@ -84,6 +84,9 @@ void token_proxy_free(struct token_proxy *p);
 
 /* Only without a binding (ERR_STATE): makes or adopts the master secret; the proxy keeps the binding for restarts. */
 enum coffer_err token_proxy_provision(struct token_proxy *p, struct token_binding *out, struct reason *reason) MUST_USE;
+/* From now on the proxy speaks to the token of this URI, with this binding (NULL: none yet; provision follows), with a helper of its own; waits for the first
+ * attempt. Also from an unwell state. When it fails the proxy stays with the new URI and goes on trying. Both are copied. */
+enum coffer_err token_proxy_retarget(struct token_proxy *p, const char *uri, const struct token_binding *binding, struct reason *reason) MUST_USE;
 /* plain: TOKEN_SECRET_LEN bytes. Appends at most TOKEN_BLOB_MAX bytes to out. ERR_STATE while there is no binding. */
 enum coffer_err token_proxy_wrap(struct token_proxy *p, const struct secret *plain, struct buf *out, struct reason *reason) MUST_USE;
 /* ERR_CORRUPT when the token refuses the blob. Caller frees *out. ERR_STATE while there is no binding. */

@@ -54,9 +54,17 @@ void proxy_helper_end(struct proxy_helper *h);
 enum coffer_err proxy_helper_call(struct proxy_helper *h, struct channel_request *request, uint64_t limit_ms,
 	struct channel_reply *reply, struct reason *reason) MUST_USE;
 
+/* Where token_proxy_retarget leads. */
+struct proxy_target {
+	const char *uri;
+	enum token_kind kind;
+	const struct token_binding *binding; /* may be NULL */
+};
+
 /* A call of another thread, on that thread's stack until done. */
 struct proxy_job {
 	struct channel_request request;
+	const struct proxy_target *target; /* NULL: a request; else the proxy turns there */
 	uint64_t limit_ms;
 	/* Copies the reply to where the caller wants it; runs in the proxy's thread while the caller waits. May be NULL. */
 	enum coffer_err (*take)(struct proxy_job *job, const struct channel_reply *reply);

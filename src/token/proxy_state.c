@@ -20,7 +20,7 @@
 static const struct sm_state states[] = {
 	[TOKEN_STARTING] = { "starting", SERVING | UNWELL },
 	[TOKEN_OPEN] = { "open", SM_TO(TOKEN_WELL) | UNWELL },
-	[TOKEN_WELL] = { "well", UNWELL },
+	[TOKEN_WELL] = { "well", SM_TO(TOKEN_OPEN) | UNWELL }, /* open: token_proxy_retarget */
 	[TOKEN_NOT_ANSWERING] = { "not answering", SERVING | UNWELL },
 	[TOKEN_GONE] = { "gone", SERVING | UNWELL },
 	[TOKEN_REFUSED] = { "refused", SERVING | UNWELL },

@@ -1,6 +1,7 @@
 /* The proxy's thread: opens the token, serves the calls, probes, and mends. */
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
@@ -110,12 +111,12 @@ static enum coffer_err open_token(struct token_proxy *p, uint64_t limit_ms, stru
 	struct channel_reply reply;
 	uint64_t deadline = clock_mono_ms() + limit_ms;
 	struct token_binding binding;
+	TRY(give_pin(p, limit_ms, reason));
 	_Static_assert(sizeof request.uri == sizeof p->uri, "one size of URI");
 	pthread_mutex_lock(&p->lock); /* both may be changed by token_proxy_policy_adopt */
 	__builtin_memcpy(request.uri, p->uri, sizeof request.uri);
 	binding = p->binding;
 	pthread_mutex_unlock(&p->lock);
-	TRY(give_pin(p, limit_ms, reason));
 	TRY(proxy_helper_call(&p->helper, &request, left_ms(deadline), &reply, reason));
 	if (p->bound) {
 		request = (struct channel_request){ .op = CHANNEL_ATTACH, .binding = binding };
@@ -229,9 +230,34 @@ static void after_adopt(struct token_proxy *p)
 	if (err != ERR_OK) fail(p, err, &why);
 }
 
+/* The helper that was ends in order: a token that takes one connection at a time has it free for the next. */
+static void turn(struct token_proxy *p, struct proxy_job *job)
+{
+	struct channel_reply reply;
+	struct reason ignored = { "" };
+	const struct proxy_target *to = job->target;
+	if (p->helper.fd >= 0) (void)!call(p, CHANNEL_CLOSE, PROXY_CLOSE_MS, &reply, &ignored);
+	proxy_helper_end(&p->helper);
+	pthread_mutex_lock(&p->lock);
+	memcpy(p->uri, to->uri, strlen(to->uri) + 1);
+	p->bound = to->binding != NULL;
+	if (p->bound) p->binding = *to->binding;
+	p->probed = p->described = false;
+	p->failures = 0;
+	if (strstr(to->uri, "pin-source=")) secret_free(TAKE(p->pin)); /* what a person gave was for the other token */
+	pthread_mutex_unlock(&p->lock);
+	p->helper.kind = to->kind;
+	p->last_attempt_ms = 0;
+	job->err = attempt(p, &job->reason);
+}
+
 static void run_job(struct token_proxy *p, struct proxy_job *job)
 {
 	struct channel_reply reply;
+	if (job->target) {
+		turn(p, job);
+		return;
+	}
 	if (!proxy_state_serves(state_of(p))) {
 		job->err = reason_fail(&job->reason, proxy_state_error(state_of(p)), "%s", p->sentence.text);
 		return;

@@ -13,7 +13,9 @@
 #include "daemon/interrupted.h"
 #include "keyring/identity.h"
 #include "keyring/rooted_store.h"
+#include "ops/backup.h"
 #include "ops/init_flow.h"
+#include "ops/restore.h"
 #include "unit/ops/fake_token.h"
 #include "unit/ops/vendor.h"
 
@@ -111,6 +113,8 @@ static void stop(struct rig *r)
 	struct token_proxy *proxy = r->fix.engine.token;
 	void *state = r;
 	init_drop(&r->fix.engine);
+	backup_drop(&r->fix.engine);
+	restore_drop(&r->fix.engine);
 	token_proxy_free(proxy);
 	fake_token_done(&r->token);
 	fix_stop(&state);

@@ -17,7 +17,9 @@
 #include "fault/house_check.h"
 #include "keyring/rooted_store.h"
 #include "objects/reindex.h"
+#include "ops/backup.h"
 #include "ops/init_flow.h"
+#include "ops/restore.h"
 #include "unit/store/fault_vfs.h"
 
 static struct { const char *scenario, *fault; unsigned n; char words[REASON_MAX]; } doing = { "start", "none", 0, "" };
@@ -325,6 +327,8 @@ enum coffer_err house_up(struct house *h)
 void house_down(struct house *h)
 {
 	struct engine *e = &h->daemon.engine;
+	backup_drop(e);
+	restore_drop(e);
 	if (h->empty) {
 		init_drop(e);
 		token_proxy_free(TAKE(e->token));

@@ -99,6 +99,27 @@ static bool is_away(struct house *h)
 	return true;
 }
 
+struct own {
+	const uint8_t *node_id;
+	uint64_t count;
+};
+
+static enum coffer_err count_own(void *arg, const struct store_row *row)
+{
+	struct own *o = arg;
+	o->count += memcmp(row->id, o->node_id, UUID_LEN) == 0;
+	return ERR_OK;
+}
+
+/* Of this node: a store that was restored has the records of another one beside them. */
+static uint64_t own_records(struct house *h)
+{
+	struct engine *e = &h->daemon.engine;
+	struct own o = { .node_id = e->domain.node_id };
+	MUST(store_scan(e->store, STORE_AUDIT, view_of(NULL, 0), false, SIZE_MAX, count_own, &o) == ERR_OK);
+	return o.count;
+}
+
 static void check_store(struct house *h, bool may_differ)
 {
 	static struct house_print objects, grants;
@@ -115,7 +136,7 @@ static void check_store(struct house *h, bool may_differ)
 	}
 	if (engine_state_get(e) == ENGINE_OPEN) {
 		MUST(grants_count(e->grants) == grants.count);
-		MUST(audit_chain_length(e->audit) == house_count(h, STORE_AUDIT));
+		MUST(audit_chain_length(e->audit) == own_records(h));
 	}
 	h->objects = objects;
 	h->grants = grants;

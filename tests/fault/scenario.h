@@ -28,5 +28,6 @@ extern const struct scenario house_scenarios[];  /* each ends with a NULL name *
 extern const struct scenario crypt_scenarios[];
 extern const struct scenario other_scenarios[];
 extern const struct scenario init_scenarios[];
+extern const struct scenario backup_scenarios[];
 
 #endif

@@ -53,6 +53,8 @@ static void check_path(const char *path, bool may_be_empty)
 #define CHECK_BULK(value, least, most) check_between(value, 0, CONFIG_BULK_FULL)
 #define CHECK_START(value, least, most) check_between(value, 0, CONFIG_START_ATTENDED)
 #define CHECK_WORDS(value, least, most) check_text(value, 1024)
+#define CHECK_SINK(value, least, most) REQUIRE(strcmp(value, "no") == 0 || strcmp(value, "yes") == 0 || (value)[0] == '/')
+#define CHECK_AUDIT_LEVEL(value, least, most) check_between(value, CONFIG_AUDIT_WARNING, CONFIG_AUDIT_INFO)
 #define CHECK_ENGINE(value, least, most) check_between(value, 0, CONFIG_AEAD_IPSEC_MB)
 
 static void check_bounds(const struct config *config)

@@ -31,6 +31,7 @@ int main(int argc, char **argv)
 	folder = argv[1];
 	fuzz_arena();
 	seeds_small();
+	seeds_archive();
 	seeds_rows();
 	seeds_requests();
 	return 0;

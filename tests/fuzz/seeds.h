@@ -11,6 +11,7 @@
 /* Writes FOLDER/target/name; says so and leaves it out when it is larger than SEED_MAX. */
 void seed_write(const char *target, const char *name, struct view bytes);
 
+void seeds_archive(void);   /* archive */
 void seeds_requests(void);  /* kmip, vendor, attributes, response */
 void seeds_rows(void);      /* row */
 void seeds_small(void);     /* config, control, share */

@@ -44,6 +44,7 @@ static const struct { const char *name; bool on_object; bool may[ROLES]; } expec
 	{ "ZEROISE", false, { true, false, false, false, false } },
 	{ "UNSEAL", false, { false, false, false, false, false } },
 	{ "RECOVERY", false, { true, false, false, false, false } },
+	{ "ROTATE", false, { true, false, false, false, false } },
 	{ "BACKUP", false, { true, false, false, false, false } },
 };
 

@@ -134,7 +134,7 @@ static void names_that_do_not_fit_their_numbers_are_refused(void **state)
 		size_t front = (size_t)(at - good), len = strlen(changes[i].to);
 		memcpy(changed, good, front);
 		memcpy(changed + front, changes[i].to, len);
-		strcpy(changed + front + len, at + strlen(changes[i].from));
+		memcpy(changed + front + len, at + strlen(changes[i].from), strlen(at + strlen(changes[i].from)) + 1);
 		enum coffer_err err = audit_line_read(view_str(changed), &line);
 		if ((err == ERR_OK) != changes[i].good) fail_msg("%s", changes[i].to);
 	}

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -48,7 +49,7 @@ static int start(void **state)
 	s->config = (struct config){ .busy_poll_us = WINDOW_US, .max_message = 1u << 20, .request_timeout_ms = 10000 };
 	s->daemon.engine.config = &s->config;
 	s->daemon.bulk_limit = 1u << 20;
-	s->daemon.lend_block = CONN_READ_BLOCK;
+	s->daemon.lend_block = s->daemon.loan_block = CONN_READ_BLOCK;
 	s->daemon.worker_count = 2;
 	s->worker.daemon = &s->daemon;
 	s->worker.base = event_base_new();
@@ -141,6 +142,119 @@ static void a_lost_processor_ends_the_polling_for_longer_each_time(void **state)
 	assert_int_equal(pause, 256000000u);
 }
 
+/* Requests one after the other, each 1 ms after the worker slept. */
+static uint64_t polls_of(struct setting *s, unsigned requests)
+{
+	uint64_t before = s->worker.poll.polls;
+	for (unsigned i = 0; i < requests; i++) request_after(s, 1);
+	return s->worker.poll.polls - before;
+}
+
+static void while_the_pause_lasts_nothing_is_polled_for(void **state)
+{
+	struct setting *s = *state;
+	s->worker.poll.pause_ns = 64000000u; /* the next is twice as long */
+	while (s->worker.poll.lost == 0) request_after(s, 1);
+	assert_int_equal(s->worker.poll.pause_ns, 128000000u);
+	s->worker.poll.trust = 1;
+	assert_int_equal(polls_of(s, 100), 0);
+	s->now_ms += 100;
+	assert_int_equal(polls_of(s, 2) > 0, true);
+}
+
+static void polling_in_vain_is_made_good_for_first(void **state)
+{
+	struct setting *s = *state;
+	s->step_every = 0;
+	s->worker.poll.trust = 1;
+	s->now_ms += 1;
+	assert_int_equal(send(s->client, "B", 1, 0), 1);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	s->step_every = 64;
+	s->asked = 62; /* the clock goes on just when it was asked for how long to poll: that time is over, and nobody took the processor */
+	worker_poll(&s->worker);
+	assert_int_equal(s->worker.poll.polls, 1);
+	assert_int_equal(s->worker.poll.lost, 0);
+	assert_int_equal(polls_of(s, 8), 0);
+	assert_int_equal(polls_of(s, 2) > 0, true);
+}
+
+/* ---- bytes that come to an end ---- */
+
+static const uint8_t large_header[] = { 0x42, 0x00, 0x78, 0x01, 0x00, 0x00, 0x50, 0x00 };
+
+#define LARGE (sizeof large_header + 0x5000u)
+
+/* Another connection than that of the setting, which has the beginning of a frame. */
+static int connect_new(struct setting *s)
+{
+	int ends[2];
+	close(s->client);
+	if (s->conn) conn_close(s->conn);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	struct principal principal;
+	principal_from_uid(1000, 1, &principal);
+	assert_int_equal(peers_enter(s->daemon.peers, &principal, 4, &s->peer, NULL), ERR_OK);
+	s->conn = conn_new(&s->worker, ends[0], s->peer);
+	assert_non_null(s->conn);
+	return s->client = ends[1];
+}
+
+static void send_large(int fd, size_t len)
+{
+	static uint8_t frame[LARGE];
+	memcpy(frame, large_header, sizeof large_header);
+	assert_int_equal(send(fd, frame, len, 0), (ssize_t)len);
+}
+
+/* A block that is full and no room for more is no end of the connection: what is missing goes into memory of its own. */
+static void a_full_block_is_not_taken_for_the_end(void **state)
+{
+	struct setting *s = *state;
+	uint8_t answer[1024];
+	int fd = connect_new(s);
+	s->daemon.loan_block = s->daemon.lend_block;
+	send_large(fd, LARGE);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_int_equal(s->worker.conn_count, 1);
+	assert_true(s->daemon.bulk_used > 0);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_int_equal(s->worker.conn_count, 1);
+	assert_true(recv(fd, answer, sizeof answer, 0) > 0); /* that it is malformed */
+}
+
+/* The same frame in the worker's block, where that may grow. */
+static void a_large_frame_is_read_in_the_block_that_grows(void **state)
+{
+	struct setting *s = *state;
+	uint8_t answer[1024];
+	int fd = connect_new(s);
+	s->daemon.loan_block = 4 * s->daemon.lend_block;
+	send_large(fd, LARGE);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_true(recv(fd, answer, sizeof answer, 0) > 0);
+	assert_int_equal(s->daemon.bulk_used, 0);
+	assert_int_equal(s->conn->in.cap, 0);
+	assert_true(s->worker.input.cap <= s->daemon.lend_block); /* without a timer it does not stay */
+}
+
+/* With nothing before it, and when the rest of a frame is asked for. */
+static void the_end_closes_the_connection(void **state)
+{
+	struct setting *s = *state;
+	for (unsigned beginning = 0; beginning < 2; beginning++) {
+		int fd = connect_new(s);
+		s->daemon.loan_block = 4 * s->daemon.lend_block;
+		if (beginning) send_large(fd, 100);
+		shutdown(fd, SHUT_WR);
+		assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+		assert_int_equal(s->worker.conn_count, 0);
+		assert_int_equal(s->worker.poll.hot_count, 0);
+		assert_int_equal(s->daemon.bulk_used, 0);
+		s->conn = NULL;
+	}
+}
+
 static void no_more_workers_poll_than_half_of_them(void **state)
 {
 	struct setting *s = *state;
@@ -173,6 +287,11 @@ int main(void)
 		CASE(requests_at_short_gaps_are_polled_for),
 		CASE(busy_poll_0_is_none),
 		CASE(a_lost_processor_ends_the_polling_for_longer_each_time),
+		CASE(while_the_pause_lasts_nothing_is_polled_for),
+		CASE(polling_in_vain_is_made_good_for_first),
+		CASE(a_full_block_is_not_taken_for_the_end),
+		CASE(a_large_frame_is_read_in_the_block_that_grows),
+		CASE(the_end_closes_the_connection),
 		CASE(no_more_workers_poll_than_half_of_them),
 		CASE(a_connection_that_ends_is_not_asked_again),
 	};

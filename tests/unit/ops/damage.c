@@ -71,6 +71,21 @@ static void put_slot(struct damage *d, uint32_t version)
 	CHECK(store_put(d->engine.store, STORE_SLOT, &row, true));
 }
 
+/* A stanza that was replaced, as earlier programs left it: two rows, so that their parts can be exchanged. */
+static void put_superseded(struct damage *d)
+{
+	AUTO_BUF struct buf body = BUF_EMPTY, signed_body = BUF_EMPTY;
+	struct buf texts[2] = { BUF_EMPTY, BUF_EMPTY };
+	struct store_row row = { .version = 0 };
+	struct stanza stanza;
+	CHECK(recovery_new_shares(d->ring, d->seed, 2, 2, &row, &body, texts, NULL));
+	CHECK(stanza_parse(&row, &stanza, NULL));
+	CHECK(stanza_sign(ring_domain(d->ring), d->seed, &stanza, 2, STANZA_SUPERSEDED, &row, &signed_body));
+	CHECK(store_put(d->engine.store, STORE_RECOVERY, &row, false));
+	buf_free(&texts[0]);
+	buf_free(&texts[1]);
+}
+
 static void put_recovery(struct damage *d)
 {
 	AUTO_BUF struct buf body = BUF_EMPTY;
@@ -197,6 +212,7 @@ void damage_change(struct damage *d)
 	CHECK(generation_put_domain_key(d->engine.store, d->ring, d->seed, ring_domain(d->ring)->public_key));
 	put_slot(d, 2);
 	put_recovery(d);
+	put_superseded(d);
 	put_node(d, 2);
 	note(d, "changed much");
 	CHECK(txn_commit(d->engine.txn, NULL));

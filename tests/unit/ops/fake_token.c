@@ -43,6 +43,12 @@ static void fill(struct fake_token *t, const struct channel_request *q, struct c
 		if (t->no_random) r->err = ERR_UNSUPPORTED;
 		for (uint32_t i = 0; i < q->random_len && !r->err; i++) xor_into(bytes, view_of("r", 1), (uint8_t)i);
 		break;
+	case CHANNEL_COUNTER_MAKE:
+	case CHANNEL_COUNTER_READ:
+	case CHANNEL_COUNTER_RAISE:
+		r->counter.state = TOKEN_COUNTER_WELL;
+		r->err = t->on_counter ? t->on_counter(q->op, &q->counter, &r->counter) : ERR_UNSUPPORTED;
+		break;
 	default: break;
 	}
 	r->bytes = buf_view(bytes);

@@ -17,6 +17,8 @@ struct fake_token {
 	_Atomic unsigned provisions;
 	void (*on_thread)(void);           /* may be NULL: begins each helper's thread */
 	enum coffer_err (*on_call)(void);  /* may be NULL: an error that this call answers */
+	/* The counter calls; NULL: this token cannot count. auth borrows the request. */
+	enum coffer_err (*on_counter)(unsigned op, const struct token_counter_wish *wish, struct token_counter_answer *out);
 	unsigned count;
 	struct fake_helper { struct fake_token *token; int ours, theirs; pthread_t thread; } helpers[FAKE_HELPERS_MAX];
 };

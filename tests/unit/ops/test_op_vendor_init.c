@@ -10,7 +10,9 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "keyring/generation.h"
+#include "ops/backup.h"
 #include "ops/init_flow.h"
+#include "ops/restore.h"
 #include "recovery/recovery.h"
 #include "unit/ops/fake_token.h"
 
@@ -108,6 +110,8 @@ static int stop(void **state)
 	char path[128];
 	struct token_proxy *proxy = t->fix.engine.token;
 	init_drop(&t->fix.engine);
+	backup_drop(&t->fix.engine);
+	restore_drop(&t->fix.engine);
 	token_proxy_free(proxy);
 	fake_token_done(&t->token);
 	snprintf(path, sizeof path, "%s/node.id", t->dir);

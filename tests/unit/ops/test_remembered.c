@@ -125,6 +125,65 @@ static void leave_is_asked_for_each_time(void **state)
 	assert_true(is_served(s, ADMIN));
 }
 
+/* The id of the key that Seal used; false: it was not served. */
+static bool seal_by_name(struct remembered *s, const char *name, char out_id[static UUID_TEXT_LEN + 1])
+{
+	struct principal who;
+	struct kmip_response response;
+	struct ttlv_item id;
+	struct ask a;
+	struct request r = { .engine = &s->f->engine, .streams = s->f->streams, .principal = &who };
+	principal_from_uid(ADMIN, 1, &who);
+	ask_one(&a, OPERATION_COFFER_SEAL);
+	ttlv_put_str(&a.w, TAG_COFFER_KEY_NAME, name);
+	ttlv_put_bytes(&a.w, TAG_COFFER_PLAINTEXT, view_str("text"));
+	ask_item_end(&a, NULL);
+	ask_end(&a);
+	request_begin(&r);
+	r.lent_frame = buf_view(&a.frame);
+	r.lent_parsed = &s->room;
+	r.lent_alike = &s->alike;
+	assert_int_equal(request_classify(&r), ERR_OK);
+	bool served = request_run(&r, s->f->worker, NULL) == ERR_OK;
+	if (served) {
+		assert_int_equal(kmip_response_parse(request_answer(&r), NULL, &response, NULL), ERR_OK);
+		served = response.items[0].err == ERR_OK;
+	}
+	if (served) {
+		assert_int_equal(ttlv_take(&response.items[0].payload, TAG_UNIQUE_IDENTIFIER, &id), ERR_OK);
+		assert_int_equal(id.value.len, UUID_TEXT_LEN);
+		memcpy(out_id, id.value.ptr, UUID_TEXT_LEN);
+		out_id[UUID_TEXT_LEN] = '\0';
+	}
+	request_done(&r);
+	buf_free(&a.frame);
+	return served;
+}
+
+static void a_name_is_the_key_s_that_has_it_now(void **state)
+{
+	struct remembered *s = *state;
+	char other[UUID_TEXT_LEN + 1], used[UUID_TEXT_LEN + 1];
+	struct given g;
+	fix_create(s->f, ADMIN, &(struct key_wish){ .name = "other" }, other);
+	for (unsigned i = 0; i < 3; i++) assert_true(seal_by_name(s, "remembered", used));
+	assert_string_equal(used, s->id);
+	given_name(&g, "renamed");
+	assert_int_equal(attr_modify(s->f, s->id, "Name", &g), 0);
+	assert_false(seal_by_name(s, "remembered", used));
+	given_name(&g, "remembered");
+	assert_int_equal(attr_modify(s->f, other, "Name", &g), 0);
+	for (unsigned i = 0; i < 2; i++) assert_true(seal_by_name(s, "remembered", used));
+	assert_string_equal(used, other);
+	assert_int_equal(fix_revoke(s->f, ADMIN, other, REVOCATION_REASON_CODE_KEY_COMPROMISE), ERR_OK);
+	assert_false(seal_by_name(s, "remembered", used));
+	assert_int_equal(fix_simple(s->f, ADMIN, OPERATION_DESTROY, other), ERR_OK);
+	assert_false(seal_by_name(s, "remembered", used));
+	fix_create(s->f, ADMIN, &(struct key_wish){ .name = "remembered" }, other);
+	assert_true(seal_by_name(s, "remembered", used));
+	assert_string_equal(used, other);
+}
+
 /* A payload that is not in order is not taken for one that was. */
 static void a_field_that_stands_twice_is_refused_each_time(void **state)
 {
@@ -133,6 +192,7 @@ static void a_field_that_stands_twice_is_refused_each_time(void **state)
 	buf_free(&s->same.frame);
 	ask_same(s, true);
 	for (unsigned i = 0; i < 3; i++) assert_false(is_served(s, ADMIN));
+	assert_false(s->alike.known_payload);
 }
 
 static int start(void **state)
@@ -163,6 +223,7 @@ int main(void)
 		CASE(parameters_of_the_key_hold_at_once),
 		CASE(a_revoked_key_serves_no_more),
 		CASE(leave_is_asked_for_each_time),
+		CASE(a_name_is_the_key_s_that_has_it_now),
 		CASE(a_field_that_stands_twice_is_refused_each_time),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);

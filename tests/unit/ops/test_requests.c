@@ -1,4 +1,5 @@
 /* Repeated request ids, failed commits, unknown outcomes. */
+#include <stdio.h>
 #include <string.h>
 
 #include "ops/request_record.h"
@@ -39,6 +40,54 @@ static void repeated_request_has_one_effect(void **state)
 	assert_memory_equal(first.request.answer.ptr, again.request.answer.ptr, first.request.answer.len);
 	answer_free(&first);
 	answer_free(&again);
+}
+
+/* Creates of keys that are named 0, 1, …; the item `taken` asks for the name 0 again, and the batch goes on behind it. */
+static void send_batch(struct fix *f, unsigned count, unsigned taken, struct answer *answer)
+{
+	struct ask a;
+	ask_begin(&a, &(struct ask_header){ .minor = 4, .count = count, .continuation = BATCH_ERROR_CONTINUATION_OPTION_CONTINUE });
+	for (unsigned i = 0; i < count; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "%u", i == taken ? 0 : i);
+		ask_item(&a, OPERATION_CREATE, (uint8_t)(i + 1));
+		ask_key(&a, &(struct key_wish){ .name = name }, NOW_S);
+		ask_item_end(&a, id_one);
+	}
+	ask_end(&a);
+	fix_send(f, ADMIN, &a, answer);
+}
+
+static enum coffer_err note_version(void *arg, const struct store_row *row)
+{
+	*(uint32_t *)arg = row->version;
+	return ERR_OK;
+}
+
+/* Its whole answer is kept, whichever item was the last to change something; and its record was not written once for each item. */
+static void repeated_batch_has_one_effect(void **state)
+{
+	struct fix *f = *state;
+	static const unsigned taken[] = { 99, 5, 11 };
+	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+		struct answer first, again;
+		uint32_t version = 0;
+		send_batch(f, 12, taken[i], &first);
+		uint64_t made = objects(f);
+		assert_int_equal(made, taken[i] < 12 ? 11 : 12);
+		assert_int_equal(first.response.count, 12);
+		send_batch(f, 12, taken[i], &again);
+		assert_int_equal(objects(f), made);
+		assert_int_equal(first.request.answer.len, again.request.answer.len);
+		assert_memory_equal(first.request.answer.ptr, again.request.answer.ptr, first.request.answer.len);
+		assert_int_equal(store_scan(f->engine.store, STORE_REQUEST, view_of(NULL, 0), false, 10, note_version, &version), ERR_OK);
+		assert_in_range(version, 1, 2);
+		answer_free(&first);
+		answer_free(&again);
+		fix_stop(state);
+		assert_int_equal(fix_start(state), 0);
+		f = *state;
+	}
 }
 
 static void request_id_belongs_to_one_request_for_a_day(void **state)
@@ -160,7 +209,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
-		T(repeated_request_has_one_effect), T(request_id_belongs_to_one_request_for_a_day), T(failed_request_may_be_sent_again),
+		T(repeated_request_has_one_effect), T(repeated_batch_has_one_effect), T(request_id_belongs_to_one_request_for_a_day), T(failed_request_may_be_sent_again),
 		T(a_damaged_record_is_damaged_and_stops_nobody_else),
 		T(audit_row_tells_whether_a_request_is_durable), T(aborted_transaction_leaves_neither_key_nor_audit_row),
 	};

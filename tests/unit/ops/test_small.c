@@ -200,6 +200,19 @@ static void seal_takes_no_memory_and_no_lock(void **state)
 	assert_takes_nothing(s, &a);
 }
 
+/* As libcoffer asks for a key. */
+static void a_name_takes_no_lock(void **state)
+{
+	static const uint8_t text[TEXT_LEN];
+	struct small *s = *state;
+	struct ask a;
+	ask_one(&a, OPERATION_COFFER_SEAL);
+	ttlv_put_str(&a.w, TAG_COFFER_KEY_NAME, "small");
+	ttlv_put_bytes(&a.w, TAG_COFFER_PLAINTEXT, view_of(text, sizeof text));
+	end(&a);
+	assert_takes_nothing(s, &a);
+}
+
 static void open_takes_no_memory_and_no_lock(void **state)
 {
 	struct small *s = *state;
@@ -306,6 +319,7 @@ int main(void)
 		CASE(encrypt_takes_no_memory_and_no_lock),
 		CASE(decrypt_takes_no_memory_and_no_lock),
 		CASE(seal_takes_no_memory_and_no_lock),
+		CASE(a_name_takes_no_lock),
 		CASE(open_takes_no_memory_and_no_lock),
 		CASE(a_mode_without_a_warm_context_is_counted),
 		CASE(a_request_that_is_kept_needs_nothing_that_was_lent),

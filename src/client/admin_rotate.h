@@ -1,0 +1,15 @@
+/* Calls that change the data key and the master secret. Conventions of admin.h. */
+#ifndef COFFER_CLIENT_ADMIN_ROTATE_H
+#define COFFER_CLIENT_ADMIN_ROTATE_H
+
+#include <stdbool.h>
+
+#include "client/include/coffer.h"
+
+/* *out_generation = the new one, which is in force; records are sealed again in the background (coffer_status_json, "rotation"). */
+enum coffer_status admin_rotate_data_key(struct coffer *c, uint32_t *out_generation);
+/* token_uri: another token's; NULL: another master secret in the same one. line, old: one line about the new one, and what became of the old one;
+ * NUL-terminated. */
+enum coffer_status admin_rotate_master(struct coffer *c, const char *token_uri, bool forget_old, char *line, size_t line_cap, char *old, size_t old_cap);
+
+#endif

@@ -1,0 +1,32 @@
+/* What one copy of the audit log is fed with: pages of the log, checkpoints, gaps. Its thread's own. */
+#ifndef COFFER_DAEMON_AUDIT_FEED_H
+#define COFFER_DAEMON_AUDIT_FEED_H
+
+#include "daemon/audit_sink.h"
+#include "daemon/daemon.h"
+
+struct audit_feed {
+	struct daemon *daemon;
+	const struct audit_sink_ops *ops;
+	struct audit_sink *sink;
+	bool located;              /* the sink was asked where it is … */
+	bool known;                /* … and place is right, also without it */
+	struct audit_place place;  /* behind what is there */
+	struct audit_place next;   /* behind the batch under way */
+	uint64_t signed_to;        /* newest record with a checkpoint */
+	uint64_t due_ms;           /* when a checkpoint is wanted for what is behind it; 0: nothing is */
+	uint8_t *lines;            /* the batch, FEED_BYTES */
+	size_t filled;
+	struct audit_batch batch;  /* what is left of it; len 0: none under way */
+};
+
+enum coffer_err audit_feed_init(struct audit_feed *f, struct daemon *d, const struct audit_sink_ops *ops, struct audit_sink *sink) MUST_USE;
+void audit_feed_done(struct audit_feed *f);
+/* One batch at most. ending: whatever is left, with a checkpoint behind it. *idle: nothing is left to be done now. */
+enum coffer_err audit_feed_step(struct audit_feed *f, bool ending, bool *idle) MUST_USE;
+/* How long it may sleep, at most most_ms. */
+uint64_t audit_feed_pause(const struct audit_feed *f, uint64_t most_ms);
+/* A sentence for the log and status. */
+const char *audit_feed_trouble(enum coffer_err err);
+
+#endif

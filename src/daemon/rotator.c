@@ -1,0 +1,94 @@
+/* A timer on the main thread sends the store thread a step while there is something to be done. */
+#include "daemon/rotator.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/store_thread.h"
+#include "ops/rotation.h"
+
+#define TICK_MS 100u
+#define STEP_MS 10u           /* for how long the store thread is held at most, but for the row that is under way and the commit */
+#define STEP_ROWS_MAX 4096u
+#define HELD_AGAIN_MS 60000u  /* what held the old key may be mended */
+#define FAILED_AGAIN_MS 2000u /* a disk that is full, memory that is short */
+
+struct rotator {
+	struct daemon *daemon;
+	struct event *timer;      /* main thread */
+	struct job job;           /* in the store thread's queue while `queued` */
+	_Atomic bool queued;
+	_Atomic uint64_t not_before_mono_ms;
+	bool failed;              /* store thread: said once */
+};
+
+/* On the store thread. */
+static void wait_a_while(struct rotator *r, uint64_t ms)
+{
+	r->not_before_mono_ms = clock_mono_ms() + ms;
+}
+
+static enum coffer_err run(struct rotator *r, struct reason *reason)
+{
+	struct engine *e = &r->daemon->engine;
+	size_t rows = e->config->reseal_rate / (1000u / TICK_MS);
+	struct rotation_budget budget = { .rows = rows == 0 ? 1 : rows < STEP_ROWS_MAX ? rows : STEP_ROWS_MAX, .ms = STEP_MS };
+	if (rotation_phase(e) == ROTATION_HELD) rotation_again(e);
+	if (rotation_phase(e) == ROTATION_RESEAL) TRY(store_thread_within(e, rotation_reseal, &budget, reason));
+	if (!rotation_is_proven(e)) return ERR_OK;
+	return store_thread_within(e, rotation_retire, NULL, reason);
+}
+
+static void step(void *arg)
+{
+	struct rotator *r = arg;
+	struct engine *e = &r->daemon->engine;
+	struct reason reason = { "" };
+	if (engine_state_get(e) == ENGINE_OPEN && rotation_phase(e) != ROTATION_NONE) {
+		enum coffer_err err = run(r, &reason);
+		if (err && !r->failed) log_warn("the change of the data key waits: %s", reason_text(&reason, err));
+		r->failed = err != ERR_OK;
+		if (err) wait_a_while(r, FAILED_AGAIN_MS);
+		else if (rotation_phase(e) == ROTATION_HELD) wait_a_while(r, HELD_AGAIN_MS);
+	}
+	r->queued = false;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct rotator *r = arg;
+	struct engine *e = &r->daemon->engine;
+	struct timeval tick = { 0, TICK_MS * 1000 };
+	(void)fd;
+	(void)what;
+	bool work = engine_state_get(e) == ENGINE_OPEN && rotation_phase(e) != ROTATION_NONE && clock_mono_ms() >= r->not_before_mono_ms;
+	if (work && !atomic_exchange(&r->queued, true) && !store_thread_put(r->daemon, &r->job)) r->queued = false;
+	event_add(r->timer, &tick);
+}
+
+enum coffer_err rotator_start(struct daemon *d)
+{
+	struct timeval soon = { 0, TICK_MS * 1000 };
+	struct rotator *r = calloc(1, sizeof *r);
+	ENSURE(r, ERR_MEMORY);
+	r->daemon = d;
+	r->job = (struct job){ .kind = JOB_CALL, .call = step, .arg = r };
+	r->timer = event_new(d->base, -1, 0, on_timer, r);
+	if (!r->timer || event_add(r->timer, &soon) != 0) {
+		if (r->timer) event_free(r->timer);
+		free(r);
+		return ERR_MEMORY;
+	}
+	d->rotator = r;
+	return ERR_OK;
+}
+
+void rotator_stop(struct daemon *d)
+{
+	struct rotator *r = d->rotator;
+	if (!r) return;
+	event_free(r->timer);
+	free(r);
+	d->rotator = NULL;
+}

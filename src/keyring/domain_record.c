@@ -1,0 +1,48 @@
+/* Domain records as rows. */
+#include "keyring/domain_record.h"
+
+#include <string.h>
+
+#include "keyring/record.h"
+
+#define SCHEMA 1u
+
+enum coffer_err domain_record_get(struct store *store, struct ring *ring, const char *name, struct buf *plain)
+{
+	struct store_row row;
+	TRY(store_get(store, STORE_DOMAIN, view_str(name), &row));
+	ENSURE(row.state == 0 && row.header.len == 1, ERR_CORRUPT);
+	ENSURE(row.header.ptr[0] == SCHEMA, ERR_VERSION);
+	return record_open(ring, STORE_DOMAIN, &row, plain);
+}
+
+static enum coffer_err next_version(struct store *store, const char *name, uint32_t *out)
+{
+	struct store_row row;
+	enum coffer_err err = store_get(store, STORE_DOMAIN, view_str(name), &row);
+	*out = 1;
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	TRY(err);
+	ENSURE(row.version < UINT32_MAX - 1, ERR_LIMIT);
+	*out = row.version + 1;
+	return ERR_OK;
+}
+
+enum coffer_err domain_record_put(struct store *store, struct ring *ring, const char *name, struct view plain)
+{
+	static const uint8_t header[] = { SCHEMA };
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	struct store_row row = { .id_len = strlen(name), .header = view_of(header, sizeof header) };
+	PRE(row.id_len >= 1 && row.id_len <= STORE_ID_MAX);
+	ENSURE(plain.len <= DOMAIN_RECORD_MAX, ERR_TOO_LARGE);
+	memcpy(row.id, name, row.id_len);
+	TRY(next_version(store, name, &row.version));
+	TRY(record_seal(ring, STORE_DOMAIN, plain, &row, &body));
+	return store_put(store, STORE_DOMAIN, &row, true);
+}
+
+enum coffer_err domain_record_erase(struct store *store, const char *name)
+{
+	enum coffer_err err = store_erase(store, STORE_DOMAIN, view_str(name));
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}

@@ -1,0 +1,18 @@
+/* Small sealed records of the domain, by name (table 5 of docs/formats.md section 6): header 1 u8, state 0, no index entries. Store thread. */
+#ifndef COFFER_KEYRING_DOMAIN_RECORD_H
+#define COFFER_KEYRING_DOMAIN_RECORD_H
+
+#include "base/buf.h"
+#include "keyring/ring.h"
+#include "store/store.h"
+
+#define DOMAIN_RECORD_MAX 4096u /* bytes of plaintext */
+
+/* Appends the plaintext. ERR_NOT_FOUND; ERR_CORRUPT: it does not open; ERR_VERSION: another header. */
+enum coffer_err domain_record_get(struct store *store, struct ring *ring, const char *name, struct buf *plain) MUST_USE;
+/* Inside a transaction: makes or replaces it, under the ring's newest generation. ERR_TOO_LARGE, ERR_LIMIT. */
+enum coffer_err domain_record_put(struct store *store, struct ring *ring, const char *name, struct view plain) MUST_USE;
+/* Inside a transaction; none there is no error. */
+enum coffer_err domain_record_erase(struct store *store, const char *name) MUST_USE;
+
+#endif

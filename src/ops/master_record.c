@@ -1,0 +1,108 @@
+/* The record of a change of the master secret, and where the next one stands. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/reader.h"
+#include "crypto/rng.h"
+#include "keyring/domain_record.h"
+#include "ops/rotation_master.h"
+
+#define RECORD "master-change"
+#define FORMAT 1u
+#define KIND_MAX 15u
+#define MECHANISM_MAX 39u
+#define DEFAULT_TPM_HANDLE 0x81010C0Fu
+#define ID_LEN 16u
+
+static enum coffer_err take_text(struct reader *r, size_t max, char *out)
+{
+	struct view text;
+	TRY(reader_view_u32(r, max, &text));
+	ENSURE(text.len == 0 || memchr(text.ptr, 0, text.len) == NULL, ERR_CORRUPT);
+	if (text.len) memcpy(out, text.ptr, text.len);
+	out[text.len] = '\0';
+	return ERR_OK;
+}
+
+static enum coffer_err decode(struct view plain, struct master_record *out)
+{
+	struct reader r;
+	struct view data;
+	uint8_t format;
+	reader_init(&r, plain);
+	TRY(reader_u8(&r, &format));
+	ENSURE(format == FORMAT, ERR_VERSION);
+	TRY(reader_u8(&r, &out->phase));
+	ENSURE(out->phase == 1 || out->phase == 2, ERR_CORRUPT);
+	TRY(take_text(&r, TOKEN_URI_MAX, out->uri));
+	TRY(take_text(&r, KIND_MAX, out->kind));
+	TRY(reader_bytes(&r, out->binding.master_secret_id, TOKEN_MS_ID_LEN));
+	TRY(take_text(&r, MECHANISM_MAX, out->binding.mechanism));
+	TRY(reader_view_u32(&r, TOKEN_BINDING_MAX, &data));
+	if (data.len) memcpy(out->binding.data, data.ptr, data.len);
+	out->binding.data_len = data.len;
+	return reader_end(&r);
+}
+
+enum coffer_err master_record_read(struct txn *txn, struct master_record *out)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	*out = (struct master_record){ .phase = 0 };
+	enum coffer_err err = domain_record_get(txn_store(txn), txn_ring(txn), RECORD, &plain);
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	TRY(err);
+	err = decode(buf_view(&plain), out);
+	return err == ERR_OK || err == ERR_VERSION ? err : ERR_CORRUPT;
+}
+
+enum coffer_err master_record_put(struct txn *txn, const struct master_record *record)
+{
+	uint8_t plain[DOMAIN_RECORD_MAX];
+	struct writer w;
+	if (record->phase == 0) return domain_record_erase(txn_store(txn), RECORD);
+	writer_init(&w, plain, sizeof plain);
+	writer_u8(&w, FORMAT);
+	writer_u8(&w, record->phase);
+	writer_view_u32(&w, view_str(record->uri));
+	writer_view_u32(&w, view_str(record->kind));
+	writer_bytes(&w, view_of(record->binding.master_secret_id, TOKEN_MS_ID_LEN));
+	writer_view_u32(&w, view_str(record->binding.mechanism));
+	writer_view_u32(&w, view_of(record->binding.data, record->binding.data_len));
+	TRY(writer_done(&w));
+	return domain_record_put(txn_store(txn), txn_ring(txn), RECORD, writer_view(&w));
+}
+
+/* Another handle: the ones that follow. */
+static enum coffer_err next_handle(const char *uri, unsigned n, char *out)
+{
+	const char *at = strstr(uri, "handle=0x");
+	unsigned long handle = at ? strtoul(at + 7, NULL, 16) : DEFAULT_TPM_HANDLE;
+	int len = at ? snprintf(out, TOKEN_URI_MAX + 1, "%.*shandle=0x%08lX%s", (int)(at - uri), uri, handle + n, at + 7 + 10)
+	             : snprintf(out, TOKEN_URI_MAX + 1, "%s%chandle=0x%08lX", uri, strchr(uri, '?') ? '&' : '?', handle + n);
+	return len > 0 && (size_t)len <= TOKEN_URI_MAX ? ERR_OK : ERR_TOO_LARGE;
+}
+
+/* A new random CKA_ID in the path, in place of the one that is there. */
+static enum coffer_err next_id(const char *uri, char *out)
+{
+	uint8_t id[ID_LEN];
+	char text[3 * ID_LEN + 1];
+	const char *query = strchr(uri, '?');
+	size_t path = query ? (size_t)(query - uri) : strlen(uri);
+	const char *old = strstr(uri, "id=");
+	while (old && old > uri && old[-1] != ';' && old[-1] != ':') old = strstr(old + 3, "id=");
+	if (old && (size_t)(old - uri) >= path) old = NULL;
+	TRY(rng_bytes(id, sizeof id));
+	for (size_t i = 0; i < ID_LEN; i++) snprintf(text + 3 * i, 4, "%%%02X", id[i]);
+	size_t before = old ? (size_t)(old - uri) : path;
+	size_t end = old ? before + strcspn(old, ";?") : path;
+	const char *join = old || (before && uri[before - 1] == ':') ? "" : ";";
+	int len = snprintf(out, TOKEN_URI_MAX + 1, "%.*s%sid=%s%s", (int)before, uri, join, text, uri + end);
+	return len > 0 && (size_t)len <= TOKEN_URI_MAX ? ERR_OK : ERR_TOO_LARGE;
+}
+
+enum coffer_err master_next_uri(const char *uri, unsigned n, char out[static TOKEN_URI_MAX + 1])
+{
+	return strncmp(uri, "tpm2:", 5) == 0 ? next_handle(uri, n, out) : next_id(uri, out);
+}

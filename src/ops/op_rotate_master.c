@@ -1,0 +1,45 @@
+/* Rotate Master: another master secret, in this token or another one. */
+#include <string.h>
+
+#include "base/log.h"
+#include "kmip/tags.h"
+#include "ops/rotation_master.h"
+#include "ops/tables.h"
+#include "ops/token_of.h"
+
+static enum coffer_err take_wish(struct op_ctx *ctx, struct ttlv_cursor *payload, struct master_wish *wish)
+{
+	struct ttlv_item item;
+	struct view uri = { NULL, 0 };
+	bool present = false;
+	TRY(ttlv_take_optional(payload, TAG_COFFER_TOKEN_URI, &item, &present));
+	if (present) TRY(ttlv_get_text(&item, &uri));
+	if (uri.len > TOKEN_URI_MAX || (uri.len && memchr(uri.ptr, 0, uri.len))) return reason_fail(&ctx->reason, ERR_USAGE, "a token URI has at most %u bytes", TOKEN_URI_MAX);
+	if (uri.len) memcpy(wish->uri, uri.ptr, uri.len);
+	TRY(ttlv_take_optional(payload, TAG_COFFER_FORGET_OLD, &item, &present));
+	if (present) TRY(ttlv_get_bool(&item, &wish->forget_old));
+	return ttlv_done(payload);
+}
+
+static void put_old(struct writer *out, const struct master_change *change)
+{
+	const char *text = change->old_sentence;
+	if (change->old_destroyed) text = "destroyed";
+	else if (change->old_adopted) text = "left to its owner: Coffer did not make it";
+	ttlv_put_str(out, TAG_COFFER_OLD_MASTER, text);
+}
+
+enum coffer_err op_rotate_master(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	struct master_wish wish = { .principal = ctx->principal->text };
+	struct master_change change;
+	TRY(take_wish(ctx, payload, &wish));
+	pthread_mutex_lock(&ctx->engine->admin_lock);
+	enum coffer_err err = rotation_master(ctx->engine, &wish, &change, &ctx->reason);
+	pthread_mutex_unlock(&ctx->engine->admin_lock);
+	TRY(err);
+	log_info("the master secret was changed by %s", ctx->principal->text);
+	token_line_put(out, &change.info);
+	put_old(out, &change);
+	return ERR_OK;
+}

@@ -1,0 +1,344 @@
+/* The life of a change of the data key: its beginning, what is known of it, and what a start finds. */
+#include "ops/rotation.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/reader.h"
+#include "keyring/domain_record.h"
+#include "keyring/generation.h"
+#include "keyring/rooted_store.h"
+#include "keyring/slot.h"
+#include "kmip/enums.h"
+#include "ops/rotation_internal.h"
+#include "recovery/recovery.h"
+
+#define RECORD "rotation"
+#define RECORD_LEN 32u
+#define AUDIT_KEY_PREFIX "audit-key-"
+#define AUDIT_KEY_NAME_LEN (sizeof AUDIT_KEY_PREFIX - 1 + 8)
+
+struct rotation *rotation_new(void)
+{
+	struct rotation *r = calloc(1, sizeof *r);
+	if (r && pthread_mutex_init(&r->lock, NULL) != 0) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void rotation_free(struct rotation *r)
+{
+	if (!r) return;
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
+
+enum rotation_phase rotation_phase(struct engine *engine)
+{
+	return engine->rotation ? (enum rotation_phase)engine->rotation->phase : ROTATION_NONE;
+}
+
+void rotation_set_phase(struct engine *engine, enum rotation_phase phase)
+{
+	engine->rotation->phase = phase;
+}
+
+void rotation_tell(struct engine *engine)
+{
+	struct rotation *r = engine->rotation;
+	struct ring *ring = txn_ring(engine->txn);
+	pthread_mutex_lock(&r->lock);
+	r->newest = ring ? ring_newest(ring) : 0;
+	r->generations = ring ? ring_count(ring) : 0;
+	r->looked = r->place.looked;
+	r->written = r->place.written;
+	r->held = r->place.held;
+	if (r->phase != ROTATION_HELD) r->sentence[0] = '\0';
+	pthread_mutex_unlock(&r->lock);
+}
+
+void rotation_hold(struct engine *engine, const char *fmt, ...)
+{
+	struct rotation *r = engine->rotation;
+	char sentence[sizeof r->sentence];
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(sentence, sizeof sentence, fmt, args);
+	va_end(args);
+	pthread_mutex_lock(&r->lock);
+	bool news = strcmp(sentence, r->sentence) != 0;
+	memcpy(r->sentence, sentence, sizeof sentence);
+	pthread_mutex_unlock(&r->lock);
+	rotation_set_phase(engine, ROTATION_HELD);
+	if (news) log_warn("change of the data key: %s", sentence);
+}
+
+void rotation_restart(struct engine *engine)
+{
+	struct rotation *r = engine->rotation;
+	uint64_t counts[STORE_TABLE_END], total = 0, written = r->place.written;
+	rooted_store_counts(engine->store, counts);
+	for (unsigned t = STORE_OBJECT; t <= STORE_DOMAIN; t++) total += counts[t];
+	r->place = (struct rotation_place){ .table = STORE_OBJECT, .written = written };
+	pthread_mutex_lock(&r->lock);
+	r->total = total;
+	pthread_mutex_unlock(&r->lock);
+	rotation_set_phase(engine, ROTATION_RESEAL);
+}
+
+void rotation_again(struct engine *engine)
+{
+	if (rotation_phase(engine) == ROTATION_HELD) rotation_restart(engine);
+}
+
+/* ---- the record ---- */
+
+static enum coffer_err read_record(struct store *store, struct ring *ring, struct rotation_record *out)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct reader r;
+	*out = (struct rotation_record){ 0 };
+	enum coffer_err err = domain_record_get(store, ring, RECORD, &plain);
+	if (err) return err == ERR_NOT_FOUND ? ERR_OK : err;
+	reader_init(&r, buf_view(&plain));
+	bool whole = reader_u64(&r, &out->begun_ms) == ERR_OK && reader_u64(&r, &out->ended_ms) == ERR_OK && reader_u64(&r, &out->rows) == ERR_OK &&
+		reader_u64(&r, &out->master_ms) == ERR_OK && reader_end(&r) == ERR_OK;
+	return whole ? ERR_OK : ERR_CORRUPT;
+}
+
+struct record_kept {
+	struct rotation *rotation;
+	struct rotation_record record;
+};
+
+static void keep_record(void *arg)
+{
+	struct record_kept *k = arg;
+	pthread_mutex_lock(&k->rotation->lock);
+	k->rotation->record = k->record;
+	pthread_mutex_unlock(&k->rotation->lock);
+	free(k);
+}
+
+enum coffer_err rotation_put_record(struct engine *engine, struct txn *txn, const struct rotation_record *record)
+{
+	uint8_t plain[RECORD_LEN];
+	struct writer w;
+	struct record_kept *k = malloc(sizeof *k);
+	ENSURE(k, ERR_MEMORY);
+	*k = (struct record_kept){ engine->rotation, *record };
+	enum coffer_err err = txn_on_commit(txn, keep_record, free, k);
+	if (err) {
+		free(k);
+		return err;
+	}
+	writer_init(&w, plain, sizeof plain);
+	writer_u64(&w, record->begun_ms);
+	writer_u64(&w, record->ended_ms);
+	writer_u64(&w, record->rows);
+	writer_u64(&w, record->master_ms);
+	TRY(writer_done(&w));
+	return domain_record_put(txn_store(txn), txn_ring(txn), RECORD, writer_view(&w));
+}
+
+struct rotation_record rotation_record_now(struct engine *engine)
+{
+	pthread_mutex_lock(&engine->rotation->lock);
+	struct rotation_record record = engine->rotation->record;
+	pthread_mutex_unlock(&engine->rotation->lock);
+	return record;
+}
+
+/* ---- opening ---- */
+
+/* One that does not open makes links unverifiable, and verification says which; it keeps nobody from the keys. */
+static enum coffer_err take_audit_key(void *arg, const struct store_row *row)
+{
+	struct ring *ring = arg;
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	char name[STORE_ID_MAX + 1], *end;
+	if (row->id_len != AUDIT_KEY_NAME_LEN || memcmp(row->id, AUDIT_KEY_PREFIX, sizeof AUDIT_KEY_PREFIX - 1) != 0) return ERR_OK;
+	memcpy(name, row->id, row->id_len);
+	name[row->id_len] = '\0';
+	unsigned long generation = strtoul(name + sizeof AUDIT_KEY_PREFIX - 1, &end, 16);
+	enum coffer_err err = *end ? ERR_CORRUPT : record_open(ring, STORE_DOMAIN, row, &plain);
+	if (err == ERR_MEMORY) return err;
+	AUTO_SECRET struct secret *key = err ? NULL : secret_copy(plain.ptr, plain.len);
+	if (!err) err = key ? ring_add_audit(ring, (uint32_t)generation, &key) : ERR_MEMORY;
+	if (err && err != ERR_EXISTS) log_error("the audit log's key '%s' of an earlier data key does not open: %s", name, err_text(err));
+	return ERR_OK;
+}
+
+static enum coffer_err load_audit_keys(struct store *store, struct ring *ring)
+{
+	return store_scan(store, STORE_DOMAIN, view_str(AUDIT_KEY_PREFIX), false, SIZE_MAX, take_audit_key, ring);
+}
+
+enum coffer_err rotation_load(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct rotation *r = engine->rotation;
+	struct rotation_record record;
+	(void)arg;
+	(void)reason;
+	if (!r) return ERR_OK;
+	TRY(load_audit_keys(txn_store(txn), txn_ring(txn)));
+	enum coffer_err err = read_record(txn_store(txn), txn_ring(txn), &record);
+	if (err == ERR_MEMORY) return err;
+	if (err) log_warn("what is known of earlier changes of the data key does not open: %s", err_text(err));
+	pthread_mutex_lock(&r->lock);
+	r->record = record;
+	pthread_mutex_unlock(&r->lock);
+	rotation_set_phase(engine, ROTATION_NONE);
+	if (ring_count(txn_ring(txn)) > 1) {
+		rotation_restart(engine);
+		log_info("the change of the data key to generation %u goes on", ring_newest(txn_ring(txn)));
+	}
+	rotation_tell(engine);
+	return ERR_OK;
+}
+
+/* ---- beginning ---- */
+
+enum coffer_err rotation_ask(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct rotation_fresh *fresh = arg;
+	struct ring *ring = txn_ring(txn);
+	struct store_row row;
+	struct stanza stanza;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	if (!ring) return reason_fail(reason, ERR_SEALED, "the node is sealed");
+	if (!engine->rotation || !engine->check) return reason_fail(reason, ERR_UNSUPPORTED, "this store is not checked, so its data key cannot be changed");
+	enum rotation_phase phase = rotation_phase(engine);
+	if (phase == ROTATION_RESEAL || phase == ROTATION_PROOF)
+		return reason_fail(reason, ERR_STATE, "a change of the data key is under way: generation %u; wait for it, 'coffer status' shows how far it is",
+			ring_newest(ring));
+	if (ring_count(ring) >= ROTATION_GENERATIONS_MAX || ring_newest(ring) == UINT32_MAX)
+		return reason_fail(reason, ERR_LIMIT, "%u generations of the data key are in use, the most there can be; mend the rows that hold the old ones first",
+			ring_count(ring));
+	enum coffer_err err = recovery_load(txn_store(txn), ring, &row, &stanza, &body, reason);
+	if (err && err != ERR_NOT_FOUND) return err;
+	if (reason) reason->text[0] = '\0';
+	fresh->generation = ring_newest(ring) + 1;
+	return ERR_OK;
+}
+
+static enum coffer_err put_slot(struct engine *engine, struct txn *txn, const struct rotation_fresh *fresh, const struct secret *seed)
+{
+	AUTO_BUF struct buf header = BUF_EMPTY;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	struct ring *ring = txn_ring(txn);
+	struct store_row row = { .version = 0 };
+	uint8_t check[32], signature[DOMAIN_SIGNATURE_LEN];
+	TRY(ring_key_check(ring_domain(ring), fresh->generation, fresh->key, check));
+	TRY(generation_sign(seed, ring_domain(ring), fresh->generation, check, signature));
+	TRY(slot_make(ring, fresh->generation, engine->identity.token_kind, &engine->identity.binding, fresh->blob, signature, clock_wall_s() * 1000,
+		&row, &header, &body));
+	return store_put(txn_store(txn), STORE_SLOT, &row, false);
+}
+
+static enum coffer_err append_begun(struct engine *engine, struct txn *txn, const struct rotation_fresh *fresh)
+{
+	char details[160];
+	snprintf(details, sizeof details, "data key: generation %u is in force, every record is sealed again", fresh->generation);
+	const struct audit_event event = { .principal = view_str(fresh->principal), .operation = OPERATION_COFFER_ROTATE_DATA_KEY,
+		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
+	return audit_append(engine->audit, txn, &event);
+}
+
+/* Durable: the old rows are what is to be done. */
+static void begun(void *arg)
+{
+	struct engine *engine = arg;
+	engine->rotation->doubt = 0;
+	engine->rotation->place.written = 0;
+	rotation_restart(engine);
+	rotation_tell(engine);
+}
+
+/* In the ring before it is in the store, because everything of the transaction is sealed under it; in doubt until the commit is known. */
+static enum coffer_err add_to_ring(struct engine *engine, struct txn *txn, const struct rotation_fresh *fresh)
+{
+	AUTO_SECRET struct secret *key = secret_copy(secret_bytes(fresh->key), secret_len(fresh->key));
+	ENSURE(key, ERR_MEMORY);
+	TRY(txn_on_commit(txn, begun, NULL, engine));
+	TRY(ring_add(txn_ring(txn), fresh->generation, &key));
+	engine->rotation->doubt = fresh->generation;
+	return ERR_OK;
+}
+
+enum coffer_err rotation_begin(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct rotation_fresh *fresh = arg;
+	struct ring *ring = txn_ring(txn);
+	AUTO_SECRET struct secret *seed = NULL;
+	uint32_t wanted = fresh->generation;
+	TRY(rotation_ask(engine, txn, fresh, reason));
+	if (fresh->generation != wanted) return reason_fail(reason, ERR_STATE, "another change of the data key came first");
+	enum coffer_err err = generation_get_domain_key(txn_store(txn), ring, &seed);
+	if (err) return reason_default(reason, err, "the domain's private key does not open: %s", err_text(err));
+	TRY(add_to_ring(engine, txn, fresh));
+	err = recovery_add_generation(txn_store(txn), ring, seed, fresh->generation, reason);
+	if (err && err != ERR_NOT_FOUND) return err;
+	TRY(put_slot(engine, txn, fresh, seed));
+	struct rotation_record record = rotation_record_now(engine);
+	record.begun_ms = clock_wall_s() * 1000;
+	record.ended_ms = record.rows = 0;
+	TRY(rotation_put_record(engine, txn, &record));
+	return append_begun(engine, txn, fresh);
+}
+
+enum coffer_err rotation_settle(struct engine *engine)
+{
+	struct rotation *r = engine->rotation;
+	struct ring *ring = txn_ring(engine->txn);
+	struct store_row row;
+	struct writer w;
+	uint8_t id[UUID_LEN + 4];
+	if (!r || !r->doubt || !ring) return ERR_OK;
+	writer_init(&w, id, sizeof id);
+	writer_bytes(&w, view_of(ring_domain(ring)->node_id, UUID_LEN));
+	writer_u32(&w, r->doubt);
+	TRY(writer_done(&w));
+	enum coffer_err err = store_get(engine->store, STORE_SLOT, writer_view(&w), &row);
+	if (err && err != ERR_NOT_FOUND) return err;
+	if (err == ERR_OK) {
+		log_warn("the change to generation %u of the data key took effect, although the store failed meanwhile", r->doubt);
+		begun(engine);
+		return ERR_OK;
+	}
+	ring_remove(ring, r->doubt);
+	r->doubt = 0;
+	rotation_tell(engine);
+	return ERR_OK;
+}
+
+/* ---- for status ---- */
+
+static const char *const phase_names[] = { "none", "re-sealing", "proving", "held" };
+
+void rotation_json(struct engine *engine, struct json_out *j)
+{
+	struct rotation *r = engine->rotation;
+	if (!r) return;
+	pthread_mutex_lock(&r->lock);
+	json_begin(j, "rotation");
+	json_str(j, "phase", phase_names[r->phase]);
+	json_str(j, "sentence", r->sentence);
+	json_u64(j, "generations", r->generations);
+	json_u64(j, "rows_total", r->total);
+	json_u64(j, "rows_seen", r->looked);
+	json_u64(j, "rows_resealed", r->written);
+	json_u64(j, "rows_held", r->held);
+	json_u64(j, "data_key_begun", r->record.begun_ms / 1000);
+	json_u64(j, "data_key_ended", r->record.ended_ms / 1000);
+	json_u64(j, "data_key_rows", r->record.rows);
+	json_u64(j, "master_changed", r->record.master_ms / 1000);
+	json_end(j);
+	pthread_mutex_unlock(&r->lock);
+}

@@ -1,0 +1,53 @@
+/* What rotation.c (life), rotation_reseal.c (rows) and rotation_retire.c (the end) share. */
+#ifndef COFFER_OPS_ROTATION_INTERNAL_H
+#define COFFER_OPS_ROTATION_INTERNAL_H
+
+#include "ops/rotation.h"
+
+#define ROTATION_PAGE 64u /* ids read ahead */
+
+/* How far the re-seal has come. */
+struct rotation_place {
+	enum store_table table;
+	struct store_place at;
+	struct rotation_id {
+		uint8_t id[STORE_ID_MAX];
+		size_t len;
+	} ids[ROTATION_PAGE]; /* rows to be written again */
+	size_t count, next;
+	uint64_t looked, written, held; /* rows: gone past, written again, that could not be */
+};
+
+/* The domain record "rotation". */
+struct rotation_record {
+	uint64_t begun_ms, ended_ms, rows, master_ms;
+};
+
+struct rotation {
+	_Atomic int phase;          /* enum rotation_phase */
+	/* store thread */
+	struct rotation_place place, next; /* committed, of the transaction under way */
+	uint32_t doubt;             /* a generation of the ring whose commit is not known to be durable; 0: none */
+	uint64_t pass;              /* of the scrub that proves it */
+	uint64_t proven_below;      /* rows that the last one found under an old generation */
+	/* any thread, under lock */
+	pthread_mutex_t lock;
+	struct rotation_record record;
+	uint32_t newest, generations; /* of the ring */
+	uint64_t total, looked, written, held;
+	char sentence[REASON_MAX];  /* why it is held; "" */
+};
+
+void rotation_set_phase(struct engine *engine, enum rotation_phase phase);
+/* Tells status what the ring and the place say. */
+void rotation_tell(struct engine *engine);
+/* Why the old generation stays; logged when it is new. */
+void rotation_hold(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Inside a transaction: writes the record and keeps it with the commit. */
+enum coffer_err rotation_put_record(struct engine *engine, struct txn *txn, const struct rotation_record *record) MUST_USE;
+/* At the beginning of every table. */
+void rotation_restart(struct engine *engine);
+/* Inside a transaction: the record as it is kept. */
+struct rotation_record rotation_record_now(struct engine *engine);
+
+#endif

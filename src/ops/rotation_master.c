@@ -1,0 +1,401 @@
+/* A new master secret: made, proven by every data key, put in force by one transaction and one rename; then the old one is destroyed. */
+#include "ops/rotation_master.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "keyring/anchor_record.h"
+#include "keyring/slot.h"
+#include "kmip/enums.h"
+#include "ops/anchor_internal.h"
+#include "ops/rotation_internal.h"
+
+#define PLACES 8u /* tries for a free one in the same TPM */
+
+/* One data key on its way from the old master secret to the new one. */
+struct moving {
+	uint32_t generation;
+	struct secret *key;
+	struct buf blob;
+};
+
+struct master_flow {
+	struct engine *engine;
+	const struct master_wish *wish;
+	struct master_record record; /* as it was found, or is to be written */
+	struct identity before, after;
+	struct master_change *out;
+	struct moving keys[ROTATION_GENERATIONS_MAX];
+	unsigned count;
+	bool written; /* read back: the slots name the new one */
+};
+
+static void flow_end(struct master_flow *f)
+{
+	for (unsigned i = 0; i < f->count; i++) {
+		secret_free(f->keys[i].key);
+		buf_free(&f->keys[i].blob);
+	}
+}
+
+static struct moving *find_key(struct master_flow *f, uint32_t generation)
+{
+	for (unsigned i = 0; i < f->count; i++)
+		if (f->keys[i].generation == generation) return &f->keys[i];
+	return NULL;
+}
+
+/* ---- on the store thread ---- */
+
+static enum coffer_err load(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_flow *f = arg;
+	(void)engine;
+	if (!txn_ring(txn)) return reason_fail(reason, ERR_SEALED, "the node is sealed");
+	enum coffer_err err = master_record_read(txn, &f->record);
+	return err ? reason_default(reason, err, "the record of an earlier change of the master secret does not open: %s", err_text(err)) : ERR_OK;
+}
+
+static enum coffer_err store_record(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	const struct master_flow *f = arg;
+	(void)engine;
+	(void)reason;
+	return master_record_put(txn, &f->record);
+}
+
+static enum coffer_err take_keys(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_flow *f = arg;
+	struct ring *ring = txn_ring(txn);
+	(void)engine;
+	if (!ring) return reason_fail(reason, ERR_SEALED, "the node is sealed");
+	ENSURE(ring_count(ring) <= ROTATION_GENERATIONS_MAX, ERR_LIMIT);
+	for (unsigned i = 0; i < ring_count(ring); i++) {
+		const struct secret *key;
+		struct moving *m = &f->keys[f->count];
+		TRY(ring_data_key(ring, ring_generation_at(ring, i), &key));
+		*m = (struct moving){ .generation = ring_generation_at(ring, i), .key = secret_copy(secret_bytes(key), secret_len(key)), .blob = BUF_EMPTY };
+		ENSURE(m->key, ERR_MEMORY);
+		f->count++;
+	}
+	return ERR_OK;
+}
+
+static void slot_id(const struct domain_id *domain, uint32_t generation, uint8_t out[static UUID_LEN + 4])
+{
+	memcpy(out, domain->node_id, UUID_LEN);
+	for (unsigned i = 0; i < 4; i++) out[UUID_LEN + i] = (uint8_t)(generation >> (24 - 8 * i));
+}
+
+static enum coffer_err put_slot(struct txn *txn, struct master_flow *f, uint32_t generation, struct reason *reason)
+{
+	AUTO_BUF struct buf header = BUF_EMPTY;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	struct ring *ring = txn_ring(txn);
+	struct moving *m = find_key(f, generation);
+	uint8_t id[UUID_LEN + 4];
+	struct store_row row;
+	struct slot slot;
+	if (!m) return reason_fail(reason, ERR_STATE, "the data key was changed meanwhile; nothing was changed, try again");
+	slot_id(ring_domain(ring), generation, id);
+	TRY(store_get(txn_store(txn), STORE_SLOT, view_of(id, sizeof id), &row));
+	TRY(slot_parse(&row, &slot, reason));
+	TRY(slot_verify(ring, &row));
+	ENSURE(row.version < UINT32_MAX - 1, ERR_LIMIT);
+	row.version++;
+	TRY(slot_make(ring, generation, f->after.token_kind, &f->after.binding, buf_view(&m->blob), slot.signature, slot.created_ms, &row, &header, &body));
+	return store_put(txn_store(txn), STORE_SLOT, &row, true);
+}
+
+static enum coffer_err append_changed(struct engine *engine, struct txn *txn, const struct master_flow *f)
+{
+	char details[512];
+	snprintf(details, sizeof details, "master secret: %.200s took the place of that in %s; wraps with %s", f->out->info.master_secret, f->before.token_kind,
+		f->after.binding.mechanism);
+	const struct audit_event event = { .principal = view_str(f->wish->principal), .operation = OPERATION_COFFER_ROTATE_MASTER,
+		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
+	return audit_append(engine->audit, txn, &event);
+}
+
+static enum coffer_err write_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_flow *f = arg;
+	struct ring *ring = txn_ring(txn);
+	if (!ring) return reason_fail(reason, ERR_SEALED, "the node is sealed");
+	for (unsigned i = 0; i < ring_count(ring); i++) {
+		enum coffer_err err = put_slot(txn, f, ring_generation_at(ring, i), reason);
+		if (err) return reason_default(reason, err, "the wrapped data key of generation %u cannot be written again: %s", ring_generation_at(ring, i), err_text(err));
+	}
+	TRY(master_record_put(txn, &f->record));
+	if (f->wish->uri[0]) {
+		enum coffer_err err = anchor_record_erase(txn_store(txn), ring);
+		if (err && err != ERR_NOT_FOUND) return err;
+	}
+	struct rotation_record record = rotation_record_now(engine);
+	record.master_ms = clock_wall_s() * 1000;
+	TRY(rotation_put_record(engine, txn, &record));
+	txn_want_scrub(txn);
+	return append_changed(engine, txn, f);
+}
+
+static enum coffer_err read_back(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_flow *f = arg;
+	uint8_t id[UUID_LEN + 4];
+	struct store_row row;
+	struct slot slot;
+	(void)engine;
+	slot_id(&f->after.domain, f->keys[f->count - 1].generation, id);
+	TRY(store_get(txn_store(txn), STORE_SLOT, view_of(id, sizeof id), &row));
+	TRY(slot_parse(&row, &slot, reason));
+	f->written = view_equal(slot.master_secret_id, view_of(f->after.binding.master_secret_id, TOKEN_MS_ID_LEN));
+	return ERR_OK;
+}
+
+/* The blobs as they stand in the store now, in place of those that were meant to be there. */
+static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_flow *f = arg;
+	(void)engine;
+	for (unsigned i = 0; i < f->count; i++) {
+		uint8_t id[UUID_LEN + 4];
+		struct store_row row;
+		struct slot slot;
+		slot_id(&f->after.domain, f->keys[i].generation, id);
+		buf_clear(&f->keys[i].blob);
+		enum coffer_err err = store_get(txn_store(txn), STORE_SLOT, view_of(id, sizeof id), &row);
+		if (err == ERR_NOT_FOUND) continue; /* that generation left meanwhile */
+		TRY(err);
+		TRY(slot_parse(&row, &slot, reason));
+		TRY(slot_check_binding(&slot, f->after.token_kind, &f->after.binding, reason));
+		TRY(buf_append(&f->keys[i].blob, slot.blob));
+	}
+	return ERR_OK;
+}
+
+static enum coffer_err store_end(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	const struct master_flow *f = arg;
+	char details[REASON_MAX + 64];
+	const char *what = f->out->old_destroyed ? "destroyed, and looked for again" : f->out->old_adopted ? "left to its owner: Coffer did not make it" : "given up";
+	(void)reason;
+	TRY(master_record_put(txn, &f->record));
+	snprintf(details, sizeof details, "master secret: the earlier one is %s", what);
+	const struct audit_event event = { .principal = view_str(f->wish ? f->wish->principal : "node"), .operation = OPERATION_COFFER_ROTATE_MASTER,
+		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
+	return audit_append(engine->audit, txn, &event);
+}
+
+/* ---- with the token ---- */
+
+static enum coffer_err prove(struct master_flow *f, struct reason *reason)
+{
+	for (unsigned i = 0; i < f->count; i++) {
+		AUTO_SECRET struct secret *back = NULL;
+		if (f->keys[i].blob.len == 0) continue;
+		TRY(token_proxy_unwrap(f->engine->token, buf_view(&f->keys[i].blob), &back, reason));
+		if (!secret_equal(f->keys[i].key, back)) return reason_fail(reason, ERR_TOKEN, "the new master secret gives back another data key than it was given");
+	}
+	return ERR_OK;
+}
+
+static enum coffer_err wrap_all(struct master_flow *f, struct reason *reason)
+{
+	for (unsigned i = 0; i < f->count; i++) TRY(token_proxy_wrap(f->engine->token, f->keys[i].key, &f->keys[i].blob, reason));
+	return prove(f, reason);
+}
+
+static enum coffer_err try_place(struct master_flow *f, const char *uri, struct reason *reason)
+{
+	enum token_kind kind;
+	struct engine *e = f->engine;
+	TRY(token_kind_of_uri(uri, &kind, reason));
+	snprintf(f->after.token_uri, sizeof f->after.token_uri, "%s", uri);
+	snprintf(f->after.token_kind, sizeof f->after.token_kind, "%s", token_kind_name(kind));
+	f->record = (struct master_record){ .phase = 1 };
+	snprintf(f->record.uri, sizeof f->record.uri, "%s", uri);
+	TRY(e->on_store(e, store_record, f, reason));
+	TRY(token_proxy_retarget(e->token, uri, NULL, reason));
+	TRY(token_proxy_provision(e->token, &f->after.binding, reason));
+	return token_proxy_describe(e->token, &f->out->info, reason);
+}
+
+static bool is_same_secret(const struct identity *a, const struct identity *b)
+{
+	return memcmp(a->binding.master_secret_id, b->binding.master_secret_id, TOKEN_MS_ID_LEN) == 0;
+}
+
+/* Of the places in the same token the first where nothing was: what stands there may be another node's. An interrupted change goes on where it was. */
+static enum coffer_err make_master(struct master_flow *f, struct reason *reason)
+{
+	char uri[TOKEN_URI_MAX + 1];
+	struct master_record found = f->record;
+	if (f->wish->uri[0]) {
+		TRY(try_place(f, f->wish->uri, reason));
+		if (is_same_secret(&f->before, &f->after)) return reason_fail(reason, ERR_EXISTS, "that is the master secret in force already");
+		return ERR_OK;
+	}
+	if (found.phase == 1 && try_place(f, found.uri, reason) == ERR_OK && !is_same_secret(&f->before, &f->after)) return ERR_OK;
+	for (unsigned n = 1; n <= PLACES; n++) {
+		TRY(master_next_uri(f->before.token_uri, n, uri));
+		enum coffer_err err = try_place(f, uri, reason);
+		if (err && err != ERR_TOKEN_REFUSED) return err;
+		if (!err && f->out->info.made_here) return ERR_OK;
+	}
+	return reason_fail(reason, ERR_LIMIT, "the token has no free place for another master secret; free a persistent handle, or name a token with --token");
+}
+
+/* ---- the steps ---- */
+
+static void back_to(struct master_flow *f, const struct identity *to)
+{
+	struct reason why = { "" };
+	enum coffer_err err = token_proxy_retarget(f->engine->token, to->token_uri, &to->binding, &why);
+	if (err) log_warn("the token in force does not answer: %s", reason_text(&why, err));
+}
+
+static enum coffer_err write_for_certain(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	f->record = (struct master_record){ .phase = 2, .binding = f->before.binding };
+	snprintf(f->record.uri, sizeof f->record.uri, "%s", f->before.token_uri);
+	snprintf(f->record.kind, sizeof f->record.kind, "%s", f->before.token_kind);
+	enum coffer_err err = e->on_store(e, write_slots, f, reason);
+	if (err != ERR_UNKNOWN_OUTCOME) return err;
+	if (e->on_store(e, read_back, f, NULL) != ERR_OK) return err;
+	return f->written ? ERR_OK : reason_fail(reason, ERR_IO, "the store could not write; the master secret is as it was, try again");
+}
+
+/* From here on the store names the new one; the file follows, now or at the next start. */
+static enum coffer_err put_in_force(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	TRY(identity_prepare(e->config->state_dir, &f->after, reason));
+	enum coffer_err err = write_for_certain(f, reason);
+	if (err == ERR_UNKNOWN_OUTCOME)
+		return reason_fail(reason, err, "the store failed and could not be read again: restart the daemon, it finds which master secret is in force");
+	if (err) {
+		identity_withdraw(e->config->state_dir);
+		return err;
+	}
+	pthread_mutex_lock(&e->note_lock);
+	e->identity = f->after;
+	pthread_mutex_unlock(&e->note_lock);
+	return identity_publish(e->config->state_dir, reason);
+}
+
+/* Only after every slot, as it stands in the store, was opened by the new one. */
+static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct token_info info;
+	enum coffer_err err = e->on_store(e, read_slots, f, reason);
+	if (!err) err = prove(f, reason);
+	if (err) return err;
+	err = token_proxy_retarget(e->token, f->record.uri, &f->record.binding, reason);
+	if (!err) err = token_proxy_describe(e->token, &info, reason);
+	f->out->old_adopted = !err && !info.made_here;
+	if (!err && info.made_here) err = token_proxy_erase(e->token, reason);
+	if (err == ERR_TOKEN_KEY_MISSING) err = ERR_OK;
+	f->out->old_destroyed = !err && !f->out->old_adopted;
+	back_to(f, &e->identity);
+	return err;
+}
+
+static enum coffer_err end(struct master_flow *f, struct reason *reason)
+{
+	f->record = (struct master_record){ .phase = 0 };
+	return f->engine->on_store(f->engine, store_end, f, reason);
+}
+
+static enum coffer_err store_anchor(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	return anchor_store(engine, txn, arg, reason);
+}
+
+/* A counter is of one token. An earlier one of this node in the new token is no use any more. */
+static void anchor_again(struct engine *e, bool other_token)
+{
+	struct anchor_record record = ANCHOR_RECORD_NONE;
+	struct reason why = { "" };
+	bool other = false;
+	if (!e->anchor) return;
+	enum coffer_err err = ERR_OK;
+	if (other_token && strcmp(e->identity.token_kind, "tpm2") == 0) {
+		record.stage = ANCHOR_MAKING;
+		err = anchor_record_new_auth(&record);
+		if (!err) err = e->on_store(e, store_anchor, &record, &why);
+		if (!err) err = anchor_make(e, &record, true, &other, &why);
+	}
+	anchor_record_clear(&record);
+	if (!err) err = anchor_check(e, &why);
+	if (err) log_warn("the counter in the token: %s", reason_text(&why, err));
+}
+
+static enum coffer_err change(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct reason why = { "" };
+	enum coffer_err err = make_master(f, reason);
+	if (!err) err = e->on_store(e, take_keys, f, reason);
+	if (!err) err = wrap_all(f, reason);
+	if (!err) err = put_in_force(f, reason);
+	if (err) {
+		back_to(f, &e->identity);
+		return err;
+	}
+	err = destroy_old(f, &why);
+	if (!err) err = end(f, &why);
+	if (err) snprintf(f->out->old_sentence, sizeof f->out->old_sentence, "%s", reason_text(&why, err));
+	return ERR_OK;
+}
+
+/* An earlier change whose old master secret stands yet. */
+static enum coffer_err settle_earlier(struct master_flow *f, struct reason *reason)
+{
+	struct reason why = { "" };
+	if (f->record.phase != 2) return ERR_OK;
+	enum coffer_err err = f->wish->forget_old ? ERR_OK : f->engine->on_store(f->engine, take_keys, f, &why);
+	if (!err && !f->wish->forget_old) err = destroy_old(f, &why);
+	flow_end(f);
+	f->count = 0;
+	if (err)
+		return reason_fail(reason, err, "the master secret before this one is not destroyed yet: %.300s; mend its token, or say --forget-old", reason_text(&why, err));
+	return end(f, reason);
+}
+
+enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason)
+{
+	struct master_flow f = { .engine = engine, .wish = wish, .out = out, .before = engine->identity, .after = engine->identity };
+	*out = (struct master_change){ .old_destroyed = false };
+	if (!engine->token) return reason_fail(reason, ERR_SEALED, "the node has no token");
+	TRY(engine->on_store(engine, load, &f, reason));
+	TRY(settle_earlier(&f, reason));
+	if (engine->anchor) anchor_set_level(engine->anchor, ANCHOR_UNKNOWN, "the master secret is being changed");
+	enum coffer_err err = change(&f, reason);
+	bool moved = !is_same_secret(&f.before, &engine->identity);
+	flow_end(&f);
+	anchor_again(engine, moved && wish->uri[0]);
+	return err;
+}
+
+void rotation_master_finish(struct engine *engine)
+{
+	struct master_change out = { .old_destroyed = false };
+	struct master_flow f = { .engine = engine, .out = &out };
+	struct reason why = { "" };
+	pthread_mutex_lock(&engine->admin_lock);
+	enum coffer_err err = engine_state_get(engine) == ENGINE_OPEN && engine->token ? engine->on_store(engine, load, &f, &why) : ERR_STATE;
+	if (!err && f.record.phase == 2) {
+		f.before = f.after = engine->identity;
+		err = engine->on_store(engine, take_keys, &f, &why);
+		if (!err) err = destroy_old(&f, &why);
+		if (!err) err = end(&f, &why);
+		if (err) log_warn("the master secret before this one is not destroyed yet: %s", reason_text(&why, err));
+	}
+	flow_end(&f);
+	pthread_mutex_unlock(&engine->admin_lock);
+}

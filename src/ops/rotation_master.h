@@ -1,0 +1,35 @@
+/* Changing the master secret, and the token that holds it (docs/formats.md section 17.2). Admin lane, admin_lock held by the caller. */
+#ifndef COFFER_OPS_ROTATION_MASTER_H
+#define COFFER_OPS_ROTATION_MASTER_H
+
+#include "ops/engine.h"
+
+struct master_wish {
+	const char *principal;
+	char uri[TOKEN_URI_MAX + 1]; /* of another token; "": another master secret in this one */
+	bool forget_old;             /* give up destroying an earlier one whose token is gone */
+};
+/* What came out. */
+struct master_change {
+	struct token_info info;      /* of the new one */
+	bool old_destroyed, old_adopted;
+	char old_sentence[REASON_MAX]; /* why the old one is not destroyed yet; "" */
+};
+
+enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason) MUST_USE;
+/* After a start: destroys the old master secret that a change left. Takes admin_lock itself. */
+void rotation_master_finish(struct engine *engine);
+
+/* The domain record "master-change". */
+struct master_record {
+	uint8_t phase; /* 0: there is none; 1: a new one is being made under uri; 2: the old one of uri and binding is to be destroyed */
+	char uri[TOKEN_URI_MAX + 1];
+	char kind[16];
+	struct token_binding binding;
+};
+enum coffer_err master_record_read(struct txn *txn, struct master_record *out) MUST_USE;
+enum coffer_err master_record_put(struct txn *txn, const struct master_record *record) MUST_USE;
+/* The URI of another place for a master secret in the same token: n counts the tries from 1. ERR_TOO_LARGE. */
+enum coffer_err master_next_uri(const char *uri, unsigned n, char out[static TOKEN_URI_MAX + 1]) MUST_USE;
+
+#endif

@@ -1,0 +1,171 @@
+#!/bin/bash
+# The box is lost: a new one, another kind of token, the shares, and everything is back; what was destroyed stays destroyed. Each thing that can be wrong is named, and nothing is changed before all is
+# right. A stolen archive shows nothing.
+# shellcheck source=tests/integration/lib.sh
+# shellcheck disable=SC2317  # functions are called by name
+. "$(dirname "$0")/lib.sh"
+token=$1
+other=softhsm; [ "$token" = swtpm ] || other=swtpm
+begin "backup-$token"
+start_sandbox --token "$token"
+use_sandbox
+first=$dir
+shares=$work/shares
+name=payroll-of-a-name-that-is-nowhere-else
+
+more() { # more FOLDER ARGUMENTS…: another sandbox, which is the current one then
+  dir=$work/$1
+  home=$dir/node-1
+  shift
+  start_sandbox "$@"
+  use_sandbox
+}
+stop_one() { "$sandbox" stop --dir "$1" >/dev/null 2>&1; }
+stop_all() { for one in "$work"/s "$work"/box-*; do [ -d "$one" ] && stop_one "$one"; done; }
+trap 'stop_all; cleanup' EXIT
+key_state() { coffer key show "$1" --json | jq -r .state; }
+uuid() { coffer key show "$1" --json | jq -r .uuid; }
+
+coffer key create $name >/dev/null
+for k in stopped compromised dead spoiled; do coffer key create $k >/dev/null; done
+echo precious >"$work/p"
+head -c 3000000 /dev/urandom >"$work/big"
+coffer encrypt -k $name -i "$work/p" -o "$work/m"
+coffer encrypt -k $name -i "$work/big" -o "$work/stream"
+coffer encrypt -k dead -i "$work/p" -o "$work/m-dead"
+coffer encrypt -k stopped -i "$work/p" -o "$work/m-stopped"
+declare -A id
+for k in stopped compromised dead spoiled; do id[$k]=$(uuid $k); done
+coffer key deactivate stopped >/dev/null
+coffer key revoke compromised --reason key-compromise >/dev/null
+coffer key deactivate dead >/dev/null && coffer key destroy dead >/dev/null
+coffer key revoke spoiled --reason key-compromise >/dev/null && coffer key destroy spoiled >/dev/null
+coffer grant --to unix:4711 --role auditor >/dev/null
+cp -r "$first/recovery" "$shares"
+a=(--share-file "$shares/share-1.txt") b=(--share-file "$shares/share-2.txt") c=(--share-file "$shares/share-3.txt")
+
+# While the daemon serves, and others write.
+(while [ ! -e "$work/enough" ]; do coffer key create "busy-$RANDOM" >/dev/null 2>&1; done) &
+writer=$!
+check "a backup is made while keys are made" coffer backup create "$work/one.cfra"
+check "and another" coffer backup create "$work/two.cfra"
+touch "$work/enough"
+wait $writer
+equal "an archive is its owner's" "$(stat -c %a "$work/one.cfra")" 600
+refused "an archive takes no other one's place" 1 'exists already' coffer backup create "$work/one.cfra"
+[ "$(id -u)" != 0 ] || refused "a stranger makes none" 1 'may not' as_stranger backup create /tmp/never.cfra
+equal "both are on record" "$(coffer backup list --json | jq '.backups | length')" 2
+equal "none is verified" "$(status_field .backup.verified_at)" null
+check "verified whole" coffer backup verify "$work/two.cfra"
+check "verified with shares" coffer backup verify "$work/two.cfra" "${a[@]}" "${c[@]}"
+equal "one is verified now" "$(coffer backup list --json | jq '[.backups[] | select(.opened == 1)] | length')" 1
+matches "status knows" "$(status_field .backup.verified_at)" '^[0-9]+$'
+
+# After the backup.
+coffer key create later >/dev/null
+id[back]=$(uuid stopped)
+coffer audit verify --quiet >/dev/null
+records=$(status_field .audit_records)
+fingerprint=$(status_field .domain.fingerprint)
+stop_one "$first"
+
+# The thief has the archive, and no shares; without a daemon, with the program alone.
+export COFFER_SOCKET=$work/nobody
+equal "a stolen archive holds no name" "$(grep -acF $name "$work/two.cfra")" 0
+equal "no plaintext" "$(grep -acF precious "$work/two.cfra")" 0
+for i in 1 2 3; do
+  equal "no line of share $i" "$(grep -acF "$(sed -n 's/^4  //p' "$shares/share-$i.txt")" "$work/two.cfra")" 0
+done
+matches "verify needs no daemon" "$(coffer backup verify "$work/two.cfra")" "$fingerprint"
+matches "and says how many shares" "$(coffer backup verify "$work/two.cfra")" 'any 2 of 3'
+check "shares open it without a daemon" coffer backup verify "$work/two.cfra" "${b[@]}" "${c[@]}"
+refused "one share does not" 1 '1 more of the shares' coffer backup verify "$work/two.cfra" "${a[@]}"
+
+# Somebody else's domain.
+more box-foreign --token "$token"
+coffer backup create "$work/foreign.cfra" >/dev/null
+f=(--share-file "$dir/recovery/share-1.txt")
+printf 'correct horse battery staple' >"$work/pass"
+stop_one "$dir"
+
+# A new box with an empty token of the other kind.
+more box-new --token "$other" --no-init
+uri=$(cat "$home/uri")
+r=(restore "$work/two.cfra" --token "$uri")
+refused "without shares and without a terminal" 1 'no terminal' setsid "$bin/coffer" "${r[@]}"
+refused "too few" 1 '1 more of the shares are needed' coffer "${r[@]}" "${a[@]}"
+refused "a share twice" 1 'share 1 was given twice' coffer "${r[@]}" "${a[@]}" "${a[@]}"
+refused "another domain's share" 1 'share 1 is of another domain' coffer "${r[@]}" "${f[@]}" "${b[@]}"
+sed '5s/./X/12' "$shares/share-2.txt" >"$work/typo.txt"
+refused "a mistyped share" 1 'sheet 2.*line 3.*mistyped' coffer "${r[@]}" "${a[@]}" --share-file "$work/typo.txt"
+refused "a passphrase where shares are wanted" 1 'recovered with shares' coffer "${r[@]}" --secret-file "$work/pass"
+refused "another domain's archive" 1 'another domain' coffer restore "$work/foreign.cfra" --token "$uri" "${a[@]}" "${b[@]}"
+refused "no archive at all" 1 'not a backup archive' coffer restore "$work/p" --token "$uri" "${a[@]}" "${b[@]}"
+head -c -1 "$work/two.cfra" >"$work/cut.cfra"
+refused "a cut archive" 1 'ends too early|damaged' coffer restore "$work/cut.cfra" --token "$uri" "${a[@]}" "${b[@]}"
+(cat "$work/two.cfra"; printf x) >"$work/long.cfra"
+refused "an archive with a byte more" 1 'behind its end' coffer restore "$work/long.cfra" --token "$uri" "${a[@]}" "${b[@]}"
+cp "$work/two.cfra" "$work/bent.cfra"
+printf 'XXXX' | dd of="$work/bent.cfra" bs=1 seek=$(($(stat -c %s "$work/bent.cfra") / 2)) conv=notrunc status=none
+refused "a damaged archive" 1 'damaged' coffer restore "$work/bent.cfra" --token "$uri" "${a[@]}" "${b[@]}"
+refused "a token that is not there" 1 '.' coffer restore "$work/two.cfra" --token tpm2:swtpm:path=/nowhere "${a[@]}" "${b[@]}"
+equal "nothing was made by any of these" "$(status_field .state)" uninitialised
+absent "no identity" "$home/state/node.id"
+if [ "$(id -u)" = 0 ]; then
+  install -m 644 "$work/two.cfra" "$work/open.cfra"
+  chmod 644 "$work/pass"
+  refused "a stranger may not restore" 4 'root' as_stranger restore "$work/open.cfra" --token "$uri" --secret-file "$work/pass"
+fi
+
+check "the domain is restored" coffer "${r[@]}" "${a[@]}" "${b[@]}"
+absent "the upload is gone" "$home/state/restore"
+equal "it is open" "$(status_field .state)" open
+equal "it is the same domain" "$(status_field .domain.fingerprint)" "$fingerprint"
+equal "on the other kind of token" "$(status_field .token.kind)" "$([ "$other" = swtpm ] && echo tpm2 || echo pkcs11)"
+check "a message opens" coffer decrypt -i "$work/m" -o "$work/m.out"
+same "as it was" "$work/p" "$work/m.out"
+check "a stream opens" coffer decrypt -i "$work/stream" -o "$work/stream.out"
+same "as it was too" "$work/big" "$work/stream.out"
+equal "states as they were: deactivated" "$(key_state "${id[stopped]}")" deactivated
+equal "compromised" "$(key_state "${id[compromised]}")" compromised
+equal "destroyed" "$(key_state "${id[dead]}")" destroyed
+equal "destroyed and compromised" "$(key_state "${id[spoiled]}")" destroyed-compromised
+refused "what was destroyed opens nothing" 1 '.' coffer decrypt -i "$work/m-dead"
+check "what is deactivated opens" coffer decrypt -i "$work/m-stopped" -o "$work/x"
+refused "and seals nothing" 1 'deactivated' coffer encrypt -k "${id[stopped]}" -i "$work/p" -o "$work/y"
+check "an active key seals" coffer encrypt -k $name -i "$work/p" -o "$work/m2"
+refused "what was made later is gone" 1 "no key 'later'" coffer key show later
+matches "grants are back" "$(coffer grants)" 'unix:4711 +auditor'
+check "the new audit log verifies" coffer audit verify
+matches "it begins with the restore" "$(coffer audit show --from 1 --limit 1)" 'restored from archive'
+check "the whole store is sound, the old audit log too" coffer store check
+equal "status says where it comes from" "$(status_field .restored.version)" "$(coffer backup verify "$work/two.cfra" --offline --json | jq .version)"
+equal "the archive is on record, opened" "$(coffer backup list --json | jq '[.backups[] | select(.opened == 1)] | length')" 1
+refused "restored once" 1 'initialised already' coffer "${r[@]}" "${a[@]}" "${b[@]}"
+check "stop" "$sandbox" stop --dir "$dir"
+check "it opens by itself after a restart" "$sandbox" start --dir "$dir"
+check "and decrypts" coffer decrypt -i "$work/m2" -o "$work/z"
+
+# A backup of the restored one, restored again: three audit logs in one store.
+check "a backup of it" coffer backup create "$work/three.cfra"
+stop_one "$dir"
+more box-third --token "$token" --restore "$work/three.cfra" --shares "$shares"
+check "which opens too" coffer decrypt -i "$work/m2" -o "$work/zz"
+check "with a sound store" coffer store check
+equal "and every audit record of each node" "$(coffer backup verify "$work/three.cfra" --offline --json | jq '.audit_records > 0')" true
+stop_one "$dir"
+
+# The same machine with its disk half lost: node.root is still there and knows better than the first archive.
+more box-older --token "$token" --no-init
+uri=$(cat "$home/uri")
+stop_one "$dir"
+cp "$first/node-1/state/node.root" "$home/state/node.root"
+give_to daemon "$home/state"
+start_sandbox --no-init
+refused "an archive that is older than the node's mark" 1 'older than what this node knows' coffer restore "$work/one.cfra" --token "$uri" "${a[@]}" "${b[@]}"
+equal "which changes nothing" "$(status_field .state)" uninitialised
+check "unless the operator accepts it" coffer restore "$work/one.cfra" --token "$uri" "${a[@]}" "${b[@]}" --accept-older
+matches "and the audit log says so" "$(coffer audit show --from 1 --limit 1)" 'OLDER'
+stop_one "$dir"
+[ -n "$records" ] || bad "the first node had audit records"
+finish

@@ -1,0 +1,188 @@
+#!/bin/bash
+# The state of an earlier moment put back whole, store, mark and node.id: with a token that counts the node refuses it until root takes it as it is; with one that
+# cannot, it is served, and status says that nothing protects (which is the control: without the counter nobody notices).
+# shellcheck source=tests/integration/lib.sh
+# shellcheck disable=SC2317  # functions are called by name
+. "$(dirname "$0")/lib.sh"
+token=$1
+begin "rollback-$token"
+start_sandbox --token "$token" --set anchor_interval=2s --set token_deadline=4s --set token_probe_interval=1s
+use_sandbox
+state=$home/state
+export TPM2TOOLS_TCTI=swtpm:path=$home/token/swtpm.sock
+
+answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
+ended() { ! kill -0 "$1" 2>/dev/null; }
+stop_daemon() { # the whole of it: it raises the counter last
+  local pid
+  pid=$(cat "$home/monitor.pid")
+  kill -TERM "$pid"
+  within 15 "stopped" ended "$pid"
+}
+start_daemon() {
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 20 "$1" answers
+}
+save() { rm -rf "$work/$1"; cp -a "$state" "$work/$1"; }
+put_back() { rm -rf "$state"; cp -a "$work/$1" "$state"; }
+counter() { status_field .rollback.counter; }
+is_refused() { # is_refused WHAT PATTERN
+  within 20 "$1: the node is at fault" status_is .state fault
+  matches "$1: and says why" "$(status_field .note)" "^rollback: .*$2.*coffer store accept --rollback"
+  matches "$1: status says it" "$(coffer status)" 'rollback +REFUSED'
+  refused "$1: nothing is decrypted" 1 'stopped serving' coffer decrypt -i "$work/m" -o "$work/o"
+}
+now_at() { status_field .rollback.version; }
+anchored() { [ "$(status_field .rollback.anchored_version)" -ge "$1" ]; } # anchored VERSION: others may have committed since
+
+coffer key create k >/dev/null
+coffer key create doomed >/dev/null
+echo precious >"$work/p"
+coffer encrypt -k k -i "$work/p" -o "$work/m"
+coffer encrypt -k doomed -i "$work/p" -o "$work/d"
+stop_daemon
+save before
+start_daemon "it starts again"
+within 20 "and opens" is_ready
+coffer key revoke doomed --reason key-compromise >/dev/null
+coffer key destroy doomed >/dev/null
+refused "what is destroyed does not decrypt" 1 'destroyed|no such key' coffer decrypt -i "$work/d"
+stop_daemon
+save after
+
+if [ "$token" = softhsm ]; then
+  put_back before
+  start_daemon "with the old state it starts"
+  within 20 "and opens: this token cannot count" is_ready
+  check "what was destroyed is back, and nobody noticed" coffer decrypt -i "$work/d" -o "$work/o"
+  matches "status says that nothing protects" "$(coffer status)" 'rollback +rollback protection: none in the token; mark, archive and peers'
+  equal "scripts too" "none in the token" "$(status_field .rollback.protection)"
+  refused "there is nothing to take" 1 'does not stand against this store' coffer store accept --rollback --yes
+  finish
+fi
+
+# ---- an older state ----
+put_back before
+start_daemon "with the old state it starts"
+is_refused "old state" 'older than this node has been: the token.s counter was raised to [0-9]+ and the store knows of [0-9]+'
+refused "taking it wants to be meant" 2 'add --yes' coffer store accept --rollback
+refused "not by accepting a damaged store" 1 'stopped serving' coffer store accept --yes
+refused "nor by a stranger" 1 'may not|permission|stopped' as_stranger store accept --rollback --yes
+stop_daemon
+put_back after
+start_daemon "with the newest state it starts"
+within 20 "and opens" is_ready
+refused "what was destroyed stays destroyed" 1 'destroyed|no such key' coffer decrypt -i "$work/d"
+equal "nothing was taken" 0 "$(status_field .rollback.overridden)"
+stop_daemon
+
+put_back before
+rm -f "$state/node.root"
+start_daemon "old and without a mark it starts"
+is_refused "old, no mark" 'older than this node has been'
+knows=$(grep -oE 'the store knows of [0-9]+' <<<"$(status_field .note)" | grep -oE '[0-9]+')
+says=$(grep -oE 'raised to [0-9]+' <<<"$(status_field .note)" | grep -oE '[0-9]+')
+check "root takes it" coffer store accept --rollback --yes
+within 20 "it opens" is_ready
+check "what was destroyed is back: root was told" coffer decrypt -i "$work/d" -o "$work/o"
+matches "the key is in the state of then" "$(coffer key show doomed)" 'active'
+matches "status shows it" "$(coffer status)" "taken against the counter by an administrator at .*\($knows instead of $says, 1 times"
+matches "the audit log shows it" "$(coffer audit show --limit 100)" "unix:0 +AnchorAccept +ok .*the store knows of $knows, the token says $says"
+refused "once is enough" 1 'does not stand against this store' coffer store accept --rollback --yes
+stop_daemon
+start_daemon "and again"
+within 20 "it opens" is_ready
+equal "status shows it for ever" 1 "$(status_field .rollback.overridden)"
+matches "SP 800-57: what comes back is revoked again" "$(coffer key revoke doomed --reason key-compromise)" 'revoked'
+check "and destroyed again" coffer key destroy doomed
+refused "for good" 1 'destroyed|no such key' coffer decrypt -i "$work/d"
+
+# ---- a copy beside the original ----
+stop_daemon
+save original
+start_daemon "a copy runs on the same token"
+within 20 "it opens" is_ready
+stop_daemon
+put_back original
+start_daemon "the original afterwards"
+is_refused "a copy ran" 'another copy of this node ran'
+check "root takes it" coffer store accept --rollback --yes
+within 20 "it opens" is_ready
+
+# ---- the counter ----
+index=$(status_field .rollback.place | grep -oE '0x[0-9A-F]+')
+stop_daemon
+check "the owner removes the counter" tpm2_nvundefine -C o "$index"
+start_daemon "without it the node starts"
+is_refused "counter removed" 'counter is not there any more'
+check "root takes it" coffer store accept --rollback --yes
+within 20 "it opens" is_ready
+stop_daemon
+check "the owner puts another in its place" bash -c "tpm2_nvundefine -C o $index && tpm2_nvdefine -C o -s 8 -a 'nt=counter|ownerwrite|ownerread' $index && tpm2_nvincrement -C o $index"
+start_daemon "beside another the node starts"
+is_refused "counter replaced" 'another counter stands in the place'
+check "root takes it" coffer store accept --rollback --yes
+within 20 "it opens" is_ready
+stop_daemon
+kill -TERM "$(cat "$home/token/swtpm.pid")"
+within 5 "the TPM is off" test ! -e "$home/token/swtpm.pid"
+cp -a "$home/token/tpm2-00.permall" "$work/old-tpm"
+"$sandbox" start --dir "$dir" >/dev/null 2>&1
+for _ in 1 2; do stop_daemon; start_daemon "on with it"; within 20 "it opens" is_ready; done
+stop_daemon
+kill -TERM "$(cat "$home/token/swtpm.pid")"
+within 5 "the TPM is off" test ! -e "$home/token/swtpm.pid"
+cp -a "$work/old-tpm" "$home/token/tpm2-00.permall"
+"$sandbox" start --dir "$dir" >/dev/null 2>&1 &
+within 20 "with a TPM that was set back the node starts" answers
+is_refused "TPM set back" 'the token is older than the store'
+kill %1 2>/dev/null
+check "root takes it" coffer store accept --rollback --yes
+within 20 "it opens" is_ready
+
+# ---- pace ----
+for i in $(seq 60); do coffer key create "b$i" >/dev/null; done
+from=$(counter)
+began=$(date +%s%N)
+for i in $(seq 60); do coffer key revoke "b$i" --reason key-compromise >/dev/null && coffer key destroy "b$i" >/dev/null; done
+took=$((($(date +%s%N) - began) / 1000000))
+within 10 "and anchored" anchored "$(now_at)"
+raises=$(($(counter) - from))
+echo "     120 ends in $took ms: $raises raises"
+check "a burst of 120 raises once every 2 s at most, and at least once" test $raises -ge 1 -a $raises -le $((took / 2000 + 3))
+
+# ---- a token that is gone ----
+coffer key create last >/dev/null
+coffer key revoke last --reason key-compromise >/dev/null
+kill -9 "$(cat "$home/token/swtpm.pid")"
+rm -f "$home/token/swtpm.sock"
+began=$(date +%s%N)
+check "with the token gone a use can be ended" coffer key destroy last
+took=$((($(date +%s%N) - began) / 1000000))
+check "within 4 s ($took ms)" test $took -lt 4000
+destroyed=$(now_at)
+within 15 "status says that it is not anchored" status_is .rollback.health late
+matches "for people too" "$(coffer status)" 'NOT ANCHORED: '
+"$sandbox" start --dir "$dir" >/dev/null 2>&1
+within 20 "well again when it is back" status_is .rollback.health well
+within 10 "and anchored" anchored "$destroyed"
+matches "the audit log has both" "$(coffer audit show --limit 500 | grep -c 'rollback: .*anchored')" '^[2-9]'
+
+# ---- kill -9 at any moment, of the daemon or of the TPM ----
+for i in $(seq 12); do
+  (for j in 1 2 3; do coffer key create "c$i-$j" && coffer key revoke "c$i-$j" --reason key-compromise && coffer key destroy "c$i-$j"; done) >/dev/null 2>&1 &
+  busy=$!
+  sleep "0.$((RANDOM % 40 + 10))" # the moment is the test's chance
+  if [ $((i % 3)) = 0 ]; then
+    kill -9 "$(cat "$home/token/swtpm.pid")"
+    rm -f "$home/token/swtpm.sock"
+    "$sandbox" start --dir "$dir" >/dev/null 2>&1
+  else
+    kill -9 "$(cat "$home/cofferd.pid")"
+  fi
+  wait $busy
+  within 30 "cut $i: it serves again by itself" is_ready
+done
+equal "none of it looked like a rollback" 0 "$(grep -c 'rollback: the store is older' <(tail -n +"$(grep -n 'the token is older than the store' "$home/cofferd.log" | tail -1 | cut -d: -f1)" "$home/cofferd.log"))"
+check "the audit log verifies" coffer audit verify
+finish

@@ -1,0 +1,87 @@
+#!/bin/bash
+# A new data key while clients work: every record is sealed again, nothing is refused, and of the old key nothing is left, in the store, the stanza and
+# the ring; with restarts and kill -9 in the middle. Argument: swtpm or softhsm.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+begin "rotate-${1:-swtpm}"
+start_sandbox --token "${1:-swtpm}" --set reseal_rate=200
+use_sandbox
+state=$home/state
+
+stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 10 "stopped" test ! -S "$home/coffer.sock"; }
+start_daemon() {
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 30 "$1" is_ready
+}
+kill_daemon() { # the processes of this sandbox alone
+  local monitor; monitor=$(cat "$home/monitor.pid")
+  kill -9 "$(cat "$home/cofferd.pid")" 2>/dev/null
+  kill -9 "$monitor" 2>/dev/null
+  rm -f "$home/coffer.sock"
+  while kill -0 "$monitor" 2>/dev/null; do sleep 0.05; done
+}
+# Generations of the rows of tables, as the clear column says: "1 2"; and of the slot rows.
+generations() { rm -f "$work/copy.db"*; cp "$state/store.db" "$work/copy.db"; cp "$state/store.db-wal" "$work/copy.db-wal" 2>/dev/null; python3 - "$work/copy.db" "$1" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(" ".join(str(r[0]) for r in db.execute("SELECT DISTINCT generation FROM record WHERE tbl IN (%s) ORDER BY 1" % sys.argv[2])))
+PY
+}
+phase_is() { status_is .rotation.phase "$1"; }
+
+for i in 1 2 3; do coffer key create "key-$i" >/dev/null || bad "key $i"; done
+coffer key create spent >/dev/null && coffer key revoke spent --reason key-compromise >/dev/null && coffer key destroy spent >/dev/null || bad "spent"
+coffer grant --to unix:7 --role auditor >/dev/null || bad grant
+for i in $(seq 60); do coffer key create "many-$i" >/dev/null || bad "many $i"; done
+printf 'before' | coffer encrypt -k key-1 -c a=b -o "$work/m1" || bad "encrypt"
+keys() { for k in key-1 many-7; do coffer key show "$k" --json | jq -cS .; done; coffer grants | sort; }
+before=$(keys)
+equal "one generation" "$(generations 1,2,3,4,5)" 1
+
+check "a new data key" coffer rotate data-key
+equal "in force at once" "$(status_field .generation)" 2
+refused "a second one is refused meanwhile" 1 'under way: generation 2' coffer rotate data-key
+check "a new key meanwhile" coffer key create meanwhile
+refused "whose name is taken for records of the old generation too" 1 'is taken' coffer key create key-2
+equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" before
+phase_is re-sealing && ok "records are being sealed again" || bad "records are being sealed again" "$(status_field .rotation)"
+kill_daemon
+start_daemon "after kill -9 it opens"
+[ "$(status_field .rotation.generations)" = 2 ] && ok "with both generations" || bad "with both generations" "$(status_field .rotation)"
+equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" before
+stop_daemon
+start_daemon "and after a stop"
+within 60 "it goes on by itself, to its end" phase_is none
+equal "no record is of the old generation" "$(generations 1,2,3,4,5)" 2
+equal "no slot row either" "$(generations 7)" 2
+equal "one generation in the ring" "$(status_field .rotation.generations)" 1
+equal "keys and grants are what they were" "$(keys)" "$before"
+matches "every link of the audit log verifies" "$(coffer audit verify)" 'every link verified'
+check "the store is whole" coffer store check
+matches "the audit log says both" "$(coffer audit show)" 'generation 2 is in force'
+matches "the audit log says both" "$(coffer audit show)" '1 older generations left, 2 is the only one'
+stop_daemon
+start_daemon "it opens with the new one alone"
+equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" before
+matches "the audit log verifies after the restart" "$(coffer audit verify)" 'every link verified'
+check "again" coffer rotate data-key --wait
+equal "no record is of an old generation" "$(generations 1,2,3,4,5,7)" 3
+equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" before
+
+# A record that does not open holds the old key, and is named.
+stop_daemon
+python3 - "$state/store.db" <<'PY'
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+row = db.execute("SELECT rowid, body FROM record WHERE tbl = 1 ORDER BY id LIMIT 1").fetchone()
+body = bytearray(row[1]); body[-1] ^= 1
+db.execute("UPDATE record SET body = ? WHERE rowid = ?", (bytes(body), row[0]))
+db.commit()
+PY
+give_to daemon "$state"
+setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+within 30 "with a damaged record it opens" status_is .state open
+refused "the old key stays for it" 1 'could not be sealed again' coffer rotate data-key --wait
+equal "two generations of slots" "$(generations 7)" "3 4"
+matches "status says so" "$(coffer status)" 'held: '
+finish

@@ -1,0 +1,86 @@
+#!/bin/bash
+# A new master secret on a live node: in the same token, TPM to HSM and back, kill -9 in the middle, a token that is dead; the old one is gone from its token.
+# Argument: swtpm or softhsm, the token to begin with.
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+first=${1:-swtpm}
+begin "master-$first"
+second=$([ "$first" = swtpm ] && echo softhsm || echo swtpm)
+# A second node's sandbox only for its token.
+other=$work/other
+"$sandbox" start --dir "$other" --token "$second" --quiet >"$work/other.out" 2>&1 || bad "the other token starts" "$(tail -3 "$work/other.out")"
+other_uri=$(COFFER_SOCKET=$other/node-1/coffer.sock coffer status --json | jq -r .token.uri)
+kill -TERM "$(cat "$other/node-1/monitor.pid")" # its token alone stays
+[ "$second" = swtpm ] && other_uri="$other_uri?handle=0x81010D01"
+[ "$second" = softhsm ] && other_uri=${other_uri/\?/;id=%0A%0B?} # not the node's that the token was made for
+env_of=$([ "$first" = softhsm ] && echo "$dir" || echo "$other")
+start_sandbox --token "$first" --set "tokend_environment=SOFTHSM2_CONF=$env_of/node-1/token/softhsm2.conf"
+use_sandbox
+state=$home/state
+trap '"$sandbox" stop --dir "$other" >/dev/null 2>&1; cleanup' EXIT
+
+start_daemon() {
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 40 "$1" is_ready
+}
+kill_daemon() {
+  local monitor; monitor=$(cat "$home/monitor.pid")
+  kill -9 "$(cat "$home/cofferd.pid")" 2>/dev/null
+  kill -9 "$monitor" 2>/dev/null
+  rm -f "$home/coffer.sock"
+  while kill -0 "$monitor" 2>/dev/null; do sleep 0.05; done
+}
+opens() { equal "$1" "$(coffer decrypt -i "$work/m" 2>&1)" before; }
+secret_now() { status_field .token.master_secret; }
+
+coffer key create k >/dev/null || bad "a key"
+printf before | coffer encrypt -k k -o "$work/m" || bad "encrypt"
+own_uri=$(status_field .token.uri)
+was=$(secret_now)
+out=$(coffer rotate master 2>&1) && ok "another master secret in the same token" || bad "another master secret in the same token" "$out"
+[ "$(secret_now)" != "$was" ] && ok "it is another one" || bad "it is another one" "$was"
+matches "what became of the old one is said" "$out" 'the earlier one: (destroyed|left to its owner)'
+opens "what was sealed before opens"
+out=$(coffer rotate master 2>&1)
+matches "the next time the old one was Coffer's own, and is destroyed" "$out" 'the earlier one: destroyed'
+kill_daemon
+start_daemon "it opens after kill -9"
+opens "and opens what was sealed before"
+equal "nothing is left pending" "$(ls "$state/pending" 2>/dev/null)" ""
+
+refused "a token that is not there changes nothing" 1 '' coffer rotate master --token "tpm2:swtpm:path=$work/nowhere"
+within 20 "the old token is in force again" is_ready
+refused "the master secret in force is not another one" 1 'in force already' coffer rotate master --token "$(status_field .token.uri)"
+within 20 "well again" is_ready
+
+out=$(coffer rotate master --token "$other_uri" 2>&1) && ok "$first to $second" || bad "$first to $second" "$out $(tail -3 "$home/cofferd.log")"
+matches "the old one is destroyed" "$out" 'the earlier one: destroyed'
+equal "status names the new token" "$(status_field .token.kind)" "$([ "$second" = swtpm ] && echo tpm2 || echo pkcs11)"
+check "the data key changes under it" coffer rotate data-key --wait
+kill_daemon
+start_daemon "it opens by the new token after kill -9"
+opens "and opens what was sealed before"
+out=$(coffer rotate master --token "$own_uri" 2>&1) && ok "and back" || bad "and back" "$out $(tail -3 "$home/cofferd.log")"
+opens "what was sealed before opens"
+kill_daemon
+start_daemon "it opens by the first token after kill -9"
+opens "and opens what was sealed before"
+
+# kill -9 in the middle: whichever is in force then, the node opens.
+seed=${COFFER_SEED:-$$}
+echo "seed $seed"
+RANDOM=$seed
+for i in $(seq 6); do
+  coffer rotate master >"$work/cut.out" 2>&1 &
+  cut=$!
+  sleep "0.$((RANDOM % 90 + 10))"
+  kill_daemon
+  wait $cut
+  start_daemon "after kill -9 number $i in the middle of it, it opens"
+  opens "and opens what was sealed before"
+done
+within 20 "what was left is settled" test ! -e "$state/pending/node.id"
+check "a whole change afterwards" coffer rotate master
+matches "the audit log verifies" "$(coffer audit verify)" 'every link verified'
+check "the store is whole" coffer store check
+finish
