@@ -22,17 +22,20 @@ static enum coffer_err policy_status(struct token *t, struct token_policy_status
 	return ERR_OK;
 }
 
+static enum coffer_err refused(struct token *t, CK_RV rv, struct reason *reason)
+{
+	if (rv != CKR_PIN_LEN_RANGE && rv != CKR_PIN_INVALID) return hsm_session_fail(&t->session, reason, "C_SetPIN", rv);
+	return reason_fail(reason, ERR_FIELD, "the token does not take this PIN (its length or its characters); nothing was changed");
+}
+
 /* The PIN that logged in is the old one. The new one is tried by nobody: the token has just taken it. */
 static enum coffer_err set_pin(struct token *t, const struct secret *pin, struct reason *reason)
 {
+	if (!t->session.pin) return reason_fail(reason, ERR_STATE, "the token's PIN is given at the token itself; change it there");
 	struct secret *copy = secret_copy(secret_bytes(pin), secret_len(pin));
 	ENSURE(copy, ERR_MEMORY);
-	CK_RV rv = CKR_PIN_INCORRECT;
-	if (t->session.pin) {
-		rv = t->session.fn->C_SetPIN(t->session.handle, secret_mut(t->session.pin), secret_len(t->session.pin), secret_mut(copy), secret_len(copy));
-	}
-	enum coffer_err err = t->session.pin ? hsm_session_fail(&t->session, reason, "C_SetPIN", rv) :
-		reason_fail(reason, ERR_STATE, "the token's PIN is given at the token itself; change it there");
+	CK_RV rv = t->session.fn->C_SetPIN(t->session.handle, secret_mut(t->session.pin), secret_len(t->session.pin), secret_mut(copy), secret_len(copy));
+	enum coffer_err err = rv == CKR_OK ? ERR_OK : refused(t, rv, reason);
 	if (err != ERR_OK) {
 		secret_free(copy);
 		return err;

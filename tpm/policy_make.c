@@ -38,11 +38,11 @@ static enum coffer_err bind_signed(const struct tpm_uri *uri, struct tpm_policy 
 	return tpm_policy_read_file(p, uri->policy_file, &file, reason);
 }
 
-static enum coffer_err bind_pin(struct tpm_device *dev, const struct tpm_key *key, const struct tpm_uri *uri, ESYS_TR session,
+static enum coffer_err bind_pin(struct tpm_device *dev, const struct tpm_key *key, const struct tpm_next *next, ESYS_TR session,
 	const struct secret *pin, const struct tpm_policy *old, struct tpm_policy *p, struct reason *reason)
 {
 	if (pin) return tpm_gate_make(dev, key, session, pin, p, reason);
-	if (uri->pin_source[0] == '\0' || !old || !old->has_pin) return ERR_OK;
+	if (!old || !old->has_pin || (next && next->drop_pin)) return ERR_OK;
 	p->gate_public = old->gate_public;
 	p->gate_private = old->gate_private;
 	p->has_pin = true;
@@ -64,13 +64,13 @@ enum coffer_err tpm_policy_make(struct tpm_device *dev, const struct tpm_key *ke
 {
 	struct tpm_policy p = { .pcrs = uri->pcrs };
 	ESYS_TR session = ESYS_TR_NONE;
-	if (p.pcrs.mask == 0 && !pin && uri->pin_source[0] == '\0') {
+	if (p.pcrs.mask == 0 && !pin && (!old || !old->has_pin)) {
 		*out = p;
 		return ERR_OK;
 	}
 	TRY(tpm_session_open(dev, key->primary, &session, reason));
 	enum coffer_err err = make(dev, key, uri, next, session, &p, reason);
-	if (err == ERR_OK) err = bind_pin(dev, key, uri, session, pin, old, &p, reason);
+	if (err == ERR_OK) err = bind_pin(dev, key, next, session, pin, old, &p, reason);
 	tpm_device_flush(dev, &session);
 	TRY(err);
 	*out = p;

@@ -168,6 +168,10 @@ static enum coffer_err policy_make(struct token *t, const char *changes, const s
 	}
 	enum coffer_err err = find_pin(t, pin, &m, reason);
 	if (err == ERR_OK) err = make_with(t, &m, out, reason);
+	if (err == ERR_OK) {
+		secret_free(t->made_pin);
+		t->made_pin = TAKE(m.new_pin);
+	}
 	secret_free(m.new_pin);
 	return err;
 }
@@ -217,15 +221,16 @@ static enum coffer_err policy_adopt(struct token *t, const struct token_policy_m
 	struct tpm_uri uri;
 	struct tpm_key key;
 	struct tpm_facts facts;
-	AUTO_SECRET struct secret *pin = NULL;
 	TRY(tpm_require_attached(t, reason));
 	TRY(tpm_uri_parse(made->uri, &uri, reason));
 	TRY(decode(t, &made->binding, &key, &facts, reason));
-	if (uri.pin_source[0]) TRY(token_pin_read(uri.pin_source, &pin, reason));
 	t->uri = uri;
 	t->key.policy = key.policy;
-	secret_free(t->pin);
-	t->pin = TAKE(pin);
+	if (t->made_pin) { /* not read again: its file may still hold the old one */
+		secret_free(t->pin);
+		t->pin = TAKE(t->made_pin);
+	}
+	if (!key.policy.has_pin) secret_free(TAKE(t->pin));
 	return ERR_OK;
 }
 

@@ -21,12 +21,24 @@
 
 #define RANDOM_CHUNK 32u /* bytes: every TPM gives at least a SHA-256 digest's worth at once */
 
+/* What a person gave for the next open (token/login.h). One thread, one token. */
+static struct secret *given_pin;
+
+static void tpm_take_pin(struct secret **pin)
+{
+	secret_free(given_pin);
+	given_pin = TAKE(*pin);
+}
+
+const struct token_login_ops token_login_backend = { .take_pin = tpm_take_pin };
+
 static void tpm_close(struct token *t)
 {
 	if (!t) return;
 	tpm_key_release(&t->dev, &t->key);
 	tpm_device_close(&t->dev);
 	secret_free(t->pin);
+	secret_free(t->made_pin);
 	free(t);
 }
 
@@ -35,8 +47,9 @@ static enum coffer_err tpm_open(const char *uri, struct token **out, struct reas
 	struct token *t = calloc(1, sizeof *t);
 	ENSURE(t, ERR_MEMORY);
 	t->key = TPM_KEY_NONE;
+	t->pin = TAKE(given_pin);
 	enum coffer_err err = tpm_uri_parse(uri, &t->uri, reason);
-	if (err == ERR_OK && t->uri.pin_source[0]) err = token_pin_read(t->uri.pin_source, &t->pin, reason);
+	if (err == ERR_OK && !t->pin && t->uri.pin_source[0]) err = token_pin_read(t->uri.pin_source, &t->pin, reason);
 	if (err == ERR_OK) err = tpm_device_open(&t->uri, &t->dev, reason);
 	if (err != ERR_OK) {
 		tpm_close(t);
@@ -293,7 +306,6 @@ static enum coffer_err tpm_describe(struct token *t, struct token_info *out, str
 	return ERR_OK;
 }
 
-const struct token_login_ops token_login_backend = { .take_pin = NULL };
 
 const struct token_ops token_backend = {
 	.kind = "tpm2",

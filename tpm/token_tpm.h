@@ -14,7 +14,8 @@ struct token {
 	struct tpm_key key;
 	bool attached;
 	struct tpm_facts facts;
-	struct secret *pin; /* of the URI's pin-source; NULL: none */
+	struct secret *pin; /* of the URI's pin-source, or what a person gave; NULL: none */
+	struct secret *made_pin; /* of the policy that was made last, until it is adopted; NULL: it has the same as before */
 };
 
 /* One operation; what it needs beside the token is the caller's. */

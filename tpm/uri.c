@@ -164,7 +164,10 @@ static enum coffer_err change(struct view text, struct tpm_uri *uri, struct tpm_
 	if (view_equal_str(name, "pcrs")) uri->pcrs = none;
 	else if (view_equal_str(name, "policy-key")) uri->policy_key[0] = '\0';
 	else if (view_equal_str(name, "policy-file")) uri->policy_file[0] = '\0';
-	else if (view_equal_str(name, "pin-source")) uri->pin_source[0] = '\0';
+	else if (view_equal_str(name, "pin-source")) {
+		uri->pin_source[0] = '\0';
+		next->drop_pin = value.len == 0;
+	}
 	else return parse_parameter(text, uri, reason);
 	return value.len ? parse_parameter(text, uri, reason) : ERR_OK;
 }

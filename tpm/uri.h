@@ -35,8 +35,9 @@ struct tpm_uri {
 /* ERR_USAGE with the sentence that mends it. */
 enum coffer_err tpm_uri_parse(const char *text, struct tpm_uri *out, struct reason *reason) MUST_USE;
 
-/* Values of PCRs that the next image will have. */
+/* What changes besides the URI. */
 struct tpm_next {
+	bool drop_pin; /* "pin-source=": only who asks for it goes without the PIN, also where a person gives it and no pin-source is there */
 	unsigned count;
 	struct pcr_values values[TPM_NEXT_MAX];
 };

@@ -67,6 +67,7 @@ enum coffer_status admin_token_test(struct coffer *c, uint32_t *out_ms);
 enum coffer_status admin_token_policy(struct coffer *c, char *text, size_t cap, size_t *out_len);
 /* changes: parameters of the token URI, "pcrs=sha256:0,7&policy-file=…", or "": the same ones, for the machine as it is now. */
 enum coffer_status admin_token_reseal(struct coffer *c, const char *changes, char *text, size_t cap, size_t *out_len);
+/* pin: with a NUL behind it, which is not part of it. */
 enum coffer_status admin_token_change_pin(struct coffer *c, const struct secret *pin, char *text, size_t cap, size_t *out_len);
 
 /* Asks for a pass over the store (pass 0), or for what is known of one: a JSON document in text, not NUL-terminated. */

@@ -41,10 +41,11 @@ enum coffer_status admin_token_reseal(struct coffer *c, const char *changes, cha
 enum coffer_status admin_token_change_pin(struct coffer *c, const struct secret *pin, char *text, size_t cap, size_t *out_len)
 {
 	struct call call;
-	if (secret_len(pin) > 255) return conn_refuse(c, COFFER_EINVAL, "a PIN has at most 255 bytes");
+	struct view bytes = view_of(secret_bytes(pin), secret_len(pin) - 1); /* without its NUL */
+	if (bytes.len > 255) return conn_refuse(c, COFFER_EINVAL, "a PIN has at most 255 bytes");
 	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_TOKEN_CHANGE_PIN, 512);
 	if (st) return st;
 	call.deadline_ms += RESEAL_TIMEOUT_MS;
-	ttlv_put_bytes(&call.w, TAG_COFFER_TOKEN_PIN, secret_view(pin));
+	ttlv_put_bytes(&call.w, TAG_COFFER_TOKEN_PIN, bytes);
 	return run(&call, text, cap, out_len);
 }

@@ -269,7 +269,7 @@ static bool may_pass(enum coffer_err err)
 	switch (err_class(err)) {
 	case ERR_CLASS_token: case ERR_CLASS_memory: return true;
 	case ERR_CLASS_io: return err != ERR_SCHEMA;
-	default: return err == ERR_BUSY;
+	default: return err == ERR_BUSY || err == ERR_AUTH; /* a wrong PIN is put right by an operator */
 	}
 }
 
@@ -294,7 +294,7 @@ static enum coffer_err unseal_and_note(struct engine *e, struct reason *reason)
 	if (!err) return ERR_OK;
 	engine_note(e, "%s%s", may_pass(err) ? "sealed: " : "", reason_text(reason, err));
 	log_error("the domain does not open: %s", reason_text(reason, err));
-	if (may_pass(err)) d->unseal_again = err_class(err) != ERR_CLASS_token;
+	if (may_pass(err)) d->unseal_again = err_class(err) != ERR_CLASS_token && err != ERR_AUTH;
 	else e->state = ENGINE_FAULT;
 	return err;
 }

@@ -6,8 +6,7 @@
 #include "base/err.h"
 #include "base/reason.h"
 #include "base/secret.h"
-
-#define TOKEN_PIN_MAX 255u /* bytes */
+#include "token/login.h"
 
 /* ERR_USAGE: form of the source, file not regular, readable or writable by group or others (a credential may be readable
  * by its group: systemd grants access through an access-control list), empty or too long. ERR_NOT_FOUND, ERR_IO, ERR_MEMORY.

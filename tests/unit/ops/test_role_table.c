@@ -118,7 +118,8 @@ static bool reaches(struct fix *f, unsigned uid, const struct op_row *row, const
 {
 	char text[512];
 	enum coffer_err err = send(f, uid, row, thing, text);
-	if (err == ERR_UNINITIALISED) return row->operation == OPERATION_COFFER_TOKEN_TEST && strstr(text, "no token yet");
+	if (err == ERR_UNINITIALISED)
+		return (row->operation == OPERATION_COFFER_TOKEN_TEST || row->operation == OPERATION_COFFER_TOKEN_POLICY) && strstr(text, "no token yet");
 	if (err == ERR_SEALED || (err == ERR_NOT_FOUND && row->target != OP_TARGET_NONE)) return false;
 	return !(err == ERR_DENIED && strstr(text, "may not"));
 }
