@@ -82,6 +82,7 @@ static enum coffer_err look(struct use *u, uint32_t index, struct place *out)
 	while (tpm_call_again(&c))
 		c.rc = Esys_NV_ReadPublic(u->dev->esys, out->handle, u->session, ESYS_TR_NONE, ESYS_TR_NONE, &pub, &name);
 	enum coffer_err err = tpm_call_end(&c, u->reason);
+	POST(err || pub);
 	if (!err) {
 		out->there = true;
 		out->pub = pub->nvPublic;
@@ -147,6 +148,7 @@ static enum coffer_err read_value(struct use *u, const struct place *p, struct t
 		return ERR_OK;
 	}
 	TRY(tpm_call_end(&c, u->reason));
+	POST(data);
 	reader_init(&r, view_of(data->buffer, data->size <= sizeof data->buffer ? data->size : 0));
 	enum coffer_err err = reader_u64(&r, &out->value);
 	if (!err) err = reader_end(&r);

@@ -45,7 +45,7 @@ unsigned quorum_needed(struct quorum *q)
 
 void quorum_set_needed(struct quorum *q, unsigned needed)
 {
-	q->needed = needed;
+	if (q) q->needed = needed;
 }
 
 static void drop(struct quorum *q, size_t i)
@@ -173,6 +173,7 @@ enum coffer_err quorum_look(struct quorum *q, struct view id, struct quorum_act 
 
 bool quorum_at(struct quorum *q, size_t i, struct quorum_act *out)
 {
+	if (!q) return false;
 	pthread_mutex_lock(&q->lock);
 	drop_old(q);
 	bool there = i < q->count;

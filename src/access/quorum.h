@@ -31,7 +31,7 @@ void quorum_free(struct quorum *q);
 
 /* How many administrators the acts need: 1 or 2. */
 unsigned quorum_needed(struct quorum *q);
-void quorum_set_needed(struct quorum *q, unsigned needed);
+void quorum_set_needed(struct quorum *q, unsigned needed); /* NULL: nothing */
 
 /* The act of this asker, put down when it is new (then and until it is approved: out->approver is ""). ERR_LIMIT: too many wait; ERR_CRYPTO: no
  * random id; ERR_FIELD: act is empty or longer than QUORUM_ACT_MAX. */
@@ -42,7 +42,7 @@ void quorum_take(struct quorum *q, const char *id);
 enum coffer_err quorum_approve(struct quorum *q, struct view id, const char *approver, struct quorum_act *out) MUST_USE;
 /* The act that approve would be about, untouched. ERR_NOT_FOUND. */
 enum coffer_err quorum_look(struct quorum *q, struct view id, struct quorum_act *out) MUST_USE;
-/* What waits, oldest first: the i-th. False: there are no more. */
+/* What waits, oldest first: the i-th. False: there are no more, or q is NULL. */
 bool quorum_at(struct quorum *q, size_t i, struct quorum_act *out);
 
 #endif

@@ -78,7 +78,7 @@ enum coffer_err archive_take(struct archive *a, size_t n, struct view *out, stru
 
 enum coffer_err archive_next(struct archive *a, uint8_t *out_type, struct view *out_whole, struct view *out_content, struct reason *reason)
 {
-	struct view front = view_of(NULL, 0);
+	struct view front = view_of(NULL, 0), whole = view_of(NULL, 0);
 	TRY(archive_take(a, MEMBER_FRONT, &front, reason));
 	struct reader r;
 	uint8_t type = 0;
@@ -89,27 +89,30 @@ enum coffer_err archive_next(struct archive *a, uint8_t *out_type, struct view *
 	if (len > member_len_max(type)) /* also: no such type */
 		return reason_fail(reason, ERR_CORRUPT, "the archive is damaged: a member of type %u with %u bytes cannot be; use another copy", type, len);
 	a->pos -= MEMBER_FRONT;
-	TRY(archive_take(a, MEMBER_FRONT + len, out_whole, reason));
+	TRY(archive_take(a, MEMBER_FRONT + len, &whole, reason));
 	*out_type = type;
-	*out_content = view_of(out_whole->ptr + MEMBER_FRONT, len);
+	*out_whole = whole;
+	*out_content = view_of(whole.ptr + MEMBER_FRONT, len);
 	return ERR_OK;
 }
 
 enum coffer_err archive_take_preamble(struct archive *a, struct view *out, struct reason *reason)
 {
 	uint8_t want[PREAMBLE_LEN];
-	TRY(archive_take(a, PREAMBLE_LEN, out, reason));
+	struct view front = view_of(NULL, 0);
+	TRY(archive_take(a, PREAMBLE_LEN, &front, reason));
 	member_preamble(want);
-	if (memcmp(out->ptr, want, 4) != 0) return reason_fail(reason, ERR_FOREIGN, "this is not a backup archive of Coffer");
-	if (memcmp(out->ptr, want, sizeof want) != 0)
-		return reason_fail(reason, ERR_VERSION, "this archive has format %u, which this version does not know; install a newer Coffer", out->ptr[4]);
+	if (front.len != PREAMBLE_LEN || memcmp(front.ptr, want, 4) != 0) return reason_fail(reason, ERR_FOREIGN, "this is not a backup archive of Coffer");
+	if (memcmp(front.ptr, want, sizeof want) != 0)
+		return reason_fail(reason, ERR_VERSION, "this archive has format %u, which this version does not know; install a newer Coffer", front.ptr[4]);
+	*out = front;
 	return ERR_OK;
 }
 
 static enum coffer_err expect(struct archive *a, enum member_type type, struct view *out, struct reason *reason)
 {
-	struct view whole;
-	uint8_t got;
+	struct view whole = view_of(NULL, 0);
+	uint8_t got = 0;
 	TRY(archive_next(a, &got, &whole, out, reason));
 	if (got != type) return reason_fail(reason, ERR_CORRUPT, "the archive is damaged: its members are not in order; use another copy");
 	return ERR_OK;
@@ -118,8 +121,8 @@ static enum coffer_err expect(struct archive *a, enum member_type type, struct v
 static enum coffer_err keep_row(struct archive *a, enum member_type type, enum store_table table, struct bytes *to, struct store_row *row,
 	struct reason *reason)
 {
-	struct view content;
-	enum store_table got;
+	struct view content = view_of(NULL, 0);
+	enum store_table got = STORE_TABLE_END;
 	TRY(expect(a, type, &content, reason));
 	TRY(bytes_append(to, content));
 	if (member_row_read(bytes_view(to), &got, row) != ERR_OK || got != table)
@@ -150,7 +153,7 @@ static enum coffer_err check_stanza(struct archive *a, struct reason *reason)
 
 static enum coffer_err read_front(struct archive *a, struct reason *reason)
 {
-	struct view content;
+	struct view content = view_of(NULL, 0);
 	TRY(archive_take_preamble(a, &content, reason));
 	TRY(expect(a, MEMBER_HEADER, &content, reason));
 	enum coffer_err err = member_header_read(content, &a->facts.header);

@@ -191,8 +191,9 @@ static enum coffer_err give(struct engine *engine, struct backup *b, uint64_t of
 enum coffer_err backup_read(struct engine *engine, const struct principal *principal, struct view archive_id, uint64_t offset, struct backup_piece *out,
 	struct reason *reason)
 {
-	struct backup *b;
+	struct backup *b = NULL;
 	TRY(find(engine, principal, archive_id, &b, reason));
+	POST(b);
 	b->used_mono_ms = clock_mono_ms();
 	enum coffer_err err = give(engine, b, offset, reason);
 	if (err) {
@@ -226,8 +227,9 @@ static enum coffer_err record_on_store(struct engine *engine, struct txn *txn, v
 
 enum coffer_err backup_end(struct engine *engine, const struct principal *principal, struct view archive_id, bool keep, struct reason *reason)
 {
-	struct backup *b;
+	struct backup *b = NULL;
 	TRY(find(engine, principal, archive_id, &b, reason));
+	POST(b);
 	if (keep && !b->made) return reason_fail(reason, ERR_STATE, "the backup was not read to its end");
 	enum coffer_err err = keep ? engine->on_store(engine, record_on_store, b, reason) : ERR_OK;
 	backup_drop(engine);

@@ -1,7 +1,9 @@
 /* Recovery New: makes a new recovery key in memory and hands out its shares. */
 #include <stdio.h>
+#include <string.h>
 
 #include "kmip/tags.h"
+#include "ops/quorum_ask.h"
 #include "ops/recovery_change.h"
 #include "ops/tables.h"
 
@@ -34,14 +36,25 @@ static void put_answer(struct op_ctx *ctx, const struct recovery_change *c, stru
 	ttlv_put_str(out, TAG_COFFER_FINGERPRINT, fingerprint);
 	ttlv_put_str(out, TAG_COFFER_RECOVERY_SET, c->set);
 	for (unsigned i = 0; c->texts && i < c->wish.shares; i++) ttlv_put_text(out, TAG_COFFER_SHARE, buf_view(&c->texts[i]));
-	snprintf(ctx->detail, sizeof ctx->detail, "set %s, not in force before it is confirmed", c->set);
+	size_t len = strlen(ctx->detail); /* who approved it */
+	snprintf(ctx->detail + len, sizeof ctx->detail - len, "%sset %s, not in force before it is confirmed", len ? "; " : "", c->set);
+}
+
+static enum coffer_err ask(struct op_ctx *ctx, const struct recovery_wish *wish)
+{
+	char act[96];
+	if (wish->mode == STANZA_PASSPHRASE) return quorum_ask(ctx, "make a new recovery key, under a passphrase");
+	snprintf(act, sizeof act, "make a new recovery key: any %u of %u shares", wish->threshold, wish->shares);
+	return quorum_ask(ctx, act);
 }
 
 static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	struct recovery_wish wish = { .shares = 0 };
 	TRY(read_wish(ctx, payload, &wish));
+	TRY(ask(ctx, &wish));
 	TRY(recovery_change_begin(ctx->engine, ctx->principal, &wish, &ctx->reason));
+	quorum_done(ctx);
 	put_answer(ctx, ctx->engine->recovery_change, out);
 	recovery_change_forget_texts(ctx->engine->recovery_change);
 	return ERR_OK;

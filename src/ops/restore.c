@@ -124,8 +124,9 @@ static enum coffer_err find(struct engine *engine, const struct principal *princ
 enum coffer_err restore_write(struct engine *engine, const struct principal *principal, struct view id, uint64_t offset, struct view bytes,
 	struct reason *reason)
 {
-	struct restore *u;
+	struct restore *u = NULL;
 	TRY(find(engine, principal, id, &u, reason));
+	POST(u);
 	if (offset != u->got || bytes.len > u->size - u->got) return reason_fail(reason, ERR_FIELD, "the pieces of an archive are sent in order, up to the size that was told");
 	for (size_t done = 0; done < bytes.len;) {
 		ssize_t n = pwrite(u->fd, bytes.ptr + done, bytes.len - done, (off_t)(u->got + done));
@@ -185,8 +186,9 @@ static enum coffer_err run(struct restoring *r, const struct restore *u, struct 
 enum coffer_err restore_commit(struct engine *engine, const struct principal *principal, struct view id, const struct restore_wish *wish,
 	struct restore_result *out, struct reason *reason)
 {
-	struct restore *u;
+	struct restore *u = NULL;
 	TRY(find(engine, principal, id, &u, reason));
+	POST(u);
 	TRY(check_whole(u, reason));
 	AUTO(restoring_done) struct restoring r = { .engine = engine, .principal = principal, .wish = wish, .result = out };
 	enum coffer_err err = run(&r, u, reason);

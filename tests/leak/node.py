@@ -181,7 +181,11 @@ class Node:
         """{name: pid} of the product's processes."""
         monitor = self.monitor()
         found = {comm(monitor): monitor}
-        found.update((comm(pid), pid) for pid in children(monitor))
+        for pid in children(monitor):
+            try:
+                found[comm(pid)] = pid
+            except FileNotFoundError:
+                pass  # a helper that ended just now
         return found
 
     def run(self, *words, data=b"", good=True):
