@@ -36,10 +36,10 @@ refused "something else is not what was approved" 1 'coffer approve' coffer gran
 check "then it is done" coffer grant --to unix:7 --role administrator
 asks "taking it away wants two as well" coffer revoke-grant --to unix:7 --role administrator
 check "other roles want one" coffer grant --to unix:7 --role auditor
+mkdir -p "$work/new"
 asks "a new recovery key wants two" coffer recovery shares --new --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/new" </dev/null
 check "it is approved" as_stranger approve "$asked"
 asks "other shares were not approved" coffer recovery shares --new --recovery-shares 5 --recovery-threshold 2 --recovery-out "$work/new" </dev/null
-mkdir -p "$work/new"
 check "what was approved is done" coffer recovery shares --new --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/new"
 asks "zeroising wants two" coffer zeroise --domain "$(status_field .domain.fingerprint)"
 asks "it cannot be set back alone" coffer quorum set 1
