@@ -209,6 +209,7 @@ struct waited {
 	void (*fn)(void *arg);
 	void *arg;
 	enum waited_state state;
+	bool stays; /* memory was short: it lies on the caller's stack, and is not given up */
 	pthread_mutex_t lock;
 	pthread_cond_t finished;
 	struct job job;
@@ -218,7 +219,7 @@ static void free_waited(struct waited *w)
 {
 	pthread_cond_destroy(&w->finished);
 	pthread_mutex_destroy(&w->lock);
-	free(w);
+	if (!w->stays) free(w);
 }
 
 static void run_waited(void *arg)
@@ -248,7 +249,7 @@ static bool wait_for(struct daemon *d, struct waited *w)
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec++;
 		pthread_cond_timedwait(&w->finished, &w->lock, &until);
-		if (w->state == WAITED_QUEUED && d->engine.store_hangs) w->state = WAITED_GIVEN_UP;
+		if (w->state == WAITED_QUEUED && d->engine.store_hangs && !w->stays) w->state = WAITED_GIVEN_UP;
 		if (w->state == WAITED_GIVEN_UP) break;
 	}
 	bool done = w->state == WAITED_DONE;
@@ -259,10 +260,12 @@ static bool wait_for(struct daemon *d, struct waited *w)
 bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg)
 {
 	pthread_condattr_t attr;
-	struct waited *w = d->engine.store_hangs ? NULL : calloc(1, sizeof *w);
-	if (!w) return false;
+	struct waited own = { .stays = true }, *w = &own;
+	if (d->engine.store_hangs) return false;
+	struct waited *apart = calloc(1, sizeof *apart);
+	if (apart) w = apart;
 	if (pthread_mutex_init(&w->lock, NULL) != 0 || pthread_condattr_init(&attr) != 0) {
-		free(w);
+		free(apart);
 		return false;
 	}
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
