@@ -21,6 +21,7 @@ struct anchor_thread {
 	bool stop;
 	bool opened;             /* raise: the node has opened */
 	bool wanted;             /* raise: something that ends something was committed since the last record */
+	bool parked;             /* waits without an end: nothing was to be raised */
 	bool failing;            /* the last raise failed: nobody waits until one goes well */
 	struct job_list held;    /* committed after the last record was written */
 	struct job_list covered; /* committed before it: the raise under way is theirs */
@@ -133,7 +134,9 @@ static void raise_now(struct anchor_thread *t)
 static void wait_until(struct anchor_thread *t, uint64_t at_ms)
 {
 	if (at_ms == UINT64_MAX) {
+		t->parked = true;
 		pthread_cond_wait(&t->wake, &t->lock);
+		t->parked = false;
 		return;
 	}
 	struct timespec at = { (time_t)(at_ms / 1000), (long)(at_ms % 1000) * 1000000 };
@@ -226,6 +229,7 @@ void anchor_thread_tick(struct daemon *d)
 	uint64_t now = clock_mono_ms();
 	bool held = t->held.first && now - t->held_ms >= ANCHOR_WAIT_MS, covered = t->covered.first && now - t->covered_ms >= ANCHOR_WAIT_MS;
 	if (held || covered) late = take_all(t);
+	if (t->parked && next_ms(t) != UINT64_MAX) pthread_cond_signal(&t->wake); /* the token counts again, after a change of the master secret */
 	pthread_mutex_unlock(&t->lock);
 	if (late) log_warn("the token is slow: what was destroyed or revoked is acknowledged before its counter is raised");
 	give_back(late);
@@ -240,6 +244,12 @@ void anchor_thread_stop(struct daemon *d)
 	pthread_cond_signal(&t->wake);
 	pthread_mutex_unlock(&t->lock);
 	pthread_join(t->thread, NULL);
+}
+
+void anchor_thread_free(struct daemon *d)
+{
+	struct anchor_thread *t = d->anchor_thread;
+	if (!t) return;
 	d->anchor_thread = NULL;
 	pthread_cond_destroy(&t->wake);
 	pthread_mutex_destroy(&t->lock);

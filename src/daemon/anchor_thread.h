@@ -20,8 +20,10 @@ void anchor_thread_opened(struct daemon *d);
 bool anchor_thread_hold(struct daemon *d, struct job *job);
 /* Main thread, every tick: those that waited too long are given back. */
 void anchor_thread_tick(struct daemon *d);
-/* Raises for the last time, while token and store thread still run, and gives everything back. Fine when it was not started. */
+/* Raises for the last time, while token and store thread still run, and gives everything back; afterwards nothing is held any more. Fine when it was not started. */
 void anchor_thread_stop(struct daemon *d);
+/* When no other thread can hold or ask any more. Fine when it was not started. */
+void anchor_thread_free(struct daemon *d);
 /* How long the next raise is kept back after the one before, in milliseconds: anchor_interval, or longer when there were many. For status; any thread. */
 uint64_t anchor_thread_spacing_ms(struct daemon *d);
 

@@ -103,7 +103,9 @@ enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)
 	restore_sweep(state);
 	if (snprintf(pending, sizeof pending, "%s/pending/node.id", state) >= (int)sizeof pending || access(pending, F_OK) != 0) return ERR_OK;
 	TRY(interrupted_store_is_empty(d, &empty, reason));
-	if (!empty && identity_read(state, &now, NULL) == ERR_OK) {
+	enum coffer_err there = empty ? ERR_NOT_FOUND : identity_read(state, &now, reason);
+	if (there && there != ERR_NOT_FOUND) return there; /* it may be the one that the slots name: not written over */
+	if (there == ERR_OK) {
 		snprintf(pending, sizeof pending, "%s/pending", state);
 		enum coffer_err err = identity_read(pending, &next, reason);
 		if (err == ERR_CORRUPT) { /* not whole: nothing in the store was changed for it yet */
@@ -113,6 +115,7 @@ enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)
 		}
 		return err ? err : settle_master(d, &now, &next, reason);
 	}
+	if (reason) reason->text[0] = '\0';
 	if (!empty) {
 		log_warn("an init or a restore was interrupted after its last step: finished now");
 		return identity_publish(state, reason);

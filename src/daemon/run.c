@@ -275,6 +275,7 @@ static void stop(struct daemon *d)
 	scrubber_stop(d);
 	rotator_stop(d);
 	for (unsigned i = 0; i < d->worker_count; i++) worker_join(&d->workers[i]);
+	anchor_thread_free(d);
 	crypt_pool_free(d->crypt);
 	bulk_flush_stop(d);
 	if (!ended) { /* one of its threads may still look at what would be freed */

@@ -23,5 +23,8 @@ enum coffer_err identity_read(const char *dir, struct identity *out, struct reas
 enum coffer_err identity_prepare(const char *dir, const struct identity *identity, struct reason *reason) MUST_USE;
 enum coffer_err identity_publish(const char *dir, struct reason *reason) MUST_USE;
 void identity_withdraw(const char *dir);
+/* Before another prepare on a node that runs with `current`: a pending file that is `current` (a publish that failed) is published; another one (a commit whose outcome
+ * is not known) must not be written over, because the store may name it alone: ERR_STATE, only a restart finds out. No pending file, or one not whole: ERR_OK. */
+enum coffer_err identity_settled(const char *dir, const struct identity *current, struct reason *reason) MUST_USE;
 
 #endif

@@ -54,3 +54,24 @@ void identity_withdraw(const char *dir)
 	if (path_of(dir, "pending/node.id", path) == ERR_OK) unlink(path);
 	if (path_of(dir, "pending", path) == ERR_OK) rmdir(path);
 }
+
+static bool is_same(const struct identity *a, const struct identity *b)
+{
+	return memcmp(a->binding.master_secret_id, b->binding.master_secret_id, TOKEN_MS_ID_LEN) == 0 && a->binding.data_len == b->binding.data_len &&
+		memcmp(a->binding.data, b->binding.data, a->binding.data_len) == 0 && strcmp(a->token_uri, b->token_uri) == 0;
+}
+
+enum coffer_err identity_settled(const char *dir, const struct identity *current, struct reason *reason)
+{
+	char pending[PATH_LEN];
+	struct identity found;
+	TRY(path_of(dir, "pending", pending));
+	enum coffer_err err = identity_read(pending, &found, reason);
+	if (err == ERR_NOT_FOUND || err == ERR_CORRUPT) {
+		if (reason) reason->text[0] = '\0';
+		return ERR_OK;
+	}
+	TRY(err);
+	if (is_same(&found, current)) return identity_publish(dir, reason);
+	return reason_fail(reason, ERR_STATE, "an earlier change of the token is not settled; restart the daemon, it finds whether it took effect");
+}

@@ -18,12 +18,18 @@ struct anchor *anchor_new(void)
 		free(a);
 		return NULL;
 	}
+	if (a && pthread_mutex_init(&a->raising, NULL) != 0) {
+		pthread_mutex_destroy(&a->lock);
+		free(a);
+		return NULL;
+	}
 	return a;
 }
 
 void anchor_free(struct anchor *anchor)
 {
 	if (!anchor) return;
+	pthread_mutex_destroy(&anchor->raising);
 	pthread_mutex_destroy(&anchor->lock);
 	free(anchor);
 }

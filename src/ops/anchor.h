@@ -51,7 +51,8 @@ enum coffer_err anchor_check(struct engine *engine, struct reason *reason) MUST_
 void anchor_go_without_token(struct engine *engine, enum coffer_err err, const struct reason *why);
 
 /* Record, then raise, when anything was committed since the last one. recorded (may be NULL) is called on the store thread while the record is written: what was
- * committed until then is anchored when this succeeds; also called when there was nothing to do. Admin lane, one at a time. */
+ * committed until then is anchored when this succeeds; also called when there was nothing to do. ERR_BUSY: the token is turned to another
+ * one just now. The one thread that raises. */
 enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg), void *arg, struct reason *reason) MUST_USE;
 
 /* Takes the store as it is after REFUSED, with an audit row in the same transaction; then raises, or makes another counter. The caller opens the node. ERR_STATE:

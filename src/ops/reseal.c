@@ -175,8 +175,8 @@ static void take_over(struct engine *engine, const struct reseal *r)
 static enum coffer_err write_down(struct engine *engine, struct reseal *r, struct reason *reason)
 {
 	const char *dir = engine->config->state_dir;
-	TRY(identity_prepare(dir, &r->identity, reason));
-	enum coffer_err err = write_for_certain(engine, r, reason);
+	enum coffer_err err = identity_prepare(dir, &r->identity, reason);
+	if (!err) err = write_for_certain(engine, r, reason);
 	if (err == ERR_UNKNOWN_OUTCOME)
 		return reason_fail(reason, err, "it is not known whether the wrapped data keys were written; restart the daemon, it finds out");
 	if (err) {
@@ -192,6 +192,7 @@ static enum coffer_err write_down(struct engine *engine, struct reseal *r, struc
 static enum coffer_err run(struct engine *engine, struct reseal *r, struct reason *reason)
 {
 	const struct token_binding *before = &engine->identity.binding;
+	TRY(identity_settled(engine->config->state_dir, &engine->identity, reason));
 	TRY(engine->on_store(engine, gather, r, reason)); /* before a token changes its PIN by itself */
 	TRY(token_proxy_policy_make(engine->token, r->wish->changes, r->wish->pin, &r->made, reason));
 	if (before->data_len == r->made.binding.data_len && memcmp(before->data, r->made.binding.data, before->data_len) == 0 &&

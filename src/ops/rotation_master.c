@@ -307,8 +307,8 @@ static enum coffer_err write_for_certain(struct master_flow *f, struct reason *r
 static enum coffer_err put_in_force(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
-	TRY(identity_prepare(e->config->state_dir, &f->after, reason));
-	enum coffer_err err = write_for_certain(f, reason);
+	enum coffer_err err = identity_prepare(e->config->state_dir, &f->after, reason);
+	if (!err) err = write_for_certain(f, reason);
 	if (err == ERR_UNKNOWN_OUTCOME)
 		return reason_fail(reason, err, "the store failed and could not be read again: restart the daemon, it finds which master secret is in force");
 	if (err) {
@@ -354,7 +354,7 @@ static enum coffer_err store_anchor(struct engine *engine, struct txn *txn, void
 }
 
 /* A counter is of one token. An earlier one of this node in the new token is no use any more. */
-static void anchor_again(struct engine *e, bool other_token)
+static void anchor_again(struct engine *e, bool other_token, enum anchor_level before)
 {
 	struct anchor_record record = ANCHOR_RECORD_NONE;
 	struct reason why = { "" };
@@ -369,7 +369,24 @@ static void anchor_again(struct engine *e, bool other_token)
 	}
 	anchor_record_clear(&record);
 	if (!err) err = anchor_check(e, &why);
-	if (err) log_warn("the counter in the token: %s", reason_text(&why, err));
+	if (!err) return;
+	log_warn("the counter in the token: %s", reason_text(&why, err));
+	struct anchor_facts facts;
+	anchor_facts(e->anchor, &facts);
+	if (facts.level != ANCHOR_UNKNOWN) return;
+	/* Record and counter of the token in force are as they were: raises go on when it answers. Those of another one are made at the next start. */
+	anchor_set_level(e->anchor, other_token ? ANCHOR_BROKEN : before, reason_text(&why, err));
+}
+
+/* The token is not turned to another one while a raise is under way, and none begins meanwhile. */
+static void keep_raises(struct engine *e)
+{
+	if (e->anchor) pthread_mutex_lock(&e->anchor->raising);
+}
+
+static void let_raises(struct engine *e)
+{
+	if (e->anchor) pthread_mutex_unlock(&e->anchor->raising);
 }
 
 static enum coffer_err change(struct master_flow *f, struct reason *reason)
@@ -409,18 +426,30 @@ static enum coffer_err settle_earlier(struct master_flow *f, struct reason *reas
 	return end(f, reason);
 }
 
+static enum coffer_err change_and_count(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct anchor_facts facts;
+	anchor_facts(e->anchor, &facts);
+	if (e->anchor) anchor_set_level(e->anchor, ANCHOR_UNKNOWN, "the master secret is being changed");
+	enum coffer_err err = change(f, reason);
+	bool moved = !is_same_secret(&f->before, &e->identity);
+	flow_end(f);
+	anchor_again(e, moved && f->wish->uri[0], facts.level);
+	return err;
+}
+
 enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason)
 {
 	struct master_flow f = { .engine = engine, .wish = wish, .out = out, .before = engine->identity, .after = engine->identity };
 	*out = (struct master_change){ .old_destroyed = false };
 	if (!engine->token) return reason_fail(reason, ERR_TOKEN_GONE, "the node has no token now");
 	TRY(engine->on_store(engine, load, &f, reason));
-	TRY(settle_earlier(&f, reason));
-	if (engine->anchor) anchor_set_level(engine->anchor, ANCHOR_UNKNOWN, "the master secret is being changed");
-	enum coffer_err err = change(&f, reason);
-	bool moved = !is_same_secret(&f.before, &engine->identity);
-	flow_end(&f);
-	anchor_again(engine, moved && wish->uri[0]);
+	TRY(identity_settled(engine->config->state_dir, &engine->identity, reason));
+	keep_raises(engine);
+	enum coffer_err err = settle_earlier(&f, reason);
+	if (!err) err = change_and_count(&f, reason);
+	let_raises(engine);
 	return err;
 }
 
@@ -434,7 +463,9 @@ void rotation_master_finish(struct engine *engine)
 	if (!err && f.record.phase == 2) {
 		f.before = f.after = engine->identity;
 		err = engine->on_store(engine, take_keys, &f, &why);
+		keep_raises(engine);
 		if (!err) err = destroy_old(&f, &why);
+		let_raises(engine);
 		if (!err) err = end(&f, &why);
 		if (err) log_warn("the master secret before this one is not destroyed yet: %s", reason_text(&why, err));
 	}

@@ -151,6 +151,13 @@ raises=$(($(counter) - from))
 echo "     120 ends in $took ms: $raises raises"
 check "a burst of 120 raises once every 2 s at most, and at least once" test $raises -ge 1 -a $raises -le $((took / 2000 + 3))
 
+# ---- the master secret changes while a raise is due ----
+for i in 1 2 3; do
+  coffer key create "m$i" >/dev/null && coffer key revoke "m$i" --reason key-compromise >/dev/null && coffer key destroy "m$i" >/dev/null
+  check "another master secret meanwhile" coffer rotate master
+done
+within 15 "what was destroyed before is anchored" anchored "$(now_at)"
+
 # ---- a token that is gone ----
 coffer key create last >/dev/null
 coffer key revoke last --reason key-compromise >/dev/null

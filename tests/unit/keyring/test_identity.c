@@ -173,6 +173,33 @@ static void the_longest_fields_come_back(void **state)
 	assert_memory_equal(out.binding.data, identity.binding.data, TOKEN_BINDING_MAX);
 }
 
+static bool is_there(const char *name)
+{
+	char at[96];
+	snprintf(at, sizeof at, "%s/%s", dir, name);
+	return access(at, F_OK) == 0;
+}
+
+/* A file that was not put in its place follows; one that the store may name alone is never written over. */
+static void what_is_pending_is_settled_before_the_next(void **state)
+{
+	struct identity old, current, found;
+	struct reason why = { "" };
+	(void)state;
+	fixture_identity(&old);
+	current = old;
+	current.binding.data[0] ^= 1;
+	assert_int_equal(identity_write(dir, &old, &why), ERR_OK);
+	assert_int_equal(identity_settled(dir, &old, &why), ERR_OK);
+	assert_int_equal(identity_prepare(dir, &current, &why), ERR_OK);
+	assert_int_equal(identity_settled(dir, &old, &why), ERR_STATE);
+	assert_true(is_there("pending/node.id"));
+	assert_int_equal(identity_settled(dir, &current, &why), ERR_OK);
+	assert_false(is_there("pending"));
+	assert_int_equal(identity_read(dir, &found, &why), ERR_OK);
+	assert_memory_equal(found.binding.data, current.binding.data, current.binding.data_len);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -182,6 +209,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_others_may_read_or_that_is_no_file_is_refused),
 		cmocka_unit_test(what_the_format_cannot_hold_is_not_written),
 		cmocka_unit_test(the_longest_fields_come_back),
+		cmocka_unit_test(what_is_pending_is_settled_before_the_next),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
