@@ -26,6 +26,7 @@ struct backup {
 	struct archive_header header;
 	struct archive_writer *writer;
 	struct store_snapshot *snapshot; /* store lane */
+	const struct ring *ring;         /* the writer's */
 	struct bytes out;                /* made and not taken for good yet: the last piece is in front */
 	size_t piece;                    /* bytes of that */
 	uint64_t offset;                 /* of the file: where `out` begins */
@@ -85,6 +86,7 @@ static enum coffer_err begin_on_store(struct engine *engine, struct txn *txn, vo
 	b->header.generation = ring_newest(ring);
 	memcpy(b->header.recovery_key_id, stanza.key_id, RECOVERY_KEY_ID_LEN);
 	TRY(archive_writer_new(ring, &b->header, &stanza_row, &root_row, &b->out, &b->writer));
+	b->ring = ring;
 	store_snapshot_clear(txn_store(txn)); /* one that could not be ended */
 	err = store_snapshot_begin(txn_store(txn), &plan, &b->snapshot);
 	return err ? reason_fail(reason, err, "the store cannot be read for a backup now: %s", err_text(err)) : ERR_OK;
@@ -166,6 +168,7 @@ static enum coffer_err read_on_store(struct engine *engine, struct txn *txn, voi
 	struct backup *b = arg;
 	bool done = false;
 	(void)engine;
+	if (txn_ring(txn) != b->ring) return sentence(ERR_UNKNOWN_OUTCOME, reason); /* opened again meanwhile: the writer's ring is gone */
 	TRY(sentence(store_snapshot_read(b->snapshot, BACKUP_PIECE_MAX, write_row, b, &done), reason));
 	return done ? sentence(finish(b, txn), reason) : ERR_OK;
 }

@@ -143,7 +143,7 @@ static enum coffer_err append(struct engine *engine, struct txn *txn, void *arg,
 	const char *details = e->err ? reason_text(&ctx->reason, e->err) : ctx->detail;
 	(void)reason;
 	if (!engine->audit) { /* before init, or sealed: the log cannot be written yet */
-		if (e->err && engine->attend && engine_state_get(engine) == ENGINE_SEALED)
+		if (e->err && engine->attend && attend_wanted(engine))
 			attend_note(engine->attend, ctx->principal, e->row->operation, e->err, details);
 		return ERR_OK;
 	}

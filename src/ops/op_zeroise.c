@@ -8,6 +8,7 @@
 #include "kmip/tags.h"
 #include "ops/json_out.h"
 #include "ops/quorum_ask.h"
+#include "ops/rotation_master.h"
 #include "ops/tables.h"
 #include "ops/token_of.h"
 #include "ops/zeroise_mark.h"
@@ -63,7 +64,7 @@ static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **ou
 	struct engine *e = ctx->engine;
 	if (!e->token) return reason_fail(&ctx->reason, ERR_TOKEN_GONE, "the token is not connected; start the daemon with it, or add --without-token");
 	enum coffer_err err = token_proxy_erase(e->token, &ctx->reason);
-	*out_what = err == ERR_TOKEN_KEY_MISSING ? "not there any more" : "destroyed, and looked for again";
+	*out_what = err == ERR_TOKEN_KEY_MISSING ? "not there any more; if another token held it, destroy it there" : "destroyed, and looked for again";
 	if (!err || err == ERR_TOKEN_KEY_MISSING) return ERR_OK;
 	char why[REASON_MAX];
 	snprintf(why, sizeof why, "%s", reason_text(&ctx->reason, err));
@@ -110,8 +111,10 @@ static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 	return ERR_OK;
 }
 
+/* A master secret that was changed and is not destroyed yet goes first: older copies of the store open with it. What stands in its way is in the log. */
 enum coffer_err op_zeroise(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
+	rotation_master_finish(ctx->engine);
 	pthread_mutex_lock(&ctx->engine->admin_lock);
 	enum coffer_err err = run(ctx, payload, out);
 	pthread_mutex_unlock(&ctx->engine->admin_lock);

@@ -48,21 +48,22 @@ static enum coffer_err unlock(struct restoring *r, struct reason *reason)
 }
 
 /* What a store of the archive's node left here, when it is there and holds under the archive's keys. */
-static uint64_t marked_version(struct restoring *r)
+static enum coffer_err marked_version(struct restoring *r, uint64_t *out, struct reason *reason)
 {
 	char path[4096];
 	struct root_mark *mark = NULL;
-	uint64_t version = 0;
-	if (snprintf(path, sizeof path, "%s/node.root", r->engine->config->state_dir) >= (int)sizeof path || access(path, F_OK) != 0) return 0;
-	if (root_mark_open(path, &mark, NULL) != ERR_OK) return 0;
-	if (root_mark_read(mark, r->opened, &version) != ERR_OK) version = 0;
+	*out = 0;
+	if (snprintf(path, sizeof path, "%s/node.root", r->engine->config->state_dir) >= (int)sizeof path || access(path, F_OK) != 0) return ERR_OK;
+	TRY(root_mark_open(path, &mark, reason)); /* one that is there and cannot be read could know better */
+	if (root_mark_read(mark, r->opened, out) != ERR_OK) *out = 0;
 	root_mark_close(mark);
-	return version;
+	return ERR_OK;
 }
 
 static enum coffer_err compare_mark(struct restoring *r, struct reason *reason)
 {
-	uint64_t known = marked_version(r), have = r->result->facts.header.root_version;
+	uint64_t known = 0, have = r->result->facts.header.root_version;
+	TRY(marked_version(r, &known, reason));
 	r->result->mark_known = known != 0;
 	r->result->newer_by = known > have ? known - have : 0;
 	if (r->result->newer_by == 0 || r->wish->accept_older) return ERR_OK;

@@ -162,6 +162,9 @@ stop_one "$dir"
 cp "$first/node-1/state/node.root" "$home/state/node.root"
 give_to daemon "$home/state"
 start_sandbox --no-init
+chmod 0640 "$home/state/node.root"
+refused "a mark that is there and may not be read" 1 'mode 0600' coffer restore "$work/one.cfra" --token "$uri" "${a[@]}" "${b[@]}"
+chmod 0600 "$home/state/node.root"
 refused "an archive that is older than the node's mark" 1 'older than what this node knows' coffer restore "$work/one.cfra" --token "$uri" "${a[@]}" "${b[@]}"
 equal "which changes nothing" "$(status_field .state)" uninitialised
 check "unless the operator accepts it" coffer restore "$work/one.cfra" --token "$uri" "${a[@]}" "${b[@]}" --accept-older
