@@ -84,27 +84,35 @@ static void put_answer(struct writer *out, const char *master_secret)
 	ttlv_put_text(out, TAG_COFFER_JSON, writer_view(&w));
 }
 
-static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+struct wish {
+	bool without_token;
+};
+
+/* Nothing is touched before this says yes. */
+static enum coffer_err check(struct op_ctx *ctx, struct ttlv_cursor *payload, struct wish *wish)
 {
 	struct view wanted;
-	struct engine *e = ctx->engine;
-	bool without_token = false;
-	const char *master_secret = "left in the token, as was asked";
 	TRY(ttlv_take_text(payload, TAG_COFFER_FINGERPRINT, &wanted));
-	TRY(ttlv_take_optional_bool(payload, TAG_COFFER_WITHOUT_TOKEN, &without_token, NULL));
+	TRY(ttlv_take_optional_bool(payload, TAG_COFFER_WITHOUT_TOKEN, &wish->without_token, NULL));
 	TRY(ttlv_done(payload));
 	TRY(check_domain(ctx, wanted));
-	TRY(quorum_ask(ctx, without_token ? "zeroise this node, without its token" : "zeroise this node"));
+	return quorum_ask(ctx, wish->without_token ? "zeroise this node, without its token" : "zeroise this node");
+}
+
+static enum coffer_err carry_out(struct op_ctx *ctx, const struct wish *wish, struct writer *out)
+{
+	struct engine *e = ctx->engine;
+	const char *master_secret = "left in the token, as was asked";
 	say_begun(ctx);
-	if (!without_token) TRY(destroy_master_secret(ctx, &master_secret));
+	if (!wish->without_token) TRY(destroy_master_secret(ctx, &master_secret));
 	enum coffer_err err = zeroise_mark_put(e->config->state_dir, "coffer zeroise: this folder is wiped when cofferd starts\n", &ctx->reason);
+	if (err && wish->without_token) return err;
+	e->state = ENGINE_FAULT;
 	if (err) {
-		e->state = ENGINE_FAULT;
 		engine_note(e, "the master secret is destroyed, but the state directory cannot be written: remove what is in it by hand");
 		return err;
 	}
 	quorum_done(ctx);
-	e->state = ENGINE_FAULT;
 	engine_note(e, "zeroised: the daemon starts anew");
 	put_answer(out, master_secret);
 	e->restart(e);
@@ -114,9 +122,15 @@ static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 /* A master secret that was changed and is not destroyed yet goes first: older copies of the store open with it. What stands in its way is in the log. */
 enum coffer_err op_zeroise(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
-	rotation_master_finish(ctx->engine);
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = run(ctx, payload, out);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
+	struct wish wish = { .without_token = false };
+	struct engine *e = ctx->engine;
+	pthread_mutex_lock(&e->admin_lock);
+	enum coffer_err err = check(ctx, payload, &wish);
+	pthread_mutex_unlock(&e->admin_lock);
+	TRY(err);
+	if (!wish.without_token) rotation_master_finish(e);
+	pthread_mutex_lock(&e->admin_lock);
+	err = carry_out(ctx, &wish, out);
+	pthread_mutex_unlock(&e->admin_lock);
 	return err;
 }
