@@ -215,11 +215,10 @@ struct waited {
 	struct job job;
 };
 
-static void free_waited(struct waited *w)
+static void end_waited(struct waited *w)
 {
 	pthread_cond_destroy(&w->finished);
 	pthread_mutex_destroy(&w->lock);
-	if (!w->stays) free(w);
 }
 
 static void run_waited(void *arg)
@@ -229,8 +228,9 @@ static void run_waited(void *arg)
 	bool wanted = w->state == WAITED_QUEUED;
 	if (wanted) w->state = WAITED_RUNS;
 	pthread_mutex_unlock(&w->lock);
-	if (!wanted) {
-		free_waited(w);
+	if (!wanted) { /* given up: it does not lie on a stack */
+		end_waited(w);
+		free(w);
 		return;
 	}
 	w->fn(w->arg);
@@ -276,7 +276,8 @@ bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg)
 	w->job = (struct job){ .kind = JOB_CALL, .call = run_waited, .arg = w };
 	bool put = job_queue_put(&d->store_jobs, &w->job);
 	if (put && !wait_for(d, w)) return false;
-	free_waited(w);
+	end_waited(w);
+	free(apart);
 	return put;
 }
 
