@@ -241,7 +241,9 @@ def open_deleted(scanner, pids, control):
             path = f"/proc/{pid}/fd/{fd}"
             try:
                 if os.readlink(path).endswith(" (deleted)") and os.path.isfile(path):
-                    seen += scanner.scan("--file", path, label=f"deleted file of {name}")
+                    found = scanner.scan("--file", path, label=f"deleted file of {name}")
+                    if not found.faults or os.path.lexists(path):  # else it was closed meanwhile: a ring's descriptor lives for a moment
+                        seen += found
             except OSError:
                 continue
     return seen.needs("deleted files", "control-key")
