@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "client/admin_fields.h"
 #include "client/call.h"
 
 #define INIT_TIMEOUT_MS 120000u /* tokens can take long to make a key */
@@ -14,28 +15,18 @@ void admin_init_answer_free(struct admin_init_answer *answer)
 	answer->share_count = 0;
 }
 
-static void copy_text_item(const struct ttlv_item *item, char *out, size_t cap)
-{
-	struct view text;
-	if (ttlv_get_text(item, &text) == ERR_OK) text_printable(text, out, cap);
-}
-
 static void copy_uuid_item(const struct ttlv_item *item, char out[static COFFER_UUID_TEXT])
 {
 	struct view bytes;
 	if (ttlv_get_bytes(item, &bytes) == ERR_OK && bytes.len == UUID_LEN) text_uuid(bytes.ptr, out);
 }
 
-/* A share keeps a NUL behind it: people print it. */
 static enum coffer_status take_share(const struct ttlv_item *item, struct admin_init_answer *out)
 {
-	struct view text;
-	if (ttlv_get_text(item, &text) != ERR_OK || out->share_count >= ADMIN_SHARES_MAX || text.len > 4096) return COFFER_EPROTOCOL;
-	struct secret *share = secret_new(text.len + 1);
-	if (!share) return COFFER_EMEMORY;
-	memcpy(secret_mut(share), text.ptr, text.len);
-	out->shares[out->share_count++] = share;
-	return COFFER_OK;
+	if (out->share_count >= ADMIN_SHARES_MAX) return COFFER_EPROTOCOL;
+	enum coffer_status st = admin_share(item, &out->shares[out->share_count]);
+	if (!st) out->share_count++;
+	return st;
 }
 
 static enum coffer_status read_init(struct call *call, struct admin_init_answer *out)
@@ -51,8 +42,8 @@ static enum coffer_status read_init(struct call *call, struct admin_init_answer 
 			memcpy(out->init_id, bytes.ptr, bytes.len);
 			out->init_id_len = bytes.len;
 			break;
-		case TAG_COFFER_FINGERPRINT: copy_text_item(&item, out->fingerprint, sizeof out->fingerprint); break;
-		case TAG_COFFER_TOKEN_KEY_LABEL: copy_text_item(&item, out->token, sizeof out->token); break;
+		case TAG_COFFER_FINGERPRINT: (void)admin_text(&item, out->fingerprint, sizeof out->fingerprint); break;
+		case TAG_COFFER_TOKEN_KEY_LABEL: (void)admin_text(&item, out->token, sizeof out->token); break;
 		case TAG_COFFER_DOMAIN_ID: copy_uuid_item(&item, out->domain_id); break;
 		case TAG_COFFER_NODE_ID: copy_uuid_item(&item, out->node_id); break;
 		case TAG_COFFER_SHARE: st = take_share(&item, out); break;
@@ -133,10 +124,10 @@ static int give_grant(const struct ttlv_item *entry, int (*fn)(void *arg, const 
 	int64_t t = 0;
 	if (ttlv_enter(entry, &c) != ERR_OK) return 0;
 	while (ttlv_next(&c, &item)) {
-		if (item.tag == TAG_COFFER_PRINCIPAL) copy_text_item(&item, principal, sizeof principal);
-		if (item.tag == TAG_COFFER_ROLE) copy_text_item(&item, role, sizeof role);
-		if (item.tag == TAG_COFFER_SCOPE) copy_text_item(&item, scope, sizeof scope);
-		if (item.tag == TAG_COFFER_GRANTED_BY) copy_text_item(&item, by, sizeof by);
+		if (item.tag == TAG_COFFER_PRINCIPAL) (void)admin_text(&item, principal, sizeof principal);
+		if (item.tag == TAG_COFFER_ROLE) (void)admin_text(&item, role, sizeof role);
+		if (item.tag == TAG_COFFER_SCOPE) (void)admin_text(&item, scope, sizeof scope);
+		if (item.tag == TAG_COFFER_GRANTED_BY) (void)admin_text(&item, by, sizeof by);
 		if (item.tag == TAG_COFFER_GRANTED_AT && ttlv_get_time(&item, &t) == ERR_OK && t > 0) grant.created_s = (uint64_t)t;
 	}
 	return fn(arg, &grant);
@@ -179,7 +170,7 @@ enum coffer_status admin_token_provision(struct coffer *c, const char *token_uri
 	st = call_run(&call, false);
 	if (!st && (ttlv_take_optional(&call.answer.items[0].payload, TAG_COFFER_TOKEN_KEY_LABEL, &item, &present) != ERR_OK || !present))
 		st = call_malformed(&call);
-	if (!st) copy_text_item(&item, line, line_cap);
+	if (!st) (void)admin_text(&item, line, line_cap);
 	return call_end(&call, st);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "client/admin_fields.h"
 #include "client/call.h"
 
 #define ANSWER_WORDS 1700u
@@ -18,12 +19,6 @@ enum coffer_status admin_quorum_set(struct coffer *c, unsigned needed)
 	return call_end(&call, call_run(&call, true));
 }
 
-static void copy_text(const struct ttlv_item *item, char *out, size_t cap)
-{
-	struct view text;
-	if (ttlv_get_text(item, &text) == ERR_OK) text_printable(text, out, cap);
-}
-
 static int give_act(const struct ttlv_item *entry, int (*fn)(void *arg, const struct admin_act *act), void *arg)
 {
 	char id[16] = "", asker[1100] = "", words[ANSWER_WORDS] = "", approver[1100] = "";
@@ -33,10 +28,10 @@ static int give_act(const struct ttlv_item *entry, int (*fn)(void *arg, const st
 	int32_t left = 0;
 	if (ttlv_enter(entry, &c) != ERR_OK) return 0;
 	while (ttlv_next(&c, &item)) {
-		if (item.tag == TAG_COFFER_APPROVAL_ID) copy_text(&item, id, sizeof id);
-		if (item.tag == TAG_COFFER_PRINCIPAL) copy_text(&item, asker, sizeof asker);
-		if (item.tag == TAG_COFFER_QUORUM_WORDS) copy_text(&item, words, sizeof words);
-		if (item.tag == TAG_COFFER_APPROVER) copy_text(&item, approver, sizeof approver);
+		if (item.tag == TAG_COFFER_APPROVAL_ID) (void)admin_text(&item, id, sizeof id);
+		if (item.tag == TAG_COFFER_PRINCIPAL) (void)admin_text(&item, asker, sizeof asker);
+		if (item.tag == TAG_COFFER_QUORUM_WORDS) (void)admin_text(&item, words, sizeof words);
+		if (item.tag == TAG_COFFER_APPROVER) (void)admin_text(&item, approver, sizeof approver);
 		if (item.tag == TAG_COFFER_SECONDS_LEFT && ttlv_get_i32(&item, &left) == ERR_OK && left > 0) act.seconds_left = (unsigned)left;
 	}
 	return fn(arg, &act);

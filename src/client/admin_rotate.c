@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "client/admin_fields.h"
 #include "client/call.h"
 
 #define ROTATE_TIMEOUT_MS 120000u /* token calls take their time */
@@ -21,12 +22,6 @@ enum coffer_status admin_rotate_data_key(struct coffer *c, uint32_t *out_generat
 	return call_end(&call, st);
 }
 
-static void copy_text(const struct ttlv_item *item, char *out, size_t cap)
-{
-	struct view text;
-	if (ttlv_get_text(item, &text) == ERR_OK) text_printable(text, out, cap);
-}
-
 enum coffer_status admin_rotate_master(struct coffer *c, const char *token_uri, bool forget_old, char *line, size_t line_cap, char *old, size_t old_cap)
 {
 	struct call call;
@@ -40,8 +35,8 @@ enum coffer_status admin_rotate_master(struct coffer *c, const char *token_uri, 
 	if (forget_old) ttlv_put_bool(&call.w, TAG_COFFER_FORGET_OLD, true);
 	st = call_run(&call, false);
 	while (!st && ttlv_next(&call.answer.items[0].payload, &item)) {
-		if (item.tag == TAG_COFFER_TOKEN_KEY_LABEL) copy_text(&item, line, line_cap);
-		if (item.tag == TAG_COFFER_OLD_MASTER) copy_text(&item, old, old_cap);
+		if (item.tag == TAG_COFFER_TOKEN_KEY_LABEL) (void)admin_text(&item, line, line_cap);
+		if (item.tag == TAG_COFFER_OLD_MASTER) (void)admin_text(&item, old, old_cap);
 	}
 	return call_end(&call, st);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "client/admin_fields.h"
 #include "client/call.h"
 
 #define RECOVERY_TIMEOUT_MS 120000u /* scrypt on a slow processor */
@@ -14,24 +15,12 @@ void recovery_new_answer_free(struct recovery_new_answer *answer)
 	answer->share_count = 0;
 }
 
-static bool copy_text(const struct ttlv_item *item, char *out, size_t cap)
-{
-	struct view text;
-	if (ttlv_get_text(item, &text) != ERR_OK) return false;
-	text_printable(text, out, cap);
-	return true;
-}
-
-/* A share keeps a NUL behind it: people print it. */
 static enum coffer_status take_share(const struct ttlv_item *item, struct recovery_new_answer *out)
 {
-	struct view text;
-	if (ttlv_get_text(item, &text) != ERR_OK || out->share_count >= ADMIN_SHARES_MAX || text.len > 4096) return COFFER_EPROTOCOL;
-	struct secret *share = secret_new(text.len + 1);
-	if (!share) return COFFER_EMEMORY;
-	memcpy(secret_mut(share), text.ptr, text.len);
-	out->shares[out->share_count++] = share;
-	return COFFER_OK;
+	if (out->share_count >= ADMIN_SHARES_MAX) return COFFER_EPROTOCOL;
+	enum coffer_status st = admin_share(item, &out->shares[out->share_count]);
+	if (!st) out->share_count++;
+	return st;
 }
 
 static enum coffer_status read_new(struct call *call, struct recovery_new_answer *out)
@@ -48,8 +37,8 @@ static enum coffer_status read_new(struct call *call, struct recovery_new_answer
 			memcpy(out->id, bytes.ptr, bytes.len);
 			out->id_len = bytes.len;
 			break;
-		case TAG_COFFER_FINGERPRINT: well = copy_text(&item, out->fingerprint, sizeof out->fingerprint); break;
-		case TAG_COFFER_RECOVERY_SET: well = copy_text(&item, out->set, sizeof out->set); break;
+		case TAG_COFFER_FINGERPRINT: well = admin_text(&item, out->fingerprint, sizeof out->fingerprint); break;
+		case TAG_COFFER_RECOVERY_SET: well = admin_text(&item, out->set, sizeof out->set); break;
 		case TAG_COFFER_SHARE: st = take_share(&item, out); break;
 		default: break;
 		}
@@ -108,7 +97,7 @@ static enum coffer_status read_test(struct call *call, struct recovery_test_answ
 		case TAG_COFFER_SHARE_COUNT: well = ttlv_get_i32(&item, &n) == ERR_OK; break;
 		case TAG_COFFER_SHARE_THRESHOLD: well = ttlv_get_i32(&item, &k) == ERR_OK; break;
 		case TAG_COFFER_GENERATION: well = ttlv_get_i32(&item, &generation) == ERR_OK; break;
-		case TAG_COFFER_RECOVERY_SET: well = copy_text(&item, out->set, sizeof out->set); break;
+		case TAG_COFFER_RECOVERY_SET: well = admin_text(&item, out->set, sizeof out->set); break;
 		default: break;
 		}
 	}
