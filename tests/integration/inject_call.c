@@ -54,11 +54,11 @@ static void go_on(pid_t tid)
 	await_stop(tid);
 }
 
-/* The thread was waiting in a call: that is begun again. */
-static void put_back(pid_t tid, struct user_regs_struct regs)
+/* The thread was waiting in a call, or was about to begin one: that is begun again. */
+static void put_back(pid_t tid, struct user_regs_struct regs, int at_entry)
 {
 	long result = (long)regs.rax;
-	if ((long)regs.orig_rax >= 0 && result <= -512 && result >= -514) {
+	if (at_entry || ((long)regs.orig_rax >= 0 && result <= -512 && result >= -514)) {
 		regs.rax = regs.orig_rax;
 		regs.rip -= 2;
 	} else if (result == -516) {
@@ -68,29 +68,63 @@ static void put_back(pid_t tid, struct user_regs_struct regs)
 	if (ptrace(PTRACE_SETREGS, tid, 0, &regs) != 0 || ptrace(PTRACE_DETACH, tid, 0, 0) != 0) die("put back");
 }
 
+static void registers_of(pid_t tid, struct user_regs_struct *regs)
+{
+	if (ptrace(PTRACE_GETREGS, tid, 0, regs) != 0) die("registers");
+}
+
+/* Whether the stopped thread waits in a call: the instruction before the one that comes next is then a system call. */
+static int in_call(pid_t tid, const struct user_regs_struct *regs)
+{
+	errno = 0;
+	long text = ptrace(PTRACE_PEEKTEXT, tid, regs->rip - 2, 0);
+	if (errno != 0) die("text");
+	return (text & 0xffff) == SYSCALL_INSTRUCTION;
+}
+
+static void set_call(struct user_regs_struct *regs, size_t which)
+{
+	regs->rdi = calls[which].a;
+	regs->rsi = calls[which].b;
+	regs->rdx = regs->r10 = regs->r8 = regs->r9 = 0;
+}
+
+/* The thread waits in a call: it is led to that instruction again with another call, and stops at its entry. */
+static void enter_instead(pid_t tid, struct user_regs_struct regs, size_t which)
+{
+	set_call(&regs, which);
+	regs.orig_rax = (unsigned long long)-1;
+	regs.rax = calls[which].call;
+	regs.rip -= 2;
+	if (ptrace(PTRACE_SETREGS, tid, 0, &regs) != 0) die("registers");
+	go_on(tid);
+}
+
+/* The thread was on the processor: it goes on to the entry of its next call, which becomes another one there (filters see what is set here). */
+static void replace_next(pid_t tid, struct user_regs_struct *before, size_t which)
+{
+	go_on(tid);
+	registers_of(tid, before);
+	struct user_regs_struct regs = *before;
+	set_call(&regs, which);
+	regs.orig_rax = calls[which].call;
+	if (ptrace(PTRACE_SETREGS, tid, 0, &regs) != 0) die("registers");
+}
+
 static void inject(pid_t tid, size_t which)
 {
 	struct user_regs_struct before, regs;
 	if (ptrace(PTRACE_SEIZE, tid, 0, PTRACE_O_TRACESYSGOOD) != 0 || ptrace(PTRACE_INTERRUPT, tid, 0, 0) != 0) die("attach");
 	await_stop(tid);
-	if (ptrace(PTRACE_GETREGS, tid, 0, &before) != 0) die("registers");
-	errno = 0;
-	long text = ptrace(PTRACE_PEEKTEXT, tid, before.rip - 2, 0);
-	if (errno != 0 || (text & 0xffff) != SYSCALL_INSTRUCTION) die("the thread is not in a system call");
-	regs = before;
-	regs.orig_rax = (unsigned long long)-1;
-	regs.rax = calls[which].call;
-	regs.rdi = calls[which].a;
-	regs.rsi = calls[which].b;
-	regs.rdx = regs.r10 = regs.r8 = regs.r9 = 0;
-	regs.rip -= 2;
-	if (ptrace(PTRACE_SETREGS, tid, 0, &regs) != 0) die("registers");
-	go_on(tid); /* to the call's entry */
+	registers_of(tid, &before);
+	int waits = in_call(tid, &before);
+	if (waits) enter_instead(tid, before, which);
+	else replace_next(tid, &before, which);
 	go_on(tid); /* to its end */
-	if (ptrace(PTRACE_GETREGS, tid, 0, &regs) != 0) die("result");
+	registers_of(tid, &regs);
 	if (regs.rax == calls[which].call) go_on(tid); /* rolled back by the filter, whose signal comes next */
 	printf("returned %lld\n", (long long)regs.rax);
-	put_back(tid, before);
+	put_back(tid, before, !waits);
 }
 
 static void hold(pid_t tid)
