@@ -26,19 +26,25 @@ struct run {
 	struct source *sources;
 	size_t count;
 	uint64_t kept;
+	unsigned token_keys; /* that were given */
 	const char *kept_file;
 	int status;
 };
 
 /* ---- whom to believe ---- */
 
-static int take_fingerprint(struct cli *cli, const char *text, struct audit_trust *out)
+static bool parse_fingerprint(const char *text, uint8_t out[static DOMAIN_FINGERPRINT_LEN])
 {
 	char bare[DOMAIN_FINGERPRINT_TEXT];
 	size_t len = 0, got = 0;
 	for (const char *at = text; *at && len < sizeof bare - 1; at++)
 		if (*at != '-' && *at != ' ') bare[len++] = *at;
-	if (text_unbase32(view_of(bare, len), out->fingerprint, sizeof out->fingerprint, &got) == ERR_OK && got == sizeof out->fingerprint) return EXIT_DONE;
+	return text_unbase32(view_of(bare, len), out, DOMAIN_FINGERPRINT_LEN, &got) == ERR_OK && got == DOMAIN_FINGERPRINT_LEN;
+}
+
+static int take_fingerprint(struct cli *cli, const char *text, struct audit_trust *out)
+{
+	if (parse_fingerprint(text, out->fingerprint)) return EXIT_DONE;
 	return cli_usage(cli, "--fingerprint wants the domain's 8 groups of 4 characters, as init printed them and every recovery share has them");
 }
 
@@ -62,6 +68,20 @@ static int take_trust(struct cli *cli, const struct cmd_args *args, struct audit
 	if (!fingerprint == !key)
 		return cli_usage(cli, "--fingerprint or --public-key says whose log it is, from a recovery share or init's output: a file cannot vouch for itself");
 	return key ? take_key(cli, key, out) : take_fingerprint(cli, fingerprint, out);
+}
+
+/* Keys of tokens that are expected. */
+static int take_token_keys(struct run *run, const struct cmd_args *args)
+{
+	unsigned named = args_count(run->cli->cmd, args, "token-key");
+	for (unsigned i = 0; i < named; i++) {
+		uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];
+		if (!parse_fingerprint(args_nth(run->cli->cmd, args, "token-key", i), fingerprint))
+			return cli_usage(run->cli, "--token-key wants 8 groups of 4 characters, as 'coffer status' showed them when the token was put to use");
+		if (audit_proof_expect_key(run->proof, fingerprint) != ERR_OK) return cli_usage(run->cli, "--token-key: at most %u", AUDIT_TOKEN_KEYS_MAX);
+	}
+	run->token_keys = named;
+	return EXIT_DONE;
 }
 
 /* ---- files ---- */
@@ -166,6 +186,19 @@ static void take_finding(void *arg, const struct audit_finding *f)
 	printf("%s%s\n", f->detail[0] ? ": " : "", f->detail);
 }
 
+static void print_token(const struct run *run, const struct audit_proof_result *r)
+{
+	char key[DOMAIN_FINGERPRINT_TEXT], when[AUDIT_TIME_TEXT];
+	if (!r->token_records) {
+		printf("the token signed none of these records\n");
+		return;
+	}
+	domain_fingerprint_format(r->token_key, key);
+	audit_time_text(r->token_ms, when);
+	if (r->token_to) printf("signed by the token up to record %" PRIu64 ", of %s; records behind it are vouched for by the domain's key alone\n", r->token_to, when);
+	printf("its key %s %s\n", key, run->token_keys ? "is one of those that were given" : "was compared with nothing: give --token-key");
+}
+
 static void print_summary(const struct run *run, const struct audit_proof_result *r)
 {
 	char node[UUID_TEXT_LEN + 1], when[AUDIT_TIME_TEXT];
@@ -173,6 +206,7 @@ static void print_summary(const struct run *run, const struct audit_proof_result
 	audit_time_text(r->signed_ms, when);
 	printf("node %s, records %" PRIu64 " to %" PRIu64 ": %s\n", node, r->first, r->last, r->findings ? "not whole" : "whole");
 	if (r->signed_ms) printf("newest checkpoint: up to record %" PRIu64 ", of %s; records after that moment are not in it\n", r->signed_to, when);
+	print_token(run, r);
 	if (r->first > 1) printf("records before %" PRIu64 " are not in these files\n", r->first);
 	if (r->old) printf("%" PRIu64 " records of an older program: their links are signed, what they say is not\n", r->old);
 	if (run->kept) printf("%" PRIu64 " of %" PRIu64 " checkpoints from elsewhere compared and right\n", r->compared, run->kept);
@@ -181,7 +215,7 @@ static void print_summary(const struct run *run, const struct audit_proof_result
 static int report(struct run *run, const struct audit_proof_result *r)
 {
 	int verdict = r->findings || !r->begun ? EXIT_SEALED : EXIT_DONE;
-	char node[UUID_TEXT_LEN + 1], domain[UUID_TEXT_LEN + 1], fingerprint[DOMAIN_FINGERPRINT_TEXT], when[AUDIT_TIME_TEXT];
+	char node[UUID_TEXT_LEN + 1], domain[UUID_TEXT_LEN + 1], fingerprint[DOMAIN_FINGERPRINT_TEXT], when[AUDIT_TIME_TEXT], token_key[DOMAIN_FINGERPRINT_TEXT] = "";
 	if (!run->findings) {
 		if (!r->begun) return cli_fail(verdict, "there is no audit export of this domain in these files");
 		if (!run->cli->quiet) print_summary(run, r);
@@ -191,9 +225,11 @@ static int report(struct run *run, const struct audit_proof_result *r)
 	text_uuid(r->domain.id, domain);
 	domain_fingerprint_text(&r->domain, fingerprint);
 	audit_time_text(r->signed_ms, when);
-	json_t *doc = json_pack("{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:O}", "verified", verdict == EXIT_DONE, "domain", domain, "node", node,
+	if (r->token_records) domain_fingerprint_format(r->token_key, token_key);
+	json_t *doc = json_pack("{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:s, s:I, s:O}", "verified", verdict == EXIT_DONE, "domain", domain, "node", node,
 		"fingerprint", fingerprint, "first", (json_int_t)r->first, "last", (json_int_t)r->last, "records", (json_int_t)r->records, "old", (json_int_t)r->old,
-		"signed_to", (json_int_t)r->signed_to, "signed_at", when, "checkpoints_compared", (json_int_t)r->compared, "findings", run->findings);
+		"signed_to", (json_int_t)r->signed_to, "signed_at", when, "token_signatures", (json_int_t)r->token_signatures, "token_to", (json_int_t)r->token_to,
+		"token_key", token_key, "checkpoints_compared", (json_int_t)r->compared, "findings", run->findings);
 	int status = json_print(doc);
 	return status ? status : verdict;
 }
@@ -208,6 +244,7 @@ int audit_proof_run(struct cli *cli, const struct cmd_args *args)
 	run.findings = cli->json ? json_array() : NULL;
 	run.proof = audit_proof_new(&trust, take_finding, &run);
 	if (!run.proof) status = cli_fail(EXIT_REFUSED, "out of memory");
+	if (!status) status = take_token_keys(&run, args);
 	if (!status) status = note_sources(&run, args);
 	if (!status) status = read_kept(&run, args);
 	if (!status) status = read_sources(&run);

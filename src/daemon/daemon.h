@@ -78,6 +78,7 @@ struct daemon {
 	struct rotator *rotator;      /* daemon/rotator.h */
 	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
 	struct anchor_thread *anchor_thread; /* daemon/anchor_thread.h */
+	struct audit_signer_thread *audit_signer_thread; /* daemon/audit_signer_thread.h */
 	struct audit_exports *audit_exports; /* daemon/audit_export.h; NULL: none is configured */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	_Atomic bool unseal_again;    /* the last one failed for want of memory or disk: the next tick tries again */

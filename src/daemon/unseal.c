@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/anchor_thread.h"
+#include "daemon/audit_signer_thread.h"
 #include "daemon/link.h"
 #include "daemon/interrupted.h"
 #include "daemon/store_thread.h"
@@ -260,6 +261,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	report(engine->daemon, TOKEN_WELL); /* it has just opened the data key */
 	log_info("open: generation %u", ring_newest(txn_ring(engine->txn)));
 	anchor_thread_opened(engine->daemon);
+	audit_signer_opened(engine->daemon);
 	if (!admin_pool_call(engine->daemon, finish_master, engine)) log_warn("a change of the master secret is not finished before the next start");
 	return ERR_OK;
 }

@@ -40,6 +40,7 @@ enum store_health {
 };
 
 struct anchor; /* ops/anchor.h */
+struct audit_signer; /* ops/audit_signer.h */
 struct attend; /* ops/attend.h */
 struct backup; /* ops/backup.c */
 /* A copy of the audit log that the daemon keeps elsewhere (daemon/audit_export.h), for status. */
@@ -126,6 +127,7 @@ struct engine {
 	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */
 	_Atomic bool anchor_fault;         /* the state is FAULT because the counter says that the store is another one: it may be taken as it is */
 	struct engine_export exports[ENGINE_EXPORTS]; /* any lane */
+	struct audit_signer *audit_signer; /* the token's signature in the audit log; NULL: none. Its calls say who may */
 
 	/* for status, any lane */
 	uint64_t started_wall_s;

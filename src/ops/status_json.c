@@ -10,6 +10,7 @@
 #include "crypto/aead_choose.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor_json.h"
+#include "ops/audit_signer.h"
 #include "ops/backup_status.h"
 #include "ops/attend.h"
 #include "ops/json_out.h"
@@ -282,6 +283,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 	put_memory(&j);
 	put_rings(&j, engine);
 	put_exports(&j, engine);
+	audit_signer_json(engine, &j);
 	put_aead(&j);
 	put_heap(&j, engine);
 	put_objects(&j, engine);
