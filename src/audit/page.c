@@ -11,7 +11,11 @@
 
 enum coffer_err audit_page_place(struct txn *txn, uint64_t seq, struct audit_place *out)
 {
-	const struct domain_id *domain = ring_domain(txn_ring(txn));
+	return audit_page_place_of(txn, ring_domain(txn_ring(txn)), seq, out);
+}
+
+enum coffer_err audit_page_place_of(struct txn *txn, const struct domain_id *domain, uint64_t seq, struct audit_place *out)
+{
 	uint8_t id[AUDIT_ID_LEN];
 	struct store_row row;
 	struct audit_header header;

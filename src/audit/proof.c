@@ -36,6 +36,8 @@ struct audit_proof {
 	size_t kept_count;
 	uint8_t token_keys[AUDIT_TOKEN_KEYS_MAX][DOMAIN_FINGERPRINT_LEN]; /* expected */
 	size_t token_key_count;
+	struct audit_join join; /* expected */
+	bool expects_join;
 	struct passed passed[AUDIT_WITNESS_BEHIND];
 	struct audit_finding pending; /* ranges of one kind become one finding */
 	bool has_pending;
@@ -156,6 +158,13 @@ static void judge_kept(struct audit_proof *p)
 	}
 }
 
+static void compare_join(struct audit_proof *p)
+{
+	const struct audit_place *at = &p->join.at;
+	p->result.joined = memcmp(at->link, p->place.link, AUDIT_LINK_LEN) == 0 && (!p->join.has_digest || memcmp(at->digest, p->place.digest, AUDIT_DIGEST_LEN) == 0);
+	if (!p->result.joined) find(p, AUDIT_REWRITTEN, at->seq, at->seq, "the node that was restored from a backup of this one says that its records up to here were others");
+}
+
 /* The place moved: what is known of it from elsewhere. */
 static void arrive(struct audit_proof *p)
 {
@@ -163,6 +172,7 @@ static void arrive(struct audit_proof *p)
 	here->seq = p->place.seq;
 	memcpy(here->link, p->place.link, sizeof here->link);
 	memcpy(here->digest, p->place.digest, sizeof here->digest);
+	if (p->expects_join && p->join.at.seq == p->place.seq) compare_join(p);
 	for (size_t i = 0; i < p->kept_count; i++) {
 		struct kept *k = &p->kept[i];
 		if (!k->judged || k->passed || k->checkpoint.at.seq != p->place.seq) continue;
@@ -293,6 +303,7 @@ static void take_record(struct audit_proof *p)
 	p->place.seq = seq;
 	memcpy(p->place.link, l->links.link, AUDIT_LINK_LEN);
 	memcpy(p->place.digest, l->links.digest, AUDIT_DIGEST_LEN);
+	if (seq == 1) p->result.has_join = audit_join_read(&l->event, &p->result.join) == ERR_OK;
 	if (audit_witness_is(&l->event)) take_witness(p, &l->event);
 	arrive(p);
 }
@@ -342,6 +353,12 @@ static void take_gap(struct audit_proof *p)
 	find(p, AUDIT_GAP, g->from, g->to.seq, "the node left them out of this export and says so");
 	p->place = g->to;
 	arrive(p);
+}
+
+void audit_proof_expect_join(struct audit_proof *proof, const struct audit_join *join)
+{
+	proof->join = *join;
+	proof->expects_join = true;
 }
 
 void audit_proof_file(struct audit_proof *proof, const char *name)
@@ -394,6 +411,8 @@ void audit_proof_end(struct audit_proof *proof, bool live, struct audit_proof_re
 		if (k->judged && k->checkpoint.at.seq > p->place.seq)
 			find(p, AUDIT_TRUNCATED, p->place.seq + 1, k->checkpoint.at.seq, "a checkpoint from elsewhere proves that they were there");
 	}
+	if (p->expects_join && p->result.begun && p->place.seq < p->join.at.seq)
+		find(p, AUDIT_TRUNCATED, p->place.seq + 1, p->join.at.seq, "the node that was restored from a backup of this one says that they were there");
 	if (p->token_key_count && p->result.begun && p->result.token_signatures == 0)
 		find(p, AUDIT_TOKEN_NONE, p->result.first, p->place.seq, "none of these records is signed by the token");
 	flush(p);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "audit/join.h"
 #include "audit/line.h"
 #include "audit/witness.h"
 
@@ -59,6 +60,9 @@ struct audit_proof_result {
 	uint64_t signed_ms;          /* time of the newest one; 0: none */
 	uint64_t compared;           /* checkpoints from elsewhere that could be compared, and fitted */
 	uint64_t findings;
+	bool has_join;               /* record 1 says from which log this one goes on */
+	struct audit_join join;
+	bool joined;                 /* what a restored node says of this log was compared, and fits */
 	uint64_t token_signatures;   /* of the token that hold, over records that are here */
 	uint64_t token_to, token_ms; /* newest record that it signed, and when */
 	uint64_t token_records;      /* records that say so */
@@ -75,6 +79,8 @@ void audit_proof_free(struct audit_proof *proof); /* accepts NULL */
 enum coffer_err audit_proof_keep(struct audit_proof *proof, struct view line) MUST_USE;
 /* Before the first file: the token's key must be one of those that are given so, by fingerprint, and at least one signature must be there. ERR_LIMIT. */
 enum coffer_err audit_proof_expect_key(struct audit_proof *proof, const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN]) MUST_USE;
+/* Before the first file: a node that was restored from a backup of this one says that this was its newest record. One alone. */
+void audit_proof_expect_join(struct audit_proof *proof, const struct audit_join *join);
 /* The lines of this file follow. */
 void audit_proof_file(struct audit_proof *proof, const char *name);
 /* line: without its newline. */
