@@ -5,12 +5,12 @@
 #define COFFER_HSM_SIGNER_H
 
 #include "hsm/session.h"
-#include "token/signer.h"
+#include "token/sign.h"
 
 #define HSM_SIGNER_LABEL "coffer-audit"
 #define HSM_SIGNER_ID_LEN 16u
 
-/* As the calls of token/signer.h. */
+/* As the calls of token/sign.h. */
 enum coffer_err hsm_signer_make(struct hsm_session *s, const struct token_signer_wish *wish, struct token_signer_answer *out, struct reason *reason) MUST_USE;
 enum coffer_err hsm_signer_sign(struct hsm_session *s, const struct token_signer_wish *wish, struct token_signer_answer *out, struct reason *reason) MUST_USE;
 enum coffer_err hsm_signer_drop(struct hsm_session *s, const struct token_signer_wish *wish, struct reason *reason) MUST_USE;

@@ -5,11 +5,11 @@
 #ifndef COFFER_TPM_SIGNER_H
 #define COFFER_TPM_SIGNER_H
 
-#include "token/signer.h"
+#include "token/sign.h"
 #include "tpm/device.h"
 #include "tpm/key.h"
 
-/* As the calls of token/signer.h; primary loaded. Each opens one session and leaves nothing in the TPM. */
+/* As the calls of token/sign.h; primary loaded. Each opens one session and leaves nothing in the TPM. */
 enum coffer_err tpm_signer_make(struct tpm_device *dev, const struct tpm_key *key, const struct token_signer_wish *wish,
 	struct token_signer_answer *out, struct reason *reason) MUST_USE;
 enum coffer_err tpm_signer_sign(struct tpm_device *dev, const struct tpm_key *key, const struct token_signer_wish *wish,

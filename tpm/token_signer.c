@@ -1,5 +1,5 @@
 /* The signer calls of the TPM backend. */
-#include "token/signer.h"
+#include "token/sign.h"
 
 #include "tpm/signer.h"
 #include "tpm/token_tpm.h"

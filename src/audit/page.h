@@ -6,7 +6,7 @@
 #include "audit/event.h"
 #include "objects/txn.h"
 
-/* The place of record seq; 0: in front of the first one. ERR_NOT_FOUND, ERR_CORRUPT. */
+/* The place of record seq; 0: in front of the first one. Of those that were taken out of the store the last one has a place alone. ERR_NOT_FOUND, ERR_CORRUPT. */
 enum coffer_err audit_page_place(struct txn *txn, uint64_t seq, struct audit_place *out) MUST_USE;
 /* The same of a chain of this domain, whichever node's. */
 enum coffer_err audit_page_place_of(struct txn *txn, const struct domain_id *domain, uint64_t seq, struct audit_place *out) MUST_USE;

@@ -4,7 +4,7 @@
 
 #include "base/secret.h"
 #include "keyring/record.h"
-#include "token/signer.h"
+#include "token/sign.h"
 
 struct signer_record {
 	bool made;                    /* ref and public_key are there */

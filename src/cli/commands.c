@@ -118,7 +118,7 @@ static const struct cmd_option audit_options[] = {
 	{ 0 },
 };
 static const struct cmd_option audit_export_options[] = {
-	{ "from", 0, "N", "first record (default 1)" },
+	{ "from", 0, "N", "first record (default: the first one that the store has)" },
 	{ 0 },
 };
 static const struct cmd_option audit_verify_options[] = {

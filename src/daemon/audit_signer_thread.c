@@ -1,10 +1,12 @@
-/* Step, wait, step. */
+/* Sign, take out, wait. */
 #include "daemon/audit_signer_thread.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 
 #include "base/clock.h"
+#include "ops/audit_keep.h"
 #include "ops/audit_signer.h"
 
 struct audit_signer_thread {
@@ -34,6 +36,20 @@ static bool is_stopping(struct audit_signer_thread *t)
 	return stop;
 }
 
+/* What a file has, with a checkpoint behind it. */
+static uint64_t exported_to(const struct engine *e)
+{
+	for (size_t i = 0; i < ENGINE_EXPORTS && e->exports[i].name; i++)
+		if (strcmp(e->exports[i].name, "file") == 0) return e->exports[i].sealed_to;
+	return 0;
+}
+
+static void take_out_old(struct audit_signer_thread *t)
+{
+	struct engine *e = &t->daemon->engine;
+	for (bool more = true; more && !is_stopping(t);) audit_keep_step(e, exported_to(e), &more);
+}
+
 static void *signer_main(void *arg)
 {
 	struct audit_signer_thread *t = arg;
@@ -41,6 +57,7 @@ static void *signer_main(void *arg)
 	while (!is_stopping(t)) {
 		uint64_t again_ms;
 		audit_signer_step(&t->daemon->engine, &again_ms);
+		take_out_old(t);
 		wait_for(t, again_ms);
 	}
 	return NULL;

@@ -1,4 +1,5 @@
-/* The thread that has the token sign the audit log (ops/audit_signer.h). Nothing waits for it; it waits for the token. */
+/* The thread that has the token sign the audit log (ops/audit_signer.h), and takes old records out of the store (ops/audit_keep.h). Nothing waits for it; it waits
+ * for the token. */
 #ifndef COFFER_DAEMON_AUDIT_SIGNER_THREAD_H
 #define COFFER_DAEMON_AUDIT_SIGNER_THREAD_H
 

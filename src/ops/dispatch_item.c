@@ -154,7 +154,7 @@ static enum coffer_err record(struct run *run, const struct op_row *row, size_t 
 	if (row->flags & OP_SECRET_ANSWER) run->secret = true;
 	run->recorded = false;
 	if (!changes(row)) return ERR_OK;
-	if (!run->has_record) {
+	if (!run->has_record || run->began == ENGINE_FAULT) { /* nothing is looked for at a fault, and where the version root is gone nothing can be written */
 		run->changed = true;
 		return ERR_OK;
 	}

@@ -77,13 +77,17 @@ static enum coffer_err read_rows(struct op_ctx *ctx, size_t count, struct export
 enum coffer_err op_audit_export(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	AUTO_BUF struct buf rows = BUF_EMPTY;
-	int64_t from = 1;
+	int64_t from = 0;
 	int32_t count = ROWS_MAX;
 	TRY(ttlv_take_optional_i64(payload, TAG_COFFER_AUDIT_FROM, &from, NULL));
 	TRY(ttlv_take_optional_i32(payload, TAG_COFFER_AUDIT_COUNT, &count, NULL));
 	TRY(ttlv_done(payload));
 	ENSURE(ctx->engine->audit, ERR_SEALED);
-	uint64_t length = audit_chain_length(ctx->engine->audit);
+	uint64_t length = audit_chain_length(ctx->engine->audit), gone = audit_chain_base(ctx->engine->audit)->seq;
+	if (from == 0) from = (int64_t)gone + 1;
+	if (from > 0 && (uint64_t)from <= gone)
+		return reason_fail(&ctx->reason, ERR_FIELD, "records 1 to %llu were taken out of the store; the export to a file and its archives have them: begin with record %llu",
+			(unsigned long long)gone, (unsigned long long)gone + 1);
 	if (from < 1 || count < 0 || (uint64_t)from > length + 1)
 		return reason_fail(&ctx->reason, ERR_FIELD, "the audit log has the records 1 to %llu; begin with one of them", (unsigned long long)length);
 	struct export x = { .next = (uint64_t)from };
@@ -99,5 +103,6 @@ enum coffer_err op_audit_export(struct op_ctx *ctx, struct ttlv_cursor *payload,
 	TRY(err);
 	if (count > 0 && x.next <= length) ttlv_put_i64(out, TAG_COFFER_AUDIT_NEXT, (int64_t)x.next);
 	ttlv_put_i64(out, TAG_COFFER_AUDIT_LENGTH, (int64_t)length);
+	ttlv_put_i64(out, TAG_COFFER_AUDIT_FROM, from);
 	return ERR_OK;
 }

@@ -37,7 +37,7 @@
 #include "base/writer.h"
 #include "token/counter.h"
 #include "token/policy.h"
-#include "token/signer.h"
+#include "token/sign.h"
 #include "token/token.h"
 
 #define CHANNEL_FRAME_MAX (16u * 1024u) /* bytes of a frame with its length field */

@@ -12,7 +12,7 @@
 
 #include "token/counter.h"
 #include "token/kind.h"
-#include "token/signer.h"
+#include "token/sign.h"
 #include "token/token.h"
 
 struct token_proxy;
@@ -105,7 +105,7 @@ enum coffer_err token_proxy_counter_read(struct token_proxy *p, const struct tok
 	struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_counter_raise(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason) MUST_USE;
-/* The signer calls (token/signer.h), each with the deadline of a call. ERR_UNSUPPORTED: this token signs nothing. ERR_STATE while there is no binding. */
+/* The signer calls (token/sign.h), each with the deadline of a call. ERR_UNSUPPORTED: this token signs nothing. ERR_STATE while there is no binding. */
 enum coffer_err token_proxy_signer_make(struct token_proxy *p, const struct token_signer_wish *wish, struct token_signer_answer *out,
 	struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_signer_drop(struct token_proxy *p, const uint8_t owner[static TOKEN_SIGNER_OWNER_LEN], struct reason *reason) MUST_USE;

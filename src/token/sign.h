@@ -1,7 +1,7 @@
 /* A signing key in the token, beside struct token_ops: it signs what the audit log says (docs/formats.md section 20.6). A backend that has none leaves the
  * calls NULL; what is asked of it then is ERR_UNSUPPORTED. Attached tokens only. Each call may be repeated. */
-#ifndef COFFER_TOKEN_SIGNER_H
-#define COFFER_TOKEN_SIGNER_H
+#ifndef COFFER_TOKEN_SIGN_H
+#define COFFER_TOKEN_SIGN_H
 
 #include "token/token.h"
 
