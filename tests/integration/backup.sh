@@ -140,6 +140,10 @@ cp "$work/two.cfra" "$work/bent.cfra"
 printf 'XXXX' | dd of="$work/bent.cfra" bs=1 seek=$(($(stat -c %s "$work/bent.cfra") / 2)) conv=notrunc status=none
 refused "a damaged archive" 1 'damaged' coffer restore "$work/bent.cfra" --token "$uri" "${a[@]}" "${b[@]}"
 refused "a token that is not there" 1 '.' coffer restore "$work/two.cfra" --token tpm2:swtpm:path=/nowhere "${a[@]}" "${b[@]}"
+mkdir "$work/elsewhere" && give_to daemon "$work/elsewhere" && rm -rf "$home/state/restore" && ln -s "$work/elsewhere" "$home/state/restore"
+refused "a link in the place of the upload" 1 'is no folder of the daemon.s own' coffer "${r[@]}" "${a[@]}" "${b[@]}"
+equal "which is not followed" "$(find "$work/elsewhere" -mindepth 1 | wc -l)" 0
+rm "$home/state/restore"
 equal "nothing was made by any of these" "$(status_field .state)" uninitialised
 absent "no identity" "$home/state/node.id"
 if [ "$(id -u)" = 0 ]; then
