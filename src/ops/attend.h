@@ -42,6 +42,11 @@ void attend_passphrase_end(struct attend *a, bool wrong);
 enum coffer_err attend_pin_begin(struct attend *a, struct reason *reason) MUST_USE;
 void attend_pin_end(struct attend *a, bool refused);
 
+/* Before the token is asked to open the node: ERR_BUSY while another request does, so that those that wait never hold every thread and status is always answered. ERR_OK:
+ * attend_token_end must follow. */
+enum coffer_err attend_token_begin(struct attend *a, struct reason *reason) MUST_USE;
+void attend_token_end(struct attend *a);
+
 /* A try that failed, while no audit log can be written. Store thread. */
 void attend_note(struct attend *a, const struct principal *principal, uint32_t operation, enum coffer_err err, const char *why);
 /* Writes what was noted, one record for each principal and operation; it is forgotten when the transaction is durable. Store thread. */

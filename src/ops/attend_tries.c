@@ -83,6 +83,22 @@ void attend_pin_end(struct attend *a, bool refused)
 	pthread_mutex_unlock(&a->lock);
 }
 
+enum coffer_err attend_token_begin(struct attend *a, struct reason *reason)
+{
+	pthread_mutex_lock(&a->lock);
+	bool busy = a->token_busy;
+	a->token_busy = true;
+	pthread_mutex_unlock(&a->lock);
+	return busy ? reason_fail(reason, ERR_BUSY, "the token is opening this node just now; 'coffer status' says how it went") : ERR_OK;
+}
+
+void attend_token_end(struct attend *a)
+{
+	pthread_mutex_lock(&a->lock);
+	a->token_busy = false;
+	pthread_mutex_unlock(&a->lock);
+}
+
 /* Under the lock. */
 static struct attend_try *try_of(struct attend *a, const char *principal, uint32_t operation)
 {

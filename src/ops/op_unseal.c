@@ -96,6 +96,14 @@ static enum coffer_err by_token(struct op_ctx *ctx, const struct wish *w)
 	return e->open_by_token(e, &ctx->reason);
 }
 
+static enum coffer_err by_token_alone(struct op_ctx *ctx, const struct wish *w)
+{
+	TRY(attend_token_begin(ctx->engine->attend, &ctx->reason));
+	enum coffer_err err = by_token(ctx, w);
+	attend_token_end(ctx->engine->attend);
+	return err;
+}
+
 static void put_recovery(struct op_ctx *ctx, const struct attend_stanza *s, struct writer *out)
 {
 	char set[RECOVERY_SET_NAME];
@@ -132,7 +140,7 @@ enum coffer_err op_unseal(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 	if (w.way != WAY_ASK && !attend_wanted(ctx->engine))
 		return reason_fail(&ctx->reason, ERR_EXISTS, "the node is open already");
 	if (w.way == WAY_SHARES || w.way == WAY_PASSPHRASE) TRY(recover(ctx, &w));
-	if (w.way == WAY_TOKEN || w.way == WAY_PIN) TRY(by_token(ctx, &w));
+	if (w.way == WAY_TOKEN || w.way == WAY_PIN) TRY(by_token_alone(ctx, &w));
 	if (w.way == WAY_FORGET) attend_forget_shares(ctx->engine->attend);
 	put_answer(ctx, out);
 	return ERR_OK;
