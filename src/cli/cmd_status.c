@@ -165,6 +165,17 @@ static void print_recovery(const json_t *doc)
 	line("", "last drill: %s", when);
 }
 
+/* A backup that nobody has opened is a hope. */
+static void print_backup(const json_t *doc)
+{
+	const json_t *backup = json_object_get(doc, "backup"), *age = json_object_get(backup, "verified_age_s");
+	const char *recovery = json_text(doc, "recovery");
+	long long max_age = whole(backup, "max_age_s"), old = (long long)json_integer_value(age);
+	if (!backup || strncmp(recovery, "none", 4) == 0) return;
+	if (!age) line("backup", "NONE VERIFIED, %lld made: 'coffer backup create', then 'coffer backup verify'", whole(backup, "count"));
+	else line("backup", "newest verified one %lld days %lld hours old%s", old / 86400, old % 86400 / 3600, max_age && old >= max_age ? ": TOO OLD, see backup_max_age" : "");
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -185,6 +196,7 @@ static void print_status(const json_t *doc)
 	print_opening(doc);
 	print_data_key(doc, json_object_get(doc, "rotation"));
 	print_recovery(doc);
+	print_backup(doc);
 	print_memory(doc, memory);
 	print_aead(json_object_get(doc, "aead"));
 	if (json_text(doc, "store")[0])

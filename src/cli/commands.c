@@ -49,6 +49,10 @@ static const struct cmd_option status_options[] = {
 	{ "watch", 'w', NULL, "show it again every second" },
 	{ 0 },
 };
+static const struct cmd_option metrics_options[] = {
+	{ "output", 'o', "FILE", "a file that appears whole, for the node exporter's textfile collector" },
+	{ 0 },
+};
 static const struct cmd_option create_options[] = {
 	{ "algorithm", 'a', "NAME", "aes-256 (default), aes-192, aes-128, chacha20, hmac-sha256 …" },
 	{ "group", 'g', "GROUP", "Object Group that grants can name with --on" },
@@ -193,6 +197,7 @@ const struct cmd commands[] = {
 	{ "recovery shares", "", 0, 0, "with --new: a new recovery key, proven before the old one goes", recovery_shares_options, cmd_recovery_shares },
 	{ "recovery test", "", 0, 0, "a drill: do the shares, or the passphrase, open this domain", recovery_test_options, cmd_recovery_test },
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
+	{ "metrics", "", 0, 0, "the status as numbers, in Prometheus text format", metrics_options, cmd_metrics },
 	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
 	{ "token reseal", "", 0, 0, "bind the wrapped data keys anew, to the machine as it is now", reseal_options, cmd_token_reseal },

@@ -10,11 +10,12 @@ struct token_proxy *token_of(struct engine *engine)
 {
 	enum engine_state state = engine_state_get(engine);
 	if (state == ENGINE_UNINITIALISED || state == ENGINE_STARTING) return NULL;
-	if (state == ENGINE_OPEN || state == ENGINE_DRAINING) return engine->token;
-	pthread_mutex_lock(&engine->admin_lock);
-	struct token_proxy *proxy = engine->token;
-	pthread_mutex_unlock(&engine->admin_lock);
-	return proxy;
+	return __atomic_load_n(&engine->token, __ATOMIC_ACQUIRE); /* from then on it is the same until the process ends */
+}
+
+void token_set(struct engine *engine, struct token_proxy *proxy)
+{
+	__atomic_store_n(&engine->token, proxy, __ATOMIC_RELEASE);
 }
 
 enum coffer_err token_uri_take(struct op_ctx *ctx, struct ttlv_cursor *payload, char out[static TOKEN_URI_MAX + 1])
