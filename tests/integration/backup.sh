@@ -206,6 +206,7 @@ use_sandbox
 # A backup of the restored one, restored again: three audit logs in one store.
 check "a backup of it" coffer backup create "$work/three.cfra"
 stop_one "$dir"
+box_new=$dir
 more box-third --token "$token" --restore "$work/three.cfra" --shares "$shares"
 check "which opens too" coffer decrypt -i "$work/m2" -o "$work/zz"
 check "with a sound store" coffer store check
@@ -216,8 +217,12 @@ stop_one "$dir"
 more box-older --token "$token" --no-init
 uri=$(cat "$home/uri")
 stop_one "$dir"
-cp "$first/node-1/state/node.root" "$home/state/node.root"
+cp "$box_new/node-1/state/node.root" "$home/state/node.root"
 give_to daemon "$home/state"
+start_sandbox --no-init
+refused "a mark that the archive's keys do not open could know better" 1 'of another node: .*add --accept-older' coffer restore "$work/two.cfra" --token "$uri" "${a[@]}" "${b[@]}"
+stop_one "$dir"
+cp "$first/node-1/state/node.root" "$home/state/node.root"
 start_sandbox --no-init
 chmod 0640 "$home/state/node.root"
 refused "a mark that is there and may not be read" 1 'mode 0600' coffer restore "$work/one.cfra" --token "$uri" "${a[@]}" "${b[@]}"
