@@ -147,7 +147,7 @@ static const struct cmd_option accept_options[] = {
 
 static const struct cmd_option rotate_master_options[] = {
 	{ "token", 't', "URI", "of another token (default: another master secret in this one)" },
-	{ "forget-old", 0, NULL, "give up destroying an earlier master secret whose token is gone" },
+	{ "forget-old", 0, NULL, "change it although an earlier one, whose token is gone, was not destroyed" },
 	{ 0 },
 };
 static const struct cmd_option rotate_options[] = {
@@ -158,6 +158,7 @@ static const struct cmd_option verify_options[] = {
 	{ "share-file", 0, "FILE", "a recovery share, to see that the archive opens (repeat it for each)" },
 	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
 	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the recovery passphrase from a systemd credential" },
 	{ "offline", 0, NULL, "tell no daemon that it was verified" },
 	{ 0 },
 };
@@ -166,6 +167,7 @@ static const struct cmd_option restore_options[] = {
 	{ "share-file", 0, "FILE", "a recovery share (repeat it for each; default: they are asked for)" },
 	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
 	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the recovery passphrase from a systemd credential" },
 	{ "accept-older", 0, NULL, "also when this node knows of a newer store" },
 	{ "accept-damaged", 0, NULL, "also when the store was damaged when it was archived" },
 	{ 0 },
@@ -181,6 +183,7 @@ static const struct cmd_option reseal_options[] = {
 static const struct cmd_option change_pin_options[] = {
 	{ "secret-file", 0, "FILE", "read the new PIN from a file" },
 	{ "secret-fd", 0, "N", "read the new PIN from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the new PIN from a systemd credential" },
 	{ 0 },
 };
 static const struct cmd_option sign_pcrs_options[] = {

@@ -23,7 +23,9 @@ enum coffer_err token_uri_take(struct op_ctx *ctx, struct ttlv_cursor *payload, 
 	struct view uri;
 	TRY(ttlv_take_text(payload, TAG_COFFER_TOKEN_URI, &uri));
 	if (uri.len == 0) uri = view_str(ctx->engine->config->token);
-	if (uri.len == 0 || uri.len > TOKEN_URI_MAX)
+	if (uri.len == 0)
+		return reason_fail(&ctx->reason, ERR_USAGE, "no token is named: add --token tpm2:… or --token pkcs11:…, or a line 'token = …' to the configuration");
+	if (uri.len > TOKEN_URI_MAX)
 		return reason_fail(&ctx->reason, ERR_USAGE, "a token URI has 1 to %u bytes: tpm2:… or pkcs11:…", TOKEN_URI_MAX);
 	memcpy(out, uri.ptr, uri.len);
 	out[uri.len] = '\0';
