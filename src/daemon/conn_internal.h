@@ -142,6 +142,8 @@ void conn_drop_done(struct conn *c);
 bool conn_own_input(struct conn *c) MUST_USE;
 /* The worker's output becomes the connection's, unless that has answers already. */
 void conn_lend_output(struct conn *c);
+/* Room for `more` bytes behind the answers in the worker's block. False: it is not lent, may not be so large, or there is no memory. */
+bool conn_grow_output(struct conn *c, size_t more) MUST_USE;
 /* The worker has its block again; answers in it are gone. */
 void conn_return_output(struct conn *c);
 /* The same, and what is not sent is the connection's own. False: no memory for it, and it is lost. */

@@ -298,11 +298,11 @@ static bool begin_request(struct conn *c, size_t size)
 	return true;
 }
 
-/* The answer of a frame of this size may have no room behind those that wait. */
-static bool is_full(const struct conn *c, size_t size)
+/* The answer of a frame of this size may have no room behind those that wait. One write for many costs less, here and at the client: the block grows before. */
+static bool is_full(struct conn *c, size_t size)
 {
 	size_t unsent = conn_unsent(c), most = c->out_lent ? c->out.cap : CONN_ANSWERS_MAX;
-	return unsent && unsent + size + CONN_ANSWER_ROOM > most;
+	return unsent && unsent + size + CONN_ANSWER_ROOM > most && !conn_grow_output(c, size + CONN_ANSWER_ROOM);
 }
 
 /* Begins every frame that is whole, until one has to wait. True: answers must go first. */

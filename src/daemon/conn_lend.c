@@ -103,6 +103,13 @@ void conn_lend_output(struct conn *c)
 	w->output = BUF_EMPTY;
 }
 
+bool conn_grow_output(struct conn *c, size_t more)
+{
+	size_t most = c->worker->daemon->loan_block;
+	if (!c->out_lent || c->out.len + more + ARENA_CANARY_LEN > most || conn_may_read(c) != SIZE_MAX) return false;
+	return buf_reserve(&c->out, more) == ERR_OK;
+}
+
 void conn_return_output(struct conn *c)
 {
 	if (!c->out_lent) return;
