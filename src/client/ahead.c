@@ -57,7 +57,7 @@ static enum coffer_status flush(struct coffer *c, uint64_t deadline_ms)
 	close_message(c);
 	size_t len = writer_len(&q->w);
 	enum coffer_status st = conn_send(c, len, deadline_ms);
-	wipe(c->out.ptr, len);
+	conn_wipe_request(c, len);
 	q->unsent = q->gathered = 0;
 	return st;
 }
@@ -94,6 +94,7 @@ static bool fits(const struct coffer *c, const struct ahead_message *open, size_
 	const struct ahead_queue *q = &c->queue;
 	return open->items < (c->batch ? c->batch : COFFER_BATCH_MAX) && writer_len(&q->w) - q->opened_at + size <= GATHER_BYTES;
 }
+_Static_assert(GATHER_BYTES <= CONN_ASIDE_MIN, "what lies in the caller's memory goes out with the call that brought it");
 _Static_assert(GATHER_BYTES / TTLV_HEADER_LEN < TTLV_ITEMS_MAX, "a batch may have too many TTLV items");
 
 /* Into the open message when it fits, else into one of its own. */
@@ -105,7 +106,7 @@ static void append(struct coffer *c, const struct message *m)
 	uint8_t index = newest(q)->items++;
 	struct kmip_item_id id = { .operation = message_operation(m), .has_unique_id = c->batch != 1, .unique_id = view_of(&index, 1) };
 	struct kmip_item_mark mark = kmip_request_item_begin(&q->w, &id);
-	message_put(&q->w, m);
+	message_put(c, &q->w, m);
 	kmip_request_item_end(&q->w, mark, NULL);
 }
 

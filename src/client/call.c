@@ -75,6 +75,7 @@ static enum coffer_status transmit(struct call *call)
 	struct coffer *c = call->c;
 	if (writer_done(&call->w) != ERR_OK) {
 		wipe(c->out.ptr, c->out.cap);
+		c->aside = view_of(NULL, 0);
 		return conn_fail(c, COFFER_ETOOLARGE, "the request is too large");
 	}
 	call->len = writer_len(&call->w);
@@ -180,7 +181,7 @@ enum coffer_status call_exchange(struct call *call, bool change)
 enum coffer_status call_end(struct call *call, enum coffer_status status)
 {
 	if (call->frame.len) conn_consume(call->c, call->frame.len);
-	if (call->len) wipe(call->c->out.ptr, call->len);
+	if (call->len) conn_wipe_request(call->c, call->len);
 	pthread_mutex_unlock(&call->c->lock);
 	return status;
 }

@@ -23,6 +23,7 @@
 
 #define DEFAULT_SOCKET "/run/coffer/coffer.sock"
 #define READ_CHUNK (64u * 1024u)
+#define LARGE_ANSWER (32u * 1024u) /* bytes from which on an answer is read by itself, so that no beginning of the next one has to be moved */
 #define RETRY_PAUSE_MS 50
 #define CONNECT_TRIES 100
 
@@ -57,7 +58,7 @@ void wire_free(struct wire *w)
 static enum coffer_status wire_reserve(struct coffer *c, struct wire *w, size_t want)
 {
 	if (want <= w->cap - w->begin - w->len) return COFFER_OK;
-	if (w->begin) {
+	if (w->begin && (w->len <= w->cap / 2 || 2 * w->cap > c->max_memory)) { /* else it would soon be moved again */
 		memmove(w->ptr, w->ptr + w->begin, w->len);
 		/* Where it was; what stood in front of it was wiped when it was consumed. */
 		if (w->len < w->begin) wipe(w->ptr + w->begin, w->len);
@@ -70,7 +71,7 @@ static enum coffer_status wire_reserve(struct coffer *c, struct wire *w, size_t 
 	if (cap < 2 * w->cap && 2 * w->cap <= c->max_memory) cap = 2 * w->cap;
 	uint8_t *p = malloc(cap);
 	if (!p) return COFFER_EMEMORY;
-	if (w->len) memcpy(p, w->ptr, w->len);
+	if (w->len) memcpy(p, w->ptr + w->begin, w->len);
 	struct wire next = { p, 0, w->len, cap };
 	wire_free(w);
 	*w = next;
@@ -80,6 +81,7 @@ static enum coffer_status wire_reserve(struct coffer *c, struct wire *w, size_t 
 enum coffer_status conn_prepare(struct coffer *c, size_t len)
 {
 	c->out.begin = c->out.len = 0;
+	c->aside = view_of(NULL, 0);
 	enum coffer_status st = wire_reserve(c, &c->out, len);
 	if (!st) return COFFER_OK;
 	if (st == COFFER_EMEMORY) return conn_fail(c, st, "out of memory");
@@ -101,6 +103,13 @@ static enum coffer_status garbled(struct coffer *c, enum coffer_status status, c
 	return broken(c, status, sentence);
 }
 
+/* Of a room: the rest of a large answer alone, and behind one of them no more than another one. least 1: what comes. */
+static size_t most_to_read(const struct coffer *c, size_t least, size_t room)
+{
+	size_t most = least > 1 && least + c->in.len >= LARGE_ANSWER ? least : c->in.len == 0 && c->last_large ? c->last_large : room;
+	return most < room ? most : room;
+}
+
 /* Reads what is there, with room for at least `least` bytes, and for a large piece as long as the memory lasts. *out_got may be NULL. */
 static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_got)
 {
@@ -112,7 +121,7 @@ static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_go
 	if (st)
 		return garbled(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
 	uint8_t *at = c->in.ptr + c->in.begin + c->in.len;
-	size_t cap = c->in.cap - c->in.begin - c->in.len;
+	size_t cap = most_to_read(c, least, c->in.cap - c->in.begin - c->in.len);
 	ssize_t n = c->takes_descriptor ? descriptor_recv(c->fd, at, cap, &c->descriptor) : recv(c->fd, at, cap, 0);
 	if (n > 0) {
 		c->in.len += (size_t)n;
@@ -138,11 +147,50 @@ static enum coffer_status wait_for(struct coffer *c, short events, uint64_t dead
 	}
 }
 
+void conn_put_bytes(struct coffer *c, struct writer *w, uint32_t tag, struct view bytes)
+{
+	if (bytes.len < CONN_ASIDE_MIN || c->aside.len) {
+		ttlv_put_bytes(w, tag, bytes);
+		return;
+	}
+	struct ttlv_space space = ttlv_reserve_bytes(w, tag, bytes.len);
+	if (!space.ptr) return; /* the writer has failed */
+	ttlv_commit_bytes(w, space, bytes.len);
+	c->aside = bytes;
+	c->aside_at = space.at;
+}
+
+void conn_wipe_request(struct coffer *c, size_t len)
+{
+	size_t from = c->aside.len ? c->aside_at : len, to = from + c->aside.len;
+	wipe(c->out.ptr, from);
+	if (to < len) wipe(c->out.ptr + to, len - to);
+	c->aside = view_of(NULL, 0);
+}
+
+static struct iovec part_of(const uint8_t *ptr, size_t from, size_t to)
+{
+	union { const uint8_t *in; void *out; } base = { .in = ptr + from }; /* iovec has no const */
+	return (struct iovec){ base.out, to - from };
+}
+
+/* The rest of the request: before, aside, behind. */
+static ssize_t send_rest(struct coffer *c, size_t sent, size_t len)
+{
+	struct iovec parts[3];
+	size_t at = c->aside_at, end = at + c->aside.len, count = 0;
+	if (c->aside.len == 0) return send(c->fd, c->out.ptr + sent, len - sent, MSG_NOSIGNAL);
+	if (sent < at) parts[count++] = part_of(c->out.ptr, sent, at);
+	if (sent < end) parts[count++] = part_of(c->aside.ptr, sent > at ? sent - at : 0, c->aside.len);
+	if (end < len) parts[count++] = part_of(c->out.ptr, sent > end ? sent : end, len);
+	return sendmsg(c->fd, &(struct msghdr){ .msg_iov = parts, .msg_iovlen = count }, MSG_NOSIGNAL);
+}
+
 enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 {
 	size_t sent = 0;
 	while (sent < len) {
-		ssize_t n = send(c->fd, c->out.ptr + sent, len - sent, MSG_NOSIGNAL);
+		ssize_t n = send_rest(c, sent, len);
 		if (n > 0) {
 			sent += (size_t)n;
 			continue;
@@ -232,6 +280,7 @@ enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct v
 		enum coffer_status st = conn_whole_frame(c, &size, &whole);
 		if (st) return st;
 		if (whole) {
+			c->last_large = size >= LARGE_ANSWER ? size : 0;
 			*out = view_of(c->in.ptr + c->in.begin, size);
 			return COFFER_OK;
 		}

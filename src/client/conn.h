@@ -56,6 +56,9 @@ struct coffer {
 	uint32_t timeout_ms;
 	size_t max_memory;
 	struct wire out, in;
+	struct view aside;        /* bytes of the request in `out` that are sent from the caller's memory, until this call returns; empty: none */
+	size_t aside_at;          /* where in `out` they belong: that place is not written */
+	size_t last_large;        /* bytes of the answer before, if it was large; else 0 */
 	unsigned ahead;           /* answers that are to be collected */
 	struct ahead_queue queue;
 	uint32_t batch;           /* as in coffer_options */
@@ -82,6 +85,12 @@ enum coffer_status conn_refuse(struct coffer *c, enum coffer_status status, cons
 enum coffer_status conn_status_of(enum coffer_err err);
 void wire_free(struct wire *w);
 
+#define CONN_ASIDE_MIN (16u * 1024u) /* bytes that are worth it */
+
+/* A Byte String of the request that `w` writes into c->out; a long one stays where it is and is sent from there. The call that takes it sends it. */
+void conn_put_bytes(struct coffer *c, struct writer *w, uint32_t tag, struct view bytes);
+/* The request of `len` bytes in c->out is done with. */
+void conn_wipe_request(struct coffer *c, size_t len);
 /* Sends the request of `len` bytes that stands in c->out, while reading what comes meanwhile, so that neither side waits for the other. */
 enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms);
 /* Whether a whole frame is here already. Frames that cannot be are COFFER_EPROTOCOL, COFFER_ETOOLARGE. */

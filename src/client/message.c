@@ -41,11 +41,11 @@ uint32_t message_operation(const struct message *m)
 	return operations[m->op].operation;
 }
 
-void message_put(struct writer *w, const struct message *m)
+void message_put(struct coffer *c, struct writer *w, const struct message *m)
 {
 	if (m->op == MESSAGE_ENCRYPT) call_write_key(w, m->key);
 	call_write_context(w, m->context, m->context_count);
-	ttlv_put_bytes(w, operations[m->op].in_tag, m->in);
+	conn_put_bytes(c, w, operations[m->op].in_tag, m->in);
 }
 
 bool message_result(enum message_op op, struct ttlv_cursor *payload, struct view *out)
@@ -64,7 +64,7 @@ static enum coffer_status run(struct coffer *c, struct message *m, void *out, si
 	struct view bytes;
 	enum coffer_status st = call_begin(&call, c, message_operation(m), m->size);
 	if (st) return st;
-	message_put(&call.w, m);
+	message_put(c, &call.w, m);
 	st = call_run(&call, false);
 	if (!st && !message_result(m->op, &call.answer.items[0].payload, &bytes)) st = call_malformed(&call);
 	if (!st) st = call_copy_out(&call, bytes, out, out_cap, out_len);

@@ -20,7 +20,7 @@ struct message {
 /* COFFER_EINVAL, COFFER_ETOOLARGE, COFFER_EFOREIGN with a sentence. Not while a call is open. */
 enum coffer_status message_check(struct coffer *c, struct message *m);
 uint32_t message_operation(const struct message *m);
-void message_put(struct writer *w, const struct message *m);
+void message_put(struct coffer *c, struct writer *w, const struct message *m);
 /* The result in the payload of an answer; false: it is not there. */
 bool message_result(enum message_op op, struct ttlv_cursor *payload, struct view *out);
 /* Bytes that it has at most. */

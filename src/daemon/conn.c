@@ -67,6 +67,7 @@ void conn_close(struct conn *c)
 		if (c->pass_fd >= 0) close(TAKE_FD(c->pass_fd));
 		conn_drop_answers(c);
 		conn_hold_answers(c);
+		conn_leave_blocks(c);
 		unlink_conn(c);
 	}
 	if (!conn_is_needed(c)) free_conn(c);

@@ -133,7 +133,7 @@ void conn_hold_answers(struct conn *c)
 void conn_hold_input(struct conn *c)
 {
 	bool alone = c->busy || c->held || c->budget == 0; /* else it is what was set aside for the frame that is coming */
-	settle(c, &c->in_budget, c->in.len && alone ? weight_of(&c->in) : 0);
+	settle(c, &c->in_budget, c->in.len && alone && !c->in_lent ? weight_of(&c->in) : 0);
 }
 
 void conn_hold_segments(struct conn *c, bool under_way)

@@ -125,11 +125,19 @@ void conn_on_writable(struct conn *c);
 /* Adds or removes the read event as the state asks, and sets the deadline that fits. */
 void conn_rearm(struct conn *c);
 void conn_on_readable(struct conn *c);
+/* Another connection needs the worker's block: what is here of a large frame gets memory of its own, if there is any, else the connection ends. */
+void conn_let_go(struct conn *c);
 /* The same without an event. False: nothing was there. True: what was there is worked on, and the connection may be gone. */
 bool conn_poll(struct conn *c);
 /* conn_lend.c */
-/* The block has its size. False: no memory. */
-bool conn_block_ready(const struct conn *c, struct buf *block) MUST_USE;
+/* The connection may read into the worker's block, or has it already. False: no memory. */
+bool conn_input_ready(struct conn *c) MUST_USE;
+/* The beginning of a large frame stays in the worker's block between two turns, until another connection needs it (conn_let_go). False: it may not. */
+bool conn_keep_input(struct conn *c) MUST_USE;
+/* What the last connection left in the worker's blocks is wiped: before another one has them, and before the worker sleeps. */
+void conn_wipe_blocks(struct worker *w);
+/* The connection ends. */
+void conn_leave_blocks(struct conn *c);
 /* The worker's input, into which `added` bytes were read behind the place of those that are here already, becomes the connection's. */
 void conn_lend_input(struct conn *c, size_t added);
 /* Room in the worker's block for a frame of `size` bytes. False: it is not lent, may not be so large, or there is no memory. */
@@ -142,6 +150,10 @@ void conn_drop_done(struct conn *c);
 bool conn_own_input(struct conn *c) MUST_USE;
 /* The worker's output becomes the connection's, unless that has answers already. */
 void conn_lend_output(struct conn *c);
+/* Room for `more` bytes behind the answers in the worker's block. False: it is not lent, may not be so large, or there is no memory. */
+bool conn_grow_output(struct conn *c, size_t more) MUST_USE;
+/* The answers in it are sent. */
+void conn_empty_output(struct conn *c);
 /* The worker has its block again; answers in it are gone. */
 void conn_return_output(struct conn *c);
 /* The same, and what is not sent is the connection's own. False: no memory for it, and it is lost. */

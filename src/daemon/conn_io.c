@@ -13,7 +13,7 @@
 #include "ttlv/ttlv.h"
 
 #define READ_ROUNDS 4u /* of reading from one connection before the others have their turn */
-#define REST_TRIES 64u /* of reading the rest of a large frame that is being written */
+#define REST_TRIES 32u /* of reading the rest of a large frame that is being written */
 
 static const struct config *config_of(struct conn *c)
 {
@@ -298,11 +298,11 @@ static bool begin_request(struct conn *c, size_t size)
 	return true;
 }
 
-/* The answer of a frame of this size may have no room behind those that wait. */
-static bool is_full(const struct conn *c, size_t size)
+/* The answer of a frame of this size may have no room behind those that wait. One write for many costs less, here and at the client: the block grows before. */
+static bool is_full(struct conn *c, size_t size)
 {
 	size_t unsent = conn_unsent(c), most = c->out_lent ? c->out.cap : CONN_ANSWERS_MAX;
-	return unsent && unsent + size + CONN_ANSWER_ROOM > most;
+	return unsent && unsent + size + CONN_ANSWER_ROOM > most && !conn_grow_output(c, size + CONN_ANSWER_ROOM);
 }
 
 /* Begins every frame that is whole, until one has to wait. True: answers must go first. */
@@ -337,20 +337,42 @@ static enum conn_sent run_frames(struct conn *c)
 	}
 }
 
-/* What stays, stays in memory of its own; then the next event is awaited. */
+/* The rest of a large frame that is being written. */
+static bool awaits_rest(const struct conn *c)
+{
+	return c->in_lent && c->in.len > c->in_at && c->need > CONN_READ_CHUNK;
+}
+
+static void keep_own(struct conn *c, bool awaits)
+{
+	if (!conn_own_input(c)) conn_give_up(c, "no memory to keep a part of its request");
+	else if (awaits) await_frame(c, c->in.len && c->in.len < c->need ? c->need : 0);
+}
+
+static void await_event(struct conn *c)
+{
+	conn_hold_input(c);
+	if (c->closing && !conn_at_work(c) && conn_unsent(c) == 0) conn_close(c);
+	else conn_rearm(c);
+}
+
+/* What stays, stays in memory of its own, but for the beginning of a large frame; then the next event is awaited. */
 static void finish(struct conn *c, enum conn_sent sent)
 {
 	if (sent == CONN_LOST) {
 		conn_close(c);
 		return;
 	}
-	bool kept = conn_own_input(c);
+	bool awaits = !c->busy && !c->closing && !conn_segments_full(c) && sent == CONN_SENT;
+	if (!awaits || !awaits_rest(c) || !conn_keep_input(c)) keep_own(c, awaits);
 	if (conn_unsent(c) == 0) conn_return_output(c);
-	if (!kept) conn_give_up(c, "no memory to keep a part of its request");
-	else if (!c->busy && !c->closing && !conn_segments_full(c) && sent == CONN_SENT) await_frame(c, c->in.len && c->in.len < c->need ? c->need : 0);
-	conn_hold_input(c);
-	if (c->closing && !conn_at_work(c) && conn_unsent(c) == 0) conn_close(c);
-	else conn_rearm(c);
+	await_event(c);
+}
+
+void conn_let_go(struct conn *c)
+{
+	keep_own(c, true);
+	await_event(c);
 }
 
 void conn_process(struct conn *c)
@@ -358,27 +380,28 @@ void conn_process(struct conn *c)
 	finish(c, run_frames(c));
 }
 
-/* Into the rest of a large frame, or behind what is here already of small ones. Behind a large frame one of the same size is likely: what is read then ends
- * with one, because a beginning would have to be moved. */
+/* Of a room: behind a large frame one of the same size is likely, and what is read then ends with one, because a beginning would have to be moved. */
+static size_t whole_frames(const struct conn *c, size_t room)
+{
+	size_t here = c->in.len - c->in_at, rest = c->need > here ? c->need - here : 0;
+	if (c->last_large == 0 || c->want || room < rest || (rest == 0 && room < c->last_large)) return room;
+	return room - (room - rest) % c->last_large;
+}
+
+/* Into the rest of a large frame, or behind what is here already of small ones. */
 static ssize_t receive(struct conn *c)
 {
 	bool lends = !c->in_lent && c->want == 0;
 	struct buf *into = lends ? &c->worker->input : &c->in;
 	size_t room = into->cap - c->in.len, most = c->want ? c->want : conn_may_read(c); /* a large frame alone: then it moves on without a copy */
 	if (room > most) room = most;
-	if (c->last_large && c->in.len == 0 && room > c->last_large) room -= room % c->last_large;
+	room = whole_frames(c, room);
 	ssize_t n = recv(c->fd, into->ptr + c->in.len, room, 0);
 	c->drained = n < (ssize_t)room;
 	if (n <= 0) return n;
 	if (lends) conn_lend_input(c, (size_t)n);
 	else c->in.len += (size_t)n;
 	return n;
-}
-
-/* The rest of a large frame is just being written. */
-static bool awaits_rest(const struct conn *c)
-{
-	return c->in_lent && c->in.len > c->in_at && c->need > CONN_READ_CHUNK;
 }
 
 /* Whether to ask once more at once: there may be more, or the rest of a frame. */
@@ -431,7 +454,7 @@ static bool may_read(struct conn *c)
 		if (wait_for_memory(c)) return false;
 	} else {
 		if (c->in.len == 0) end_wait(c);
-		if (c->want || conn_block_ready(c, &c->worker->input)) return true;
+		if (c->want || conn_input_ready(c)) return true;
 	}
 	conn_give_up(c, "no memory to read");
 	return false;
@@ -450,7 +473,7 @@ void conn_on_readable(struct conn *c)
 bool conn_poll(struct conn *c)
 {
 	if (!c->reading || c->want || (c->in.len == 0 && !conn_may_begin(c))) return false;
-	return conn_block_ready(c, &c->worker->input) && read_frames(c);
+	return conn_input_ready(c) && read_frames(c);
 }
 
 void conn_job_done(struct conn *c, struct job *job)

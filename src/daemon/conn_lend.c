@@ -1,14 +1,77 @@
 /* The two blocks that a worker lends to the connection it is busy with: what arrives is read into the one and worked on where it lies, answers are
- * written into the other, and both go back, wiped, before the worker turns to the next connection. For large frames they grow, and stay so while such frames come. A connection has memory of its own only for what has
- * to stay: the beginning of a frame, frames behind one that is on another thread, answers that are not taken. */
+ * written into the other, and both are wiped before the worker turns to the next connection or sleeps; while one connection has them again and again they
+ * are not. For large frames they grow, and stay so while such frames come. A connection has memory of its own only for what has
+ * to stay: the beginning of a frame, frames behind one that is on another thread, answers that are not taken. The beginning of a large frame stays where it is
+ * until another connection needs the block. */
 #include <string.h>
 
+#include "base/ct.h"
 #include "daemon/conn_internal.h"
 #include "daemon/daemon.h"
 
-bool conn_block_ready(const struct conn *c, struct buf *block)
+static void note_left(size_t *left, size_t len)
+{
+	if (*left < len) *left = len;
+}
+
+static void wipe_left(const struct buf *block, size_t from, size_t *left)
+{
+	if (block->cap == 0) return;
+	size_t end = *left < block->cap ? *left : block->cap;
+	if (end > from) wipe(block->ptr + from, end - from);
+	*left = 0;
+}
+
+void conn_wipe_blocks(struct worker *w)
+{
+	struct conn *c = w->holder;
+	if (c && w->input_left) {
+		wipe(c->in.ptr, c->in_at);
+		wipe_left(&c->in, c->in.len, &w->input_left);
+	}
+	if (!c) wipe_left(&w->input, 0, &w->input_left);
+	wipe_left(&w->output, 0, &w->output_left);
+}
+
+void conn_leave_blocks(struct conn *c)
+{
+	struct worker *w = c->worker;
+	if (w->user != c) return;
+	conn_wipe_blocks(w);
+	w->user = NULL;
+}
+
+/* Whoever has the blocks next finds nothing in them. */
+static void take_over(struct conn *c)
+{
+	struct worker *w = c->worker;
+	if (w->user == c) return;
+	conn_wipe_blocks(w);
+	w->user = c;
+}
+
+static bool block_ready(const struct conn *c, struct buf *block)
 {
 	return buf_reserve(block, c->worker->daemon->lend_block - ARENA_CANARY_LEN) == ERR_OK;
+}
+
+bool conn_input_ready(struct conn *c)
+{
+	struct worker *w = c->worker;
+	if (w->holder && w->holder != c) conn_let_go(w->holder);
+	take_over(c);
+	return c->in_lent || block_ready(c, &w->input);
+}
+
+bool conn_keep_input(struct conn *c)
+{
+	struct worker *w = c->worker;
+	PRE(c->in_lent && (!w->holder || w->holder == c));
+	if (c->wait_until_ms || c->need > c->in.cap || conn_may_read(c) != SIZE_MAX) return false;
+	if (c->need > c->in.cap - c->in_at) conn_drop_done(c);
+	note_left(&w->input_left, c->in.len);
+	w->holder = c;
+	return true;
 }
 
 static bool is_large(const struct worker *w, const struct buf *block)
@@ -40,11 +103,12 @@ void conn_on_loan(evutil_socket_t fd, short what, void *worker)
 	if (is_large(w, &w->output)) buf_free(&w->output);
 }
 
-/* A block that grew beyond what may be kept is given up; conn_block_ready makes a new one. */
-static void give_back(const struct conn *c, struct buf *block, struct buf *lent)
+/* A block that grew beyond what may be kept is given up; block_ready makes a new one. */
+static void give_back(const struct conn *c, struct buf *block, struct buf *lent, size_t *left)
 {
+	note_left(left, lent->len);
 	if (is_large(c->worker, lent) && !keep_large(c->worker, lent)) buf_free(lent);
-	else buf_clear(lent);
+	lent->len = 0;
 	*block = *lent;
 	*lent = BUF_EMPTY;
 }
@@ -73,12 +137,19 @@ void conn_lend_input(struct conn *c, size_t added)
 
 void conn_drop_done(struct conn *c)
 {
-	buf_consume(&c->in, c->in_at);
+	if (c->in_lent && c->in_at) { /* what it leaves is wiped with the rest */
+		note_left(&c->worker->input_left, c->in.len);
+		c->in.len -= c->in_at;
+		memmove(c->in.ptr, c->in.ptr + c->in_at, c->in.len);
+	} else {
+		buf_consume(&c->in, c->in_at);
+	}
 	c->in_at = 0;
 }
 
 bool conn_own_input(struct conn *c)
 {
+	struct worker *w = c->worker;
 	struct buf own = BUF_EMPTY;
 	if (!c->in_lent) {
 		conn_drop_done(c);
@@ -87,7 +158,9 @@ bool conn_own_input(struct conn *c)
 	}
 	size_t left = c->in.len - c->in_at;
 	bool ok = left == 0 || buf_append(&own, view_of(c->in.ptr + c->in_at, left)) == ERR_OK;
-	give_back(c, &c->worker->input, &c->in);
+	if (w->holder == c) w->holder = NULL;
+	give_back(c, &w->input, &c->in, &w->input_left);
+	if (w->user != c) conn_wipe_blocks(w); /* it was kept meanwhile */
 	c->in = own;
 	c->in_at = 0;
 	c->in_lent = false;
@@ -97,16 +170,31 @@ bool conn_own_input(struct conn *c)
 void conn_lend_output(struct conn *c)
 {
 	struct worker *w = c->worker;
-	if (c->out.cap || !conn_block_ready(c, &w->output)) return; /* without the block the answer gets memory of its own */
+	if (c->out.cap) return;
+	take_over(c);
+	if (!block_ready(c, &w->output)) return; /* without the block the answer gets memory of its own */
 	c->out = w->output;
 	c->out_lent = true;
 	w->output = BUF_EMPTY;
 }
 
+void conn_empty_output(struct conn *c)
+{
+	note_left(&c->worker->output_left, c->out.len);
+	c->out.len = 0;
+}
+
+bool conn_grow_output(struct conn *c, size_t more)
+{
+	size_t most = c->worker->daemon->loan_block;
+	if (!c->out_lent || c->out.len + more + ARENA_CANARY_LEN > most || conn_may_read(c) != SIZE_MAX) return false;
+	return buf_reserve(&c->out, more) == ERR_OK;
+}
+
 void conn_return_output(struct conn *c)
 {
 	if (!c->out_lent) return;
-	give_back(c, &c->worker->output, &c->out);
+	give_back(c, &c->worker->output, &c->out, &c->worker->output_left);
 	c->out_lent = false;
 	c->out_sent = 0;
 }

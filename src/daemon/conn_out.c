@@ -152,7 +152,7 @@ enum conn_sent conn_send(struct conn *c)
 	c->write_until_ms = 0;
 	c->out_sent = 0;
 	if (c->parked) free_pieces(c);
-	if (c->out_lent) buf_clear(&c->out);
+	if (c->out_lent) conn_empty_output(c);
 	else buf_free(&c->out);
 	conn_hold_answers(c);
 	return CONN_SENT;

@@ -103,6 +103,7 @@ static void *worker_main(void *arg)
 	prctl(PR_SET_NAME, name);
 	do {
 		wipe_registers(); /* of what the last round worked on */
+		conn_wipe_blocks(w);
 		if (event_base_loop(w->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY) < 0) break;
 		if (!event_base_got_break(w->base)) worker_poll(w);
 	} while (!event_base_got_break(w->base));

@@ -24,6 +24,9 @@ struct worker {
 	struct job crypt_job;         /* makes it so, from another thread */
 	bool crypting;                /* one of both is under way; guarded by the pool's lock */
 	struct buf input, output;     /* lent to the connection that is worked on (conn_lend.c); empty meanwhile */
+	struct conn *holder;          /* keeps input between its turns, for the rest of a large frame; NULL: nobody */
+	const struct conn *user;      /* who had the blocks last */
+	size_t input_left, output_left; /* bytes at their beginning that it may have left there: wiped before another has them, and before the worker sleeps */
 	struct event *loan_event;     /* takes from them what they grew by; NULL: at once */
 	bool loan_kept, loan_used;    /* the timer is set; a large block was used since */
 	struct kmip_request *parsed;  /* lent to its request */

@@ -53,8 +53,10 @@ enum coffer_err dispatch_payload(struct run *run, const struct kmip_batch_item *
 		*out = ttlv_cursor_of(writer_view(&w));
 	}
 	struct kmip_alike *alike = run->r->parsed == run->r->lent_parsed ? run->r->lent_alike : NULL;
-	if (alike && alike->frame_len && alike->known_payload) return ERR_OK;
+	size_t index = (size_t)(item - run->r->parsed->items);
+	uint32_t bit = alike && alike->frame_len ? UINT32_C(1) << index : 0; /* what is kept has few items */
+	if (bit && (alike->known_payloads & bit)) return ERR_OK;
 	TRY(check(&run->ctx, *out));
-	if (alike) alike->known_payload = true;
+	if (bit) alike->known_payloads |= bit;
 	return ERR_OK;
 }

@@ -1,4 +1,5 @@
-/* When a worker polls: while requests come at short gaps, and not when nobody asks, when they come late, or when others want the processor. */
+/* When a worker polls: while requests come at short gaps, and not when nobody asks, when they come late, or when others want the processor. And what
+ * its two blocks hold between the turns of connections. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -255,6 +256,114 @@ static void the_end_closes_the_connection(void **state)
 	}
 }
 
+/* ---- what stays in the worker's block between two turns (conn_lend.c) ---- */
+
+#define MARK 0xa5u
+#define PART 20000u
+
+/* A large frame that is full of marks, and malformed. */
+static const uint8_t *marked(void)
+{
+	static uint8_t frame[LARGE];
+	memset(frame, MARK, sizeof frame);
+	memcpy(frame, large_header, sizeof large_header);
+	return frame;
+}
+
+static void send_part(int fd, size_t from, size_t to)
+{
+	assert_int_equal(send(fd, marked() + from, to - from, 0), (ssize_t)(to - from));
+}
+
+static bool has_marks(const struct buf *b)
+{
+	for (size_t i = 0; i < b->cap; i++)
+		if (b->ptr[i] == MARK) return true;
+	return false;
+}
+
+/* Another connection of the same worker; the caller closes it by its end. */
+static struct conn *connect_other(struct setting *s, int *out_fd)
+{
+	int ends[2];
+	struct peer *peer;
+	struct principal principal;
+	principal_from_uid(1001, 1, &principal);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(peers_enter(s->daemon.peers, &principal, 4, &peer, NULL), ERR_OK);
+	*out_fd = ends[1];
+	return conn_new(&s->worker, ends[0], peer);
+}
+
+static int connect_in_large_blocks(struct setting *s)
+{
+	int fd = connect_new(s);
+	buf_free(&s->worker.input);
+	s->daemon.lend_block = s->daemon.loan_block = 64u * 1024u;
+	return fd;
+}
+
+static void the_beginning_of_a_large_frame_stays_in_the_block(void **state)
+{
+	struct setting *s = *state;
+	uint8_t answer[1024];
+	int fd = connect_in_large_blocks(s);
+	send_part(fd, 0, PART);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_ptr_equal(s->worker.holder, s->conn);
+	assert_true(s->conn->in_lent && s->conn->in.len == PART);
+	assert_int_equal(s->daemon.bulk_used, 0);
+	conn_wipe_blocks(&s->worker); /* the worker sleeps: what is here of the frame stays */
+	assert_memory_equal(s->conn->in.ptr, marked(), PART);
+	send_part(fd, PART, LARGE);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_true(recv(fd, answer, sizeof answer, 0) > 0);
+	assert_null(s->worker.holder);
+	assert_int_equal(s->conn->in.cap, 0);
+	assert_true(has_marks(&s->worker.input)); /* the same connection may have it again */
+	conn_wipe_blocks(&s->worker);
+	assert_false(has_marks(&s->worker.input));
+}
+
+static void another_connection_gets_the_block_and_finds_nothing_in_it(void **state)
+{
+	struct setting *s = *state;
+	uint8_t answer[1024];
+	int other_fd, fd = connect_in_large_blocks(s);
+	struct conn *other = connect_other(s, &other_fd);
+	send_part(fd, 0, PART);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_ptr_equal(s->worker.holder, s->conn);
+	assert_int_equal(send(other_fd, header, sizeof header, 0), (ssize_t)sizeof header);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_int_equal(other->in.len, sizeof header);
+	assert_null(s->worker.holder);
+	assert_false(has_marks(&s->worker.input));
+	assert_false(s->conn->in_lent);
+	assert_memory_equal(s->conn->in.ptr, marked(), PART);
+	assert_true(s->daemon.bulk_used >= 2 * LARGE); /* set aside, for the frame and its answer */
+	send_part(fd, PART, LARGE);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_true(recv(fd, answer, sizeof answer, 0) > 0);
+	conn_close(other);
+	close(other_fd);
+}
+
+static void who_holds_the_block_may_end(void **state)
+{
+	struct setting *s = *state;
+	int fd = connect_in_large_blocks(s);
+	send_part(fd, 0, PART);
+	assert_int_equal(event_base_loop(s->worker.base, EVLOOP_ONCE), 0);
+	assert_ptr_equal(s->worker.holder, s->conn);
+	conn_close(s->conn);
+	s->conn = NULL;
+	assert_null(s->worker.holder);
+	assert_null(s->worker.user);
+	assert_non_null(s->worker.input.ptr);
+	assert_false(has_marks(&s->worker.input));
+}
+
 static void no_more_workers_poll_than_half_of_them(void **state)
 {
 	struct setting *s = *state;
@@ -292,6 +401,9 @@ int main(void)
 		CASE(a_full_block_is_not_taken_for_the_end),
 		CASE(a_large_frame_is_read_in_the_block_that_grows),
 		CASE(the_end_closes_the_connection),
+		CASE(the_beginning_of_a_large_frame_stays_in_the_block),
+		CASE(another_connection_gets_the_block_and_finds_nothing_in_it),
+		CASE(who_holds_the_block_may_end),
 		CASE(no_more_workers_poll_than_half_of_them),
 		CASE(a_connection_that_ends_is_not_asked_again),
 	};

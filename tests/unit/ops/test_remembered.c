@@ -32,9 +32,10 @@ static void ask_same(struct remembered *s, bool lists_twice)
 	ask_end(&s->same);
 }
 
-/* As a worker runs it. What has to go to another thread to be refused is not served. */
-static bool is_served(struct remembered *s, unsigned uid)
+/* As a worker runs it: how many items of the message were done. What has to go to another thread to be refused is not served. */
+static unsigned items_for(struct remembered *s, unsigned uid)
 {
+	unsigned done = 0;
 	struct principal who;
 	struct kmip_response response;
 	struct request r = { .engine = &s->f->engine, .streams = s->f->streams, .principal = &who };
@@ -47,10 +48,20 @@ static bool is_served(struct remembered *s, unsigned uid)
 	bool served = request_run(&r, s->f->worker, NULL) == ERR_OK;
 	if (served) {
 		assert_int_equal(kmip_response_parse(request_answer(&r), NULL, &response, NULL), ERR_OK);
-		served = response.items[0].err == ERR_OK;
+		for (size_t i = 0; i < response.count; i++) done += response.items[i].err == ERR_OK;
 	}
 	request_done(&r);
-	return served;
+	return done;
+}
+
+static bool is_served(struct remembered *s, unsigned uid)
+{
+	return items_for(s, uid) > 0;
+}
+
+static unsigned served_items(struct remembered *s)
+{
+	return items_for(s, ADMIN);
 }
 
 static void assert_remembered(struct remembered *s)
@@ -70,7 +81,7 @@ static void assert_remembered(struct remembered *s)
 	answer_free(&answer);
 	for (unsigned i = 0; i < 3; i++) assert_true(is_served(s, ADMIN));
 	assert_int_equal(s->alike.frame_len, s->same.frame.len);
-	assert_true(s->alike.known_payload);
+	assert_int_equal(s->alike.known_payloads, 1);
 }
 
 static void list_mode(struct given *g, uint32_t mode)
@@ -192,7 +203,35 @@ static void a_field_that_stands_twice_is_refused_each_time(void **state)
 	buf_free(&s->same.frame);
 	ask_same(s, true);
 	for (unsigned i = 0; i < 3; i++) assert_false(is_served(s, ADMIN));
-	assert_false(s->alike.known_payload);
+	assert_int_equal(s->alike.known_payloads, 0);
+}
+
+/* A batch of two: whether its second item has a field twice. */
+static void ask_two(struct remembered *s, bool lists_twice)
+{
+	buf_free(&s->same.frame);
+	ask_begin(&s->same, &(struct ask_header){ .count = 2, .continuation = BATCH_ERROR_CONTINUATION_OPTION_CONTINUE });
+	for (uint8_t i = 0; i < 2; i++) {
+		ask_item(&s->same, OPERATION_COFFER_SEAL, i);
+		ask_id(&s->same, s->id);
+		ttlv_put_bytes(&s->same.w, TAG_COFFER_PLAINTEXT, view_str("text"));
+		if (i && lists_twice) ttlv_put_bytes(&s->same.w, TAG_COFFER_PLAINTEXT, view_str("text"));
+		ask_item_end(&s->same, NULL);
+	}
+	ask_end(&s->same);
+}
+
+/* That one item of a batch is in order says nothing about the next. */
+static void each_item_of_a_batch_is_looked_at(void **state)
+{
+	struct remembered *s = *state;
+	assert_remembered(s);
+	ask_two(s, false);
+	for (unsigned i = 0; i < 3; i++) assert_int_equal(served_items(s), 2);
+	assert_int_equal(s->alike.known_payloads, 3);
+	ask_two(s, true);
+	for (unsigned i = 0; i < 3; i++) assert_int_equal(served_items(s), 1);
+	assert_int_equal(s->alike.known_payloads, 1);
 }
 
 static int start(void **state)
@@ -225,6 +264,7 @@ int main(void)
 		CASE(leave_is_asked_for_each_time),
 		CASE(a_name_is_the_key_s_that_has_it_now),
 		CASE(a_field_that_stands_twice_is_refused_each_time),
+		CASE(each_item_of_a_batch_is_looked_at),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);
 }
