@@ -52,6 +52,26 @@ stop_daemon
 start_sandbox --token swtpm
 opens "the firmware of before opens it again"
 
+# --- the recovery branch: nobody planned it, and there is no way back to the firmware of before ---
+update
+restart
+within 20 "the update again, and it stays sealed" sealed_because 'PCRs sha256:7 differ'
+by_shares=(--share-file "$dir/recovery/share-1.txt" --share-file "$dir/recovery/share-3.txt")
+coffer unseal --share-file "$dir/recovery/share-2.txt" >/dev/null; equal "one share is too few" 4 $?
+coffer unseal --forget >/dev/null
+equal "and it is still sealed" sealed "$(status_field .state)"
+check "two shares open it" coffer unseal "${by_shares[@]}"
+opens "opened by shares"
+check "bound to what is there now" coffer token reseal
+restart
+opens "the new firmware opens it by itself"
+stop_daemon
+"$sandbox" stop --dir "$dir" >/dev/null 2>&1
+"$sandbox" start --dir "$dir" --token swtpm --quiet >/dev/null 2>&1 # waits until it is open, which it will not be
+within 20 "and the one of before does not any more" sealed_because 'PCRs sha256:7 differ'
+check "the shares open it there as well" coffer unseal "${by_shares[@]}"
+check "and it is bound to that one again" coffer token reseal
+
 # --- a planned update ---
 check "the values to come are bound beside those of now" coffer token reseal --next "sha256:7=$(pcr7_after 1)"
 restart
