@@ -262,7 +262,8 @@ static bool is_same_secret(const struct identity *a, const struct identity *b)
 	return memcmp(a->binding.master_secret_id, b->binding.master_secret_id, TOKEN_MS_ID_LEN) == 0;
 }
 
-/* Of the places in the same token the first where nothing was: what stands there may be another node's. An interrupted change goes on where it was. */
+/* Of the places in the same token the first where nothing was: what stands there may be another node's. A change in this token that was interrupted goes on where it
+ * was; one that was to go to another token, and failed or was interrupted, says nothing about this one. */
 static enum coffer_err make_master(struct master_flow *f, struct reason *reason)
 {
 	char uri[TOKEN_URI_MAX + 1];
@@ -272,7 +273,8 @@ static enum coffer_err make_master(struct master_flow *f, struct reason *reason)
 		if (is_same_secret(&f->before, &f->after)) return reason_fail(reason, ERR_EXISTS, "that is the master secret in force already");
 		return ERR_OK;
 	}
-	if (found.phase == 1 && try_place(f, found.uri, reason) == ERR_OK && !is_same_secret(&f->before, &f->after)) return ERR_OK;
+	bool resumes = found.phase == 1 && master_is_same_token(found.uri, f->before.token_uri);
+	if (resumes && try_place(f, found.uri, reason) == ERR_OK && !is_same_secret(&f->before, &f->after)) return ERR_OK;
 	for (unsigned n = 1; n <= PLACES; n++) {
 		TRY(master_next_uri(f->before.token_uri, n, uri));
 		enum coffer_err err = try_place(f, uri, reason);
