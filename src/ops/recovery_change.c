@@ -178,6 +178,7 @@ static enum coffer_err check_quorum(struct txn *txn, const struct recovery_chang
 {
 	unsigned needed = 2;
 	enum coffer_err err = quorum_record_get(txn, &needed);
+	if (err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io) return err;
 	if (err) needed = 2;
 	if (needed <= c->wish.administrators) return ERR_OK;
 	return reason_fail(reason, ERR_DENIED, "this takes two administrators by now, and it was begun when one was enough: nothing was changed, begin again with "

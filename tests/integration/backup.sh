@@ -181,6 +181,28 @@ check "stop" "$sandbox" stop --dir "$dir"
 check "it opens by itself after a restart" "$sandbox" start --dir "$dir"
 check "and decrypts" coffer decrypt -i "$work/m2" -o "$work/z"
 
+# The same kind of token: the box that the spare part is of.
+stop_one "$dir"
+more box-same --token "$token" --no-init
+uri=$(cat "$home/uri")
+check "restored on a token of the same kind" coffer restore "$work/two.cfra" --token "$uri" "${b[@]}" "${c[@]}"
+equal "which is of that kind" "$(status_field .token.kind)" "$([ "$token" = swtpm ] && echo tpm2 || echo pkcs11)"
+equal "the same domain" "$(status_field .domain.fingerprint)" "$fingerprint"
+check "a message opens" coffer decrypt -i "$work/m" -o "$work/m.out"
+same "as it was" "$work/p" "$work/m.out"
+equal "destroyed keys are destroyed: dead" "$(key_state "${id[dead]}")" destroyed
+equal "spoiled" "$(key_state "${id[spoiled]}")" destroyed-compromised
+refused "and open nothing" 1 '.' coffer decrypt -i "$work/m-dead"
+equal "its rollback protection is the kind's" "$(status_field .rollback.protection)" "$([ "$token" = swtpm ] && echo 'counter in the token' || echo 'none in the token')"
+"$sandbox" stop --dir "$dir" >/dev/null
+check "it opens by itself after a restart" "$sandbox" start --dir "$dir"
+check "and decrypts" coffer decrypt -i "$work/m" -o "$work/z"
+check "with a sound store" coffer store check
+stop_one "$dir"
+dir=$work/box-new home=$work/box-new/node-1
+"$sandbox" start --dir "$dir" >/dev/null
+use_sandbox
+
 # A backup of the restored one, restored again: three audit logs in one store.
 check "a backup of it" coffer backup create "$work/three.cfra"
 stop_one "$dir"
