@@ -13,6 +13,7 @@
 #include "daemon/admin_pool.h"
 #include "daemon/anchor_thread.h"
 #include "daemon/audit_export.h"
+#include "daemon/audit_signer_thread.h"
 #include "daemon/backup_look.h"
 #include "daemon/bulk_flush.h"
 #include "daemon/conn_internal.h"
@@ -33,6 +34,7 @@
 #include "daemon/zeroise.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor.h"
+#include "ops/audit_signer.h"
 #include "ops/attend.h"
 #include "ops/init_flow.h"
 #include "ops/rotation.h"
@@ -100,10 +102,11 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->check = store_check_new();
 	e->quorum = quorum_new();
 	e->anchor_spacing_ms = anchor_spacing_ms;
+	e->audit_signer = audit_signer_new();
 	e->anchor = anchor_new();
 	e->attend = attend_new();
 	e->rotation = rotation_new();
-	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->attend && e->rotation, ERR_MEMORY);
+	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->audit_signer && e->attend && e->rotation, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -194,6 +197,7 @@ static enum coffer_err start_threads(struct daemon *d, struct reason *reason)
 	enum coffer_err err = store_thread_start(d);
 	if (!err) err = admin_pool_start(d);
 	if (!err) err = anchor_thread_start(d);
+	if (!err) err = audit_signer_start(d);
 	if (!err) err = start_workers(d);
 	if (err == ERR_LIMIT)
 		return reason_fail(reason, err, "no more threads may be made: raise TasksMax= in the systemd unit (ulimit -u), or lower workers");
@@ -218,13 +222,17 @@ static void set_memory_limits(struct daemon *d, unsigned workers)
 	d->loan_block = block_for(workers, stats.size / LOAN_PART);
 }
 
-/* A daemon that is just stopping gets a moment to let go. */
+/* A daemon that is just stopping gets a moment to let go; one that says so, as long as connections and a token that hangs may take it. */
 static enum coffer_err lock_state(struct daemon *d, struct reason *reason)
 {
-	uint64_t until = clock_mono_ms() + LOCK_PATIENCE_MS;
+	const struct config *c = d->config;
+	uint64_t begun = clock_mono_ms(), longest = LOCK_PATIENCE_MS + c->drain_timeout_ms + c->token_deadline_ms;
 	enum coffer_err err;
-	while ((err = state_dir_lock(d->config->state_dir, &d->state_lock_fd, reason)) == ERR_BUSY && clock_mono_ms() < until)
+	while ((err = state_dir_lock(c->state_dir, &d->state_lock_fd, reason)) == ERR_BUSY) {
+		uint64_t waited = clock_mono_ms() - begun;
+		if (waited >= longest || (waited >= LOCK_PATIENCE_MS && !state_dir_holder_stops(c->state_dir))) break;
 		usleep(LOCK_PAUSE_US);
+	}
 	return err;
 }
 
@@ -266,6 +274,7 @@ static void stop(struct daemon *d)
 	listener_close(d);
 	init_drop(&d->engine);
 	bulk_flush_end(d, STOP_PATIENCE_MS);
+	audit_signer_stop(d);
 	anchor_thread_stop(d);
 	unseal_stop(d);
 	admin_pool_stop(d);
@@ -293,6 +302,7 @@ static void stop(struct daemon *d)
 	store_check_free(d->engine.check);
 	quorum_free(d->engine.quorum);
 	anchor_free(d->engine.anchor);
+	audit_signer_free(d->engine.audit_signer);
 	attend_free(d->engine.attend);
 	rotation_free(d->engine.rotation);
 	object_table_free(d->engine.objects);
@@ -314,6 +324,7 @@ static int run_loop(struct daemon *d)
 	link_status(d, engine_state_name(engine_state_get(&d->engine)));
 	link_ready(d);
 	event_base_loop(d->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	link_no_answers(d);
 	if (d->engine.connections) {
 		/* Requests that do not end are given up; the store keeps what was committed. */
 		log_warn("stopped with requests under way");
