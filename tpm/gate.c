@@ -14,7 +14,7 @@
 #define AUTH_LABEL "coffer v1 tpm-pin"
 
 /* A value that ends in 0x00 would lose that byte in the TPM. */
-static enum coffer_err auth_of(const struct tpm_key *key, const struct secret *pin, struct secret **out)
+enum coffer_err tpm_gate_auth(const struct tpm_key *key, const struct secret *pin, struct secret **out)
 {
 	AUTO_SECRET struct secret *auth = secret_new(AUTH_LEN);
 	ENSURE(auth, ERR_MEMORY);
@@ -34,7 +34,7 @@ enum coffer_err tpm_gate_make(struct tpm_device *dev, const struct tpm_key *key,
 	TPM2B_PRIVATE *private = NULL;
 	ENSURE(nobodys, ERR_MEMORY);
 	TRY(rng_bytes(secret_mut(nobodys), TOKEN_SECRET_LEN));
-	TRY(auth_of(key, pin, &auth));
+	TRY(tpm_gate_auth(key, pin, &auth));
 	tpm_template_gate(key->profile, &template);
 	enum coffer_err err = tpm_seal_create(dev, key, session, &template, nobodys, auth, &private, &pub, reason);
 	tpm_device_scrub(dev);
@@ -112,7 +112,7 @@ enum coffer_err tpm_gate_pass(struct tpm_device *dev, const struct tpm_key *key,
 		return reason_fail(reason, ERR_TOKEN_POLICY, "the data key wants a PIN: add pin-source=file:/PATH to the token URI with 'coffer token reseal "
 			"--pin-source', or give it with 'coffer unseal'");
 	}
-	TRY(auth_of(key, means->pin, &auth));
+	TRY(tpm_gate_auth(key, means->pin, &auth));
 	TRY(tpm_session_encrypt(dev, session, true, true, reason));
 	TRY(load(dev, key, policy, session, &gate, reason));
 	set_auth(dev, gate, auth);

@@ -9,6 +9,8 @@
 #include "tpm/key.h"
 #include "tpm/policy_session.h"
 
+/* The authorization value that a PIN is in this TPM (32 bytes; docs/formats.md section 18.1). Caller frees. */
+enum coffer_err tpm_gate_auth(const struct tpm_key *key, const struct secret *pin, struct secret **out) MUST_USE;
 /* Makes a new gate for this PIN: policy->gate_public, gate_private, has_pin. */
 enum coffer_err tpm_gate_make(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, const struct secret *pin,
 	struct tpm_policy *policy, struct reason *reason) MUST_USE;

@@ -31,10 +31,11 @@ struct control_link {
 	int fd;
 	struct event *event;
 	pthread_mutex_t send_lock;
-	pthread_mutex_t lock;      /* guards the two below */
+	pthread_mutex_t lock;      /* guards the four below */
 	pthread_cond_t answered;
 	struct start starts[STARTS_MAX];
 	uint32_t next_request;
+	bool over;                 /* nobody reads answers any more */
 	struct token_spawner spawner;
 };
 
@@ -60,8 +61,8 @@ static enum coffer_err wait_start(struct control_link *link, struct start *s)
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += START_DEADLINE_S;
 	int rc = 0;
-	while (!s->done && rc == 0) rc = pthread_cond_timedwait(&link->answered, &link->lock, &until);
-	return s->done ? s->err : ERR_TIMEOUT;
+	while (!s->done && !link->over && rc == 0) rc = pthread_cond_timedwait(&link->answered, &link->lock, &until);
+	return s->done ? s->err : link->over ? ERR_CLOSED : ERR_TIMEOUT;
 }
 
 static enum coffer_err start_tokend(void *arg, enum token_kind kind, int *out_fd, uint32_t *out_instance, struct reason *reason)
@@ -215,6 +216,16 @@ void link_status(struct daemon *d, const char *text)
 	send_plain(d, CONTROL_STATUS, text);
 	snprintf(line, sizeof line, "STATUS=%s", text);
 	service_say(d, line);
+}
+
+void link_no_answers(struct daemon *d)
+{
+	struct control_link *link = d->link;
+	if (!link) return;
+	pthread_mutex_lock(&link->lock);
+	link->over = true;
+	pthread_cond_broadcast(&link->answered);
+	pthread_mutex_unlock(&link->lock);
 }
 
 void link_stopping(struct daemon *d)

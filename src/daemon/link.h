@@ -15,5 +15,7 @@ void link_ready(struct daemon *d);
 void link_reloading(struct daemon *d); /* link_ready follows */
 void link_status(struct daemon *d, const char *text);
 void link_stopping(struct daemon *d);
+/* The main loop, which reads the monitor's answers, has ended: who waits for a token helper to be started does not wait any longer. */
+void link_no_answers(struct daemon *d);
 
 #endif

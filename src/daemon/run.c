@@ -222,13 +222,17 @@ static void set_memory_limits(struct daemon *d, unsigned workers)
 	d->loan_block = block_for(workers, stats.size / LOAN_PART);
 }
 
-/* A daemon that is just stopping gets a moment to let go. */
+/* A daemon that is just stopping gets a moment to let go; one that says so, as long as connections and a token that hangs may take it. */
 static enum coffer_err lock_state(struct daemon *d, struct reason *reason)
 {
-	uint64_t until = clock_mono_ms() + LOCK_PATIENCE_MS;
+	const struct config *c = d->config;
+	uint64_t begun = clock_mono_ms(), longest = LOCK_PATIENCE_MS + c->drain_timeout_ms + c->token_deadline_ms;
 	enum coffer_err err;
-	while ((err = state_dir_lock(d->config->state_dir, &d->state_lock_fd, reason)) == ERR_BUSY && clock_mono_ms() < until)
+	while ((err = state_dir_lock(c->state_dir, &d->state_lock_fd, reason)) == ERR_BUSY) {
+		uint64_t waited = clock_mono_ms() - begun;
+		if (waited >= longest || (waited >= LOCK_PATIENCE_MS && !state_dir_holder_stops(c->state_dir))) break;
 		usleep(LOCK_PAUSE_US);
+	}
 	return err;
 }
 
@@ -320,6 +324,7 @@ static int run_loop(struct daemon *d)
 	link_status(d, engine_state_name(engine_state_get(&d->engine)));
 	link_ready(d);
 	event_base_loop(d->base, EVLOOP_NO_EXIT_ON_EMPTY);
+	link_no_answers(d);
 	if (d->engine.connections) {
 		/* Requests that do not end are given up; the store keeps what was committed. */
 		log_warn("stopped with requests under way");

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/link.h"
 #include "daemon/listener.h"
+#include "daemon/state_dir.h"
 
 #define POLL_MS 20
 
@@ -31,6 +32,7 @@ void shutdown_begin(struct daemon *d)
 	if (d->draining) return;
 	log_info(d->restarting ? "stopping, to be started anew" : "stopping");
 	d->draining = true;
+	state_dir_stopping(d->state_lock_fd);
 	d->drain_until_ms = clock_mono_ms() + d->engine.config->drain_timeout_ms;
 	if (!d->restarting) link_stopping(d);
 	listener_close(d);

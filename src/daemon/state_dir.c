@@ -26,13 +26,37 @@ static enum coffer_err check_dir(const char *dir, struct reason *reason)
 	return ERR_OK;
 }
 
+#define HOLDER_LEN 32
+#define STOPPING " is stopping"
+
+static void read_holder(int fd, char out[static HOLDER_LEN])
+{
+	ssize_t n = pread(fd, out, HOLDER_LEN - 1, 0);
+	out[n < 0 ? 0 : n] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+}
+
+bool state_dir_holder_stops(const char *dir)
+{
+	char path[4096], holder[HOLDER_LEN];
+	if (snprintf(path, sizeof path, "%s/lock", dir) >= (int)sizeof path) return false;
+	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) return false;
+	read_holder(fd, holder);
+	return strstr(holder, STOPPING) != NULL;
+}
+
+void state_dir_stopping(int fd)
+{
+	char text[HOLDER_LEN];
+	int n = snprintf(text, sizeof text, "%ld" STOPPING "\n", (long)getpid());
+	if (fd >= 0) (void)!pwrite(fd, text, (size_t)n, 0);
+}
+
 static enum coffer_err refuse_second(const char *dir, int fd, struct reason *reason)
 {
-	char pid[32] = "";
-	ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
-	if (n < 0) n = 0;
-	pid[n] = '\0';
-	pid[strcspn(pid, "\n")] = '\0';
+	char pid[HOLDER_LEN];
+	read_holder(fd, pid);
 	return reason_fail(reason, ERR_BUSY, "another cofferd (pid %s) uses %s; stop it first or give this one its own state_dir",
 		pid[0] ? pid : "?", dir);
 }

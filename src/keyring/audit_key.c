@@ -28,6 +28,7 @@ enum coffer_err audit_key_take(struct ring *ring, const struct store_row *row)
 	unsigned long generation = strtoul(name + PREFIX_LEN, &end, 16);
 	ENSURE(*end == '\0', ERR_CORRUPT);
 	TRY(record_open(ring, STORE_DOMAIN, row, &plain));
+	ENSURE(plain.len > 0, ERR_CORRUPT);
 	AUTO_SECRET struct secret *key = secret_copy(plain.ptr, plain.len);
 	ENSURE(key, ERR_MEMORY);
 	enum coffer_err err = ring_add_audit(ring, (uint32_t)generation, &key);

@@ -14,6 +14,7 @@
 #include "ops/anchor.h"
 
 #define FAILED_AGAIN_MS 60000u
+#define NOT_READY_AGAIN_MS 5000u /* the token was not asked for anything */
 #define IDLE_MS 60000u /* nothing is new: looked again */
 
 struct audit_signer {
@@ -73,6 +74,7 @@ struct signing {
 	uint64_t interval_ms;
 	uint64_t wait_ms; /* until it is due; 0: it is */
 	bool nothing;     /* is new */
+	bool asked;       /* the token was asked for something */
 };
 
 /* ---- on the store thread ---- */
@@ -195,6 +197,7 @@ static enum coffer_err sign_when_due(struct engine *engine, struct signing *s, s
 	if (s->wait_ms || s->nothing) return ERR_OK;
 	TRY(check_ready(engine, reason));
 	if (!anchor_keep_token(engine->anchor)) return reason_fail(reason, ERR_BUSY, "the token is being changed");
+	s->asked = true;
 	enum coffer_err err = sign(engine, s, reason);
 	anchor_let_token(engine->anchor);
 	if (err) return err;
@@ -216,7 +219,7 @@ void audit_signer_step(struct engine *engine, uint64_t *out_again_ms)
 	enum coffer_err err = sign_when_due(engine, &s, &why);
 	signer_record_clear(&s.record);
 	if (err) {
-		*out_again_ms = FAILED_AGAIN_MS;
+		*out_again_ms = s.asked ? FAILED_AGAIN_MS : NOT_READY_AGAIN_MS;
 		tell(engine->audit_signer, reason_text(&why, err));
 		return;
 	}

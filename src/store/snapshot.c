@@ -259,6 +259,12 @@ enum coffer_err store_snapshot_read(struct store_snapshot *s, size_t bytes, stor
 	return ERR_OK;
 }
 
+bool store_snapshot_is_read(struct store *s)
+{
+	const struct store_snapshot *snapshot = lowest(s)->snapshot;
+	return snapshot && !snapshot->broken && clock_mono_ms() - snapshot->read_mono_ms <= snapshot->plan.idle_ms;
+}
+
 void store_snapshot_clear(struct store *s)
 {
 	store_snapshot_end(lowest(s)->snapshot);

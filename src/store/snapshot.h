@@ -23,6 +23,8 @@ typedef enum coffer_err store_snapshot_fn(void *arg, enum store_table table, con
 enum coffer_err store_snapshot_read(struct store_snapshot *snapshot, size_t bytes, store_snapshot_fn *fn, void *arg, bool *out_done) MUST_USE;
 /* Accepts NULL. */
 void store_snapshot_end(struct store_snapshot *snapshot);
+/* Whether the store has one that is still good for reading: what its rows need must not go. */
+bool store_snapshot_is_read(struct store *s);
 /* Ends the one that the store has, whoever began it: for who could not end his own. */
 void store_snapshot_clear(struct store *s);
 

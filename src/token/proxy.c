@@ -83,10 +83,12 @@ void token_proxy_stop(struct token_proxy *p)
 	pthread_mutex_lock(&p->lock);
 	p->stop = true;
 	wake(p);
-	for (int rc = 0; p->busy && rc == 0;)
-		rc = pthread_cond_timedwait(&p->done, &p->lock, &until);
-	/* Cuts short what the thread waits for; an idle helper is closed in order instead. */
-	if (p->busy && p->helper.fd >= 0) (void)shutdown(p->helper.fd, SHUT_RDWR);
+	/* Cuts short what the thread waits for, more than once: it may have been about to start another helper. An idle helper is closed in order instead. */
+	while (p->busy) {
+		if (pthread_cond_timedwait(&p->done, &p->lock, &until) == 0) continue;
+		if (p->busy && p->helper.fd >= 0) (void)shutdown(p->helper.fd, SHUT_RDWR);
+		until = until_ms(PROXY_CUT_MS);
+	}
 	pthread_mutex_unlock(&p->lock);
 	pthread_join(p->thread, NULL);
 	p->joined = true;

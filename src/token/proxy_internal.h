@@ -20,6 +20,7 @@ enum proxy_retry {
 #define PROXY_PAUSE_MIN_MS 500u
 #define PROXY_PAUSE_MAX_MS 2000u
 #define PROXY_ATTEMPT_MIN_MS 2500u  /* shortest deadline of an attempt; with the longest pause below 5 s */
+#define PROXY_CUT_MS 100u
 #define PROXY_STOP_MS 500u          /* for a call under way to end when the proxy is freed */
 #define PROXY_CLOSE_MS 2000u        /* an orderly end */
 

@@ -1,5 +1,5 @@
 /* Fuzzes what is read from the store and the identity file: object_from_row, grants_load, request_record_find, audit_chain_open and audit_verify,
- * identity_decode, slot_parse and slot_accept, generation_get_domain_key, stanza_parse and stanza_verify. The first byte chooses; odd: the row comes
+ * identity_decode, slot_parse and slot_accept, generation_get_domain_key, stanza_parse and stanza_verify, anchor_record_read, audit_key_take. The first byte chooses; odd: the row comes
  * sealed or signed by the domain. */
 #include <string.h>
 
@@ -41,7 +41,7 @@ static void make(struct rows *r)
 static void run(struct rows *r, uint8_t which)
 {
 	bool sealed = which % 2 == 1;
-	switch (which / 2 % 8) {
+	switch (which / 2 % 9) {
 	case 0: rows_object(r, sealed); break;
 	case 1: rows_grants(r, sealed); break;
 	case 2: rows_request(r, sealed); break;
@@ -49,7 +49,8 @@ static void run(struct rows *r, uint8_t which)
 	case 4: rows_identity(r, sealed); break;
 	case 5: rows_slot(r, sealed); break;
 	case 6: rows_domain_key(r, sealed); break;
-	default: rows_stanza(r, sealed); break;
+	case 7: rows_stanza(r, sealed); break;
+	default: rows_small(r, sealed); break;
 	}
 }
 

@@ -45,5 +45,6 @@ void rows_identity(struct rows *r, bool summed);
 void rows_slot(struct rows *r, bool authentic);
 void rows_domain_key(struct rows *r, bool sealed);
 void rows_stanza(struct rows *r, bool authentic);
+void rows_small(struct rows *r, bool sealed);
 
 #endif

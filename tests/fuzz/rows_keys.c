@@ -4,6 +4,8 @@
 #include "crypto/hash.h"
 #include "crypto/sign.h"
 #include "fuzz/rows.h"
+#include "keyring/anchor_record.h"
+#include "keyring/audit_key.h"
 #include "keyring/generation.h"
 #include "keyring/identity_format.h"
 #include "keyring/label.h"
@@ -124,4 +126,45 @@ void rows_stanza(struct rows *r, bool authentic)
 	REQUIRE(stanza_sign(&r->domain, r->seed, &stanza, row.version, row.state, &second, &again) == ERR_OK);
 	REQUIRE(view_equal(view_of(second.body.ptr, second.body.len - DOMAIN_SIGNATURE_LEN), view_of(row.body.ptr, row.body.len - DOMAIN_SIGNATURE_LEN)));
 	if (err == ERR_OK) REQUIRE(view_equal(second.body, row.body));
+}
+
+/* The anchor's record, and the audit key of a generation that left: small records under the names that their readers ask for. */
+void rows_small(struct rows *r, bool sealed)
+{
+	static const uint8_t header[] = { 1 };
+	char id[STORE_ID_MAX + 1];
+	struct anchor_record record = ANCHOR_RECORD_NONE, again = ANCHOR_RECORD_NONE;
+	const struct secret *audit;
+	struct store_row row;
+	char hex[2 * UUID_LEN + 1];
+	rows_take(r, &row);
+	bool is_anchor = row.state % 2 == 0;
+	text_hex(view_of(r->domain.node_id, UUID_LEN), hex);
+	if (is_anchor) (void)snprintf(id, sizeof id, "anchor-%s", hex);
+	else (void)snprintf(id, sizeof id, AUDIT_KEY_PREFIX "%08x", (unsigned)row.state);
+	row.id_len = strlen(id);
+	memcpy(row.id, id, row.id_len);
+	row.state = 0;
+	row.generation = 1;
+	row.header = view_of(header, sizeof header);
+	if (!(sealed ? rows_put_sealed(r, STORE_DOMAIN, &row) : rows_put(r, STORE_DOMAIN, &row))) return;
+	if (!is_anchor) {
+		REQUIRE(store_get(r->store, STORE_DOMAIN, view_str(id), &row) == ERR_OK);
+		struct ring *ring = ring_new(&r->domain); /* one of its own: what is taken stays */
+		AUTO_SECRET struct secret *key = secret_copy(secret_bytes(r->data_key), DATA_KEY_LEN);
+		REQUIRE(ring && key && ring_add(ring, 1, &key) == ERR_OK);
+		enum coffer_err err = audit_key_take(ring, &row);
+		REQUIRE(err == ERR_OK || rows_is_fault(err) || err == ERR_LIMIT);
+		REQUIRE(ring_subkey(ring, 1, SUBKEY_AUDIT, &audit) == ERR_OK);
+		ring_free(ring);
+		return;
+	}
+	enum coffer_err err = anchor_record_read(r->store, r->ring, &record);
+	REQUIRE(err == ERR_OK || rows_is_fault(err));
+	if (err == ERR_OK && anchor_record_put(r->store, r->ring, &record) == ERR_OK) {
+		REQUIRE(anchor_record_read(r->store, r->ring, &again) == ERR_OK && again.counter == record.counter && again.ref.len == record.ref.len);
+		REQUIRE(secret_equal(again.auth, record.auth) && again.row_version == record.row_version && again.overridden == record.overridden);
+	}
+	anchor_record_clear(&record);
+	anchor_record_clear(&again);
 }

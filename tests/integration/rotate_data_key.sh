@@ -64,8 +64,36 @@ stop_daemon
 start_daemon "it opens with the new one alone"
 equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" before
 matches "the audit log verifies after the restart" "$(coffer audit verify)" 'every link verified'
+# A backup that was begun before the older data key leaves keeps it until it is read.
+cat >"$work/slow.py" <<'PY'
+import os, struct, sys
+sys.path.insert(0, sys.argv[1])
+from frames import exchange, find, item, message
+ask = lambda operation, payload=b"": exchange(os.environ["COFFER_SOCKET"], message(operation=operation, payload=payload))
+if sys.argv[2] == "begin":
+    sys.stdout.write(find(ask(0x80000020), 0x5400A0, 8)[:16].hex())
+    sys.exit(0)
+name, archive, last = item(0x5400A0, 8, bytes.fromhex(sys.argv[3])), b"", False
+while not last:
+    answer = ask(0x80000021, name + item(0x5400A2, 3, struct.pack(">q", len(archive))))
+    archive += find(answer, 0x5400A1, 8)
+    last = any(find(answer, 0x5400A3, 6))
+open(sys.argv[4], "wb").write(archive)
+ask(0x80000022, name + item(0x5400A7, 6, struct.pack(">q", 1)))
+PY
+slow() { python3 -B "$work/slow.py" "$top/tests/integration" "$@"; }
+check "a change of the data key" coffer rotate data-key
+archive=$(slow begin)
+matches "a backup begins meanwhile" "$archive" '^[0-9a-f]{32}$'
+within 30 "the older data key waits for it" grep -q 'a backup is being made; the older data keys leave when it is done' "$home/cofferd.log"
+equal "it is in the ring" "$(status_field .rotation.generations)" 2
+check "the backup is read" slow read "$archive" "$work/slow.cfra"
+check "and is whole" coffer backup verify "$work/slow.cfra" --share-file "$dir/recovery/share-1.txt" --share-file "$dir/recovery/share-2.txt"
+within 30 "then the older data key leaves" phase_is none
+equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" before
+
 check "again" coffer rotate data-key --wait
-equal "no record is of an old generation" "$(generations 1,2,3,4,5,7)" 3
+equal "no record is of an old generation" "$(generations 1,2,3,4,5,7)" 4
 equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" before
 
 # A record that does not open holds the old key, and is named.
@@ -82,6 +110,6 @@ give_to daemon "$state"
 setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
 within 30 "with a damaged record it opens" status_is .state open
 refused "the old key stays for it" 1 'could not be sealed again' coffer rotate data-key --wait
-equal "two generations of slots" "$(generations 7)" "3 4"
+equal "two generations of slots" "$(generations 7)" "4 5"
 matches "status says so" "$(coffer status)" 'held: '
 finish

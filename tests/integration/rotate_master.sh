@@ -14,7 +14,8 @@ kill -TERM "$(cat "$other/node-1/monitor.pid")" # its token alone stays
 [ "$second" = swtpm ] && other_uri="$other_uri?handle=0x81010D01"
 [ "$second" = softhsm ] && other_uri=${other_uri/\?/;id=%0A%0B?} # not the node's that the token was made for
 set --
-[ "$first" = softhsm ] || set -- --set "tokend_environment=SOFTHSM2_CONF=$other/node-1/token/softhsm2.conf"
+[ "$first" = softhsm ] || set -- --set audit_token_interval=1s --set "tokend_environment=SOFTHSM2_CONF=$other/node-1/token/softhsm2.conf"
+[ "$first" = swtpm ] || set -- --set audit_token_interval=1s
 start_sandbox --token "$first" "$@"
 use_sandbox
 state=$home/state
@@ -73,10 +74,18 @@ check "a change without --token" coffer rotate master
 equal "stays in the token in force" "$(status_field .token.kind)" "$([ "$first" = swtpm ] && echo tpm2 || echo pkcs11)"
 own_uri=$(status_field .token.uri)
 
+within 20 "the token signs the audit log" status_is .audit_token.state signed
+signer=$(status_field .audit_token.key)
 out=$(coffer rotate master --token "$other_uri" 2>&1) && ok "$first to $second" || bad "$first to $second" "$out $(tail -3 "$home/cofferd.log")"
 matches "the old one is destroyed" "$out" 'the earlier one: destroyed'
 equal "status names the new token" "$(status_field .token.kind)" "$([ "$second" = swtpm ] && echo tpm2 || echo pkcs11)"
 check "the data key changes under it" coffer rotate data-key --wait
+another_key_signs() { [ "$(status_field .audit_token.key)" != "$signer" ] && [ "$(status_field .audit_token.state)" = signed ]; }
+within 20 "the other token signs the audit log by a key of its own" another_key_signs
+check "an export" coffer audit export "$work/log"
+fingerprint=$(status_field .domain.fingerprint)
+if out=$(coffer audit verify "$work/log" --fingerprint "$fingerprint" 2>&1); then bad "the change of the key is found" "$out"; else matches "the change of the key is found" "$out" '^token key: record [0-9]+'; fi
+check "both keys are expected" coffer audit verify "$work/log" --fingerprint "$fingerprint" --token-key "$signer" --token-key "$(status_field .audit_token.key)"
 kill_daemon
 start_daemon "it opens by the new token after kill -9"
 opens "and opens what was sealed before"

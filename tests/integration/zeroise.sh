@@ -31,6 +31,12 @@ domain=$(status_field .fingerprint)
 [ -n "$domain" ] && [ "$domain" != null ] || domain=$(status_field .domain.fingerprint)
 cp -a "$state" "$work/copy"
 
+# The token's objects: the master secret, and the key that signs the audit log.
+objects() { SOFTHSM2_CONF=$home/token/softhsm2.conf pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --login --pin "$(cat "$home"/token/pin)" --list-objects 2>/dev/null | grep -cE "label: +$1"; }
+if [ "$token" = softhsm ]; then
+  within 20 "the token signs the audit log" status_is .audit_token.state signed
+  check "it shows the master secret, and both halves of the signing key" [ "$(objects master)$(objects coffer-audit)" = 12 ]
+fi
 refused "which domain must be said" 2 '\-\-domain FINGERPRINT' coffer zeroise
 refused "another domain is refused" 1 "not this domain's fingerprint" coffer zeroise --domain RQDP-QN4Y-ZLAN-CAJY-XEBQ-FLHG-PWU6-KOVQ
 refused "a stranger may not" 1 'may not zeroise' as_stranger zeroise --domain "$domain"
@@ -39,6 +45,7 @@ same "the file opens" "$work/p" "$work/p2"
 out=$(coffer zeroise --domain "$domain" 2>&1) || bad "zeroise" "$out"
 matches "the master secret is destroyed" "$out" 'destroyed, and looked for again'
 matches "shares and copies are named" "$out" 'still open the data'
+[ "$token" != softhsm ] || equal "the token shows neither master secret nor signing key" "$(objects master)$(objects coffer-audit)" 00
 equal "the daemon is back, without a domain" uninitialised "$(status_field .state)"
 equal "nothing is left in the state folder" "" "$(left_in_state)"
 refused "nothing is served" 4 'init' coffer decrypt -i "$work/m"

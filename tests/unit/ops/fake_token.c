@@ -1,6 +1,7 @@
 /* The helper's side of the channel, without any token behind it. */
 #include "unit/ops/fake_token.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,6 +19,11 @@ static void xor_into(struct buf *out, struct view in, uint8_t mask)
 		uint8_t b = in.ptr[i] ^ mask;
 		if (buf_append(out, view_of(&b, 1)) != ERR_OK) return;
 	}
+}
+
+uint8_t fake_token_mask(const struct token_binding *binding)
+{
+	return binding->data_len == 3 ? (uint8_t)(MASK ^ 0x10u ^ binding->data[2]) : MASK;
 }
 
 static void fill(struct fake_token *t, const struct channel_request *q, struct channel_reply *r, struct buf *bytes)
@@ -43,6 +49,14 @@ static void fill(struct fake_token *t, const struct channel_request *q, struct c
 		if (t->no_random) r->err = ERR_UNSUPPORTED;
 		for (uint32_t i = 0; i < q->random_len && !r->err; i++) xor_into(bytes, view_of("r", 1), (uint8_t)i);
 		break;
+	case CHANNEL_POLICY_MAKE: /* another binding each time */
+		r->binding = (struct token_binding){ .mechanism = "fake-xor", .data_len = 3 };
+		memset(r->binding.master_secret_id, 9, sizeof r->binding.master_secret_id);
+		t->policies++;
+		memcpy(r->binding.data, (const uint8_t[]){ 1, (uint8_t)(t->policies >> 8), (uint8_t)t->policies }, 3);
+		memcpy(r->uri, "tpm2:device", sizeof "tpm2:device");
+		break;
+	case CHANNEL_POLICY_WRAP: xor_into(bytes, q->bytes, fake_token_mask(&q->binding)); break;
 	case CHANNEL_COUNTER_MAKE:
 	case CHANNEL_COUNTER_READ:
 	case CHANNEL_COUNTER_RAISE:
@@ -79,18 +93,42 @@ static void *serve(void *arg)
 	return NULL;
 }
 
+static void join(struct fake_helper *h)
+{
+	shutdown(h->theirs, SHUT_RDWR);
+	pthread_join(h->thread, NULL);
+	close(h->theirs);
+}
+
+/* A new place, or that of a helper that was ended. */
+static struct fake_helper *place(struct fake_token *t)
+{
+	if (t->count < FAKE_HELPERS_MAX) return &t->helpers[t->count++];
+	for (unsigned i = 0; i < t->count; i++) {
+		if (!t->helpers[i].ended) continue;
+		join(&t->helpers[i]);
+		return &t->helpers[i];
+	}
+	return NULL;
+}
+
 static enum coffer_err start(void *arg, enum token_kind kind, int *out_fd, uint32_t *out_instance, struct reason *reason)
 {
 	struct fake_token *t = arg;
 	int fds[2];
 	(void)kind;
-	if (t->count == FAKE_HELPERS_MAX || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return reason_fail(reason, ERR_IO, "no more sockets");
+	struct fake_helper *h = place(t);
+	if (!h) {
+		close(fds[0]);
+		close(fds[1]);
 		return reason_fail(reason, ERR_IO, "no more fake helpers");
-	struct fake_helper *h = &t->helpers[t->count];
+	}
 	*h = (struct fake_helper){ .token = t, .ours = fds[0], .theirs = fds[1] };
-	if (pthread_create(&h->thread, NULL, serve, h) != 0) return ERR_IO;
+	int failed = pthread_create(&h->thread, NULL, serve, h);
+	if (failed) abort();
 	*out_fd = h->ours;
-	*out_instance = t->count++;
+	*out_instance = (uint32_t)(h - t->helpers);
 	return ERR_OK;
 }
 
@@ -98,6 +136,7 @@ static void end(void *arg, uint32_t instance)
 {
 	struct fake_token *t = arg;
 	shutdown(t->helpers[instance].theirs, SHUT_RDWR);
+	t->helpers[instance].ended = true;
 }
 
 void fake_token_init(struct fake_token *t)
@@ -108,9 +147,5 @@ void fake_token_init(struct fake_token *t)
 
 void fake_token_done(struct fake_token *t)
 {
-	for (unsigned i = 0; i < t->count; i++) {
-		shutdown(t->helpers[i].theirs, SHUT_RDWR);
-		pthread_join(t->helpers[i].thread, NULL);
-		close(t->helpers[i].theirs);
-	}
+	for (unsigned i = 0; i < t->count; i++) join(&t->helpers[i]);
 }

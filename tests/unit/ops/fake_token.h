@@ -15,13 +15,17 @@ struct fake_token {
 	_Atomic bool no_random;
 	_Atomic bool silent;               /* no answer any more */
 	_Atomic unsigned provisions;
+	_Atomic unsigned policies;         /* made so far */
 	void (*on_thread)(void);           /* may be NULL: begins each helper's thread */
 	enum coffer_err (*on_call)(void);  /* may be NULL: an error that this call answers */
 	/* The counter calls; NULL: this token cannot count. auth borrows the request. */
 	enum coffer_err (*on_counter)(unsigned op, const struct token_counter_wish *wish, struct token_counter_answer *out);
 	unsigned count;
-	struct fake_helper { struct fake_token *token; int ours, theirs; pthread_t thread; } helpers[FAKE_HELPERS_MAX];
+	struct fake_helper { struct fake_token *token; int ours, theirs; pthread_t thread; bool ended; } helpers[FAKE_HELPERS_MAX];
 };
+
+/* What a data key is xored with that is wrapped for this binding. */
+uint8_t fake_token_mask(const struct token_binding *binding);
 
 void fake_token_init(struct fake_token *t);
 /* Joins every helper; no proxy may be left. */

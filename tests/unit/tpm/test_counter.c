@@ -4,11 +4,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "token/counter.h"
 #include "tpm/counter.h"
 #include "unit/tpm/bench.h"
@@ -66,6 +69,33 @@ static void nothing_is_left(struct bench *b)
 	assert_int_equal(help_count_handles(b->swtpm.tcti, TPM2_LOADED_SESSION_FIRST), 0);
 	assert_int_equal(help_count_handles(b->swtpm.tcti, TPM2_TRANSIENT_FIRST), 0);
 	bench_attach_again(b);
+}
+
+static size_t frozen_bytes(const json_t *frozen, const char *name, uint8_t *out, size_t cap)
+{
+	const char *hex = json_string_value(json_object_get(frozen, name));
+	assert_true(hex && strlen(hex) <= 2 * cap);
+	assert_int_equal(text_unhex(view_str(hex), out, strlen(hex) / 2), ERR_OK);
+	return strlen(hex) / 2;
+}
+
+/* Name and public area are as docs/formats.md has them: a TPM gives the index the Name that was computed without one. */
+static void the_reference_in_a_tpm_is_the_frozen_one(void **state)
+{
+	struct bench *b = *state;
+	char path[512];
+	uint8_t reference[TOKEN_COUNTER_REF_MAX];
+	const char *dir = getenv("COFFER_VECTORS");
+	struct token_counter_wish w = wish_of(0, auth_bytes);
+	struct token_counter_answer a;
+	(void)snprintf(path, sizeof path, "%s/anchor-record-v1.json", dir ? dir : "tests/vectors");
+	json_t *frozen = json_load_file(path, 0, NULL);
+	assert_non_null(frozen);
+	assert_int_equal(frozen_bytes(frozen, "owner", w.owner, sizeof w.owner), sizeof w.owner);
+	assert_int_equal(token_counter_backend.make(b->t, &w, &a, NULL), ERR_OK);
+	assert_int_equal(a.ref.len, frozen_bytes(frozen, "reference", reference, sizeof reference));
+	assert_memory_equal(a.ref.data, reference, a.ref.len);
+	json_decref(frozen);
 }
 
 static void a_counter_goes_up_by_one_and_outlives_power_cuts(void **state)
@@ -357,6 +387,7 @@ static void after_a_cut_at_any_command_the_next_make_ends_with_one_counter(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(the_reference_in_a_tpm_is_the_frozen_one),
 		T(a_counter_goes_up_by_one_and_outlives_power_cuts),
 		T(a_counter_that_was_half_made_is_found_again),
 		T(a_counter_of_the_same_owner_is_not_made_anew_by_itself),
