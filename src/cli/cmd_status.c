@@ -131,6 +131,20 @@ static void print_data_key(const json_t *doc, const json_t *rotation)
 	}
 }
 
+/* Keys that the daemon replaces by itself. */
+static void print_schedule(const json_t *keys)
+{
+	char when[32];
+	const char *sentence = json_text(keys, "sentence");
+	if (!keys || (!whole(keys, "scheduled") && !whole(keys, "replaced"))) return;
+	line("scheduled", "%lld keys, %lld replaced since the start", whole(keys, "scheduled"), whole(keys, "replaced"));
+	if (whole(keys, "next")) {
+		when_text((uint64_t)whole(keys, "next"), when);
+		line("", "the next one at %s", when);
+	}
+	if (sentence[0]) line("", "%lld cannot be replaced: %s", whole(keys, "failed"), sentence);
+}
+
 /* A node that its token did not open comes back sealed. */
 static void print_opening(const json_t *doc)
 {
@@ -175,6 +189,7 @@ static void print_status(const json_t *doc)
 	print_token(json_object_get(doc, "token"));
 	print_opening(doc);
 	print_data_key(doc, json_object_get(doc, "rotation"));
+	print_schedule(json_object_get(doc, "key_rotation"));
 	print_recovery(doc);
 	print_memory(doc, memory);
 	print_aead(json_object_get(doc, "aead"));

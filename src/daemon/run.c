@@ -34,6 +34,7 @@
 #include "ops/anchor.h"
 #include "ops/attend.h"
 #include "ops/init_flow.h"
+#include "ops/key_rotation.h"
 #include "ops/rotation.h"
 #include "ops/backup.h"
 #include "ops/restore.h"
@@ -102,7 +103,8 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->anchor = anchor_new();
 	e->attend = attend_new();
 	e->rotation = rotation_new();
-	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->attend && e->rotation, ERR_MEMORY);
+	e->key_rotation = key_rotation_new();
+	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->attend && e->rotation && e->key_rotation, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -291,6 +293,7 @@ static void stop(struct daemon *d)
 	anchor_free(d->engine.anchor);
 	attend_free(d->engine.attend);
 	rotation_free(d->engine.rotation);
+	key_rotation_free(d->engine.key_rotation);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);

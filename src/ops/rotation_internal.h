@@ -6,14 +6,16 @@
 
 #define ROTATION_PAGE 64u /* ids read ahead */
 
+struct rotation_id {
+	uint8_t id[STORE_ID_MAX];
+	size_t len;
+};
+
 /* How far the re-seal has come. */
 struct rotation_place {
 	enum store_table table;
 	struct store_place at;
-	struct rotation_id {
-		uint8_t id[STORE_ID_MAX];
-		size_t len;
-	} ids[ROTATION_PAGE]; /* rows to be written again */
+	struct rotation_id ids[ROTATION_PAGE]; /* rows to be written again */
 	size_t count, next;
 	uint64_t looked, written, held; /* rows: gone past, written again, that could not be */
 };
@@ -21,6 +23,10 @@ struct rotation_place {
 /* The domain record "rotation". */
 struct rotation_record {
 	uint64_t begun_ms, ended_ms, rows, master_ms;
+	uint32_t generation; /* how far the re-seal under this one came: rows before table and id are done; 0: not known */
+	uint8_t table;
+	uint64_t looked, written;
+	struct store_place at;
 };
 
 struct rotation {

@@ -206,13 +206,17 @@ def campaign(args, node, loads, rng):
     """Kills at random moments of changes of the data key; returns how many changes were begun, and the throughput while one goes on."""
     begun, rates = 0, []
     for number in range(args.kills):
+        if args.patience and number % args.patience == args.patience - 1:  # the proof wants a pass that nothing cuts off
+            node.wait("the change ends", 300 + args.records / 200, lambda: phase(node) in ("none", "held"))
+            print(f"a change of the data key ended: generation {node.status().get('generation')}", flush=True)
         if phase(node) in ("none", "held"):
             node.coffer("rotate", "data-key")
             begun += 1
         rates.append(throughput(loads, rng.uniform(0.02, args.longest)))
         node.kill()
         node.start()
-        print(f"kill {number + 1} of {args.kills}: generation {node.status().get('generation')}, {phase(node)}", flush=True)
+        seen = node.status().get("rotation", {})
+        print(f"kill {number + 1} of {args.kills}: generation {node.status().get('generation')}, {phase(node)}, {seen.get('rows_seen')} of {seen.get('rows_total')} records seen", flush=True)
     return begun, rates
 
 
@@ -274,6 +278,7 @@ def main():
     p.add_argument("--token", default="softhsm", choices=("softhsm", "swtpm"))
     p.add_argument("--rate", type=int, default=400, help="reseal_rate")
     p.add_argument("--longest", type=float, default=1.0, help="seconds before a kill, at most")
+    p.add_argument("--patience", type=int, default=0, help="each time after so many kills, a change comes to its end")
     p.add_argument("--measure", type=float, default=1.0, help="seconds of each measurement")
     p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     args = p.parse_args()

@@ -69,6 +69,12 @@ static void bring(struct subject *s, enum object_state state)
 static uint32_t activate(struct subject *s) { return simple(s, OPERATION_ACTIVATE); }
 static uint32_t destroy(struct subject *s) { return simple(s, OPERATION_DESTROY); }
 static uint32_t rekey(struct subject *s) { return simple(s, OPERATION_RE_KEY); }
+static void put_interval(struct ask *a, const void *arg)
+{
+	(void)arg;
+	ttlv_put_interval(&a->w, TAG_COFFER_ROTATE_INTERVAL, 86400);
+}
+static uint32_t set_rotation(struct subject *s) { return life_ask(s->f, ADMIN, OPERATION_COFFER_SET_ROTATION, s->id, put_interval, NULL, NULL); }
 static uint32_t archive(struct subject *s) { return simple(s, OPERATION_ARCHIVE); }
 static uint32_t recover(struct subject *s) { return simple(s, OPERATION_RECOVER); }
 static uint32_t get(struct subject *s) { return simple(s, OPERATION_GET); }
@@ -203,6 +209,7 @@ static const struct event {
 	{ "Protect Stop Date := now", date_stops,  { OK,              OK,              DENY,            DENY,                     DENY,                     DENY } },
 	{ "Add x-note", add_note,                  { OK,              OK,              OK,              OK,                       OK,                       OK } },
 	{ "Re-key", rekey,                         { OK,              OK,              OK,              OK,                       DENY,                     DENY } },
+	{ "Set Rotation", set_rotation,            { OK,              OK,              OK,              OK,                       DENY,                     DENY } },
 	{ "Archive", archive,                      { OK,              OK,              OK,              OK,                       OK,                       OK } },
 	{ "Recover", recover,                      { OK,              OK,              OK,              OK,                       OK,                       OK } },
 	{ "Get", get,                              { OK,              OK,              OK,              OK,                       GONE,                     GONE } },
@@ -322,7 +329,7 @@ static void no_operation_is_forgotten(void **state)
 		OPERATION_ADD_ATTRIBUTE, OPERATION_MODIFY_ATTRIBUTE, OPERATION_DELETE_ATTRIBUTE, OPERATION_ACTIVATE, OPERATION_REVOKE, OPERATION_DESTROY,
 		OPERATION_ARCHIVE, OPERATION_RECOVER, OPERATION_CHECK, OPERATION_OBTAIN_LEASE, OPERATION_GET_USAGE_ALLOCATION, OPERATION_ENCRYPT,
 		OPERATION_DECRYPT, OPERATION_MAC, OPERATION_MAC_VERIFY, OPERATION_COFFER_SEAL, OPERATION_COFFER_OPEN, OPERATION_COFFER_REWRAP,
-		OPERATION_COFFER_SEAL_STREAM, OPERATION_COFFER_OPEN_STREAM };
+		OPERATION_COFFER_SEAL_STREAM, OPERATION_COFFER_OPEN_STREAM, OPERATION_COFFER_SET_ROTATION };
 	size_t count;
 	const struct op_row *rows = dispatch_rows(&count);
 	(void)state;
