@@ -129,6 +129,8 @@ static void print_data_key(const json_t *doc, const json_t *rotation)
 		when_text((uint64_t)whole(rotation, "data_key_begun"), when);
 		line("", "changed at %s", when);
 	}
+	const char *old = json_text(rotation, "old_master");
+	if (old[0]) line("", "the master secret before this one is not destroyed: %s", old);
 }
 
 /* Keys that the daemon replaces by itself. */

@@ -15,6 +15,7 @@
 #include "keyring/slot.h"
 #include "kmip/enums.h"
 #include "ops/rotation_internal.h"
+#include "ops/rotation_master.h"
 #include "recovery/recovery.h"
 
 #define RECORD "rotation"
@@ -77,6 +78,15 @@ void rotation_hold(struct engine *engine, const char *fmt, ...)
 	pthread_mutex_unlock(&r->lock);
 	rotation_set_phase(engine, ROTATION_HELD);
 	if (news) log_warn("change of the data key: %s", sentence);
+}
+
+void rotation_tell_old(struct engine *engine, const char *sentence)
+{
+	struct rotation *r = engine->rotation;
+	if (!r) return;
+	pthread_mutex_lock(&r->lock);
+	snprintf(r->old_master, sizeof r->old_master, "%s", sentence);
+	pthread_mutex_unlock(&r->lock);
 }
 
 void rotation_restart(struct engine *engine)
@@ -228,6 +238,8 @@ enum coffer_err rotation_load(struct engine *engine, struct txn *txn, void *arg,
 	pthread_mutex_lock(&r->lock);
 	r->record = record;
 	pthread_mutex_unlock(&r->lock);
+	struct master_record master;
+	if (master_record_read(txn, &master) == ERR_OK) rotation_tell_old(engine, master.phase == 2 ? "its token is asked for it" : "");
 	rotation_set_phase(engine, ROTATION_NONE);
 	if (ring_count(txn_ring(txn)) > 1) {
 		rotation_restart(engine);
@@ -375,6 +387,7 @@ void rotation_json(struct engine *engine, struct json_out *j)
 	json_u64(j, "data_key_ended", r->record.ended_ms / 1000);
 	json_u64(j, "data_key_rows", r->record.rows);
 	json_u64(j, "master_changed", r->record.master_ms / 1000);
+	json_str(j, "old_master", r->old_master);
 	json_end(j);
 	pthread_mutex_unlock(&r->lock);
 }

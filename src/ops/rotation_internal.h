@@ -42,6 +42,7 @@ struct rotation {
 	uint32_t newest, generations; /* of the ring */
 	uint64_t total, looked, written, held;
 	char sentence[REASON_MAX];  /* why it is held; "" */
+	char old_master[REASON_MAX]; /* why the master secret before the one in force still stands; "" where it does not */
 };
 
 void rotation_set_phase(struct engine *engine, enum rotation_phase phase);
@@ -51,6 +52,8 @@ void rotation_tell(struct engine *engine);
 void rotation_hold(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Inside a transaction: writes the record and keeps it with the commit. */
 enum coffer_err rotation_put_record(struct engine *engine, struct txn *txn, const struct rotation_record *record) MUST_USE;
+/* What status says of the master secret before the one in force; "" nothing. Any thread. */
+void rotation_tell_old(struct engine *engine, const char *sentence);
 /* At the beginning of every table. */
 void rotation_restart(struct engine *engine);
 /* Inside a transaction: the record as it is kept. */
