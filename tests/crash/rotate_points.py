@@ -130,7 +130,7 @@ def judge(node, scenario):
     if "every link verified" not in node.ask("audit", "verify"):
         raise live_node.Trouble("the audit log does not verify")
     node.ask("store", "check")
-    if not live_node.wait_for(lambda: node.status().get("rotation", {}).get("old_master") == "", OPEN_S):
+    if not live_node.wait_for(lambda: node.status().get("rotation", {}).get("old_master", "") == "", OPEN_S):
         raise live_node.Trouble(f"an earlier master secret stays: {node.status().get('rotation')}")
 
 
