@@ -112,6 +112,15 @@ static enum coffer_err run_rekey(void *place, unsigned k)
 	return send_one(place, &a, k, 1);
 }
 
+static enum coffer_err run_set_rotation(void *place, unsigned k)
+{
+	struct ask a;
+	ask_one(&a, OPERATION_COFFER_SET_ROTATION);
+	ask_id(&a, target);
+	ttlv_put_interval(&a.w, TAG_COFFER_ROTATE_INTERVAL, 86400);
+	return send_one(place, &a, k, 1);
+}
+
 static enum coffer_err send_revoke(struct house *h, unsigned k, uint8_t step)
 {
 	struct ask a;
@@ -233,6 +242,7 @@ const struct scenario house_scenarios[] = {
 	{ .name = "Create", .prepare = note_counts, .run = run_create, .judge = judge_create, HOUSE },
 	{ .name = "Register", .prepare = note_counts, .run = run_register, .judge = judge_register, HOUSE },
 	{ .name = "Re-key", .prepare = make_target, .run = run_rekey, .judge = one_more, HOUSE },
+	{ .name = "Set Rotation", .prepare = make_target, .run = run_set_rotation, HOUSE },
 	{ .name = "Revoke", .prepare = make_target, .run = run_revoke, .judge = judge_revoke, HOUSE },
 	{ .name = "Destroy", .prepare = make_revoked, .run = run_destroy, .judge = judge_destroy, HOUSE },
 	{ .name = "grant", .prepare = note_counts, .run = run_grant, .judge = judge_grant, HOUSE },
