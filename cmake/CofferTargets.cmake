@@ -42,10 +42,10 @@ function(coffer_program name)
   install(TARGETS ${name} RUNTIME DESTINATION ${A_DEST})
 endfunction()
 
-# coffer_test(NAME [LABEL unit|contract] SOURCES … LINKS …): a cmocka program run by CTest. Tests find data through
+# coffer_test(NAME [LABEL unit|contract] [WITH program that runs it] SOURCES … LINKS …): a cmocka program run by CTest. Tests find data through
 # the environment: COFFER_SOURCE_DIR, COFFER_BUILD_DIR, COFFER_VECTORS, COFFER_KMIP_CASES.
 function(coffer_test name)
-  cmake_parse_arguments(A "" "LABEL;TIMEOUT" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(A "" "LABEL;TIMEOUT;WITH" "SOURCES;LINKS" ${ARGN})
   if(NOT A_LABEL)
     set(A_LABEL unit)
   endif()
@@ -56,7 +56,7 @@ function(coffer_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${A_LINKS} PkgConfig::CMOCKA)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_test(NAME ${name} COMMAND ${name})
+  add_test(NAME ${name} COMMAND ${A_WITH} $<TARGET_FILE:${name}>)
   set_tests_properties(${name} PROPERTIES LABELS ${A_LABEL} TIMEOUT ${A_TIMEOUT} ENVIRONMENT
     "COFFER_SOURCE_DIR=${CMAKE_SOURCE_DIR};COFFER_BUILD_DIR=${CMAKE_BINARY_DIR};COFFER_VECTORS=${CMAKE_SOURCE_DIR}/tests/vectors")
 endfunction()

@@ -43,7 +43,7 @@ static enum coffer_err oaep_wrap(struct hsm_session *s, const struct hsm_mech *m
 static enum coffer_err oaep_unwrap(struct hsm_session *s, const struct hsm_mech *mech, const struct hsm_key *key,
 	struct view blob, struct secret **out, struct reason *reason)
 {
-	if (blob.len > RSA_MAX) return hsm_session_fail(s, reason, "wrapped data key", CKR_ENCRYPTED_DATA_LEN_RANGE);
+	if (blob.len == 0 || blob.len > RSA_MAX) return hsm_session_fail(s, reason, "wrapped data key", CKR_ENCRYPTED_DATA_LEN_RANGE);
 	struct params p;
 	params_init(&p, mech);
 	AUTO_SECRET struct secret *sealed = hsm_use_copy(blob);

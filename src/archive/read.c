@@ -104,7 +104,7 @@ enum coffer_err archive_take_preamble(struct archive *a, struct view *out, struc
 	member_preamble(want);
 	if (front.len != PREAMBLE_LEN || memcmp(front.ptr, want, 4) != 0) return reason_fail(reason, ERR_FOREIGN, "this is not a backup archive of Coffer");
 	if (memcmp(front.ptr, want, sizeof want) != 0)
-		return reason_fail(reason, ERR_VERSION, "this archive has format %u, which this version does not know; install a newer Coffer", front.ptr[4]);
+		return reason_fail(reason, ERR_VERSION, "this archive has format %u, which this version does not know: use another copy, which may be whole, or a newer Coffer", front.ptr[4]);
 	*out = front;
 	return ERR_OK;
 }
@@ -138,7 +138,10 @@ static enum coffer_err check_stanza(struct archive *a, struct reason *reason)
 	struct stanza_wrap first;
 	struct archive_facts *f = &a->facts;
 	archive_domain(&f->header, &domain);
-	TRY(stanza_parse(&a->stanza_row, &a->stanza, reason));
+	enum coffer_err err = stanza_parse(&a->stanza_row, &a->stanza, reason);
+	if (err == ERR_VERSION) /* nothing has vouched for these bytes yet */
+		return reason_fail(reason, err, "the archive's recovery stanza has a format that this version does not know: use another copy, which may be whole, or a newer Coffer");
+	TRY(err);
 	TRY(stanza_verify(&domain, &a->stanza_row, &a->stanza, reason));
 	if (memcmp(a->stanza.key_id, f->header.recovery_key_id, RECOVERY_KEY_ID_LEN) != 0 || a->stanza_row.state != STANZA_CURRENT)
 		return reason_fail(reason, ERR_CORRUPT, "the archive is damaged: its recovery stanza is not the one that its header names; use another copy");

@@ -3,6 +3,7 @@
 
 #include "archive/archive_internal.h"
 #include "base/ct.h"
+#include "keyring/audit_key.h"
 #include "keyring/record.h"
 
 const struct root *archive_root(const struct archive *a)
@@ -59,6 +60,21 @@ static enum coffer_err check_root(struct archive *a, struct ring *ring, struct r
 	return err == ERR_OK ? ERR_OK : reason_default(reason, err, "the archive's version root cannot be read: %s", err_text(err));
 }
 
+/* One that does not open shows later: in its own row, and in the audit rows that hang on it. */
+static enum coffer_err take_audit_key(void *arg, enum store_table table, const struct store_row *row)
+{
+	if (table != STORE_DOMAIN || !audit_key_is(row)) return ERR_OK;
+	enum coffer_err err = audit_key_take(arg, row);
+	return err == ERR_MEMORY ? err : ERR_OK;
+}
+
+/* Audit rows stand in front of the keys of generations that left, under which some of their links are. */
+static enum coffer_err take_audit_keys(struct archive *a, struct ring *ring, struct reason *reason)
+{
+	if (ring_generation_at(ring, 0) == 1) return ERR_OK; /* none has left */
+	return archive_pass(a, take_audit_key, ring, reason);
+}
+
 static enum coffer_err open_all(struct archive *a, const struct domain_id *domain, const struct secret *private_key, struct ring **out,
 	struct reason *reason)
 {
@@ -67,6 +83,7 @@ static enum coffer_err open_all(struct archive *a, const struct domain_id *domai
 	enum coffer_err err = fill_ring(a, domain, private_key, ring, reason);
 	if (!err) err = check_canary(a, ring, reason);
 	if (!err) err = check_root(a, ring, reason);
+	if (!err) err = take_audit_keys(a, ring, reason);
 	if (err) {
 		ring_free(ring);
 		return err;

@@ -153,8 +153,18 @@ static void print_opening(const json_t *doc)
 	const char *by = json_text(doc, "opened_by"), *health = json_text(json_object_get(doc, "token"), "health");
 	if (!by[0] || strcmp(by, "token") == 0) return;
 	line("opened by", "%s", by);
-	if (strcmp(health, "well") == 0) line("", "the token is well by now: the next start can take it");
+	if (strcmp(health, "well") == 0) line("", "the token answers by now: 'coffer token status' says whether the next start opens by it");
 	else line("", "the token is %s: mend it, or replace it with 'coffer rotate master --token URI'; until then every start wants 'coffer unseal'", health);
+}
+
+/* What was destroyed or revoked after the archive was made is there again: for ever worth knowing. */
+static void print_restored(const json_t *restored)
+{
+	char when[32], made[32];
+	if (!restored) return;
+	when_text((uint64_t)whole(restored, "at"), when);
+	when_text((uint64_t)whole(restored, "created_at"), made);
+	line("restored", "at %s by %s, from the archive of %s (version %lld)", when, json_text(restored, "by"), made, whole(restored, "version"));
 }
 
 static void print_recovery(const json_t *doc)
@@ -170,6 +180,17 @@ static void print_recovery(const json_t *doc)
 	}
 	when_text((uint64_t)whole(doc, "recovery_drilled_at"), when);
 	line("", "last drill: %s", when);
+}
+
+/* A backup that nobody has opened is a hope. */
+static void print_backup(const json_t *doc)
+{
+	const json_t *backup = json_object_get(doc, "backup"), *age = json_object_get(backup, "verified_age_s");
+	const char *recovery = json_text(doc, "recovery");
+	long long max_age = whole(backup, "max_age_s"), old = (long long)json_integer_value(age);
+	if (!backup || strncmp(recovery, "none", 4) == 0) return;
+	if (!age) line("backup", "NONE VERIFIED, %lld made: 'coffer backup create', then 'coffer backup verify'", whole(backup, "count"));
+	else line("backup", "newest verified one %lld days %lld hours old%s", old / 86400, old % 86400 / 3600, max_age && old >= max_age ? ": TOO OLD, see backup_max_age" : "");
 }
 
 static void print_status(const json_t *doc)
@@ -193,6 +214,8 @@ static void print_status(const json_t *doc)
 	print_data_key(doc, json_object_get(doc, "rotation"));
 	print_schedule(json_object_get(doc, "key_rotation"));
 	print_recovery(doc);
+	print_restored(json_object_get(doc, "restored"));
+	print_backup(doc);
 	print_memory(doc, memory);
 	print_aead(json_object_get(doc, "aead"));
 	if (json_text(doc, "store")[0])

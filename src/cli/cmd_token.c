@@ -91,7 +91,7 @@ static int ask_pin(struct cli *cli, const struct cmd_args *args, struct secret *
 {
 	struct secret *again = NULL;
 	int status = secret_from_args(cli, args, "New PIN: ", out);
-	if (status || args_get(cli->cmd, args, "secret-file") || args_get(cli->cmd, args, "secret-fd")) return status;
+	if (status || secret_is_given(cli, args)) return status;
 	status = prompt_secret("The same once more: ", &again);
 	if (!status && !secret_equal(*out, again)) status = cli_fail(EXIT_REFUSED, "the two PINs differ; nothing was done");
 	secret_free(again);

@@ -49,6 +49,10 @@ static const struct cmd_option status_options[] = {
 	{ "watch", 'w', NULL, "show it again every second" },
 	{ 0 },
 };
+static const struct cmd_option metrics_options[] = {
+	{ "output", 'o', "FILE", "a file that appears whole, for the node exporter's textfile collector" },
+	{ 0 },
+};
 static const struct cmd_option create_options[] = {
 	{ "algorithm", 'a', "NAME", "aes-256 (default), aes-192, aes-128, chacha20, hmac-sha256 …" },
 	{ "group", 'g', "GROUP", "Object Group that grants can name with --on" },
@@ -148,7 +152,7 @@ static const struct cmd_option accept_options[] = {
 
 static const struct cmd_option rotate_master_options[] = {
 	{ "token", 't', "URI", "of another token (default: another master secret in this one)" },
-	{ "forget-old", 0, NULL, "give up destroying an earlier master secret whose token is gone" },
+	{ "forget-old", 0, NULL, "change it although an earlier one, whose token is gone, was not destroyed" },
 	{ 0 },
 };
 static const struct cmd_option rotate_options[] = {
@@ -159,6 +163,7 @@ static const struct cmd_option verify_options[] = {
 	{ "share-file", 0, "FILE", "a recovery share, to see that the archive opens (repeat it for each)" },
 	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
 	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the recovery passphrase from a systemd credential" },
 	{ "offline", 0, NULL, "tell no daemon that it was verified" },
 	{ 0 },
 };
@@ -167,6 +172,7 @@ static const struct cmd_option restore_options[] = {
 	{ "share-file", 0, "FILE", "a recovery share (repeat it for each; default: they are asked for)" },
 	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
 	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the recovery passphrase from a systemd credential" },
 	{ "accept-older", 0, NULL, "also when this node knows of a newer store" },
 	{ "accept-damaged", 0, NULL, "also when the store was damaged when it was archived" },
 	{ 0 },
@@ -182,6 +188,7 @@ static const struct cmd_option reseal_options[] = {
 static const struct cmd_option change_pin_options[] = {
 	{ "secret-file", 0, "FILE", "read the new PIN from a file" },
 	{ "secret-fd", 0, "N", "read the new PIN from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the new PIN from a systemd credential" },
 	{ 0 },
 };
 static const struct cmd_option sign_pcrs_options[] = {
@@ -198,6 +205,7 @@ const struct cmd commands[] = {
 	{ "recovery shares", "", 0, 0, "with --new: a new recovery key, proven before the old one goes", recovery_shares_options, cmd_recovery_shares },
 	{ "recovery test", "", 0, 0, "a drill: do the shares, or the passphrase, open this domain", recovery_test_options, cmd_recovery_test },
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
+	{ "metrics", "", 0, 0, "the status as numbers, in Prometheus text format", metrics_options, cmd_metrics },
 	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
 	{ "token reseal", "", 0, 0, "bind the wrapped data keys anew, to the machine as it is now", reseal_options, cmd_token_reseal },

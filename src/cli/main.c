@@ -126,9 +126,25 @@ static const struct cmd *find(int argc, char **argv, int *out_words)
 	return best;
 }
 
+/* The first word of several commands: those. */
+static bool print_group(const char *word)
+{
+	size_t len = strlen(word);
+	bool any = false;
+	for (const struct cmd *c = commands; c->words; c++) {
+		if (strncmp(c->words, word, len) != 0 || c->words[len] != ' ') continue;
+		printf("  %-16s %s\n", c->words, c->summary);
+		any = true;
+	}
+	if (any) printf("\n'coffer %s … --help' says what each takes.\n", word);
+	return any;
+}
+
 static int unknown(int argc, char **argv)
 {
 	const char *names[64];
+	bool asks = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0);
+	if ((argc == 1 || asks) && print_group(argv[0])) return asks ? EXIT_DONE : EXIT_USAGE;
 	size_t n = 0;
 	for (const struct cmd *c = commands; c->words && n < 63; c++) {
 		if (argc > 1 && match(argv[0], 1, argv) && strncmp(c->words, argv[0], strlen(argv[0])) == 0 &&

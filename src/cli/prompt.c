@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,10 @@
 #include "base/buf.h"
 #include "base/text.h"
 
-static int to_secret(const struct buf *b, size_t len, struct secret **out)
+/* name: where it was read from; NULL: a terminal. */
+static int to_secret(const struct buf *b, size_t len, const char *name, struct secret **out)
 {
-	if (len == 0) return cli_fail(EXIT_REFUSED, "the secret is empty");
+	if (len == 0) return name ? cli_fail(EXIT_REFUSED, "%s is empty, and a secret was expected in it", name) : cli_fail(EXIT_REFUSED, "nothing was typed");
 	struct secret *s = secret_new(len + 1); /* NUL-terminated, the NUL is not counted by its users */
 	if (!s) return cli_fail(EXIT_REFUSED, "out of memory");
 	memcpy(secret_mut(s), b->ptr, len);
@@ -43,21 +45,55 @@ static int read_secret(int fd, const char *name, bool one_line, bool until_empty
 	}
 }
 
+/* The terminal whose echo is off, for the signal handler: one question at a time. */
+static struct termios echoing;
+static volatile sig_atomic_t quiet_tty = -1;
+
+/* Who ends the command while it asks gets a terminal back that shows what is typed. */
+static void on_signal(int signal)
+{
+	if (quiet_tty >= 0) tcsetattr(quiet_tty, TCSAFLUSH, &echoing);
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	sigaction(signal, &standard, NULL);
+	raise(signal);
+}
+
+static void catch_signals(void)
+{
+	static const int endings[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction action = { .sa_handler = on_signal }, before;
+	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
+		if (sigaction(endings[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL) sigaction(endings[i], &action, NULL);
+}
+
+static void set_quiet(int tty, const struct termios *silent)
+{
+	quiet_tty = tty;
+	catch_signals();
+	tcsetattr(tty, TCSAFLUSH, silent);
+}
+
+static void set_echoing(int tty)
+{
+	tcsetattr(tty, TCSAFLUSH, &echoing);
+	quiet_tty = -1;
+}
+
 static int ask(const char *question, bool until_empty, struct secret **out)
 {
 	AUTO_BUF struct buf b = BUF_EMPTY;
-	struct termios old, silent;
+	struct termios silent;
 	AUTO_FD int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (tty < 0 || tcgetattr(tty, &old) != 0)
-		return cli_fail(EXIT_REFUSED, "there is no terminal to ask on; give the secret with --secret-file or --secret-fd");
-	silent = old;
+	if (tty < 0 || tcgetattr(tty, &echoing) != 0)
+		return cli_fail(EXIT_REFUSED, "there is no terminal to ask on; give %s", until_empty ? "each share with --share-file" : "the secret with --secret-file or --secret-fd");
+	silent = echoing;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(tty, TCSAFLUSH, &silent); /* before the question: whoever answers at once is neither shown nor dropped */
+	set_quiet(tty, &silent); /* before the question: whoever answers at once is neither shown nor dropped */
 	dprintf(tty, "%s", question);
 	int status = read_secret(tty, "the terminal", !until_empty, until_empty, &b);
-	tcsetattr(tty, TCSAFLUSH, &old);
+	set_echoing(tty);
 	dprintf(tty, "\n");
-	return status ? status : to_secret(&b, b.len, out);
+	return status ? status : to_secret(&b, b.len, NULL, out);
 }
 
 int prompt_secret(const char *question, struct secret **out)
@@ -77,7 +113,7 @@ static int from_fd(int fd, const char *name, struct secret **out)
 	if (status) return status;
 	size_t len = b.len;
 	if (len && b.ptr[len - 1] == '\n') len--;
-	return to_secret(&b, len, out);
+	return to_secret(&b, len, name, out);
 }
 
 int secret_from_file(const char *path, struct secret **out)

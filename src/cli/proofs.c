@@ -13,8 +13,8 @@ int proofs_from_args(struct cli *cli, const struct cmd_args *args, struct proofs
 {
 	const struct cmd *cmd = cli->cmd;
 	unsigned shares = args_count(cmd, args, "share-file");
-	bool secret = args_get(cmd, args, "secret-file") || args_get(cmd, args, "secret-fd");
-	if (shares && secret) return cli_usage(cli, "--share-file is for shares, --secret-file and --secret-fd are for a passphrase; give one kind");
+	bool secret = secret_is_given(cli, args);
+	if (shares && secret) return cli_usage(cli, "--share-file is for shares, --secret-file, --secret-fd and --secret-credential are for a passphrase; give one kind");
 	for (unsigned i = 0; i < shares && i < PROOFS_MAX; i++) {
 		int status = secret_from_file(args_nth(cmd, args, "share-file", i), &out->texts[out->count]);
 		if (status) return status;

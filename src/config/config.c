@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -88,13 +90,44 @@ static enum coffer_err take_line(void *arg, const struct ini_line *line, struct 
 	return fail_unknown(line, reason);
 }
 
+/* What the folder of a file is really called, and the file's name behind it; as it is written where the folder is not there. */
+static void real_path(const char *file, char *out, size_t cap)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(file, '/');
+	snprintf(folder, sizeof folder, "%.*s", slash && slash > file ? (int)(slash - file) : 1, file);
+	AUTO_FREE char *real = slash ? realpath(folder, NULL) : NULL;
+	if (!real) snprintf(out, cap, "%s", file);
+	else snprintf(out, cap, "%s/%s", strcmp(real, "/") == 0 ? "" : real, slash + 1);
+}
+
+/* The audit log's copy grows and is renamed: it must not be a file that the daemon reads, or stand among them, where zeroising and restoring look. */
+static enum coffer_err check_export(const char *path, const struct config *config, struct reason *reason)
+{
+	const char *const own[] = { config->socket, config->pid_file, config->monitor_pid_file, path };
+	char export[PATH_MAX + NAME_MAX + 2], other[sizeof export], inside[sizeof export];
+	if (!config->audit_export_file[0]) return ERR_OK;
+	real_path(config->audit_export_file, export, sizeof export);
+	snprintf(inside, sizeof inside, "%s/.", config->state_dir);
+	real_path(inside, other, sizeof other);
+	size_t len = strlen(other) - 1; /* with its slash */
+	if (strncmp(export, other, len) == 0)
+		return reason_fail(reason, ERR_USAGE, "%s: audit_export_file is inside of state_dir, among the daemon's own files; give the copy a folder of its own", path);
+	for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+		real_path(own[i], other, sizeof other);
+		if (strcmp(export, other) == 0)
+			return reason_fail(reason, ERR_USAGE, "%s: audit_export_file names %.200s, a file of the daemon's own; give the copy a file of its own", path, own[i]);
+	}
+	return ERR_OK;
+}
+
 static enum coffer_err check_together(const char *path, const struct config *config, struct reason *reason)
 {
 	if (config->stop_timeout_ms < config->drain_timeout_ms)
 		return reason_fail(reason, ERR_USAGE, "%s: stop_timeout is shorter than drain_timeout; make it longer", path);
 	if (config->pid_file[0] && strcmp(config->pid_file, config->monitor_pid_file) == 0)
 		return reason_fail(reason, ERR_USAGE, "%s: pid_file and monitor_pid_file name the same file", path);
-	return ERR_OK;
+	return check_export(path, config, reason);
 }
 
 static enum coffer_err read_up_to(int fd, uint8_t *bytes, size_t cap, size_t *out_len)

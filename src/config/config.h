@@ -70,6 +70,7 @@ struct config {
 	uint32_t scrub_rate;           /* rows a second; 0: only when asked */
 	uint64_t anchor_interval_ms;   /* between two raises of the counter in the token */
 	uint64_t anchor_period_ms;     /* after which changes that end nothing are anchored too; 0: never */
+	uint64_t backup_max_age_ms;    /* of the newest verified one, from which on it is told that one is missing; 0: never */
 	uint32_t reseal_rate;          /* rows a second after a change of the data key */
 	enum config_bulk audit_bulk;
 	uint64_t audit_interval_ms;    /* between two writings of what was counted */

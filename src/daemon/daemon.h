@@ -77,6 +77,7 @@ struct daemon {
 	struct scrubber *scrubber;    /* daemon/scrubber.h */
 	struct rotator *rotator;      /* daemon/rotator.h */
 	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
+	struct backup_look *backup_look; /* daemon/backup_look.h */
 	struct anchor_thread *anchor_thread; /* daemon/anchor_thread.h */
 	struct audit_exports *audit_exports; /* daemon/audit_export.h; NULL: none is configured */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */

@@ -94,6 +94,13 @@ static enum coffer_err settle_master(struct daemon *d, const struct identity *no
 	return ERR_OK;
 }
 
+/* An end right behind the renaming of node.id leaves the empty folder. */
+static void remove_empty_pending(const char *state)
+{
+	char pending[4096];
+	if (snprintf(pending, sizeof pending, "%s/pending", state) < (int)sizeof pending) (void)rmdir(pending);
+}
+
 enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)
 {
 	const char *state = d->engine.config->state_dir;
@@ -101,6 +108,7 @@ enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)
 	struct identity now, next;
 	bool empty;
 	restore_sweep(state);
+	remove_empty_pending(state);
 	if (snprintf(pending, sizeof pending, "%s/pending/node.id", state) >= (int)sizeof pending || access(pending, F_OK) != 0) return ERR_OK;
 	TRY(interrupted_store_is_empty(d, &empty, reason));
 	enum coffer_err there = empty ? ERR_NOT_FOUND : identity_read(state, &now, reason);

@@ -13,6 +13,7 @@
 #include "daemon/admin_pool.h"
 #include "daemon/anchor_thread.h"
 #include "daemon/audit_export.h"
+#include "daemon/backup_look.h"
 #include "daemon/bulk_flush.h"
 #include "daemon/conn_internal.h"
 #include "daemon/confinement.h"
@@ -154,6 +155,7 @@ static void on_care(evutil_socket_t fd, short what, void *arg)
 	crypt_pool_tick(d->crypt);
 	bulk_flush_tick(d);
 	anchor_thread_tick(d);
+	backup_look_tick(d);
 }
 
 static enum coffer_err start_care(struct daemon *d)
@@ -243,6 +245,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(open_store(d, reason));
 	TRY(store_care_start(d, reason));
 	TRY(bulk_flush_start(d));
+	TRY(backup_look_start(d));
 	TRY(listener_open(d, reason));
 	ENSURE(evthread_use_pthreads() == 0, ERR_MEMORY);
 	d->base = event_base_new();
@@ -280,6 +283,7 @@ static void stop(struct daemon *d)
 	anchor_thread_free(d);
 	crypt_pool_free(d->crypt);
 	bulk_flush_stop(d);
+	backup_look_stop(d);
 	if (!ended) { /* one of its threads may still look at what would be freed */
 		store_close(d->engine.store);
 		_exit(d->restarting ? EXIT_AGAIN : 0);

@@ -22,6 +22,7 @@
 #include "ops/rotation_master.h"
 #include "ops/recovery_change.h"
 #include "ops/store_check.h"
+#include "ops/token_of.h"
 
 /* The slot rows of this node, copied out of the store. */
 struct slot_copy {
@@ -231,13 +232,25 @@ static void finish_master(void *arg)
 	rotation_master_finish(arg);
 }
 
+/* Shares open a node whose start is attended before its token was ever connected to: the counter in there is asked all the same. Only a TPM counts, and that is connected to without a PIN. */
+static void connect_for_anchor(struct engine *engine)
+{
+	struct token_health health;
+	struct secret *none = NULL;
+	struct reason ignored = { "" };
+	token_proxy_health(engine->token, &health);
+	if (health.state != TOKEN_WAITING || strcmp(engine->identity.token_kind, token_kind_name(TOKEN_KIND_TPM2)) != 0) return;
+	if (token_proxy_unlock(engine->token, &none, &ignored) != ERR_OK) log_warn("the token's counter is not asked: %s", ignored.text);
+}
+
 /* Who opens a node by shares does so because its token is dead or not the right one: that it cannot be asked is no reason to stay closed. */
 static enum coffer_err check_anchor(struct engine *engine, struct reason *reason)
 {
 	char opening[8];
+	attend_opening(engine->attend, opening, sizeof opening);
+	if (opening[0]) connect_for_anchor(engine);
 	enum coffer_err err = anchor_check(engine, reason);
 	if (!err || engine->anchor_fault) return err;
-	attend_opening(engine->attend, opening, sizeof opening);
 	bool of_token = err_class(err) == ERR_CLASS_token || err == ERR_STATE || err == ERR_TIMEOUT || err == ERR_AUTH || err == ERR_USAGE || err == ERR_BUSY;
 	if (!opening[0] || !of_token) return err;
 	anchor_go_without_token(engine, err, reason);
@@ -355,8 +368,10 @@ static enum coffer_err start_proxy(struct daemon *d, struct reason *reason)
 	};
 	e->state = ENGINE_SEALED;
 	engine_note(e, config.attended ? "sealed: the start is attended; run 'coffer unseal'" : "sealed: waiting for the token");
-	pthread_mutex_lock(&e->admin_lock);
-	enum coffer_err err = token_proxy_new(&config, &e->token, reason);
+	struct token_proxy *proxy = NULL;
+	pthread_mutex_lock(&e->admin_lock); /* its thread may want to open the node before there is a proxy */
+	enum coffer_err err = token_proxy_new(&config, &proxy, reason);
+	token_set(e, proxy);
 	pthread_mutex_unlock(&e->admin_lock);
 	return err;
 }

@@ -64,13 +64,18 @@ static bool stays(const char *name, unsigned depth)
 	return depth == 0 && (strcmp(name, "lock") == 0 || strcmp(name, ZEROISE_MARK) == 0 || strcmp(name, "lost+found") == 0);
 }
 
+/* All that can be wiped is, whatever else stands there: what is said is the first that cannot. */
 static enum coffer_err wipe_entries(DIR *stream, int fd, unsigned depth, struct reason *reason)
 {
+	enum coffer_err first = ERR_OK;
 	for (;;) {
 		errno = 0;
 		const struct dirent *entry = readdir(stream);
-		if (!entry) return errno ? fail("the state directory", "read", reason) : ERR_OK;
-		if (!stays(entry->d_name, depth)) TRY(wipe_entry(fd, entry->d_name, depth, reason));
+		if (!entry && errno && !first) return fail("the state directory", "read", reason);
+		if (!entry) return first;
+		if (stays(entry->d_name, depth)) continue;
+		enum coffer_err err = wipe_entry(fd, entry->d_name, depth, first ? NULL : reason);
+		if (!first) first = err;
 	}
 }
 

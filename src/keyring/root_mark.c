@@ -71,25 +71,43 @@ static enum coffer_err make_mac(struct ring *ring, uint32_t generation, uint64_t
 	return mac_hmac_sha256(secret_view(key), &part, 1, out);
 }
 
-static enum coffer_err read_slot(struct ring *ring, const uint8_t slot[static SLOT_LEN], uint64_t *out_version)
+struct slot_fields {
+	uint32_t generation;
+	uint64_t version;
+	uint8_t mac[MAC_LEN];
+};
+
+static enum coffer_err parse_slot(const uint8_t slot[static SLOT_LEN], struct slot_fields *out)
 {
 	struct reader r;
 	struct view magic;
-	uint8_t format, reserved[3], mac[MAC_LEN], right[MAC_LEN];
-	uint32_t generation;
-	uint64_t version;
+	uint8_t format, reserved[3];
 	reader_init(&r, view_of(slot, FIELDS_LEN));
 	TRY(reader_view(&r, sizeof MAGIC - 1, &magic));
 	TRY(reader_u8(&r, &format));
 	TRY(reader_bytes(&r, reserved, sizeof reserved));
 	ENSURE(view_equal_str(magic, MAGIC) && format == FORMAT && (reserved[0] | reserved[1] | reserved[2]) == 0, ERR_CORRUPT);
-	TRY(reader_u32(&r, &generation));
-	TRY(reader_u64(&r, &version));
-	TRY(reader_bytes(&r, mac, sizeof mac));
-	TRY(make_mac(ring, generation, version, right));
-	ENSURE(ct_equal(mac, right, sizeof mac), ERR_CORRUPT);
-	*out_version = version;
+	TRY(reader_u32(&r, &out->generation));
+	TRY(reader_u64(&r, &out->version));
+	return reader_bytes(&r, out->mac, sizeof out->mac);
+}
+
+static enum coffer_err read_slot(struct ring *ring, const uint8_t slot[static SLOT_LEN], uint64_t *out_version)
+{
+	struct slot_fields fields;
+	uint8_t right[MAC_LEN];
+	TRY(parse_slot(slot, &fields));
+	TRY(make_mac(ring, fields.generation, fields.version, right));
+	ENSURE(ct_equal(fields.mac, right, sizeof right), ERR_CORRUPT);
+	*out_version = fields.version;
 	return ERR_OK;
+}
+
+static bool is_empty(const uint8_t *bytes, size_t len)
+{
+	uint8_t any = 0;
+	for (size_t i = 0; i < len; i++) any |= bytes[i];
+	return any == 0;
 }
 
 enum coffer_err root_mark_read(struct root_mark *mark, struct ring *ring, uint64_t *out_version)
@@ -100,9 +118,25 @@ enum coffer_err root_mark_read(struct root_mark *mark, struct ring *ring, uint64
 	ENSURE(got >= 0, ERR_IO);
 	for (size_t i = 0; i < SLOTS; i++)
 		if (read_slot(ring, slots[i], &version) == ERR_OK && version > best) best = version;
-	ENSURE(best != 0, ERR_NOT_FOUND);
+	ENSURE(best != 0, is_empty(slots[0], sizeof slots) ? ERR_NOT_FOUND : ERR_CORRUPT);
 	*out_version = best;
 	return ERR_OK;
+}
+
+uint32_t root_mark_generation(struct root_mark *mark)
+{
+	uint8_t slots[SLOTS][SLOT_LEN] = { { 0 } };
+	struct slot_fields fields;
+	uint32_t newest = 0;
+	if (pread(mark->fd, slots, sizeof slots, 0) < 0) return 0;
+	for (size_t i = 0; i < SLOTS; i++)
+		if (parse_slot(slots[i], &fields) == ERR_OK && fields.generation > newest) newest = fields.generation;
+	return newest;
+}
+
+void root_mark_clear(struct root_mark *mark)
+{
+	if (ftruncate(mark->fd, 0) != 0) log_warn("the mark beside the store cannot be emptied: %s", strerror(errno));
 }
 
 static enum coffer_err write_slot(struct root_mark *mark, struct ring *ring, uint64_t version)

@@ -29,6 +29,7 @@ struct rooted {
 	enum coffer_err verdict;
 	struct reason why;
 	bool accepting; /* the transaction under way takes the store as it is, whatever the verdict */
+	bool founding;  /* there is no row yet: what a mark says is of a store before this one */
 	bool mark_missing;
 	uint64_t mark_version;
 	uint64_t known; /* the newest root version since the ring was attached; what is opened again must not be older */

@@ -67,12 +67,23 @@ static void judge(struct rooted *r, enum coffer_err err, const char *sentence)
 	snprintf(r->why.text, sizeof r->why.text, "%s", sentence);
 }
 
+/* A mark is written after its commit: the store of one that stands under a newer data key had that key. */
+static bool mark_is_of_newer_key(struct rooted *r)
+{
+	uint32_t newest = ring_newest(r->ring), marked = r->mark && !r->founding ? root_mark_generation(r->mark) : 0;
+	if (marked <= newest) return false;
+	r->verdict = ERR_CORRUPT;
+	snprintf(r->why.text, sizeof r->why.text, "integrity: the store is older than this node has seen: node.root was written under generation %u of the data key, and "
+		"the store's newest is %u (an older copy was put back); restore the newest copy, or run 'coffer store accept' to go on with this one", marked, newest);
+	return true;
+}
+
 static void compare_mark(struct rooted *r)
 {
 	uint64_t have = r->durable.root.version;
 	enum coffer_err err = r->mark ? root_mark_read(r->mark, r->ring, &r->mark_version) : ERR_OK;
 	r->mark_missing = err != ERR_OK && have > 1; /* the first is written after the first commit */
-	if (err || r->mark_version <= have) return;
+	if (mark_is_of_newer_key(r) || err || r->mark_version <= have) return;
 	r->verdict = ERR_CORRUPT;
 	snprintf(r->why.text, sizeof r->why.text, "integrity: the store is older than this node has seen: its last %llu changes are missing (the log was lost or "
 		"damaged, or an older copy put back); restore the newest copy, or run 'coffer store accept' to go on without them",
@@ -93,6 +104,7 @@ static enum coffer_err nothing_there(struct rooted *r, struct reason *reason)
 	if (err) return unreadable(r, err, reason);
 	begin_root(r);
 	keep(r);
+	r->founding = empty;
 	if (empty) {
 		compare_mark(r);
 		return ERR_OK;
@@ -107,6 +119,7 @@ enum coffer_err rooted_read(struct rooted *r, struct reason *reason)
 	struct store_row row;
 	struct root root;
 	judge(r, ERR_OK, "");
+	r->founding = false;
 	enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row);
 	if (err == ERR_NOT_FOUND) return nothing_there(r, reason);
 	if (!err) err = root_from_row(r->ring, &row, &root);

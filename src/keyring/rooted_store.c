@@ -83,6 +83,8 @@ static enum coffer_err commit(struct store *base, struct reason *reason)
 	if (!err) {
 		bool wrote = r->now.dirty;
 		if (r->accepting) r->verdict = ERR_OK;
+		if (wrote && r->mark && (r->accepting || r->founding)) root_mark_clear(r->mark);
+		if (wrote) r->founding = false;
 		r->now.dirty = r->accepting = false;
 		r->durable = r->now;
 		if (wrote && r->mark) root_mark_write(r->mark, r->ring, r->durable.root.version);

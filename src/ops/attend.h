@@ -36,11 +36,18 @@ void attend_forget_shares(struct attend *a);
 
 /* Before a passphrase is tried: ERR_BUSY with the seconds to wait, or while another one is tried. ERR_OK: attend_passphrase_end must follow. */
 enum coffer_err attend_passphrase_begin(struct attend *a, struct reason *reason) MUST_USE;
-void attend_passphrase_end(struct attend *a, bool wrong);
+/* err: how the try ended. ERR_AUTH counts; ERR_OK begins anew; what says nothing about the passphrase changes nothing. */
+void attend_passphrase_end(struct attend *a, enum coffer_err err);
 /* Before a PIN is sent to the token: ERR_TOKEN_LOCKED after ATTEND_PINS_MAX refused ones in a row; ERR_BUSY while one is tried. ERR_OK: attend_pin_end
  * must follow. */
 enum coffer_err attend_pin_begin(struct attend *a, struct reason *reason) MUST_USE;
-void attend_pin_end(struct attend *a, bool refused);
+/* err: how the try ended. ERR_AUTH and ERR_TOKEN_LOCKED count; ERR_OK begins anew; after anything else nobody knows, and the count stays. */
+void attend_pin_end(struct attend *a, enum coffer_err err);
+
+/* Before the token is asked to open the node: ERR_BUSY while another request does, so that those that wait never hold every thread and status is always answered. ERR_OK:
+ * attend_token_end must follow. */
+enum coffer_err attend_token_begin(struct attend *a, struct reason *reason) MUST_USE;
+void attend_token_end(struct attend *a);
 
 /* A try that failed, while no audit log can be written. Store thread. */
 void attend_note(struct attend *a, const struct principal *principal, uint32_t operation, enum coffer_err err, const char *why);

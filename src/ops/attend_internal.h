@@ -27,7 +27,7 @@ struct attend {
 	unsigned share_count;
 	uint8_t set_id[SHARE_SET_LEN];
 	uint64_t ends_mono_ms;
-	bool passphrase_busy, pin_busy;
+	bool passphrase_busy, pin_busy, token_busy;
 	unsigned passphrases_wrong, pins_refused; /* in a row */
 	uint64_t passphrase_next_ms;
 	struct attend_try tries[ATTEND_TRIES_MAX + 1]; /* the last one: of all others */

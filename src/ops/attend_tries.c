@@ -51,11 +51,12 @@ enum coffer_err attend_passphrase_begin(struct attend *a, struct reason *reason)
 	return ERR_OK;
 }
 
-void attend_passphrase_end(struct attend *a, bool wrong)
+void attend_passphrase_end(struct attend *a, enum coffer_err err)
 {
 	pthread_mutex_lock(&a->lock);
 	a->passphrase_busy = false;
-	a->passphrases_wrong = wrong ? a->passphrases_wrong + 1 : 0;
+	if (err == ERR_OK) a->passphrases_wrong = 0;
+	else if (err == ERR_AUTH) a->passphrases_wrong++;
 	uint64_t pause_s = a->passphrases_wrong > 6 ? ATTEND_PAUSE_MAX_S : (UINT64_C(1) << a->passphrases_wrong) >> 1;
 	if (pause_s > ATTEND_PAUSE_MAX_S) pause_s = ATTEND_PAUSE_MAX_S;
 	a->passphrase_next_ms = clock_mono_ms() + pause_s * 1000;
@@ -75,11 +76,28 @@ enum coffer_err attend_pin_begin(struct attend *a, struct reason *reason)
 	return ERR_OK;
 }
 
-void attend_pin_end(struct attend *a, bool refused)
+void attend_pin_end(struct attend *a, enum coffer_err err)
 {
 	pthread_mutex_lock(&a->lock);
 	a->pin_busy = false;
-	a->pins_refused = refused ? a->pins_refused + 1 : 0;
+	if (err == ERR_OK) a->pins_refused = 0;
+	else if (err == ERR_AUTH || err == ERR_TOKEN_LOCKED) a->pins_refused++;
+	pthread_mutex_unlock(&a->lock);
+}
+
+enum coffer_err attend_token_begin(struct attend *a, struct reason *reason)
+{
+	pthread_mutex_lock(&a->lock);
+	bool busy = a->token_busy;
+	a->token_busy = true;
+	pthread_mutex_unlock(&a->lock);
+	return busy ? reason_fail(reason, ERR_BUSY, "the token is opening this node just now; 'coffer status' says how it went") : ERR_OK;
+}
+
+void attend_token_end(struct attend *a)
+{
+	pthread_mutex_lock(&a->lock);
+	a->token_busy = false;
 	pthread_mutex_unlock(&a->lock);
 }
 

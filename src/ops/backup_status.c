@@ -50,7 +50,7 @@ static void put_restored(const struct restore_record *r, struct json_out *j)
 	json_end(j);
 }
 
-void backup_status_json(const struct backup_status *s, struct json_out *j)
+void backup_status_json(const struct backup_status *s, uint64_t max_age_ms, struct json_out *j)
 {
 	json_begin(j, "backup");
 	json_u64(j, "count", s->count);
@@ -62,6 +62,7 @@ void backup_status_json(const struct backup_status *s, struct json_out *j)
 		json_u64(j, "verified_at", s->verified_ms / 1000);
 		json_u64(j, "verified_age_s", age_s(s->verified_made_ms));
 	}
+	json_u64(j, "max_age_s", max_age_ms / 1000);
 	json_end(j);
 	if (s->restored) put_restored(&s->restore, j);
 }

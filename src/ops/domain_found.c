@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "ops/token_of.h"
 
 enum coffer_err domain_check_none(struct engine *engine, struct reason *reason)
 {
@@ -73,7 +74,7 @@ static enum coffer_err publish(struct engine *engine, const struct domain_foundi
 	enum coffer_err err = identity_publish(engine->config->state_dir, reason);
 	if (err) return stop(engine, err, reason);
 	engine->identity = *f->identity;
-	engine->token = TAKE(*f->proxy);
+	token_set(engine, TAKE(*f->proxy));
 	snprintf(engine->recovery, sizeof engine->recovery, "%s", f->recovery);
 	err = engine->open(engine, reason);
 	return err ? open_failed(engine, err, reason) : ERR_OK;

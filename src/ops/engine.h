@@ -84,7 +84,7 @@ struct engine {
 
 	/* admin lane */
 	pthread_mutex_t admin_lock;        /* one init at a time; guards the seven below */
-	struct token_proxy *token;         /* NULL before init chose a token; thread-safe object itself */
+	struct token_proxy *token;         /* NULL before init chose a token; set once (token_set), read without the lock by token_of; thread-safe object itself */
 	struct identity identity;
 	struct init_pending *pending;
 	struct backup *backup;             /* under way; NULL: none */

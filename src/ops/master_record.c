@@ -83,16 +83,22 @@ static enum coffer_err next_handle(const char *uri, unsigned n, char *out)
 	return len > 0 && (size_t)len <= TOKEN_URI_MAX ? ERR_OK : ERR_TOO_LARGE;
 }
 
+/* The attribute id of a pkcs11 URI's path; NULL: it has none. */
+static const char *find_id(const char *uri)
+{
+	const char *query = strchr(uri, '?');
+	const char *at = strstr(uri, "id=");
+	while (at && at > uri && at[-1] != ';' && at[-1] != ':') at = strstr(at + 3, "id=");
+	return at && query && at > query ? NULL : at;
+}
+
 /* A new random CKA_ID in the path, in place of the one that is there. */
 static enum coffer_err next_id(const char *uri, char *out)
 {
 	uint8_t id[ID_LEN];
 	char text[3 * ID_LEN + 1];
-	const char *query = strchr(uri, '?');
-	size_t path = query ? (size_t)(query - uri) : strlen(uri);
-	const char *old = strstr(uri, "id=");
-	while (old && old > uri && old[-1] != ';' && old[-1] != ':') old = strstr(old + 3, "id=");
-	if (old && (size_t)(old - uri) >= path) old = NULL;
+	size_t path = strcspn(uri, "?");
+	const char *old = find_id(uri);
 	TRY(rng_bytes(id, sizeof id));
 	for (size_t i = 0; i < ID_LEN; i++) snprintf(text + 3 * i, 4, "%%%02X", id[i]);
 	size_t before = old ? (size_t)(old - uri) : path;
@@ -100,6 +106,28 @@ static enum coffer_err next_id(const char *uri, char *out)
 	const char *join = old || (before && uri[before - 1] == ':') ? "" : ";";
 	int len = snprintf(out, TOKEN_URI_MAX + 1, "%.*s%sid=%s%s", (int)before, uri, join, text, uri + end);
 	return len > 0 && (size_t)len <= TOKEN_URI_MAX ? ERR_OK : ERR_TOO_LARGE;
+}
+
+/* Without handle or id, and without the separator before it. */
+static void cut_place(const char *uri, char out[static TOKEN_URI_MAX + 1])
+{
+	bool is_tpm = strncmp(uri, "tpm2:", 5) == 0;
+	const char *at = is_tpm ? strstr(uri, "handle=") : find_id(uri);
+	size_t before = at ? (size_t)(at - uri) : strlen(uri), end = at ? before + strcspn(at, is_tpm ? "&" : ";?") : before;
+	char first = at ? uri[before - 1] : '\0';
+	if (first == '?' || first == '&' || first == ';') before--;
+	int len = snprintf(out, TOKEN_URI_MAX + 1, "%.*s%s", (int)before, uri, uri + end);
+	if (len < 0 || !at) return;
+	if (first == '?' && out[before] == '&') out[before] = '?';
+	if (first == ':' && out[before] == ';') memmove(out + before, out + before + 1, strlen(out + before));
+}
+
+bool master_is_same_token(const char *a, const char *b)
+{
+	char cut_a[TOKEN_URI_MAX + 1], cut_b[TOKEN_URI_MAX + 1];
+	cut_place(a, cut_a);
+	cut_place(b, cut_b);
+	return strcmp(cut_a, cut_b) == 0;
 }
 
 enum coffer_err master_next_uri(const char *uri, unsigned n, char out[static TOKEN_URI_MAX + 1])

@@ -52,6 +52,7 @@ static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 {
 	struct recovery_wish wish = { .shares = 0 };
 	TRY(read_wish(ctx, payload, &wish));
+	wish.administrators = quorum_needed(ctx->engine->quorum); /* before it is asked for: more may be needed by then, never fewer than it was asked for */
 	TRY(ask(ctx, &wish));
 	TRY(recovery_change_begin(ctx->engine, ctx->principal, &wish, &ctx->reason));
 	quorum_done(ctx);

@@ -40,13 +40,22 @@ static enum coffer_err read_wish(struct op_ctx *ctx, struct ttlv_cursor *payload
 	return ERR_OK;
 }
 
+/* Where enough are there already, the last opening failed for another reason: one of them once more is another try. */
+static enum coffer_err give_share(struct op_ctx *ctx, const struct attend_stanza *s, struct view text)
+{
+	struct engine *e = ctx->engine;
+	enum coffer_err err = attend_add_share(e->attend, &e->domain, &s->stanza, text, ctx->principal, &ctx->reason);
+	if (err != ERR_EXISTS || attend_shares(e->attend, &s->stanza) < s->stanza.shares.k) return err;
+	ctx->reason.text[0] = '\0';
+	return ERR_OK;
+}
+
 static enum coffer_err give_shares(struct op_ctx *ctx, const struct attend_stanza *s, const struct wish *w)
 {
 	struct engine *e = ctx->engine;
 	char who[160], how[256];
 	AUTO_SECRET struct secret *private_key = NULL;
-	for (unsigned i = 0; i < w->share_count; i++)
-		TRY(attend_add_share(e->attend, &e->domain, &s->stanza, w->shares[i], ctx->principal, &ctx->reason));
+	for (unsigned i = 0; i < w->share_count; i++) TRY(give_share(ctx, s, w->shares[i]));
 	if (attend_shares(e->attend, &s->stanza) < s->stanza.shares.k) return ERR_OK;
 	TRY(attend_open_shares(e->attend, &e->domain, &s->stanza, &private_key, who, sizeof who, &ctx->reason));
 	snprintf(how, sizeof how, "recovery shares %s", who);
@@ -62,7 +71,7 @@ static enum coffer_err give_passphrase(struct op_ctx *ctx, const struct attend_s
 	AUTO_SECRET struct secret *private_key = NULL;
 	TRY(attend_passphrase_begin(e->attend, &ctx->reason));
 	enum coffer_err err = recovery_open_passphrase(&e->domain, &s->stanza, passphrase, &private_key, &ctx->reason);
-	attend_passphrase_end(e->attend, err == ERR_AUTH);
+	attend_passphrase_end(e->attend, err);
 	TRY(err);
 	snprintf(how, sizeof how, "the recovery passphrase (%.64s)", ctx->principal->text);
 	return attend_open(e, s, private_key, how, &ctx->reason);
@@ -91,9 +100,17 @@ static enum coffer_err by_token(struct op_ctx *ctx, const struct wish *w)
 		TRY(attend_pin_begin(e->attend, &ctx->reason));
 	}
 	enum coffer_err err = token_proxy_unlock(proxy, &pin, &ctx->reason);
-	if (w->way == WAY_PIN) attend_pin_end(e->attend, err == ERR_AUTH || err == ERR_TOKEN_LOCKED);
+	if (w->way == WAY_PIN) attend_pin_end(e->attend, err);
 	TRY(err);
 	return e->open_by_token(e, &ctx->reason);
+}
+
+static enum coffer_err by_token_alone(struct op_ctx *ctx, const struct wish *w)
+{
+	TRY(attend_token_begin(ctx->engine->attend, &ctx->reason));
+	enum coffer_err err = by_token(ctx, w);
+	attend_token_end(ctx->engine->attend);
+	return err;
 }
 
 static void put_recovery(struct op_ctx *ctx, const struct attend_stanza *s, struct writer *out)
@@ -132,7 +149,7 @@ enum coffer_err op_unseal(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 	if (w.way != WAY_ASK && !attend_wanted(ctx->engine))
 		return reason_fail(&ctx->reason, ERR_EXISTS, "the node is open already");
 	if (w.way == WAY_SHARES || w.way == WAY_PASSPHRASE) TRY(recover(ctx, &w));
-	if (w.way == WAY_TOKEN || w.way == WAY_PIN) TRY(by_token(ctx, &w));
+	if (w.way == WAY_TOKEN || w.way == WAY_PIN) TRY(by_token_alone(ctx, &w));
 	if (w.way == WAY_FORGET) attend_forget_shares(ctx->engine->attend);
 	put_answer(ctx, out);
 	return ERR_OK;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/quorum_record.h"
 #include "base/clock.h"
 #include "base/ct.h"
 #include "crypto/rng.h"
@@ -172,6 +173,18 @@ static enum coffer_err append_event(struct engine *engine, struct txn *txn, cons
 	return audit_append(engine->audit, txn, &event);
 }
 
+/* What was begun when one administrator was enough must not come into force when it takes two. A record that does not open is taken for the stricter one. */
+static enum coffer_err check_quorum(struct txn *txn, const struct recovery_change *c, struct reason *reason)
+{
+	unsigned needed = 2;
+	enum coffer_err err = quorum_record_get(txn, &needed);
+	if (err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io) return err;
+	if (err) needed = 2;
+	if (needed <= c->wish.administrators) return ERR_OK;
+	return reason_fail(reason, ERR_DENIED, "this takes two administrators by now, and it was begun when one was enough: nothing was changed, begin again with "
+		"'coffer recovery shares --new'");
+}
+
 static enum coffer_err write_change(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	const struct writing *w = arg;
@@ -180,6 +193,7 @@ static enum coffer_err write_change(struct engine *engine, struct txn *txn, void
 	struct ring *ring = txn_ring(txn);
 	struct recovery_record now;
 	AUTO_SECRET struct secret *seed = NULL;
+	TRY(check_quorum(txn, c, reason));
 	TRY(recovery_get(store, ring, &now));
 	/* The stanza is written again when the data key changes: what must be the same is whose it is. */
 	if (memcmp(now.key_id, c->before.key_id, RECOVERY_KEY_ID_LEN) != 0)

@@ -13,6 +13,7 @@ struct recovery_wish {
 	enum stanza_mode mode;
 	unsigned shares, threshold; /* with shares */
 	struct view passphrase;     /* with a passphrase; secret, borrowed */
+	unsigned administrators;    /* that such an act needed when it was allowed */
 };
 
 /* Made and not yet written. */

@@ -20,7 +20,7 @@
 #include "recovery/recovery.h"
 
 #define FOLDER_NAME "restore"
-#define FILE_NAME "restore/archive"
+#define FILE_NAME "archive"
 #define PATH_LEN 4096
 
 struct restore {
@@ -34,10 +34,21 @@ struct restore {
 	uint64_t used_mono_ms;
 };
 
+/* The folder of the upload; nothing that stands in its place is followed. -1, errno: there is none. */
+static int open_folder(const char *state_dir, bool make)
+{
+	AUTO_FD int state = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (state < 0) return -1;
+	if (make && mkdirat(state, FOLDER_NAME, 0700) != 0 && errno != EEXIST) return -1;
+	return openat(state, FOLDER_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static void remove_file(const char *state_dir)
 {
 	char path[PATH_LEN];
-	if (snprintf(path, sizeof path, "%s/" FILE_NAME, state_dir) < (int)sizeof path) unlink(path);
+	AUTO_FD int folder = open_folder(state_dir, false);
+	if (folder < 0) return;
+	unlinkat(folder, FILE_NAME, 0);
 	if (snprintf(path, sizeof path, "%s/" FOLDER_NAME, state_dir) < (int)sizeof path) rmdir(path);
 }
 
@@ -74,10 +85,12 @@ static enum coffer_err open_file(const char *state_dir, int *out, struct reason 
 {
 	char path[PATH_LEN];
 	ENSURE(snprintf(path, sizeof path, "%s/" FOLDER_NAME, state_dir) < (int)sizeof path, ERR_USAGE);
-	if (mkdir(path, 0700) != 0 && errno != EEXIST) return file_fail(reason, path);
-	ENSURE(snprintf(path, sizeof path, "%s/" FILE_NAME, state_dir) < (int)sizeof path, ERR_USAGE);
-	unlink(path);
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	AUTO_FD int folder = open_folder(state_dir, true);
+	if (folder < 0 && (errno == ELOOP || errno == ENOTDIR))
+		return reason_fail(reason, ERR_IO, "%s is no folder of the daemon's own (a link, or a file): find out who put it there, remove it and run 'coffer restore' again", path);
+	if (folder < 0) return file_fail(reason, path);
+	unlinkat(folder, FILE_NAME, 0);
+	int fd = openat(folder, FILE_NAME, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) return file_fail(reason, path);
 	*out = fd;
 	return ERR_OK;

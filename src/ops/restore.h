@@ -35,6 +35,7 @@ struct restore_result {
 	uint64_t faults;                 /* accepted ones */
 	uint64_t newer_by;               /* root versions that this node's mark is ahead of the archive; 0: none, or no mark */
 	bool mark_known;                 /* there was one */
+	bool mark_foreign;               /* there was one that the archive's keys do not open: whether it is newer nobody knows */
 	bool administrator;              /* the caller got a grant */
 };
 

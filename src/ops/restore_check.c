@@ -47,23 +47,31 @@ static enum coffer_err unlock(struct restoring *r, struct reason *reason)
 	return archive_unlock_shares(r->archive, w->proofs, w->proof_count, &r->opened, reason);
 }
 
-/* What a store of the archive's node left here, when it is there and holds under the archive's keys. */
-static enum coffer_err marked_version(struct restoring *r, uint64_t *out, struct reason *reason)
+/* What a store of the archive's node left here, when it is there and holds under the archive's keys. *out_foreign: it is there and does not. */
+static enum coffer_err marked_version(struct restoring *r, uint64_t *out, bool *out_foreign, struct reason *reason)
 {
 	char path[4096];
 	struct root_mark *mark = NULL;
 	*out = 0;
+	*out_foreign = false;
 	if (snprintf(path, sizeof path, "%s/node.root", r->engine->config->state_dir) >= (int)sizeof path || access(path, F_OK) != 0) return ERR_OK;
 	TRY(root_mark_open(path, &mark, reason)); /* one that is there and cannot be read could know better */
-	if (root_mark_read(mark, r->opened, out) != ERR_OK) *out = 0;
+	enum coffer_err err = root_mark_read(mark, r->opened, out);
+	if (err) *out = 0;
+	*out_foreign = err == ERR_CORRUPT;
 	root_mark_close(mark);
-	return ERR_OK;
+	return err == ERR_IO ? reason_fail(reason, err, "%s cannot be read; check the disk", path) : ERR_OK;
 }
 
 static enum coffer_err compare_mark(struct restoring *r, struct reason *reason)
 {
 	uint64_t known = 0, have = r->result->facts.header.root_version;
-	TRY(marked_version(r, &known, reason));
+	bool foreign = false;
+	TRY(marked_version(r, &known, &foreign, reason));
+	r->result->mark_foreign = foreign;
+	if (foreign && !r->wish->accept_older)
+		return reason_fail(reason, ERR_STATE, "node.root in state_dir is of a newer data key than this archive has, or of another node: the store that it knew may be newer, "
+			"so what was destroyed or revoked could come back; restore a newer archive, or add --accept-older");
 	r->result->mark_known = known != 0;
 	r->result->newer_by = known > have ? known - have : 0;
 	if (r->result->newer_by == 0 || r->wish->accept_older) return ERR_OK;

@@ -117,7 +117,7 @@ static enum coffer_err append_restored(struct restoring *r, struct txn *txn)
 	text_uuid(h->node_id, node);
 	snprintf(details, sizeof details, "restored from archive %s of node %s, made at %" PRIu64 " (Unix seconds), version %" PRIu64 "; its audit log ended with record %"
 		PRIu64 ", link %s; %s%s", id, node, h->created_ms / 1000, h->root_version, r->old_head.seq, link,
-		r->result->newer_by ? "OLDER than what this node knew, accepted by the operator" : "what was destroyed or revoked after that is not known here",
+		r->result->newer_by || r->result->mark_foreign ? "OLDER than what this node knew, or perhaps so, accepted by the operator" : "what was destroyed or revoked after that is not known here",
 		r->result->faults ? "; the store was damaged when it was archived, accepted by the operator" : "");
 	const struct audit_event event = { .principal = view_str(r->principal->text), .operation = OPERATION_COFFER_RESTORE_COMMIT,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/reader.h"
+#include "keyring/audit_key.h"
 #include "keyring/domain_record.h"
 #include "keyring/generation.h"
 #include "keyring/rooted_store.h"
@@ -20,8 +21,6 @@
 
 #define RECORD "rotation"
 #define RECORD_MAX (32u + 25u + STORE_ID_MAX + 1u)
-#define AUDIT_KEY_PREFIX "audit-key-"
-#define AUDIT_KEY_NAME_LEN (sizeof AUDIT_KEY_PREFIX - 1 + 8)
 
 struct rotation *rotation_new(void)
 {
@@ -193,19 +192,10 @@ struct rotation_record rotation_record_now(struct engine *engine)
 /* One that does not open makes links unverifiable, and verification says which; it keeps nobody from the keys. */
 static enum coffer_err take_audit_key(void *arg, const struct store_row *row)
 {
-	struct ring *ring = arg;
-	AUTO_BUF struct buf plain = BUF_EMPTY;
-	char name[STORE_ID_MAX + 1], *end;
-	if (row->id_len != AUDIT_KEY_NAME_LEN || memcmp(row->id, AUDIT_KEY_PREFIX, sizeof AUDIT_KEY_PREFIX - 1) != 0) return ERR_OK;
-	memcpy(name, row->id, row->id_len);
-	name[row->id_len] = '\0';
-	unsigned long generation = strtoul(name + sizeof AUDIT_KEY_PREFIX - 1, &end, 16);
-	enum coffer_err err = *end ? ERR_CORRUPT : record_open(ring, STORE_DOMAIN, row, &plain);
-	if (err == ERR_MEMORY) return err;
-	AUTO_SECRET struct secret *key = err ? NULL : secret_copy(plain.ptr, plain.len);
-	if (!err) err = key ? ring_add_audit(ring, (uint32_t)generation, &key) : ERR_MEMORY;
-	if (err && err != ERR_EXISTS) log_error("the audit log's key '%s' of an earlier data key does not open: %s", name, err_text(err));
-	return ERR_OK;
+	if (!audit_key_is(row)) return ERR_OK;
+	enum coffer_err err = audit_key_take(arg, row);
+	if (err && err != ERR_MEMORY) log_error("the audit log's key '%.18s' of an earlier data key does not open: %s", (const char *)row->id, err_text(err));
+	return err == ERR_MEMORY ? err : ERR_OK;
 }
 
 static enum coffer_err load_audit_keys(struct store *store, struct ring *ring)

@@ -86,20 +86,22 @@ bool master_is_same(const struct identity *a, const struct identity *b)
 	return memcmp(a->binding.master_secret_id, b->binding.master_secret_id, TOKEN_MS_ID_LEN) == 0;
 }
 
-/* Of the places in the same token the first where nothing was: what stands there may be another node's. An interrupted change goes on where it was. */
+/* Of the places in the same token the first where nothing was: what stands there may be another node's. A change in this token that was interrupted goes on where it
+ * was; one that was to go to another token, and failed or was interrupted, says nothing about this one. */
 enum coffer_err master_make(struct master_flow *f, struct reason *reason)
 {
 	char uri[TOKEN_URI_MAX + 1];
 	struct master_record found = f->record;
-	bool own = found.kind[0] != '\0'; /* the place is one that the node chose in the same token */
-	bool same_wish = own ? !f->wish->uri[0] : strcmp(found.uri, f->wish->uri) == 0;
+	bool here = found.phase == 1 && master_is_same_token(found.uri, f->before.token_uri);
+	bool same_wish = f->wish->uri[0] ? strcmp(found.uri, f->wish->uri) == 0 : here;
 	if (same_wish && take_up(f, &found)) return ERR_OK;
 	if (f->wish->uri[0]) {
 		TRY(try_place(f, f->wish->uri, false, reason));
 		if (master_is_same(&f->before, &f->after)) return reason_fail(reason, ERR_EXISTS, "that is the master secret in force already");
 		return ERR_OK;
 	}
-	if (found.phase == 1 && own && !found.binding.data_len && try_place(f, found.uri, true, reason) == ERR_OK && !master_is_same(&f->before, &f->after)) return ERR_OK;
+	bool own = found.kind[0] != '\0'; /* the node chose it */
+	if (here && !found.binding.data_len && try_place(f, found.uri, own, reason) == ERR_OK && !master_is_same(&f->before, &f->after)) return ERR_OK;
 	for (unsigned n = 1; n <= PLACES; n++) {
 		TRY(master_next_uri(f->before.token_uri, n, uri));
 		enum coffer_err err = try_place(f, uri, false, reason);

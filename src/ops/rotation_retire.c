@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "keyring/audit_key.h"
 #include "keyring/domain_record.h"
 #include "keyring/generation.h"
 #include "keyring/rooted_store.h"
@@ -86,7 +87,7 @@ static enum coffer_err let_go(struct txn *txn, struct leaving *l, uint32_t gener
 {
 	struct ring *ring = txn_ring(txn);
 	const struct secret *audit;
-	char name[32];
+	char name[AUDIT_KEY_NAME];
 	uint8_t id[UUID_LEN + 4];
 	struct writer w;
 	TRY(ring_subkey(ring, generation, SUBKEY_AUDIT, &audit));
@@ -94,7 +95,7 @@ static enum coffer_err let_go(struct txn *txn, struct leaving *l, uint32_t gener
 	l->gone[l->count].audit = secret_copy(secret_bytes(audit), secret_len(audit));
 	ENSURE(l->gone[l->count].audit, ERR_MEMORY);
 	l->count++;
-	snprintf(name, sizeof name, "audit-key-%08x", generation);
+	audit_key_name(generation, name);
 	TRY(domain_record_put(txn_store(txn), ring, name, secret_view(audit)));
 	writer_init(&w, id, sizeof id);
 	writer_bytes(&w, view_of(ring_domain(ring)->node_id, UUID_LEN));

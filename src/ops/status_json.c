@@ -45,11 +45,14 @@ static enum coffer_err read_facts(struct engine *engine, struct txn *txn, void *
 	return ERR_OK;
 }
 
-/* The health as it is now, not as it was at the last probe: a token that hangs shows at once. */
-static const char *look_at_token(struct token_proxy *proxy, struct token_health *health)
+/* The health as it is now, not as it was at the last probe: a token that hangs shows at once. Where the node is not open its state says what is the matter, and nothing is waited for:
+ * an opening may be under way, behind whose calls a probe would stand. */
+static const char *look_at_token(struct engine *engine, struct token_proxy *proxy, struct token_health *health)
 {
 	struct reason reason = { "" };
+	enum engine_state state = engine_state_get(engine);
 	token_proxy_health(proxy, health);
+	if (state != ENGINE_OPEN && state != ENGINE_DRAINING) return token_state_name(health->state);
 	if (health->state != TOKEN_WELL || (health->probed && health->probe_age_ms <= PROBE_FRESH_MS)) return token_state_name(health->state);
 	enum coffer_err err = token_proxy_probe_now(proxy, PROBE_WAIT_MS, &reason);
 	token_proxy_health(proxy, health);
@@ -62,7 +65,7 @@ static void put_token(struct json_out *j, struct engine *engine, struct token_pr
 {
 	struct token_health h;
 	char uri[TOKEN_URI_MAX + 1];
-	const char *name = look_at_token(proxy, &h);
+	const char *name = look_at_token(engine, proxy, &h);
 	json_begin(j, "token");
 	json_str(j, "kind", h.described ? h.info.kind : engine->identity.token_kind);
 	json_str(j, "health", name);
@@ -238,7 +241,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	put_recovery(j, engine);
 	json_str(j, "store", engine->config->store);
 	json_u64(j, "audit_records", facts.audit_records);
-	if (facts.has_backup) backup_status_json(&facts.backup, j);
+	if (facts.has_backup) backup_status_json(&facts.backup, engine->config->backup_max_age_ms, j);
 	json_u64(j, "objects_in_memory", object_table_count(engine->objects));
 }
 

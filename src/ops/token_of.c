@@ -10,11 +10,12 @@ struct token_proxy *token_of(struct engine *engine)
 {
 	enum engine_state state = engine_state_get(engine);
 	if (state == ENGINE_UNINITIALISED || state == ENGINE_STARTING) return NULL;
-	if (state == ENGINE_OPEN || state == ENGINE_DRAINING) return engine->token;
-	pthread_mutex_lock(&engine->admin_lock);
-	struct token_proxy *proxy = engine->token;
-	pthread_mutex_unlock(&engine->admin_lock);
-	return proxy;
+	return __atomic_load_n(&engine->token, __ATOMIC_ACQUIRE); /* from then on it is the same until the process ends */
+}
+
+void token_set(struct engine *engine, struct token_proxy *proxy)
+{
+	__atomic_store_n(&engine->token, proxy, __ATOMIC_RELEASE);
 }
 
 enum coffer_err token_uri_take(struct op_ctx *ctx, struct ttlv_cursor *payload, char out[static TOKEN_URI_MAX + 1])
@@ -22,7 +23,9 @@ enum coffer_err token_uri_take(struct op_ctx *ctx, struct ttlv_cursor *payload, 
 	struct view uri;
 	TRY(ttlv_take_text(payload, TAG_COFFER_TOKEN_URI, &uri));
 	if (uri.len == 0) uri = view_str(ctx->engine->config->token);
-	if (uri.len == 0 || uri.len > TOKEN_URI_MAX)
+	if (uri.len == 0)
+		return reason_fail(&ctx->reason, ERR_USAGE, "no token is named: add --token tpm2:… or --token pkcs11:…, or a line 'token = …' to the configuration");
+	if (uri.len > TOKEN_URI_MAX)
 		return reason_fail(&ctx->reason, ERR_USAGE, "a token URI has 1 to %u bytes: tpm2:… or pkcs11:…", TOKEN_URI_MAX);
 	memcpy(out, uri.ptr, uri.len);
 	out[uri.len] = '\0';

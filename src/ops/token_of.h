@@ -4,9 +4,10 @@
 
 #include "ops/op.h"
 
-/* NULL before init. Once the domain is open the proxy stays the same one until the process ends; before that admin_lock guards it, which a
- * token call of the unsealing may hold for its deadline. */
+/* NULL before init. From when it is set the proxy stays the same one until the process ends. Never waits: an opening under way holds admin_lock for as long as the token takes. */
 struct token_proxy *token_of(struct engine *engine);
+/* Once in a process, admin_lock held. */
+void token_set(struct engine *engine, struct token_proxy *proxy);
 
 /* The Token URI of a payload, NUL-terminated; an empty one is that of the configuration. ERR_USAGE. */
 enum coffer_err token_uri_take(struct op_ctx *ctx, struct ttlv_cursor *payload, char out[static TOKEN_URI_MAX + 1]) MUST_USE;

@@ -82,7 +82,7 @@ static enum coffer_err check_share(const uint8_t fingerprint[static DOMAIN_FINGE
 		return reason_fail(reason, ERR_CORRUPT, "share %u says %u of %u, but this domain has %u of %u", share->x, share->k,
 			share->n, stanza->shares.k, stanza->shares.n);
 	for (unsigned i = 0; i < taken->count; i++)
-		if (taken->shares[i].x == share->x) return reason_fail(reason, ERR_EXISTS, "share %u was given twice", share->x);
+		if (taken->shares[i].x == share->x) return reason_fail(reason, ERR_EXISTS, "share %u was given twice; give another one", share->x);
 	TRY(share_digest(share, digest));
 	if (!ct_equal(digest, stanza->shares.digests[share->x - 1], sizeof digest))
 		return reason_fail(reason, ERR_CORRUPT, "share %u is not the one that was issued", share->x);

@@ -318,6 +318,7 @@ static FILE *open_for(const char *path)
 {
 	FILE *f = fopen(path, "we");
 	if (!f) fail("%s: %m", path);
+	(void)setvbuf(f, NULL, _IOLBF, 0); /* who reads meanwhile sees whole lines */
 	return f;
 }
 

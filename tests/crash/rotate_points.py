@@ -55,7 +55,7 @@ class Node(live_node.Node):
             code, text = self.coffer(*words)
             if not code:
                 return text
-            if self.count_kills() == before:
+            if self.count_kills() == before and "closed the connection" not in text:
                 break
             self.wait_open()
         raise live_node.Trouble(f"coffer {' '.join(words)}: {text.strip()}")

@@ -29,5 +29,6 @@ extern const struct scenario crypt_scenarios[];
 extern const struct scenario other_scenarios[];
 extern const struct scenario init_scenarios[];
 extern const struct scenario backup_scenarios[];
+extern const struct scenario recovery_scenarios[];
 
 #endif

@@ -3,100 +3,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fault/founding.h"
 #include "fault/scenario.h"
 #include "crypto/hash.h"
 #include "keyring/identity.h"
 #include "unit/archive/maker.h"
-#include "unit/ops/fake_token.h"
 #include "unit/ops/fixture.h"
-
-#define SHARE_MAX 512u
-
-struct yard {
-	struct fake_token token;
-	struct house *house;
-	struct bytes file;                 /* the archive that was read last */
-	char shares[2][SHARE_MAX];         /* any 2 of 3 */
-	bool whole;
-};
 
 /* Made once, for all restores. */
 static struct yard original;
 
-static enum coffer_err token_answers(void)
-{
-	return fault_strikes(FAULT_AT_TOKEN) ? (enum coffer_err)fault_code() : ERR_OK;
-}
-
-static void open_empty(struct yard *y)
-{
-	fake_token_init(&y->token);
-	y->token.on_thread = fault_aside;
-	y->token.on_call = token_answers;
-	y->house = house_open_empty(&y->token.spawner);
-}
-
-static void close_yard(void *place)
-{
-	struct yard *y = place;
-	house_close(y->house);
-	fake_token_done(&y->token);
-	bytes_free(&y->file);
-	if (y != &original) free(y);
-}
-
-static enum coffer_err send_one(struct yard *y, struct ask *a)
-{
-	ask_item_end(a, NULL);
-	ask_end(a);
-	return house_send(y->house, a);
-}
-
-static void take_share(struct yard *y, unsigned i)
-{
-	struct ttlv_cursor c = y->house->response.items[0].payload;
-	struct ttlv_item item;
-	unsigned n = i;
-	while (ttlv_next(&c, &item))
-		if (item.tag == TAG_COFFER_SHARE && n-- == 0) {
-			MUST(item.value.len < SHARE_MAX);
-			memcpy(y->shares[i], item.value.ptr, item.value.len);
-			y->shares[i][item.value.len] = '\0';
-			return;
-		}
-	house_die("a share is missing");
-}
-
-static void init(struct yard *y)
-{
-	struct ask a, b;
-	uint8_t id[16];
-	ask_one(&a, OPERATION_COFFER_INIT);
-	ttlv_put_str(&a.w, TAG_COFFER_TOKEN_URI, "tpm2:device");
-	ttlv_put_i32(&a.w, TAG_COFFER_RECOVERY_MODE, 1);
-	ttlv_put_i32(&a.w, TAG_COFFER_SHARE_COUNT, 3);
-	ttlv_put_i32(&a.w, TAG_COFFER_SHARE_THRESHOLD, 2);
-	MUST(send_one(y, &a) == ERR_OK);
-	for (unsigned i = 0; i < 2; i++) take_share(y, i);
-	struct view field = house_field(y->house, TAG_COFFER_INIT_ID);
-	MUST(field.len == sizeof id);
-	memcpy(id, field.ptr, sizeof id);
-	ask_one(&b, OPERATION_COFFER_INIT_CONFIRM);
-	ttlv_put_bytes(&b.w, TAG_COFFER_INIT_ID, view_of(id, sizeof id));
-	for (unsigned i = 0; i < 2; i++) ttlv_put_str(&b.w, TAG_COFFER_SHARE, y->shares[i]);
-	MUST(send_one(y, &b) == ERR_OK);
-}
-
 /* ---- backup ---- */
-
-static void *open_founded(void)
-{
-	struct yard *y = calloc(1, sizeof *y);
-	MUST(y);
-	open_empty(y);
-	init(y);
-	return y;
-}
 
 static enum coffer_err read_piece(struct yard *y, const uint8_t id[static ARCHIVE_ID_LEN], bool *last)
 {
@@ -106,7 +23,7 @@ static enum coffer_err read_piece(struct yard *y, const uint8_t id[static ARCHIV
 	ask_one(&a, OPERATION_COFFER_BACKUP_READ);
 	ttlv_put_bytes(&a.w, TAG_COFFER_ARCHIVE_ID, view_of(id, ARCHIVE_ID_LEN));
 	ttlv_put_i64(&a.w, TAG_COFFER_ARCHIVE_OFFSET, (int64_t)y->file.len);
-	TRY(send_one(y, &a));
+	TRY(founding_send(y, &a));
 	c = y->house->response.items[0].payload;
 	MUST(ttlv_take_bytes(&c, TAG_COFFER_ARCHIVE_BYTES, &bytes) == ERR_OK && ttlv_take_bool(&c, TAG_COFFER_ARCHIVE_LAST, last) == ERR_OK);
 	MUST(bytes_append(&y->file, bytes) == ERR_OK);
@@ -123,7 +40,7 @@ static enum coffer_err run_backup(void *place, unsigned k)
 	y->file.len = 0;
 	y->whole = false;
 	ask_one(&a, OPERATION_COFFER_BACKUP_BEGIN);
-	TRY(send_one(y, &a));
+	TRY(founding_send(y, &a));
 	struct view field = house_field(y->house, TAG_COFFER_ARCHIVE_ID);
 	MUST(field.len == sizeof id);
 	memcpy(id, field.ptr, sizeof id);
@@ -132,7 +49,7 @@ static enum coffer_err run_backup(void *place, unsigned k)
 	ask_one(&a, OPERATION_COFFER_BACKUP_END);
 	ttlv_put_bytes(&a.w, TAG_COFFER_ARCHIVE_ID, view_of(id, sizeof id));
 	ttlv_put_bool(&a.w, TAG_COFFER_ARCHIVE_KEPT, true);
-	return send_one(y, &a);
+	return founding_send(y, &a);
 }
 
 static void judge_backup(void *place, unsigned k)
@@ -158,8 +75,8 @@ static void judge_backup(void *place, unsigned k)
 static void make_original(void)
 {
 	if (original.file.len) return;
-	open_empty(&original);
-	init(&original);
+	founding_open_empty(&original);
+	founding_init(&original);
 	MUST(run_backup(&original, 0) == ERR_OK);
 	house_close(original.house);
 	fake_token_done(&original.token);
@@ -170,7 +87,7 @@ static void *open_new(void)
 	make_original();
 	struct yard *y = calloc(1, sizeof *y);
 	MUST(y);
-	open_empty(y);
+	founding_open_empty(y);
 	return y;
 }
 
@@ -198,7 +115,7 @@ static enum coffer_err send_archive(struct yard *y, uint8_t id[static 16])
 	ask_one(&a, OPERATION_COFFER_RESTORE_BEGIN);
 	ttlv_put_i64(&a.w, TAG_COFFER_ARCHIVE_SIZE, (int64_t)original.file.len);
 	ttlv_put_bytes(&a.w, TAG_COFFER_ARCHIVE_DIGEST, view_of(sum, sizeof sum));
-	TRY(send_one(y, &a));
+	TRY(founding_send(y, &a));
 	struct view field = house_field(y->house, TAG_COFFER_RESTORE_ID);
 	MUST(field.len == 16);
 	memcpy(id, field.ptr, 16);
@@ -206,7 +123,7 @@ static enum coffer_err send_archive(struct yard *y, uint8_t id[static 16])
 	ttlv_put_bytes(&a.w, TAG_COFFER_RESTORE_ID, view_of(id, 16));
 	ttlv_put_i64(&a.w, TAG_COFFER_ARCHIVE_OFFSET, 0);
 	ttlv_put_bytes(&a.w, TAG_COFFER_ARCHIVE_BYTES, bytes_view(&original.file));
-	return send_one(y, &a);
+	return founding_send(y, &a);
 }
 
 static enum coffer_err run_restore(void *place, unsigned k)
@@ -220,14 +137,14 @@ static enum coffer_err run_restore(void *place, unsigned k)
 	if (state == ENGINE_FAULT) return ERR_OK; /* says: restart the daemon */
 	if (state == ENGINE_OPEN) { /* done, though the answer was lost */
 		ask_one(&a, OPERATION_LOCATE);
-		return send_one(y, &a);
+		return founding_send(y, &a);
 	}
 	TRY(send_archive(y, id));
 	ask_one(&a, OPERATION_COFFER_RESTORE_COMMIT);
 	ttlv_put_bytes(&a.w, TAG_COFFER_RESTORE_ID, view_of(id, sizeof id));
 	ttlv_put_str(&a.w, TAG_COFFER_TOKEN_URI, "tpm2:device");
 	for (unsigned i = 0; i < 2; i++) ttlv_put_str(&a.w, TAG_COFFER_SHARE, original.shares[i]);
-	enum coffer_err err = send_one(y, &a);
+	enum coffer_err err = founding_send(y, &a);
 	check_whole(y->house);
 	return err;
 }
@@ -242,8 +159,8 @@ static void judge_restore(void *place, unsigned k)
 }
 
 const struct scenario backup_scenarios[] = {
-	{ .name = "backup", .places = AT_HOUSE, .rounds = 200, .stride = 13, .open = open_founded, .run = run_backup, .judge = judge_backup, .close = close_yard },
+	{ .name = "backup", .places = AT_HOUSE, .rounds = 200, .stride = 13, .open = founding_open_as_place, .run = run_backup, .judge = judge_backup, .close = founding_close_as_place },
 	{ .name = "restore", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .rounds = 1, .stride = 61, .open = open_new, .run = run_restore, .judge = judge_restore,
-	  .close = close_yard },
+	  .close = founding_close_as_place },
 	{ .name = NULL },
 };

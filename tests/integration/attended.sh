@@ -97,6 +97,27 @@ equal "open" "$(status_field .state)" open
 equal "by its token" "$(opened_by)" token
 within 10 "and well" coffer status --quiet
 
+if [ "$kind" = swtpm ]; then
+  echo "# shares compare the token's counter too"
+  check "a key that is destroyed later" coffer key create doomed
+  stop_daemon
+  cp -a "$home/state" "$work/before"
+  run_daemon
+  check "unsealed" coffer unseal --token
+  check "it is destroyed" sh -c "'$bin/coffer' key revoke doomed --reason key-compromise && '$bin/coffer' key destroy doomed"
+  stop_daemon
+  mv "$home/state" "$work/after" && cp -a "$work/before" "$home/state"
+  run_daemon
+  equal "the token was not touched" "$(status_field .token.health)" waiting
+  refused "an older state does not open by shares" 1 'rollback: the store is older than this node has been' coffer unseal --share-file "$shares/share-1.txt" --share-file "$shares/share-2.txt"
+  equal "it is refused as it is by the token" "$(status_field .state)" fault
+  stop_daemon
+  rm -rf "${home:?}/state" && cp -a "$work/after" "$home/state"
+  run_daemon
+  check "the newest one does" coffer unseal --share-file "$shares/share-1.txt" --share-file "$shares/share-2.txt"
+  equal "and was compared" "$(status_field .rollback.protection)" 'counter in the token'
+fi
+
 echo "# the token is dead: unattended, and shares open it"
 set_start unattended
 stop_daemon

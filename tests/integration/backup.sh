@@ -61,6 +61,37 @@ check "verified with shares" coffer backup verify "$work/two.cfra" "${a[@]}" "${
 equal "one is verified now" "$(coffer backup list --json | jq '[.backups[] | select(.opened == 1)] | length')" 1
 matches "status knows" "$(status_field .backup.verified_at)" '^[0-9]+$'
 
+
+# Numbers for who watches; who may read the status may have them, and nobody else.
+metrics() { coffer metrics | /usr/bin/python3 "$COFFER_SOURCE_DIR/tests/integration/check_metrics.py" "$@"; }
+equal "metrics: open, token and store well, a verified backup" "$(metrics coffer_up coffer_open coffer_token_ok coffer_store_ok coffer_backups coffer_backup_verified)" \
+  "$(printf '%s\n' 'coffer_up 1' 'coffer_open 1' 'coffer_token_ok 1' 'coffer_store_ok 1' 'coffer_backups 2' 'coffer_backup_verified 1')"
+check "they fill a file" coffer metrics -o "$work/coffer.prom"
+check "which is whole" /usr/bin/python3 "$COFFER_SOURCE_DIR/tests/integration/check_metrics.py" <"$work/coffer.prom"
+check_fails() { ! "$@"; }
+check "and the check can fail" check_fails /usr/bin/python3 "$COFFER_SOURCE_DIR/tests/integration/check_metrics.py" <<<'coffer_up 1'
+unreachable=$(coffer metrics --socket "$work/none" 2>/dev/null); rc=$?
+equal "without a daemon: down, and exit status 3" "$rc $(tail -1 <<<"$unreachable")" "3 coffer_up 0"
+if [ "$(id -u)" = 0 ]; then
+  equal "a stranger learns no numbers" "$(as_stranger metrics | grep -c coffer_backup)" 0
+  as_auditor() { setpriv --reuid 4711 --regid 4711 --clear-groups "$work/coffer" "$@"; }
+  equal "an auditor does" "$(as_auditor metrics | grep -c '^coffer_backup_verified 1')" 1
+fi
+
+# Told once a day when none is verified, or the newest is too old; not again by a restart.
+told() { coffer audit show --json | jq '[.[] | select(.details | test("newest verified backup"))] | length'; }
+told_once() { [ "$(told)" = 1 ]; }
+equal "nobody is told while it is young" "$(told)" 0
+echo 'backup_max_age = 1s' >>"$home/cofferd.conf"
+kill -HUP "$(cat "$home/monitor.pid")"
+within 20 "the audit log tells that the newest verified backup is too old" told_once
+matches "and the log" "$(cat "$home"/*.log)" 'newest verified backup is .* old'
+equal "which a metric says" "$(metrics coffer_backup_verified)" 'coffer_backup_verified 0'
+"$sandbox" stop --dir "$first" >/dev/null
+start_sandbox
+check "a key is made after the restart" coffer key create after-restart
+equal "told once, not once a start" "$(told)" 1
+
 # After the backup.
 coffer key create later >/dev/null
 id[back]=$(uuid stopped)
@@ -109,6 +140,10 @@ cp "$work/two.cfra" "$work/bent.cfra"
 printf 'XXXX' | dd of="$work/bent.cfra" bs=1 seek=$(($(stat -c %s "$work/bent.cfra") / 2)) conv=notrunc status=none
 refused "a damaged archive" 1 'damaged' coffer restore "$work/bent.cfra" --token "$uri" "${a[@]}" "${b[@]}"
 refused "a token that is not there" 1 '.' coffer restore "$work/two.cfra" --token tpm2:swtpm:path=/nowhere "${a[@]}" "${b[@]}"
+mkdir "$work/elsewhere" && give_to daemon "$work/elsewhere" && rm -rf "$home/state/restore" && ln -s "$work/elsewhere" "$home/state/restore"
+refused "a link in the place of the upload" 1 'is no folder of the daemon.s own' coffer "${r[@]}" "${a[@]}" "${b[@]}"
+equal "which is not followed" "$(find "$work/elsewhere" -mindepth 1 | wc -l)" 0
+rm "$home/state/restore"
 equal "nothing was made by any of these" "$(status_field .state)" uninitialised
 absent "no identity" "$home/state/node.id"
 if [ "$(id -u)" = 0 ]; then
@@ -146,9 +181,32 @@ check "stop" "$sandbox" stop --dir "$dir"
 check "it opens by itself after a restart" "$sandbox" start --dir "$dir"
 check "and decrypts" coffer decrypt -i "$work/m2" -o "$work/z"
 
+# The same kind of token: the box that the spare part is of.
+stop_one "$dir"
+more box-same --token "$token" --no-init
+uri=$(cat "$home/uri")
+check "restored on a token of the same kind" coffer restore "$work/two.cfra" --token "$uri" "${b[@]}" "${c[@]}"
+equal "which is of that kind" "$(status_field .token.kind)" "$([ "$token" = swtpm ] && echo tpm2 || echo pkcs11)"
+equal "the same domain" "$(status_field .domain.fingerprint)" "$fingerprint"
+check "a message opens" coffer decrypt -i "$work/m" -o "$work/m.out"
+same "as it was" "$work/p" "$work/m.out"
+equal "destroyed keys are destroyed: dead" "$(key_state "${id[dead]}")" destroyed
+equal "spoiled" "$(key_state "${id[spoiled]}")" destroyed-compromised
+refused "and open nothing" 1 '.' coffer decrypt -i "$work/m-dead"
+equal "its rollback protection is the kind's" "$(status_field .rollback.protection)" "$([ "$token" = swtpm ] && echo 'counter in the token' || echo 'none in the token')"
+"$sandbox" stop --dir "$dir" >/dev/null
+check "it opens by itself after a restart" "$sandbox" start --dir "$dir"
+check "and decrypts" coffer decrypt -i "$work/m" -o "$work/z"
+check "with a sound store" coffer store check
+stop_one "$dir"
+dir=$work/box-new home=$work/box-new/node-1
+"$sandbox" start --dir "$dir" >/dev/null
+use_sandbox
+
 # A backup of the restored one, restored again: three audit logs in one store.
 check "a backup of it" coffer backup create "$work/three.cfra"
 stop_one "$dir"
+box_new=$dir
 more box-third --token "$token" --restore "$work/three.cfra" --shares "$shares"
 check "which opens too" coffer decrypt -i "$work/m2" -o "$work/zz"
 check "with a sound store" coffer store check
@@ -159,8 +217,12 @@ stop_one "$dir"
 more box-older --token "$token" --no-init
 uri=$(cat "$home/uri")
 stop_one "$dir"
-cp "$first/node-1/state/node.root" "$home/state/node.root"
+cp "$box_new/node-1/state/node.root" "$home/state/node.root"
 give_to daemon "$home/state"
+start_sandbox --no-init
+refused "a mark that the archive's keys do not open could know better" 1 'of another node: .*add --accept-older' coffer restore "$work/two.cfra" --token "$uri" "${a[@]}" "${b[@]}"
+stop_one "$dir"
+cp "$first/node-1/state/node.root" "$home/state/node.root"
 start_sandbox --no-init
 chmod 0640 "$home/state/node.root"
 refused "a mark that is there and may not be read" 1 'mode 0600' coffer restore "$work/one.cfra" --token "$uri" "${a[@]}" "${b[@]}"
@@ -169,6 +231,23 @@ refused "an archive that is older than the node's mark" 1 'older than what this 
 equal "which changes nothing" "$(status_field .state)" uninitialised
 check "unless the operator accepts it" coffer restore "$work/one.cfra" --token "$uri" "${a[@]}" "${b[@]}" --accept-older
 matches "and the audit log says so" "$(coffer audit show --from 1 --limit 1)" 'OLDER'
+stop_one "$dir"
+
+# An archive of version 1 that was made without this program, from the description of the format alone (tests/vectors): every later version restores it.
+/usr/bin/python3 - "$COFFER_SOURCE_DIR/tests/vectors/archive-v1.json" "$work" <<'PYTHON'
+import json, sys
+known = json.load(open(sys.argv[1]))
+open(f"{sys.argv[2]}/frozen.cfra", "wb").write(bytes.fromhex(known["archive-shares"]))
+for i in (2, 4, 5): open(f"{sys.argv[2]}/frozen-{i}.txt", "w").write(known["sheets"][i - 1])
+PYTHON
+more box-frozen --token "$token" --no-init
+uri=$(cat "$home/uri")
+check "the frozen archive is restored" coffer restore "$work/frozen.cfra" --token "$uri" --share-file "$work/frozen-2.txt" --share-file "$work/frozen-4.txt" --share-file "$work/frozen-5.txt"
+equal "open" "$(status_field .state)" open
+equal "its key is there" "$(key_state payroll-key)" active
+check "and works" coffer encrypt -k payroll-key -i "$work/p" -o "$work/frozen.m"
+equal "what was destroyed in it is" "$(key_state 50515253-5455-5657-5859-5a5b5c5d5e5f)" destroyed
+check "its store is sound" coffer store check
 stop_one "$dir"
 [ -n "$records" ] || bad "the first node had audit records"
 finish

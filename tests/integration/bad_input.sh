@@ -101,6 +101,30 @@ if [ "$(id -u)" = 0 ]; then
   matches "refusals stand in the audit log" "$(coffer audit show)" 'unix:65533 +(Create|CofferSeal|Seal) +[A-Z]'
 fi
 
+# Ended while it asks for a secret: the terminal shows again what is typed.
+cat >"$work/ended.py" <<'TXT'
+import fcntl, os, signal, sys, termios, time
+master, slave = os.openpty()
+echo = lambda: bool(termios.tcgetattr(slave)[3] & termios.ECHO)
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    os.execv(sys.argv[1], sys.argv[1:])
+end = time.monotonic() + 10
+while echo() and time.monotonic() < end:
+    time.sleep(0.01)
+hidden = not echo()
+os.kill(pid, signal.SIGINT)
+_, status = os.waitpid(pid, 0)
+sys.exit(0 if hidden and os.WIFSIGNALED(status) and echo() else 1)
+TXT
+check "ended while it asks, it leaves a terminal with echo" python3 "$work/ended.py" "$bin/coffer" recovery test
+
+refused "a file for a secret that is empty is named" 1 '/dev/null is empty' coffer recovery test --share-file /dev/null
+matches "a word that several commands begin with lists them" "$(coffer backup --help)" 'backup verify'
+refused "without --help too, but it is no command" 2 '' coffer backup
+
 check "raw frames" python3 -B "$top/tests/integration/raw_frames.py" "$COFFER_SOCKET"
 equal "nothing was changed" "$(coffer key list --json | md5sum)" "$before"
 check "the daemon serves as before" is_ready

@@ -75,4 +75,17 @@ within 10 "a daemon that starts on a full disk opens" status_is .state open
 check "and decrypts" coffer decrypt -i "$work/m" -o "$work/o"
 rm -f "$dir/fill"
 within 5 "and is well when there is room" status_is .store_health well
+
+# Opening by shares fails for want of room: with room the same share is another try.
+mv "$home/token/tokens" "$home/token/away"
+kill -9 "$(cat "$home/cofferd.pid")"
+within 10 "sealed without its token" status_is .state sealed
+rm -f "$reserve"
+fill fill
+fill fill2
+refused "one share" 4 '' coffer unseal --share-file "$dir/recovery/share-1.txt"
+refused "two shares do not open on a full disk" 1 'disk is full.*make room' coffer unseal --share-file "$dir/recovery/share-2.txt"
+rm -f "$dir/fill" "$dir/fill2"
+check "the same command again opens when there is room" coffer unseal --share-file "$dir/recovery/share-2.txt"
+equal "it is open" "$(status_field .state)" open
 finish

@@ -55,7 +55,7 @@ within 10 "the daemon waits for init" status_is .state uninitialised
 refused "before init nothing is served" 4 "init" coffer key create early
 check "provision looks at the operator's key" coffer token provision "$(uri good)"
 matches "and adopts it" "$(coffer token provision "$(uri good)")" 'adopted'
-refused "init without a token" 1 'token URI' coffer init --no-recovery
+refused "init without a token" 1 'no token is named' coffer init --no-recovery
 mkdir -p "$work/shares"
 check "init adopts the operator's key" coffer init --token "$(uri good)" --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/shares"
 matches "status shows whose key it is" "$(coffer status)" 'master'

@@ -68,6 +68,23 @@ start_daemon "with the mark it starts"
 equal "and knows no domain" uninitialised "$(status_field .state)"
 equal "and everything is wiped" "" "$(left_in_state)"
 check "links were not followed" test -s /etc/passwd
+
+# Something in the folder that is not the daemon's, and that it can neither overwrite nor remove: everything else is wiped, and the start says what is left.
+if separate_users; then
+  stop_daemon
+  rm -rf "$state"
+  cp -a "$work/copy" "$state"
+  for i in 1 2 3 4 5 6; do mkdir -m 700 "$state/copy-$i"; echo notes >"$state/copy-$i/notes"; done
+  echo >"$state/zeroise"
+  chown "$(stat -c %u:%g "$work/copy")" "$state/zeroise"
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 20 "the start refuses" grep -q 'zeroise: copy-.* cannot be opened: .*remove it by hand' "$home/cofferd.log"
+  within 10 "and ends" test ! -e "$home/monitor.pid"
+  equal "the rest of the folder is wiped all the same" "$(find "$state" -maxdepth 1 -type f ! -name lock ! -name zeroise)" ""
+  rm -rf "$state"/copy-*
+  start_daemon "without it the start ends the wiping"
+  equal "and knows no domain" uninitialised "$(status_field .state)"
+fi
 uri="tpm2:swtpm:path=$home/token/swtpm.sock"
 [ "$token" = swtpm ] || uri=$(tail -1 "$home/token/uri")
 check "a new domain can begin" coffer init --token "$uri" --no-recovery

@@ -6,12 +6,10 @@
 
 #include "base/arena.h"
 #include "crypto/ossl_mem.h"
-#include "crypto/rng.h"
 #include "keyring/generation.h"
 #include "keyring/identity.h"
 #include "keyring/slot.h"
-
-#define MASK_LEN 16u
+#include "leak/marker.h"
 
 struct learn {
 	struct ring *ring;
@@ -21,26 +19,6 @@ struct learn {
 	struct reason *reason;
 };
 
-static void print_hex(const uint8_t *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++) printf("%02x", bytes[i]);
-}
-
-static enum coffer_err print_marker(const char *name, const struct secret *s)
-{
-	uint8_t mask[MASK_LEN], masked[64];
-	size_t len = secret_len(s);
-	ENSURE(len <= sizeof masked, ERR_LIMIT);
-	TRY(rng_bytes(mask, sizeof mask));
-	for (size_t i = 0; i < len; i++) masked[i] = secret_bytes(s)[i] ^ mask[i % MASK_LEN];
-	printf("%s key ", name);
-	print_hex(mask, sizeof mask);
-	printf(" ");
-	print_hex(masked, len);
-	printf("\n");
-	return ERR_OK;
-}
-
 static enum coffer_err open_slot(void *arg, const struct store_row *row)
 {
 	struct learn *l = arg;
@@ -49,7 +27,7 @@ static enum coffer_err open_slot(void *arg, const struct store_row *row)
 	if (memcmp(row->id, l->identity->domain.node_id, UUID_LEN) != 0) return ERR_OK;
 	TRY(slot_parse(row, &slot, l->reason));
 	TRY(token_backend.unwrap(l->token, slot.blob, &key, l->reason));
-	TRY(print_marker("data-key", key));
+	TRY(marker_print("data-key", key));
 	return slot_accept(l->ring, row, &slot, &key, l->reason);
 }
 
@@ -59,7 +37,7 @@ static enum coffer_err learn_from(struct learn *l, struct store *store)
 	TRY(store_scan(store, STORE_SLOT, view_of(NULL, 0), false, 1024, open_slot, l));
 	if (ring_count(l->ring) == 0) return reason_fail(l->reason, ERR_NOT_FOUND, "the store has no slot of this node");
 	TRY(generation_get_domain_key(store, l->ring, &seed));
-	return print_marker("domain-seed", seed);
+	return marker_print("domain-seed", seed);
 }
 
 static enum coffer_err learn(const char *state, struct reason *reason)

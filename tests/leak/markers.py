@@ -74,27 +74,28 @@ class Markers:
             mask = bytes.fromhex(mask)
             self.add(name, bytes(b ^ mask[i % 16] for i, b in enumerate(bytes.fromhex(value))), kind == "key")
 
-    def add_subkeys(self, domain):
-        """Of the data key, generation 1 (docs/formats.md section 2.1). key-check is public."""
+    def add_subkeys(self, domain, key="data-key", generation=1):
+        """Of a data key (docs/formats.md section 2.1). key-check is public."""
         for label in ("object-seal", "domain-key", "index", "audit", "node-record"):
-            self.add(f"subkey-{label}", hkdf(self.values["data-key"], domain, b"coffer v1 " + label.encode() + b"\0\0\0\1"))
+            name = f"subkey-{label}" if generation == 1 else f"subkey-{label}-{generation}"
+            self.add(name, hkdf(self.values[key], domain, b"coffer v1 " + label.encode() + generation.to_bytes(4, "big")))
 
     def add_managed_subkeys(self, name, domain, uuid):
         key_id = bytes.fromhex(uuid.replace("-", ""))
         for label in ("seal-message", "seal-stream"):
             self.add(f"{name}-{label}", hkdf(self.values[name], domain, b"coffer v1 " + label.encode() + key_id))
 
-    def add_shares(self, texts, threshold):
+    def add_shares(self, texts, threshold, prefix=""):
         """What each share holds, the texts of the lines that are secret as a whole, and the recovery key that they make."""
         points = []
         for n, text in enumerate(texts, 1):
             lines = [x[3:].strip() for x in text.splitlines() if x[:1] in "12345"]
             raw = b"".join(base64.b32decode(x.replace("-", "")[:24]) for x in lines)
             points.append((raw[3], raw[40:72]))
-            self.add(f"share-{n}", raw[40:72])
+            self.add(f"{prefix}share-{n}", raw[40:72])
             for line in (4, 5):
-                self.add(f"share-{n}-line-{line}", lines[line - 1].encode(), key=False)
-        self.add("recovery-key", interpolate(points[:threshold]))
+                self.add(f"{prefix}share-{n}-line-{line}", lines[line - 1].encode(), key=False)
+        self.add(prefix + "recovery-key", interpolate(points[:threshold]))
         return points
 
 

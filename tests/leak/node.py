@@ -183,8 +183,8 @@ class Node:
         found = {comm(monitor): monitor}
         for pid in children(monitor):
             try:
-                found[comm(pid)] = pid
-            except FileNotFoundError:
+                found.setdefault(comm(pid), pid)  # one that has not become its program yet bears the monitor's name
+            except (FileNotFoundError, ProcessLookupError):
                 pass  # a helper that ended just now
         return found
 

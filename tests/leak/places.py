@@ -270,7 +270,10 @@ def tracee(tracer, name="coffer"):
     def find():
         with open(f"/proc/{tracer}/task/{tracer}/children", encoding="ascii") as f:
             pids = [int(x) for x in f.read().split()]
-        return next((p for p in pids if alive(p) and comm(p) == name), None)
+        try:
+            return next((p for p in pids if alive(p) and comm(p) == name), None)
+        except (FileNotFoundError, ProcessLookupError):
+            return None  # one that ended just now
     return wait_for("the traced command", 10, find)
 
 

@@ -7,6 +7,7 @@ import subprocess
 
 import checks
 import places
+from changes import Changes, LIGHT
 from markers import Markers, interpolate
 from node import Node, wait_for
 from objects import Load, Objects, Refused
@@ -16,9 +17,9 @@ LIBRARY_RUNS = 4
 TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")
 
 
-class Scenario:
-    def __init__(self, token, build, source, table, area):
-        self.token, self.build, self.source, self.table, self.area = token, build, source, table, area
+class Scenario(Changes):
+    def __init__(self, token, build, source, table, area, full=False):
+        self.token, self.build, self.source, self.table, self.area, self.full = token, build, source, table, area, full
         self.name = secrets.token_hex(8)
         self.work = "/tmp/coffer-leak-" + self.name
         os.mkdir(self.work, 0o755)
@@ -59,23 +60,31 @@ class Scenario:
     def put(self, state, place, seen):
         self.table.put(self.token, state, place, seen)
 
-    def search_processes(self, state, pids, allowed=()):
+    def search_processes(self, state, only=(), pids=None):
+        """only: the places that are searched; empty: all of them."""
+        pids = pids or self.node.pids()
         control = self.control.pid
-        self.put(state, "memory", places.memory(self.scanner, pids, control, allowed))
-        self.put(state, "argv, environ", places.environment(self.scanner, pids, control))
-        self.put(state, "deleted open files", places.open_deleted(self.scanner, pids, control))
-        if state != "loaded":  # a thread at work has to have what it works on in registers
-            self.put(state, "registers", places.registers(self.scanner, pids, control))
+        for place, search in (("memory", places.memory), ("argv, environ", places.environment), ("deleted open files", places.open_deleted),
+                              ("registers", places.registers), ("core (gcore)", self.search_cores), ("swap", self.search_swap)):
+            if only and place not in only:
+                continue
+            if place == "registers" and state == "loaded":
+                continue  # a thread at work has to have what it works on in registers
+            seen = search(self.scanner, pids, control) if place not in ("core (gcore)", "swap") else search(state, pids)
+            if seen:
+                self.put(state, place, seen)
+
+    def search_cores(self, state, pids):
         if state in ("initialised", "sealed"):
-            pass  # gdb is slow, and sees what /proc/PID/mem shows
-        elif shutil.which("gdb"):
-            self.put(state, "core (gcore)", places.core(self.scanner, pids, control, self.work, state == "loaded"))
-        else:
-            self.table.skip("cores by gcore: gdb is not installed")
+            return None  # gdb is slow, and sees what /proc/PID/mem shows
+        if shutil.which("gdb"):
+            return places.core(self.scanner, pids, self.control.pid, self.work, state == "loaded")
+        return self.table.skip("cores by gcore: gdb is not installed")
+
+    def search_swap(self, _, pids):
         if self.area.device:
-            self.put(state, "swap", places.swap(self.scanner, pids, control, self.area))
-        else:
-            self.table.skip(f"swap: no swap area can be made here ({self.area.why.strip()})")
+            return places.swap(self.scanner, pids, self.control.pid, self.area)
+        return self.table.skip(f"swap: no swap area can be made here ({self.area.why.strip()})")
 
     def search_files(self, state):
         home, state_dir = self.node.home, self.node.home + "/state"
@@ -118,7 +127,7 @@ class Scenario:
         said += run("decrypt", data=b"CFR1" + plain * 4, good=False) + run("encrypt", "-k", "no such key", data=plain, good=False)
         said += self.objects.bad_requests()
         seen = self.scanner.scan(data=said, label="texts")
-        self.put(state, "status, errors, audit", seen.needs("texts", "control-name" if state in ("idle", "destroyed") else "beacon"))
+        self.put(state, "status, errors, audit", seen.needs("texts", "control-name" if state in ("idle", "changed", "destroyed") else "beacon"))
 
     # -- the states
 
@@ -160,7 +169,7 @@ class Scenario:
         os.kill(tracer, 9)
         self.node.finish(starting)
         self.node.unwrap()
-        self.search_processes("initialised", self.node.pids())
+        self.search_processes("initialised")
 
     def make_objects(self):
         self.objects = Objects(self.node.home + "/coffer.sock", self.markers)
@@ -179,7 +188,7 @@ class Scenario:
         self.table.ask(self.token, "L3 same user", checks.same_user(self.node.pids()))
         if self.node.status()["memory"]["protection"] == "full":
             self.table.ask(self.token, "L4, L16 arena, descriptors", checks.arena(self.node.pids()))
-        self.search_processes("idle", self.node.pids())
+        self.search_processes("idle")
         self.search_files("idle")
         self.search_texts("idle")
 
@@ -231,7 +240,7 @@ class Scenario:
 
     def destroyed(self):
         self.objects.destroy()
-        self.search_processes("destroyed", self.node.pids())
+        self.search_processes("destroyed", () if self.full else LIGHT)
         self.search_files("destroyed")
         self.search_texts("destroyed")
 
@@ -254,14 +263,14 @@ class Scenario:
         self.node.stop()
 
     def sealed(self):
-        self.table.ask(self.token, "F95 killed", checks.killed(self.node.pids(), self.node.log))
         self.node.stop()
         self.node.hide_token()
         self.node.start_daemon()
         wait_for("the node is sealed", 20, lambda: self.node.status()["state"] == "sealed")
         # A helper without its token ends at once and is started again, later and later: there is nothing to search.
-        self.search_processes("sealed", {name: pid for name, pid in self.node.pids().items() if not name.startswith("coffer-tokend")})
+        self.search_processes("sealed", pids={name: pid for name, pid in self.node.pids().items() if not name.startswith("coffer-tokend")})
         self.search_files("sealed")
+        self.unsealed()
         self.node.stop_daemon()
         self.node.show_token()
 
@@ -274,10 +283,15 @@ class Scenario:
             self.openssl()
             self.idle()
             self.loaded()
+            self.changed()
             self.destroyed()
             self.sealed()
             self.search_files("stopped")
             self.table.ask(self.token, "L7 stolen disk", checks.stolen_disk(self.node.home + "/state"))
+            self.ended()
+            # The last thing, because SoftHSM that is killed in the middle of a login loses its token (docs/tokens.md, section 4).
+            self.table.ask(self.token, "F95 killed", checks.killed(self.node.pids(), self.node.log))
+            self.node.stop()
         finally:
             self.end()
 

@@ -18,9 +18,11 @@ SPY = "/usr/lib/x86_64-linux-gnu/pkcs11-spy.so"
 CHANNEL = b"3"  # coffer-tokend's descriptor of the channel
 
 # What a client registers, asks for or sends may pass the socket that it uses; init's shares and passphrase too.
-ASKED = ("aes-key", "hmac-key", "secret-data", "wrapping-key", "inner-key", "plaintext", "passphrase", "share-")
-# The data key passes between cofferd and the helper of its token (a socket pair of the two).
-CHANNEL_ALLOWED = ("data-key",)
+ASKED = ("aes-key", "hmac-key", "secret-data", "wrapping-key", "inner-key", "plaintext", "passphrase", "share-", "new-share-", "new-pin")
+# The data keys pass between cofferd and the helper of its token (a socket pair of the two), and a PIN that is to take the place of another.
+CHANNEL_ALLOWED = ("data-key", "new-pin")
+# Of the commands that are traced, what a person asks them to write (new shares) or what they are given.
+COMMANDS = "init|encrypt|decrypt|recovery|backup|restore|rotate|unseal|zeroise|token"
 
 
 def strace(output, command):
@@ -112,7 +114,7 @@ class Traced(Scenario):
             else:
                 self.table.skip("PKCS#11 spy: opensc-pkcs11 is not installed")
         self.node.wrap(cofferd=before + strace(self.folder + "/cofferd", 'REAL "$@"'),
-                       coffer='case "$1" in init|encrypt|decrypt) ;; *) exec REAL "$@" ;; esac\n' + strace(self.folder + "/coffer", 'REAL "$@"'))
+                       coffer='case "$1" in ' + COMMANDS + ') ;; *) exec REAL "$@" ;; esac\n' + strace(self.folder + "/coffer", 'REAL "$@"'))
         control = strace(self.folder + "/control", f"'{self.build}/tests/leak_control' '{self.markers.path}' '{self.work}/own' control-key")
         subprocess.run(["sh", "-c", control], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=60)
 
@@ -155,17 +157,45 @@ class Traced(Scenario):
         for words in (("status",), ("key", "list"), ("audit", "show"), ("audit", "verify"), ("token", "test")):
             node.run(*words)
         self.objects.destroy()
+        self.change()
         node.stop()
         node.start()
         node.stop()
         node.hide_token()
         node.start_daemon()
         wait_for("the node is sealed", 60, lambda: node.status()["state"] == "sealed")
+        self.traced("unseal", *self.shares())
         node.stop_daemon()
         node.show_token()
+        node.start()
+        uri = node.status()["token"]["uri"]
+        self.traced("zeroise", "--domain", node.status()["domain"]["fingerprint"])
+        wait_for("the node has no domain", 60, lambda: node.status()["state"] == "uninitialised")
+        self.traced("restore", node.asked + "/second.cfra", "--token", self.plain_uri(uri), *self.shares())
+        wait_for("the node is open", 60, lambda: node.status()["state"] == "open")
+        node.stop()
         node.unwrap()
         domain = node.learn()
         self.markers.add_managed_subkeys("aes-key", domain, self.objects.uuid["aes-key"])
+
+    def traced(self, *words):
+        done = subprocess.run([self.node.programs + "/bin/coffer", *words], stdin=subprocess.DEVNULL, capture_output=True, env=self.node.env, timeout=120)
+        if done.returncode != 0:
+            raise RuntimeError(f"coffer {' '.join(words)}: {done.stderr.decode(errors='replace')}")
+
+    def change(self):
+        """The same changes as in the searched life."""
+        first, second = self.node.asked + "/first.cfra", self.node.asked + "/second.cfra"
+        self.traced(*self.new_shares())
+        self.learn_shares()
+        self.traced("backup", "create", first)
+        self.learn_archive(first)
+        self.traced("rotate", "data-key", "--wait")
+        self.traced("rotate", "master")
+        self.change_pin(lambda _, words: self.traced(*words))
+        self.traced("backup", "create", second)
+        self.learn_archive(second)
+        self.traced("backup", "verify", second, *self.shares())
 
     def judge(self):
         trace = Trace(self.folder, self.spied)
@@ -189,18 +219,19 @@ class Traced(Scenario):
             self.judge_spy()
 
     def judge_spy(self):
-        """The module is told the PIN at login, and gives and takes the data key; nothing else is there."""
-        may = {"C_Login": ("pin",), "C_GetAttributeValue": ("data-key",), "C_CreateObject": ("data-key",), "C_UnwrapKey": ()}
+        """The module is told the PIN at login and when it changes, and gives and takes data keys; nothing else is there."""
+        keys = ("data-key", "data-key-1", "data-key-2")
+        may = {"C_Login": ("pin", "new-pin"), "C_SetPIN": ("pin", "new-pin"), "C_GetAttributeValue": keys, "C_CreateObject": keys, "C_UnwrapKey": ()}
         seen = self.scanner.scan(data=spy_bytes(self.spied, may, False), label="PKCS#11, other calls")
         for function, names in may.items():
             one = self.scanner.scan(data=spy_bytes(self.spied, (function,), True), label=f"PKCS#11, {function}", allowed=names)
-            for name in names:
+            for name in names[-2:]:  # data-key is one of the two behind it
                 if name not in one.allowed:
                     seen.faults.append(f"blind: {function} does not show {name}")
                 else:
                     seen.controls[f"control {name}"] = 1
             seen += one
-        seen.note = "as it must be: pin in C_Login, data-key in C_GetAttributeValue, C_CreateObject"
+        seen.note = "as it must be: PINs in C_Login and C_SetPIN, data keys in C_GetAttributeValue and C_CreateObject"
         self.put("whole life", "PKCS#11 calls", seen)
 
     def run(self):

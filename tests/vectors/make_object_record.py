@@ -82,4 +82,5 @@ def main():
                 sys.exit(f"{path} differs")
 
 
-main()
+if __name__ == "__main__":
+    main()

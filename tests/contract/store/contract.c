@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "keyring/rooted_store.h"
+#include "store/postgres.h"
 
 static const char db_name[] = "store.db";
 
@@ -44,6 +45,27 @@ int contract_setup_rooted(void **state)
 	key = secret_new(DATA_KEY_LEN);
 	if (!c->ring || !key || ring_add(c->ring, 1, &key) != ERR_OK) return -1;
 	return rooted_store_attach(rooted, c->ring, NULL) == ERR_OK && rooted_store_verdict(rooted, NULL) == ERR_OK ? 0 : -1;
+}
+
+int contract_setup_postgres(void **state)
+{
+	static unsigned schemas;
+	char schema[40];
+	struct reason reason = { "" };
+	struct contract *c = calloc(1, sizeof *c);
+	if (!c) return -1;
+	*state = c;
+	snprintf(schema, sizeof schema, "t%u_%u", (unsigned)getpid(), ++schemas);
+	const struct postgres_config config = {
+		.conninfo = getenv("COFFER_TEST_POSTGRES"), .schema = schema, .writer = schemas, .connect_ms = 10000, .statement_ms = 20000,
+	};
+	if (!config.conninfo) {
+		print_error("COFFER_TEST_POSTGRES is not set: run this through with_postgres\n");
+		return -1;
+	}
+	enum coffer_err err = store_open_postgres(&config, &c->store, &reason);
+	if (err) print_error("%s\n", reason_text(&reason, err));
+	return err ? -1 : 0;
 }
 
 static void print_fault(void *arg, const struct rooted_fault *fault)

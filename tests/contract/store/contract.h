@@ -21,15 +21,18 @@ struct contract {
 
 int contract_setup_sqlite(void **state);
 int contract_setup_memory(void **state);
+/* A schema of its own in the database that COFFER_TEST_POSTGRES names (with_postgres starts one). */
+int contract_setup_postgres(void **state);
 /* A rooted store in front of SQLite; teardown demands that its sums are those of its rows. */
 int contract_setup_rooted(void **state);
 int contract_teardown(void **state);
 
-/* Three lines of a group's table. */
+/* Four lines of a group's table. */
 #define CONTRACT(test) \
 	{ #test " [sqlite]", test, contract_setup_sqlite, contract_teardown, NULL }, \
 	{ #test " [memory]", test, contract_setup_memory, contract_teardown, NULL }, \
-	{ #test " [rooted]", test, contract_setup_rooted, contract_teardown, NULL }
+	{ #test " [rooted]", test, contract_setup_rooted, contract_teardown, NULL }, \
+	{ #test " [postgres]", test, contract_setup_postgres, contract_teardown, NULL }
 
 struct store *contract_store(void **state);
 /* A row with a text id and body. */

@@ -28,6 +28,11 @@ static struct secret *filled(uint8_t first)
 
 void maker_open(struct maker *m, uint8_t salt, unsigned generations, bool passphrase)
 {
+	maker_open_from(m, salt, 1, generations, passphrase);
+}
+
+void maker_open_from(struct maker *m, uint8_t salt, unsigned first, unsigned last, bool passphrase)
+{
 	struct store *inner;
 	memset(m, 0, sizeof *m);
 	memset(m->domain.id, 0x10 + salt, UUID_LEN);
@@ -36,7 +41,7 @@ void maker_open(struct maker *m, uint8_t salt, unsigned generations, bool passph
 	MUST(sign_public_of(m->seed, m->domain.public_key) == ERR_OK);
 	m->ring = ring_new(&m->domain);
 	MUST(m->ring);
-	for (unsigned g = 1; g <= generations; g++) {
+	for (unsigned g = first; g <= last; g++) {
 		struct secret *key = filled((uint8_t)(0x20 + salt + 3 * g));
 		MUST(ring_add(m->ring, g, &key) == ERR_OK);
 	}

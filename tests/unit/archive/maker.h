@@ -22,6 +22,8 @@ struct maker {
 
 /* salt: another domain each. generations: data keys, 1 and up. */
 void maker_open(struct maker *m, uint8_t salt, unsigned generations, bool passphrase);
+/* The same with the data keys first to last. */
+void maker_open_from(struct maker *m, uint8_t salt, unsigned first, unsigned last, bool passphrase);
 void maker_done(struct maker *m);
 /* A sealed row. */
 void maker_put(struct maker *m, enum store_table table, const char *id, const char *plain, uint32_t state);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "keyring/domain_record.h"
 #include "store/store_internal.h"
 #include "unit/archive/maker.h"
 
@@ -333,6 +334,32 @@ static void a_row_that_does_not_open_is_found(void **state)
 	maker_done(&m);
 }
 
+/* Audit rows may be linked under a generation that left, whose audit key stands behind them. */
+static void audit_keys_of_generations_that_left_are_in_the_ring_before_the_rows(void **state)
+{
+	static const uint8_t key[32] = { 0x5c };
+	struct maker m;
+	struct archive *a = NULL;
+	struct ring *ring = NULL;
+	const struct secret *subkey;
+	int fd;
+	(void)state;
+	maker_open_from(&m, 5, 2, 2, false);
+	assert_int_equal(domain_record_put(m.store, m.ring, "audit-key-00000001", view_of(key, sizeof key)), ERR_OK);
+	maker_fill(&m);
+	maker_archive(&m);
+	assert_int_equal(read_whole(bytes_view(&m.file), &a, &fd, NULL), ERR_OK);
+	assert_int_equal(archive_unlock_shares(a, m.shares, 2, &ring, NULL), ERR_OK);
+	assert_int_equal(ring_count(ring), 1);
+	assert_int_equal(ring_subkey(ring, 1, SUBKEY_AUDIT, &subkey), ERR_OK);
+	assert_memory_equal(secret_bytes(subkey), key, sizeof key);
+	assert_int_equal(ring_subkey(ring, 1, SUBKEY_INDEX, &subkey), ERR_NOT_FOUND);
+	ring_free(ring);
+	archive_free(a);
+	close(fd);
+	maker_done(&m);
+}
+
 /* The stanza of one domain in front of another's rows, signed by whom you like. */
 static void a_substituted_stanza_is_refused(void **state)
 {
@@ -389,6 +416,7 @@ int main(void)
 		cmocka_unit_test(tables_that_are_not_carried_are_refused),
 		cmocka_unit_test(a_store_that_was_not_whole_is_found_when_it_opens),
 		cmocka_unit_test(a_row_that_does_not_open_is_found),
+		cmocka_unit_test(audit_keys_of_generations_that_left_are_in_the_ring_before_the_rows),
 		cmocka_unit_test(a_substituted_stanza_is_refused),
 		cmocka_unit_test(a_file_that_changes_between_two_readings_is_noticed),
 	};

@@ -61,6 +61,14 @@ static void config_refuses_a_bad_file_with_file_and_line(void **state)
 		{ "workers\n", "FILE:1: expected 'key = value', '[section]' or a comment" },
 		{ "drain_timeout = 40s\n", "FILE: stop_timeout is shorter than drain_timeout; make it longer" },
 		{ "pid_file = /a\nmonitor_pid_file = /a\n", "FILE: pid_file and monitor_pid_file name the same file" },
+		{ "state_dir = /srv/c\naudit_export_file = /srv/c/store.db\n",
+			"FILE: audit_export_file is inside of state_dir, among the daemon's own files; give the copy a folder of its own" },
+		{ "state_dir = /usr/lib\naudit_export_file = /usr/share/../lib/node.root\n",
+			"FILE: audit_export_file is inside of state_dir, among the daemon's own files; give the copy a folder of its own" },
+		{ "state_dir = /usr/lib\naudit_export_file = /usr/lib/systemd/audit.jsonl\n",
+			"FILE: audit_export_file is inside of state_dir, among the daemon's own files; give the copy a folder of its own" },
+		{ "pid_file = /usr/x.pid\naudit_export_file = /usr/lib/../x.pid\n",
+			"FILE: audit_export_file names /usr/x.pid, a file of the daemon's own; give the copy a file of its own" },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -16,7 +16,7 @@ static void config_takes_good_values(void **state)
 		"locate_scan_max = 1", "store_cache = 1M", "store_cache = 1G", "scrub_interval = 1s", "scrub_interval = 7d", "scrub_rate = 0",
 		"scrub_rate = 1000000", "rng_seed = accept", "aead_engine = auto", "aead_engine = openssl", "aead_engine = ipsec-mb",
 		"rng_seed = ignore", "rng_seed = refuse", "audit_bulk = counted", "audit_bulk = full", "audit_interval = 1s", "audit_interval = 1h",
-		"anchor_interval = 1s", "anchor_interval = 1h", "anchor_period = 0", "anchor_period = 7d",
+		"anchor_interval = 1s", "anchor_interval = 1h", "anchor_period = 0", "anchor_period = 7d", "backup_max_age = 0", "backup_max_age = 365d",
 		"audit_export_file = /x/audit.jsonl", "audit_archive_size = 64K", "audit_archive_size = 16G", "audit_export_syslog = yes", "audit_export_syslog = no",
 		"audit_export_syslog = /dev/log", "audit_export_journal = yes", "audit_syslog_level = info", "audit_syslog_level = notice",
 		"audit_syslog_level = warning", "audit_checkpoint_interval = 1s", "audit_queue = 1", "audit_deadline = 1s", "audit_checkpoint_interval = 1h",

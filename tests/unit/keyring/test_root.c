@@ -138,6 +138,16 @@ static void the_mark_is_the_frozen_one_and_the_higher_slot_that_holds(void **sta
 		assert_int_equal(version, 6);
 		assert_int_equal(pwrite(fd, &was, 1, at), 1);
 	}
+	struct ring *newer = fixture_ring(2); /* a mark of a key that the ring has not is not one that is not there */
+	root_mark_write(mark, newer, 8);
+	assert_int_equal(root_mark_generation(mark), 2);
+	assert_int_equal(root_mark_read(mark, ring, &version), ERR_OK);
+	root_mark_write(mark, newer, 9);
+	assert_int_equal(root_mark_read(mark, ring, &version), ERR_CORRUPT);
+	root_mark_clear(mark);
+	assert_int_equal(root_mark_generation(mark), 0);
+	assert_int_equal(root_mark_read(mark, ring, &version), ERR_NOT_FOUND);
+	ring_free(newer);
 	root_mark_close(mark);
 	close(fd);
 	assert_int_equal(chmod(path, 0644), 0);

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "keyring/root_mark.h"
 #include "ops/store_check.h"
 
 #define PAGE 4096u
@@ -211,6 +212,35 @@ static void an_old_store_put_back_without_its_mark_is_found_and_can_be_accepted(
 	damage_files_free(&whole);
 }
 
+static void write_mark(const struct damage *d, unsigned generations, uint64_t version)
+{
+	struct root_mark *mark;
+	struct ring *ring = fixture_ring(generations);
+	assert_int_equal(root_mark_open(d->mark, &mark, NULL), ERR_OK);
+	root_mark_write(mark, ring, version);
+	root_mark_close(mark);
+	ring_free(ring);
+}
+
+/* The old store's data keys cannot compute the MAC of such a mark; one slot may be of before the change. */
+static void an_old_store_put_back_from_before_a_change_of_the_data_key_is_found_and_can_be_accepted(void **state)
+{
+	struct damage *d = *state;
+	struct damage_verdict v;
+	for (unsigned slots = 1; slots <= 2; slots++) {
+		for (unsigned i = 0; i < slots; i++) write_mark(d, 2, 1000 + i);
+		damage_judge(d, &v);
+		assert_int_equal(v.where, FOUND_ROOT);
+		assert_non_null(strstr(v.text, "is older than this node has seen: node.root was written under generation 2"));
+		damage_accept(d);
+		damage_judge(d, &v);
+		if (v.where != FOUND_NOTHING) fail_msg("%s", v.text);
+	}
+	write_mark(d, 1, 3); /* the same key, an older version in the other slot: nothing */
+	damage_judge(d, &v);
+	if (v.where != FOUND_NOTHING) fail_msg("%s", v.text);
+}
+
 static void a_lost_mark_is_made_anew(void **state)
 {
 	struct damage *d = *state;
@@ -340,6 +370,7 @@ int main(void)
 		DAMAGE(a_log_cut_off_anywhere_is_found_by_the_mark),
 		DAMAGE(a_store_without_its_log_is_older_than_its_mark),
 		DAMAGE(an_old_store_put_back_without_its_mark_is_found_and_can_be_accepted),
+		DAMAGE(an_old_store_put_back_from_before_a_change_of_the_data_key_is_found_and_can_be_accepted),
 		DAMAGE(a_lost_mark_is_made_anew),
 		DAMAGE(a_lock_of_another_process_is_told_and_passes),
 		DAMAGE(nothing_of_a_destroyed_key_is_left_in_any_file),

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/quorum_record.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "keyring/generation.h"
@@ -408,6 +409,32 @@ static void an_unknown_outcome_is_read_back(void **state)
 	answer_free(&made);
 }
 
+static enum coffer_err want_two(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	return (void)engine, (void)arg, (void)reason, quorum_record_put(txn, 2);
+}
+
+static void a_recovery_key_begun_by_one_is_not_confirmed_when_it_takes_two(void **state)
+{
+	struct init_fix *t = *state;
+	struct answer made, done;
+	struct ask a;
+	assert_int_equal(init(t, geteuid(), 1, 2, 1, NULL, &made), ERR_OK);
+	assert_int_equal(confirm_alone(t, &made, (struct view[]){ share_at(&made, 0) }, 1, NULL), ERR_OK);
+	answer_free(&made);
+	ask_one(&a, OPERATION_COFFER_RECOVERY_NEW);
+	ttlv_put_i32(&a.w, TAG_COFFER_RECOVERY_MODE, 2);
+	ttlv_put_bytes(&a.w, TAG_COFFER_PASSPHRASE, view_str("correct horse battery"));
+	assert_int_equal(vendor_send(&t->fix, geteuid(), &a, &made), ERR_OK);
+	assert_int_equal(t->fix.engine.on_store(&t->fix.engine, want_two, NULL, NULL), ERR_OK);
+	ask_one(&a, OPERATION_COFFER_RECOVERY_CONFIRM);
+	ttlv_put_bytes(&a.w, TAG_COFFER_RECOVERY_CHANGE_ID, vendor_bytes(&made, TAG_COFFER_RECOVERY_CHANGE_ID));
+	ttlv_put_bytes(&a.w, TAG_COFFER_PASSPHRASE, view_str("correct horse battery"));
+	assert_int_equal(vendor_send(&t->fix, geteuid(), &a, &done), ERR_DENIED);
+	answer_free(&done);
+	answer_free(&made);
+}
+
 static bool status_holds(struct init_fix *t, const char *part)
 {
 	struct ask a;
@@ -466,6 +493,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_token_that_gives_back_another_key_makes_no_domain, start, stop),
 		cmocka_unit_test_setup_teardown(a_store_that_cannot_write_leaves_the_node_uninitialised, start, stop),
 		cmocka_unit_test_setup_teardown(an_unknown_outcome_is_read_back, start, stop),
+		cmocka_unit_test_setup_teardown(a_recovery_key_begun_by_one_is_not_confirmed_when_it_takes_two, start, stop),
 		cmocka_unit_test_setup_teardown(status_and_token_test_see_the_token_as_it_is_now, start, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

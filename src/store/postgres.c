@@ -1,0 +1,181 @@
+/* The store on PostgreSQL: opening, transactions, and what a failed one means. */
+#include "store/postgres.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/postgres_internal.h"
+
+static struct postgres_store *self(struct store *base)
+{
+	return (struct postgres_store *)base;
+}
+
+enum coffer_err postgres_ready(struct postgres_store *s)
+{
+	PQclear(s->lent);
+	s->lent = NULL;
+	ENSURE(s->conn && !s->unknown, ERR_UNKNOWN_OUTCOME);
+	return s->doom;
+}
+
+enum coffer_err postgres_step(struct postgres_store *s, enum postgres_stmt_id id, const struct postgres_values *v, PGresult **out)
+{
+	enum coffer_err err = postgres_run(s, id, v, out, NULL);
+	if (err && s->base.in_transaction) s->doom = err; /* the server has doomed it as well */
+	return err;
+}
+
+static enum coffer_err line(struct postgres_store *s, const char *sql, struct reason *reason)
+{
+	PGresult *result = NULL;
+	enum coffer_err err = postgres_line(s, sql, &result, reason);
+	PQclear(result);
+	return err;
+}
+
+/* A connection that was lost between two transactions has taken nothing along. */
+static enum coffer_err begin(struct store *base, struct reason *reason)
+{
+	struct postgres_store *s = self(base);
+	enum coffer_err err = postgres_ready(s);
+	if (err == ERR_UNKNOWN_OUTCOME)
+		return reason_fail(reason, err, "the connection to the database was lost and it was not opened again since");
+	TRY(err);
+	if (s->lost) {
+		postgres_disconnect(s);
+		TRY(postgres_connect(s, reason));
+	}
+	return line(s, "BEGIN", reason);
+}
+
+static void rollback(struct store *base)
+{
+	struct postgres_store *s = self(base);
+	PQclear(s->lent);
+	s->lent = NULL;
+	s->doom = ERR_OK;
+	if (!s->conn || s->unknown || s->lost) return; /* the server rolls back what has no connection */
+	if (line(s, "ROLLBACK", NULL) != ERR_OK) s->lost = true;
+}
+
+/* The server may say yes and yet not know whether its standby has it. */
+static enum coffer_err commit(struct store *base, struct reason *reason)
+{
+	struct postgres_store *s = self(base);
+	PGresult *result = NULL;
+	enum coffer_err err = postgres_ready(s);
+	if (err == ERR_UNKNOWN_OUTCOME)
+		return reason_fail(reason, err, "the connection to the database was lost; it must be opened again before its contents are known");
+	if (err || s->lost) {
+		if (!err) err = ERR_CLOSED;
+		rollback(base);
+		return reason_fail(reason, err, "the database took back the whole change because a part of it failed: %s", err_text(err));
+	}
+	s->warned = false;
+	err = postgres_line(s, "COMMIT", &result, reason);
+	bool rolled_back = result && postgres_is_rolled_back(result);
+	PQclear(result);
+	if (!err && !rolled_back && !s->warned) return ERR_OK;
+	if (rolled_back) return err ? err : reason_fail(reason, ERR_STORE, "the database took back the whole change because a part of it failed");
+	s->unknown = true;
+	return reason_fail(reason, ERR_UNKNOWN_OUTCOME, "the database did not confirm a change (%s); whether it was made is not known until it is opened again",
+		err ? err_text(err) : "its standby may not have it");
+}
+
+static enum coffer_err savepoint(struct store *base)
+{
+	struct postgres_store *s = self(base);
+	TRY(postgres_ready(s));
+	s->doom = line(s, "SAVEPOINT one", NULL);
+	return s->doom;
+}
+
+static void release(struct store *base, bool keep)
+{
+	struct postgres_store *s = self(base);
+	if (postgres_ready(s) != ERR_OK) return; /* the whole transaction goes */
+	if (!keep) s->doom = line(s, "ROLLBACK TO one", NULL);
+	if (!s->doom) s->doom = line(s, "RELEASE one", NULL);
+}
+
+static enum coffer_err set_cache(struct store *base, size_t bytes)
+{
+	(void)bytes; /* the server's */
+	return postgres_ready(self(base));
+}
+
+static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
+{
+	(void)reason; /* postgres.h says why there is nothing that could be done */
+	return postgres_ready(self(base));
+}
+
+static enum coffer_err reopen(struct store *base, struct reason *reason)
+{
+	struct postgres_store *s = self(base);
+	postgres_disconnect(s);
+	s->doom = ERR_OK;
+	s->unknown = false;
+	return postgres_connect(s, reason);
+}
+
+static void end(struct store *base)
+{
+	struct postgres_store *s = self(base);
+	postgres_disconnect(s);
+	free(s->conninfo);
+	free(s->schema);
+	free(s);
+}
+
+static const struct store_ops postgres_ops = {
+	.name = "postgres",
+	.close = end,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.savepoint = savepoint,
+	.release = release,
+	.put = postgres_put,
+	.get = postgres_get,
+	.erase = postgres_erase,
+	.scan = postgres_scan,
+	.count = postgres_count,
+	.index_find = postgres_index_find,
+	.survey = postgres_survey,
+	.index_same = postgres_index_same,
+	.index_orphans = postgres_index_orphans,
+	.strays = postgres_strays,
+	.set_cache = set_cache,
+	.scrub_deleted = scrub_deleted,
+	.reopen = reopen,
+};
+
+/* It stands in SQL text. */
+static bool is_name(const char *text)
+{
+	size_t len = strlen(text);
+	return len >= 1 && len <= 40 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == len && !(text[0] >= '0' && text[0] <= '9');
+}
+
+enum coffer_err store_open_postgres(const struct postgres_config *config, struct store **out, struct reason *reason)
+{
+	if (!is_name(config->schema))
+		return reason_fail(reason, ERR_USAGE, "'%.64s' is no name for a schema: 1 to 40 of a-z, 0-9 and _, not a digit first", config->schema);
+	struct postgres_store *s = calloc(1, sizeof *s);
+	ENSURE(s, ERR_MEMORY);
+	s->base.ops = &postgres_ops;
+	s->writer = config->writer;
+	s->connect_ms = config->connect_ms;
+	s->statement_ms = config->statement_ms;
+	s->conninfo = strdup(config->conninfo);
+	s->schema = strdup(config->schema);
+	enum coffer_err err = s->conninfo && s->schema ? postgres_connect(s, reason) : ERR_MEMORY;
+	if (err) {
+		end(&s->base);
+		return err;
+	}
+	*out = &s->base;
+	return ERR_OK;
+}

@@ -1,0 +1,32 @@
+/* The store on PostgreSQL 14 or newer, for domains of several nodes: a schema of one database, one connection, serializable transactions.
+ *
+ * Only coffer-stored links this (and libpq); cofferd sees a store of sealed rows behind a socket. Threads as in store.h: a handle belongs to one thread at a
+ * time. Every call ends within its deadline, whatever server and network do. */
+#ifndef COFFER_STORE_POSTGRES_H
+#define COFFER_STORE_POSTGRES_H
+
+#include "store/store.h"
+
+struct postgres_config {
+	const char *conninfo;       /* libpq's string or URI; a password stands in the file that its passfile names, never here. Several hosts are tried in turn, those that
+	                               are not writable passed over */
+	const char *schema;         /* 1 to 40 of a-z, 0-9 and _, not a digit first; belongs to this domain alone */
+	uint64_t writer;            /* who writes: one connection of a writer at a time. The first 8 bytes of the node id */
+	uint32_t connect_ms;        /* until a server has answered and is found good; all hosts together */
+	uint32_t statement_ms;      /* until a statement, or the end of a transaction, is answered */
+};
+
+/* Connects, and makes the schema where it is missing (guarded by an advisory lock, in one transaction). ERR_USAGE: the configuration; ERR_TIMEOUT; ERR_CLOSED: no server that
+ * takes writes is to be reached; ERR_BUSY: this writer has another connection that does not end; ERR_SCHEMA; ERR_STORE; ERR_MEMORY. Caller closes.
+ *
+ * Beyond store.h:
+ * - Any call may return ERR_BUSY because another writer was faster (SQLSTATE 40001, 40P01): the transaction is doomed, nothing of it is there, and it may be run again.
+ * - A connection that is lost before COMMIT was sent dooms the transaction (ERR_CLOSED): nothing of it is there. From COMMIT on the outcome is unknown, also when the server says
+ *   that it committed but that its standby may not have it.
+ * - store_reopen waits until the server has ended what the lost connection was doing (a lock of that session), and makes one commit of its own, which is
+ *   acknowledged only when everything before it is as durable as the server was told to make it. So what is read afterwards stays.
+ * - store_scrub_deleted does nothing: old versions of rows stay in the files, logs and backups of the database until it clears them. What must not be read again is under a data
+ *   key that was rotated away. */
+enum coffer_err store_open_postgres(const struct postgres_config *config, struct store **out, struct reason *reason) MUST_USE;
+
+#endif

@@ -1,0 +1,302 @@
+/* What the PostgreSQL store promises beyond the contract: two writers, connections that are lost, a standby that is not there. */
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "contract.h"
+#include "store/postgres.h"
+
+struct world {
+	char schema[40];
+	struct store *a, *b; /* two writers */
+	PGconn *admin;
+};
+
+static void admin(const struct world *w, const char *sql)
+{
+	PGresult *result = PQexec(w->admin, sql);
+	ExecStatusType status = PQresultStatus(result);
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) print_error("%s: %s\n", sql, PQerrorMessage(w->admin));
+	PQclear(result);
+	assert_true(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK);
+}
+
+static char *answer(const struct world *w, const char *sql)
+{
+	PGresult *result = PQexec(w->admin, sql);
+	assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
+	char *text = PQntuples(result) ? strdup(PQgetvalue(result, 0, 0)) : strdup("");
+	PQclear(result);
+	return text;
+}
+
+/* Asks until the answer is there; bounded. */
+static void await(const struct world *w, const char *sql, const char *wanted)
+{
+	for (int i = 0; i < 2000; i++) {
+		char *text = answer(w, sql);
+		bool same = strcmp(text, wanted) == 0;
+		free(text);
+		if (same) return;
+		usleep(5000);
+	}
+	print_error("never '%s': %s\n", wanted, sql);
+	fail();
+}
+
+static enum coffer_err open_writer(const struct world *w, uint64_t writer, uint32_t connect_ms, uint32_t statement_ms, struct store **out, struct reason *reason)
+{
+	const struct postgres_config config = {
+		.conninfo = getenv("COFFER_TEST_POSTGRES"), .schema = w->schema, .writer = writer, .connect_ms = connect_ms, .statement_ms = statement_ms,
+	};
+	return store_open_postgres(&config, out, reason);
+}
+
+static int setup(void **state)
+{
+	static unsigned schemas;
+	struct world *w = calloc(1, sizeof *w);
+	*state = w;
+	snprintf(w->schema, sizeof w->schema, "p%u_%u", (unsigned)getpid(), ++schemas);
+	if (!getenv("COFFER_TEST_POSTGRES")) return -1;
+	w->admin = PQconnectdb(getenv("COFFER_TEST_POSTGRES"));
+	if (PQstatus(w->admin) != CONNECTION_OK) return -1;
+	return open_writer(w, 1, 10000, 10000, &w->a, NULL) || open_writer(w, 2, 10000, 10000, &w->b, NULL) ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	store_close(w->a);
+	store_close(w->b);
+	PQfinish(w->admin);
+	free(w);
+	return 0;
+}
+
+static void writers_that_touch_different_rows_do_not_hinder_each_other(void **state)
+{
+	struct world *w = *state;
+	contract_put(w->a, STORE_OBJECT, "a", "1");
+	contract_put(w->a, STORE_OBJECT, "b", "1");
+	contract_begin(w->a);
+	contract_begin(w->b);
+	assert_int_equal(contract_put_inside(w->a, "a", "2", true), ERR_OK);
+	assert_int_equal(contract_put_inside(w->b, "b", "2", true), ERR_OK);
+	contract_commit(w->a);
+	contract_commit(w->b);
+	contract_expect(w->b, STORE_OBJECT, "a", "2");
+	contract_expect(w->a, STORE_OBJECT, "b", "2");
+}
+
+/* Each reads what the other writes: one order must explain both. */
+static void of_two_transactions_that_contradict_each_other_one_is_told_to_try_again(void **state)
+{
+	struct world *w = *state;
+	contract_put(w->a, STORE_OBJECT, "x", "1");
+	contract_put(w->a, STORE_OBJECT, "y", "1");
+	contract_begin(w->a);
+	contract_begin(w->b);
+	contract_expect(w->a, STORE_OBJECT, "x", "1");
+	contract_expect(w->b, STORE_OBJECT, "y", "1");
+	enum coffer_err first = contract_put_inside(w->a, "y", "2", true);
+	if (!first) first = store_commit(w->a, NULL);
+	else store_rollback(w->a);
+	enum coffer_err second = contract_put_inside(w->b, "x", "2", true);
+	if (!second) second = store_commit(w->b, NULL);
+	else store_rollback(w->b);
+	assert_int_equal(first, ERR_OK);
+	assert_int_equal(second, ERR_BUSY);
+	contract_expect(w->b, STORE_OBJECT, "x", "1");
+	contract_put(w->b, STORE_OBJECT, "z", "3");
+}
+
+static void a_row_that_another_writer_is_making_is_not_made_twice(void **state)
+{
+	struct world *w = *state;
+	contract_begin(w->a);
+	contract_begin(w->b);
+	assert_false(contract_has(w->b, STORE_OBJECT, "name"));
+	assert_int_equal(contract_put_inside(w->a, "name", "a", false), ERR_OK);
+	contract_commit(w->a);
+	enum coffer_err err = contract_put_inside(w->b, "name", "b", false);
+	assert_true(err == ERR_BUSY || err == ERR_EXISTS);
+	store_rollback(w->b);
+	contract_expect(w->b, STORE_OBJECT, "name", "a");
+}
+
+static void a_writer_has_one_connection(void **state)
+{
+	struct world *w = *state;
+	struct store *twin = NULL;
+	struct reason reason = { "" };
+	assert_int_equal(open_writer(w, 1, 300, 400, &twin, &reason), ERR_BUSY);
+	assert_non_null(strstr(reason.text, "copy of this node"));
+	store_close(w->a);
+	w->a = NULL;
+	assert_int_equal(open_writer(w, 1, 10000, 10000, &w->a, NULL), ERR_OK);
+}
+
+#define BACKENDS "FROM pg_stat_activity WHERE application_name = 'coffer'"
+
+static void a_connection_that_ended_between_transactions_is_made_anew(void **state)
+{
+	struct world *w = *state;
+	contract_put(w->a, STORE_OBJECT, "a", "1");
+	admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
+	await(w, "SELECT count(*) " BACKENDS, "0");
+	assert_int_equal(store_begin(w->a, NULL), ERR_CLOSED); /* found out */
+	contract_put(w->a, STORE_OBJECT, "a", "2");
+	contract_expect(w->a, STORE_OBJECT, "a", "2");
+}
+
+static void a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction(void **state)
+{
+	struct world *w = *state;
+	contract_begin(w->a);
+	assert_int_equal(contract_put_inside(w->a, "a", "1", false), ERR_OK);
+	admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
+	await(w, "SELECT count(*) " BACKENDS, "0");
+	assert_int_equal(store_commit(w->a, NULL), ERR_UNKNOWN_OUTCOME); /* from here it could have been made */
+	assert_int_equal(store_begin(w->a, NULL), ERR_UNKNOWN_OUTCOME);
+	assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
+	assert_false(contract_has(w->a, STORE_OBJECT, "a"));
+}
+
+static void *commit_in_thread(void *arg)
+{
+	return (void *)(intptr_t)store_commit(arg, NULL);
+}
+
+static void without_standby(const struct world *w, bool missing)
+{
+	admin(w, missing ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" : "ALTER SYSTEM RESET synchronous_standby_names");
+	admin(w, "SELECT pg_reload_conf()");
+	await(w, "SHOW synchronous_standby_names", missing ? "nobody" : "");
+}
+
+#define WAITING BACKENDS " AND wait_event = 'SyncRep'"
+
+/* "Committed locally, but might not have been replicated to the standby" is no success. */
+static void a_commit_that_the_standby_may_not_have_is_of_unknown_outcome(void **state)
+{
+	struct world *w = *state;
+	pthread_t thread;
+	void *result;
+	without_standby(w, true);
+	contract_begin(w->a);
+	assert_int_equal(contract_put_inside(w->a, "a", "1", false), ERR_OK);
+	assert_int_equal(pthread_create(&thread, NULL, commit_in_thread, w->a), 0);
+	await(w, "SELECT count(*) " WAITING, "1");
+	admin(w, "SELECT pg_cancel_backend(pid) " WAITING);
+	pthread_join(thread, &result);
+	assert_int_equal((intptr_t)result, ERR_UNKNOWN_OUTCOME);
+	without_standby(w, false);
+	assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
+	contract_expect(w->a, STORE_OBJECT, "a", "1");
+}
+
+/* While the server may still be committing nobody is told what is there. */
+static void after_a_deadline_nothing_is_read_before_the_lost_connection_has_ended(void **state)
+{
+	struct world *w = *state;
+	struct store *s = NULL;
+	struct reason reason = { "" };
+	assert_int_equal(open_writer(w, 3, 400, 400, &s, NULL), ERR_OK);
+	without_standby(w, true);
+	contract_begin(s);
+	assert_int_equal(contract_put_inside(s, "a", "1", false), ERR_OK);
+	assert_int_equal(store_commit(s, NULL), ERR_UNKNOWN_OUTCOME); /* the deadline passed: the server still waits for its standby */
+	await(w, "SELECT count(*) " WAITING, "1");
+	enum coffer_err err = store_reopen(s, &reason);
+	assert_true(err == ERR_BUSY || err == ERR_TIMEOUT);
+	assert_int_equal(store_begin(s, NULL), ERR_UNKNOWN_OUTCOME);
+	without_standby(w, false);
+	await(w, "SELECT count(*) " WAITING, "0");
+	for (int i = 0; i < 20 && err; i++) err = store_reopen(s, &reason);
+	assert_int_equal(err, ERR_OK);
+	contract_expect(s, STORE_OBJECT, "a", "1");
+	store_close(s);
+}
+
+static void a_lock_that_is_not_given_ends_within_the_deadline(void **state)
+{
+	struct world *w = *state;
+	char sql[128];
+	struct store *s = NULL;
+	assert_int_equal(open_writer(w, 4, 10000, 800, &s, NULL), ERR_OK);
+	snprintf(sql, sizeof sql, "BEGIN; LOCK TABLE %s.record IN ACCESS EXCLUSIVE MODE", w->schema);
+	admin(w, sql);
+	contract_begin(s);
+	assert_int_equal(contract_put_inside(s, "a", "1", false), ERR_BUSY);
+	assert_int_equal(store_commit(s, NULL), ERR_BUSY);
+	admin(w, "ROLLBACK");
+	contract_put(s, STORE_OBJECT, "a", "1");
+	store_close(s);
+}
+
+static void foreign_and_newer_schemas_are_refused(void **state)
+{
+	struct world *w = *state, other = { .schema = "somebody" };
+	struct store *s = NULL;
+	struct reason reason = { "" };
+	char sql[128];
+	admin(w, "DROP SCHEMA IF EXISTS somebody CASCADE");
+	admin(w, "CREATE SCHEMA somebody CREATE TABLE things (id int)");
+	assert_int_equal(open_writer(&other, 5, 10000, 10000, &s, &reason), ERR_SCHEMA);
+	assert_non_null(strstr(reason.text, "another program"));
+	snprintf(sql, sizeof sql, "UPDATE %s.coffer SET schema = 99", w->schema);
+	admin(w, sql);
+	assert_int_equal(open_writer(w, 5, 10000, 10000, &s, &reason), ERR_SCHEMA);
+	assert_non_null(strstr(reason.text, "newer version"));
+	snprintf(other.schema, sizeof other.schema, "a;drop");
+	assert_int_equal(open_writer(&other, 5, 10000, 10000, &s, &reason), ERR_USAGE);
+}
+
+static void a_server_that_only_reads_is_not_used(void **state)
+{
+	struct world *w = *state;
+	struct store *s = NULL;
+	admin(w, "ALTER ROLE coffer SET default_transaction_read_only = on");
+	enum coffer_err err = open_writer(w, 6, 2000, 2000, &s, NULL);
+	admin(w, "SET default_transaction_read_only = off");
+	admin(w, "ALTER ROLE coffer RESET default_transaction_read_only");
+	assert_int_equal(err, ERR_CLOSED);
+}
+
+static void rows_that_were_edited_are_found(void **state)
+{
+	struct world *w = *state;
+	struct store_row row;
+	char sql[160];
+	contract_put(w->a, STORE_OBJECT, "a", "1");
+	snprintf(sql, sizeof sql, "UPDATE %s.record SET version = -1", w->schema);
+	admin(w, sql);
+	assert_int_equal(store_get(w->a, STORE_OBJECT, view_str("a"), &row), ERR_CORRUPT);
+	snprintf(sql, sizeof sql, "UPDATE %s.record SET version = 1, idx = '\\x0003'", w->schema);
+	admin(w, sql);
+	assert_int_equal(store_get(w->a, STORE_OBJECT, view_str("a"), &row), ERR_CORRUPT);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(writers_that_touch_different_rows_do_not_hinder_each_other),
+		TEST(of_two_transactions_that_contradict_each_other_one_is_told_to_try_again),
+		TEST(a_row_that_another_writer_is_making_is_not_made_twice),
+		TEST(a_writer_has_one_connection),
+		TEST(a_connection_that_ended_between_transactions_is_made_anew),
+		TEST(a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction),
+		TEST(a_commit_that_the_standby_may_not_have_is_of_unknown_outcome),
+		TEST(after_a_deadline_nothing_is_read_before_the_lost_connection_has_ended),
+		TEST(a_lock_that_is_not_given_ends_within_the_deadline),
+		TEST(foreign_and_newer_schemas_are_refused),
+		TEST(a_server_that_only_reads_is_not_used),
+		TEST(rows_that_were_edited_are_found),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
