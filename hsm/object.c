@@ -78,6 +78,18 @@ static enum coffer_err find_class(struct hsm_session *s, CK_OBJECT_CLASS cls, co
 	return find_all(s, q.rows, q.count, found, out_found, reason);
 }
 
+enum coffer_err hsm_object_find_some(struct hsm_session *s, CK_OBJECT_CLASS cls, const char *label, const uint8_t *id, size_t id_len,
+	CK_OBJECT_HANDLE *found, CK_ULONG cap, CK_ULONG *out_count, struct reason *reason)
+{
+	CK_OBJECT_HANDLE all[FOUND_MAX];
+	CK_ULONG n = 0;
+	PRE(cap <= FOUND_MAX);
+	TRY(find_class(s, cls, label, id, id_len, all, &n, reason));
+	*out_count = n < cap ? n : cap;
+	memcpy(found, all, *out_count * sizeof *found);
+	return ERR_OK;
+}
+
 static enum coffer_err read_key(struct hsm_session *s, CK_OBJECT_HANDLE h, struct hsm_key *out, struct reason *reason)
 {
 	struct hsm_key k = { .handle = h, .public_key = CK_INVALID_HANDLE };

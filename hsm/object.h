@@ -32,6 +32,9 @@ enum coffer_err hsm_object_find(struct hsm_session *s, const char *label, const 
  * try the mechanism with. */
 enum coffer_err hsm_object_generate(struct hsm_session *s, const struct hsm_mech *mech, const char *label,
 	const uint8_t *id, size_t id_len, bool on_token, struct hsm_key *out, struct reason *reason) MUST_USE;
+/* The first `cap` (at most 32) objects of this class, label and id; *out_count: how many, at most cap. */
+enum coffer_err hsm_object_find_some(struct hsm_session *s, CK_OBJECT_CLASS cls, const char *label, const uint8_t *id, size_t id_len,
+	CK_OBJECT_HANDLE *found, CK_ULONG cap, CK_ULONG *out_count, struct reason *reason) MUST_USE;
 /* Destroys this key, and the public half of an RSA key with it; then looks whether the token still shows it. ERR_TOKEN_REFUSED, ERR_TOKEN. */
 enum coffer_err hsm_object_destroy(struct hsm_session *s, const struct hsm_key *key, struct reason *reason) MUST_USE;
 /* Destroys every secret key labelled HSM_TMP_LABEL. A failure to destroy one is no error. */

@@ -7,6 +7,7 @@
 #include "crypto/rng.h"
 #include "hsm/mech.h"
 #include "hsm/provision.h"
+#include "hsm/signer.h"
 #include "hsm/slot.h"
 #include "hsm/token_p11.h"
 #include "token/counter.h"
@@ -71,6 +72,8 @@ struct step {
 	struct hsm_binding *out_binding;
 	uint8_t *out_bytes;
 	size_t len;
+	const struct token_signer_wish *wish;
+	struct token_signer_answer *out_answer;
 };
 
 static enum coffer_err find_again(struct token *t, struct reason *reason)
@@ -330,3 +333,44 @@ static enum coffer_err p11_erase(struct token *t, struct reason *reason)
 }
 
 const struct token_erase_ops token_erase_backend = { .erase = p11_erase };
+
+/* ---- signer ---- */
+
+static enum coffer_err make_signer_step(struct token *t, struct step *step, struct reason *reason)
+{
+	return hsm_signer_make(&t->session, step->wish, step->out_answer, reason);
+}
+
+static enum coffer_err sign_step(struct token *t, struct step *step, struct reason *reason)
+{
+	return hsm_signer_sign(&t->session, step->wish, step->out_answer, reason);
+}
+
+static enum coffer_err drop_signer_step(struct token *t, struct step *step, struct reason *reason)
+{
+	*step->out_answer = (struct token_signer_answer){ .there = false };
+	return hsm_signer_drop(&t->session, step->wish, reason);
+}
+
+static enum coffer_err p11_make_signer(struct token *t, const struct token_signer_wish *wish, struct token_signer_answer *out, struct reason *reason)
+{
+	struct step step = { .run = make_signer_step, .wish = wish, .out_answer = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err p11_sign(struct token *t, const struct token_signer_wish *wish, struct token_signer_answer *out, struct reason *reason)
+{
+	struct step step = { .run = sign_step, .wish = wish, .out_answer = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err p11_drop_signer(struct token *t, const struct token_signer_wish *wish, struct token_signer_answer *out, struct reason *reason)
+{
+	struct step step = { .run = drop_signer_step, .wish = wish, .out_answer = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+const struct token_signer_ops token_signer_backend = { .make = p11_make_signer, .sign = p11_sign, .drop = p11_drop_signer };

@@ -35,9 +35,8 @@ static enum coffer_err write_blob(const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *
 
 #define NO_SUCH_OBJECT ((ESYS_TR)0xFFFFFFFEu) /* an ESYS_TR that was never handed out */
 
-/* The TSS keeps a copy of the last sensitive parameter in its context: a second call, which fails before anything is
- * sent, puts an empty one over it. */
-static void forget_sensitive(struct tpm_device *dev, const TPM2B_PUBLIC *template)
+/* A second call, which fails before anything is sent, puts an empty parameter over the TSS's copy. */
+void tpm_seal_forget(struct tpm_device *dev, const TPM2B_PUBLIC *template)
 {
 	const TPM2B_SENSITIVE_CREATE empty = { 0 };
 	const TPM2B_DATA outside = { 0 };
@@ -68,7 +67,7 @@ enum coffer_err tpm_seal_create(struct tpm_device *dev, const struct tpm_key *ke
 		c.rc = Esys_Create(dev->esys, key->master, session, ESYS_TR_NONE, ESYS_TR_NONE, sensitive, template, &outside, &pcrs,
 			out_private, out_public, NULL, NULL, NULL);
 	}
-	forget_sensitive(dev, template);
+	tpm_seal_forget(dev, template);
 	return tpm_call_end(&c, reason);
 }
 

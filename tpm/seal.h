@@ -39,4 +39,7 @@ enum coffer_err tpm_seal_create(struct tpm_device *dev, const struct tpm_key *ke
 	const struct secret *plain, const struct secret *auth, TPM2B_PRIVATE **out_private, TPM2B_PUBLIC **out_public,
 	struct reason *reason) MUST_USE;
 
+/* After a TPM2_Create of one's own: the TSS keeps a copy of the last sensitive parameter in its context, which is gone afterwards. */
+void tpm_seal_forget(struct tpm_device *dev, const TPM2B_PUBLIC *template);
+
 #endif

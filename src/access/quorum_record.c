@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "keyring/rooted_store.h"
+
 #define RECORD_NAME "quorum"
 #define RECORD_SCHEMA 1u
 
@@ -22,10 +24,7 @@ static enum coffer_err read_record(struct txn *txn, unsigned *out_needed, uint32
 enum coffer_err quorum_record_get(struct txn *txn, unsigned *out_needed)
 {
 	uint32_t version;
-	enum coffer_err err = read_record(txn, out_needed, &version);
-	if (err != ERR_NOT_FOUND) return err;
-	*out_needed = 1;
-	return ERR_OK;
+	return read_record(txn, out_needed, &version);
 }
 
 enum coffer_err quorum_record_put(struct txn *txn, unsigned needed)
@@ -42,5 +41,7 @@ enum coffer_err quorum_record_put(struct txn *txn, unsigned needed)
 	struct store_row row = { .id_len = sizeof RECORD_NAME - 1, .version = version + 1, .header = view_of(header, sizeof header) };
 	memcpy(row.id, RECORD_NAME, sizeof RECORD_NAME - 1);
 	TRY(record_seal(txn_ring(txn), STORE_DOMAIN, view_of(plain, sizeof plain), &row, &body));
-	return store_put(txn_store(txn), STORE_DOMAIN, &row, true);
+	TRY(store_put(txn_store(txn), STORE_DOMAIN, &row, true));
+	rooted_store_need_two(txn_store(txn), needed == 2);
+	return ERR_OK;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/kept_record.h"
+#include "audit/page.h"
 #include "audit/row.h"
 #include "base/clock.h"
 #include "base/cleanup.h"
@@ -12,6 +14,7 @@
 #include "keyring/rooted_store.h"
 
 struct audit_chain {
+	struct audit_place base; /* records up to it were taken out of the store */
 	struct audit_place tail;
 	uint64_t known_ms; /* latest time in the newest rows when the chain was opened */
 };
@@ -24,6 +27,11 @@ void audit_chain_free(struct audit_chain *chain)
 uint64_t audit_chain_length(const struct audit_chain *chain)
 {
 	return chain->tail.seq;
+}
+
+const struct audit_place *audit_chain_base(const struct audit_chain *chain)
+{
+	return &chain->base;
 }
 
 uint64_t audit_chain_known_ms(const struct audit_chain *chain)
@@ -111,6 +119,18 @@ static uint64_t latest_time(struct store *store, struct ring *ring, uint64_t seq
 	return latest_ms;
 }
 
+static enum coffer_err find_base(struct txn *txn, struct audit_place *out)
+{
+	struct kept_record kept;
+	const struct domain_id *domain = ring_domain(txn_ring(txn));
+	enum coffer_err err = kept_record_read(txn_store(txn), txn_ring(txn), domain, &kept);
+	/* A record that is damaged keeps no node closed: verification names it, as a log whose beginning is missing. */
+	if (err == ERR_NOT_FOUND || err == ERR_CORRUPT) return audit_place_begin(domain, out);
+	TRY(err);
+	*out = kept.checkpoint.at;
+	return ERR_OK;
+}
+
 enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, struct reason *reason)
 {
 	struct newest n = { .ring = txn_ring(txn), .row = BUF_EMPTY };
@@ -128,6 +148,7 @@ enum coffer_err audit_chain_open(struct txn *txn, struct audit_chain **out, stru
 	} else {
 		err = audit_place_begin(ring_domain(n.ring), &chain->tail);
 	}
+	if (!err) err = find_base(txn, &chain->base);
 	if (err) {
 		free(chain);
 		return err;
@@ -196,5 +217,49 @@ enum coffer_err audit_append(struct audit_chain *chain, struct txn *txn, const s
 	chain->tail.seq = e.seq;
 	memcpy(chain->tail.link, header.link, AUDIT_LINK_LEN);
 	memcpy(chain->tail.digest, header.digest, AUDIT_DIGEST_LEN);
+	return ERR_OK;
+}
+
+/* ---- taking out ---- */
+
+struct base_step {
+	struct audit_chain *chain;
+	struct audit_place before;
+};
+
+static void base_undo(void *arg)
+{
+	struct base_step *step = arg;
+	step->chain->base = step->before;
+	free(step);
+}
+
+static enum coffer_err stage_base(struct audit_chain *chain, struct txn *txn)
+{
+	struct base_step *step = malloc(sizeof *step);
+	ENSURE(step, ERR_MEMORY);
+	*step = (struct base_step){ chain, chain->base };
+	enum coffer_err err = txn_on_commit(txn, step_keep, base_undo, step);
+	if (err) free(step);
+	return err;
+}
+
+enum coffer_err audit_take_out(struct audit_chain *chain, struct txn *txn, uint64_t last, bool exported)
+{
+	struct kept_record kept = { .exported = true };
+	const struct domain_id *domain = ring_domain(txn_ring(txn));
+	PRE(last > chain->base.seq && last + 2 <= chain->tail.seq);
+	enum coffer_err err = kept_record_read(txn_store(txn), txn_ring(txn), domain, &kept);
+	if (err != ERR_NOT_FOUND) TRY(err);
+	kept.exported = kept.exported && exported;
+	TRY(audit_page_checkpoint(txn, last, &kept.checkpoint));
+	TRY(stage_base(chain, txn));
+	for (uint64_t seq = chain->base.seq + 1; seq <= last; seq++) {
+		uint8_t id[AUDIT_ID_LEN];
+		audit_row_id(domain, seq, id);
+		TRY(store_erase(txn_store(txn), STORE_AUDIT, view_of(id, sizeof id)));
+	}
+	TRY(kept_record_put(txn_store(txn), txn_ring(txn), &kept));
+	chain->base = kept.checkpoint.at;
 	return ERR_OK;
 }

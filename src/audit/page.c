@@ -3,22 +3,39 @@
 
 #include <string.h>
 
+#include "audit/kept_record.h"
 #include "audit/row.h"
 #include "base/clock.h"
 #include "crypto/sign.h"
 #include "keyring/generation.h"
 #include "keyring/record.h"
 
+/* The last record that was taken out has a place, too. */
+static enum coffer_err place_of_base(struct txn *txn, const struct domain_id *domain, uint64_t seq, struct audit_place *out)
+{
+	struct kept_record kept;
+	TRY(kept_record_read(txn_store(txn), txn_ring(txn), domain, &kept));
+	ENSURE(kept.checkpoint.at.seq == seq, ERR_NOT_FOUND);
+	*out = kept.checkpoint.at;
+	return ERR_OK;
+}
+
 enum coffer_err audit_page_place(struct txn *txn, uint64_t seq, struct audit_place *out)
 {
-	const struct domain_id *domain = ring_domain(txn_ring(txn));
+	return audit_page_place_of(txn, ring_domain(txn_ring(txn)), seq, out);
+}
+
+enum coffer_err audit_page_place_of(struct txn *txn, const struct domain_id *domain, uint64_t seq, struct audit_place *out)
+{
 	uint8_t id[AUDIT_ID_LEN];
 	struct store_row row;
 	struct audit_header header;
 	struct audit_place place = { .seq = seq };
 	if (seq == 0) return audit_place_begin(domain, out);
 	audit_row_id(domain, seq, id);
-	TRY(store_get(txn_store(txn), STORE_AUDIT, view_of(id, sizeof id), &row));
+	enum coffer_err err = store_get(txn_store(txn), STORE_AUDIT, view_of(id, sizeof id), &row);
+	if (err == ERR_NOT_FOUND) return place_of_base(txn, domain, seq, out);
+	TRY(err);
 	TRY(audit_header_decode(row.header, &header));
 	memcpy(place.link, header.link, sizeof place.link);
 	TRY(audit_header_digest(domain, seq, &header, place.digest));

@@ -6,8 +6,10 @@
 #include "audit/event.h"
 #include "objects/txn.h"
 
-/* The place of record seq; 0: in front of the first one. ERR_NOT_FOUND, ERR_CORRUPT. */
+/* The place of record seq; 0: in front of the first one. Of those that were taken out of the store the last one has a place alone. ERR_NOT_FOUND, ERR_CORRUPT. */
 enum coffer_err audit_page_place(struct txn *txn, uint64_t seq, struct audit_place *out) MUST_USE;
+/* The same of a chain of this domain, whichever node's. */
+enum coffer_err audit_page_place_of(struct txn *txn, const struct domain_id *domain, uint64_t seq, struct audit_place *out) MUST_USE;
 /* Rows from `first` (1 and up) on, at most limit, in order; views live during the call. ERR_CORRUPT: the one behind the last that was handed out does not
  * open, or is not there although one behind it is. The caller's own error ends the scan. */
 typedef enum coffer_err audit_page_fn(void *arg, const struct audit_event *event, const struct audit_links *links);

@@ -16,6 +16,12 @@ struct kept {
 	bool judged, passed;
 };
 
+/* Where record seq is, at seq modulo AUDIT_WITNESS_BEHIND: for what the token says of it later. */
+struct passed {
+	uint64_t seq; /* 0: nothing */
+	uint8_t link[AUDIT_LINK_LEN], digest[AUDIT_DIGEST_LEN];
+};
+
 struct audit_proof {
 	struct audit_trust trust;
 	audit_finding_fn *fn;
@@ -28,6 +34,11 @@ struct audit_proof {
 	size_t hole_count;
 	struct kept kept[AUDIT_KEPT_MAX];
 	size_t kept_count;
+	uint8_t token_keys[AUDIT_TOKEN_KEYS_MAX][DOMAIN_FINGERPRINT_LEN]; /* expected */
+	size_t token_key_count;
+	struct audit_join join; /* expected */
+	bool expects_join;
+	struct passed passed[AUDIT_WITNESS_BEHIND];
 	struct audit_finding pending; /* ranges of one kind become one finding */
 	bool has_pending;
 	struct audit_proof_result result;
@@ -39,6 +50,7 @@ static const char *const names[] = {
 	[AUDIT_UNREADABLE] = "unreadable", [AUDIT_FOREIGN] = "foreign", [AUDIT_EDITED] = "edited", [AUDIT_MISSING] = "missing",
 	[AUDIT_DOUBLED] = "doubled", [AUDIT_MISPLACED] = "out of order", [AUDIT_GAP] = "gap", [AUDIT_FORGED] = "forged", [AUDIT_STALE] = "stale",
 	[AUDIT_UNSIGNED] = "unsigned", [AUDIT_TRUNCATED] = "truncated", [AUDIT_REWRITTEN] = "rewritten",
+	[AUDIT_TOKEN_FORGED] = "forged by no token", [AUDIT_TOKEN_KEY] = "token key", [AUDIT_TOKEN_NONE] = "no token",
 };
 
 const char *audit_finding_name(enum audit_finding_kind kind)
@@ -146,9 +158,21 @@ static void judge_kept(struct audit_proof *p)
 	}
 }
 
+static void compare_join(struct audit_proof *p)
+{
+	const struct audit_place *at = &p->join.at;
+	p->result.joined = memcmp(at->link, p->place.link, AUDIT_LINK_LEN) == 0 && (!p->join.has_digest || memcmp(at->digest, p->place.digest, AUDIT_DIGEST_LEN) == 0);
+	if (!p->result.joined) find(p, AUDIT_REWRITTEN, at->seq, at->seq, "the node that was restored from a backup of this one says that its records up to here were others");
+}
+
 /* The place moved: what is known of it from elsewhere. */
 static void arrive(struct audit_proof *p)
 {
+	struct passed *here = &p->passed[p->place.seq % AUDIT_WITNESS_BEHIND];
+	here->seq = p->place.seq;
+	memcpy(here->link, p->place.link, sizeof here->link);
+	memcpy(here->digest, p->place.digest, sizeof here->digest);
+	if (p->expects_join && p->join.at.seq == p->place.seq) compare_join(p);
 	for (size_t i = 0; i < p->kept_count; i++) {
 		struct kept *k = &p->kept[i];
 		if (!k->judged || k->passed || k->checkpoint.at.seq != p->place.seq) continue;
@@ -212,6 +236,55 @@ static bool is_old(const struct audit_proof *p)
 	return audit_digest_base(&p->result.domain, l->event.seq, l->links.link, digest) == ERR_OK && memcmp(digest, l->links.digest, sizeof digest) == 0;
 }
 
+/* ---- the token ---- */
+
+enum coffer_err audit_proof_expect_key(struct audit_proof *proof, const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN])
+{
+	ENSURE(proof->token_key_count < AUDIT_TOKEN_KEYS_MAX, ERR_LIMIT);
+	memcpy(proof->token_keys[proof->token_key_count++], fingerprint, DOMAIN_FINGERPRINT_LEN);
+	return ERR_OK;
+}
+
+static bool is_expected(const struct audit_proof *p, const uint8_t *fingerprint)
+{
+	for (size_t i = 0; i < p->token_key_count; i++)
+		if (memcmp(p->token_keys[i], fingerprint, DOMAIN_FINGERPRINT_LEN) == 0) return true;
+	return false;
+}
+
+static void judge_token_key(struct audit_proof *p, uint64_t seq, const uint8_t *fingerprint)
+{
+	bool first = p->result.token_records++ == 0, same = !first && memcmp(p->result.token_key, fingerprint, DOMAIN_FINGERPRINT_LEN) == 0;
+	memcpy(p->result.token_key, fingerprint, DOMAIN_FINGERPRINT_LEN);
+	if (same) return;
+	if (p->token_key_count && !is_expected(p, fingerprint)) find(p, AUDIT_TOKEN_KEY, seq, seq, "the token's key from here on is none of those that were given");
+	if (!p->token_key_count && !first) find(p, AUDIT_TOKEN_KEY, seq, seq, "the token's key is another one from here on: give the fingerprints of both, if that was meant");
+}
+
+/* What the token signed must be what these files say of that record. */
+static void take_witness(struct audit_proof *p, const struct audit_event *event)
+{
+	struct audit_witness w;
+	uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];
+	if (audit_witness_read(event, &w) != ERR_OK || audit_witness_verify(&p->result.domain, &w) != ERR_OK ||
+	    audit_witness_fingerprint(w.public_key, fingerprint) != ERR_OK) {
+		find(p, AUDIT_TOKEN_FORGED, event->seq, event->seq, "it says that the token signed, and the signature does not hold");
+		return;
+	}
+	judge_token_key(p, event->seq, fingerprint);
+	const struct passed *there = &p->passed[w.at.seq % AUDIT_WITNESS_BEHIND];
+	if (w.at.seq < p->result.first - 1) return; /* of a record in front of these files */
+	if (w.at.seq >= event->seq || there->seq != w.at.seq) {
+		find(p, AUDIT_TOKEN_FORGED, event->seq, event->seq, "the record that the token signed cannot be the one in front of it");
+	} else if (memcmp(there->link, w.at.link, sizeof w.at.link) != 0 || memcmp(there->digest, w.at.digest, sizeof w.at.digest) != 0) {
+		find(p, AUDIT_REWRITTEN, w.at.seq, w.at.seq, "the token signed other records up to here");
+	} else {
+		p->result.token_signatures++;
+		p->result.token_to = w.at.seq;
+		p->result.token_ms = w.time_ms;
+	}
+}
+
 static void take_record(struct audit_proof *p)
 {
 	const struct audit_line *l = &p->line;
@@ -230,6 +303,8 @@ static void take_record(struct audit_proof *p)
 	p->place.seq = seq;
 	memcpy(p->place.link, l->links.link, AUDIT_LINK_LEN);
 	memcpy(p->place.digest, l->links.digest, AUDIT_DIGEST_LEN);
+	if (seq == 1) p->result.has_join = audit_join_read(&l->event, &p->result.join) == ERR_OK;
+	if (audit_witness_is(&l->event)) take_witness(p, &l->event);
 	arrive(p);
 }
 
@@ -278,6 +353,12 @@ static void take_gap(struct audit_proof *p)
 	find(p, AUDIT_GAP, g->from, g->to.seq, "the node left them out of this export and says so");
 	p->place = g->to;
 	arrive(p);
+}
+
+void audit_proof_expect_join(struct audit_proof *proof, const struct audit_join *join)
+{
+	proof->join = *join;
+	proof->expects_join = true;
 }
 
 void audit_proof_file(struct audit_proof *proof, const char *name)
@@ -330,6 +411,10 @@ void audit_proof_end(struct audit_proof *proof, bool live, struct audit_proof_re
 		if (k->judged && k->checkpoint.at.seq > p->place.seq)
 			find(p, AUDIT_TRUNCATED, p->place.seq + 1, k->checkpoint.at.seq, "a checkpoint from elsewhere proves that they were there");
 	}
+	if (p->expects_join && p->result.begun && p->place.seq < p->join.at.seq)
+		find(p, AUDIT_TRUNCATED, p->place.seq + 1, p->join.at.seq, "the node that was restored from a backup of this one says that they were there");
+	if (p->token_key_count && p->result.begun && p->result.token_signatures == 0)
+		find(p, AUDIT_TOKEN_NONE, p->result.first, p->place.seq, "none of these records is signed by the token");
 	flush(p);
 	p->result.last = p->place.seq;
 	*out = p->result;

@@ -7,9 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "audit/join.h"
 #include "audit/line.h"
+#include "audit/witness.h"
 
 #define AUDIT_KEPT_MAX 1024u /* checkpoints from elsewhere */
+#define AUDIT_TOKEN_KEYS_MAX 64u /* keys of tokens that are expected */
 
 enum audit_finding_kind {
 	AUDIT_UNREADABLE,   /* a line that is none of this format */
@@ -23,7 +26,10 @@ enum audit_finding_kind {
 	AUDIT_STALE,        /* a checkpoint that belongs somewhere else */
 	AUDIT_UNSIGNED,     /* no checkpoint behind them */
 	AUDIT_TRUNCATED,    /* a checkpoint from elsewhere says that there was more */
-	AUDIT_REWRITTEN     /* a checkpoint from elsewhere says that it was otherwise */
+	AUDIT_REWRITTEN,    /* a checkpoint from elsewhere, or the token, says that it was otherwise */
+	AUDIT_TOKEN_FORGED, /* a record says that the token signed, and its signature does not hold */
+	AUDIT_TOKEN_KEY,    /* the token's key is not one of those that are expected, or another one than before */
+	AUDIT_TOKEN_NONE    /* the token signed nothing, though its key is known */
 };
 
 struct audit_finding {
@@ -54,6 +60,13 @@ struct audit_proof_result {
 	uint64_t signed_ms;          /* time of the newest one; 0: none */
 	uint64_t compared;           /* checkpoints from elsewhere that could be compared, and fitted */
 	uint64_t findings;
+	bool has_join;               /* record 1 says from which log this one goes on */
+	struct audit_join join;
+	bool joined;                 /* what a restored node says of this log was compared, and fits */
+	uint64_t token_signatures;   /* of the token that hold, over records that are here */
+	uint64_t token_to, token_ms; /* newest record that it signed, and when */
+	uint64_t token_records;      /* records that say so */
+	uint8_t token_key[DOMAIN_FINGERPRINT_LEN]; /* of the newest; valid with token_records */
 };
 
 struct audit_proof;
@@ -64,6 +77,10 @@ void audit_proof_free(struct audit_proof *proof); /* accepts NULL */
 /* A checkpoint from elsewhere, before the first file. ERR_CORRUPT: the line is no checkpoint. ERR_LIMIT. That it is signed, and by whom, is judged when the
  * domain is known. */
 enum coffer_err audit_proof_keep(struct audit_proof *proof, struct view line) MUST_USE;
+/* Before the first file: the token's key must be one of those that are given so, by fingerprint, and at least one signature must be there. ERR_LIMIT. */
+enum coffer_err audit_proof_expect_key(struct audit_proof *proof, const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN]) MUST_USE;
+/* Before the first file: a node that was restored from a backup of this one says that this was its newest record. One alone. */
+void audit_proof_expect_join(struct audit_proof *proof, const struct audit_join *join);
 /* The lines of this file follow. */
 void audit_proof_file(struct audit_proof *proof, const char *name);
 /* line: without its newline. */

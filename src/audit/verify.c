@@ -58,7 +58,7 @@ static enum coffer_err walk_from(struct txn *txn, struct walk *w, uint64_t first
 
 enum coffer_err audit_read(struct audit_chain *chain, struct txn *txn, uint64_t first, size_t limit, audit_row_fn *fn, void *arg)
 {
-	if (first == 0) first = 1;
+	if (first <= audit_chain_base(chain)->seq) first = audit_chain_base(chain)->seq + 1;
 	if (first > audit_chain_length(chain)) return ERR_OK;
 	struct walk w = { .ring = txn_ring(txn), .fn = fn, .arg = arg };
 	return walk_from(txn, &w, first, limit);
@@ -67,11 +67,10 @@ enum coffer_err audit_read(struct audit_chain *chain, struct txn *txn, uint64_t 
 enum coffer_err audit_verify(struct audit_chain *chain, struct txn *txn, uint64_t *out_bad, struct reason *reason)
 {
 	struct walk w = { .ring = txn_ring(txn), .check = true };
-	struct audit_place begin;
-	TRY(audit_place_begin(ring_domain(w.ring), &begin));
-	memcpy(w.previous, begin.link, sizeof w.previous);
-	memcpy(w.digest, begin.digest, sizeof w.digest);
-	enum coffer_err err = walk_from(txn, &w, 1, SIZE_MAX);
+	const struct audit_place *begin = audit_chain_base(chain);
+	memcpy(w.previous, begin->link, sizeof w.previous);
+	memcpy(w.digest, begin->digest, sizeof w.digest);
+	enum coffer_err err = walk_from(txn, &w, begin->seq + 1, SIZE_MAX);
 	if (!err && w.next != audit_chain_length(chain) + 1) err = ERR_CORRUPT;
 	if (err == ERR_CORRUPT) {
 		*out_bad = w.next;
@@ -116,6 +115,26 @@ static void follow_header(struct audit_follow *f, const struct domain_id *domain
 	if (audit_header_digest(domain, seq, &header, f->digest) != ERR_OK) memset(f->digest, 0, sizeof f->digest);
 }
 
+/* Records in front of this row may have been taken out (docs/formats.md section 20.7). Of this node it is known which; where it is not, the first row is believed,
+ * which its seal vouches for. */
+static bool goes_on(struct audit_follow *f, const struct domain_id *own, uint64_t seq)
+{
+	bool is_own = memcmp(f->node_id, own->node_id, UUID_LEN) == 0;
+	if (!is_own || !f->base) return f->next == 1 && seq > 1;
+	if (f->base->seq == 0 || seq != f->base->seq + 1 || f->next > seq) return false;
+	f->next = seq;
+	memcpy(f->previous, f->base->link, AUDIT_LINK_LEN);
+	memcpy(f->digest, f->base->digest, AUDIT_DIGEST_LEN);
+	return false;
+}
+
+static void take_header(struct audit_follow *f, uint64_t seq, const struct audit_header *header, const uint8_t *digest)
+{
+	f->next = seq + 1;
+	memcpy(f->previous, header->link, AUDIT_LINK_LEN);
+	memcpy(f->digest, digest, AUDIT_DIGEST_LEN);
+}
+
 enum coffer_err audit_follow_row(struct audit_follow *f, struct ring *ring, const struct store_row *row)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
@@ -129,6 +148,12 @@ enum coffer_err audit_follow_row(struct audit_follow *f, struct ring *ring, cons
 	if (err) {
 		follow_header(f, &domain, row);
 		return err == ERR_MEMORY ? err : ERR_CORRUPT;
+	}
+	if (goes_on(f, ring_domain(ring), seq)) {
+		uint8_t digest[AUDIT_DIGEST_LEN];
+		TRY(audit_header_digest(&domain, seq, &header, digest));
+		take_header(f, seq, &header, digest);
+		return ERR_OK;
 	}
 	bool in_order = seq == f->next;
 	TRY(audit_link_of(ring, &domain, header.link_generation, seq, f->previous, buf_view(&plain), expected));

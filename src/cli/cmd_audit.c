@@ -150,12 +150,12 @@ int cmd_audit_export(struct cli *cli, const struct cmd_args *args)
 {
 	struct output out;
 	uint64_t from, last = 0;
-	int status = whole_number(cli, args, "from", 1, INT64_MAX, &from);
-	if (!status && from == 0) status = cli_usage(cli, "--from: records are counted from 1");
+	int status = whole_number(cli, args, "from", 0, INT64_MAX, &from);
+	if (!status && from == 0 && args_get(cli->cmd, args, "from")) status = cli_usage(cli, "--from: records are counted from 1");
 	if (!status) status = cli_connect(cli);
 	if (!status) status = output_open(args->argv[0], &out);
 	if (status) return status;
-	enum coffer_status st = admin_audit_export(cli->conn, from, put_lines, &out, &last);
+	enum coffer_status st = admin_audit_export(cli->conn, from, put_lines, &out, &from, &last);
 	status = st ? cli_fail_call(cli, st) : output_commit(&out);
 	if (status) {
 		output_abandon(&out);
@@ -171,16 +171,17 @@ int cmd_audit_export(struct cli *cli, const struct cmd_args *args)
 
 int cmd_audit_verify(struct cli *cli, const struct cmd_args *args)
 {
-	uint64_t records;
+	uint64_t records, first;
 	if (args->argc || args_count(cli->cmd, args, "file")) return audit_proof_run(cli, args);
-	static const char *const offline[] = { "fingerprint", "public-key", "checkpoint", "live" };
+	static const char *const offline[] = { "fingerprint", "public-key", "checkpoint", "token-key", "live" };
 	for (size_t i = 0; i < sizeof offline / sizeof offline[0]; i++)
 		if (args_get(cli->cmd, args, offline[i])) return cli_usage(cli, "--%s is for files: name those that 'coffer audit export' or the daemon wrote", offline[i]);
 	int status = cli_connect(cli);
 	if (status) return status;
-	enum coffer_status st = admin_audit_verify(cli->conn, &records);
+	enum coffer_status st = admin_audit_verify(cli->conn, &first, &records);
 	if (st) return cli_fail_call(cli, st);
-	if (cli->json) return json_print(json_pack("{s:I, s:b}", "records", (json_int_t)records, "verified", 1));
+	if (cli->json) return json_print(json_pack("{s:I, s:I, s:b}", "records", (json_int_t)records, "first", (json_int_t)first, "verified", 1));
 	if (!cli->quiet) printf("%" PRIu64 " audit records, every link verified\n", records);
+	if (!cli->quiet && first > 1) printf("from record %" PRIu64 " on: those before it were taken out of the store (audit_keep), check them in the exports\n", first);
 	return EXIT_DONE;
 }

@@ -93,6 +93,15 @@ static void print_rollback(const json_t *rollback)
 		whole(rollback, "overridden_to"), whole(rollback, "overridden"));
 }
 
+static void print_audit_token(const json_t *token)
+{
+	if (!token) return;
+	const char *note = json_text(token, "note"), *key = json_text(token, "key");
+	if (strcmp(json_text(token, "state"), "signed") == 0) line("audit log", "signed by the token up to record %lld, %s", whole(token, "records"), json_text(token, "time"));
+	else line("audit log", "%s%s%s", json_text(token, "state"), note[0] ? ": " : "", note);
+	if (key[0]) line("", "by its key %s", key);
+}
+
 static void print_aead(const json_t *aead)
 {
 	if (!aead) return;
@@ -224,6 +233,7 @@ static void print_status(const json_t *doc)
 	if (json_text(doc, "store_note")[0]) line("", "%s: %s", json_text(doc, "store_health"), json_text(doc, "store_note"));
 	print_integrity(json_object_get(doc, "integrity"));
 	print_rollback(json_object_get(doc, "rollback"));
+	print_audit_token(json_object_get(doc, "audit_token"));
 	line("connections", "%lld of %lld, %lld requests, %lld refused", whole(doc, "connections"), whole(doc, "connections_limit"), whole(doc, "requests"),
 		whole(doc, "refused"));
 	print_rings(json_object_get(doc, "rings"));

@@ -128,7 +128,7 @@ static const struct cmd_option audit_options[] = {
 	{ 0 },
 };
 static const struct cmd_option audit_export_options[] = {
-	{ "from", 0, "N", "first record (default 1)" },
+	{ "from", 0, "N", "first record (default: the first one that the store has)" },
 	{ 0 },
 };
 static const struct cmd_option audit_verify_options[] = {
@@ -136,6 +136,7 @@ static const struct cmd_option audit_verify_options[] = {
 	{ "fingerprint", 0, "TEXT", "the domain whose log it must be, from init's output or a recovery share" },
 	{ "public-key", 0, "HEX", "the same by the domain's public key: 64 hex digits, or a file that begins with them" },
 	{ "checkpoint", 0, "FILE", "checkpoints that were kept elsewhere: nothing up to them may be missing (may be repeated)" },
+	{ "token-key", 0, "TEXT", "fingerprint of the token's signing key, from 'coffer status': it must have signed (may be repeated)" },
 	{ "live", 0, NULL, "the last file is still written to: its newest records have no checkpoint yet" },
 	{ 0 },
 };

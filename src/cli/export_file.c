@@ -62,13 +62,20 @@ int export_file_read(const char *path, export_line_fn *fn, void *arg, bool *out_
 	return status;
 }
 
-int export_file_first(const char *path, uint8_t *out, size_t cap, size_t *out_len)
+static struct view first_line(struct view bytes)
+{
+	const uint8_t *end = bytes.len ? memchr(bytes.ptr, '\n', bytes.len) : NULL;
+	return view_of(bytes.ptr, end ? (size_t)(end - bytes.ptr) : 0);
+}
+
+int export_file_first(const char *path, uint8_t *out, size_t cap, struct view *out_first, struct view *out_second)
 {
 	FILE *file = fopen(path, "re");
 	if (!file) return cli_fail(EXIT_REFUSED, "%s cannot be opened: %s", path, strerror(errno));
 	size_t got = fread(out, 1, cap, file);
-	const uint8_t *end = memchr(out, '\n', got);
-	*out_len = end ? (size_t)(end - out) : 0;
 	fclose(file);
+	*out_first = first_line(view_of(out, got));
+	size_t used = out_first->len ? out_first->len + 1 : got;
+	if (out_second) *out_second = first_line(view_of(out + used, got - used));
 	return EXIT_DONE;
 }

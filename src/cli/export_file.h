@@ -12,7 +12,8 @@
  * newline; it is not handed out. EXIT_DONE, or the status after a sentence. */
 typedef void export_line_fn(void *arg, struct view line);
 int export_file_read(const char *path, export_line_fn *fn, void *arg, bool *out_torn);
-/* The first line alone; *out_len 0 when there is none, or one longer than cap. */
-int export_file_first(const char *path, uint8_t *out, size_t cap, size_t *out_len);
+/* The first line, and the second one behind it (may be NULL; empty when there is none): views of out, which has cap bytes. Empty: there is none, or none that ends
+ * within cap. */
+int export_file_first(const char *path, uint8_t *out, size_t cap, struct view *out_first, struct view *out_second);
 
 #endif

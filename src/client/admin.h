@@ -49,13 +49,13 @@ enum coffer_status admin_audit_show(struct coffer *c, uint64_t first, uint32_t l
 	int (*fn)(void *arg, const char *json, size_t len), void *arg);
 /* Sequence number of the newest record. */
 enum coffer_status admin_audit_length(struct coffer *c, uint64_t *out_records);
-/* Checks the whole chain; *out_records = its length. COFFER_EINTEGRITY with the sentence that names the first bad record. */
-enum coffer_status admin_audit_verify(struct coffer *c, uint64_t *out_records);
+/* Checks the chain from the first record that the store has, *out_first; *out_records = its length. COFFER_EINTEGRITY with the sentence that names the first bad record. */
+enum coffer_status admin_audit_verify(struct coffer *c, uint64_t *out_first, uint64_t *out_records);
 
-/* Records from `first` (1 and up) to the newest one, as the lines of an export: a header, records, checkpoints. fn gets them in pieces that end anywhere; not 0
- * ends it with COFFER_EIO. *out_last: the newest record. */
+/* Records from `first` (0: all that the store has) to the newest one, as the lines of an export: a header, records, checkpoints. fn gets them in pieces that end
+ * anywhere; not 0 ends it with COFFER_EIO. *out_first, *out_last: the records. */
 typedef int admin_export_fn(void *arg, const uint8_t *bytes, size_t len);
-enum coffer_status admin_audit_export(struct coffer *c, uint64_t first, admin_export_fn *fn, void *arg, uint64_t *out_last);
+enum coffer_status admin_audit_export(struct coffer *c, uint64_t first, admin_export_fn *fn, void *arg, uint64_t *out_first, uint64_t *out_last);
 
 /* Before init: makes or adopts the master secret of a token. line: one line about it, NUL-terminated. */
 enum coffer_status admin_token_provision(struct coffer *c, const char *token_uri, char *line, size_t line_cap);

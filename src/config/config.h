@@ -82,6 +82,10 @@ struct config {
 	enum config_audit_level audit_syslog_level;
 	uint32_t audit_queue;          /* records that syslog or journal may lack */
 	uint64_t audit_checkpoint_interval_ms;
+	uint64_t audit_token_interval_ms; /* between two signatures of the token; 0: none */
+	uint32_t audit_keep;           /* records that the store keeps at least; 0: all */
+	bool audit_keep_unexported;    /* those that no export has are taken out too */
+	uint32_t audit_archives_keep;  /* archives of the export; 0: all */
 	enum log_level log_level;
 	char *pid_file;
 	char *monitor_pid_file;

@@ -73,6 +73,7 @@ static void tell(struct exporter *x, enum coffer_err err)
 {
 	x->slot->trouble = err;
 	x->slot->seq = x->feed.place.seq;
+	x->slot->sealed_to = x->feed.located ? x->feed.signed_to : 0;
 	if (err == x->trouble) return;
 	if (err) log_error("audit export to the %s: %s; it goes on when that has changed, and nothing is lost", x->slot->name, audit_feed_trouble(err));
 	else log_info("audit export to the %s: well, up to record %llu", x->slot->name, (unsigned long long)x->feed.place.seq);

@@ -142,7 +142,9 @@ static enum coffer_err put_checkpoint(struct fill *fill, struct txn *txn)
 static enum coffer_err fill_rows(struct fill *fill, struct txn *txn, uint64_t length)
 {
 	struct audit_feed *f = fill->feed;
+	uint64_t gone = audit_chain_base(fill->feed->daemon->engine.audit)->seq;
 	if (f->place.seq >= length) return ERR_OK;
+	if (f->place.seq < gone) return f->ops->levels ? put_gap(fill, txn, gone + 1, length, "the receiver was away for too long") : ERR_STATE;
 	if (f->ops->levels && length - f->place.seq > f->daemon->engine.config->audit_queue) return put_gap(fill, txn, f->place.seq + 1, length, "the receiver was away for too long");
 	uint64_t left = length - f->place.seq;
 	enum coffer_err err = audit_page_rows(txn, f->place.seq + 1, left < ROWS_PER_PAGE ? (size_t)left : ROWS_PER_PAGE, take_row, fill);
@@ -191,11 +193,15 @@ static enum coffer_err where_on_store(struct engine *engine, struct txn *txn, vo
 	if (w->compare) {
 		w->other = f->place.seq > length;
 		if (w->other) return ERR_OK;
-		TRY(audit_page_place(txn, f->place.seq, &place));
+		enum coffer_err err = audit_page_place(txn, f->place.seq, &place);
+		w->other = err == ERR_NOT_FOUND; /* what follows was taken out of the store */
+		if (w->other) return ERR_OK;
+		TRY(err);
 		w->other = memcmp(place.link, f->place.link, sizeof place.link) != 0 || memcmp(place.digest, f->place.digest, sizeof place.digest) != 0;
 		return ERR_OK;
 	}
 	if (w->seq > length) w->seq = f->ops->levels ? length : 0;
+	if (w->seq < audit_chain_base(engine->audit)->seq) w->seq = audit_chain_base(engine->audit)->seq;
 	return audit_page_place(txn, w->seq, &f->place);
 }
 
@@ -249,6 +255,7 @@ static enum coffer_err fill(struct audit_feed *f, bool ending)
 	writer_init(&fill.w, f->lines, FEED_BYTES - 1);
 	enum coffer_err err = on_store(f, fill_on_store, &fill);
 	if (err) {
+		if (err == ERR_STATE) f->located = f->known = false; /* records behind it were taken out: where it is, is looked at again */
 		f->batch.len = 0;
 		return err;
 	}

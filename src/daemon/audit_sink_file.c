@@ -18,6 +18,7 @@
 #define PATH_MAX_BYTES 4096
 #define BLOCK (2u * AUDIT_LINE_MAX) /* bytes that are read at a time */
 #define ASIDE_MAX 1000u
+#define DROP_MAX 64u /* archives that are removed at a time */
 
 struct audit_sink {
 	const char *path;
@@ -136,11 +137,50 @@ static enum coffer_err put_aside(struct audit_sink *s)
 }
 
 /* The same numbers can be there already only when the store went back to an older state: that file is kept too. */
-static enum coffer_err archive(struct audit_sink *s, uint64_t last)
+/* The oldest archive, and how many there are. */
+static enum coffer_err oldest_archive(struct audit_sink *s, char out[static PATH_MAX_BYTES], unsigned *out_count)
+{
+	int fd = openat(s->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uint64_t oldest = UINT64_MAX;
+	ENSURE(fd >= 0, failed());
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return ERR_MEMORY;
+	}
+	*out_count = 0;
+	for (const struct dirent *e; (e = readdir(dir)) != NULL;) {
+		uint64_t last = archive_last(s, e->d_name);
+		if (last == 0) continue;
+		++*out_count;
+		if (last < oldest) snprintf(out, PATH_MAX_BYTES, "%s", e->d_name);
+		if (last < oldest) oldest = last;
+	}
+	closedir(dir);
+	return ERR_OK;
+}
+
+/* Those beyond the newest `keep`: a few at a time, so that a number that was lowered stops nothing. */
+static void drop_archives(struct audit_sink *s, unsigned keep)
+{
+	char name[PATH_MAX_BYTES];
+	unsigned count = 0;
+	for (unsigned i = 0; i < DROP_MAX; i++) {
+		if (oldest_archive(s, name, &count) != ERR_OK || count <= keep) return;
+		if (unlinkat(s->folder_fd, name, 0) != 0) {
+			log_warn("audit export: the old archive %s cannot be removed: %m", name);
+			return;
+		}
+		log_info("audit export: the old archive %s was removed, as audit_archives_keep says", name);
+	}
+}
+
+static enum coffer_err archive(struct audit_sink *s, unsigned keep, uint64_t last)
 {
 	char to[PATH_MAX_BYTES];
 	snprintf(to, sizeof to, "%s.%012" PRIu64 "-%012" PRIu64, s->name, s->first, last);
 	enum coffer_err err = rename_to(s, to);
+	if (!err && keep) drop_archives(s, keep);
 	return err == ERR_EXISTS ? put_aside(s) : err;
 }
 
@@ -152,11 +192,12 @@ struct scan {
 	off_t whole; /* bytes of whole lines */
 };
 
+/* What the node left out and said so, and what the token says, is no reason to begin anew: the store is asked whether it is this chain. */
 static void take_finding(void *arg, const struct audit_finding *finding)
 {
 	struct scan *scan = arg;
-	(void)finding;
-	scan->findings++;
+	bool is_about_token = finding->kind == AUDIT_TOKEN_FORGED || finding->kind == AUDIT_TOKEN_KEY || finding->kind == AUDIT_TOKEN_NONE;
+	if (finding->kind != AUDIT_GAP && !is_about_token) scan->findings++;
 }
 
 /* Ends at a line that is longer than any; it counts as a finding. */
@@ -277,7 +318,7 @@ static enum coffer_err put(struct audit_sink *s, const struct config *config, st
 	batch->at += batch->len;
 	batch->len = 0;
 	bool full = batch->sealed && (uint64_t)s->size >= config->audit_archive_size && batch->place->seq >= s->first;
-	return full ? archive(s, batch->place->seq) : ERR_OK;
+	return full ? archive(s, config->audit_archives_keep, batch->place->seq) : ERR_OK;
 }
 
 const struct audit_sink_ops audit_sink_file = { "file", false, locate, put_aside, wants_header, wants_checkpoint, put, close_all };

@@ -79,6 +79,7 @@ struct daemon {
 	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
 	struct backup_look *backup_look; /* daemon/backup_look.h */
 	struct anchor_thread *anchor_thread; /* daemon/anchor_thread.h */
+	struct audit_signer_thread *audit_signer_thread; /* daemon/audit_signer_thread.h */
 	struct audit_exports *audit_exports; /* daemon/audit_export.h; NULL: none is configured */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	_Atomic bool unseal_again;    /* the last one failed for want of memory or disk: the next tick tries again */

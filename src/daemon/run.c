@@ -13,6 +13,7 @@
 #include "daemon/admin_pool.h"
 #include "daemon/anchor_thread.h"
 #include "daemon/audit_export.h"
+#include "daemon/audit_signer_thread.h"
 #include "daemon/backup_look.h"
 #include "daemon/bulk_flush.h"
 #include "daemon/conn_internal.h"
@@ -33,6 +34,7 @@
 #include "daemon/zeroise.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor.h"
+#include "ops/audit_signer.h"
 #include "ops/attend.h"
 #include "ops/init_flow.h"
 #include "ops/key_rotation.h"
@@ -101,11 +103,12 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->check = store_check_new();
 	e->quorum = quorum_new();
 	e->anchor_spacing_ms = anchor_spacing_ms;
+	e->audit_signer = audit_signer_new();
 	e->anchor = anchor_new();
 	e->attend = attend_new();
 	e->rotation = rotation_new();
 	e->key_rotation = key_rotation_new();
-	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->attend && e->rotation && e->key_rotation, ERR_MEMORY);
+	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->audit_signer && e->attend && e->rotation && e->key_rotation, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -196,6 +199,7 @@ static enum coffer_err start_threads(struct daemon *d, struct reason *reason)
 	enum coffer_err err = store_thread_start(d);
 	if (!err) err = admin_pool_start(d);
 	if (!err) err = anchor_thread_start(d);
+	if (!err) err = audit_signer_start(d);
 	if (!err) err = start_workers(d);
 	if (err == ERR_LIMIT)
 		return reason_fail(reason, err, "no more threads may be made: raise TasksMax= in the systemd unit (ulimit -u), or lower workers");
@@ -268,6 +272,7 @@ static void stop(struct daemon *d)
 	listener_close(d);
 	init_drop(&d->engine);
 	bulk_flush_end(d, STOP_PATIENCE_MS);
+	audit_signer_stop(d);
 	anchor_thread_stop(d);
 	unseal_stop(d);
 	admin_pool_stop(d);
@@ -295,6 +300,7 @@ static void stop(struct daemon *d)
 	store_check_free(d->engine.check);
 	quorum_free(d->engine.quorum);
 	anchor_free(d->engine.anchor);
+	audit_signer_free(d->engine.audit_signer);
 	attend_free(d->engine.attend);
 	rotation_free(d->engine.rotation);
 	key_rotation_free(d->engine.key_rotation);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/anchor_thread.h"
+#include "daemon/audit_signer_thread.h"
 #include "daemon/link.h"
 #include "daemon/interrupted.h"
 #include "daemon/store_thread.h"
@@ -18,6 +19,7 @@
 #include "ops/anchor.h"
 #include "ops/attend.h"
 #include "ops/key_rotation.h"
+#include "ops/quorum_ask.h"
 #include "ops/rotation.h"
 #include "ops/rotation_master.h"
 #include "ops/recovery_change.h"
@@ -138,12 +140,17 @@ static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 	return audit_append(e->audit, txn, &event);
 }
 
-/* A record that does not open is taken for the stricter one. */
-static void load_quorum(struct engine *e, struct txn *txn)
+/* The higher of what record and root say. A record that does not open is taken for the stricter one; and where there is no root, whatever the record says, or that it is
+ * not there, is worth nothing: then two are needed when there are two (docs/formats.md section 22.1). */
+static unsigned quorum_of(struct engine *e, struct txn *txn, const struct grants *grants)
 {
-	unsigned needed = 2;
-	if (quorum_record_get(txn, &needed) != ERR_OK) needed = 2;
-	quorum_set_needed(e->quorum, needed);
+	unsigned needed = 1;
+	struct rooted_facts root;
+	rooted_store_facts(e->store, &root);
+	enum coffer_err err = quorum_record_get(txn, &needed);
+	if ((err && err != ERR_NOT_FOUND) || root.two_administrators) return 2;
+	if (root.rooted && root.version == 0 && quorum_administrators(grants) == 2) return 2;
+	return err ? 1 : needed;
 }
 
 /* Who may accept a store that is at fault, and who must agree to it. What does not open gives nobody a right. */
@@ -152,8 +159,9 @@ static enum coffer_err load_for_fault(struct engine *e, struct txn *txn, void *a
 	struct grants *grants = NULL;
 	(void)arg;
 	(void)reason;
-	load_quorum(e, txn);
+	quorum_set_needed(e->quorum, 2);
 	TRY(grants_load_passing(txn, &grants));
+	quorum_set_needed(e->quorum, quorum_of(e, txn, grants));
 	engine_set_grants(e, grants);
 	return ERR_OK;
 }
@@ -167,8 +175,10 @@ static enum coffer_err open_on_store(struct engine *e, struct txn *txn, void *ar
 	enum coffer_err err = grants_load_passing(txn, &grants);
 	if (err) return reason_default(reason, err, "the grants do not open: %s", err_text(err));
 	recovery_describe(e, txn);
-	load_quorum(e, txn);
+	unsigned needed = quorum_of(e, txn, grants);
+	quorum_set_needed(e->quorum, needed);
 	engine_set_grants(e, grants);
+	if (needed == 2) rooted_store_need_two(e->store, true); /* a store from before the root said so */
 	TRY(append_opened(e, txn));
 	return attend_tell(e->attend, e->audit, txn);
 }
@@ -275,6 +285,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	report(engine->daemon, TOKEN_WELL); /* it has just opened the data key */
 	log_info("open: generation %u", ring_newest(txn_ring(engine->txn)));
 	anchor_thread_opened(engine->daemon);
+	audit_signer_opened(engine->daemon);
 	if (!admin_pool_call(engine->daemon, finish_master, engine)) log_warn("a change of the master secret is not finished before the next start");
 	return ERR_OK;
 }

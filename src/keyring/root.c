@@ -11,6 +11,8 @@
 #include "keyring/label.h"
 
 #define ROOT_SCHEMA 1u
+#define ROOT_SCHEMA_FLAGS 2u /* the same with flags behind it, of which at least one is set */
+#define FLAG_TWO_ADMINISTRATORS 1u
 #define ROOT_ROW_VERSION 1u /* always: the write count would be used up */
 #define ROOT_BODY_MAX 1024u
 #define FRONT_MAX 192u      /* R before the header, behind two labels */
@@ -19,7 +21,7 @@
 #define AUDIT_DIGEST_LEN 32u
 
 static const uint8_t no_entries[] = { 0, 0 };
-static const uint8_t root_header[] = { ROOT_SCHEMA };
+static const uint8_t root_header[] = { ROOT_SCHEMA }, root_header_flags[] = { ROOT_SCHEMA_FLAGS };
 
 static enum coffer_err anchor_key(struct ring *ring, uint32_t generation, uint32_t root_generation, const struct secret **out)
 {
@@ -121,6 +123,7 @@ static enum coffer_err write_body(const struct root *root, struct writer *w)
 		writer_u64(w, root->head.seq);
 		writer_bytes(w, view_of(root->head.link, ROOT_LINK_LEN));
 	}
+	if (root->two_administrators) writer_u8(w, FLAG_TWO_ADMINISTRATORS);
 	return writer_done(w);
 }
 
@@ -129,7 +132,7 @@ enum coffer_err root_to_row(struct ring *ring, struct root *root, struct store_r
 	uint8_t plain[ROOT_BODY_MAX];
 	struct writer w;
 	struct store_row made = { .id_len = sizeof ROOT_ID - 1, .version = ROOT_ROW_VERSION,
-		.header = view_of(root_header, sizeof root_header), .index = view_of(no_entries, sizeof no_entries) };
+		.header = root->two_administrators ? view_of(root_header_flags, sizeof root_header_flags) : view_of(root_header, sizeof root_header), .index = view_of(no_entries, sizeof no_entries) };
 	memcpy(made.id, ROOT_ID, sizeof ROOT_ID - 1);
 	writer_init(&w, plain, sizeof plain);
 	enum coffer_err err = write_body(root, &w);
@@ -170,7 +173,18 @@ static enum coffer_err read_head(struct reader *r, const struct domain_id *domai
 	return ERR_OK;
 }
 
-static enum coffer_err read_body(const struct domain_id *domain, struct view body, struct root *root)
+/* At least one is set: else the row would be of the schema without them. */
+static enum coffer_err read_flags(struct reader *r, struct root *root)
+{
+	uint8_t flags;
+	TRY(reader_u8(r, &flags));
+	ENSURE((flags & ~FLAG_TWO_ADMINISTRATORS) == 0, ERR_VERSION);
+	ENSURE(flags != 0, ERR_CORRUPT);
+	root->two_administrators = true;
+	return ERR_OK;
+}
+
+static enum coffer_err read_body(const struct domain_id *domain, struct view body, uint8_t schema, struct root *root)
 {
 	struct reader r;
 	reader_init(&r, body);
@@ -180,6 +194,7 @@ static enum coffer_err read_body(const struct domain_id *domain, struct view bod
 	TRY(reader_u64(&r, &root->accepted_from));
 	TRY(read_tables(&r, root));
 	TRY(read_head(&r, domain, &root->head));
+	if (schema == ROOT_SCHEMA_FLAGS) TRY(read_flags(&r, root));
 	TRY(reader_end(&r));
 	ENSURE(root->version != 0, ERR_CORRUPT);
 	return ERR_OK;
@@ -190,9 +205,10 @@ enum coffer_err root_from_row(struct ring *ring, const struct store_row *row, st
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct root root = { .generation = row->generation };
 	ENSURE(row->header.len == 1 && row->version == ROOT_ROW_VERSION && row->state == 0, ERR_CORRUPT);
-	ENSURE(row->header.ptr[0] == ROOT_SCHEMA, ERR_VERSION);
+	uint8_t schema = row->header.ptr[0];
+	ENSURE(schema == ROOT_SCHEMA || schema == ROOT_SCHEMA_FLAGS, ERR_VERSION);
 	TRY(record_open(ring, STORE_DOMAIN, row, &plain));
-	enum coffer_err err = read_body(ring_domain(ring), buf_view(&plain), &root);
+	enum coffer_err err = read_body(ring_domain(ring), buf_view(&plain), schema, &root);
 	if (err) return err == ERR_VERSION ? err : ERR_CORRUPT;
 	*out = root;
 	return ERR_OK;

@@ -27,6 +27,7 @@ struct root {
 	uint64_t accepted_ms, accepted_from;
 	struct root_sum tables[STORE_TABLE_END];
 	struct root_head head;  /* of this node */
+	bool two_administrators; /* the gravest acts need two of them (docs/formats.md section 22.1) */
 	uint32_t generation;    /* of the root's own row: stands in for rows without one */
 };
 

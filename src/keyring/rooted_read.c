@@ -165,7 +165,8 @@ void rooted_store_facts(const struct store *s, struct rooted_facts *out)
 	const struct rooted *r = (const struct rooted *)s;
 	const struct root *root = &r->durable.root;
 	*out = (struct rooted_facts){ .rooted = r->ring != NULL, .mark_missing = r->mark_missing && r->mark, .version = root->version,
-		.mark = r->mark_version, .accepted = root->accepted, .accepted_ms = root->accepted_ms, .accepted_from = root->accepted_from };
+		.mark = r->mark_version, .accepted = root->accepted, .accepted_ms = root->accepted_ms, .accepted_from = root->accepted_from,
+		.two_administrators = root->two_administrators };
 }
 
 void rooted_store_counts(const struct store *s, uint64_t out[static STORE_TABLE_END])
@@ -233,6 +234,17 @@ void rooted_store_continue(struct store *s, const struct root *archived, bool ac
 	root->accepted = archived->accepted + (accept ? 1 : 0);
 	root->accepted_ms = accept ? now_ms : archived->accepted_ms;
 	root->accepted_from = accept ? archived->version : archived->accepted_from;
+	root->two_administrators = root->two_administrators || archived->two_administrators;
+	r->now.dirty = true;
+}
+
+void rooted_store_need_two(struct store *s, bool two)
+{
+	if (!rooted_store_is(s)) return;
+	struct rooted *r = rooted_of(s);
+	PRE(s->in_transaction && r->ring);
+	if (r->now.root.two_administrators == two) return;
+	r->now.root.two_administrators = two;
 	r->now.dirty = true;
 }
 

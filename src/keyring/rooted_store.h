@@ -30,6 +30,7 @@ struct rooted_facts {
 	uint64_t mark;          /* what the mark said at the last attach; 0: nothing */
 	uint32_t accepted;
 	uint64_t accepted_ms, accepted_from;
+	bool two_administrators; /* as the root says */
 };
 void rooted_store_facts(const struct store *s, struct rooted_facts *out);
 
@@ -81,6 +82,8 @@ enum coffer_err rooted_store_pass_step(struct store *s, size_t rows, const struc
 
 /* Takes the store as it is: all sums and searchable copies anew, and a root where there is none. Inside a transaction, whose commit writes it. */
 enum coffer_err rooted_store_accept(struct store *s, uint64_t now_ms) MUST_USE;
+/* Says in the root whether two administrators are needed, with the transaction under way. Nothing where it says so already, or for any other store. */
+void rooted_store_need_two(struct store *s, bool two);
 /* Syncs the mark. */
 void rooted_store_sync_mark(struct store *s);
 

@@ -18,7 +18,7 @@ struct anchor *anchor_new(void)
 		free(a);
 		return NULL;
 	}
-	if (a && pthread_mutex_init(&a->raising, NULL) != 0) {
+	if (a && pthread_rwlock_init(&a->turning, NULL) != 0) {
 		pthread_mutex_destroy(&a->lock);
 		free(a);
 		return NULL;
@@ -26,10 +26,20 @@ struct anchor *anchor_new(void)
 	return a;
 }
 
+bool anchor_keep_token(struct anchor *anchor)
+{
+	return !anchor || pthread_rwlock_tryrdlock(&anchor->turning) == 0;
+}
+
+void anchor_let_token(struct anchor *anchor)
+{
+	if (anchor) pthread_rwlock_unlock(&anchor->turning);
+}
+
 void anchor_free(struct anchor *anchor)
 {
 	if (!anchor) return;
-	pthread_mutex_destroy(&anchor->raising);
+	pthread_rwlock_destroy(&anchor->turning);
 	pthread_mutex_destroy(&anchor->lock);
 	free(anchor);
 }

@@ -42,6 +42,10 @@ bool anchor_protects(struct anchor *anchor);
 /* "token counter", "none", "refused" … for status. Static. */
 const char *anchor_level_name(enum anchor_level level);
 
+/* While it is kept, `rotate master` does not turn the token to another one. False: it is turned just now. NULL: true. Any thread; not for long. */
+bool anchor_keep_token(struct anchor *anchor);
+void anchor_let_token(struct anchor *anchor);
+
 /* At start, with the ring in place and the store compared with its root, before anything is served: asks the token. Makes a counter where there never was
  * one; that this fails is no error. ERR_CORRUPT with a sentence: the store must not be served (level REFUSED). Other errors: the token did not answer, or
  * the store. Admin lane, admin_lock held. An engine without an anchor: ERR_OK. */

@@ -11,7 +11,7 @@ enum anchor_verdict {
 };
 
 struct anchor {
-	pthread_mutex_t raising; /* held by who raises, and by who turns the token to another one meanwhile; before `lock` */
+	pthread_rwlock_t turning; /* for writing by who turns the token to another one, for reading by who must not see that; before `lock` */
 	pthread_mutex_t lock;  /* guards facts */
 	struct anchor_facts facts;
 	/* admin lane, admin_lock or the one thread that raises */

@@ -104,11 +104,11 @@ enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg),
 	struct raising r = { .recorded = recorded, .arg = arg, .record = ANCHOR_RECORD_NONE };
 	struct reason why = { "" };
 	if (!engine->anchor || !engine->token || !anchor_protects(engine->anchor)) return ERR_OK;
-	if (pthread_mutex_trylock(&engine->anchor->raising) != 0) return reason_fail(reason, ERR_BUSY, "the token is being changed");
+	if (!anchor_keep_token(engine->anchor)) return reason_fail(reason, ERR_BUSY, "the token is being changed");
 	enum coffer_err err = check_ready(engine, &why);
 	if (!err) err = engine->on_store(engine, record_on_store, &r, &why);
 	if (!err && !r.nothing) err = raise_token(engine, &r, &why);
-	pthread_mutex_unlock(&engine->anchor->raising);
+	anchor_let_token(engine->anchor);
 	anchor_record_clear(&r.record);
 	if (err || !r.nothing) tell(engine, err != ERR_OK, err ? reason_text(&why, err) : "");
 	return err ? reason_fail(reason, err, "%s", reason_text(&why, err)) : ERR_OK;

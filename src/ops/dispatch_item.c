@@ -108,6 +108,15 @@ static enum coffer_err tell_bulk(struct run *run)
 	return ERR_OK;
 }
 
+static enum coffer_err call(const struct op_row *row, struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+{
+	if (!(row->flags & OP_ADMIN_LOCK)) return row->run(ctx, payload, out);
+	pthread_mutex_lock(&ctx->engine->admin_lock);
+	enum coffer_err err = row->run(ctx, payload, out);
+	pthread_mutex_unlock(&ctx->engine->admin_lock);
+	return err;
+}
+
 static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t index)
 {
 	const struct kmip_batch_item *item = &run->r->parsed->items[index];
@@ -122,7 +131,7 @@ static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t
 	dispatch_limit(run, index + 1);
 	struct kmip_item_mark mark = kmip_item_begin(&run->w, &item->id);
 	size_t fields = writer_len(&run->w);
-	enum coffer_err err = row->run(ctx, &payload, &run->w);
+	enum coffer_err err = call(row, ctx, &payload, &run->w);
 	if (!err) err = op_check_groups(ctx, row);
 	if (!err) kmip_drop_newer(&run->w, fields, ctx->version_minor);
 	if (!err) kmip_item_end(&run->w, mark);
@@ -145,7 +154,7 @@ static enum coffer_err record(struct run *run, const struct op_row *row, size_t 
 	if (row->flags & OP_SECRET_ANSWER) run->secret = true;
 	run->recorded = false;
 	if (!changes(row)) return ERR_OK;
-	if (!run->has_record) {
+	if (!run->has_record || run->began == ENGINE_FAULT) { /* nothing is looked for at a fault, and where the version root is gone nothing can be written */
 		run->changed = true;
 		return ERR_OK;
 	}

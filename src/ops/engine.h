@@ -40,12 +40,14 @@ enum store_health {
 };
 
 struct anchor; /* ops/anchor.h */
+struct audit_signer; /* ops/audit_signer.h */
 struct attend; /* ops/attend.h */
 struct backup; /* ops/backup.c */
 /* A copy of the audit log that the daemon keeps elsewhere (daemon/audit_export.h), for status. */
 struct engine_export {
 	const char *name;      /* "file", "syslog", "journal"; NULL: not configured. From the start */
 	_Atomic uint64_t seq;  /* newest record that is there; 0: none yet, or not known yet */
+	_Atomic uint64_t sealed_to; /* newest record that is there with a checkpoint behind it */
 	_Atomic int trouble;   /* enum coffer_err; ERR_OK: well */
 };
 #define ENGINE_EXPORTS 3u
@@ -128,6 +130,7 @@ struct engine {
 	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */
 	_Atomic bool anchor_fault;         /* the state is FAULT because the counter says that the store is another one: it may be taken as it is */
 	struct engine_export exports[ENGINE_EXPORTS]; /* any lane */
+	struct audit_signer *audit_signer; /* the token's signature in the audit log; NULL: none. Its calls say who may */
 
 	/* for status, any lane */
 	uint64_t started_wall_s;

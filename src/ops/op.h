@@ -83,7 +83,8 @@ enum op_flags {
 	OP_WHEN_FULL = 32,       /* a change that is carried out when the disk is full: it ends a use or gives room */
 	OP_TELLS_BULK = 64,      /* what was counted with its object until now, or with any, is in the audit log before its own row */
 	OP_ARCHIVED_OK = 16,     /* also on an archived object; every other operation on one is refused with Object Archived */
-	OP_ANCHORED = 128        /* it ends something that an older store would bring back: the token's counter is raised before it is acknowledged (ops/anchor.h) */
+	OP_ANCHORED = 128,       /* it ends something that an older store would bring back: the token's counter is raised before it is acknowledged (ops/anchor.h) */
+	OP_ADMIN_LOCK = 512      /* admin lane: the handler runs under engine->admin_lock */
 };
 
 struct op_row {

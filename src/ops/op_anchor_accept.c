@@ -21,8 +21,5 @@ enum coffer_err op_anchor_accept(struct op_ctx *ctx, struct ttlv_cursor *payload
 {
 	(void)out;
 	TRY(ttlv_done(payload));
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = run(ctx);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
-	return err;
+	return run(ctx);
 }

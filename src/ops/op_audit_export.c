@@ -30,29 +30,34 @@ static enum coffer_err take_row(void *arg, const struct audit_event *event, cons
 	return ERR_OK;
 }
 
-static enum coffer_err put_header(struct op_ctx *ctx, uint64_t before, struct writer *out)
+struct place_line {
+	uint64_t seq;
+	enum kmip_tag tag;
+	bool is_checkpoint; /* else a header */
+};
+
+static enum coffer_err write_line(struct op_ctx *ctx, const struct place_line *line, struct writer *w)
 {
-	uint8_t text[SHORT_LINE];
+	const struct domain_id *domain = ring_domain(txn_ring(ctx->txn));
+	struct audit_checkpoint checkpoint;
 	struct audit_place place;
-	struct writer w;
-	TRY(audit_page_place(ctx->txn, before, &place));
-	writer_init(&w, text, sizeof text);
-	audit_line_header(ring_domain(txn_ring(ctx->txn)), &place, &w);
-	TRY(writer_done(&w));
-	ttlv_put_text(out, TAG_COFFER_AUDIT_HEADER, writer_view(&w));
-	return ERR_OK;
+	if (line->is_checkpoint) {
+		TRY(audit_page_checkpoint(ctx->txn, line->seq, &checkpoint));
+		audit_line_checkpoint(domain, &checkpoint, w);
+	} else {
+		TRY(audit_page_place(ctx->txn, line->seq, &place));
+		audit_line_header(domain, &place, w);
+	}
+	return writer_done(w);
 }
 
-static enum coffer_err put_checkpoint(struct op_ctx *ctx, uint64_t seq, struct writer *out)
+static enum coffer_err put_line(struct op_ctx *ctx, const struct place_line *line, struct writer *out)
 {
 	uint8_t text[SHORT_LINE];
-	struct audit_checkpoint checkpoint;
 	struct writer w;
-	TRY(audit_page_checkpoint(ctx->txn, seq, &checkpoint));
 	writer_init(&w, text, sizeof text);
-	audit_line_checkpoint(ring_domain(txn_ring(ctx->txn)), &checkpoint, &w);
-	TRY(writer_done(&w));
-	ttlv_put_text(out, TAG_COFFER_AUDIT_CHECKPOINT, writer_view(&w));
+	TRY(write_line(ctx, line, &w));
+	ttlv_put_text(out, line->tag, writer_view(&w));
 	return ERR_OK;
 }
 
@@ -72,26 +77,32 @@ static enum coffer_err read_rows(struct op_ctx *ctx, size_t count, struct export
 enum coffer_err op_audit_export(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	AUTO_BUF struct buf rows = BUF_EMPTY;
-	int64_t from = 1;
+	int64_t from = 0;
 	int32_t count = ROWS_MAX;
 	TRY(ttlv_take_optional_i64(payload, TAG_COFFER_AUDIT_FROM, &from, NULL));
 	TRY(ttlv_take_optional_i32(payload, TAG_COFFER_AUDIT_COUNT, &count, NULL));
 	TRY(ttlv_done(payload));
 	ENSURE(ctx->engine->audit, ERR_SEALED);
-	uint64_t length = audit_chain_length(ctx->engine->audit);
+	uint64_t length = audit_chain_length(ctx->engine->audit), gone = audit_chain_base(ctx->engine->audit)->seq;
+	if (from == 0) from = (int64_t)gone + 1;
+	if (from > 0 && (uint64_t)from <= gone)
+		return reason_fail(&ctx->reason, ERR_FIELD, "records 1 to %llu were taken out of the store; the export to a file and its archives have them: begin with record %llu",
+			(unsigned long long)gone, (unsigned long long)gone + 1);
 	if (from < 1 || count < 0 || (uint64_t)from > length + 1)
 		return reason_fail(&ctx->reason, ERR_FIELD, "the audit log has the records 1 to %llu; begin with one of them", (unsigned long long)length);
 	struct export x = { .next = (uint64_t)from };
 	writer_init_buf(&x.w, &rows, SIZE_MAX);
 	TRY(read_rows(ctx, count > ROWS_MAX ? ROWS_MAX : (size_t)count, &x));
-	enum coffer_err err = put_header(ctx, (uint64_t)from - 1, out);
+	const struct place_line header = { (uint64_t)from - 1, TAG_COFFER_AUDIT_HEADER, false }, checkpoint = { x.next - 1, TAG_COFFER_AUDIT_CHECKPOINT, true };
+	enum coffer_err err = put_line(ctx, &header, out);
 	if (!err) {
 		ttlv_put_text(out, TAG_COFFER_AUDIT_ROWS, buf_view(&rows));
-		err = put_checkpoint(ctx, x.next - 1, out);
+		err = put_line(ctx, &checkpoint, out);
 	}
 	if (err == ERR_CORRUPT) return damaged(ctx, x.next - 1);
 	TRY(err);
 	if (count > 0 && x.next <= length) ttlv_put_i64(out, TAG_COFFER_AUDIT_NEXT, (int64_t)x.next);
 	ttlv_put_i64(out, TAG_COFFER_AUDIT_LENGTH, (int64_t)length);
+	ttlv_put_i64(out, TAG_COFFER_AUDIT_FROM, from);
 	return ERR_OK;
 }

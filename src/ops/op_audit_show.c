@@ -82,7 +82,8 @@ enum coffer_err op_audit_show(struct op_ctx *ctx, struct ttlv_cursor *payload, s
 	TRY(ttlv_done(payload));
 	if (from < 1 || count < 0) return reason_fail(&ctx->reason, ERR_FIELD, "audit records are counted from 1");
 	ENSURE(ctx->engine->audit, ERR_SEALED);
-	struct page page = { .next = (uint64_t)from };
+	uint64_t gone = audit_chain_base(ctx->engine->audit)->seq;
+	struct page page = { .next = (uint64_t)from > gone ? (uint64_t)from : gone + 1 };
 	writer_init_buf(&page.w, &rows, SIZE_MAX);
 	TRY(read_page(ctx, page.next, count > ROWS_MAX ? ROWS_MAX : (size_t)count, &page));
 	uint64_t length = audit_chain_length(ctx->engine->audit);

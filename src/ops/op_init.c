@@ -38,7 +38,7 @@ static void put_answer(struct writer *out, const struct init_pending *p)
 	for (unsigned i = 0; i < p->shares; i++) ttlv_put_text(out, TAG_COFFER_SHARE, buf_view(&p->texts[i]));
 }
 
-static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+enum coffer_err op_init(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	struct init_wish wish = { .shares = 0 };
 	TRY(init_check_new(ctx->engine, &ctx->reason));
@@ -49,12 +49,4 @@ static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 	put_answer(out, ctx->engine->pending);
 	init_forget_texts(ctx->engine->pending);
 	return ERR_OK;
-}
-
-enum coffer_err op_init(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
-{
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = run(ctx, payload, out);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
-	return err;
 }

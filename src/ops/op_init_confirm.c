@@ -23,7 +23,7 @@ static enum coffer_err read_proofs(struct op_ctx *ctx, struct ttlv_cursor *paylo
 	return ERR_OK;
 }
 
-static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+enum coffer_err op_init_confirm(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	char fingerprint[DOMAIN_FINGERPRINT_TEXT];
 	struct view id, proofs[PROOFS_MAX];
@@ -37,12 +37,4 @@ static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 	TRY(init_found(ctx->engine, ctx->principal, &ctx->reason));
 	ttlv_put_str(out, TAG_COFFER_FINGERPRINT, fingerprint);
 	return ERR_OK;
-}
-
-enum coffer_err op_init_confirm(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
-{
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = run(ctx, payload, out);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
-	return err;
 }

@@ -5,7 +5,7 @@
 #include "ops/recovery_fields.h"
 #include "ops/tables.h"
 
-static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+enum coffer_err op_recovery_confirm(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	struct recovery_proofs proofs;
 	struct recovery_change *change;
@@ -22,12 +22,4 @@ static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 	ttlv_put_str(out, TAG_COFFER_RECOVERY_SET, set);
 	snprintf(ctx->detail, sizeof ctx->detail, "set %s", set);
 	return ERR_OK;
-}
-
-enum coffer_err op_recovery_confirm(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
-{
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = run(ctx, payload, out);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
-	return err;
 }

@@ -48,7 +48,7 @@ static enum coffer_err ask(struct op_ctx *ctx, const struct recovery_wish *wish)
 	return quorum_ask(ctx, act);
 }
 
-static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+enum coffer_err op_recovery_new(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	struct recovery_wish wish = { .shares = 0 };
 	TRY(read_wish(ctx, payload, &wish));
@@ -59,12 +59,4 @@ static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 	put_answer(ctx, ctx->engine->recovery_change, out);
 	recovery_change_forget_texts(ctx->engine->recovery_change);
 	return ERR_OK;
-}
-
-enum coffer_err op_recovery_new(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
-{
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = run(ctx, payload, out);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
-	return err;
 }

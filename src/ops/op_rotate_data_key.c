@@ -66,10 +66,7 @@ enum coffer_err op_rotate_data_key(struct op_ctx *ctx, struct ttlv_cursor *paylo
 {
 	uint32_t generation = 0;
 	TRY(ttlv_done(payload));
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = run(ctx, &generation);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
-	TRY(err);
+	TRY(run(ctx, &generation));
 	ttlv_put_i32(out, TAG_COFFER_GENERATION, (int32_t)generation);
 	return ERR_OK;
 }

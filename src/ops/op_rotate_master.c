@@ -34,10 +34,7 @@ enum coffer_err op_rotate_master(struct op_ctx *ctx, struct ttlv_cursor *payload
 	struct master_wish wish = { .principal = ctx->principal->text };
 	struct master_change change;
 	TRY(take_wish(ctx, payload, &wish));
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = rotation_master(ctx->engine, &wish, &change, &ctx->reason);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
-	TRY(err);
+	TRY(rotation_master(ctx->engine, &wish, &change, &ctx->reason));
 	log_info("the master secret was changed by %s", ctx->principal->text);
 	token_line_put(out, &change.info);
 	put_old(out, &change);

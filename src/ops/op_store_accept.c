@@ -7,7 +7,6 @@
 #include "kmip/enums.h"
 #include "ops/open_again.h"
 #include "ops/quorum_ask.h"
-#include "ops/open_again.h"
 #include "ops/store_check.h"
 #include "ops/tables.h"
 
@@ -28,6 +27,7 @@ static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, v
 	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason));
 	enum coffer_err err = rooted_store_accept(engine->store, clock_wall_s() * 1000);
 	if (err) return reason_default(reason, err, "the store cannot be summed up: %s", err_text(err));
+	if (quorum_needed(engine->quorum) == 2) rooted_store_need_two(engine->store, true); /* what two were asked for one alone does not undo */
 	snprintf(details, sizeof details, "store accepted as it is, at version %llu: %s%s", (unsigned long long)a->before.version,
 		a->found[0] ? a->found : "nothing was known to be wrong", a->by);
 	const struct audit_event event = { .principal = view_str(a->principal->text), .operation = OPERATION_COFFER_STORE_ACCEPT,
@@ -56,8 +56,5 @@ enum coffer_err op_store_accept(struct op_ctx *ctx, struct ttlv_cursor *payload,
 {
 	(void)out;
 	TRY(ttlv_done(payload));
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = run(ctx);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
-	return err;
+	return run(ctx);
 }

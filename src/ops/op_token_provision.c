@@ -22,7 +22,7 @@ static enum coffer_err provision(struct engine *engine, const char *uri, struct 
 }
 
 /* Not beside an init that waits for its proof: it has the token open. */
-static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
+enum coffer_err op_token_provision(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	char uri[TOKEN_URI_MAX + 1];
 	struct token_info info;
@@ -33,12 +33,4 @@ static enum coffer_err run(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 	TRY(provision(ctx->engine, uri, &info, &ctx->reason));
 	token_line_put(out, &info);
 	return ERR_OK;
-}
-
-enum coffer_err op_token_provision(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
-{
-	pthread_mutex_lock(&ctx->engine->admin_lock);
-	enum coffer_err err = run(ctx, payload, out);
-	pthread_mutex_unlock(&ctx->engine->admin_lock);
-	return err;
 }

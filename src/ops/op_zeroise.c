@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "kmip/enums.h"
 #include "kmip/tags.h"
+#include "ops/audit_signer.h"
 #include "ops/json_out.h"
 #include "ops/quorum_ask.h"
 #include "ops/rotation_master.h"
@@ -63,6 +64,7 @@ static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **ou
 {
 	struct engine *e = ctx->engine;
 	if (!e->token) return reason_fail(&ctx->reason, ERR_TOKEN_GONE, "the token is not connected; start the daemon with it, or add --without-token");
+	audit_signer_drop(e); /* a token that is not attached to its master secret any more takes no order */
 	enum coffer_err err = token_proxy_erase(e->token, &ctx->reason);
 	*out_what = err == ERR_TOKEN_KEY_MISSING ? "not there any more; if another token held it, destroy it there" : "destroyed, and looked for again";
 	if (!err || err == ERR_TOKEN_KEY_MISSING) return ERR_OK;

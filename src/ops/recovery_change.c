@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "access/quorum_record.h"
+#include "keyring/rooted_store.h"
 #include "base/clock.h"
 #include "base/ct.h"
 #include "crypto/rng.h"
@@ -177,9 +178,13 @@ static enum coffer_err append_event(struct engine *engine, struct txn *txn, cons
 static enum coffer_err check_quorum(struct txn *txn, const struct recovery_change *c, struct reason *reason)
 {
 	unsigned needed = 2;
+	struct rooted_facts root;
 	enum coffer_err err = quorum_record_get(txn, &needed);
 	if (err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io) return err;
-	if (err) needed = 2;
+	rooted_store_facts(txn_store(txn), &root);
+	if (err == ERR_NOT_FOUND) needed = 1;
+	else if (err) needed = 2;
+	if (root.two_administrators) needed = 2;
 	if (needed <= c->wish.administrators) return ERR_OK;
 	return reason_fail(reason, ERR_DENIED, "this takes two administrators by now, and it was begun when one was enough: nothing was changed, begin again with "
 		"'coffer recovery shares --new'");

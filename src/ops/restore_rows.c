@@ -10,6 +10,8 @@
 #include "kmip/enums.h"
 #include "objects/codec.h"
 #include "ops/backup_record.h"
+#include "audit/join.h"
+#include "audit/page.h"
 #include "ops/restore_internal.h"
 
 /* Of 2^32 GCM invocations, what a key may still make after a restore (docs/formats.md section 16.3, row 12). */
@@ -108,17 +110,32 @@ static enum coffer_err put_backup(struct restoring *r, struct txn *txn)
 	return backup_record_put(txn, &record);
 }
 
+/* The old chain's newest row, by the link that the root names. A row that is damaged or gone has no digest; the link is the root's all the same. */
+static enum coffer_err join_place(const struct restoring *r, struct txn *txn, const struct domain_id *old, struct audit_join *join)
+{
+	enum coffer_err err = audit_page_place_of(txn, old, r->old_head.seq, &join->at);
+	if (err && err != ERR_NOT_FOUND && err != ERR_CORRUPT) return err;
+	join->has_digest = !err && (r->old_head.seq == 0 || memcmp(join->at.link, r->old_head.link, sizeof join->at.link) == 0);
+	if (join->has_digest) return ERR_OK;
+	join->at = (struct audit_place){ .seq = r->old_head.seq };
+	memcpy(join->at.link, r->old_head.link, sizeof join->at.link);
+	return ERR_OK;
+}
+
 static enum coffer_err append_restored(struct restoring *r, struct txn *txn)
 {
 	const struct archive_header *h = &r->result->facts.header;
-	char id[2 * ARCHIVE_ID_LEN + 1], link[2 * 32 + 1], node[UUID_TEXT_LEN + 1], details[640];
-	text_hex(view_of(h->archive_id, ARCHIVE_ID_LEN), id);
-	text_hex(view_of(r->old_head.link, 32), link);
-	text_uuid(h->node_id, node);
-	snprintf(details, sizeof details, "restored from archive %s of node %s, made at %" PRIu64 " (Unix seconds), version %" PRIu64 "; its audit log ended with record %"
-		PRIu64 ", link %s; %s%s", id, node, h->created_ms / 1000, h->root_version, r->old_head.seq, link,
+	char sentence[256], details[AUDIT_JOIN_TEXT];
+	struct audit_join join = { .created_s = h->created_ms / 1000, .root_version = h->root_version, .has_digest = true };
+	struct domain_id old = *ring_domain(txn_ring(txn));
+	memcpy(join.archive_id, h->archive_id, sizeof join.archive_id);
+	memcpy(join.node_id, h->node_id, sizeof join.node_id);
+	memcpy(old.node_id, h->node_id, sizeof old.node_id);
+	TRY(join_place(r, txn, &old, &join));
+	snprintf(sentence, sizeof sentence, "%s%s",
 		r->result->newer_by || r->result->mark_foreign ? "OLDER than what this node knew, or perhaps so, accepted by the operator" : "what was destroyed or revoked after that is not known here",
 		r->result->faults ? "; the store was damaged when it was archived, accepted by the operator" : "");
+	audit_join_write(&join, sentence, details);
 	const struct audit_event event = { .principal = view_str(r->principal->text), .operation = OPERATION_COFFER_RESTORE_COMMIT,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(r->engine->audit, txn, &event);

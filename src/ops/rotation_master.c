@@ -292,15 +292,15 @@ static void anchor_again(struct engine *e, bool other_token, enum anchor_level b
 	anchor_set_level(e->anchor, other_token ? ANCHOR_BROKEN : before, reason_text(&why, err));
 }
 
-/* The token is not turned to another one while a raise is under way, and none begins meanwhile. */
+/* The token is not turned to another one while a raise or a signature is under way, and none begins meanwhile. */
 static void keep_raises(struct engine *e)
 {
-	if (e->anchor) pthread_mutex_lock(&e->anchor->raising);
+	if (e->anchor) pthread_rwlock_wrlock(&e->anchor->turning);
 }
 
 static void let_raises(struct engine *e)
 {
-	if (e->anchor) pthread_mutex_unlock(&e->anchor->raising);
+	if (e->anchor) pthread_rwlock_unlock(&e->anchor->turning);
 }
 
 static enum coffer_err change(struct master_flow *f, struct reason *reason)

@@ -10,6 +10,7 @@
 #include "crypto/aead_choose.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor_json.h"
+#include "ops/audit_signer.h"
 #include "ops/backup_status.h"
 #include "ops/attend.h"
 #include "ops/json_out.h"
@@ -28,7 +29,7 @@
 /* What only the store lane knows. */
 struct store_facts {
 	uint32_t generation;
-	uint64_t audit_records;
+	uint64_t audit_records, audit_gone;
 	struct rooted_facts root;
 	struct backup_status backup;
 	bool has_backup;
@@ -40,6 +41,7 @@ static enum coffer_err read_facts(struct engine *engine, struct txn *txn, void *
 	(void)reason;
 	facts->generation = txn_ring(txn) ? ring_newest(txn_ring(txn)) : 0;
 	facts->audit_records = engine->audit ? audit_chain_length(engine->audit) : 0;
+	facts->audit_gone = engine->audit ? audit_chain_base(engine->audit)->seq : 0;
 	rooted_store_facts(engine->store, &facts->root);
 	facts->has_backup = engine->audit && txn_ring(txn) && backup_status_read(txn, &facts->backup) == ERR_OK;
 	return ERR_OK;
@@ -241,6 +243,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	put_recovery(j, engine);
 	json_str(j, "store", engine->config->store);
 	json_u64(j, "audit_records", facts.audit_records);
+	json_u64(j, "audit_taken_out", facts.audit_gone);
 	if (facts.has_backup) backup_status_json(&facts.backup, engine->config->backup_max_age_ms, j);
 	json_u64(j, "objects_in_memory", object_table_count(engine->objects));
 }
@@ -287,6 +290,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 	put_memory(&j);
 	put_rings(&j, engine);
 	put_exports(&j, engine);
+	audit_signer_json(engine, &j);
 	put_aead(&j);
 	put_heap(&j, engine);
 	put_objects(&j, engine);

@@ -27,6 +27,7 @@ struct store_check {
 	uint64_t known_faults;     /* what the audit log says */
 	struct store_check_proof proof; /* of the last whole pass */
 	/* store thread */
+	struct engine *engine;     /* of the pass under way */
 	struct row_check look;
 	struct findings now;
 	uint64_t no_grants;        /* of the faults now: grants that do not open, which give nobody a right */
@@ -78,6 +79,7 @@ static enum coffer_err look(void *arg, enum store_table table, const struct stor
 		if (row->generation < c->seen.lowest) c->seen.lowest = row->generation;
 		c->seen.below += row->generation < ring_newest(c->look.ring);
 	}
+	c->look.audit.base = c->engine->audit ? audit_chain_base(c->engine->audit) : NULL;
 	enum coffer_err err = row_check(&c->look, table, row);
 	if (err != ERR_MEMORY) return err;
 	c->unopened++; /* its bytes are in the sum all the same */
@@ -102,6 +104,7 @@ static void begin_findings(struct engine *engine, struct store_check *c)
 	struct rooted_facts facts;
 	c->now = (struct findings){ .faults = 0 };
 	c->no_grants = 0;
+	c->engine = engine;
 	c->look = (struct row_check){ .ring = txn_ring(engine->txn) };
 	enum coffer_err err = rooted_store_verdict(engine->store, &reason);
 	rooted_store_facts(engine->store, &facts);

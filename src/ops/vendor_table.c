@@ -12,8 +12,8 @@
 /* Streams are OP_ALONE: a segment moves its stream on, so it must not be in a batch that may be run again. */
 const struct op_row vendor_rows[] = {
 	ROW(COFFER_STATUS,       "Status",        op_status,       NONE,        NONE,       ADMIN,  NEVER,  ANY_STATE),
-	ROW(COFFER_INIT,         "Init",          op_init,         INIT,        NONE,       ADMIN,  ALWAYS, MAKES_DOMAIN),
-	ROW(COFFER_INIT_CONFIRM, "Init Confirm",  op_init_confirm, INIT,        NONE,       ADMIN,  ALWAYS, MAKES_DOMAIN),
+	ROW(COFFER_INIT,         "Init",          op_init,         INIT,        NONE,       ADMIN,  ALWAYS, MAKES_DOMAIN | OP_ADMIN_LOCK),
+	ROW(COFFER_INIT_CONFIRM, "Init Confirm",  op_init_confirm, INIT,        NONE,       ADMIN,  ALWAYS, MAKES_DOMAIN | OP_ADMIN_LOCK),
 	ROW(COFFER_SEAL,         "Seal",          op_seal,         USE,         ID_OR_NAME, WORKER, COUNTED, 0),
 	ROW(COFFER_OPEN,         "Open",          op_open,         USE,         SEALED,     WORKER, COUNTED, OP_SECRET_ANSWER),
 	ROW(COFFER_REWRAP,       "Rewrap",        op_rewrap,       USE,         SEALED,     WORKER, COUNTED, 0),
@@ -26,9 +26,9 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_AUDIT_SHOW,   "Audit Show",    op_audit_show,   AUDIT_READ,  NONE,       STORE,  DENIED, OP_TELLS_BULK),
 	ROW(COFFER_AUDIT_VERIFY, "Audit Verify",  op_audit_verify, AUDIT_READ,  NONE,       STORE,  DENIED, 0),
 	ROW(COFFER_TOKEN_TEST,   "Token Test",    op_token_test,   TOKEN,       NONE,       ADMIN,  DENIED, OP_SEALED_OK),
-	ROW(COFFER_TOKEN_PROVISION, "Token Provision", op_token_provision, INIT, NONE,     ADMIN,  ALWAYS, MAKES_DOMAIN),
+	ROW(COFFER_TOKEN_PROVISION, "Token Provision", op_token_provision, INIT, NONE,     ADMIN,  ALWAYS, MAKES_DOMAIN | OP_ADMIN_LOCK),
 	ROW(COFFER_STORE_CHECK,  "Store Check",   op_store_check,  AUDIT_READ,       NONE,       ADMIN,  DENIED, 0),
-	ROW(COFFER_STORE_ACCEPT, "Store Accept",  op_store_accept, INIT,        NONE,       ADMIN,  DENIED, OP_ALONE | OP_ANCHORED),
+	ROW(COFFER_STORE_ACCEPT, "Store Accept",  op_store_accept, INIT,        NONE,       ADMIN,  DENIED, OP_ALONE | OP_ANCHORED | OP_ADMIN_LOCK),
 	ROW(COFFER_MAP_RING,     "Map Ring",      op_map_ring,     NONE,        NONE,       ADMIN,  NEVER,  OP_ALONE),
 	/* backup and restore */
 	ROW(COFFER_BACKUP_BEGIN, "Backup Begin",  op_backup_begin, BACKUP,      NONE,       ADMIN,  ALWAYS, OP_ALONE),
@@ -41,8 +41,8 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_RESTORE_COMMIT, "Restore Commit", op_restore_commit, INIT,   NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
 
 	/* rotation */
-	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, FAILED, OP_ALONE),
-	ROW(COFFER_ROTATE_MASTER, "Rotate Master", op_rotate_master, ROTATE, NONE, ADMIN, FAILED, OP_ALONE),
+	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, FAILED, OP_ALONE | OP_ADMIN_LOCK),
+	ROW(COFFER_ROTATE_MASTER, "Rotate Master", op_rotate_master, ROTATE, NONE, ADMIN, FAILED, OP_ALONE | OP_ADMIN_LOCK),
 	ROW(COFFER_SET_ROTATION, "Set Rotation", op_set_rotation, MANAGE, ID_OR_NAME, STORE, ALWAYS, 0),
 
 	/* token */
@@ -52,8 +52,8 @@ const struct op_row vendor_rows[] = {
 
 	/* unseal and recovery */
 	ROW(COFFER_UNSEAL,       "Unseal",        op_unseal,       UNSEAL,      NONE,       ADMIN,  ALWAYS, OP_SEALED_OK | OP_ALONE),
-	ROW(COFFER_RECOVERY_NEW, "Recovery New",  op_recovery_new, RECOVERY,    NONE,       ADMIN,  ALWAYS, OP_ALONE | OP_SECRET_ANSWER),
-	ROW(COFFER_RECOVERY_CONFIRM, "Recovery Confirm", op_recovery_confirm, RECOVERY, NONE, ADMIN, ALWAYS, OP_ALONE),
+	ROW(COFFER_RECOVERY_NEW, "Recovery New",  op_recovery_new, RECOVERY,    NONE,       ADMIN,  ALWAYS, OP_ALONE | OP_SECRET_ANSWER | OP_ADMIN_LOCK),
+	ROW(COFFER_RECOVERY_CONFIRM, "Recovery Confirm", op_recovery_confirm, RECOVERY, NONE, ADMIN, ALWAYS, OP_ALONE | OP_ADMIN_LOCK),
 	ROW(COFFER_RECOVERY_TEST, "Recovery Test", op_recovery_test, RECOVERY,  NONE,       ADMIN,  ALWAYS, OP_ALONE),
 
 	/* zeroise and quorum */
@@ -63,7 +63,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_ZEROISE,      "Zeroise",       op_zeroise,      ZEROISE,     NONE,       ADMIN,  DENIED, OP_SEALED_OK | OP_ALONE),
 
 	/* anchor */
-	ROW(COFFER_ANCHOR_ACCEPT, "Anchor Accept", op_anchor_accept, INIT,     NONE,       ADMIN,  DENIED, OP_ALONE),
+	ROW(COFFER_ANCHOR_ACCEPT, "Anchor Accept", op_anchor_accept, INIT,     NONE,       ADMIN,  DENIED, OP_ALONE | OP_ADMIN_LOCK),
 
 	/* audit */
 	ROW(COFFER_AUDIT_EXPORT, "Audit Export",  op_audit_export, AUDIT_READ,  NONE,       STORE,  DENIED, OP_TELLS_BULK),

@@ -114,6 +114,10 @@ enum coffer_err channel_encode_request(const struct channel_request *request, st
 	case CHANNEL_COUNTER_RAISE:
 		channel_write_wish(&w, &request->counter);
 		break;
+	case CHANNEL_SIGNER:
+	case CHANNEL_SIGN:
+		channel_write_signer_wish(&w, &request->signer);
+		break;
 	default:
 		channel_policy_write_request(&w, request);
 		break;
@@ -138,6 +142,7 @@ enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum cha
 		if (op == CHANNEL_WRAP || op == CHANNEL_UNWRAP || op == CHANNEL_RANDOM) writer_bytes(&w, reply->bytes);
 		channel_policy_write_reply(&w, reply, op);
 		if (op >= CHANNEL_COUNTER_MAKE && op <= CHANNEL_COUNTER_RAISE) channel_write_counter(&w, &reply->counter);
+		if (op == CHANNEL_SIGNER || op == CHANNEL_SIGN) channel_write_signer(&w, &reply->signer);
 	}
 	writer_fill_len(&w, length);
 	return writer_done(&w);
@@ -182,6 +187,9 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 	case CHANNEL_COUNTER_READ:
 	case CHANNEL_COUNTER_RAISE:
 		return channel_read_wish(r, &q->counter);
+	case CHANNEL_SIGNER:
+	case CHANNEL_SIGN:
+		return channel_read_signer_wish(r, &q->signer);
 	default:
 		return channel_policy_read_request(r, q);
 	}
@@ -189,7 +197,7 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 
 static bool is_op(uint16_t op)
 {
-	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_COUNTER_RAISE) ||
+	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_SIGN) ||
 		channel_is_policy((enum channel_op)op);
 }
 
@@ -226,6 +234,9 @@ static enum coffer_err read_result(struct reader *r, enum channel_op op, struct 
 	case CHANNEL_COUNTER_READ:
 	case CHANNEL_COUNTER_RAISE:
 		return channel_read_counter(r, &out->counter);
+	case CHANNEL_SIGNER:
+	case CHANNEL_SIGN:
+		return channel_read_signer(r, &out->signer);
 	default:
 		return channel_policy_read_reply(r, op, out);
 	}

@@ -19,11 +19,14 @@
  *   POLICY_ADOPT binding, u16-counted URI   -
  *   ERASE       -                   -
  *   COUNTER_*   wish                counter
+ *   SIGNER, SIGN  signer wish       signer
  *   PIN         1 to 255 bytes      -                    (token/login.h; before OPEN)
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
  * struct token_info, then u8 made_here. wish: 32 bytes owner | 32 bytes authorization value | u8 replace | u64 from | u16-counted
- * reference; counter: u8 state | u64 value | u16-counted reference | u16-counted place. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
+ * reference; counter: u8 state | u64 value | u16-counted reference | u16-counted place. signer wish: u8 drop | 32 bytes owner |
+ * 32 bytes authorization value | 32 bytes digest | u16-counted reference; signer: u8 there | 65 bytes public key | 64 bytes signature |
+ * u16-counted reference. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
  * left over, or an unknown op is an error that ends the channel. Frames hold secrets: keep them in struct buf. */
 #ifndef COFFER_TOKEN_CHANNEL_H
 #define COFFER_TOKEN_CHANNEL_H
@@ -34,6 +37,7 @@
 #include "base/writer.h"
 #include "token/counter.h"
 #include "token/policy.h"
+#include "token/sign.h"
 #include "token/token.h"
 
 #define CHANNEL_FRAME_MAX (16u * 1024u) /* bytes of a frame with its length field */
@@ -43,7 +47,8 @@ enum channel_op {
 	CHANNEL_OPEN = 1, CHANNEL_PROVISION, CHANNEL_ATTACH, CHANNEL_DESCRIBE, CHANNEL_WRAP, CHANNEL_UNWRAP, CHANNEL_RANDOM,
 	CHANNEL_PROBE, CHANNEL_CLOSE,
 	CHANNEL_POLICY_STATUS = 12, CHANNEL_POLICY_MAKE, CHANNEL_POLICY_WRAP, CHANNEL_POLICY_ADOPT,
-	CHANNEL_PIN = 16, CHANNEL_ERASE, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE
+	CHANNEL_PIN = 16, CHANNEL_ERASE, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE,
+	CHANNEL_SIGNER, CHANNEL_SIGN
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
@@ -56,6 +61,7 @@ struct channel_request {
 	uint32_t random_len;
 	char changes[TOKEN_CHANGES_MAX + 1]; /* POLICY_MAKE; POLICY_ADOPT has uri and binding */
 	struct token_counter_wish counter; /* COUNTER_* */
+	struct token_signer_wish signer;   /* SIGNER, SIGN */
 };
 
 struct channel_reply {
@@ -68,6 +74,7 @@ struct channel_reply {
 	char uri[TOKEN_URI_MAX + 1]; /* POLICY_MAKE; its binding stands above */
 	struct token_policy_status policy;
 	struct token_counter_answer counter;
+	struct token_signer_answer signer;
 };
 
 /* Appends one frame. ERR_TOO_LARGE, ERR_MEMORY: `out` may hold part of it. */
@@ -84,6 +91,12 @@ void channel_write_wish(struct writer *w, const struct token_counter_wish *wish)
 enum coffer_err channel_read_wish(struct reader *r, struct token_counter_wish *out) MUST_USE;
 void channel_write_counter(struct writer *w, const struct token_counter_answer *answer);
 enum coffer_err channel_read_counter(struct reader *r, struct token_counter_answer *out) MUST_USE;
+
+/* The same (token/channel_signer.c). */
+void channel_write_signer_wish(struct writer *w, const struct token_signer_wish *wish);
+enum coffer_err channel_read_signer_wish(struct reader *r, struct token_signer_wish *out) MUST_USE;
+void channel_write_signer(struct writer *w, const struct token_signer_answer *answer);
+enum coffer_err channel_read_signer(struct reader *r, struct token_signer_answer *out) MUST_USE;
 
 /* Reads one frame into `out` (cleared first), without its length field. Errors of fdio_read_exact, and ERR_TOO_LARGE. */
 enum coffer_err channel_read(int fd, struct buf *out, uint64_t deadline_mono_ms) MUST_USE;

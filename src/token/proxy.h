@@ -12,6 +12,7 @@
 
 #include "token/counter.h"
 #include "token/kind.h"
+#include "token/sign.h"
 #include "token/token.h"
 
 struct token_proxy;
@@ -103,6 +104,12 @@ enum coffer_err token_proxy_counter_make(struct token_proxy *p, const struct tok
 enum coffer_err token_proxy_counter_read(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_counter_raise(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
+	struct reason *reason) MUST_USE;
+/* The signer calls (token/sign.h), each with the deadline of a call. ERR_UNSUPPORTED: this token signs nothing. ERR_STATE while there is no binding. */
+enum coffer_err token_proxy_signer_make(struct token_proxy *p, const struct token_signer_wish *wish, struct token_signer_answer *out,
+	struct reason *reason) MUST_USE;
+enum coffer_err token_proxy_signer_drop(struct token_proxy *p, const uint8_t owner[static TOKEN_SIGNER_OWNER_LEN], struct reason *reason) MUST_USE;
+enum coffer_err token_proxy_sign(struct token_proxy *p, const struct token_signer_wish *wish, struct token_signer_answer *out,
 	struct reason *reason) MUST_USE;
 /* Probes now; in an unwell state that is not stopped makes an attempt now. ERR_TIMEOUT after max_wait_ms (what was begun goes on). */
 enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_ms, struct reason *reason) MUST_USE;

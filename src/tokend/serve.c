@@ -11,6 +11,7 @@
 #include "tokend/serve_counter.h"
 #include "token/login.h"
 #include "tokend/serve_policy.h"
+#include "tokend/serve_signer.h"
 #include "tokend/setup.h"
 #include "tokend/watch.h"
 
@@ -91,6 +92,9 @@ static enum coffer_err run_attached(struct service *s, const struct channel_requ
 	case CHANNEL_COUNTER_READ:
 	case CHANNEL_COUNTER_RAISE:
 		return serve_counter(s->token, request, reply);
+	case CHANNEL_SIGNER:
+	case CHANNEL_SIGN:
+		return serve_signer(s->token, request, reply);
 	case CHANNEL_PROBE:
 		return token_backend.probe(s->token, reason);
 	default:

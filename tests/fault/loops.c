@@ -194,7 +194,7 @@ static void run_first(void)
 
 int main(int argc, char **argv)
 {
-	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios, other_scenarios, init_scenarios, backup_scenarios, recovery_scenarios };
+	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios, other_scenarios, init_scenarios, backup_scenarios, recovery_scenarios, quorum_scenarios };
 	if (argc == 2 && strcmp(argv[1], "--planted") == 0) return planted_are_found(run_first) ? 0 : 1;
 	set_up();
 	for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)

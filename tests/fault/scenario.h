@@ -29,6 +29,7 @@ extern const struct scenario crypt_scenarios[];
 extern const struct scenario other_scenarios[];
 extern const struct scenario init_scenarios[];
 extern const struct scenario backup_scenarios[];
+extern const struct scenario quorum_scenarios[];
 extern const struct scenario recovery_scenarios[];
 
 #endif

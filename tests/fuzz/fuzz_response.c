@@ -118,7 +118,7 @@ static void try_admin(struct coffer *c, unsigned which)
 {
 	struct admin_init init = { .token_uri = "tpm2:", .recovery = ADMIN_RECOVERY_SHARES, .shares = 3, .threshold = 2 };
 	struct admin_init_answer answer;
-	uint64_t n;
+	uint64_t n, first;
 	size_t len;
 	uint32_t ms;
 	char line[256];
@@ -129,7 +129,7 @@ static void try_admin(struct coffer *c, unsigned which)
 		break;
 	case 1: (void)admin_grants(c, take_grant, NULL); break;
 	case 2: (void)admin_audit_show(c, 1, 1000, take_row, NULL); break;
-	case 3: (void)admin_audit_verify(c, &n); break;
+	case 3: (void)admin_audit_verify(c, &first, &n); break;
 	case 4: (void)admin_token_provision(c, "tpm2:", line, sizeof line); break;
 	case 5: (void)admin_token_test(c, &ms); break;
 	case 6: (void)admin_store_check(c, 0, line, sizeof line, &len); break;

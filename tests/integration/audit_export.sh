@@ -41,6 +41,7 @@ make_keys() { # make_keys N
     made=$((made + 1))
   done
 }
+test_taken_out() { [ "$(status_field .audit_taken_out)" -ge 256 ]; }
 file_is_whole() { verify "$file"* --quiet >/dev/null; }
 
 within 5 "the exports have begun" exported file 1
@@ -103,7 +104,7 @@ matches "a file that is gone from the middle" "$out" '^missing: records [0-9]+ t
 "$sandbox" stop --dir "$dir" >/dev/null
 check "after an orderly stop everything is signed" file_is_whole
 matches "the stop is its last word" "$(grep '"seq"' "$file" | tail -1)" 'stopped; what was counted'
-check "it starts again" "$sandbox" start --dir "$dir" "${settings[@]}"
+check "it starts again" "$sandbox" start --dir "$dir" "${settings[@]}" --set audit_token_interval=1s --set audit_keep=1000
 for ((i = 0; i < 8; i++)); do
   for ((n = 0; n < 40; n++)); do coffer key create "k-$i-$n" >/dev/null 2>&1; done &
   load=$!
@@ -172,5 +173,32 @@ mv "$file" "$file.moved-away"
 make_keys 2
 within 10 "somebody moved the file away: it goes on in a new one" everything_is_exported
 check "that is where it should be" test -s "$file"
-check "the audit log verifies" coffer audit verify
+
+# ---- the token signs, too; and what is exported leaves the store ----
+within 15 "old records leave the store" test_taken_out
+first=$(($(status_field .audit_taken_out) + 1))
+matches "the log verifies from there on" "$(coffer audit verify)" 'from record [0-9]+ on: those before it were taken out'
+refused "what is gone is not exported" 1 'were taken out of the store' coffer audit export --from 1 "$work/gone"
+matches "nor shown" "$(coffer audit show --from 1 --limit 1)" "^ *([$((first % 10))]|[0-9]+)"
+check "the store is whole" coffer store check
+check "an export of the rest" coffer audit export "$work/rest"
+key=$(status_field .audit_token.key)
+matches "which the token signed" "$(verify "$work/rest" --token-key "$key")" 'signed by the token up to record'
+if out=$(verify "$work/rest" --token-key "$fingerprint" 2>&1); then bad "another token's key" "$out"; else matches "another token's key" "$out" '^token key: record'; fi
+cp "$work/rest" "$work/bad"
+sed -i 's/\(signed by the token up to record [0-9]*, key ecdsa-p256 ....\)\(..\)/\1ff/' "$work/bad"
+found "a signature that is not the token's" 'forged by no token: record '
+grep -v 'signed by the token' "$work/rest" >"$work/bad"
+found "the token's word cut out" 'missing: record'
+helper=$(pgrep -P "$(cat "$home/monitor.pid")" -f tokend | head -1)
+if [ -n "$helper" ]; then
+  kill -STOP "$helper"
+  before=$(date +%s%N)
+  make_keys 100
+  took=$((($(date +%s%N) - before) / 1000000))
+  kill -CONT "$helper"
+  check "100 keys in $took ms while the token hangs" [ "$took" -lt 4000 ]
+else
+  bad "the token's helper" "not found"
+fi
 finish

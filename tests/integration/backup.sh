@@ -98,6 +98,7 @@ id[back]=$(uuid stopped)
 coffer audit verify --quiet >/dev/null
 records=$(status_field .audit_records)
 fingerprint=$(status_field .domain.fingerprint)
+coffer audit export "$work/old.jsonl" >/dev/null
 stop_one "$first"
 
 # The thief has the archive, and no shares; without a daemon, with the program alone.
@@ -174,6 +175,13 @@ matches "grants are back" "$(coffer grants)" 'unix:4711 +auditor'
 check "the new audit log verifies" coffer audit verify
 matches "it begins with the restore" "$(coffer audit show --from 1 --limit 1)" 'restored from archive'
 check "the whole store is sound, the old audit log too" coffer store check
+check "an export of the new log" coffer audit export "$work/new.jsonl"
+prove() { coffer audit verify --fingerprint "$fingerprint" "$@"; }
+matches "both logs are whole, and joined" "$(prove "$work/old.jsonl" "$work/new.jsonl")" 'goes on from its record [0-9]+, which is the one that it says'
+matches "what came after the backup is said" "$(prove "$work/new.jsonl" "$work/old.jsonl")" 'came after the backup that it was restored from'
+matches "one alone says what is not there" "$(prove "$work/new.jsonl")" 'goes on from record [0-9]+ of node .*, which is not in these files'
+head -3 "$work/old.jsonl" >"$work/cut.jsonl"
+if out=$(prove "$work/cut.jsonl" "$work/new.jsonl" --live 2>&1); then bad "the old log is cut" "$out"; else matches "the old log is cut" "$out" '^truncated: records 3 to '; fi
 equal "status says where it comes from" "$(status_field .restored.version)" "$(coffer backup verify "$work/two.cfra" --offline --json | jq .version)"
 equal "the archive is on record, opened" "$(coffer backup list --json | jq '[.backups[] | select(.opened == 1)] | length')" 1
 refused "restored once" 1 'initialised already' coffer "${r[@]}" "${a[@]}" "${b[@]}"

@@ -67,6 +67,39 @@ check "the second one approves at the fault" as_stranger approve "$asked"
 check "then it is accepted" coffer store accept --yes
 within 20 "and opens" is_ready
 asks "once" coffer store accept --yes
+# Who may write the store erases what says that two are needed, and the version root with it: both count as two.
+erase() { # erase SQL-CONDITION
+  stop_daemon
+  python3 -c 'import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(db.execute("DELETE FROM record WHERE tbl = 5 AND " + sys.argv[2]).rowcount)
+db.commit()' "$state/store.db" "$1" >"$work/erased"
+  give_to daemon "$state"
+}
+erase "id = CAST('quorum' AS BLOB)"
+equal "a record is erased" "$(cat "$work/erased")" 1
+start_daemon "without the record it starts"
+within 20 "and stops at the fault" status_is .state fault
+asks "accepting wants two, as the root says" coffer store accept --yes
+check "the second one approves" as_stranger approve "$asked"
+check "then it is accepted" coffer store accept --yes
+within 20 "and opens" is_ready
+matches "two are needed as before" "$(coffer quorum)" 'need 2 administrators$'
+erase "id IN (CAST('quorum' AS BLOB), CAST('root' AS BLOB))"
+start_daemon "without root and record it starts"
+within 20 "and stops at the fault" status_is .state fault
+asks "accepting wants two where there are two" coffer store accept --yes
+check "the second one approves again" as_stranger approve "$asked"
+check "and it is accepted" coffer store accept --yes
+within 20 "and opens" is_ready
+matches "two are needed from then on" "$(coffer quorum)" 'need 2 administrators$'
+asks "setting it back wants two" coffer quorum set 1
+check "which approve it" as_stranger approve "$asked"
+check "then one is enough" coffer quorum set 1
+stop_daemon
+start_daemon "it starts again"
+within 20 "and opens" is_ready
+matches "one is enough" "$(coffer quorum)" 'need 1 administrator$'
 matches "the audit log has who approved the grant" "$(coffer audit show --limit 100)" "$second .*Approve .*approved [A-Z2-7-]+ for unix:0: give role administrator to unix:7"
 matches "and the acceptance" "$(coffer audit show --limit 100)" "store accepted as it is.*approved by $second"
 finish

@@ -4,10 +4,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "audit/chain.h"
+#include "audit/kept_record.h"
+#include "audit/page.h"
 #include "base/clock.h"
+#include "keyring/generation.h"
 #include "unit/objects/support.h"
 
 static struct world w;
@@ -211,6 +215,132 @@ static void a_new_generation_links_on(void **state)
 	w.ring = wider;
 }
 
+/* ---- records that are taken out of the store (docs/formats.md section 20.7) ---- */
+
+static void put_domain_key(void)
+{
+	struct secret *seed = fixture_seed();
+	begin(&w);
+	assert_int_equal(generation_put_domain_key(w.store, w.ring, seed, ring_domain(w.ring)->public_key), ERR_OK);
+	commit(&w);
+	secret_free(seed);
+}
+
+static void take_out(uint64_t last, bool exported)
+{
+	if (audit_chain_base(chain)->seq == 0) put_domain_key();
+	begin(&w);
+	assert_int_equal(audit_take_out(chain, w.txn, last, exported), ERR_OK);
+	commit(&w);
+}
+
+static void assert_verifies_from(uint64_t first, uint64_t length)
+{
+	uint64_t bad = 99;
+	assert_int_equal(audit_chain_base(chain)->seq, first - 1);
+	assert_int_equal(audit_chain_length(chain), length);
+	assert_int_equal(audit_verify(chain, w.txn, &bad, NULL), ERR_OK);
+	assert_int_equal(rows(&w, STORE_AUDIT), length - first + 1);
+}
+
+static enum coffer_err follow_one(void *arg, const struct store_row *row)
+{
+	return audit_follow_row(arg, txn_ring(w.txn), row);
+}
+
+static enum coffer_err follow_all(const struct audit_place *base)
+{
+	struct audit_follow follow = { .base = base };
+	return store_scan(txn_store(w.txn), STORE_AUDIT, view_of(NULL, 0), false, SIZE_MAX, follow_one, &follow);
+}
+
+static void what_was_taken_out_is_gone_and_the_rest_verifies(void **state)
+{
+	struct audit_place at_5, again;
+	struct kept_record kept;
+	(void)state;
+	append_many(12);
+	assert_int_equal(audit_page_place(w.txn, 5, &at_5), ERR_OK);
+	take_out(5, true);
+	assert_verifies_from(6, 12);
+	assert_int_equal(audit_page_place(w.txn, 5, &again), ERR_OK); /* where the first one goes on */
+	assert_memory_equal(&again, &at_5, sizeof again);
+	assert_int_equal(audit_page_place(w.txn, 4, &again), ERR_NOT_FOUND);
+	reopen();
+	assert_verifies_from(6, 12);
+	assert_int_equal(follow_all(audit_chain_base(chain)), ERR_OK);
+	assert_int_equal(follow_all(NULL), ERR_OK); /* as an archive is read */
+	append_many(3);
+	take_out(9, false);
+	reopen();
+	assert_verifies_from(10, 15);
+	assert_int_equal(kept_record_read(txn_store(w.txn), txn_ring(w.txn), ring_domain(txn_ring(w.txn)), &kept), ERR_OK);
+	assert_false(kept.exported); /* once is enough */
+	assert_int_equal(kept.row_version, 2);
+	struct ring *wider = fixture_ring(2); /* and after a change of the data key */
+	txn_set_ring(w.txn, wider);
+	append_many(2);
+	assert_verifies_from(10, 17);
+	ring_free(w.ring);
+	w.ring = wider;
+}
+
+static void what_was_not_committed_was_not_taken_out(void **state)
+{
+	(void)state;
+	append_many(8);
+	put_domain_key();
+	begin(&w);
+	assert_int_equal(audit_take_out(chain, w.txn, 3, true), ERR_OK);
+	assert_int_equal(audit_chain_base(chain)->seq, 3);
+	txn_abort(w.txn);
+	assert_verifies_from(1, 8);
+	reopen();
+	assert_verifies_from(1, 8);
+}
+
+static void erase_by_hand(uint64_t seq)
+{
+	uint8_t id[UUID_LEN + 8] = { 0 };
+	memcpy(id, ring_domain(txn_ring(w.txn))->node_id, UUID_LEN);
+	id[sizeof id - 1] = (uint8_t)seq;
+	begin(&w);
+	assert_int_equal(store_erase(txn_store(w.txn), STORE_AUDIT, view_of(id, sizeof id)), ERR_OK);
+	commit(&w);
+}
+
+/* Rows 2 and 3 of the table there. */
+static void records_that_somebody_else_took_out_are_missed(void **state)
+{
+	uint64_t bad = 0;
+	(void)state;
+	append_many(10);
+	take_out(3, true);
+	erase_by_hand(4);
+	reopen();
+	assert_int_equal(audit_verify(chain, w.txn, &bad, NULL), ERR_CORRUPT);
+	assert_int_equal(bad, 4);
+	assert_int_equal(follow_all(audit_chain_base(chain)), ERR_CORRUPT);
+}
+
+static void a_log_without_its_record_of_what_is_gone_does_not_verify(void **state)
+{
+	char id[64];
+	uint64_t bad = 0;
+	const uint8_t *node = ring_domain(txn_ring(w.txn))->node_id;
+	size_t len = (size_t)snprintf(id, sizeof id, "audit-kept-");
+	(void)state;
+	for (unsigned i = 0; i < UUID_LEN; i++) len += (size_t)snprintf(id + len, sizeof id - len, "%02x", node[i]);
+	append_many(10);
+	take_out(3, true);
+	begin(&w);
+	assert_int_equal(store_erase(txn_store(w.txn), STORE_DOMAIN, view_str(id)), ERR_OK);
+	commit(&w);
+	reopen();
+	assert_int_equal(audit_verify(chain, w.txn, &bad, NULL), ERR_CORRUPT);
+	assert_int_equal(bad, 1);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -222,6 +352,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_unknown_outcome_is_settled_both_ways, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_event_that_is_too_large_leaves_the_chain_as_it_was, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_new_generation_links_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_taken_out_is_gone_and_the_rest_verifies, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_was_not_committed_was_not_taken_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(records_that_somebody_else_took_out_are_missed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_log_without_its_record_of_what_is_gone_does_not_verify, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

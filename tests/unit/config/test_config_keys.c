@@ -19,7 +19,8 @@ static void config_takes_good_values(void **state)
 		"anchor_interval = 1s", "anchor_interval = 1h", "anchor_period = 0", "anchor_period = 7d", "backup_max_age = 0", "backup_max_age = 365d",
 		"audit_export_file = /x/audit.jsonl", "audit_archive_size = 64K", "audit_archive_size = 16G", "audit_export_syslog = yes", "audit_export_syslog = no",
 		"audit_export_syslog = /dev/log", "audit_export_journal = yes", "audit_syslog_level = info", "audit_syslog_level = notice",
-		"audit_syslog_level = warning", "audit_checkpoint_interval = 1s", "audit_queue = 1", "audit_deadline = 1s", "audit_checkpoint_interval = 1h",
+		"audit_syslog_level = warning", "audit_checkpoint_interval = 1s", "audit_queue = 1", "audit_deadline = 1s", "audit_checkpoint_interval = 1h", "audit_token_interval = 0", "audit_token_interval = 30d",
+		"audit_keep = 0", "audit_keep = 1000", "audit_keep_unexported = yes", "audit_archives_keep = 12",
 		 "legacy_algorithms = yes", "legacy_algorithms = no", "log_level = error", "log_level = warn",
 		"log_level = info", "log_level = debug", "pid_file =", "pid_file = /run/x.pid", "monitor_pid_file = /run/y.pid",
 	};

@@ -1,0 +1,82 @@
+/* The record as bytes and as a row. */
+#include "audit/kept_record.h"
+
+#include <string.h>
+
+#include "base/reader.h"
+#include "base/text.h"
+#include "base/writer.h"
+
+#define SCHEMA 1u
+#define ID_PREFIX "audit-kept-"
+#define ID_LEN (sizeof ID_PREFIX - 1 + 2 * UUID_LEN)
+_Static_assert(ID_LEN <= STORE_ID_MAX, "the id fits");
+
+static const uint8_t header[] = { SCHEMA };
+
+static void row_id(const struct domain_id *domain, struct store_row *row)
+{
+	char hex[2 * UUID_LEN + 1];
+	text_hex(view_of(domain->node_id, UUID_LEN), hex);
+	memcpy(row->id, ID_PREFIX, sizeof ID_PREFIX - 1);
+	memcpy(row->id + sizeof ID_PREFIX - 1, hex, 2 * UUID_LEN);
+	row->id_len = ID_LEN;
+}
+
+static enum coffer_err read_body(struct view body, struct kept_record *out)
+{
+	struct reader r;
+	uint8_t exported;
+	struct audit_checkpoint *c = &out->checkpoint;
+	reader_init(&r, body);
+	TRY(reader_u64(&r, &c->at.seq));
+	TRY(reader_bytes(&r, c->at.link, sizeof c->at.link));
+	TRY(reader_bytes(&r, c->at.digest, sizeof c->at.digest));
+	TRY(reader_u64(&r, &c->time_ms));
+	TRY(reader_bytes(&r, c->signature, sizeof c->signature));
+	TRY(reader_u8(&r, &exported));
+	TRY(reader_end(&r));
+	ENSURE(exported <= 1 && c->at.seq != 0, ERR_CORRUPT);
+	out->exported = exported == 1;
+	return ERR_OK;
+}
+
+enum coffer_err kept_record_read(struct store *store, struct ring *ring, const struct domain_id *domain, struct kept_record *out)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct kept_record record = { .exported = false };
+	struct store_row wanted = { .id_len = 0 }, row;
+	row_id(domain, &wanted);
+	TRY(store_get(store, STORE_DOMAIN, view_of(wanted.id, wanted.id_len), &row));
+	ENSURE(row.header.len == 1 && row.state == 0, ERR_CORRUPT);
+	ENSURE(row.header.ptr[0] == SCHEMA, ERR_VERSION);
+	record.row_version = row.version;
+	TRY(record_open(ring, STORE_DOMAIN, &row, &plain));
+	ENSURE(read_body(buf_view(&plain), &record) == ERR_OK, ERR_CORRUPT);
+	TRY(audit_checkpoint_verify(domain, &record.checkpoint));
+	*out = record;
+	return ERR_OK;
+}
+
+enum coffer_err kept_record_put(struct store *store, struct ring *ring, struct kept_record *record)
+{
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	const struct audit_checkpoint *c = &record->checkpoint;
+	uint8_t plain[192];
+	struct writer w;
+	ENSURE(record->row_version < UINT32_MAX - 1, ERR_LIMIT);
+	struct store_row row = { .version = record->row_version + 1, .header = view_of(header, sizeof header) };
+	row_id(ring_domain(ring), &row);
+	writer_init(&w, plain, sizeof plain);
+	writer_u64(&w, c->at.seq);
+	writer_bytes(&w, view_of(c->at.link, sizeof c->at.link));
+	writer_bytes(&w, view_of(c->at.digest, sizeof c->at.digest));
+	writer_u64(&w, c->time_ms);
+	writer_bytes(&w, view_of(c->signature, sizeof c->signature));
+	writer_u8(&w, record->exported ? 1 : 0);
+	TRY(writer_done(&w));
+	TRY(record_seal(ring, STORE_DOMAIN, writer_view(&w), &row, &body));
+	TRY(store_put(store, STORE_DOMAIN, &row, record->row_version != 0));
+	record->row_version++;
+	return ERR_OK;
+}
