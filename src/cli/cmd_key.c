@@ -6,6 +6,9 @@
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/when.h"
+#include "client/admin_rotate.h"
+
+#define INTERVAL_WANTED "--rotate-every wants a number with s, m, h, d, w or y, such as 90d: 1 s to 136 y"
 
 static void add_time(json_t *doc, const char *name, uint64_t unix_s)
 {
@@ -33,6 +36,9 @@ static json_t *key_json(const struct coffer_key_info *k)
 	add_time(doc, "deactivated", k->deactivated_s);
 	add_time(doc, "compromised", k->compromised_s);
 	add_time(doc, "destroyed", k->destroyed_s);
+	if (k->rotate_every_s) json_object_set_new(doc, "rotate_every", json_integer((json_int_t)k->rotate_every_s));
+	add_time(doc, "rotates", k->rotates_s);
+	add_time(doc, "rotated", k->rotated_s);
 	return doc;
 }
 
@@ -55,6 +61,13 @@ static void print_key(const struct coffer_key_info *k)
 	print_time("deactivated", k->deactivated_s);
 	print_time("compromised", k->compromised_s);
 	print_time("destroyed", k->destroyed_s);
+	if (k->rotate_every_s) {
+		char every[WHEN_TEXT_MAX];
+		when_interval_text(k->rotate_every_s, every);
+		printf("%-13s %s\n", "rotates every", every);
+	}
+	print_time("rotates", k->rotates_s);
+	print_time("rotated", k->rotated_s);
 	if (k->replaces[0]) printf("%-13s %s\n", "replaces", k->replaces);
 	if (k->replaced_by[0]) printf("%-13s %s\n", "replaced by", k->replaced_by);
 }
@@ -78,11 +91,30 @@ static int done(struct cli *cli, const char *what, const char *key)
 int cmd_key_create(struct cli *cli, const struct cmd_args *args)
 {
 	char uuid[COFFER_UUID_TEXT];
+	const char *every = args_get(cli->cmd, args, "rotate-every");
+	uint32_t every_s = 0;
+	if (every && !when_interval(every, &every_s)) return cli_usage(cli, INTERVAL_WANTED);
 	int status = cli_connect(cli);
 	if (status) return status;
 	enum coffer_status st = coffer_key_create(cli->conn, args->argv[0], args_get(cli->cmd, args, "algorithm"),
 		args_get(cli->cmd, args, "group"), uuid);
-	return st ? cli_fail_call(cli, st) : done_with_uuid(cli, "created", uuid);
+	if (st) return cli_fail_call(cli, st);
+	if (every && admin_key_schedule(cli->conn, uuid, every_s) != COFFER_OK)
+		return cli_fail(EXIT_REFUSED, "the key was created (%s), but it has no schedule: %s", uuid, coffer_error(cli->conn));
+	return done_with_uuid(cli, "created", uuid);
+}
+
+int cmd_key_schedule(struct cli *cli, const struct cmd_args *args)
+{
+	const char *every = args_get(cli->cmd, args, "rotate-every");
+	bool never = args_get(cli->cmd, args, "never") != NULL;
+	uint32_t every_s = 0;
+	if ((every != NULL) == never) return cli_usage(cli, "say --rotate-every INTERVAL, or --never");
+	if (every && !when_interval(every, &every_s)) return cli_usage(cli, INTERVAL_WANTED);
+	int status = cli_connect(cli);
+	if (status) return status;
+	enum coffer_status st = admin_key_schedule(cli->conn, args->argv[0], every_s);
+	return st ? cli_fail_call(cli, st) : done(cli, never ? "no schedule for" : "scheduled", args->argv[0]);
 }
 
 int cmd_key_rotate(struct cli *cli, const struct cmd_args *args)

@@ -138,6 +138,22 @@ static void print_data_key(const json_t *doc, const json_t *rotation)
 		when_text((uint64_t)whole(rotation, "data_key_begun"), when);
 		line("", "changed at %s", when);
 	}
+	const char *old = json_text(rotation, "old_master");
+	if (old[0]) line("", "the master secret before this one is not destroyed: %s", old);
+}
+
+/* Keys that the daemon replaces by itself. */
+static void print_schedule(const json_t *keys)
+{
+	char when[32];
+	const char *sentence = json_text(keys, "sentence");
+	if (!keys || (!whole(keys, "scheduled") && !whole(keys, "replaced"))) return;
+	line("scheduled", "%lld keys, %lld replaced since the start", whole(keys, "scheduled"), whole(keys, "replaced"));
+	if (whole(keys, "next")) {
+		when_text((uint64_t)whole(keys, "next"), when);
+		line("", "the next one at %s", when);
+	}
+	if (sentence[0]) line("", "%lld cannot be replaced: %s", whole(keys, "failed"), sentence);
 }
 
 /* A node that its token did not open comes back sealed. */
@@ -205,6 +221,7 @@ static void print_status(const json_t *doc)
 	print_token(json_object_get(doc, "token"));
 	print_opening(doc);
 	print_data_key(doc, json_object_get(doc, "rotation"));
+	print_schedule(json_object_get(doc, "key_rotation"));
 	print_recovery(doc);
 	print_restored(json_object_get(doc, "restored"));
 	print_backup(doc);

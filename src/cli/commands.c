@@ -56,6 +56,12 @@ static const struct cmd_option metrics_options[] = {
 static const struct cmd_option create_options[] = {
 	{ "algorithm", 'a', "NAME", "aes-256 (default), aes-192, aes-128, chacha20, hmac-sha256 …" },
 	{ "group", 'g', "GROUP", "Object Group that grants can name with --on" },
+	{ "rotate-every", 0, "INTERVAL", "the daemon replaces it so often: 12h, 90d, 1y …" },
+	{ 0 },
+};
+static const struct cmd_option schedule_options[] = {
+	{ "rotate-every", 0, "INTERVAL", "the daemon replaces it so often: 12h, 90d, 1y …" },
+	{ "never", 0, NULL, "not any more" },
 	{ 0 },
 };
 static const struct cmd_option revoke_options[] = {
@@ -211,6 +217,7 @@ const struct cmd commands[] = {
 	{ "key list", "", 0, 0, "the keys that you may see", NULL, cmd_key_list },
 	{ "key show", "NAME", 1, 1, "one key (a name or a UUID, as everywhere)", NULL, cmd_key_show },
 	{ "key rotate", "NAME", 1, 1, "a new version takes the name; older ones still decrypt", NULL, cmd_key_rotate },
+	{ "key schedule", "NAME", 1, 1, "let the daemon replace a key every so often", schedule_options, cmd_key_schedule },
 	{ "key activate", "NAME", 1, 1, "from pre-active to active", NULL, cmd_key_activate },
 	{ "key deactivate", "NAME", 1, 1, "it protects nothing new, and still decrypts", NULL, cmd_key_deactivate },
 	{ "key revoke", "NAME", 1, 1, "deactivated, or compromised when the reason says so", revoke_options, cmd_key_revoke },

@@ -40,3 +40,14 @@ enum coffer_status admin_rotate_master(struct coffer *c, const char *token_uri, 
 	}
 	return call_end(&call, st);
 }
+
+enum coffer_status admin_key_schedule(struct coffer *c, const char *key, uint32_t interval_s)
+{
+	struct call call;
+	enum coffer_status st = call_check_key(c, key);
+	if (!st) st = call_begin(&call, c, OPERATION_COFFER_SET_ROTATION, 1024);
+	if (st) return st;
+	call_put_key(&call, key);
+	ttlv_put_interval(&call.w, TAG_COFFER_ROTATE_INTERVAL, interval_s);
+	return call_end(&call, call_run(&call, true));
+}

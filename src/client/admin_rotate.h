@@ -11,5 +11,7 @@ enum coffer_status admin_rotate_data_key(struct coffer *c, uint32_t *out_generat
 /* token_uri: another token's; NULL: another master secret in the same one. line, old: one line about the new one, and what became of the old one;
  * NUL-terminated. */
 enum coffer_status admin_rotate_master(struct coffer *c, const char *token_uri, bool forget_old, char *line, size_t line_cap, char *old, size_t old_cap);
+/* key, a name or a UUID, is replaced every interval_s seconds by the daemon; 0: no more. */
+enum coffer_status admin_key_schedule(struct coffer *c, const char *key, uint32_t interval_s);
 
 #endif

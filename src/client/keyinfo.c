@@ -65,6 +65,9 @@ static void take_custom(const struct kmip_attr_value *v, struct coffer_key_info 
 		out->version = (uint32_t)version;
 	if (view_equal_str(v->custom, KEYINFO_OWNER_ATTRIBUTE) && ttlv_get_text(&v->value, &owner) == ERR_OK)
 		copy_text(owner, out->owner, sizeof out->owner);
+	if (view_equal_str(v->custom, KEYINFO_INTERVAL_ATTRIBUTE)) (void)!ttlv_get_interval(&v->value, &out->rotate_every_s);
+	if (view_equal_str(v->custom, KEYINFO_NEXT_ATTRIBUTE)) take_time(&v->value, &out->rotates_s);
+	if (view_equal_str(v->custom, KEYINFO_ROTATED_ATTRIBUTE)) take_time(&v->value, &out->rotated_s);
 }
 
 static void take_value(const struct kmip_attr_value *v, struct coffer_key_info *out)

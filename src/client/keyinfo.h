@@ -14,5 +14,8 @@ enum coffer_status keyinfo_resolve(struct coffer *c, const char *key, char uuid[
 /* Coffer's own attributes, answered by Get Attributes only when they are asked for by name. */
 #define KEYINFO_VERSION_ATTRIBUTE "y-coffer-version" /* Integer */
 #define KEYINFO_OWNER_ATTRIBUTE "y-coffer-owner"     /* Text String: principal */
+#define KEYINFO_INTERVAL_ATTRIBUTE "y-coffer-rotate-interval" /* Interval: of its schedule */
+#define KEYINFO_NEXT_ATTRIBUTE "y-coffer-rotate-next"         /* Date-Time: when it is due by it */
+#define KEYINFO_ROTATED_ATTRIBUTE "y-coffer-rotated"          /* Date-Time: when it was replaced by it */
 
 #endif

@@ -27,6 +27,9 @@ static void put_wanted_attributes(struct writer *w)
 		ttlv_put_str(w, TAG_ATTRIBUTE_NAME, kmip_attr_row(wanted[i])->name);
 	ttlv_put_str(w, TAG_ATTRIBUTE_NAME, KEYINFO_VERSION_ATTRIBUTE);
 	ttlv_put_str(w, TAG_ATTRIBUTE_NAME, KEYINFO_OWNER_ATTRIBUTE);
+	ttlv_put_str(w, TAG_ATTRIBUTE_NAME, KEYINFO_INTERVAL_ATTRIBUTE);
+	ttlv_put_str(w, TAG_ATTRIBUTE_NAME, KEYINFO_NEXT_ATTRIBUTE);
+	ttlv_put_str(w, TAG_ATTRIBUTE_NAME, KEYINFO_ROTATED_ATTRIBUTE);
 }
 
 static enum coffer_status info_of(struct coffer *c, const char *uuid, struct coffer_key_info *out)

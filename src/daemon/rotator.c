@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/store_thread.h"
+#include "ops/key_rotation.h"
 #include "ops/rotation.h"
 
 #define TICK_MS 100u
@@ -20,7 +21,7 @@ struct rotator {
 	struct job job;           /* in the store thread's queue while `queued` */
 	_Atomic bool queued;
 	_Atomic uint64_t not_before_mono_ms;
-	bool failed;              /* store thread: said once */
+	bool failed, keys_failed; /* store thread: said once */
 };
 
 /* On the store thread. */
@@ -40,12 +41,32 @@ static enum coffer_err run(struct rotator *r, struct reason *reason)
 	return store_thread_within(e, rotation_retire, NULL, reason);
 }
 
+/* Keys that are due by their schedule. */
+static void replace_keys(struct rotator *r)
+{
+	struct engine *e = &r->daemon->engine;
+	struct reason reason = { "" };
+	unsigned ms = STEP_MS;
+	if (engine_state_get(e) != ENGINE_OPEN || !key_rotation_wants(e)) return;
+	enum coffer_err err = store_thread_within(e, key_rotation_step, &ms, &reason);
+	if (err && !r->keys_failed) log_warn("keys that are due by their schedule wait: %s", reason_text(&reason, err));
+	r->keys_failed = err != ERR_OK;
+	if (err) key_rotation_wait(e, FAILED_AGAIN_MS);
+}
+
+static bool has_rows(struct rotator *r)
+{
+	struct engine *e = &r->daemon->engine;
+	return rotation_phase(e) != ROTATION_NONE && clock_mono_ms() >= r->not_before_mono_ms;
+}
+
 static void step(void *arg)
 {
 	struct rotator *r = arg;
 	struct engine *e = &r->daemon->engine;
 	struct reason reason = { "" };
-	if (engine_state_get(e) == ENGINE_OPEN && rotation_phase(e) != ROTATION_NONE) {
+	replace_keys(r);
+	if (engine_state_get(e) == ENGINE_OPEN && has_rows(r)) {
 		enum coffer_err err = run(r, &reason);
 		if (err && !r->failed) log_warn("the change of the data key waits: %s", reason_text(&reason, err));
 		r->failed = err != ERR_OK;
@@ -62,7 +83,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct timeval tick = { 0, TICK_MS * 1000 };
 	(void)fd;
 	(void)what;
-	bool work = engine_state_get(e) == ENGINE_OPEN && rotation_phase(e) != ROTATION_NONE && clock_mono_ms() >= r->not_before_mono_ms;
+	bool work = engine_state_get(e) == ENGINE_OPEN && (has_rows(r) || key_rotation_wants(e));
 	if (work && !atomic_exchange(&r->queued, true) && !store_thread_put(r->daemon, &r->job)) r->queued = false;
 	event_add(r->timer, &tick);
 }

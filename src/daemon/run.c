@@ -37,6 +37,7 @@
 #include "ops/audit_signer.h"
 #include "ops/attend.h"
 #include "ops/init_flow.h"
+#include "ops/key_rotation.h"
 #include "ops/rotation.h"
 #include "ops/backup.h"
 #include "ops/restore.h"
@@ -106,7 +107,8 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->anchor = anchor_new();
 	e->attend = attend_new();
 	e->rotation = rotation_new();
-	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->audit_signer && e->attend && e->rotation, ERR_MEMORY);
+	e->key_rotation = key_rotation_new();
+	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->audit_signer && e->attend && e->rotation && e->key_rotation, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -305,6 +307,7 @@ static void stop(struct daemon *d)
 	audit_signer_free(d->engine.audit_signer);
 	attend_free(d->engine.attend);
 	rotation_free(d->engine.rotation);
+	key_rotation_free(d->engine.key_rotation);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);

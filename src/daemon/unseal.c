@@ -18,6 +18,7 @@
 #include "objects/reindex.h"
 #include "ops/anchor.h"
 #include "ops/attend.h"
+#include "ops/key_rotation.h"
 #include "ops/quorum_ask.h"
 #include "ops/rotation.h"
 #include "ops/rotation_master.h"
@@ -276,6 +277,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	TRY(err);
 	TRY(pin_root(engine, reason));
 	TRY(engine->on_store(engine, rotation_load, NULL, reason));
+	key_rotation_wake(engine);
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	engine_note(engine, "%s", "");

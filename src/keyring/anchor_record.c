@@ -71,7 +71,7 @@ static enum coffer_err read_body(struct view body, struct anchor_record *out)
 	uint8_t stage;
 	reader_init(&r, body);
 	TRY(reader_u8(&r, &stage));
-	ENSURE(stage == ANCHOR_MAKING || stage == ANCHOR_MADE, ERR_CORRUPT);
+	ENSURE(stage == ANCHOR_MAKING || stage == ANCHOR_MADE || stage == ANCHOR_MOVING, ERR_CORRUPT);
 	out->stage = (enum anchor_stage)stage;
 	TRY(read_auth(&r, out));
 	TRY(read_ref(&r, &out->ref));

@@ -6,7 +6,8 @@
 #include "keyring/record.h"
 #include "token/counter.h"
 
-enum anchor_stage { ANCHOR_MAKING = 1, ANCHOR_MADE = 2 };
+/* MOVING: being made in a token that the node came to, where one of this node from before is of no use any more. */
+enum anchor_stage { ANCHOR_MAKING = 1, ANCHOR_MADE = 2, ANCHOR_MOVING = 3 };
 
 struct anchor_record {
 	enum anchor_stage stage;

@@ -23,6 +23,10 @@ LEFT_OUT = {"OpaqueDataType"}  # has extension values only (KMIP 1.4 section 9.1
 READABLE = {"HMAC_MD5", "CBC_MAC", "RSASSA_PSS", "PolynomialSharingGF2_16", "PolynomialSharingGF2_8", "IndexOutOfBounds",
             "ContentCommitmentNonRepudiation"}
 
+# Tags of KMIP 2.1 (section 11.61) that tables.json lacks.
+ALSO = {"RotateInterval": 0x42016a, "RotateAutomatic": 0x42016b, "RotateOffset": 0x42016c, "RotateDate": 0x42016d, "RotateGeneration": 0x42016e,
+        "RotateName": 0x42016f, "RotateNameValue": 0x420170, "RotateNameType": 0x420171, "RotateLatest": 0x420172}
+
 # The last number of each protocol version: every version took the numbers behind those of the one before.
 LAST_OF_MINOR = ((0x4200a1, 0), (0x4200b7, 1), (0x4200d3, 2), (0x4200f7, 3), (0x420124, 4))
 NOT_IN_1X = "TAG_NOT_IN_1X"
@@ -65,7 +69,7 @@ def main():
     with open(sys.argv[2] + "/tags.def", "w", encoding="utf-8") as out:
         out.write(head % ("TAG(NAME, number, name, first minor version of KMIP 1.x that has it): every tag, in order of "
                           "number.\n *"))
-        for number, name in rows(tables["tags"]):
+        for number, name in rows({**tables["tags"], **ALSO}):
             out.write('TAG(%s, 0x%06x, "%s", %s)\n' % (snake(name), number, name, since(number)))
     enums = {}
     for name, values in tables["enums"].items():

@@ -142,6 +142,16 @@ enum coffer_err attrset_set_bool(struct attrset *set, uint32_t attr, bool value)
 	return attrset_set(set, attr, writer_view(&w));
 }
 
+enum coffer_err attrset_set_interval(struct attrset *set, uint32_t attr, uint32_t seconds)
+{
+	uint8_t item[16];
+	struct writer w;
+	writer_init(&w, item, sizeof item);
+	ttlv_put_interval(&w, tag_of(attr), seconds);
+	TRY(writer_done(&w));
+	return attrset_set(set, attr, writer_view(&w));
+}
+
 enum coffer_err attrset_set_time(struct attrset *set, uint32_t attr, uint64_t unix_s)
 {
 	uint8_t item[16];
@@ -165,6 +175,12 @@ bool attrset_get_time(const struct attrset *set, uint32_t attr, uint64_t *out_un
 	if (!attrset_item(attrset_get(set, attr, NULL, 0), &item) || ttlv_get_time(&item, &t) != ERR_OK) return false;
 	*out_unix_s = t < 0 ? 0 : (uint64_t)t;
 	return true;
+}
+
+bool attrset_get_interval(const struct attrset *set, uint32_t attr, uint32_t *out_seconds)
+{
+	struct ttlv_item item;
+	return attrset_item(attrset_get(set, attr, NULL, 0), &item) && ttlv_get_interval(&item, out_seconds) == ERR_OK;
 }
 
 bool attrset_get_bool(const struct attrset *set, uint32_t attr, bool *out)

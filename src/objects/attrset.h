@@ -41,6 +41,7 @@ enum coffer_err attrset_set(struct attrset *set, uint32_t attr, struct view item
 enum coffer_err attrset_set_enum(struct attrset *set, uint32_t attr, uint32_t value) MUST_USE;
 enum coffer_err attrset_set_i32(struct attrset *set, uint32_t attr, int32_t value) MUST_USE;
 enum coffer_err attrset_set_bool(struct attrset *set, uint32_t attr, bool value) MUST_USE;
+enum coffer_err attrset_set_interval(struct attrset *set, uint32_t attr, uint32_t seconds) MUST_USE;
 enum coffer_err attrset_set_time(struct attrset *set, uint32_t attr, uint64_t unix_s) MUST_USE;
 /* Gives an existing value another content; index and place stay. ERR_NOT_FOUND, ERR_LIMIT. */
 enum coffer_err attrset_replace(struct attrset *set, uint32_t attr, const char *custom, uint32_t index, struct view item) MUST_USE;
@@ -50,6 +51,7 @@ const struct attrset_value *attrset_get(const struct attrset *set, uint32_t attr
 bool attrset_item(const struct attrset_value *value, struct ttlv_item *out);
 /* Convenience reads of index 0; false when absent. A time before 1970 reads as 0: it has passed. */
 bool attrset_get_time(const struct attrset *set, uint32_t attr, uint64_t *out_unix_s);
+bool attrset_get_interval(const struct attrset *set, uint32_t attr, uint32_t *out_seconds);
 bool attrset_get_bool(const struct attrset *set, uint32_t attr, bool *out);
 size_t attrset_count(const struct attrset *set, uint32_t attr);
 /* Whether a value of this attribute other than the one with index `except` (ATTRSET_INDEX_NONE: any) has this content. */

@@ -24,6 +24,7 @@ static const struct { enum kmip_attr attr; uint32_t field; } indexed[] = {
 	{ ATTR_COMMENT, VALUE_WHOLE },
 	{ ATTR_OPERATION_POLICY_NAME, VALUE_WHOLE }, /* what is public is looked for by all */
 	{ ATTR_CUSTOM_ATTRIBUTE, VALUE_WHOLE },
+	{ ATTR_ROTATE_AUTOMATIC, VALUE_WHOLE }, /* what is to be re-keyed one day is looked for by the daemon */
 };
 
 /* Entries as places in one buffer, which may move while it grows. */
@@ -75,7 +76,7 @@ static bool is_searchable_whole(const struct kmip_attr_value *v)
 	struct kmip_application application;
 	if (v->id == ATTR_APPLICATION_SPECIFIC_INFORMATION)
 		return kmip_application_parse(&v->value, &application) == ERR_OK && application.has_data;
-	return is_searchable_type(v->value.type);
+	return is_searchable_type(v->value.type) || v->id == ATTR_ROTATE_AUTOMATIC;
 }
 
 static enum coffer_err add_fields(struct list *l, const struct kmip_attr_value *v, uint32_t field)

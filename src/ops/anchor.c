@@ -212,13 +212,13 @@ void anchor_go_without_token(struct engine *engine, enum coffer_err err, const s
 static enum coffer_err make_first(struct engine *engine, struct anchor_record *record, struct reason *reason)
 {
 	struct reason why = { "" };
-	bool other = false;
-	if (record->stage != ANCHOR_MAKING) {
+	bool other = false, moving = record->stage == ANCHOR_MOVING;
+	if (record->stage != ANCHOR_MAKING && !moving) {
 		record->stage = ANCHOR_MAKING;
 		TRY(anchor_record_new_auth(record));
 		TRY(engine->on_store(engine, store_record, record, reason));
 	}
-	enum coffer_err err = anchor_make(engine, record, false, &other, &why);
+	enum coffer_err err = anchor_make(engine, record, moving, &other, &why);
 	if (other) return refuse(engine, ANCHOR_BEFORE, record, 0, reason);
 	if (err) return go_without(engine, err, &why);
 	pthread_mutex_lock(&engine->anchor->lock);
@@ -232,7 +232,7 @@ static enum coffer_err take_answer(struct engine *engine, struct anchor_record *
 {
 	struct anchor *a = engine->anchor;
 	if (record->stage != ANCHOR_MADE)
-		return answer->state == TOKEN_COUNTER_OTHER ? refuse(engine, ANCHOR_BEFORE, record, 0, reason) : make_first(engine, record, reason);
+		return answer->state == TOKEN_COUNTER_OTHER && record->stage != ANCHOR_MOVING ? refuse(engine, ANCHOR_BEFORE, record, 0, reason) : make_first(engine, record, reason);
 	enum anchor_verdict verdict = anchor_judge(record->counter, answer);
 	uint64_t value = answer->state == TOKEN_COUNTER_WELL ? answer->value : 0;
 	if (verdict != ANCHOR_WELL && verdict != ANCHOR_STEP_BEHIND) return refuse(engine, verdict, record, value, reason);

@@ -11,6 +11,7 @@
 bool dispatch_audit_wants(const struct run *run, const struct op_row *row, enum coffer_err err)
 {
 	if (row->audit == OP_AUDIT_ALWAYS || (row->audit == OP_AUDIT_COUNTED && run->full)) return true;
+	if (row->audit == OP_AUDIT_FAILED) return err != ERR_OK;
 	return row->audit != OP_AUDIT_NEVER && err == ERR_DENIED;
 }
 

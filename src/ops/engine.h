@@ -58,6 +58,7 @@ struct init_pending; /* ops/init_flow.c */
 struct restore; /* ops/restore.c */
 struct recovery_change; /* ops/recovery_change.h */
 struct store_check; /* ops/store_check.h */
+struct key_rotation; /* ops/key_rotation.h */
 struct rotation; /* ops/rotation.h */
 struct token_spawner; /* token/proxy.h */
 
@@ -123,6 +124,7 @@ struct engine {
 	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
 	_Atomic bool slot_fault;           /* the state is FAULT because this node's wrapped data key is damaged or gone: shares may open it */
 	struct rotation *rotation;         /* changes of the data key; NULL: there are none. Its calls say who may */
+	struct key_rotation *key_rotation; /* keys that are replaced by a schedule; NULL: none are. Its calls say who may */
 	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
 
 	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */

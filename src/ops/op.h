@@ -33,6 +33,7 @@ enum op_audit {
 	OP_AUDIT_NEVER,     /* reads of no secret */
 	OP_AUDIT_COUNTED,   /* bulk use of keys: counted, or success and failure one by one (configuration key audit_bulk); refusals */
 	OP_AUDIT_ALWAYS,    /* management: success and failure */
+	OP_AUDIT_FAILED,    /* failures; success stands in the transaction of what it did */
 	OP_AUDIT_DENIED     /* only refusals */
 };
 

@@ -1,4 +1,5 @@
 /* Get Attributes (KMIP 1.4 section 4.12): all, or those that are named. */
+#include "ops/key_rotation.h"
 #include "ops/kmip_attributes.h"
 #include "ops/kmip_key.h"
 #include "ops/tables.h"
@@ -38,6 +39,30 @@ static enum coffer_err put_asked(void *arg, const struct kmip_attr_value *value)
 	return ERR_OK;
 }
 
+static void put_date(const struct asked *q, const char *name, uint64_t date_s)
+{
+	if (!is_asked(q, view_str(name))) return;
+	struct ttlv_mark attribute = ttlv_begin(q->out, TAG_ATTRIBUTE);
+	ttlv_put_str(q->out, TAG_ATTRIBUTE_NAME, name);
+	ttlv_put_time(q->out, TAG_ATTRIBUTE_VALUE, (int64_t)date_s);
+	ttlv_end(q->out, attribute);
+}
+
+/* When the key is replaced by its schedule, or was (docs/formats.md section 17.4). */
+static void put_schedule(const struct asked *q, const struct object *o)
+{
+	uint32_t interval_s;
+	uint64_t due_s, rotated_s;
+	if (attrset_get_time(&o->attrs, ATTR_ROTATE_DATE, &rotated_s)) put_date(q, "y-coffer-rotated", rotated_s);
+	if (!key_rotation_of(o, &interval_s, &due_s)) return;
+	put_date(q, "y-coffer-rotate-next", due_s);
+	if (!is_asked(q, view_str("y-coffer-rotate-interval"))) return;
+	struct ttlv_mark attribute = ttlv_begin(q->out, TAG_ATTRIBUTE);
+	ttlv_put_str(q->out, TAG_ATTRIBUTE_NAME, "y-coffer-rotate-interval");
+	ttlv_put_interval(q->out, TAG_ATTRIBUTE_VALUE, interval_s);
+	ttlv_end(q->out, attribute);
+}
+
 /* Coffer's own attributes (docs/kmip.md): answered only when they are asked for by name. */
 static void put_own(const struct asked *q, const struct object *o)
 {
@@ -54,6 +79,7 @@ static void put_own(const struct asked *q, const struct object *o)
 		ttlv_put_str(q->out, TAG_ATTRIBUTE_VALUE, o->owner);
 		ttlv_end(q->out, attribute);
 	}
+	put_schedule(q, o);
 }
 
 enum coffer_err op_get_attributes(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)

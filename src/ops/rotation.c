@@ -16,10 +16,11 @@
 #include "keyring/slot.h"
 #include "kmip/enums.h"
 #include "ops/rotation_internal.h"
+#include "ops/rotation_master.h"
 #include "recovery/recovery.h"
 
 #define RECORD "rotation"
-#define RECORD_LEN 32u
+#define RECORD_MAX (32u + 25u + STORE_ID_MAX + 1u)
 
 struct rotation *rotation_new(void)
 {
@@ -78,6 +79,15 @@ void rotation_hold(struct engine *engine, const char *fmt, ...)
 	if (news) log_warn("change of the data key: %s", sentence);
 }
 
+void rotation_tell_old(struct engine *engine, const char *sentence)
+{
+	struct rotation *r = engine->rotation;
+	if (!r) return;
+	pthread_mutex_lock(&r->lock);
+	snprintf(r->old_master, sizeof r->old_master, "%s", sentence);
+	pthread_mutex_unlock(&r->lock);
+}
+
 void rotation_restart(struct engine *engine)
 {
 	struct rotation *r = engine->rotation;
@@ -98,6 +108,21 @@ void rotation_again(struct engine *engine)
 
 /* ---- the record ---- */
 
+/* Records of before have nothing behind the times. */
+static enum coffer_err read_place(struct reader *r, struct rotation_record *out)
+{
+	struct view id;
+	if (reader_left(r) == 0) return reader_end(r);
+	TRY(reader_u32(r, &out->generation));
+	TRY(reader_u8(r, &out->table));
+	TRY(reader_u64(r, &out->looked));
+	TRY(reader_u64(r, &out->written));
+	TRY(reader_view_u32(r, sizeof out->at.at, &id));
+	if (id.len) memcpy(out->at.at, id.ptr, id.len);
+	out->at.len = id.len;
+	return reader_end(r);
+}
+
 static enum coffer_err read_record(struct store *store, struct ring *ring, struct rotation_record *out)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
@@ -107,7 +132,8 @@ static enum coffer_err read_record(struct store *store, struct ring *ring, struc
 	if (err) return err == ERR_NOT_FOUND ? ERR_OK : err;
 	reader_init(&r, buf_view(&plain));
 	bool whole = reader_u64(&r, &out->begun_ms) == ERR_OK && reader_u64(&r, &out->ended_ms) == ERR_OK && reader_u64(&r, &out->rows) == ERR_OK &&
-		reader_u64(&r, &out->master_ms) == ERR_OK && reader_end(&r) == ERR_OK;
+		reader_u64(&r, &out->master_ms) == ERR_OK && read_place(&r, out) == ERR_OK;
+	if (!whole) *out = (struct rotation_record){ 0 };
 	return whole ? ERR_OK : ERR_CORRUPT;
 }
 
@@ -127,7 +153,7 @@ static void keep_record(void *arg)
 
 enum coffer_err rotation_put_record(struct engine *engine, struct txn *txn, const struct rotation_record *record)
 {
-	uint8_t plain[RECORD_LEN];
+	uint8_t plain[RECORD_MAX];
 	struct writer w;
 	struct record_kept *k = malloc(sizeof *k);
 	ENSURE(k, ERR_MEMORY);
@@ -142,6 +168,13 @@ enum coffer_err rotation_put_record(struct engine *engine, struct txn *txn, cons
 	writer_u64(&w, record->ended_ms);
 	writer_u64(&w, record->rows);
 	writer_u64(&w, record->master_ms);
+	if (record->generation) {
+		writer_u32(&w, record->generation);
+		writer_u8(&w, record->table);
+		writer_u64(&w, record->looked);
+		writer_u64(&w, record->written);
+		writer_view_u32(&w, view_of(record->at.at, record->at.len));
+	}
 	TRY(writer_done(&w));
 	return domain_record_put(txn_store(txn), txn_ring(txn), RECORD, writer_view(&w));
 }
@@ -170,6 +203,17 @@ static enum coffer_err load_audit_keys(struct store *store, struct ring *ring)
 	return store_scan(store, STORE_DOMAIN, view_str(AUDIT_KEY_PREFIX), false, SIZE_MAX, take_audit_key, ring);
 }
 
+/* Where the last commit left it. Nothing rests on it: the proof finds what was passed over, and the re-seal begins again. */
+static void go_on(struct rotation *r, uint32_t newest)
+{
+	const struct rotation_record *record = &r->record;
+	if (record->generation != newest || record->table < STORE_OBJECT || record->table > STORE_DOMAIN + 1) return;
+	r->place.table = (enum store_table)record->table; /* behind the last one: the proof is what is left */
+	r->place.at = record->at;
+	r->place.looked = record->looked;
+	r->place.written = record->written;
+}
+
 enum coffer_err rotation_load(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct rotation *r = engine->rotation;
@@ -184,9 +228,12 @@ enum coffer_err rotation_load(struct engine *engine, struct txn *txn, void *arg,
 	pthread_mutex_lock(&r->lock);
 	r->record = record;
 	pthread_mutex_unlock(&r->lock);
+	struct master_record master;
+	if (master_record_read(txn, &master) == ERR_OK) rotation_tell_old(engine, master.phase == 2 ? "its token is asked for it" : "");
 	rotation_set_phase(engine, ROTATION_NONE);
 	if (ring_count(txn_ring(txn)) > 1) {
 		rotation_restart(engine);
+		go_on(r, ring_newest(txn_ring(txn)));
 		log_info("the change of the data key to generation %u goes on", ring_newest(txn_ring(txn)));
 	}
 	rotation_tell(engine);
@@ -279,6 +326,7 @@ enum coffer_err rotation_begin(struct engine *engine, struct txn *txn, void *arg
 	struct rotation_record record = rotation_record_now(engine);
 	record.begun_ms = clock_wall_s() * 1000;
 	record.ended_ms = record.rows = 0;
+	record.generation = 0;
 	TRY(rotation_put_record(engine, txn, &record));
 	return append_begun(engine, txn, fresh);
 }
@@ -329,6 +377,7 @@ void rotation_json(struct engine *engine, struct json_out *j)
 	json_u64(j, "data_key_ended", r->record.ended_ms / 1000);
 	json_u64(j, "data_key_rows", r->record.rows);
 	json_u64(j, "master_changed", r->record.master_ms / 1000);
+	json_str(j, "old_master", r->old_master);
 	json_end(j);
 	pthread_mutex_unlock(&r->lock);
 }

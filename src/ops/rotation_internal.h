@@ -6,14 +6,16 @@
 
 #define ROTATION_PAGE 64u /* ids read ahead */
 
+struct rotation_id {
+	uint8_t id[STORE_ID_MAX];
+	size_t len;
+};
+
 /* How far the re-seal has come. */
 struct rotation_place {
 	enum store_table table;
 	struct store_place at;
-	struct rotation_id {
-		uint8_t id[STORE_ID_MAX];
-		size_t len;
-	} ids[ROTATION_PAGE]; /* rows to be written again */
+	struct rotation_id ids[ROTATION_PAGE]; /* rows to be written again */
 	size_t count, next;
 	uint64_t looked, written, held; /* rows: gone past, written again, that could not be */
 };
@@ -21,6 +23,10 @@ struct rotation_place {
 /* The domain record "rotation". */
 struct rotation_record {
 	uint64_t begun_ms, ended_ms, rows, master_ms;
+	uint32_t generation; /* how far the re-seal under this one came: rows before table and id are done; 0: not known */
+	uint8_t table;
+	uint64_t looked, written;
+	struct store_place at;
 };
 
 struct rotation {
@@ -36,6 +42,7 @@ struct rotation {
 	uint32_t newest, generations; /* of the ring */
 	uint64_t total, looked, written, held;
 	char sentence[REASON_MAX];  /* why it is held; "" */
+	char old_master[REASON_MAX]; /* why the master secret before the one in force still stands; "" where it does not */
 };
 
 void rotation_set_phase(struct engine *engine, enum rotation_phase phase);
@@ -45,6 +52,8 @@ void rotation_tell(struct engine *engine);
 void rotation_hold(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Inside a transaction: writes the record and keeps it with the commit. */
 enum coffer_err rotation_put_record(struct engine *engine, struct txn *txn, const struct rotation_record *record) MUST_USE;
+/* What status says of the master secret before the one in force; "" nothing. Any thread. */
+void rotation_tell_old(struct engine *engine, const char *sentence);
 /* At the beginning of every table. */
 void rotation_restart(struct engine *engine);
 /* Inside a transaction: the record as it is kept. */

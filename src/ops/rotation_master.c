@@ -11,28 +11,7 @@
 #include "kmip/enums.h"
 #include "ops/anchor_internal.h"
 #include "ops/rotation_internal.h"
-
-#define PLACES 8u /* tries for a free one in the same TPM */
-
-/* One data key on its way from the old master secret to the new one. */
-struct moving {
-	uint32_t generation;
-	struct secret *key;
-	struct buf blob;
-	struct buf old; /* wrapped by the one before, as it stands in the store; empty: not read */
-};
-
-struct master_flow {
-	struct engine *engine;
-	const struct master_wish *wish;
-	struct master_record record; /* as it was found, or is to be written */
-	struct identity before, after;
-	struct master_change *out;
-	struct token_info old_info;  /* as the token was last known */
-	struct moving keys[ROTATION_GENERATIONS_MAX];
-	unsigned count;
-	bool written; /* read back: the slots name the new one */
-};
+#include "ops/rotation_master_internal.h"
 
 static void flow_end(struct master_flow *f)
 {
@@ -59,14 +38,6 @@ static enum coffer_err load(struct engine *engine, struct txn *txn, void *arg, s
 	if (!txn_ring(txn)) return reason_fail(reason, ERR_SEALED, "the node is sealed");
 	enum coffer_err err = master_record_read(txn, &f->record);
 	return err ? reason_default(reason, err, "the record of an earlier change of the master secret does not open: %s", err_text(err)) : ERR_OK;
-}
-
-static enum coffer_err store_record(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
-{
-	const struct master_flow *f = arg;
-	(void)engine;
-	(void)reason;
-	return master_record_put(txn, &f->record);
 }
 
 static void slot_id(const struct domain_id *domain, uint32_t generation, uint8_t out[static UUID_LEN + 4])
@@ -138,6 +109,21 @@ static enum coffer_err append_changed(struct engine *engine, struct txn *txn, co
 	return audit_append(engine->audit, txn, &event);
 }
 
+/* A counter is of one token. What is to be made in the new one stands in the same transaction, so that a start after a crash makes it, and takes none that this node
+ * had in that token before for one that the store should know. */
+static enum coffer_err move_anchor(struct engine *engine, struct txn *txn, const struct master_flow *f, struct reason *reason)
+{
+	struct anchor_record record = ANCHOR_RECORD_NONE;
+	enum coffer_err err = anchor_record_erase(txn_store(txn), txn_ring(txn));
+	if (err && err != ERR_NOT_FOUND) return err;
+	if (!engine->anchor || strcmp(f->after.token_kind, "tpm2") != 0) return ERR_OK;
+	record.stage = ANCHOR_MOVING;
+	err = anchor_record_new_auth(&record);
+	if (!err) err = anchor_store(engine, txn, &record, reason);
+	anchor_record_clear(&record);
+	return err;
+}
+
 static enum coffer_err write_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct master_flow *f = arg;
@@ -148,10 +134,7 @@ static enum coffer_err write_slots(struct engine *engine, struct txn *txn, void 
 		if (err) return reason_default(reason, err, "the wrapped data key of generation %u cannot be written again: %s", ring_generation_at(ring, i), err_text(err));
 	}
 	TRY(master_record_put(txn, &f->record));
-	if (f->wish->uri[0]) {
-		enum coffer_err err = anchor_record_erase(txn_store(txn), ring);
-		if (err && err != ERR_NOT_FOUND) return err;
-	}
+	if (f->wish->uri[0]) TRY(move_anchor(engine, txn, f, reason));
 	struct rotation_record record = rotation_record_now(engine);
 	record.master_ms = clock_wall_s() * 1000;
 	TRY(rotation_put_record(engine, txn, &record));
@@ -226,64 +209,6 @@ static enum coffer_err wrap_all(struct master_flow *f, struct reason *reason)
 	return prove(f, reason);
 }
 
-static enum coffer_err try_place(struct master_flow *f, const char *uri, struct reason *reason)
-{
-	enum token_kind kind;
-	struct engine *e = f->engine;
-	TRY(token_kind_of_uri(uri, &kind, reason));
-	snprintf(f->after.token_uri, sizeof f->after.token_uri, "%s", uri);
-	snprintf(f->after.token_kind, sizeof f->after.token_kind, "%s", token_kind_name(kind));
-	f->record = (struct master_record){ .phase = 1 };
-	snprintf(f->record.uri, sizeof f->record.uri, "%s", uri);
-	TRY(e->on_store(e, store_record, f, reason));
-	TRY(token_proxy_retarget(e->token, uri, NULL, reason));
-	TRY(token_proxy_provision(e->token, &f->after.binding, reason));
-	return token_proxy_describe(e->token, &f->out->info, reason);
-}
-
-/* Whether the master secret that the token is attached to opens what another one wrapped: then they are one and the same, under two names. */
-static bool opens(struct engine *e, const struct moving *m, const struct buf *blob)
-{
-	AUTO_SECRET struct secret *back = NULL;
-	struct reason ignored = { "" };
-	if (blob->len == 0) return false;
-	return token_proxy_unwrap(e->token, buf_view(blob), &back, &ignored) == ERR_OK && secret_equal(m->key, back);
-}
-
-/* A PKCS#11 binding holds a canary of its own each time, so it is what the token says of itself and of the key that tells. */
-static bool is_same_key(const struct token_info *a, const struct token_info *b)
-{
-	return strcmp(a->kind, "pkcs11") == 0 && strcmp(b->kind, "pkcs11") == 0 && strcmp(a->serial, b->serial) == 0 &&
-		strcmp(a->master_secret, b->master_secret) == 0;
-}
-
-static bool is_same_secret(const struct identity *a, const struct identity *b)
-{
-	return memcmp(a->binding.master_secret_id, b->binding.master_secret_id, TOKEN_MS_ID_LEN) == 0;
-}
-
-/* Of the places in the same token the first where nothing was: what stands there may be another node's. A change in this token that was interrupted goes on where it
- * was; one that was to go to another token, and failed or was interrupted, says nothing about this one. */
-static enum coffer_err make_master(struct master_flow *f, struct reason *reason)
-{
-	char uri[TOKEN_URI_MAX + 1];
-	struct master_record found = f->record;
-	if (f->wish->uri[0]) {
-		TRY(try_place(f, f->wish->uri, reason));
-		if (is_same_secret(&f->before, &f->after)) return reason_fail(reason, ERR_EXISTS, "that is the master secret in force already");
-		return ERR_OK;
-	}
-	bool resumes = found.phase == 1 && master_is_same_token(found.uri, f->before.token_uri);
-	if (resumes && try_place(f, found.uri, reason) == ERR_OK && !is_same_secret(&f->before, &f->after)) return ERR_OK;
-	for (unsigned n = 1; n <= PLACES; n++) {
-		TRY(master_next_uri(f->before.token_uri, n, uri));
-		enum coffer_err err = try_place(f, uri, reason);
-		if (err && err != ERR_TOKEN_REFUSED) return err;
-		if (!err && f->out->info.made_here) return ERR_OK;
-	}
-	return reason_fail(reason, ERR_LIMIT, "the token has no free place for another master secret; free a persistent handle, or name a token with --token");
-}
-
 /* ---- the steps ---- */
 
 static void back_to(struct master_flow *f, const struct identity *to)
@@ -335,7 +260,7 @@ static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 	if (!err) err = token_proxy_describe(e->token, &info, reason);
 	const struct moving *newest = &f->keys[f->count - 1];
 	f->out->old_adopted = !err && !info.made_here;
-	if (!err && opens(e, newest, &newest->blob))
+	if (!err && master_opens(e, newest, &newest->blob))
 		err = reason_fail(reason, ERR_BUG, "the earlier master secret opens what the new one wrapped, so it is the same and stays");
 	if (!err && info.made_here) err = token_proxy_erase(e->token, reason);
 	if (err == ERR_TOKEN_KEY_MISSING) err = ERR_OK;
@@ -347,30 +272,17 @@ static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 static enum coffer_err end(struct master_flow *f, struct reason *reason)
 {
 	f->record = (struct master_record){ .phase = 0 };
-	return f->engine->on_store(f->engine, store_end, f, reason);
+	TRY(f->engine->on_store(f->engine, store_end, f, reason));
+	rotation_tell_old(f->engine, "");
+	return ERR_OK;
 }
 
-static enum coffer_err store_anchor(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
-{
-	return anchor_store(engine, txn, arg, reason);
-}
-
-/* A counter is of one token. An earlier one of this node in the new token is no use any more. */
+/* In force is another token, or the same one again: the counter is made there, or asked. */
 static void anchor_again(struct engine *e, bool other_token, enum anchor_level before)
 {
-	struct anchor_record record = ANCHOR_RECORD_NONE;
 	struct reason why = { "" };
-	bool other = false;
 	if (!e->anchor) return;
-	enum coffer_err err = ERR_OK;
-	if (other_token && strcmp(e->identity.token_kind, "tpm2") == 0) {
-		record.stage = ANCHOR_MAKING;
-		err = anchor_record_new_auth(&record);
-		if (!err) err = e->on_store(e, store_anchor, &record, &why);
-		if (!err) err = anchor_make(e, &record, true, &other, &why);
-	}
-	anchor_record_clear(&record);
-	if (!err) err = anchor_check(e, &why);
+	enum coffer_err err = anchor_check(e, &why);
 	if (!err) return;
 	log_warn("the counter in the token: %s", reason_text(&why, err));
 	struct anchor_facts facts;
@@ -398,9 +310,9 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	struct token_health health;
 	token_proxy_health(e->token, &health);
 	f->old_info = health.info;
-	enum coffer_err err = make_master(f, reason);
+	enum coffer_err err = master_make(f, reason);
 	if (!err) err = e->on_store(e, take_keys, f, reason);
-	if (!err && (is_same_key(&f->old_info, &f->out->info) || opens(e, &f->keys[f->count - 1], &f->keys[f->count - 1].old)))
+	if (!err && (master_is_same_key(&f->old_info, &f->out->info) || master_opens(e, &f->keys[f->count - 1], &f->keys[f->count - 1].old)))
 		err = reason_fail(reason, ERR_EXISTS, "that is the master secret in force already, under another name");
 	if (!err) err = wrap_all(f, reason);
 	if (!err) err = put_in_force(f, reason);
@@ -410,7 +322,9 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	}
 	err = destroy_old(f, &why);
 	if (!err) err = end(f, &why);
-	if (err) snprintf(f->out->old_sentence, sizeof f->out->old_sentence, "%s", reason_text(&why, err));
+	if (!err) return ERR_OK;
+	snprintf(f->out->old_sentence, sizeof f->out->old_sentence, "%s", reason_text(&why, err));
+	rotation_tell_old(e, f->out->old_sentence);
 	return ERR_OK;
 }
 
@@ -435,7 +349,7 @@ static enum coffer_err change_and_count(struct master_flow *f, struct reason *re
 	anchor_facts(e->anchor, &facts);
 	if (e->anchor) anchor_set_level(e->anchor, ANCHOR_UNKNOWN, "the master secret is being changed");
 	enum coffer_err err = change(f, reason);
-	bool moved = !is_same_secret(&f->before, &e->identity);
+	bool moved = !master_is_same(&f->before, &e->identity);
 	flow_end(f);
 	anchor_again(e, moved && f->wish->uri[0], facts.level);
 	return err;
@@ -470,6 +384,7 @@ void rotation_master_finish(struct engine *engine)
 		let_raises(engine);
 		if (!err) err = end(&f, &why);
 		if (err) log_warn("the master secret before this one is not destroyed yet: %s", reason_text(&why, err));
+		if (err) rotation_tell_old(engine, reason_text(&why, err));
 	}
 	flow_end(&f);
 	pthread_mutex_unlock(&engine->admin_lock);

@@ -91,6 +91,27 @@ static enum store_table table_of_page(const struct rotation_place *place)
 	return place->at.len == 0 && place->table > STORE_OBJECT ? place->table - 1 : place->table;
 }
 
+/* With what was written, and at the end, so that a restart goes on from here. */
+static enum coffer_err keep_place(struct engine *engine, struct txn *txn)
+{
+	const struct rotation *r = engine->rotation;
+	const struct rotation_place *place = &r->next;
+	struct rotation_record record = rotation_record_now(engine);
+	bool ends = place->table > STORE_DOMAIN && r->place.table <= STORE_DOMAIN;
+	if (place->written == r->place.written && !ends) return ERR_OK;
+	bool ahead = place->next < place->count; /* the page's other rows are still to be done, and it was read from */
+	record.generation = ring_newest(txn_ring(txn));
+	record.table = (uint8_t)(ahead ? table_of_page(place) : place->table);
+	record.looked = place->looked - (place->count - place->next);
+	record.written = place->written;
+	record.at = place->at;
+	if (ahead) {
+		record.at.len = place->ids[place->next].len;
+		memcpy(record.at.at, place->ids[place->next].id, record.at.len);
+	}
+	return rotation_put_record(engine, txn, &record);
+}
+
 enum coffer_err rotation_reseal(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	const struct rotation_budget *budget = arg;
@@ -111,5 +132,5 @@ enum coffer_err rotation_reseal(struct engine *engine, struct txn *txn, void *ar
 			break;
 		}
 	}
-	return ERR_OK;
+	return keep_place(engine, txn);
 }

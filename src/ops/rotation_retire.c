@@ -130,6 +130,7 @@ static enum coffer_err write_end(struct engine *engine, struct txn *txn, struct 
 	struct rotation_record record = rotation_record_now(engine);
 	record.ended_ms = clock_wall_s() * 1000;
 	record.rows = engine->rotation->place.written;
+	record.generation = 0;
 	TRY(rotation_put_record(engine, txn, &record));
 	return append_ended(engine, txn, newest, l->count, record.rows);
 }

@@ -14,6 +14,7 @@
 #include "ops/backup_status.h"
 #include "ops/attend.h"
 #include "ops/json_out.h"
+#include "ops/key_rotation.h"
 #include "ops/rotation.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
@@ -237,6 +238,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	*out_version = facts.root.version;
 	if (!open) return;
 	rotation_json(engine, j);
+	key_rotation_json(engine, j);
 	json_u64(j, "generation", facts.generation);
 	put_recovery(j, engine);
 	json_str(j, "store", engine->config->store);

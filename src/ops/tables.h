@@ -28,6 +28,7 @@ op_fn op_modify_attribute;
 op_fn op_query;
 op_fn op_register;
 op_fn op_rekey;
+op_fn op_set_rotation;
 op_fn op_revoke;
 
 op_fn op_archive;

@@ -326,8 +326,10 @@ static char **parse(int argc, char **argv)
 {
 	int i = 1;
 	for (; i + 1 < argc && strcmp(argv[i], "--") != 0; i += 2) {
-		if (strcmp(argv[i], "--record") == 0) record = open_for(argv[i + 1]);
-		else if (strcmp(argv[i], "--note") == 0) note = open_for(argv[i + 1]);
+		if (strcmp(argv[i], "--record") == 0) {
+			record = open_for(argv[i + 1]);
+			setvbuf(record, NULL, _IOLBF, 0); /* who reads it meanwhile sees where the run is */
+		} else if (strcmp(argv[i], "--note") == 0) note = open_for(argv[i + 1]);
 		else if (strcmp(argv[i], "--kill") == 0) parse_point(argv[i + 1]);
 		else fail("unknown argument '%s'", argv[i]);
 	}

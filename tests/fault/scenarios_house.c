@@ -1,10 +1,13 @@
 /* Changes of the store, through the dispatcher and the store thread. Each request has a request id: what is asked again has one effect. */
 #include <string.h>
 
+#include "fault/house_check.h"
 #include "fault/scenario.h"
 #include "kmip/keyblock.h"
 #include "kmip/values.h"
+#include "ops/key_rotation.h"
 #include "unit/ops/fixture.h"
+#include "unit/store/fault_vfs.h"
 
 static uint8_t request_id[KMIP_REQUEST_ID_LEN];
 
@@ -110,6 +113,82 @@ static enum coffer_err run_rekey(void *place, unsigned k)
 	ask_one(&a, OPERATION_RE_KEY);
 	ask_id(&a, target);
 	return send_one(place, &a, k, 1);
+}
+
+static enum coffer_err run_set_rotation(void *place, unsigned k)
+{
+	struct ask a;
+	ask_one(&a, OPERATION_COFFER_SET_ROTATION);
+	ask_id(&a, target);
+	ttlv_put_interval(&a.w, TAG_COFFER_ROTATE_INTERVAL, 86400);
+	return send_one(place, &a, k, 1);
+}
+
+/* ---- the step of a schedule, which is no request ---- */
+
+static void *open_clockwork(void)
+{
+	struct house *h = house_open();
+	h->daemon.engine.key_rotation = key_rotation_new();
+	MUST(h->daemon.engine.key_rotation);
+	return h;
+}
+
+static void make_due(void *place, unsigned k)
+{
+	struct house *h = place;
+	struct ask a;
+	make_target(place, k);
+	ask_one(&a, OPERATION_COFFER_SET_ROTATION);
+	ask_id(&a, target);
+	ttlv_put_interval(&a.w, TAG_COFFER_ROTATE_INTERVAL, 1);
+	MUST_OK(send_one(place, &a, k, 101));
+	unsigned ms = 60000;
+	for (unsigned i = 0; i < 8 && key_rotation_wants(&h->daemon.engine); i++)
+		MUST_OK(h->daemon.engine.on_store(&h->daemon.engine, key_rotation_step, &ms, NULL)); /* the pass of before ends */
+	h->now_s += 2;
+	house_check_begin(h);
+	note_counts(place, k);
+}
+
+/* The first step of a pass replaces what is due. */
+static enum coffer_err run_schedule(void *place, unsigned k)
+{
+	struct house *h = place;
+	struct engine *e = &h->daemon.engine;
+	struct reason reason = { "" };
+	enum coffer_err err;
+	unsigned ms = 60000;
+	(void)k;
+	fault_back();
+	fault_vfs_pause(false);
+	err = e->on_store(e, key_rotation_step, &ms, &reason);
+	fault_vfs_pause(true);
+	fault_aside();
+	if (err && reason.text[0]) house_words(view_str(reason.text));
+	if (err && err != ERR_UNKNOWN_OUTCOME) house_check_same(h);
+	else house_check_begin(h);
+	return err;
+}
+
+/* Keys of earlier rounds are due again, too. */
+static void some_more(void *place, unsigned k)
+{
+	(void)k;
+	MUST(house_count(place, STORE_OBJECT) > objects_before);
+}
+
+static void end_clockwork(void *place)
+{
+	struct house *h = place;
+	end_house(h);
+}
+
+static void close_clockwork(void *place)
+{
+	struct house *h = place;
+	key_rotation_free(TAKE(h->daemon.engine.key_rotation));
+	house_close(h);
 }
 
 static enum coffer_err send_revoke(struct house *h, unsigned k, uint8_t step)
@@ -233,6 +312,9 @@ const struct scenario house_scenarios[] = {
 	{ .name = "Create", .prepare = note_counts, .run = run_create, .judge = judge_create, HOUSE },
 	{ .name = "Register", .prepare = note_counts, .run = run_register, .judge = judge_register, HOUSE },
 	{ .name = "Re-key", .prepare = make_target, .run = run_rekey, .judge = one_more, HOUSE },
+	{ .name = "Set Rotation", .prepare = make_target, .run = run_set_rotation, HOUSE },
+	{ .name = "schedule", .places = AT_HOUSE & ~AT(DISK), .stride = 7, .rounds = 12, .open = open_clockwork, .prepare = make_due, .run = run_schedule, .judge = some_more,
+	  .end = end_clockwork, .close = close_clockwork },
 	{ .name = "Revoke", .prepare = make_target, .run = run_revoke, .judge = judge_revoke, HOUSE },
 	{ .name = "Destroy", .prepare = make_revoked, .run = run_destroy, .judge = judge_destroy, HOUSE },
 	{ .name = "grant", .prepare = note_counts, .run = run_grant, .judge = judge_grant, HOUSE },

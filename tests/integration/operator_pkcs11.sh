@@ -55,7 +55,7 @@ within 10 "the daemon waits for init" status_is .state uninitialised
 refused "before init nothing is served" 4 "init" coffer key create early
 check "provision looks at the operator's key" coffer token provision "$(uri good)"
 matches "and adopts it" "$(coffer token provision "$(uri good)")" 'adopted'
-refused "init without a token" 1 'token URI' coffer init --no-recovery
+refused "init without a token" 1 'no token is named' coffer init --no-recovery
 mkdir -p "$work/shares"
 check "init adopts the operator's key" coffer init --token "$(uri good)" --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/shares"
 matches "status shows whose key it is" "$(coffer status)" 'master'
@@ -69,6 +69,42 @@ run_daemon
 within 10 "restarted: open again" is_ready
 check "and the data opens" coffer decrypt -i "$work/m" -o "$work/o"
 same "unchanged" "$work/p" "$work/o"
+
+# Another HSM takes its place while clients work; the old one is carried away.
+make_token next
+check "the operator makes a key in the new token" keygen next --sensitive --private --usage-wrap --allowed-mechanisms AES-KEY-WRAP
+give_to tokend "$work/tokens"
+work_on() { # until it is told to end: what was sealed opens, and new things are sealed and opened
+  local n=0
+  while [ ! -e "$work/enough" ] && [ $n -lt 5000 ]; do
+    coffer decrypt -i "$work/m" 2>&1 | cmp -s - "$work/p" || echo "decrypt $n" >>"$work/wrong"
+    coffer encrypt -k k -i "$work/p" 2>>"$work/wrong" | coffer decrypt 2>>"$work/wrong" | cmp -s - "$work/p" || echo "round trip $n" >>"$work/wrong"
+    n=$((n + 1))
+    echo $n >"$work/count"
+  done
+}
+counted() { [ "$(cat "$work/count" 2>/dev/null || echo 0)" -gt "$1" ]; }
+work_on &
+load=$!
+within 20 "clients work" counted 3
+out=$(coffer rotate master --token "$(uri next)" 2>&1) && ok "the new HSM is in force" || bad "the new HSM is in force" "$out"
+matches "the operator's old key is the operator's to destroy" "$out" 'the earlier one: left to its owner'
+within 20 "clients go on" counted $(($(cat "$work/count") + 3))
+check "the old token is taken away" softhsm2-util --delete-token --token good
+coffer key create after >/dev/null || bad "a key without the old token"
+touch "$work/enough"
+wait $load
+equal "no client was refused or read something else" "$(cat "$work/wrong" 2>/dev/null)" ""
+stop_daemon
+run_daemon
+within 10 "it opens with the new HSM alone" is_ready
+check "what was sealed before opens" coffer decrypt -i "$work/m" -o "$work/o2"
+same "unchanged" "$work/p" "$work/o2"
+matches "and the new keys are there" "$(coffer key list)" 'after'
+equal "the old key is gone" "$(pkcs11-tool --module "$module" --token-label good --list-objects 2>&1 | grep -c 'Secret Key Object')" 0
+refused "there is nothing to go back to" 1 'token' coffer rotate master --token "$(uri good)"
+within 20 "the new one is in force" is_ready
+check "the data opens after that" coffer decrypt -i "$work/m" -o "$work/o3"
 stop_daemon
 
 make_token loose

@@ -47,6 +47,7 @@ equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" be
 phase_is re-sealing && ok "records are being sealed again" || bad "records are being sealed again" "$(status_field .rotation)"
 kill_daemon
 start_daemon "after kill -9 it opens"
+[ "$(status_field .rotation.rows_resealed)" -gt 0 ] && ok "it goes on where it was" || bad "it goes on where it was" "$(status_field .rotation)"
 [ "$(status_field .rotation.generations)" = 2 ] && ok "with both generations" || bad "with both generations" "$(status_field .rotation)"
 equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" before
 stop_daemon
@@ -95,6 +96,29 @@ equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" be
 check "again" coffer rotate data-key --wait
 equal "no record is of an old generation" "$(generations 1,2,3,4,5,7)" 4
 equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" before
+
+# A key with a schedule: due while the daemon runs, and while it does not.
+check "a key that is replaced every two seconds" coffer key create clockwork --rotate-every 2s
+first_version=$(coffer key show clockwork --json | jq -r .uuid)
+printf early | coffer encrypt -k clockwork -o "$work/m2" || bad "encrypt"
+version_past() { [ "$(coffer key show clockwork --json | jq .version)" -gt "$1" ]; }
+within 20 "the daemon replaces it by itself" version_past 1
+matches "the old one is linked" "$(coffer key show "$first_version")" 'replaced by'
+refused "and protects nothing new" 1 'Protect Stop Date' coffer encrypt -k "$first_version" -i "$work/m2" -o "$work/m3"
+equal "it opens what it protected" "$(coffer decrypt -i "$work/m2")" early
+matches "the audit log has it" "$(coffer audit show)" 'by its schedule: replaced by'
+check "a key that is due tomorrow" coffer key create tomorrow --rotate-every 1d
+stop_daemon
+late=$(date +%s)
+start_daemon "stopped while it is due, and started again"
+due_again() { [ "$(coffer key show clockwork --json | jq -r '.created | fromdate')" -ge "$late" ]; }
+within 20 "it is replaced after the start" due_again
+equal "what is not due stays" "$(coffer key show tomorrow --json | jq .version)" 1
+matches "status counts them" "$(coffer status)" 'scheduled +2 keys'
+check "no more" coffer key schedule clockwork --never
+equal "key show says so" "$(coffer key show clockwork --json | jq .rotate_every)" null
+equal "and when the other one is due" "$(coffer key show tomorrow --json | jq '.rotate_every')" 86400
+refused "an interval that is none" 2 'rotate-every wants' coffer key schedule tomorrow --rotate-every soon
 
 # A record that does not open holds the old key, and is named.
 stop_daemon

@@ -61,6 +61,7 @@ equal "nothing is left pending" "$(ls "$state/pending" 2>/dev/null)" ""
 
 refused "a token that is not there changes nothing" 1 '' coffer rotate master --token "tpm2:swtpm:path=$work/nowhere"
 within 20 "the old token is in force again" is_ready
+matches "the audit log has the attempt" "$(coffer audit show)" 'RotateMaster +[^o ]'
 refused "the master secret in force is not another one" 1 'in force already' coffer rotate master --token "$(status_field .token.uri)"
 within 20 "well again" is_ready
 

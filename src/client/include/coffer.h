@@ -240,6 +240,8 @@ struct coffer_key_info {
 	char group[256];
 	uint64_t created_s, activated_s, deactivated_s, compromised_s, destroyed_s; /* Unix time, 0 = not */
 	char replaced_by[COFFER_UUID_TEXT], replaces[COFFER_UUID_TEXT];             /* "" = none */
+	uint32_t rotate_every_s;          /* the daemon replaces it so often; 0: it has no schedule */
+	uint64_t rotates_s, rotated_s;    /* when it is due by its schedule; when it was replaced. Unix time, 0 = not */
 };
 
 /* algorithm: "aes-256", "aes-192", "aes-128", "chacha20" (ChaCha20-Poly1305), "hmac-sha256", "hmac-sha384" or "hmac-sha512"; NULL = "aes-256".

@@ -78,6 +78,8 @@ def rows(source):
     for m in re.finditer(r"^ATTR\((.*?)\)$", text, re.M | re.S):
         cells = [c.strip() for c in m[1].replace("\n", " ").split(",")]
         name = cells[1].strip('"') or "Custom Attribute"
+        if cells[4] == "TAG_NOT_IN_1X":  # of another text
+            continue
         row = dict(zip(("type", "multi", "always", "set", "server", "client", "delete", "implicit", "applies"),
                        (cells[2], cells[5] == "MULTI", cells[6] == "YES", *cells[7:11], words(cells[11]), words(cells[12]))))
         found.append((name, row))

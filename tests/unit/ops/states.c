@@ -128,6 +128,12 @@ static void put_sealed(struct ask *a, const void *arg)
 
 static uint32_t seal(struct states_subject *s) { return life_ask(s->f, ADMIN, OPERATION_COFFER_SEAL, s->id, put_plain, NULL, NULL); }
 static uint32_t open_sealed(struct states_subject *s) { return life_ask(s->f, ADMIN, OPERATION_COFFER_OPEN, NULL, put_sealed, &s->sealed, NULL); }
+static void put_interval(struct ask *a, const void *arg)
+{
+	(void)arg;
+	ttlv_put_interval(&a->w, TAG_COFFER_ROTATE_INTERVAL, 86400);
+}
+static uint32_t set_rotation(struct states_subject *s) { return life_ask(s->f, ADMIN, OPERATION_COFFER_SET_ROTATION, s->id, put_interval, NULL, NULL); }
 static uint32_t rewrap(struct states_subject *s) { return life_ask(s->f, ADMIN, OPERATION_COFFER_REWRAP, NULL, put_sealed, &s->sealed, NULL); }
 static uint32_t begin_stream(struct states_subject *s) { return simple(s, OPERATION_COFFER_SEAL_STREAM); }
 
@@ -191,6 +197,7 @@ const struct states_event states_events[] = {
 	{ "Deactivation Date := now", date_deactivates, { OK,         TO(DEACTIVATED), DENY,            DENY,                     DENY,                     DENY } },
 	{ "Protect Stop Date := now", date_stops,  { OK,              OK,              DENY,            DENY,                     DENY,                     DENY } },
 	{ "Add x-note", add_note,                  { OK,              OK,              OK,              OK,                       OK,                       OK } },
+	{ "Set Rotation", set_rotation,            { OK,              OK,              OK,              OK,                       DENY,                     DENY } },
 	{ "Re-key", rekey,                         { OK,              OK,              OK,              OK,                       DENY,                     DENY } },
 	{ "Archive", archive,                      { OK,              OK,              OK,              OK,                       OK,                       OK } },
 	{ "Recover", recover,                      { OK,              OK,              OK,              OK,                       OK,                       OK } },

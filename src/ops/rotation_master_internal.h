@@ -1,0 +1,37 @@
+/* What the parts of a change of the master secret share. */
+#ifndef COFFER_OPS_ROTATION_MASTER_INTERNAL_H
+#define COFFER_OPS_ROTATION_MASTER_INTERNAL_H
+
+#include "ops/rotation_internal.h"
+#include "ops/rotation_master.h"
+
+/* One data key on its way from the old master secret to the new one. */
+struct moving {
+	uint32_t generation;
+	struct secret *key;
+	struct buf blob;
+	struct buf old; /* wrapped by the one before, as it stands in the store; empty: not read */
+};
+
+struct master_flow {
+	struct engine *engine;
+	const struct master_wish *wish;
+	struct master_record record; /* as it was found, or is to be written */
+	struct identity before, after;
+	struct master_change *out;
+	struct token_info old_info;  /* as the token was last known */
+	struct moving keys[ROTATION_GENERATIONS_MAX];
+	unsigned count;
+	bool written; /* read back: the slots name the new one */
+};
+
+/* Makes the master secret that the wish is about, or takes up the one that a change before this one made; the token is attached to it then, and `after` names it.
+ * f->record is what was found of that change. ERR_EXISTS: it is the one in force. */
+enum coffer_err master_make(struct master_flow *f, struct reason *reason) MUST_USE;
+/* Whether the master secret that the token is attached to opens what another one wrapped: then they are one and the same, under two names. */
+bool master_opens(struct engine *e, const struct moving *m, const struct buf *blob);
+/* What the token says of two keys is the same. */
+bool master_is_same_key(const struct token_info *a, const struct token_info *b);
+bool master_is_same(const struct identity *a, const struct identity *b);
+
+#endif
