@@ -111,7 +111,8 @@ class Node:
         self.tpm = None
 
     def token_objects(self):
-        """What the token itself says it holds, apart from what is temporary there: one master secret, or nothing before init."""
+        """What the token itself says it holds, apart from what is temporary there and from one pair of keys that signs the audit log: one master secret, or
+        nothing before init."""
         if self.token == "swtpm":
             found = []
             for what in ("handles-persistent", "handles-transient", "handles-loaded-session", "handles-saved-session"):
@@ -119,7 +120,12 @@ class Node:
                 found += [what + " " + line.strip("- ") for line in out.split("\n") if line.startswith("-")]
             return found
         out = self.run(["pkcs11-tool", "--module", SOFTHSM[0], "--token-label", "coffer", "--login", "--pin", "1234567890ab", "--list-objects"])
-        return [line for line in out.split("\n") if " Object; " in line or line.startswith("Secret Key")]
+        found = [line for line in out.split("\n") if " Object; " in line or line.startswith("Secret Key")]
+        for half in ("Private Key Object; EC", "Public Key Object; EC"):  # a second one of either is told
+            pair = next((line for line in found if line.startswith(half)), None)
+            if pair:
+                found.remove(pair)
+        return found
 
     # -- the state ------------------------------------------------------------------------------------------------------
 
