@@ -96,7 +96,8 @@ cp "$work/good.conf" "$home/cofferd.conf"
 coffer key create k >/dev/null
 head -c 20000000 /dev/urandom >"$work/p"
 for i in 1 2 3 4; do (coffer encrypt -k k -i "$work/p" -o "$work/c$i" 2>/dev/null; echo $? >"$work/rc$i") & done
-within 5 "requests are under way" test "$(status_field .connections)" -gt 1
+under_way() { [ "$(status_field .connections)" -gt 1 ]; }
+within 5 "requests are under way" under_way
 kill -TERM "$monitor"
 wait
 within 15 "SIGTERM: the monitor ends" sh -c "! kill -0 $monitor 2>/dev/null"

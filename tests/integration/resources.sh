@@ -146,7 +146,7 @@ drop_group() { # every process of it back to the top, then away with it
 in_group() { under bash -c "echo \$\$ >$groups/$1/$group/cgroup.procs; shift; exec \"\$@\"" bash x; }
 if make_group pids && [ -e "$groups/pids/$group/pids.max" ]; then
   served=0; refused=0
-  for max in 1 2 3 4 5 6 7 8 9 10 12; do
+  for max in 1 2 3 4 5 6 8 10 12 14 16 24; do
     echo $max >"$groups/pids/$group/pids.max"
     in_group pids
     for _ in $(seq 60); do is_ready 2>/dev/null && break; said 'raise TasksMax|new process cannot be made' && break; gone "$monitor" && break; sleep 0.05; done
@@ -161,7 +161,7 @@ if make_group pids && [ -e "$groups/pids/$group/pids.max" ]; then
     daemon=$(cat "$home/cofferd.pid")
     end "$max processes and threads"
   done
-  if [ $served -gt 0 ] && [ $refused -gt 0 ]; then ok "of 11 limits $served served with a smaller pool, $refused were refused or stayed sealed, with a sentence"; else bad "both happen" "$served served, $refused refused"; fi
+  if [ $served -gt 0 ] && [ $refused -gt 0 ]; then ok "of 12 limits $served served with a smaller pool, $refused were refused or stayed sealed, with a sentence"; else bad "both happen" "$served served, $refused refused"; fi
   drop_group pids
 else
   echo "     no control group for processes here: F92 not checked"

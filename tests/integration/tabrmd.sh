@@ -53,7 +53,7 @@ check "encrypts" coffer encrypt --key k -i "$work/plain" -o "$work/sealed"
 kill -TERM "$(cat "$home/monitor.pid")"
 within 10 "stopped" test ! -S "$home/coffer.sock"
 run_daemon
-within 20 "opens again by itself" status_is .token.health well
+within 20 "opens again by itself" is_ready
 check "decrypts" coffer decrypt -i "$work/sealed" -o "$work/again"
 same "the same text" "$work/plain" "$work/again"
 if grep -q 'Bad system call' "$home/cofferd.log"; then bad "the helper's filter fits" "$(grep 'Bad system call' "$home/cofferd.log")"; else ok "the helper's filter fits"; fi
