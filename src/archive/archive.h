@@ -101,13 +101,13 @@ enum coffer_err archive_signature(const struct archive *a, uint32_t generation, 
 /* The current stanza's row; borrows. */
 const struct store_row *archive_stanza_row(const struct archive *a);
 
-/* Step 4. look, may be NULL, sees each row of which this page's seal has been checked and says whether it fits (ERR_CORRUPT, ERR_VERSION: it does not). What is wrong is counted and the first
- * of it said in `said`; any other error ends it. */
+/* Step 4. Audit rows are followed link by link here, from the record behind the last that was taken out to the one that the root names. look, may be NULL, sees each row of which this
+ * page's seal has been checked and says whether it fits (ERR_CORRUPT, ERR_VERSION: it does not). What is wrong is counted and the first of it said in `said`; any other error ends it. */
 struct archive_look {
 	archive_row_fn *look;
 	void *arg;
 	uint64_t faults;        /* rows that do not open or fit, tables whose sums are not the root's; starts at 0 */
-	char said[256];         /* the first of them */
+	char said[320];         /* the first of them */
 };
 enum coffer_err archive_check_rows(struct archive *a, struct ring *ring, struct archive_look *look, struct reason *reason) MUST_USE;
 

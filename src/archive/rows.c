@@ -1,8 +1,11 @@
-/* Every row of an archive under its data keys, and its tables against the version root. */
+/* Every row of an archive under its data keys, its audit chains link by link, and its tables against the version root. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "archive/archive_internal.h"
+#include "audit/follow.h"
+#include "audit/kept_record.h"
 #include "base/reader.h"
 #include "base/text.h"
 #include "keyring/record.h"
@@ -13,6 +16,9 @@ struct check {
 	struct archive_look *look;
 	struct root_sum sums[ARCHIVE_TABLES_END];
 	bool pinned;                     /* the record "recovery" names the stanza */
+	struct audit_follow audit;
+	struct root_head head;           /* newest audit record of the archive's node */
+	uint64_t first, gone;            /* its oldest, and the last one that was taken out (docs/formats.md section 20.7) */
 };
 
 static void fault(struct archive_look *look, const char *sentence)
@@ -20,11 +26,26 @@ static void fault(struct archive_look *look, const char *sentence)
 	if (look->faults++ == 0) snprintf(look->said, sizeof look->said, "%s", sentence);
 }
 
+static bool record_place(const struct store_row *row, struct view *out_node, uint64_t *out_seq)
+{
+	struct reader r;
+	reader_init(&r, view_of(row->id, row->id_len));
+	return reader_view(&r, UUID_LEN, out_node) == ERR_OK && reader_u64(&r, out_seq) == ERR_OK && reader_end(&r) == ERR_OK;
+}
+
 static void row_fault(struct archive_look *look, enum store_table table, const struct store_row *row)
 {
-	char text[128], id[2 * STORE_ID_MAX + 1];
-	text_hex(view_of(row->id, row->id_len), id);
-	snprintf(text, sizeof text, "row %.64s of table %d does not open", id, (int)table);
+	char text[256], id[2 * STORE_ID_MAX + 1];
+	struct view node;
+	uint64_t seq;
+	if (table == STORE_AUDIT && record_place(row, &node, &seq)) {
+		text_hex(node, id);
+		snprintf(text, sizeof text, "audit record %" PRIu64 " of node %.32s does not open or does not follow the one before it (edited, swapped, or records in front of "
+			"it cut out)", seq, id);
+	} else {
+		text_hex(view_of(row->id, row->id_len), id);
+		snprintf(text, sizeof text, "row %.64s of table %d does not open", id, (int)table);
+	}
 	fault(look, text);
 }
 
@@ -39,11 +60,31 @@ static bool pins(const struct archive *a, struct view plain)
 	return view_equal(id, view_of(a->stanza.key_id, RECOVERY_KEY_ID_LEN)) && version == a->stanza_row.version;
 }
 
+static enum coffer_err open_audit(struct check *c, const struct store_row *row)
+{
+	struct view node;
+	uint64_t seq;
+	root_head_follow(&c->head, row);
+	if (!c->first && record_place(row, &node, &seq) && view_equal(node, view_of(c->head.node_id, UUID_LEN))) c->first = seq;
+	enum coffer_err err = audit_follow_row(&c->audit, c->ring, row);
+	return err == ERR_OK || err == ERR_MEMORY || err == ERR_CRYPTO ? err : ERR_CORRUPT; /* also a link under a generation that nobody has */
+}
+
+static enum coffer_err open_domain(struct check *c, const struct store_row *row, struct view plain)
+{
+	struct kept_record kept;
+	if (view_equal_str(view_of(row->id, row->id_len), "recovery")) c->pinned = pins(c->a, plain);
+	enum coffer_err err = kept_record_from_row(ring_domain(c->ring), row, plain, &kept);
+	if (!err) c->gone = kept.checkpoint.at.seq;
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 static enum coffer_err open_row(struct check *c, enum store_table table, const struct store_row *row)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
-	TRY(record_open(c->ring, table, row, &plain));
-	if (table == STORE_DOMAIN && view_equal_str(view_of(row->id, row->id_len), "recovery")) c->pinned = pins(c->a, buf_view(&plain));
+	if (table == STORE_AUDIT) TRY(open_audit(c, row));
+	else TRY(record_open(c->ring, table, row, &plain));
+	if (table == STORE_DOMAIN) TRY(open_domain(c, row, buf_view(&plain)));
 	return c->look->look ? c->look->look(c->look->arg, table, row) : ERR_OK;
 }
 
@@ -59,6 +100,21 @@ static enum coffer_err check_row(void *arg, enum store_table table, const struct
 	return ERR_OK;
 }
 
+/* Both ends of the log: what stands in between was followed. */
+static void compare_log(struct check *c)
+{
+	char text[160];
+	const struct root_head *wanted = &c->a->root.head;
+	if (c->head.seq != wanted->seq || memcmp(c->head.link, wanted->link, sizeof wanted->link) != 0) {
+		snprintf(text, sizeof text, "the audit log ends with record %" PRIu64 ", and not with record %" PRIu64 " that its version root names", c->head.seq, wanted->seq);
+		fault(c->look, text);
+	}
+	if (!c->first || c->first == c->gone + 1) return;
+	snprintf(text, sizeof text, "the audit log begins with record %" PRIu64 ", and not behind record %" PRIu64 ", the last that was taken out by configuration", c->first,
+		c->gone);
+	fault(c->look, text);
+}
+
 static void compare(struct check *c)
 {
 	char text[160];
@@ -70,6 +126,7 @@ static void compare(struct check *c)
 			(unsigned long long)root->count);
 		fault(c->look, text);
 	}
+	compare_log(c);
 	if (!c->pinned) fault(c->look, "its recovery stanza is not the one that the domain's own record names");
 }
 
@@ -77,6 +134,7 @@ enum coffer_err archive_check_rows(struct archive *a, struct ring *ring, struct 
 {
 	struct check c = { .a = a, .ring = ring, .look = look };
 	PRE(a->unlocked);
+	memcpy(c.head.node_id, ring_domain(ring)->node_id, UUID_LEN);
 	TRY(archive_pass(a, check_row, &c, reason));
 	compare(&c);
 	return ERR_OK;

@@ -41,21 +41,28 @@ static enum coffer_err read_body(struct view body, struct kept_record *out)
 	return ERR_OK;
 }
 
-enum coffer_err kept_record_read(struct store *store, struct ring *ring, const struct domain_id *domain, struct kept_record *out)
+enum coffer_err kept_record_from_row(const struct domain_id *domain, const struct store_row *row, struct view plain, struct kept_record *out)
 {
-	AUTO_BUF struct buf plain = BUF_EMPTY;
-	struct kept_record record = { .exported = false };
-	struct store_row wanted = { .id_len = 0 }, row;
+	struct kept_record record = { .row_version = row->version };
+	struct store_row wanted = { .id_len = 0 };
 	row_id(domain, &wanted);
-	TRY(store_get(store, STORE_DOMAIN, view_of(wanted.id, wanted.id_len), &row));
-	ENSURE(row.header.len == 1 && row.state == 0, ERR_CORRUPT);
-	ENSURE(row.header.ptr[0] == SCHEMA, ERR_VERSION);
-	record.row_version = row.version;
-	TRY(record_open(ring, STORE_DOMAIN, &row, &plain));
-	ENSURE(read_body(buf_view(&plain), &record) == ERR_OK, ERR_CORRUPT);
+	ENSURE(view_equal(view_of(row->id, row->id_len), view_of(wanted.id, wanted.id_len)), ERR_NOT_FOUND);
+	ENSURE(row->header.len == 1 && row->state == 0, ERR_CORRUPT);
+	ENSURE(row->header.ptr[0] == SCHEMA, ERR_VERSION);
+	ENSURE(read_body(plain, &record) == ERR_OK, ERR_CORRUPT);
 	TRY(audit_checkpoint_verify(domain, &record.checkpoint));
 	*out = record;
 	return ERR_OK;
+}
+
+enum coffer_err kept_record_read(struct store *store, struct ring *ring, const struct domain_id *domain, struct kept_record *out)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct store_row wanted = { .id_len = 0 }, row;
+	row_id(domain, &wanted);
+	TRY(store_get(store, STORE_DOMAIN, view_of(wanted.id, wanted.id_len), &row));
+	TRY(record_open(ring, STORE_DOMAIN, &row, &plain));
+	return kept_record_from_row(domain, &row, buf_view(&plain), out);
 }
 
 enum coffer_err kept_record_put(struct store *store, struct ring *ring, struct kept_record *record)

@@ -13,6 +13,8 @@ struct kept_record {
 
 /* domain: of the node whose log it is. ERR_NOT_FOUND: all are there. ERR_CORRUPT, ERR_VERSION; a checkpoint that the domain did not sign is ERR_CORRUPT. */
 enum coffer_err kept_record_read(struct store *store, struct ring *ring, const struct domain_id *domain, struct kept_record *out) MUST_USE;
+/* The same of a row that was read and opened elsewhere. ERR_NOT_FOUND: another row than that node's. */
+enum coffer_err kept_record_from_row(const struct domain_id *domain, const struct store_row *row, struct view plain, struct kept_record *out) MUST_USE;
 /* Of this node; in the transaction under way, as its row_version + 1, which it then is. */
 enum coffer_err kept_record_put(struct store *store, struct ring *ring, struct kept_record *record) MUST_USE;
 

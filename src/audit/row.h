@@ -2,10 +2,11 @@
 #ifndef COFFER_AUDIT_ROW_H
 #define COFFER_AUDIT_ROW_H
 
-#include "audit/chain.h"
 #include "audit/digest.h"
+#include "audit/event.h"
 #include "base/buf.h"
 #include "keyring/ring.h"
+#include "store/store.h"
 
 #define PRINCIPAL_TEXT_MAX 1024u
 #define AUDIT_HEADER_OLD_LEN 37u /* schema 1: u8, link generation u32, link (32) */

@@ -65,7 +65,7 @@ static int create(struct creating *c, const char *path)
 {
 	int status = output_open(path, &c->out);
 	if (status) return status;
-	c->out.only_mine = true;
+	c->out.only_mine = c->out.only_new = true;
 	enum coffer_status st = backup_call_begin(c->cli->conn, c->id);
 	if (st) return cli_fail_call(c->cli, st);
 	c->begun = true;
@@ -167,7 +167,7 @@ static int verify(struct verifying *v, const struct cmd_args *args)
 	if (!status) status = archive_report(v->cli, v->path, &v->facts, v->opened);
 	if (status) return status;
 	if (!v->cli->quiet && !v->cli->json)
-		puts(v->opened ? "verdict      good: every data key, the canary and every row opened" :
+		puts(v->opened ? "verdict      good: every data key, the canary and every row opened, and the audit log follows record by record" :
 			"verdict      whole and signed by that domain; compare the fingerprint, and give shares or passphrase to see that it opens");
 	if (!args_get(v->cli->cmd, args, "offline")) tell_daemon(v);
 	return EXIT_DONE;

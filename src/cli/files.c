@@ -156,6 +156,29 @@ static int sync_folder_of(const char *path)
 	return folder_sync(folder);
 }
 
+/* 0 or -1, errno as of rename; EEXIST: somebody has the name. */
+static int take_free_name(const char *from, const char *to)
+{
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+	if (errno != EINVAL && errno != ENOSYS) return -1;
+	if (link(from, to) == 0) { /* NFS cannot do it in one step */
+		unlink(from);
+		return 0;
+	}
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS) return -1;
+	if (access(to, F_OK) != 0) return rename(from, to); /* a file system with neither: a last look is all there is */
+	errno = EEXIST;
+	return -1;
+}
+
+static int move_to_place(const struct output *out)
+{
+	if (!out->only_new) return rename(out->temporary, out->path) == 0 ? EXIT_DONE : write_failed(out);
+	if (take_free_name(out->temporary, out->path) == 0) return EXIT_DONE;
+	if (errno != EEXIST) return write_failed(out);
+	return cli_fail(EXIT_REFUSED, "%s exists already: another command made it while this one worked; it was left as it is, choose a new name", out->path);
+}
+
 int output_commit(struct output *out)
 {
 	if (!out->regular) return EXIT_DONE;
@@ -164,7 +187,9 @@ int output_commit(struct output *out)
 	umask(mask);
 	if (out->only_mine) mode = 0600;
 	else if (stat(out->path, &st) == 0) mode = st.st_mode & 07777; /* a file that is replaced keeps its mode */
-	if (fchmod(out->fd, mode) != 0 || fsync(out->fd) != 0 || rename(out->temporary, out->path) != 0) return write_failed(out);
+	if (fchmod(out->fd, mode) != 0 || fsync(out->fd) != 0) return write_failed(out);
+	int status = move_to_place(out);
+	if (status) return status;
 	out->temporary[0] = pending[0] = '\0';
 	close(out->fd);
 	out->fd = -1;

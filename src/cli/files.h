@@ -35,6 +35,7 @@ struct output {
 	char temporary[4096];
 	bool regular;
 	bool only_mine;      /* nobody else can read the file, whatever the umask says */
+	bool only_new;       /* never takes the place of a file, also not of one that appeared since output_open */
 	off_t written, started; /* bytes; of them on their way to the disk */
 };
 

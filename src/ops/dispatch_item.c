@@ -49,6 +49,10 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 		return reason_fail(reason, ERR_BUSY, "the daemon is stopping; try again when it runs again");
 	case ENGINE_FAULT:
 		if (serves_at_fault(run->r->engine, row->operation)) return ERR_OK;
+		if (row->operation == OPERATION_COFFER_STORE_ACCEPT && run->r->engine->anchor_fault)
+			return reason_fail(reason, ERR_STATE, "the node stopped serving because of a rollback, which this does not accept; read 'coffer status', then run 'coffer store accept --rollback --yes'");
+		if (row->operation == OPERATION_COFFER_ANCHOR_ACCEPT && run->r->engine->integrity_fault)
+			return reason_fail(reason, ERR_STATE, "the node stopped serving because the store is not whole, which this does not accept; read 'coffer store check', then run 'coffer store accept --yes'");
 		return reason_fail(reason, ERR_STATE, "the node stopped serving after a fault; 'coffer status' says which");
 	}
 	return ERR_BUG;

@@ -31,7 +31,10 @@ static enum coffer_err count_object(struct looking *l, const struct store_row *r
 static enum coffer_err look(void *arg, enum store_table table, const struct store_row *row)
 {
 	struct looking *l = arg;
-	if (table == STORE_AUDIT) root_head_follow(l->head, row);
+	if (table == STORE_AUDIT) {
+		root_head_follow(l->head, row);
+		return ERR_OK; /* archive_check_rows followed it */
+	}
 	if (table == STORE_DOMAIN && view_equal_str(view_of(row->id, row->id_len), "domain-key")) l->has_domain_key = true;
 	TRY(row_check(&l->check, table, row));
 	return table == STORE_OBJECT ? count_object(l, row) : ERR_OK;

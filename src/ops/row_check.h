@@ -2,7 +2,7 @@
 #ifndef COFFER_OPS_ROW_CHECK_H
 #define COFFER_OPS_ROW_CHECK_H
 
-#include "audit/chain.h"
+#include "audit/follow.h"
 #include "keyring/ring.h"
 #include "store/store.h"
 

@@ -23,6 +23,7 @@ more() { # more FOLDER ARGUMENTS…: another sandbox, which is the current one t
 stop_one() { "$sandbox" stop --dir "$1" >/dev/null 2>&1; }
 stop_all() { for one in "$work"/s "$work"/box-*; do [ -d "$one" ] && stop_one "$one"; done; }
 trap 'stop_all; cleanup' EXIT
+check_fails() { ! "$@"; }
 key_state() { coffer key show "$1" --json | jq -r .state; }
 uuid() { coffer key show "$1" --json | jq -r .uuid; }
 
@@ -53,6 +54,17 @@ touch "$work/enough"
 wait $writer
 equal "an archive is its owner's" "$(stat -c %a "$work/one.cfra")" 600
 refused "an archive takes no other one's place" 1 'exists already' coffer backup create "$work/one.cfra"
+# Also not that of one that appears while it is made: the daemon stands still between the first look and the end.
+part_there() { [ -n "$(find "$work" -maxdepth 1 -name 'race.cfra.part-*')" ]; }
+kill -STOP "$(cat "$home/cofferd.pid")"
+coffer backup create "$work/race.cfra" >/dev/null 2>"$work/race.err" &
+racing=$!
+within 10 "one is being made" part_there
+echo 'the archive of who was first' >"$work/race.cfra"
+kill -CONT "$(cat "$home/cofferd.pid")"
+if wait $racing; then bad "who is second loses" "it took the name"; else matches "who is second loses, and is told" "$(cat "$work/race.err")" 'exists already: another command made it'; fi
+equal "what was first stays" "$(cat "$work/race.cfra")" 'the archive of who was first'
+check "and no part of the other" check_fails part_there
 [ "$(id -u)" != 0 ] || refused "a stranger makes none" 1 'may not' as_stranger backup create /tmp/never.cfra
 equal "both are on record" "$(coffer backup list --json | jq '.backups | length')" 2
 equal "none is verified" "$(status_field .backup.verified_at)" null
@@ -68,7 +80,6 @@ equal "metrics: open, token and store well, a verified backup" "$(metrics coffer
   "$(printf '%s\n' 'coffer_up 1' 'coffer_open 1' 'coffer_token_ok 1' 'coffer_store_ok 1' 'coffer_backups 2' 'coffer_backup_verified 1')"
 check "they fill a file" coffer metrics -o "$work/coffer.prom"
 check "which is whole" /usr/bin/python3 "$COFFER_SOURCE_DIR/tests/integration/check_metrics.py" <"$work/coffer.prom"
-check_fails() { ! "$@"; }
 check "and the check can fail" check_fails /usr/bin/python3 "$COFFER_SOURCE_DIR/tests/integration/check_metrics.py" <<<'coffer_up 1'
 unreachable=$(coffer metrics --socket "$work/none" 2>/dev/null); rc=$?
 equal "without a daemon: down, and exit status 3" "$rc $(tail -1 <<<"$unreachable")" "3 coffer_up 0"

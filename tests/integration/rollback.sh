@@ -66,7 +66,7 @@ put_back before
 start_daemon "with the old state it starts"
 is_refused "old state" 'older than this node has been: the token.s counter was raised to [0-9]+ and the store knows of [0-9]+'
 refused "taking it wants to be meant" 2 'add --yes' coffer store accept --rollback
-refused "not by accepting a damaged store" 1 'stopped serving' coffer store accept --yes
+refused "not by accepting a damaged store, which names what does" 1 'because of a rollback.*store accept --rollback --yes' coffer store accept --yes
 refused "nor by a stranger" 1 'may not|permission|stopped' as_stranger store accept --rollback --yes
 stop_daemon
 put_back after

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "audit/row.h"
 #include "crypto/hash.h"
 #include "crypto/sign.h"
 #include "keyring/generation.h"
@@ -77,12 +78,35 @@ void maker_put(struct maker *m, enum store_table table, const char *id, const ch
 	MUST(store_put(m->store, table, &row, true) == ERR_OK);
 }
 
+void maker_audit(struct maker *m, const char *details)
+{
+	static const uint8_t none[] = { 0, 0 };
+	uint8_t header_bytes[AUDIT_HEADER_LEN];
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	struct audit_header header = { .link_generation = ring_newest(m->ring), .has_digest = true };
+	struct store_row row = { .id_len = AUDIT_ID_LEN, .version = 1, .index = view_of(none, sizeof none) };
+	if (!m->audit.seq) MUST(audit_place_begin(&m->domain, &m->audit) == ERR_OK);
+	const struct audit_event event = { .seq = m->audit.seq + 1, .principal = view_str("unix:7"), .details = view_str(details) };
+	MUST(audit_row_encode(&m->domain, &event, &plain) == ERR_OK);
+	MUST(audit_link(m->ring, header.link_generation, event.seq, m->audit.link, buf_view(&plain), header.link) == ERR_OK);
+	MUST(audit_digest_next(m->audit.digest, header.link_generation, header.link, buf_view(&plain), header.digest) == ERR_OK);
+	audit_row_id(&m->domain, event.seq, row.id);
+	audit_header_encode(&header, header_bytes);
+	row.header = view_of(header_bytes, sizeof header_bytes);
+	MUST(record_seal(m->ring, STORE_AUDIT, buf_view(&plain), &row, &body) == ERR_OK);
+	MUST(store_put(m->store, STORE_AUDIT, &row, false) == ERR_OK);
+	m->audit.seq = event.seq;
+	memcpy(m->audit.link, header.link, sizeof header.link);
+	memcpy(m->audit.digest, header.digest, sizeof header.digest);
+}
+
 void maker_fill(struct maker *m)
 {
 	maker_put(m, STORE_OBJECT, "object-aaaaaaaaa", "key material of a", 2);
 	maker_put(m, STORE_OBJECT, "object-bbbbbbbbb", "", 5);
 	maker_put(m, STORE_GRANT, "grant-aaaaaaaaaa", "a grant", 1);
-	maker_put(m, STORE_AUDIT, "audit-aaaaaaaaaaaaaaaaaa", "a record", 0);
+	maker_audit(m, "a record");
 	maker_put(m, STORE_REQUEST, "request-aaaaaaaaaaaaaaaaaaaaaaaa", "an answer", 0);
 	maker_put(m, STORE_DOMAIN, "object-index", "\1", 0);
 }

@@ -3,6 +3,7 @@
 #define COFFER_TESTS_ARCHIVE_MAKER_H
 
 #include "archive/archive.h"
+#include "audit/digest.h"
 
 #define MAKER_PASSPHRASE "correct horse battery staple"
 
@@ -14,6 +15,7 @@ struct maker {
 	struct store_row stanza;
 	struct buf stanza_body, texts[3];
 	struct view shares[3];           /* printed, any 2 of 3; empty with a passphrase */
+	struct audit_place audit;        /* the newest audit record */
 	struct bytes file;               /* the archive */
 	uint64_t size;
 	uint8_t sha256[32];
@@ -27,6 +29,8 @@ void maker_open_from(struct maker *m, uint8_t salt, unsigned first, unsigned las
 void maker_done(struct maker *m);
 /* A sealed row. */
 void maker_put(struct maker *m, enum store_table table, const char *id, const char *plain, uint32_t state);
+/* The next audit record. */
+void maker_audit(struct maker *m, const char *details);
 /* Some rows of each table. */
 void maker_fill(struct maker *m);
 /* Commits, and makes m->file. Once. */

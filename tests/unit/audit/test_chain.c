@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "audit/chain.h"
+#include "audit/follow.h"
 #include "audit/kept_record.h"
 #include "audit/page.h"
 #include "base/clock.h"

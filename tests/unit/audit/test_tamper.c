@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "audit/chain.h"
 #include "audit/row.h"
 #include "keyring/record.h"
 #include "unit/objects/support.h"

@@ -3,12 +3,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "token/erase.h"
+#include "token/sign.h"
 #include "unit/tpm/helpers.h"
 #include "unit/tpm/proxy.h"
 
@@ -98,6 +101,70 @@ static void the_same_with_plain_sessions_is_seen(void **state)
 	assert_int_equal(seen.wrapped, TOKEN_SECRET_LEN - 7);
 	assert_int_equal(seen.opened, TOKEN_SECRET_LEN - 7);
 	assert_in_range(seen.random, 48, 57); /* given in two pieces */
+}
+
+/* All that gives the TPM something to keep, or takes it away: another master secret beside the first one, data keys wrapped under it, the key that signs the audit log (made, loaded,
+ * used), and the first master secret destroyed, as 'coffer rotate master' does it. Nothing is imported: no secret of Coffer's is made outside a TPM to be kept in one but by TPM2_Create. */
+struct moved {
+	size_t key, auth;
+};
+
+static void sign_once(struct token *t, const struct secret *auth)
+{
+	struct token_signer_wish wish = { .auth = secret_view(auth), .owner = { 1 }, .digest = { 2 } };
+	struct token_signer_answer made, signature;
+	assert_int_equal(token_signer_backend.make(t, &wish, &made, NULL), ERR_OK);
+	wish.ref = made.ref;
+	assert_int_equal(token_signer_backend.sign(t, &wish, &signature, NULL), ERR_OK);
+	assert_true(made.there && signature.there);
+}
+
+static struct moved listen_to_a_move(struct bus *bus)
+{
+	char next_uri[512];
+	struct moved seen = { 0, 0 };
+	struct token_binding first, next;
+	AUTO_SECRET struct secret *key = help_key(), *auth = help_key();
+	AUTO_BUF struct buf blob = BUF_EMPTY, next_blob = BUF_EMPTY;
+	secret_mut(auth)[TOKEN_SIGNER_AUTH_LEN - 1] |= 1;
+	assert_true(snprintf(next_uri, sizeof next_uri, "%s?handle=0x81010C10", proxy_uri(bus->proxy)) < (int)sizeof next_uri);
+	struct token *t = help_provision(proxy_uri(bus->proxy), &first);
+	help_wrap(t, key, &blob);
+	token_backend.close(t);
+	t = help_provision(next_uri, &next);
+	help_wrap(t, key, &next_blob);
+	help_unwraps_to(t, buf_view(&next_blob), key);
+	token_backend.close(t);
+	t = help_attach(proxy_uri(bus->proxy), &first);
+	sign_once(t, auth);
+	assert_int_equal(token_erase_backend.erase(t, NULL), ERR_OK);
+	token_backend.close(t);
+	t = help_attach(next_uri, &next);
+	help_unwraps_to(t, buf_view(&next_blob), key);
+	token_backend.close(t);
+	assert_true(proxy_seen(bus->proxy, TPM2_CC_EvictControl) >= 3);
+	assert_true(proxy_seen(bus->proxy, TPM2_CC_Create) >= 5 && proxy_seen(bus->proxy, TPM2_CC_Load) >= 5);
+	assert_int_equal(proxy_seen(bus->proxy, TPM2_CC_Sign), 1);
+	assert_int_equal(proxy_seen(bus->proxy, TPM2_CC_Import) + proxy_seen(bus->proxy, TPM2_CC_CreateLoaded) + proxy_seen(bus->proxy, TPM2_CC_LoadExternal), 0);
+	seen.key = proxy_windows_of(bus->proxy, secret_view(key));
+	seen.auth = proxy_windows_of(bus->proxy, secret_view(auth));
+	return seen;
+}
+
+static void neither_a_move_nor_a_signature_shows_a_secret(void **state)
+{
+	struct moved seen = listen_to_a_move(*state);
+	assert_int_equal(seen.key, 0);
+	assert_int_equal(seen.auth, 0);
+}
+
+static void with_plain_sessions_a_move_and_a_signature_do(void **state)
+{
+	plain_sessions = true;
+	struct moved seen = listen_to_a_move(*state);
+	plain_sessions = false;
+	assert_int_equal(seen.key, TOKEN_SECRET_LEN - 7);
+	assert_int_equal(seen.auth, TOKEN_SIGNER_AUTH_LEN - 7);
 }
 
 /* Seals and unseals with passwords alone, as a careless program would. */
@@ -356,6 +423,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(no_secret_crosses_the_bus_in_clear),
 		T(the_same_with_plain_sessions_is_seen),
+		T(neither_a_move_nor_a_signature_shows_a_secret),
+		T(with_plain_sessions_a_move_and_a_signature_do),
 		T(the_bus_log_would_show_a_key_sent_in_clear),
 		T(an_altered_answer_never_leads_to_another_key),
 		T(a_false_primary_is_noticed_before_a_session_is_salted_to_it),
