@@ -48,7 +48,7 @@ class Life(recovery_campaign.Scene):
         return {"accept": "rolled", "zeroise": "signed", "alone": "signed", "export": "long", "keep": "long"}.get(scenario, "founded")
 
     def prepare(self):
-        self.found("audit_token_interval = 0")
+        self.found()
         for name in ("old", "doomed"):
             self.must("key", "create", name)
         self.must("key", "revoke", "doomed", "--reason", "key-compromise")
@@ -88,6 +88,10 @@ class Life(recovery_campaign.Scene):
         self.node.stop()
         shutil.copytree(self.node.path["state"], self.path("later"))
         self.put_state(os.path.join(self.node.home + ".founded", "state"))
+
+    def configure(self, lines):
+        """The token signs the audit log where the scenario is about that: its key is not made at other moments."""
+        super().configure(lines if "audit_token_interval" in lines else lines + "audit_token_interval = 0\n")
 
     # -- small things -----------------------------------------------------------------------------------------------------
 
@@ -136,23 +140,25 @@ class Life(recovery_campaign.Scene):
             shutil.rmtree(self.path("before-" + part), ignore_errors=True)
             shutil.copytree(self.node.path[part], self.path("before-" + part), symlinks=True, ignore=shutil.ignore_patterns("*.sock*", ".lock"))
 
-    def is_refused(self, state, token=None):
-        """Everything is killed at once and an older state put in: whether it is taken for a rollback. Then the one of now again, which must open."""
+    def is_refused(self, state):
+        """Everything is killed at once and an older state put in: whether it is taken for a rollback. Then the one of now again, which must open. The control puts
+        the token of then in as well, which nobody can tell."""
         self.halt()
         shutil.rmtree(self.path("newest"), ignore_errors=True)
         shutil.copytree(self.node.path["state"], self.path("newest"))
         self.put_state(state)
-        if token:
+        if self.args.plant:
             self.node.stop_token()
-            self.put_state(token, "token")
+            self.put_state(self.path("before-token"), "token")
             self.node.start_token()
         self.node.start()
-        refused = self.wait("open", "fault") == "fault" and self.status()["note"].startswith("rollback")
+        if self.wait("open", "fault") == "open" or not self.status()["note"].startswith("rollback"):
+            return ["the state of before is served"]
         self.halt()
         self.put_state(self.path("newest"))
         self.node.start()
         self.wait("open")
-        return [] if refused else ["the state of before is served"]
+        return []
 
     # -- one run ----------------------------------------------------------------------------------------------------------
 
@@ -180,8 +186,11 @@ class Life(recovery_campaign.Scene):
             self.before()
 
     def calm(self):
-        """The last raise is long enough ago that the next end of a key waits for one of its own."""
-        self.until("the counter is raised", lambda s: s["rollback"]["health"] == "well" and s["rollback"]["raised_at"] + 2 < time.time())
+        """The raise of this start was done, long enough ago that the next end of a key waits for one of its own."""
+        def is_calm(status):
+            anchor, now = status["rollback"], time.time()
+            return anchor["health"] == "well" and now - status["uptime_s"] - 2 < anchor["raised_at"] < now - 2 and anchor["unanchored"] == 0
+        self.until("the counter is raised", is_calm)
 
     def recorded_from(self, scenario, record):
         return 0 if scenario in FROM_START else super().recorded_from(scenario, record)
@@ -210,8 +219,8 @@ class Life(recovery_campaign.Scene):
 
     @staticmethod
     def is_raised(status):
-        return status["state"] == "open" and status["rollback"]["health"] == "well" and status["rollback"]["raised_at"] > 0 and \
-            status["rollback"]["anchored_version"] >= status["rollback"]["version"] - status["rollback"]["unanchored"] and status["rollback"]["raises"] > 0
+        anchor = status["rollback"]
+        return status["state"] == "open" and anchor["health"] == "well" and anchor["unanchored"] == 0 and anchor["raised_at"] > time.time() - status["uptime_s"] - 2
 
     @staticmethod
     def is_exported(status):
@@ -247,27 +256,24 @@ class Life(recovery_campaign.Scene):
         return scenario in ("zeroise", "alone") and self.node.state() == "uninitialised"
 
     def after(self, scenario, done):
-        faults = getattr(self, "judge_" + scenario)(done)
-        return faults
+        return getattr(self, "judge_" + scenario)(done)
 
     def lose(self, scenario):
         """The control: what was acknowledged is taken back behind the node's back, or the record of it, and the judge has to see it."""
         good = self.node.home + "." + self.good(scenario)
-        if scenario in ("reseal", "pin", "accept"):
+        if scenario == "signer":
+            self.configure(AUDIT.format(self.export_file()))
+            os.unlink(self.export_file())
+        if scenario in ("reseal", "pin", "accept", "signer", "alone"):
             self.halt()
             self.node.stop_token()
             for part in ("state", "token"):
                 self.put_state(os.path.join(good, part), part)
             self.node.start_token()
             self.node.start()
-        if scenario in ("zeroise", "alone"):
+        if scenario == "zeroise":
             self.halt()
             self.put_state(os.path.join(good, "state"))
-            self.node.start()
-        if scenario == "signer":
-            self.halt(orderly=True)
-            self.put_state(os.path.join(good, "state"))
-            self.configure(AUDIT.format(self.export_file()))
             self.node.start()
 
     # -- the judges -------------------------------------------------------------------------------------------------------
@@ -302,9 +308,9 @@ class Life(recovery_campaign.Scene):
         name = {"revoke": "old", "destroy": "doomed"}[scenario]
         if not done:
             self.give(scenario)
-        faults = self.is_refused(self.path("before-state"), self.path("before-token") if self.args.plant else None)
+        faults = self.is_refused(self.path("before-state"))
         text = self.ask(scenario, "key", "show", name)[1]
-        if "active" in text or (scenario == "destroy" and "destroyed" not in text and "no such key" not in text):
+        if "active" in text or (scenario == "destroy" and "destroyed" not in text and "there is no key" not in text):
             faults.append(f"{scenario} was acknowledged: {text.strip()}")
         return faults + self.whole(scenario)
 
@@ -316,13 +322,13 @@ class Life(recovery_campaign.Scene):
 
     def judge_start(self, _):
         self.until("it opens and is anchored", self.is_raised)
-        return self.is_refused(self.path("before-state"), self.path("before-token") if self.args.plant else None) + self.whole("start")
+        return self.is_refused(self.path("before-state")) + self.whole("start")
 
     def judge_stop(self, done):
         self.halt()
-        self.node.start()
-        self.wait("open")
-        faults = self.is_refused(self.path("before-state"), self.path("before-token") if self.args.plant else None) if done else []
+        faults = self.is_refused(self.path("before-state")) if done else []
+        if not done:
+            self.node.start()
         return faults + self.whole("stop")
 
     def judge_accept(self, done):

@@ -210,6 +210,8 @@ class Node:
     def stop(self, limit=20):
         """SIGTERM. The seconds that it took; Trouble when it does not end."""
         began = time.monotonic()
+        if not self.keeper:
+            return 0  # it was ended before
         self.ask_to_stop()
         self.keeper.join(limit)
         if self.keeper.is_alive():

@@ -46,13 +46,13 @@ class Scene:
             raise live_node.Trouble(f"the node is {self.node.state()}, not {' or '.join(states)}: {self.node.last_words()}")
         return self.node.state()
 
-    def found(self, *lines):
-        """A domain with one key, and what that sealed. lines: for the configuration."""
+    def found(self):
+        """A domain with one key, and what that sealed."""
         node = self.node
         node.make()
         os.makedirs(self.kept)
         with open(node.path["cofferd.conf"], encoding="ascii") as f:
-            self.config = f.read() + "".join(line + "\n" for line in lines)
+            self.config = f.read()
         self.configure("")
         node.put_aside("empty")
         node.start_token()
@@ -65,9 +65,9 @@ class Scene:
             f.write(os.urandom(3000))
         self.must("encrypt", "--key", "k", "-i", self.path("plain"), "-o", self.path("sealed"))
 
-    def configure(self, line):
+    def configure(self, lines):
         with open(self.node.path["cofferd.conf"], "w", encoding="ascii") as f:
-            f.write(self.config + line)
+            f.write(self.config + lines)
 
     def keep(self, name):
         self.node.stop()
