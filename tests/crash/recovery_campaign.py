@@ -42,9 +42,14 @@ class Scene:
         return text
 
     def wait(self, *states):
-        if not live_node.wait_for(lambda: self.node.state() in states, 20):
-            raise live_node.Trouble(f"the node is {self.node.state()}, not {' or '.join(states)}: {self.node.last_words()}")
-        return self.node.state()
+        seen = [None]
+
+        def is_there():
+            seen[0] = self.node.state()
+            return seen[0] in states
+        if not live_node.wait_for(is_there, 20):
+            raise live_node.Trouble(f"the node is {seen[0]}, not {' or '.join(states)}: {self.node.last_words()}")
+        return seen[0]
 
     def found(self):
         """A domain with one key, and what that sealed."""
