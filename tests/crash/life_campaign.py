@@ -130,11 +130,6 @@ class Life(recovery_campaign.Scene):
             self.node.stop()
         self.node.end()
 
-    def again(self, orderly=False, *states):
-        self.halt(orderly)
-        self.node.start()
-        return self.wait(*(states or ("open",)))
-
     def before(self):
         """Keeps the state and the token of now."""
         for part in ("state", "token"):
@@ -293,7 +288,9 @@ class Life(recovery_campaign.Scene):
             return ["a binding that was acknowledged is gone"]
         if not done:
             self.give("reseal")
-        self.again()
+        self.halt()
+        self.node.start()
+        self.wait("open")
         return ([] if bound() else ["it is not bound"]) + self.whole("reseal")
 
     def judge_pin(self, done):
@@ -453,7 +450,7 @@ class Life(recovery_campaign.Scene):
             f.writelines(lines[:20] + lines[21:])
 
     def left_in_token(self, scenario):
-        self.fired, self.trouble = max(self.fired, self.node.count_kills()), self.trouble
+        self.fired = max(self.fired, self.node.count_kills())
         held = super().left_in_token(scenario)
         if scenario == "zeroise":
             return [] if held and " 0 objects" in held[0] else held or ["the master secret is in the token"]
