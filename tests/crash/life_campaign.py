@@ -39,7 +39,7 @@ class Life(recovery_campaign.Scene):
         super().__init__(folder, args)
         self.scenarios = self.planted = [s for s in SCENARIOS if args.token == "swtpm" or s not in TPM_ONLY]
         self.fired, self.trouble, self.fingerprint, self.bodies = 0, [], "", []
-        self.cut = False  # the daemon was killed while the last command was given: its client may have asked the next one
+        self.interrupted = False  # the daemon was killed while the last command was given: its client may have asked the next one
 
     # -- the states that runs begin at ----------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ class Life(recovery_campaign.Scene):
     def command(self, scenario):
         kills = self.node.count_kills()
         code, text = self.give_once(scenario)
-        self.cut = self.node.count_kills() != kills
+        self.interrupted = self.node.count_kills() != kills
         return code, text
 
     def give_once(self, scenario):
@@ -265,7 +265,9 @@ class Life(recovery_campaign.Scene):
         good = self.node.home + "." + self.good(scenario)
         if scenario == "signer":
             self.configure(AUDIT.format(self.export_file()))
-            os.unlink(self.export_file())
+            self.halt()
+            for name in glob.glob(self.export_file() + "*"):
+                os.unlink(name)
         if scenario in ("reseal", "pin", "accept", "signer", "alone"):
             self.halt()
             self.node.stop_token()
@@ -312,7 +314,7 @@ class Life(recovery_campaign.Scene):
         name = {"revoke": "old", "destroy": "doomed"}[scenario]
         if not done:
             self.give(scenario)
-        if self.cut:
+        if self.interrupted:
             self.calm()  # so soon after a start's raise an end does not wait for another
         faults = self.is_refused(self.path("before-state"))
         text = self.ask(scenario, "key", "show", name)[1]
@@ -342,7 +344,7 @@ class Life(recovery_campaign.Scene):
             if done:
                 return ["a rollback that was taken is refused again"]
             self.give("accept", "fault")
-        if self.cut or not done:
+        if self.interrupted or not done:
             self.until("the counter is raised", self.is_raised)  # after a start it opens first
         faults = self.is_refused(self.path("later"))
         if self.status()["rollback"]["overridden"] != 1:
