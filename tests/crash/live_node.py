@@ -61,6 +61,7 @@ class Node:
         self.stopping = False
         self.kills, self.before, self.fired, self.restarts, self.trouble = [], 0, 0, 0, []
         self.record, self.traced = None, True
+        self.pin = "1234567890ab"  # of a PKCS#11 token
 
     # -- the token ------------------------------------------------------------------------------------------------------
 
@@ -89,8 +90,8 @@ class Node:
         with open(self.path["softhsm2.conf"], "w", encoding="ascii") as f:
             f.write(f"directories.tokendir = {self.path['token']}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
         with open(os.open(self.path["token"] + "/pin", os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
-            f.write("1234567890ab")
-        self.run(["softhsm2-util", "--init-token", "--free", "--label", "coffer", "--pin", "1234567890ab", "--so-pin", "ba0987654321"])
+            f.write(self.pin)
+        self.run(["softhsm2-util", "--init-token", "--free", "--label", "coffer", "--pin", self.pin, "--so-pin", "ba0987654321"])
 
     def start_token(self):
         if self.token != "swtpm":
@@ -119,7 +120,7 @@ class Node:
                 out = self.run(["tpm2_getcap", "-T", "swtpm:path=" + self.path["tpm.sock"], what])
                 found += [what + " " + line.strip("- ") for line in out.split("\n") if line.startswith("-")]
             return found
-        out = self.run(["pkcs11-tool", "--module", SOFTHSM[0], "--token-label", "coffer", "--login", "--pin", "1234567890ab", "--list-objects"])
+        out = self.run(["pkcs11-tool", "--module", SOFTHSM[0], "--token-label", "coffer", "--login", "--pin", self.pin, "--list-objects"])
         found = [line for line in out.split("\n") if " Object; " in line or line.startswith("Secret Key")]
         # The pair, and the half of one that was cut off: without a label, which SoftHSM writes last, nobody finds that again.
         pairs = [line for line in found if line.startswith(("Private Key Object; EC", "Public Key Object; EC"))]
@@ -209,6 +210,8 @@ class Node:
     def stop(self, limit=20):
         """SIGTERM. The seconds that it took; Trouble when it does not end."""
         began = time.monotonic()
+        if not self.keeper:
+            return 0  # it was ended before
         self.ask_to_stop()
         self.keeper.join(limit)
         if self.keeper.is_alive():

@@ -14,6 +14,7 @@ import threading
 import time
 
 import live_node
+import rotate_points
 
 UNREACHABLE = 3  # the exit status of coffer
 SCENARIOS = ("unseal", "shares", "restore")
@@ -22,6 +23,7 @@ SHARES = ["--recovery-shares", "3", "--recovery-threshold", "2", "--recovery-out
 
 class Scene:
     """One node, and what is kept of it: the domain that was made once, the state before that, its sheets, an archive and a sealed message."""
+    scenarios, planted = SCENARIOS, ("shares",)
 
     def __init__(self, folder, args):
         os.makedirs(folder)
@@ -41,16 +43,23 @@ class Scene:
         return text
 
     def wait(self, *states):
-        if not live_node.wait_for(lambda: self.node.state() in states, 20):
-            raise live_node.Trouble(f"the node is {self.node.state()}, not {' or '.join(states)}: {self.node.last_words()}")
-        return self.node.state()
+        seen = [None]
 
-    def prepare(self):
+        def is_there():
+            seen[0] = self.node.state()
+            return seen[0] in states
+        if not live_node.wait_for(is_there, 20):
+            raise live_node.Trouble(f"the node is {seen[0]}, not {' or '.join(states)}: {self.node.last_words()}")
+        return seen[0]
+
+    def found(self):
+        """A domain with one key, and what that sealed."""
         node = self.node
         node.make()
         os.makedirs(self.kept)
         with open(node.path["cofferd.conf"], encoding="ascii") as f:
             self.config = f.read()
+        self.configure("")
         node.put_aside("empty")
         node.start_token()
         node.start(traced=False)
@@ -61,10 +70,20 @@ class Scene:
         with open(self.path("plain"), "wb") as f:
             f.write(os.urandom(3000))
         self.must("encrypt", "--key", "k", "-i", self.path("plain"), "-o", self.path("sealed"))
+
+    def configure(self, lines):
+        with open(self.node.path["cofferd.conf"], "w", encoding="ascii") as f:
+            f.write(self.config + lines)
+
+    def keep(self, name):
+        self.node.stop()
+        self.node.stop_token()
+        self.node.put_aside(name)
+
+    def prepare(self):
+        self.found()
         self.must("backup", "create", self.path("archive"))
-        node.stop()
-        node.stop_token()
-        node.put_aside("founded")
+        self.keep("founded")
 
     # -- one run --------------------------------------------------------------------------------------------------------
 
@@ -76,10 +95,17 @@ class Scene:
         node.take_back("empty" if scenario == "restore" else "founded")
         shutil.rmtree(self.path("new"), ignore_errors=True)
         os.mkdir(self.path("new"), 0o700)
-        with open(node.path["cofferd.conf"], "w", encoding="ascii") as f:
-            f.write(self.config + ("start = attended\n" if scenario == "unseal" else ""))
+        self.configure("start = attended\n" if scenario == "unseal" else "")
         node.start_token()
         node.start(kills, record, good="empty" if scenario == "restore" else "founded")
+
+    def ready(self, scenario):
+        """Waits until the command can be given."""
+        self.wait({"unseal": "sealed", "shares": "open", "restore": "uninitialised"}[scenario])
+
+    def recorded_from(self, _, record):
+        """Where in the record the calls begin that are killed at."""
+        return len(self.recorded(record))
 
     def command(self, scenario):
         if scenario == "unseal":
@@ -140,31 +166,32 @@ class Scene:
             faults.append(f"left over: {' '.join(left)}")
         return faults
 
-    def lose(self):
+    def lose(self, _):
         """The control: what was acknowledged is taken back behind the node's back, and the judge has to see it."""
         self.node.stop()
         shutil.rmtree(self.node.path["state"])
         shutil.copytree(os.path.join(self.node.home + ".founded", "state"), self.node.path["state"])
         self.node.start(good="founded")
 
+    def left_in_token(self, _):
+        held = [what for what in self.node.token_objects() if not what.startswith(("handles-transient", "handles-loaded"))]  # of a helper that a late kill took along
+        return [] if len(held) == 1 else [f"the token holds {len(held)} objects: {'; '.join(held)}"]
+
     def play(self, scenario, kills, record=None):
         """Whether the kill came, what is wrong, and the recorded points of the command alone."""
         node, faults, points, fired = self.node, [], [], 0
         try:
             self.begin(scenario, kills, record)
-            self.wait({"unseal": "sealed", "shares": "open", "restore": "uninitialised"}[scenario])
-            first = self.recorded(record)
+            self.ready(scenario)
+            first = self.recorded_from(scenario, record)
             code, _ = self.command(scenario)
-            points = self.recorded(record)[len(first):]
+            points = self.recorded(record)[first:]
             if self.args.plant:
-                self.lose()
+                self.lose(scenario)
             faults += self.after(scenario, code == 0)
             fired = node.count_kills()
             node.stop()
-            held = [what for what in node.token_objects() if not what.startswith(("handles-transient", "handles-loaded"))]  # of a helper that a late kill took along
-            if len(held) != 1:
-                faults.append(f"the token holds {len(held)} objects: {'; '.join(held)}")
-            faults += node.trouble + node.complaints()
+            faults += self.left_in_token(scenario) + node.trouble + node.complaints()
         except (live_node.Trouble, OSError, ValueError) as trouble:
             faults.append(str(trouble))
             fired = node.count_kills()
@@ -172,6 +199,9 @@ class Scene:
             node.end()
             node.stop_token()
         return fired, faults, points
+
+    def is_point(self, _, event):
+        return event.startswith("cofferd/")
 
     @staticmethod
     def recorded(record):
@@ -183,18 +213,17 @@ class Scene:
 
 def all_points(scene, args, work):
     points = []
-    for scenario in SCENARIOS:
-        if args.only and args.only != scenario:
-            continue
+    for scenario in scene.scenarios:
         record = os.path.join(work, f"record-{scenario}")
         _, faults, events = scene.play(scenario, (), record)
         if faults:
             raise live_node.Trouble(f"{scenario} without a kill: {faults[0]}")
-        points += sorted({f"{scenario}:{event.split()[0]}" for event in events if event.startswith("cofferd/")})
+        points += sorted({f"{scenario}:{event.split()[0]}" for event in events if scene.is_point(scenario, event.split()[0]) and
+                          (not args.changes or rotate_points.is_point(event.split()[0], False))})
     return points
 
 
-def chosen(points, args):
+def chosen(points, args, scenarios):
     """The same ones for a seed; as many of each scenario."""
     if args.point:
         return [args.point]
@@ -205,7 +234,7 @@ def chosen(points, args):
     out = []
     for p in keyed:
         scenario = p.split(":")[0]
-        if share[scenario] < args.points // len(SCENARIOS) or args.only:
+        if share[scenario] < args.points // len(scenarios):
             share[scenario] += 1
             out.append(p)
     return out[:args.points]
@@ -239,42 +268,54 @@ def run(scenes, points):
     return result
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1])
+def main(kind, text, scenarios):
+    """kind: a class of scenes. text: its program's documentation. scenarios: those that there are."""
+    parser = argparse.ArgumentParser(usage=text.split("usage: ")[1])
     parser.add_argument("--build", required=True, type=os.path.abspath)
     parser.add_argument("--points", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--token", default="softhsm", choices=("softhsm", "swtpm"))
-    parser.add_argument("--only", choices=SCENARIOS)
+    parser.add_argument("--only", choices=scenarios)
     parser.add_argument("--point")
-    parser.add_argument("--plant", action="store_true", help="a recovery key that was acknowledged is lost: must be found")
+    parser.add_argument("--plant", action="store_true", help="what was acknowledged is lost, in each scenario: must be found")
+    parser.add_argument("--changes", action="store_true", help="only calls that change a file or ask the token")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     live_node.end_in_order()
     began = time.monotonic()
     with live_node.work_folder("coffer-recovery-") as work:
-        scenes = [Scene(os.path.join(work, str(i)), args) for i in range(args.jobs)]
+        scenes = [kind(os.path.join(work, str(i)), args) for i in range(args.jobs)]
         try:
             for scene in scenes:
+                scene.scenarios = [s for s in scene.scenarios if args.only in (None, s)]
                 scene.prepare()
             if args.plant:
-                found = scenes[0].play("shares", ())[1]
-                print("the loss was found: " + found[0] if found else "the loss was not found")
-                return 0 if found else 1
-            every = all_points(scenes[0], args, work)
-            points = chosen(every, args)
+                return find_losses(scenes[0])
+            every = [args.point] if args.point else all_points(scenes[0], args, work)
+            points = chosen(every, args, scenes[0].scenarios)
             result = run(scenes, points)
         finally:
             for scene in scenes:
                 scene.node.end()
                 scene.node.stop_token()
     if result["faults"]:
-        print(f"once more: python3 tests/crash/recovery_campaign.py --build {args.build} --token {args.token} --point '{result['faults'][0].split(': ')[0]}'")
+        print(f"once more: python3 tests/crash/{os.path.basename(sys.argv[0])} --build {args.build} --token {args.token} --point '{result['faults'][0].split(': ')[0]}'")
     kills = ", ".join(f"{s} {n}" for s, n in sorted(result["fired"].items()))
     print(f"{args.token}: {len(points)} of {len(every)} recorded points of seed {args.seed}: killed in {kills}; {result['missed']} were not reached, "
           f"{len(result['faults'])} violations, {time.monotonic() - began:.0f} s")
     return 1 if result["faults"] or not sum(result["fired"].values()) else 0
 
 
+def find_losses(scene):
+    bad = 0
+    for scenario in scene.scenarios:
+        if scenario not in scene.planted:
+            continue
+        found = scene.play(scenario, ())[1]
+        bad += not found
+        print(f"{scenario}: the loss was found: {found[0]}" if found else f"{scenario}: the loss was not found", flush=True)
+    return 1 if bad else 0
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Scene, __doc__, SCENARIOS))
