@@ -13,14 +13,17 @@
 #include "base/log.h"
 #include "base/reader.h"
 #include "base/writer.h"
+#include "crypto/hash.h"
 #include "crypto/mac.h"
 #include "keyring/label.h"
 
 #define MAGIC "CFRM"
-#define FORMAT 1u
+#define FORMAT 2u
+#define FORMAT_WITHOUT_CHECK 1u
 #define SLOTS 2u
 #define SLOT_LEN 64u
-#define FIELDS_LEN 52u /* of a slot, before its zeros */
+#define FIELDS_LEN 52u /* of a slot, before its check */
+#define CHECK_LEN 8u
 
 struct root_mark {
 	int fd;
@@ -75,18 +78,30 @@ struct slot_fields {
 	uint32_t generation;
 	uint64_t version;
 	uint8_t mac[MAC_LEN];
+	bool is_whole; /* not torn by a power cut; unknown of the first format, where it says false */
 };
+
+static enum coffer_err make_check(const uint8_t slot[static SLOT_LEN], uint8_t out[static CHECK_LEN])
+{
+	uint8_t digest[HASH_SHA256_LEN];
+	TRY(hash_sha256(view_of(slot, FIELDS_LEN), digest));
+	memcpy(out, digest, CHECK_LEN);
+	return ERR_OK;
+}
 
 static enum coffer_err parse_slot(const uint8_t slot[static SLOT_LEN], struct slot_fields *out)
 {
 	struct reader r;
 	struct view magic;
-	uint8_t format, reserved[3];
+	uint8_t format, reserved[3], check[CHECK_LEN];
 	reader_init(&r, view_of(slot, FIELDS_LEN));
 	TRY(reader_view(&r, sizeof MAGIC - 1, &magic));
 	TRY(reader_u8(&r, &format));
 	TRY(reader_bytes(&r, reserved, sizeof reserved));
-	ENSURE(view_equal_str(magic, MAGIC) && format == FORMAT && (reserved[0] | reserved[1] | reserved[2]) == 0, ERR_CORRUPT);
+	ENSURE(view_equal_str(magic, MAGIC) && (reserved[0] | reserved[1] | reserved[2]) == 0, ERR_CORRUPT);
+	ENSURE(format == FORMAT || format == FORMAT_WITHOUT_CHECK, ERR_CORRUPT);
+	TRY(make_check(slot, check));
+	out->is_whole = format == FORMAT && memcmp(slot + FIELDS_LEN, check, sizeof check) == 0;
 	TRY(reader_u32(&r, &out->generation));
 	TRY(reader_u64(&r, &out->version));
 	return reader_bytes(&r, out->mac, sizeof out->mac);
@@ -130,7 +145,7 @@ uint32_t root_mark_generation(struct root_mark *mark)
 	uint32_t newest = 0;
 	if (pread(mark->fd, slots, sizeof slots, 0) < 0) return 0;
 	for (size_t i = 0; i < SLOTS; i++)
-		if (parse_slot(slots[i], &fields) == ERR_OK && fields.generation > newest) newest = fields.generation;
+		if (parse_slot(slots[i], &fields) == ERR_OK && fields.is_whole && fields.generation > newest) newest = fields.generation;
 	return newest;
 }
 
@@ -154,6 +169,7 @@ static enum coffer_err write_slot(struct root_mark *mark, struct ring *ring, uin
 	writer_bytes(&w, view_of(mac, sizeof mac));
 	writer_zero(&w, SLOT_LEN - FIELDS_LEN);
 	TRY(writer_done(&w));
+	TRY(make_check(slot, slot + FIELDS_LEN));
 	ENSURE(pwrite(mark->fd, slot, sizeof slot, (off_t)(version % SLOTS * SLOT_LEN)) == (ssize_t)sizeof slot, ERR_IO);
 	return ERR_OK;
 }

@@ -15,8 +15,8 @@ enum coffer_err root_mark_open(const char *path, struct root_mark **out, struct 
 void root_mark_close(struct root_mark *mark);
 /* The higher version of the slots whose MAC holds. ERR_NOT_FOUND: nothing is there; ERR_CORRUPT: something is, and none holds under this ring; ERR_IO. */
 enum coffer_err root_mark_read(struct root_mark *mark, struct ring *ring, uint64_t *out_version) MUST_USE;
-/* The highest generation of the data key that a slot names, also one whose MAC this ring cannot compute; 0: none. Not authenticated: it can only make a start
- * or a restore more careful. */
+/* The highest generation of the data key that a slot names, also one whose MAC this ring cannot compute; 0: none. A slot that a power cut tore names
+ * nothing (its check does not fit). Not authenticated: it can only make a start or a restore more careful. */
 uint32_t root_mark_generation(struct root_mark *mark);
 /* Empties it: of a store that is founded, or taken as it is. Without waiting for the disk. */
 void root_mark_clear(struct root_mark *mark);

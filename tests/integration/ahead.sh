@@ -3,6 +3,7 @@
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 begin ahead
+keep_softhsm
 start_sandbox --token softhsm
 use_sandbox
 client=$COFFER_BUILD/tests/ahead

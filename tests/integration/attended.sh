@@ -4,6 +4,7 @@
 # shellcheck disable=SC2317  # functions are called by name
 . "$(dirname "$0")/lib.sh"
 begin "attended-$1"
+keep_softhsm
 kind=$1
 shares=$dir/recovery
 

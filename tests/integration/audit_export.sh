@@ -5,6 +5,7 @@
 # shellcheck disable=SC2317  # functions are called by name
 . "$(dirname "$0")/lib.sh"
 begin audit-export
+keep_softhsm
 exports=$work/exports
 mkdir -p "$exports"
 small=yes

@@ -7,6 +7,7 @@
 token=$1
 rounds=${COFFER_CRASH_ROUNDS:-12}
 begin "backup-crash-$token"
+keep_softhsm
 start_sandbox --token "$token"
 use_sandbox
 first=$dir

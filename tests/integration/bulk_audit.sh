@@ -5,6 +5,7 @@
 # shellcheck disable=SC2317  # functions are called by name
 . "$(dirname "$0")/lib.sh"
 begin bulk
+keep_softhsm
 mkdir -p "$dir"
 small=yes
 mount -t tmpfs -o size=24M,mode=755 tmpfs "$dir" 2>/dev/null || small=

@@ -5,6 +5,7 @@
 # shellcheck disable=SC2317  # functions are called by name
 . "$(dirname "$0")/lib.sh"
 begin faults
+keep_softhsm
 # The same programs, but for the daemon.
 mkdir -p "$work/build/bin"
 cp "$bin"/* "$work/build/bin/"

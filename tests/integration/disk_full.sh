@@ -5,6 +5,7 @@
 # shellcheck disable=SC2317  # functions are called by name
 . "$(dirname "$0")/lib.sh"
 begin disk
+keep_softhsm
 mkdir -p "$dir"
 if ! mount -t tmpfs -o size=24M,mode=755 tmpfs "$dir" 2>/dev/null; then
   echo "note: no rights to mount a small disk here; this story needs them"

@@ -19,6 +19,9 @@ begin() { # begin NAME: a folder that every user can reach, removed at the end
   trap cleanup EXIT
 }
 
+# For a story that kills what has SoftHSM open: what that loses is put back, until the story ends.
+keep_softhsm() { python3 "$top/tests/integration/keep_softhsm.py" $$ "$work" </dev/null >/dev/null 2>&1 & disown; }
+
 # Users of their own for the processes: as root, and where the build can be reached by them.
 separate_users() {
   [ "$(id -u)" = 0 ] || return 1

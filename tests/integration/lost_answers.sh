@@ -4,6 +4,7 @@
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 begin lost
+keep_softhsm
 start_sandbox --token softhsm
 use_sandbox
 keys=40

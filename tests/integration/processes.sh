@@ -4,6 +4,7 @@
 # shellcheck disable=SC2317  # functions are called by name
 . "$(dirname "$0")/lib.sh"
 begin processes
+keep_softhsm
 # What whoever starts Coffer may have open and set, and what must not reach the processes.
 echo inherited >"$work/inherited"
 exec 9<"$work/inherited"

@@ -4,6 +4,7 @@
 # shellcheck source=tests/integration/lib.sh
 . "$(dirname "$0")/lib.sh"
 begin "rotate-${1:-swtpm}"
+keep_softhsm
 start_sandbox --token "${1:-swtpm}" --set reseal_rate=200
 use_sandbox
 state=$home/state

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 first=${1:-swtpm}
 begin "master-$first"
+keep_softhsm
 second=$([ "$first" = swtpm ] && echo softhsm || echo swtpm)
 # A second node's sandbox only for its token.
 other=$work/other
@@ -31,15 +32,6 @@ kill_daemon() {
   kill -9 "$monitor" 2>/dev/null
   rm -f "$home/coffer.sock"
   while kill -0 "$monitor" 2>/dev/null; do sleep 0.05; done
-  mend_softhsm
-}
-# SoftHSM, killed between two calls of a login, leaves an empty token.object, and the token is gone (docs/tokens.md section 4): what was kept is put back.
-mend_softhsm() {
-  local file
-  for file in "$home"/token/tokens/*/token.object "$other"/node-1/token/tokens/*/token.object; do
-    [ -e "$file" ] || continue
-    if [ -s "$file" ]; then cp -p "$file" "$file.kept"; else cp -p "$file.kept" "$file"; fi
-  done
 }
 opens() { equal "$1" "$(coffer decrypt -i "$work/m" 2>&1)" before; }
 secret_now() { status_field .token.master_secret; }

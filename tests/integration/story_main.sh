@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 token=$1
 begin "main-$token"
+keep_softhsm
 start_sandbox --token "$token"
 use_sandbox
 

@@ -30,6 +30,7 @@ keygen
   echo "secret_memory = 8M"
   echo "token_deadline = 2s"
   echo "token_probe_interval = 1s"
+  echo "audit_token_interval = 0" # the master secret alone is in the token
   echo "tokend_environment = SOFTHSM2_CONF=$SOFTHSM2_CONF HSM_SHIM_MODULE=$softhsm HSM_SHIM_CONTROL=$control HSM_SHIM_LOG=$log"
   user_settings
 } >"$home/cofferd.conf"

@@ -53,10 +53,12 @@ def make():
     body += bytes([1]) + NODE + u(8, 9) + link
     row = binding(5, b"root", 1, 0, 1, b"\x01", u(2, 0))
     slot = b"CFRM\x01" + bytes(3) + GENERATION + u(8, 7) + mac(t(b"root-mark"), DOMAIN, NODE, GENERATION, u(8, 7)) + bytes(12)
+    fields = b"CFRM\x02" + slot[5:52]
     return {
         "comment": "Known answers of docs/formats.md section 14. Frozen: a changed value is a new format version. Inputs are those of formats-v1.json.",
         "grant-entry": grant.hex(), "other-entry": other.hex(), "stanza-entry": stanza.hex(), "grant-sum": grants.hex(),
         "body": body.hex(), "sealed-body": message(subkey(b"object-seal"), DOMAIN, 1, NONCE, 1, row, body).hex(), "mark-slot": slot.hex(),
+        "mark-slot-2": (fields + hashlib.sha256(fields).digest()[:8] + bytes(4)).hex(),
     }
 
 

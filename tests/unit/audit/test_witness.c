@@ -18,15 +18,26 @@
 
 #define RECORDS 12u
 
-/* Keys made for this test alone. */
-static const char key_a[] = "-----BEGIN PRIVATE KEY-----\n"
-	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgAQXAUMK9OI9WqfZt\n"
-	"ZsHiFCUGrBGTKXBAt3xPUiLWWqmhRANCAASGGbznjqlLpEhJ0+NFh8FJr6419S9U\n"
-	"nuUH/aQ9wxWrI9dM+SapX01c3+v9ObznIgZv5S8jFRxQey+zwhwtLbdG\n-----END PRIVATE KEY-----\n";
-static const char key_b[] = "-----BEGIN PRIVATE KEY-----\n"
-	"MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgZDQ31UTBsKKTYyCZ\n"
-	"oRl7ZOpsIdyKRvdLpfjrdAfreYWhRANCAATt36e+EzVNWL4E6k/7bqChjMkdIzow\n"
-	"YKDYOfaCEMyUkgAFZiWQkGLy02YawyvYSka6N9LlJVhDmvR4vso5kQzA\n-----END PRIVATE KEY-----\n";
+/* Keys made for this test alone: tests/vectors/witness-key-{a,b}.pem. */
+static char key_a[512], key_b[512];
+
+static int load_key(const char *name, char *out, size_t cap)
+{
+	char path[512];
+	snprintf(path, sizeof path, "%s/%s", getenv("COFFER_VECTORS"), name);
+	FILE *f = fopen(path, "r");
+	if (!f) return -1;
+	size_t len = fread(out, 1, cap - 1, f);
+	fclose(f);
+	out[len] = 0;
+	return len ? 0 : -1;
+}
+
+static int start(void **state)
+{
+	if (lines_start(state) != 0) return -1;
+	return load_key("witness-key-a.pem", key_a, sizeof key_a) || load_key("witness-key-b.pem", key_b, sizeof key_b) ? -1 : 0;
+}
 
 static char found[2048];
 static struct audit_proof_result result;
@@ -345,5 +356,5 @@ int main(void)
 		cmocka_unit_test(another_history_with_the_tokens_old_words_is_found),
 		cmocka_unit_test(what_a_client_writes_is_not_the_tokens),
 	};
-	return cmocka_run_group_tests(tests, lines_start, lines_stop);
+	return cmocka_run_group_tests(tests, start, lines_stop);
 }
