@@ -29,7 +29,8 @@ static enum coffer_err provision(struct master_flow *f, struct reason *reason)
 	struct engine *e = f->engine;
 	TRY(token_proxy_retarget(e->token, f->after.token_uri, NULL, reason));
 	TRY(token_proxy_provision(e->token, &f->after.binding, reason));
-	return token_proxy_describe(e->token, &f->out->info, reason);
+	enum coffer_err err = token_proxy_describe(e->token, &f->out->info, reason);
+	return err == ERR_TOKEN_REFUSED ? ERR_TOKEN : err; /* of what is there now: no other place is tried, and the next change takes it up */
 }
 
 /* What the node made is known as such by its binding, so that goes into the record as soon as it is there. A repeat of what was cut off before finds it under a

@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "daemon/interrupted.h"
 #include "fault/fault.h"
 #include "unit/ops/fixture.h"
 
@@ -45,6 +47,42 @@ enum coffer_err founding_send(struct yard *y, struct ask *a)
 	return house_send(y->house, a);
 }
 
+enum coffer_err founding_send_audited(struct yard *y, struct ask *a)
+{
+	const struct engine *e = &y->house->daemon.engine;
+	uint64_t before = audit_chain_length(e->audit);
+	enum coffer_err err = founding_send(y, a);
+	if (err && fault_place() == FAULT_AT_TOKEN && audit_chain_length(e->audit) <= before) house_die("refused, and the audit log does not have it");
+	return err;
+}
+
+static void ask_for_keys(struct house *h)
+{
+	struct ask a;
+	ask_one(&a, OPERATION_LOCATE);
+	ask_item_end(&a, NULL);
+	ask_end(&a);
+	(void)house_send(h, &a);
+}
+
+void founding_recover(struct house *h, bool restart)
+{
+	struct daemon *d = &h->daemon;
+	struct token_health health = { .state = TOKEN_GONE };
+	for (unsigned i = 0; i < 200; i++) {
+		token_proxy_health(d->engine.token, &health);
+		if (health.state == TOKEN_WELL && engine_store_health(&d->engine) == STORE_WELL) break;
+		house_tick(h);
+		token_proxy_retry(d->engine.token); /* the operator asks */
+		if (engine_store_health(&d->engine) != STORE_WELL) ask_for_keys(h); /* opens the store again */
+		if (token_proxy_probe_now(d->engine.token, 1000, NULL) != ERR_OK) (void)usleep(20000);
+	}
+	if (health.state != TOKEN_WELL) house_die("the token does not come back: %s", token_state_name(health.state));
+	if (!restart) return;
+	MUST_OK(interrupted_settle(d, NULL));
+	MUST_OK(identity_read(h->dir, &d->engine.identity, NULL));
+}
+
 void founding_share(struct house *h, unsigned i, char out[static SHARE_MAX])
 {
 	struct ttlv_cursor c = h->response.items[0].payload;
@@ -57,6 +95,14 @@ void founding_share(struct house *h, unsigned i, char out[static SHARE_MAX])
 		return;
 	}
 	house_die("a share is missing");
+}
+
+enum coffer_err founding_test_shares(struct yard *y, char shares[2][SHARE_MAX])
+{
+	struct ask a;
+	ask_one(&a, OPERATION_COFFER_RECOVERY_TEST);
+	for (unsigned i = 0; i < 2; i++) ttlv_put_str(&a.w, TAG_COFFER_SHARE, shares[i]);
+	return founding_send(y, &a);
 }
 
 void founding_init(struct yard *y)

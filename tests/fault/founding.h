@@ -31,6 +31,12 @@ void founding_close(struct yard *y);
 void founding_close_as_place(void *place);
 /* Ends the request of one item and sends it. */
 enum coffer_err founding_send(struct yard *y, struct ask *a);
+/* What a fault left is over: the store is read again, a helper is there again, and a restart that was asked for has put rows and node.id together. */
+void founding_recover(struct house *h, bool restart);
+/* Recovery Test with these. */
+enum coffer_err founding_test_shares(struct yard *y, char shares[2][SHARE_MAX]);
+/* founding_send; what the token refused stands in the audit log, with what was done before it. */
+enum coffer_err founding_send_audited(struct yard *y, struct ask *a);
 /* The i-th share of the last answer. */
 void founding_share(struct house *h, unsigned i, char out[static SHARE_MAX]);
 

@@ -1,4 +1,4 @@
-/* fault_loops [NAME | --planted]: every scenario (those whose name begins so) times every fault: the n-th call fails, n = 1, 2, 3 … until the scenario ends without
+/* fault_loops [NAME [FAULT] | --planted]: every scenario (those whose name begins so) times every fault (those whose name has this): the n-th call fails, n = 1, 2, 3 … until the scenario ends without
  * meeting it. Prints the rounds of each. What must hold: scenario.h, house.h.
  * --planted: whether it finds mistakes that are made on purpose. */
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "unit/store/fault_vfs.h"
 
 #define N_MAX 20000u
-#define EACH_UP_TO 40u /* before a scenario's stride begins */
+#define EACH_UP_TO 40u /* before a scenario's stride begins, unless it says otherwise */
 
 /* In sanitizer builds: what is lost by now. */
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
@@ -117,9 +117,9 @@ static void check_leaks(void)
 static size_t one_loop(const struct scenario *s, const struct fault *f, unsigned *out_met)
 {
 	size_t before = arena_used();
-	unsigned stride = s->stride && !getenv("COFFER_FAULT_ALL") ? s->stride : 1, n = 1, met = 0, since = 0;
+	unsigned stride = s->stride && !getenv("COFFER_FAULT_ALL") ? s->stride : 1, each = s->each ? s->each : EACH_UP_TO, n = 1, met = 0, since = 0;
 	void *place = NULL;
-	for (bool happened = true; happened; met += happened, n += n < EACH_UP_TO ? 1 : stride) {
+	for (bool happened = true; happened; met += happened, n += n < each ? 1 : stride) {
 		if (n > N_MAX) house_die("no end");
 		if (!place) {
 			place = s->open();
@@ -156,7 +156,7 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void run_scenario(const struct scenario *s)
+static void run_scenario(const struct scenario *s, const char *fault)
 {
 	double begin = seconds();
 	unsigned before = total.rounds;
@@ -168,7 +168,7 @@ static void run_scenario(const struct scenario *s)
 	if (s->judge) s->judge(place, 1);
 	s->close(place);
 	for (size_t i = 0; i < FAULTS; i++)
-		if (s->places & 1u << faults[i].place) run_loop(s, &faults[i]);
+		if (s->places & 1u << faults[i].place && strstr(faults[i].name, fault)) run_loop(s, &faults[i]);
 	check_leaks();
 	printf("  %u rounds, %.1f s\n", total.rounds - before, seconds() - begin);
 }
@@ -185,22 +185,20 @@ static void set_up(void)
 	exit(3);
 }
 
-/* Of one scenario, for the planted mistakes. */
-static void run_first(void)
+static void run_named(const char *name, const char *fault)
 {
+	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios, other_scenarios, init_scenarios, backup_scenarios, token_scenarios,
+		recovery_scenarios, quorum_scenarios, rotation_scenarios, master_scenarios };
 	set_up();
-	run_scenario(&house_scenarios[0]);
+	for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
+		for (const struct scenario *s = tables[t]; s->name; s++)
+			if (strncmp(s->name, name, strlen(name)) == 0) run_scenario(s, fault);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios, other_scenarios, init_scenarios, backup_scenarios, token_scenarios,
-		recovery_scenarios, quorum_scenarios };
-	if (argc == 2 && strcmp(argv[1], "--planted") == 0) return planted_are_found(run_first) ? 0 : 1;
-	set_up();
-	for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
-		for (const struct scenario *s = tables[t]; s->name; s++)
-			if (argc < 2 || strncmp(s->name, argv[1], strlen(argv[1])) == 0) run_scenario(s);
+	if (argc == 2 && strcmp(argv[1], "--planted") == 0) return planted_are_found(run_named) ? 0 : 1;
+	run_named(argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : "");
 	printf("%u loops to the end, %u faults met, %u of them failed the request; none of them did more\n", total.loops, total.rounds, total.failed);
 	return total.loops ? 0 : 2;
 }

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* run, in a child process for each mistake, must end with abort. Before anything is set up. */
-bool planted_are_found(void (*run)(void));
+/* run of a scenario and of the faults that show it, in a child process for each mistake, must end with abort. Before anything is set up. */
+bool planted_are_found(void (*run)(const char *scenario, const char *fault));
 
 #endif

@@ -14,7 +14,8 @@
 struct scenario {
 	const char *name;
 	unsigned places;                             /* AT(…) that it can meet */
-	unsigned stride;                             /* behind the first 40: every so manieth n, where a round takes long; 0: each. COFFER_FAULT_ALL=1: each */
+	unsigned stride;                             /* behind the first: every so manieth n, where a round takes long; 0: each. COFFER_FAULT_ALL=1: each */
+	unsigned each;                               /* how many of the first; 0: 40 */
 	unsigned rounds;                             /* of one place; then it is closed and a new one opened */
 	void *(*open)(void);
 	void (*prepare)(void *place, unsigned k);    /* may be NULL */
@@ -32,5 +33,7 @@ extern const struct scenario backup_scenarios[];
 extern const struct scenario token_scenarios[];
 extern const struct scenario quorum_scenarios[];
 extern const struct scenario recovery_scenarios[];
+extern const struct scenario rotation_scenarios[];
+extern const struct scenario master_scenarios[];
 
 #endif

@@ -10,14 +10,6 @@
 
 /* ---- recovery shares --new ---- */
 
-static enum coffer_err test_with(struct yard *y, char shares[2][SHARE_MAX])
-{
-	struct ask a;
-	ask_one(&a, OPERATION_COFFER_RECOVERY_TEST);
-	for (unsigned i = 0; i < 2; i++) ttlv_put_str(&a.w, TAG_COFFER_SHARE, shares[i]);
-	return founding_send(y, &a);
-}
-
 static enum coffer_err confirm(struct yard *y, const uint8_t id[static 16], char shares[2][SHARE_MAX])
 {
 	struct ask a;
@@ -57,8 +49,8 @@ static void judge_shares(void *place, unsigned k)
 	struct yard *y = place;
 	(void)k;
 	MUST(house_count(y->house, STORE_RECOVERY) == 1);
-	MUST_OK(test_with(y, y->shares));
-	if (y->maybe) MUST(test_with(y, y->next) != ERR_OK);
+	MUST_OK(founding_test_shares(y, y->shares));
+	if (y->maybe) MUST(founding_test_shares(y, y->next) != ERR_OK);
 	y->maybe = false;
 }
 
@@ -108,7 +100,7 @@ static void judge_unseal(void *place, unsigned k)
 	struct yard *y = place;
 	(void)k;
 	MUST(engine_state_get(&y->house->daemon.engine) == ENGINE_OPEN);
-	MUST_OK(test_with(y, y->shares));
+	MUST_OK(founding_test_shares(y, y->shares));
 }
 
 static void close_sealed(void *place)

@@ -3,13 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "daemon/interrupted.h"
+#include "fault/founding.h"
 #include "fault/scenario.h"
 #include "keyring/slot.h"
 #include "ops/anchor_internal.h"
-#include "token/channel.h"
 #include "unit/ops/fake_token.h"
 #include "unit/ops/fixture.h"
 #include "unit/store/fault_vfs.h"
@@ -123,31 +121,10 @@ static enum coffer_err check_together(struct bound *b, enum coffer_err asked)
 	return asked;
 }
 
-static void ask_for_keys(struct bound *b)
-{
-	struct ask a;
-	ask_one(&a, OPERATION_LOCATE);
-	(void)send_one(b, &a);
-}
-
-/* What a fault left is over: the store is read again, a helper is there again, and a restart that was asked for has put rows and node.id together. */
 static void settle(struct bound *b)
 {
-	struct daemon *d = &b->house->daemon;
-	struct token_health health = { .state = TOKEN_GONE };
-	for (unsigned i = 0; i < 200; i++) {
-		token_proxy_health(d->engine.token, &health);
-		if (health.state == TOKEN_WELL && engine_store_health(&d->engine) == STORE_WELL) break;
-		house_tick(b->house);
-		token_proxy_retry(d->engine.token); /* the operator asks */
-		if (engine_store_health(&d->engine) != STORE_WELL) ask_for_keys(b); /* opens the store again */
-		if (token_proxy_probe_now(d->engine.token, 1000, NULL) != ERR_OK) (void)usleep(20000);
-	}
-	if (health.state != TOKEN_WELL) house_die("the token does not come back: %s", token_state_name(health.state));
-	if (!b->restart) return;
+	founding_recover(b->house, b->restart);
 	b->restart = false;
-	MUST_OK(interrupted_settle(d, NULL));
-	MUST_OK(identity_read(b->house->dir, &d->engine.identity, NULL));
 }
 
 /* ---- reseal and change of the PIN ---- */

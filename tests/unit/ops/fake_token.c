@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
-#include "token/channel.h"
 
 #define MASK 0xa5u
 #define LONG_MS 60000u
@@ -65,7 +64,6 @@ static void fill(struct fake_token *t, const struct channel_request *q, struct c
 		break;
 	default: break;
 	}
-	r->bytes = buf_view(bytes);
 }
 
 static enum coffer_err serve_one(struct fake_helper *h)
@@ -78,7 +76,9 @@ static enum coffer_err serve_one(struct fake_helper *h)
 	TRY(channel_decode_request(buf_view(&in), &q));
 	if (h->token->silent) return ERR_OK;
 	struct channel_reply r = { .sequence = q.sequence };
-	fill(h->token, &q, &r, &bytes);
+	if (h->token->on_request) h->token->on_request((unsigned)(h - h->token->helpers), &q, &r, &bytes);
+	else fill(h->token, &q, &r, &bytes);
+	r.bytes = buf_view(&bytes);
 	enum coffer_err err = h->token->on_call ? h->token->on_call() : ERR_OK;
 	if (err) r = (struct channel_reply){ .sequence = q.sequence, .err = err };
 	TRY(channel_encode_reply(&r, q.op, &out));

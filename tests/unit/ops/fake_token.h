@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "token/channel.h"
 #include "token/proxy.h"
 
 #define FAKE_HELPERS_MAX 16u
@@ -20,6 +21,8 @@ struct fake_token {
 	enum coffer_err (*on_call)(void);  /* may be NULL: an error that this call answers */
 	/* The counter calls; NULL: this token cannot count. auth borrows the request. */
 	enum coffer_err (*on_counter)(unsigned op, const struct token_counter_wish *wish, struct token_counter_answer *out);
+	/* Every call of a helper that stands in the n-th place; NULL: as fake_token.c fills it. bytes: what r->bytes will be. */
+	void (*on_request)(unsigned helper, const struct channel_request *q, struct channel_reply *r, struct buf *bytes);
 	unsigned count;
 	struct fake_helper { struct fake_token *token; int ours, theirs; pthread_t thread; bool ended; } helpers[FAKE_HELPERS_MAX];
 };

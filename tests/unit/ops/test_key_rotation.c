@@ -149,6 +149,36 @@ static void its_other_dates_keep_their_distance(void **state)
 	assert_int_equal(life_date(old, ATTR_DEACTIVATION_DATE), NOW_S + 9 * DAY);
 }
 
+/* Between two passes, which are an hour apart. */
+static void a_schedule_that_is_set_is_kept_at_once(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	make(f, ADMIN, "k", 0, id);
+	run(f);
+	assert_false(key_rotation_wants(&f->engine));
+	assert_int_equal(schedule(f, ADMIN, id, 5), ERR_OK);
+	assert_true(key_rotation_wants(&f->engine));
+	run(f);
+	f->now_s += 5;
+	run(f);
+	assert_int_equal(version_of(f, "k"), 2);
+}
+
+/* One that protects no more before it is due: when it ended is not written over. */
+static void an_end_of_protecting_that_passed_stays(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	life_create(f, &(struct life_key){ .name = "k", .activation_s = NOW_S, .protect_stop_s = NOW_S + DAY / 2 }, id);
+	assert_int_equal(schedule(f, ADMIN, id, DAY), ERR_OK);
+	f->now_s += DAY;
+	run(f);
+	assert_int_equal(version_of(f, "k"), 2);
+	AUTO_OBJECT struct object *old = life_stored(f, id);
+	assert_int_equal(life_date(old, ATTR_PROTECT_STOP_DATE), NOW_S + DAY / 2);
+}
+
 static void many_at_once_are_done_in_bounded_steps(void **state)
 {
 	struct fix *f = *state;
@@ -341,7 +371,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
 		T(a_due_key_is_replaced_once_however_long_it_was_due), T(the_old_key_opens_and_protects_no_more), T(its_other_dates_keep_their_distance),
-		T(many_at_once_are_done_in_bounded_steps), T(what_does_not_serve_is_left_alone), T(a_key_that_cannot_be_replaced_keeps_no_other),
+		T(a_schedule_that_is_set_is_kept_at_once), T(an_end_of_protecting_that_passed_stays), T(many_at_once_are_done_in_bounded_steps), T(what_does_not_serve_is_left_alone), T(a_key_that_cannot_be_replaced_keeps_no_other),
 		T(a_rekey_by_hand_carries_the_schedule_on), T(under_two_data_keys_all_are_found), T(clocks_that_jump_replace_a_key_once),
 		T(a_schedule_is_for_who_manages_the_key), T(clients_of_1_4_see_nothing),
 	};
