@@ -181,6 +181,7 @@ static void some_more(void *place, unsigned k)
 static void end_clockwork(void *place)
 {
 	struct house *h = place;
+	key_rotation_free(TAKE(h->daemon.engine.key_rotation)); /* the house begins anew without it */
 	end_house(h);
 }
 
