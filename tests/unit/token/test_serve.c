@@ -122,6 +122,7 @@ const struct token_login_ops token_login_backend = { .take_pin = fake_take_pin }
 const struct token_ops token_backend = { "fake", fake_open, fake_provision, fake_attach, fake_describe, fake_wrap, fake_unwrap,
 	fake_random, fake_probe, fake_close };
 const struct token_signer_ops token_signer_backend = { .make = NULL, .sign = NULL, .drop = NULL };
+const struct token_transport_ops token_transport_backend = { .make = NULL, .public_point = NULL, .ecdh = NULL, .remove = NULL };
 const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL };
 
 static enum coffer_err fake_erase(struct token *t, struct reason *reason)
