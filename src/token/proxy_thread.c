@@ -222,6 +222,23 @@ static void after_provision(struct token_proxy *p, const struct channel_reply *r
 	else fail(p, err, &ignored);
 }
 
+/* What a person gave goes to every helper that follows, so after a change of the PIN it is the new one: a PKCS#11 token has that at once, a TPM with its new binding. Where
+ * there is no memory for it a person gives it again; the old one would cost a try. */
+static void after_make(struct token_proxy *p, const struct proxy_job *job)
+{
+	struct view given = job->request.bytes;
+	pthread_mutex_lock(&p->lock);
+	secret_free(TAKE(p->next_pin));
+	struct secret *next = p->pin && given.len ? secret_copy(given.ptr, given.len) : NULL;
+	bool at_once = p->helper.kind == TOKEN_KIND_PKCS11 || (given.len && !next);
+	if (!at_once) p->next_pin = next;
+	else if (given.len) {
+		secret_free(p->pin);
+		p->pin = next;
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* What status says of the master secret names its policy. */
 static void after_adopt(struct token_proxy *p)
 {
@@ -270,6 +287,7 @@ static void run_job(struct token_proxy *p, struct proxy_job *job)
 	if (job->take) job->err = job->take(job, &reply);
 	buf_clear(&p->helper.frame);
 	if (job->request.op == CHANNEL_PROVISION) after_provision(p, &reply);
+	if (job->request.op == CHANNEL_POLICY_MAKE && job->err == ERR_OK) after_make(p, job);
 	if (job->request.op == CHANNEL_POLICY_ADOPT && job->err == ERR_OK) after_adopt(p);
 }
 
