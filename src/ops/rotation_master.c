@@ -253,6 +253,7 @@ static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
 	struct token_info info;
+	f->out->old_destroyed = f->out->old_adopted = false; /* of one before this one */
 	enum coffer_err err = e->on_store(e, read_slots, f, reason);
 	if (!err) err = prove(f, reason);
 	if (err) return err;
@@ -318,6 +319,7 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	if (!err) err = put_in_force(f, reason);
 	if (err) {
 		back_to(f, &e->identity);
+		if (!master_is_same(&f->before, &e->identity)) rotation_tell_old(e, reason_text(reason, err)); /* in force, and node.id does not say so yet */
 		return err;
 	}
 	err = destroy_old(f, &why);
