@@ -247,6 +247,17 @@ static void after_adopt(struct token_proxy *p)
 	if (err != ERR_OK) fail(p, err, &why);
 }
 
+/* Under the lock. What a person gave is not for a token whose PIN is read from elsewhere; the way back finds it again. */
+static void turn_pin(struct token_proxy *p, const char *uri)
+{
+	bool own = strstr(uri, "pin-source=") != NULL;
+	if (own && p->pin) {
+		secret_free(p->aside_pin);
+		p->aside_pin = TAKE(p->pin);
+	}
+	if (!own && !p->pin) p->pin = TAKE(p->aside_pin);
+}
+
 /* The helper that was ends in order: a token that takes one connection at a time has it free for the next. */
 static void turn(struct token_proxy *p, struct proxy_job *job)
 {
@@ -261,7 +272,7 @@ static void turn(struct token_proxy *p, struct proxy_job *job)
 	if (p->bound) p->binding = *to->binding;
 	p->probed = p->described = false;
 	p->failures = 0;
-	if (strstr(to->uri, "pin-source=")) secret_free(TAKE(p->pin)); /* what a person gave was for the other token */
+	turn_pin(p, to->uri);
 	pthread_mutex_unlock(&p->lock);
 	p->helper.kind = to->kind;
 	p->last_attempt_ms = 0;

@@ -251,6 +251,23 @@ static void a_changed_pin_is_the_one_that_helpers_are_given(void **state)
 	fake_free(f);
 }
 
+/* A look at another token, whose PIN is read from a file, and back: what a person gave is not lost thereby. */
+static void a_pin_is_there_again_on_the_way_back(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = attended_proxy(f);
+	struct secret *pin = secret_copy("mine", 4);
+	(void)state;
+	assert_int_equal(token_proxy_unlock(p, &pin, NULL), ERR_OK);
+	f->pin[0] = '\0';
+	assert_int_equal(token_proxy_retarget(p, "tpm2:fake?pin-source=file:/x", &fake_binding, NULL), ERR_OK);
+	assert_string_equal(f->pin, "");
+	assert_int_equal(token_proxy_retarget(p, "tpm2:fake", &fake_binding, NULL), ERR_OK);
+	assert_string_equal(f->pin, "mine");
+	token_proxy_free(p);
+	fake_free(f);
+}
+
 /* A PKCS#11 token has changed it when it answers. */
 static void a_changed_pin_of_a_pkcs11_token_counts_at_once(void **state)
 {
@@ -315,6 +332,7 @@ int main(void)
 		cmocka_unit_test(an_attended_proxy_waits),
 		cmocka_unit_test(a_changed_pin_is_the_one_that_helpers_are_given),
 		cmocka_unit_test(a_changed_pin_of_a_pkcs11_token_counts_at_once),
+		cmocka_unit_test(a_pin_is_there_again_on_the_way_back),
 		cmocka_unit_test(a_refused_pin_is_forgotten),
 		cmocka_unit_test(proxy_refuses_a_uri_that_is_none),
 	};
