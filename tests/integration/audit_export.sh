@@ -153,7 +153,7 @@ check "600 keys in $took ms with a receiver that stands still, $free ms without"
 within 10 "syslog goes on" everything_is_exported
 lacks() { [ "$(status_field .audit_exports.syslog.lost)" -gt 0 ]; }
 within 5 "status counts what it lacks" lacks
-equal "and so do the metrics" "$(coffer metrics | python3 "$top/tests/integration/check_metrics.py" 'coffer_audit_export_lost_total{export="syslog"}' 'coffer_audit_export_lost_total{export="file"}')" \
+equal "and so do the metrics" "$(coffer metrics | /usr/bin/python3 "$top/tests/integration/check_metrics.py" 'coffer_audit_export_lost_total{export="syslog"}' 'coffer_audit_export_lost_total{export="file"}')" \
   "coffer_audit_export_lost_total{export=\"syslog\"} $(status_field .audit_exports.syslog.lost)
 coffer_audit_export_lost_total{export=\"file\"} 0"
 matches "and is told which records it lacks" "$(cat "$work/syslog.txt")" 'coffer-audit: \{"gap":[0-9]+,"to":[0-9]+,.*"why":"the receiver was away for too long"'
