@@ -24,7 +24,7 @@ static struct audit_sink *sink;
 
 static int start(void **state)
 {
-	strcpy(dir, "/tmp/coffer-sink-XXXXXX");
+	snprintf(dir, sizeof dir, "/tmp/coffer-sink-XXXXXX");
 	if (lines_start(state) != 0 || !mkdtemp(dir)) return -1;
 	snprintf(path, sizeof path, "%s/audit", dir);
 	config = (struct config){ .audit_archive_size = 1 };
