@@ -67,7 +67,7 @@ static uint64_t next_time(const struct sim *s)
 	if (s->next_ask < at) at = s->next_ask;
 	if (s->now < s->heal_at && s->next_chaos < at) at = s->next_chaos;
 	if (s->heal_steps == 0 && s->heal_at < at) at = s->heal_at;
-	if (s->heal_steps == 1 && s->heal_at + 20000 < at) at = s->heal_at + 20000;
+	if (s->heal_steps == 1 && s->heal_at + HEAL_MS < at) at = s->heal_at + HEAL_MS;
 	return at > s->now ? at : s->now + 1;
 }
 

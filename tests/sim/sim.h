@@ -20,6 +20,7 @@
 #define NEVER UINT64_MAX
 #define LEASE_TIME 15000u
 #define OPEN_LIMIT 6000u           /* a server ends a transaction that is idle for so long */
+#define HEAL_MS 14000u               /* between mending and the administrators' decisions */
 #define COMMIT_LIMIT 3000u         /* a node waits so long for the answer to a commit */
 #define LOG_MAX 1024u
 #define IMAGES 3072u

@@ -190,11 +190,11 @@ void chaos_plan(struct sim *s)
 	s->kind = (enum kind)(s->seed % KINDS);
 	s->synchronous = s->kind != KIND_ASYNC;
 	s->nodes = s->kind == KIND_CALM ? 3 : 2 + (unsigned)sim_dice(s, IDENTITIES - 1);
-	s->heal_at = s->kind == KIND_CALM ? NEVER : 60000 + sim_dice(s, 60000);
-	s->end_at = s->kind == KIND_CALM ? 120000 : s->heal_at + 20000 + 5 * (uint64_t)LEASE_TIME;
-	s->next_chaos = s->kind == KIND_CALM ? 40000 + sim_dice(s, 20000) : 25000 + sim_dice(s, 4000);
+	s->heal_at = s->kind == KIND_CALM ? NEVER : 45000 + sim_dice(s, 35000);
+	s->end_at = s->kind == KIND_CALM ? 90000 : s->heal_at + HEAL_MS + 7 * (uint64_t)LEASE_TIME / 2;
+	s->next_chaos = s->kind == KIND_CALM ? 30000 + sim_dice(s, 20000) : 18000 + sim_dice(s, 4000);
 	s->calm = s->kind == KIND_CALM;
-	if (s->kind == KIND_FLAP) s->end_at = s->heal_at = 180000;
+	if (s->kind == KIND_FLAP) s->end_at = s->heal_at = 120000;
 }
 
 /* The one thing that goes wrong in a calm life: its master server is killed, or stopped. */
@@ -224,7 +224,7 @@ void chaos_run(struct sim *s)
 		heal(s);
 		s->heal_steps = 1;
 	}
-	if (s->heal_steps == 1 && s->now >= s->heal_at + 20000) {
+	if (s->heal_steps == 1 && s->now >= s->heal_at + HEAL_MS) {
 		resolve(s);
 		s->heal_steps = 2;
 	}

@@ -36,6 +36,7 @@ static void judge_own_root(struct sim *s, struct node *n)
 		role_twinned(&n->role, node_clock(s, n), false);
 	}
 	n->attempt.version = 0;
+	if (n->own.version > n->roots[n->identity]) n->roots[n->identity] = n->reading[n->identity] = n->own.version; /* what was found to be there counts as confirmed */
 }
 
 /* Everything before the barrier stays. */
