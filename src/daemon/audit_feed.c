@@ -104,6 +104,7 @@ static enum coffer_err put_gap(struct fill *fill, struct txn *txn, uint64_t from
 	writer_u8(&fill->w, '\n');
 	fill->rows++;
 	fill->feed->next = gap.to;
+	fill->feed->gaps++;
 	return writer_done(&fill->w);
 }
 
@@ -252,6 +253,7 @@ static enum coffer_err locate(struct audit_feed *f)
 static enum coffer_err fill(struct audit_feed *f, bool ending)
 {
 	struct fill fill = { .feed = f, .ending = ending, .level = f->daemon->engine.config->audit_syslog_level };
+	f->gaps = 0;
 	writer_init(&fill.w, f->lines, FEED_BYTES - 1);
 	enum coffer_err err = on_store(f, fill_on_store, &fill);
 	if (err) {
@@ -269,6 +271,8 @@ static enum coffer_err fill(struct audit_feed *f, bool ending)
 static void settle(struct audit_feed *f)
 {
 	f->place = f->next;
+	f->daemon->engine.audit_gaps += f->gaps;
+	f->gaps = 0;
 	if (f->batch.sealed) {
 		f->signed_to = f->place.seq;
 		f->due_ms = 0;
@@ -314,6 +318,7 @@ static enum coffer_err skip_line(struct audit_feed *f)
 	TRY(f->ops->put(f->sink, f->daemon->engine.config, &gap));
 	f->batch.at += len;
 	f->batch.len -= len;
+	f->gaps++;
 	return ERR_OK;
 }
 

@@ -17,6 +17,7 @@ struct audit_feed {
 	uint64_t due_ms;           /* when a checkpoint is wanted for what is behind it; 0: nothing is */
 	uint8_t *lines;            /* the batch, FEED_BYTES */
 	size_t filled;
+	unsigned gaps;             /* in the batch */
 	struct audit_batch batch;  /* what is left of it; len 0: none under way */
 };
 
