@@ -122,7 +122,10 @@ static void begin(struct alert_tell *t, struct daemon *d, const struct alert_ori
 		told(t, d);
 		return;
 	}
-	if (t->fd < 0) err = link_start_notify(d, &t->fd, &t->instance, &reason);
+	if (t->fd < 0) {
+		err = link_start_notify(d, &t->fd, &t->instance, &reason);
+		t->started_ms = clock_mono_ms();
+	}
 	if (err) {
 		failed(t, d, reason_text(&reason, err));
 		return;
@@ -144,6 +147,7 @@ void alert_tell_step(struct alert_tell *t, struct daemon *d, const struct alert_
 	if (alerts_is_hurried(a)) t->due_ms = 0;
 	if (t->waiting) hear(t, d);
 	if (t->waiting || (wanted && clock_mono_ms() < t->due_ms)) return;
+	if (t->fd < 0 && t->started_ms && clock_mono_ms() - t->started_ms < NOTIFY_SPACING_MS) return; /* the monitor would refuse it */
 	if (!alerts_begin(a, &event, &t->dropped)) {
 		let_go(t);
 		alerts_note(a, wanted, wanted ? t->said : "");

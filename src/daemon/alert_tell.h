@@ -8,6 +8,7 @@
 struct alert_tell {
 	int fd;                 /* to the helper; -1: there is none */
 	uint32_t instance;
+	uint64_t started_ms;    /* when the last helper was; 0: none was */
 	bool waiting;           /* for an answer … */
 	uint64_t deadline_ms;   /* … until then */
 	uint64_t number, dropped; /* of the event under way */

@@ -123,7 +123,7 @@ static void act_on(struct monitor *m, const struct control_message *message)
 		monitor_tokend_start(m, message);
 		return;
 	case CONTROL_START_NOTIFY:
-		monitor_notifier_start(m, message);
+		monitor_notifier_start(m, message->request);
 		return;
 	case CONTROL_KILL_TOKEND:
 		monitor_tokend_kill(m, message->instance);

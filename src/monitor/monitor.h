@@ -54,6 +54,7 @@ struct monitor {
 	uint32_t last_instance;
 	struct monitor_tokend notifier; /* the helper that runs notify_command */
 	uint64_t notifier_ms;        /* when the last one was started; 0: none was */
+	uint32_t notifier_wanted;    /* request for another one, once this one has ended; 0: none */
 	int exit_status;             /* in MONITOR_ENDED */
 };
 
@@ -81,8 +82,8 @@ void monitor_tokend_kill_all(struct monitor *m);
 bool monitor_tokend_ended(struct monitor *m, pid_t pid, int wait_status);
 
 /* notifier.c */
-void monitor_notifier_start(struct monitor *m, const struct control_message *request);
-void monitor_notifier_kill(struct monitor *m);
+void monitor_notifier_start(struct monitor *m, uint32_t request); /* answered at once, or when the one before has ended */
+void monitor_notifier_kill(struct monitor *m);                 /* and none is wanted */
 bool monitor_notifier_ended(struct monitor *m, pid_t pid, int wait_status); /* whether it was this process */
 
 /* report.c: the service manager (sd_notify(3); nothing without $NOTIFY_SOCKET) and the pid files. */

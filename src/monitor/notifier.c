@@ -13,8 +13,6 @@
 #include "monitor/monitor.h"
 #include "monitor/notify.h"
 
-#define SPACING_MS 200u /* between two starts, whatever cofferd wants */
-
 /* coffer-notify [--own-user] --timeout MS -- WORDS. `text` holds the words. */
 static void make_words(char *text, char *timeout, bool own_user, char *argv[static NOTIFY_WORDS_MAX + 6])
 {
@@ -46,13 +44,12 @@ static enum coffer_err run(struct monitor *m, int fd, pid_t *out_pid, struct rea
 	return spawn_start(&plan, out_pid, reason);
 }
 
-static enum coffer_err start(struct monitor *m, const struct control_message *request, struct reason *reason)
+static enum coffer_err start(struct monitor *m, uint32_t request, struct reason *reason)
 {
 	int pair[2];
 	pid_t pid = 0;
 	uint64_t now = clock_mono_ms();
-	if (m->notifier.pid) return reason_fail(reason, ERR_LIMIT, "one is running already");
-	if (m->notifier_ms && now - m->notifier_ms < SPACING_MS) return reason_fail(reason, ERR_LIMIT, "the last one was started just now");
+	if (m->notifier_ms && now - m->notifier_ms < NOTIFY_SPACING_MS) return reason_fail(reason, ERR_LIMIT, "the last one was started just now");
 	m->notifier_ms = now;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) return reason_fail(reason, ERR_IO, "a channel to it cannot be made: %m");
 	AUTO_FD int ours = pair[0];
@@ -60,15 +57,28 @@ static enum coffer_err start(struct monitor *m, const struct control_message *re
 	TRY(run(m, theirs, &pid, reason));
 	m->notifier = (struct monitor_tokend){ .pid = pid, .instance = ++m->last_instance };
 	log_debug("helper %u of notify_command started (pid %lld)", m->notifier.instance, (long long)pid);
-	struct control_message started = { .op = CONTROL_TOKEND_STARTED, .request = request->request, .instance = m->notifier.instance, .pid = pid };
+	struct control_message started = { .op = CONTROL_TOKEND_STARTED, .request = request, .instance = m->notifier.instance, .pid = pid };
 	monitor_cofferd_tell(m, &started, ours);
 	return ERR_OK;
 }
 
-void monitor_notifier_start(struct monitor *m, const struct control_message *request)
+static void end(struct monitor *m)
+{
+	if (!m->notifier.pid || m->notifier.killed) return;
+	if (kill(m->notifier.pid, SIGKILL) != 0) log_error("the helper of notify_command (pid %lld) cannot be killed: %m", (long long)m->notifier.pid);
+	m->notifier.killed = true;
+}
+
+/* Who asks for another one is done with the one that is there: it may be ending just now. */
+void monitor_notifier_start(struct monitor *m, uint32_t request)
 {
 	struct reason reason = { "" };
-	struct control_message failed = { .op = CONTROL_START_FAILED, .request = request->request };
+	struct control_message failed = { .op = CONTROL_START_FAILED, .request = request };
+	if (m->notifier.pid) {
+		m->notifier_wanted = request;
+		end(m);
+		return;
+	}
 	enum coffer_err err = start(m, request, &reason);
 	if (err == ERR_OK) return;
 	(void)snprintf(failed.text, sizeof failed.text, "%.*s", (int)CONTROL_TEXT_MAX, reason_text(&reason, err));
@@ -77,9 +87,8 @@ void monitor_notifier_start(struct monitor *m, const struct control_message *req
 
 void monitor_notifier_kill(struct monitor *m)
 {
-	if (!m->notifier.pid || m->notifier.killed) return;
-	if (kill(m->notifier.pid, SIGKILL) != 0) log_error("the helper of notify_command (pid %lld) cannot be killed: %m", (long long)m->notifier.pid);
-	m->notifier.killed = true;
+	m->notifier_wanted = 0;
+	end(m);
 }
 
 bool monitor_notifier_ended(struct monitor *m, pid_t pid, int wait_status)
@@ -90,5 +99,8 @@ bool monitor_notifier_ended(struct monitor *m, pid_t pid, int wait_status)
 	if (m->notifier.killed || wait_status == 0) log_debug("helper %u of notify_command ended: %s", m->notifier.instance, text);
 	else log_error("helper %u of notify_command ended by itself: %s", m->notifier.instance, text);
 	m->notifier = (struct monitor_tokend){ .pid = 0 };
+	uint32_t wanted = m->notifier_wanted;
+	m->notifier_wanted = 0;
+	if (wanted) monitor_notifier_start(m, wanted);
 	return true;
 }

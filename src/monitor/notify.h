@@ -16,6 +16,7 @@
 #define NOTIFY_TEXT_MAX 200u    /* bytes of what the command said, without NUL */
 #define NOTIFY_ANSWER_MAX (1u + 4u + NOTIFY_TEXT_MAX)
 #define NOTIFY_PACE_MS 100u     /* between two runs */
+#define NOTIFY_SPACING_MS 200u  /* between two starts of a helper, whatever cofferd wants */
 #define NOTIFY_EXTRA_MS 10000u  /* beside notify_timeout: how long an answer may take */
 #define NOTIFY_WORDS_MAX 16u
 

@@ -89,7 +89,7 @@ within 10 "the monitor is killed: cofferd ends" gone "$cofferd"
 within 10 "and so does the command" gone "$hanging"
 echo ok >"$box/mode"
 mv "$away" "$home/token/tokens"
-check "it starts again" "$sandbox" start --dir "$dir"
+check "it starts again" "$sandbox" start --dir "$dir" --token softhsm "${settings[@]}"
 within 10 "what was under way is told" tests_told 4
 within 15 "and that the token is back" is_told token cleared
 equal "that it was away is not told again" "$(told token raised)" 1
