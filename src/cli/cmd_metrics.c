@@ -58,6 +58,9 @@ static const struct metric metrics[] = {
 	{ "coffer_secret_memory_used_bytes", "gauge", "of it in use", "memory", "used", NULL },
 	{ "coffer_secret_memory_used_max_bytes", "gauge", "most that was in use", "memory", "used_max", NULL },
 	{ "coffer_secret_memory_refused_total", "counter", "times that there was none left", "memory", "refused", NULL },
+	{ "coffer_alerts_total", "counter", "events since the domain was made", "alerts", "newest", NULL },
+	{ "coffer_alerts_pending", "gauge", "events that notify_command was not told yet", "alerts", "pending", NULL },
+	{ "coffer_alerts_dropped_total", "counter", "events that it will not be told any more", "alerts", "dropped", NULL },
 	{ "coffer_heap_used_bytes", "gauge", "ordinary memory in use", "heap", "used", NULL },
 };
 #define METRICS (sizeof metrics / sizeof metrics[0])
@@ -132,6 +135,22 @@ static void put_backup(FILE *out, const json_t *doc)
 		age && (max_age == 0 || json_integer_value(age) < max_age));
 }
 
+/* One sample a condition, before it is ever raised. */
+static void put_alerts(FILE *out, const json_t *doc)
+{
+	const char *name;
+	json_t *raised, *alerts = json_object_get(doc, "alerts"), *conditions = json_object_get(alerts, "conditions");
+	if (!alerts) return;
+	plain(out, "coffer_alert_command_ok", "0 when notify_command failed the last time", strcmp(json_text(alerts, "command"), "failing") != 0);
+	if (json_object_size(conditions) == 0) return;
+	head(out, "coffer_alert", "gauge", "1 while the condition stands");
+	json_object_foreach(conditions, name, raised) {
+		fputs("coffer_alert{event=\"", out);
+		label(out, name);
+		fprintf(out, "\"} %" JSON_INTEGER_FORMAT "\n", json_integer_value(raised));
+	}
+}
+
 /* doc NULL: no daemon answers. */
 static void print_metrics(FILE *out, const json_t *doc)
 {
@@ -145,6 +164,7 @@ static void print_metrics(FILE *out, const json_t *doc)
 	fputs("\"} 1\n", out);
 	for (size_t i = 0; i < METRICS; i++) put(out, doc, &metrics[i]);
 	put_backup(out, doc);
+	put_alerts(out, doc);
 	put_exports(out, doc, "coffer_audit_export_pending", "gauge", "records that a copy of the audit log lacks", pending_of);
 	put_exports(out, doc, "coffer_audit_export_ok", "gauge", "1 when the copy takes records", ok_of);
 	put_exports(out, doc, "coffer_audit_export_lost_total", "counter", "records that the copy was not given: it was away for too long, or could not take them", lost_of);

@@ -202,6 +202,19 @@ static void print_backup(const json_t *doc)
 	else line("backup", "newest verified one %lld days %lld hours old%s", old / 86400, old % 86400 / 3600, max_age && old >= max_age ? ": TOO OLD, see backup_max_age" : "");
 }
 
+/* What stands, with its age, and whether anybody hears of it. */
+static void print_alerts(const json_t *alerts)
+{
+	const char *name, *trouble = json_text(alerts, "trouble");
+	char when[32];
+	json_t *raised;
+	json_object_foreach(json_object_get(alerts, "raised"), name, raised) {
+		when_text((uint64_t)whole(raised, "since"), when);
+		line("ALERT", "%s since %s: %s", name, when, json_text(raised, "sentence"));
+	}
+	if (trouble[0]) line("notify_command", "NOT TOLD, %lld events wait: %s", whole(alerts, "pending"), trouble);
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -214,6 +227,7 @@ static void print_status(const json_t *doc)
 	if (json_text(doc, "note")[0]) line("", "%s", json_text(doc, "note"));
 	if (json_object_get(doc, "clock_behind_s"))
 		line("clock", "%lld s behind the audit log: set it; until then dates of keys are judged by the audit log's time", whole(doc, "clock_behind_s"));
+	print_alerts(json_object_get(doc, "alerts"));
 	if (domain) {
 		line("domain", "%s", json_text(domain, "fingerprint"));
 		line("node", "%s", json_text(doc, "node"));

@@ -94,6 +94,10 @@ static const struct cmd_option rewrap_options[] = {
 	{ "output", 'o', "FILE", "default: standard output; appears only when whole and verified" },
 	{ 0 },
 };
+static const struct cmd_option alert_options[] = {
+	{ "wait", 0, "SECONDS", "how long to wait for notify_command (default 60)" },
+	{ 0 },
+};
 static const struct cmd_option random_options[] = {
 	{ "raw", 0, NULL, "bytes as they are instead of hex" },
 	{ 0 },
@@ -207,6 +211,7 @@ const struct cmd commands[] = {
 	{ "recovery test", "", 0, 0, "a drill: do the shares, or the passphrase, open this domain", recovery_test_options, cmd_recovery_test },
 	{ "status", "", 0, 0, "state of the daemon, its token and its store", status_options, cmd_status },
 	{ "metrics", "", 0, 0, "the status as numbers, in Prometheus text format", metrics_options, cmd_metrics },
+	{ "alert test", "", 0, 0, "tell operators a test event: log, journal, notify_command", alert_options, cmd_alert_test },
 	{ "token provision", "URI", 1, 1, "before init: make the master secret on a token, or check the one that is there", NULL, cmd_token_provision },
 	{ "token status", "", 0, 0, "the token in detail", NULL, cmd_token_status },
 	{ "token reseal", "", 0, 0, "bind the wrapped data keys anew, to the machine as it is now", reseal_options, cmd_token_reseal },

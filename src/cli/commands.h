@@ -7,7 +7,7 @@
 typedef int cmd_fn(struct cli *cli, const struct cmd_args *args);
 
 cmd_fn cmd_unseal, cmd_recovery_shares, cmd_recovery_test;
-cmd_fn cmd_init, cmd_status, cmd_metrics, cmd_token_provision, cmd_token_status, cmd_token_test, cmd_token_reseal, cmd_token_change_pin, cmd_token_sign_pcrs;
+cmd_fn cmd_init, cmd_status, cmd_alert_test, cmd_metrics, cmd_token_provision, cmd_token_status, cmd_token_test, cmd_token_reseal, cmd_token_change_pin, cmd_token_sign_pcrs;
 cmd_fn cmd_key_create, cmd_key_list, cmd_key_show, cmd_key_rotate, cmd_key_schedule, cmd_key_activate, cmd_key_revoke, cmd_key_destroy, cmd_key_deactivate;
 cmd_fn cmd_encrypt, cmd_decrypt, cmd_rewrap, cmd_random, cmd_mac, cmd_hash;
 cmd_fn cmd_rotate_data_key, cmd_rotate_master;

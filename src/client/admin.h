@@ -57,6 +57,9 @@ enum coffer_status admin_audit_verify(struct coffer *c, uint64_t *out_first, uin
 typedef int admin_export_fn(void *arg, const uint8_t *bytes, size_t len);
 enum coffer_status admin_audit_export(struct coffer *c, uint64_t first, admin_export_fn *fn, void *arg, uint64_t *out_first, uint64_t *out_last);
 
+/* Has operators told a test event; *out_number is its number. */
+enum coffer_status admin_alert_test(struct coffer *c, uint64_t *out_number);
+
 /* Before init: makes or adopts the master secret of a token. line: one line about it, NUL-terminated. */
 enum coffer_status admin_token_provision(struct coffer *c, const char *token_uri, char *line, size_t line_cap);
 /* A canary round trip now; *out_ms = how long it took, milliseconds, rounded up. */

@@ -15,6 +15,8 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/coffer/cofferd.conf"
 #define CONFIG_ENVIRONMENT_MAX 16u /* NAME=VALUE words of tokend_environment */
+#define CONFIG_COMMAND_MAX 1024u   /* bytes of notify_command */
+#define CONFIG_COMMAND_WORDS 16u   /* and words */
 
 /* What becomes of the bytes of RNG Seed. */
 enum config_seed { CONFIG_SEED_ACCEPT, CONFIG_SEED_IGNORE, CONFIG_SEED_REFUSE };
@@ -39,6 +41,7 @@ struct config {
 	char *token;                   /* token URI that init takes when none is given */
 	char *user_cofferd;            /* names or decimal ids; used when started as root */
 	char *user_tokend;
+	char *user_notify;
 	enum config_start start;
 	char *unseal_users;            /* names or decimal ids, separated by blanks */
 	uint32_t workers;              /* threads; 0: one per core */
@@ -62,6 +65,10 @@ struct config {
 	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */
 	uint32_t object_cache;         /* objects kept in memory */
 	size_t store_cache;            /* bytes of ordinary memory for pages of the store */
+	char *notify_command;          /* words, the first an absolute path; "": none */
+	uint64_t notify_timeout_ms;    /* of one run */
+	uint64_t notify_retry_ms;      /* before the second try */
+	char *alert_journal;           /* "no", "yes" or the path of a socket */
 	bool legacy_algorithms;        /* crypto/algorithm.def says which they are */
 	uint64_t lease_time_ms;        /* 0: without end */
 	enum config_seed rng_seed;

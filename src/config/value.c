@@ -18,7 +18,7 @@ static const char *const kind_names[] = {
 	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_SINK] = "yes, no or path", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
 	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
 	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word", [CONFIG_ENGINE] = "word", [CONFIG_AUDIT_LEVEL] = "word",
-	[CONFIG_START] = "word", [CONFIG_WORDS] = "users",
+	[CONFIG_START] = "word", [CONFIG_WORDS] = "users", [CONFIG_COMMAND] = "command",
 };
 
 struct word {
@@ -121,6 +121,19 @@ static enum coffer_err check_users(const struct ini_line *line, struct reason *r
 	return ERR_OK;
 }
 
+/* No quoting and no shell: words are what stands between blanks. */
+static enum coffer_err check_command(const struct ini_line *line, struct reason *reason)
+{
+	unsigned words = 0;
+	if (!line->value[0]) return ERR_OK;
+	if (line->value[0] != '/') return fail(line, "does not begin with the absolute path of a program", reason);
+	if (strlen(line->value) > CONFIG_COMMAND_MAX)
+		return reason_fail(reason, ERR_USAGE, "%s:%u: %s: the command has more than %u bytes; put it into a script", line->file, line->line, line->key, CONFIG_COMMAND_MAX);
+	for (const char *at = line->value; *(at += strspn(at, " \t")); at += strcspn(at, " \t")) words++;
+	if (words > CONFIG_COMMAND_WORDS) return fail(line, "has more than 16 words; put them into a script", reason);
+	return ERR_OK;
+}
+
 static enum coffer_err check_text(const struct config_key *key, const struct ini_line *line, struct reason *reason)
 {
 	const char *value = line->value;
@@ -144,6 +157,8 @@ static enum coffer_err check_text(const struct config_key *key, const struct ini
 	case CONFIG_USER:
 		if (value[0] && strlen(value) <= USER_TEXT_MAX && !strpbrk(value, " \t:/")) return ERR_OK;
 		return fail(line, "is not a user name or id", reason);
+	case CONFIG_COMMAND:
+		return check_command(line, reason);
 	case CONFIG_WORDS:
 		return check_users(line, reason);
 	default:

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/store_thread.h"
+#include "ops/alert.h"
 #include "ops/backup_watch.h"
 
 #define LOOK_MS 60000u
@@ -36,6 +37,7 @@ static void look(void *arg)
 	enum coffer_err err = can_look(l->daemon) ? store_thread_within(&l->daemon->engine, backup_watch, &watch, &reason) : ERR_OK;
 	if (err && !l->failed) log_warn("whether a backup is missing cannot be told: %s", reason_text(&reason, err));
 	l->failed = err != ERR_OK;
+	if (!err && watch.judged) alert_set(l->daemon->engine.alerts, ALERT_BACKUP, watch.missing ? ALERT_BAD : ALERT_WELL, watch.sentence);
 	if (!err && watch.told) {
 		l->told = true;
 		l->told_ms = now;

@@ -5,8 +5,9 @@
  *   store thread    every transaction; many requests share a commit
  *   admin threads   what may wait: token, init, status, unsealing
  *   anchor thread   raises the counter in the token
+ *   alert thread    looks what is the matter, and has operators told
  *
- * Traces and debuggers see them as cofferd, worker-N, store, admin-N, anchor, audit-NAME (its exports), and token (the proxy's).
+ * Traces and debuggers see them as cofferd, worker-N, store, admin-N, anchor, alert, audit-NAME (its exports), and token (the proxy's).
  */
 #ifndef COFFER_DAEMON_DAEMON_H
 #define COFFER_DAEMON_DAEMON_H
@@ -78,6 +79,7 @@ struct daemon {
 	struct rotator *rotator;      /* daemon/rotator.h */
 	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
 	struct backup_look *backup_look; /* daemon/backup_look.h */
+	struct alert_thread *alert_thread; /* daemon/alert_thread.h */
 	struct anchor_thread *anchor_thread; /* daemon/anchor_thread.h */
 	struct audit_signer_thread *audit_signer_thread; /* daemon/audit_signer_thread.h */
 	struct audit_exports *audit_exports; /* daemon/audit_export.h; NULL: none is configured */

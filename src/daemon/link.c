@@ -65,18 +65,17 @@ static enum coffer_err wait_start(struct control_link *link, struct start *s)
 	return s->done ? s->err : link->over ? ERR_CLOSED : ERR_TIMEOUT;
 }
 
-static enum coffer_err start_tokend(void *arg, enum token_kind kind, int *out_fd, uint32_t *out_instance, struct reason *reason)
+static enum coffer_err start_helper(struct control_link *link, struct control_message message, const char *what, int *out_fd, uint32_t *out_instance, struct reason *reason)
 {
-	struct control_link *link = arg;
 	pthread_mutex_lock(&link->lock);
 	struct start *s = find_start(link, 0);
 	if (!s) {
 		pthread_mutex_unlock(&link->lock);
-		return reason_fail(reason, ERR_BUSY, "too many token helpers are being started");
+		return reason_fail(reason, ERR_BUSY, "too many helpers are being started");
 	}
 	if (++link->next_request == 0) link->next_request = 1;
 	*s = (struct start){ .request = link->next_request, .fd = -1 };
-	struct control_message message = { .op = CONTROL_START_TOKEND, .request = s->request, .kind = kind };
+	message.request = s->request;
 	pthread_mutex_unlock(&link->lock);
 	enum coffer_err err = send_message(link, &message);
 	pthread_mutex_lock(&link->lock);
@@ -86,11 +85,16 @@ static enum coffer_err start_tokend(void *arg, enum token_kind kind, int *out_fd
 		*out_instance = s->instance;
 	} else {
 		if (s->fd >= 0) close(s->fd);
-		err = reason_fail(reason, err == ERR_TIMEOUT ? ERR_TIMEOUT : err, "the token helper cannot be started: %s", reason_text(&s->reason, err));
+		err = reason_fail(reason, err == ERR_TIMEOUT ? ERR_TIMEOUT : err, "the %s cannot be started: %s", what, reason_text(&s->reason, err));
 	}
 	s->request = 0;
 	pthread_mutex_unlock(&link->lock);
 	return err;
+}
+
+static enum coffer_err start_tokend(void *arg, enum token_kind kind, int *out_fd, uint32_t *out_instance, struct reason *reason)
+{
+	return start_helper(arg, (struct control_message){ .op = CONTROL_START_TOKEND, .kind = kind }, "token helper", out_fd, out_instance, reason);
 }
 
 static void kill_tokend(void *arg, uint32_t instance)
@@ -172,6 +176,17 @@ static enum coffer_err open_control(struct daemon *d, int fd)
 enum coffer_err link_open(struct daemon *d, const struct options *options, struct reason *reason)
 {
 	return options->tokend_sockets ? service_open(d, options->tokend_sockets, reason) : open_control(d, options->control_fd);
+}
+
+enum coffer_err link_start_notify(struct daemon *d, int *out_fd, uint32_t *out_instance, struct reason *reason)
+{
+	if (!d->link) return service_start_notify(d, out_fd, out_instance, reason);
+	return start_helper(d->link, (struct control_message){ .op = CONTROL_START_NOTIFY }, "helper of notify_command", out_fd, out_instance, reason);
+}
+
+void link_kill_notify(struct daemon *d, uint32_t instance)
+{
+	if (d->link) kill_tokend(d->link, instance);
 }
 
 void link_close(struct daemon *d)

@@ -15,6 +15,10 @@ void link_ready(struct daemon *d);
 void link_reloading(struct daemon *d); /* link_ready follows */
 void link_status(struct daemon *d, const char *text);
 void link_stopping(struct daemon *d);
+/* A fresh helper that runs notify_command (monitor/notify.h): *out_fd is a SOCK_SEQPACKET socket to it, the caller's; *out_instance names it in link_kill_notify, which ends it even
+ * when it hangs. Under a service manager closing the socket ends it. Waits for a few seconds at most; not the main thread. */
+enum coffer_err link_start_notify(struct daemon *d, int *out_fd, uint32_t *out_instance, struct reason *reason) MUST_USE;
+void link_kill_notify(struct daemon *d, uint32_t instance);
 /* The main loop, which reads the monitor's answers, has ended: who waits for a token helper to be started does not wait any longer. */
 void link_no_answers(struct daemon *d);
 

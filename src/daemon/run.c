@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/alert_thread.h"
 #include "daemon/anchor_thread.h"
 #include "daemon/audit_export.h"
 #include "daemon/audit_signer_thread.h"
@@ -33,6 +34,7 @@
 #include "daemon/unseal.h"
 #include "daemon/zeroise.h"
 #include "keyring/rooted_store.h"
+#include "ops/alert.h"
 #include "ops/anchor.h"
 #include "ops/audit_signer.h"
 #include "ops/attend.h"
@@ -106,9 +108,10 @@ static enum coffer_err init_engine(struct daemon *d)
 	e->audit_signer = audit_signer_new();
 	e->anchor = anchor_new();
 	e->attend = attend_new();
+	e->alerts = alerts_new();
 	e->rotation = rotation_new();
 	e->key_rotation = key_rotation_new();
-	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->audit_signer && e->attend && e->rotation && e->key_rotation, ERR_MEMORY);
+	ENSURE(e->objects && e->check && e->quorum && e->anchor && e->audit_signer && e->attend && e->alerts && e->rotation && e->key_rotation, ERR_MEMORY);
 	ENSURE(pthread_rwlock_init(&e->grants_lock, NULL) == 0 && pthread_mutex_init(&e->admin_lock, NULL) == 0 &&
 		pthread_mutex_init(&e->note_lock, NULL) == 0, ERR_MEMORY);
 	return ERR_OK;
@@ -200,6 +203,7 @@ static enum coffer_err start_threads(struct daemon *d, struct reason *reason)
 	if (!err) err = admin_pool_start(d);
 	if (!err) err = anchor_thread_start(d);
 	if (!err) err = audit_signer_start(d);
+	if (!err) err = alert_thread_start(d);
 	if (!err) err = start_workers(d);
 	if (err == ERR_LIMIT)
 		return reason_fail(reason, err, "no more threads may be made: raise TasksMax= in the systemd unit (ulimit -u), or lower workers");
@@ -274,6 +278,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 static void stop(struct daemon *d)
 {
 	listener_close(d);
+	alert_thread_stop(d);
 	init_drop(&d->engine);
 	bulk_flush_end(d, STOP_PATIENCE_MS);
 	audit_signer_stop(d);
@@ -293,6 +298,7 @@ static void stop(struct daemon *d)
 	crypt_pool_free(d->crypt);
 	bulk_flush_stop(d);
 	backup_look_stop(d);
+	alert_thread_free(d);
 	if (!ended) { /* one of its threads may still look at what would be freed */
 		store_close(d->engine.store);
 		_exit(d->restarting ? EXIT_AGAIN : 0);
@@ -306,6 +312,7 @@ static void stop(struct daemon *d)
 	anchor_free(d->engine.anchor);
 	audit_signer_free(d->engine.audit_signer);
 	attend_free(d->engine.attend);
+	alerts_free(d->engine.alerts);
 	rotation_free(d->engine.rotation);
 	key_rotation_free(d->engine.key_rotation);
 	object_table_free(d->engine.objects);

@@ -72,15 +72,15 @@ static enum coffer_err connect_to(const char *name, int type, int *out_fd)
 }
 
 /* Behind the socket is the service manager (root) or a helper: the data key will go there, to nobody else. */
-static enum coffer_err check_listener(const struct service *s, int fd, const char *path, struct reason *reason)
+static enum coffer_err check_listener(uid_t helpers_user, const char *key, int fd, const char *path, struct reason *reason)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer)
 		return reason_fail(reason, ERR_TOKEN_GONE, "who listens at %s cannot be seen: %m", path);
-	if (peer.uid == 0 || peer.uid == geteuid() || (s->helpers_user != NO_USER && peer.uid == s->helpers_user)) return ERR_OK;
-	return reason_fail(reason, ERR_TOKEN_GONE, "user %lld listens at %s, neither root nor user_tokend: it gets nothing; find out who that is",
-		(long long)peer.uid, path);
+	if (peer.uid == 0 || peer.uid == geteuid() || (helpers_user != NO_USER && peer.uid == helpers_user)) return ERR_OK;
+	return reason_fail(reason, ERR_TOKEN_GONE, "user %lld listens at %s, neither root nor %s: it gets nothing; find out who that is",
+		(long long)peer.uid, path, key);
 }
 
 static enum coffer_err start_helper(void *arg, enum token_kind kind, int *out_fd, uint32_t *out_instance, struct reason *reason)
@@ -93,7 +93,27 @@ static enum coffer_err start_helper(void *arg, enum token_kind kind, int *out_fd
 	if (connect_to(path, SOCK_STREAM, &fd) != ERR_OK)
 		return reason_fail(reason, ERR_TOKEN_GONE, "no token helper is to be had at %s: %m; start coffer-tokend-%s.socket", path,
 			token_kind_name(kind));
-	TRY(check_listener(s, fd, path, reason));
+	TRY(check_listener(s->helpers_user, "user_tokend", fd, path, reason));
+	*out_instance = ++s->instances;
+	*out_fd = TAKE_FD(fd);
+	return ERR_OK;
+}
+
+enum coffer_err service_start_notify(struct daemon *d, int *out_fd, uint32_t *out_instance, struct reason *reason)
+{
+	struct service *s = d->service;
+	char path[sizeof ((struct sockaddr_un *)0)->sun_path + 1];
+	uid_t user = NO_USER;
+	gid_t gid;
+	struct reason ignored = { "" };
+	ENSURE(s, ERR_CLOSED);
+	if (snprintf(path, sizeof path, "%s/notify.sock", s->folder) >= (int)sizeof path)
+		return reason_fail(reason, ERR_IO, "--tokend-sockets: the path %s is too long", s->folder);
+	AUTO_FD int fd = -1;
+	if (connect_to(path, SOCK_SEQPACKET, &fd) != ERR_OK)
+		return reason_fail(reason, ERR_IO, "the helper of notify_command is not to be had at %s: %m; start coffer-notify.socket", path);
+	if (process_parse_user(d->engine.config->user_notify, &user, &gid, &ignored) != ERR_OK) user = NO_USER;
+	TRY(check_listener(user, "user_notify", fd, path, reason));
 	*out_instance = ++s->instances;
 	*out_fd = TAKE_FD(fd);
 	return ERR_OK;

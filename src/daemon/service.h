@@ -14,6 +14,8 @@ enum coffer_err service_prepare(struct reason *reason) MUST_USE;
  * timer (with $WATCHDOG_USEC) and sets engine.spawner. Before confinement_enter. ERR_USAGE, ERR_IO, ERR_MEMORY. */
 enum coffer_err service_open(struct daemon *d, const char *folder, struct reason *reason) MUST_USE;
 void service_close(struct daemon *d);
+/* The helper that runs notify_command, at FOLDER/notify.sock: root, this user or user_notify must be there. ERR_CLOSED, ERR_IO. */
+enum coffer_err service_start_notify(struct daemon *d, int *out_fd, uint32_t *out_instance, struct reason *reason) MUST_USE;
 /* "READY=1\nSTATUS=…". Any thread, never blocks; nothing without $NOTIFY_SOCKET, and a lost datagram is logged. */
 void service_say(struct daemon *d, const char *state);
 

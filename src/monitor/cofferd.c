@@ -122,6 +122,9 @@ static void act_on(struct monitor *m, const struct control_message *message)
 	case CONTROL_START_TOKEND:
 		monitor_tokend_start(m, message);
 		return;
+	case CONTROL_START_NOTIFY:
+		monitor_notifier_start(m, message->request);
+		return;
 	case CONTROL_KILL_TOKEND:
 		monitor_tokend_kill(m, message->instance);
 		return;

@@ -21,7 +21,8 @@ enum control_op {
 	CONTROL_STATUS,         /* text: for `systemctl status` */
 	CONTROL_STOPPING,
 	CONTROL_START_TOKEND,   /* request, kind; answered by TOKEND_STARTED or START_FAILED with the same request number */
-	CONTROL_KILL_TOKEND,    /* instance; SIGKILL. One that ended already is no error */
+	CONTROL_KILL_TOKEND,    /* instance; SIGKILL. One that ended already is no error. Also of the helper that runs notify_command */
+	CONTROL_START_NOTIFY,   /* request; the helper that runs notify_command (monitor/notify.h), answered in the same way */
 	/* monitor → cofferd */
 	CONTROL_TOKEND_STARTED = 64, /* request, instance, pid, and with it the channel as a passed descriptor */
 	CONTROL_TOKEND_EXITED,       /* instance, wait_status as of waitpid(2) */

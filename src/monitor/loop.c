@@ -33,7 +33,7 @@ static void reap(struct monitor *m)
 	int wait_status;
 	for (pid_t pid; (pid = waitpid(-1, &wait_status, WNOHANG)) > 0;) {
 		if (pid == m->cofferd_pid) monitor_cofferd_ended(m, wait_status);
-		else if (!monitor_tokend_ended(m, pid, wait_status)) log_debug("reaped process %lld", (long long)pid);
+		else if (!monitor_tokend_ended(m, pid, wait_status) && !monitor_notifier_ended(m, pid, wait_status)) log_debug("reaped process %lld", (long long)pid);
 	}
 }
 

@@ -52,11 +52,16 @@ struct monitor {
 	struct pause pause;
 	struct monitor_tokend tokends[MONITOR_TOKENDS];
 	uint32_t last_instance;
+	struct monitor_tokend notifier; /* the helper that runs notify_command */
+	uint64_t notifier_ms;        /* when the last one was started; 0: none was */
+	uint32_t notifier_wanted;    /* request for another one, once this one has ended; 0: none */
 	int exit_status;             /* in MONITOR_ENDED */
 };
 
 /* setup.c: resolves the users, raises limits, makes the folders of the store and the socket. */
 enum coffer_err monitor_prepare(struct monitor *m, struct reason *reason) MUST_USE;
+/* Whom notify_command runs as. ERR_USAGE: nobody, or a user of the other processes. */
+enum coffer_err monitor_notify_user(const struct monitor *m, struct spawn_user *out, struct reason *reason) MUST_USE;
 
 /* loop.c: runs until the end; the exit status. */
 int monitor_run(struct monitor *m);
@@ -75,6 +80,11 @@ void monitor_tokend_kill(struct monitor *m, uint32_t instance);
 void monitor_tokend_kill_all(struct monitor *m);
 /* Whether the process was a token helper. */
 bool monitor_tokend_ended(struct monitor *m, pid_t pid, int wait_status);
+
+/* notifier.c */
+void monitor_notifier_start(struct monitor *m, uint32_t request); /* answered at once, or when the one before has ended */
+void monitor_notifier_kill(struct monitor *m);                 /* and none is wanted */
+bool monitor_notifier_ended(struct monitor *m, pid_t pid, int wait_status); /* whether it was this process */
 
 /* report.c: the service manager (sd_notify(3); nothing without $NOTIFY_SOCKET) and the pid files. */
 void monitor_notify(const char *state);                      /* "STATUS=…" */

@@ -38,6 +38,16 @@ static enum coffer_err find_users(struct monitor *m, struct reason *reason)
 	return ERR_OK;
 }
 
+enum coffer_err monitor_notify_user(const struct monitor *m, struct spawn_user *out, struct reason *reason)
+{
+	*out = (struct spawn_user){ false, geteuid(), getegid() };
+	if (geteuid() != 0) return ERR_OK;
+	TRY(find_user("user_notify", m->config.user_notify, out, reason));
+	if (!out->change || (out->uid != m->cofferd_user.uid && out->uid != m->tokend_user.uid)) return ERR_OK;
+	return reason_fail(reason, ERR_USAGE, "user_notify must be a user of its own: as user %lld, notify_command could signal the processes that hold keys and read their files",
+		(long long)out->uid);
+}
+
 /* Raises a limit as far as we may; who needs more says so itself. */
 static void raise_limit(__rlimit_resource_t what, rlim_t wanted)
 {
@@ -90,6 +100,8 @@ enum coffer_err monitor_prepare(struct monitor *m, struct reason *reason)
 	char path[PATH_MAX];
 	TRY(spawn_find("cofferd", path, reason));
 	TRY(find_users(m, reason));
+	struct spawn_user notify;
+	if (m->config.notify_command[0]) TRY(monitor_notify_user(m, &notify, reason));
 	raise_limit(RLIMIT_MEMLOCK, 2 * (rlim_t)m->config.secret_memory + MEMLOCK_EXTRA);
 	raise_limit(RLIMIT_NOFILE, (rlim_t)m->config.max_connections + NOFILE_EXTRA);
 	TRY(prepare_dir("state_dir", m->config.state_dir, 0700, "STATE_DIRECTORY", &m->cofferd_user, reason));

@@ -75,12 +75,14 @@ static void kill_one(struct monitor_tokend *t)
 
 void monitor_tokend_kill(struct monitor *m, uint32_t instance)
 {
+	if (m->notifier.instance == instance) monitor_notifier_kill(m);
 	for (size_t i = 0; i < MONITOR_TOKENDS; i++)
 		if (m->tokends[i].instance == instance) kill_one(&m->tokends[i]);
 }
 
 void monitor_tokend_kill_all(struct monitor *m)
 {
+	monitor_notifier_kill(m);
 	for (size_t i = 0; i < MONITOR_TOKENDS; i++)
 		kill_one(&m->tokends[i]);
 }

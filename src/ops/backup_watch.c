@@ -92,13 +92,15 @@ enum coffer_err backup_watch(struct engine *engine, struct txn *txn, void *arg, 
 	uint64_t now_s = clock_date_s(), told_s, age_s;
 	bool missing, none;
 	(void)reason;
-	w->told = false;
+	w->told = w->judged = w->missing = false;
 	if (!engine->audit || !txn_ring(txn) || audit_chain_length(engine->audit) == 0 || engine->config->backup_max_age_ms == 0) return ERR_OK;
 	TRY(is_missing(engine, txn, now_s, &missing, &none, &age_s));
+	w->judged = true;
+	w->missing = missing;
 	if (!missing) return ERR_OK;
+	say(w, none, age_s);
 	TRY(read_told(txn, &told_s));
 	if (told_s > now_s) return write_told(txn, now_s); /* a clock was ahead */
 	if (w->hushed || (told_s && now_s - told_s < BACKUP_WATCH_AGAIN_MS / 1000)) return ERR_OK;
-	say(w, none, age_s);
 	return tell(engine, txn, now_s, w);
 }

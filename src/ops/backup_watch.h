@@ -10,7 +10,8 @@
 struct backup_watch {
 	bool hushed;                          /* in: less than BACKUP_WATCH_AGAIN_MS of the monotonic clock have passed since this process told it */
 	bool told;                            /* out: the audit record is in the transaction; the caller tells the log when that is committed */
-	char sentence[BACKUP_WATCH_SENTENCE]; /* out: what was told */
+	bool judged, missing;                 /* out: whether it could be judged, and that one is missing */
+	char sentence[BACKUP_WATCH_SENTENCE]; /* out: missing: what is, or would be, told */
 };
 
 /* One look: when it is due, audit record and the time of telling are written. engine_store_fn; arg: struct backup_watch. Nothing is done without audit chain, or with backup_max_age = 0. */

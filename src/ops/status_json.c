@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "crypto/aead_choose.h"
 #include "keyring/rooted_store.h"
+#include "ops/alert.h"
 #include "ops/anchor_json.h"
 #include "ops/audit_signer.h"
 #include "ops/backup_status.h"
@@ -288,6 +289,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 		put_domain(&j, engine);
 		put_token(&j, engine, proxy);
 	}
+	alerts_json(engine->alerts, &j);
 	put_memory(&j);
 	put_rings(&j, engine);
 	put_exports(&j, engine);

@@ -68,6 +68,9 @@ const struct op_row vendor_rows[] = {
 	/* audit */
 	ROW(COFFER_AUDIT_EXPORT, "Audit Export",  op_audit_export, AUDIT_READ,  NONE,       STORE,  DENIED, OP_TELLS_BULK),
 
+	/* alerts */
+	ROW(COFFER_ALERT_TEST,   "Alert Test",    op_alert_test,   TOKEN,       NONE,       WORKER, DENIED, 0),
+
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
 	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },
 	{ .operation = OPERATION_RNG_SEED, .name = "RNG Seed", .run = op_rng_seed, .permission = PERMISSION_RANDOM,

@@ -6,6 +6,7 @@
 #include "crypto/sign.h"
 #include "fault/scenario.h"
 #include "keyring/identity.h"
+#include "ops/alert.h"
 #include "recovery/recovery.h"
 #include "unit/client/server.h"
 #include "unit/ops/fake_token.h"
@@ -331,6 +332,36 @@ static enum coffer_err run_client(void *place, unsigned k)
 	return from_status(st);
 }
 
+/* ---- alerts that are kept over a restart ---- */
+
+static enum coffer_err keep_alerts(struct alerts *a, struct alerts **out_again)
+{
+	static uint8_t record[ALERT_RECORD_MAX];
+	size_t len;
+	alert_set(a, ALERT_STORE_FULL, ALERT_BAD, "full");
+	alerts_look(a);
+	alert_happened(a, ALERT_TEST, "test");
+	TRY(alerts_save(a, record, sizeof record, &len));
+	*out_again = alerts_new();
+	ENSURE(*out_again, ERR_MEMORY);
+	TRY(alerts_load(*out_again, view_of(record, len)));
+	if (alert_happened(*out_again, ALERT_TEST, "test") != 0 || alert_happened(*out_again, ALERT_TAKEOVER, "x") != 3) house_die("alerts are not what was kept");
+	return ERR_OK;
+}
+
+static enum coffer_err run_alerts(void *place, unsigned k)
+{
+	(void)place;
+	(void)k;
+	struct alerts *again = NULL;
+	step_in();
+	struct alerts *a = alerts_new();
+	enum coffer_err err = a ? keep_alerts(a, &again) : ERR_MEMORY;
+	alerts_free(again);
+	alerts_free(a);
+	return step_out(err, NULL);
+}
+
 #define FILES .open = open_folder, .close = close_folder
 const struct scenario other_scenarios[] = {
 	{ .name = "start on a store", .places = (AT_HOUSE | AT(CALL)) & ~AT(RANDOM), .rounds = 2000, .open = open_settled, .run = run_start, .judge = judge_start,
@@ -338,6 +369,7 @@ const struct scenario other_scenarios[] = {
 	{ .name = "configuration", .places = AT(HEAP) | AT(ARENA) | AT_FILES, .rounds = 2000, .open = open_config, .run = run_config, .close = close_folder },
 	{ .name = "node.id written and read", .places = AT(HEAP) | AT(ARENA) | AT_FILES, .rounds = 2000, .prepare = write_old_identity, .run = run_identity,
 	  .judge = judge_identity, FILES },
+	{ .name = "alerts kept over a restart", .places = AT(HEAP), .rounds = 200, .open = open_nothing, .run = run_alerts, .close = free },
 	{ .name = "recovery shares made and read", .places = AT(HEAP) | AT(ARENA) | AT(OPENSSL) | AT(RANDOM), .rounds = 2000, .stride = 23, .open = open_vault,
 	  .run = run_shares, .close = close_vault },
 	{ .name = "token: provision, wrap, unwrap, random", .places = AT(HEAP) | AT(ARENA) | AT(CALL) | AT(EINTR) | AT(SHORT) | AT(TOKEN), .rounds = 2000,

@@ -33,8 +33,8 @@ separate_users() {
 }
 # Lines for a daemon's configuration.
 user_settings() {
-  if separate_users; then printf 'user_cofferd = 64201\nuser_tokend = 64202\n'
-  elif [ "$(id -u)" = 0 ]; then printf 'user_cofferd = 0\nuser_tokend = 0\n'; fi
+  if separate_users; then printf 'user_cofferd = 64201\nuser_tokend = 64202\nuser_notify = 64203\n'
+  elif [ "$(id -u)" = 0 ]; then printf 'user_cofferd = 0\nuser_tokend = 0\nuser_notify = 0\n'; fi
 }
 give_to() { # give_to daemon|tokend PATH…
   local who=64201; [ "$1" = daemon ] || who=64202

@@ -19,7 +19,9 @@ import tempfile
 from unitlib import allowed_by, groups, run, value_of
 
 BUILD, SOURCE = sys.argv[1], sys.argv[2]
-PROMISED = {"cofferd.service": 5, "coffer-tokend-tpm2@.service": 5, "coffer-tokend-pkcs11@.service": 5}
+# The one with a network: whom notify_command tells is elsewhere.
+EXCEPTED = {"coffer-notify@.service": {"PrivateNetwork", "RestrictAddressFamilies", "IPAddressDeny"}}
+PROMISED = {"coffer-notify@.service": 20, "cofferd.service": 5, "coffer-tokend-tpm2@.service": 5, "coffer-tokend-pkcs11@.service": 5}
 OTHERS = 15
 # Before a process has entered its own filter: its start, its secret memory, its confinement.
 START = """execve brk mmap mprotect munmap arch_prctl set_tid_address set_robust_list rseq prlimit64 close close_range openat read pread64 fstat
@@ -82,15 +84,17 @@ def check(folder, say=print):
 
 
 def facts(path, name):
-    required = {**REQUIRED, **REQUIRED_OF.get(name, {})}
+    required = {**{k: v for k, v in REQUIRED.items() if k not in EXCEPTED.get(name, ())}, **REQUIRED_OF.get(name, {})}
     wrong = [f"{name}: {key}= is {value_of(path, key)}, not {v!r}" for key, v in required.items() if value_of(path, key) != v]
     if value_of(path, "PrivateUsers") not in (None, "no"):
         wrong.append(f"{name}: PrivateUsers= hides who is at the other end of a socket")
     if value_of(path, "CapabilityBoundingSet") != "":
         wrong.append(f"{name}: CapabilityBoundingSet= is not empty")
-    if value_of(path, "User") not in ("coffer", "coffer-tokend"):
+    if value_of(path, "User") not in ("coffer", "coffer-tokend", "coffer-notify"):
         wrong.append(f"{name}: User= is {value_of(path, 'User')}")
     if name.startswith("coffer-tokend") and not value_of(path, "ExecStart").endswith(" --peer coffer"):
+        wrong.append(f"{name}: the helper does not look who connects (--peer coffer)")
+    if name.startswith("coffer-notify") and " --peer coffer " not in value_of(path, "ExecStart"):
         wrong.append(f"{name}: the helper does not look who connects (--peer coffer)")
     if name == "cofferd.service":
         if not value_of(path, "ExecStart").endswith(" --tokend-sockets /run/coffer-tokend"):
@@ -103,8 +107,9 @@ def facts(path, name):
 
 def socket_facts(path):
     name = os.path.basename(path)
-    kind = re.match(r"coffer-tokend-(\w+)\.socket", name).group(1)
-    wanted = {"ListenStream": f"/run/coffer-tokend/{kind}.sock", "Accept": "yes", "SocketUser": "coffer", "SocketMode": "0600"}
+    notify = name == "coffer-notify.socket"
+    kind = "notify" if notify else re.match(r"coffer-tokend-(\w+)\.socket", name).group(1)
+    wanted = {"ListenSequentialPacket" if notify else "ListenStream": f"/run/coffer-tokend/{kind}.sock", "Accept": "yes", "SocketUser": "coffer", "SocketMode": "0600"}
     return [f"{name}: {key}= is {value_of(path, key)}, not {v}" for key, v in wanted.items() if value_of(path, key) != v]
 
 
@@ -153,6 +158,9 @@ PLANTS = [
     ("coffer-tokend-tpm2@.service", "DevicePolicy=closed", "DevicePolicy=auto"),
     ("coffer-tokend-tpm2@.service", " --peer coffer", ""),
     ("coffer-tokend-pkcs11@.service", "User=coffer-tokend", "User=root"),
+    ("coffer-notify@.service", "--peer coffer ", ""),
+    ("coffer-notify@.service", "User=coffer-notify", "User=root"),
+    ("coffer-notify.socket", "SocketMode=0600", "SocketMode=0666"),
     ("coffer-tokend-tpm2.socket", "SocketMode=0600", "SocketMode=0666"),
 ]
 # Each line that is required, taken out of each unit.

@@ -12,6 +12,7 @@
 
 static char dir[2048];
 static bool deaf; /* to STOP */
+static int notify_fd = -1; /* the newest helper's channel */
 
 static void tell(struct control_message message)
 {
@@ -28,6 +29,7 @@ static void hear(void)
 		exit(0);
 	}
 	if (m.op == CONTROL_RELOAD) fake_log(dir, "cofferd.log", "reload");
+	if (m.op == CONTROL_TOKEND_STARTED) notify_fd = fd;
 	if (m.op == CONTROL_TOKEND_STARTED)
 		fake_log(dir, "cofferd.log", "started %u %u %d", m.request, m.instance, (int)m.pid); /* fd stays open: the channel */
 	if (m.op == CONTROL_START_FAILED) fake_log(dir, "cofferd.log", "failed %u %s", m.request, m.text);
@@ -43,6 +45,8 @@ static void obey(const char *word, unsigned number)
 	if (strcmp(word, "pkcs11") == 0)
 		tell((struct control_message){ .op = CONTROL_START_TOKEND, .request = number, .kind = TOKEN_KIND_PKCS11 });
 	if (strcmp(word, "kill") == 0) tell((struct control_message){ .op = CONTROL_KILL_TOKEND, .instance = number });
+	if (strcmp(word, "notify") == 0) tell((struct control_message){ .op = CONTROL_START_NOTIFY, .request = number });
+	if (strcmp(word, "event") == 0 && send(notify_fd, "{}\n", 3, 0) != 3) abort();
 	if (strcmp(word, "noise") == 0 && send(CONTROL_FD, "\377\377", 2, 0) != 2) abort();
 	if (strcmp(word, "status") == 0) tell((struct control_message){ .op = CONTROL_STATUS, .text = "all is well" });
 	fake_log(dir, "cofferd.log", "did %s %u", word, number);

@@ -67,6 +67,7 @@ int fixture_setup(void **state)
 	copy_program(f, "coffer-monitor");
 	copy_program(f, "cofferd");
 	copy_program(f, "coffer-tokend-tpm2");
+	copy_program(f, "coffer-notify");
 	f->notify_fd = open_notify(f);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* orphans come to us and can be seen to end */
 	*state = f;
@@ -104,7 +105,7 @@ static void write_config(const struct fixture *f, const char *lines)
 	fprintf(out, "socket = %s/run/coffer.sock\nstate_dir = %s/state\npid_file = %s/cofferd.pid\nmonitor_pid_file = %s/monitor.pid\n"
 		"tokend_environment = FAKE_DIR=%s EXTRA=yes\n%s", f->dir, f->dir, f->dir, f->dir, f->dir, lines);
 	if (geteuid() == 0 && !strstr(lines, "user_cofferd"))
-		fprintf(out, "user_cofferd = %d\nuser_tokend = %d\n", FIXTURE_UID_COFFERD, FIXTURE_UID_TOKEND);
+		fprintf(out, "user_cofferd = %d\nuser_tokend = %d\n%s", FIXTURE_UID_COFFERD, FIXTURE_UID_TOKEND, strstr(lines, "user_notify") ? "" : "user_notify = 64313\n");
 	fclose(out);
 	chmod(path, 0644);
 }

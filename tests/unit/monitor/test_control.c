@@ -21,6 +21,7 @@ static const struct control_message samples[] = {
 	{ .op = CONTROL_STOPPING },
 	{ .op = CONTROL_START_TOKEND, .request = 7, .kind = TOKEN_KIND_PKCS11 },
 	{ .op = CONTROL_KILL_TOKEND, .instance = 3 },
+	{ .op = CONTROL_START_NOTIFY, .request = 9 },
 	{ .op = CONTROL_TOKEND_STARTED, .request = 7, .instance = 3, .pid = 4711 },
 	{ .op = CONTROL_TOKEND_EXITED, .instance = 3, .wait_status = 9 },
 	{ .op = CONTROL_START_FAILED, .request = 8, .text = "not installed" },

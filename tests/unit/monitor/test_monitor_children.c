@@ -137,6 +137,73 @@ static void monitor_refuses_a_state_folder_of_someone_else(void **state)
 	assert_false(fixture_exists(f, "cofferd.log"));
 }
 
+/* A command that writes who it is and what it has. */
+static void write_command(struct fixture *f, char path[static 128])
+{
+	snprintf(path, 128, "%s/told", f->dir);
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	fprintf(out, "#!/bin/sh\necho fds >>%s/command.log\nls /proc/$$/fd >>%s/command.log\n{ cat; echo user $(id -u) words $# $1; env | sort; } >>%s/command.log\n", f->dir, f->dir,
+		f->dir);
+	fclose(out);
+	assert_int_equal(chmod(path, 0755), 0);
+}
+
+/* Asks until the monitor does it: it refuses what comes too soon behind the last one. */
+static pid_t start_notifier(struct fixture *f, unsigned *requests, unsigned instance)
+{
+	char started[32], failed[32];
+	for (unsigned tries = 0; tries < 1000; tries++) {
+		unsigned n = ++*requests;
+		snprintf(started, sizeof started, "started %u %u ", n, instance);
+		snprintf(failed, sizeof failed, "failed %u the last one", n);
+		fixture_command(f, "notify", n);
+		for (unsigned ms = 0; ms < FIXTURE_LIMIT_MS && !fixture_count(f, "cofferd.log", started) && !fixture_count(f, "cofferd.log", failed); ms++) usleep(1000);
+		if (fixture_count(f, "cofferd.log", started)) return (pid_t)fixture_number(f, "cofferd.log", started);
+	}
+	fail_msg("the monitor starts no helper");
+	return 0;
+}
+
+static void the_command_is_the_monitors_and_runs_once_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	char command[128], lines[256];
+	write_command(f, command);
+	snprintf(lines, sizeof lines, "notify_command = %s one two\n", command);
+	fixture_start_ready(f, lines);
+	unsigned requests = 0;
+	pid_t first = start_notifier(f, &requests, 1), helper = start_notifier(f, &requests, 2);
+	fixture_await_gone(first); /* the second took its place */
+	fixture_command(f, "event", 1);
+	fixture_await(f, "command.log", "LANG=C.UTF-8\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\nPWD=/\n", 1);
+	assert_int_equal(fixture_count(f, "command.log", "{}\n"), 1);
+	assert_int_equal(fixture_count(f, "command.log", " words 2 one\n"), 1);
+	assert_int_equal(fixture_count(f, "command.log", "fds\n0\n1\n"), 1); /* and those that the shell keeps, 10 and up */
+	assert_int_equal(fixture_count(f, "command.log", "\n3\n"), 0);
+	if (geteuid() == 0) assert_int_equal(fixture_count(f, "command.log", "user 64313 "), 1);
+	kill(helper, SIGSTOP);
+	fixture_command(f, "kill", 2);
+	fixture_await_gone(helper);
+}
+
+static void without_a_command_nothing_is_run(void **state)
+{
+	struct fixture *f = *state;
+	fixture_start_ready(f, "");
+	fixture_command(f, "notify", 5);
+	fixture_await(f, "cofferd.log", "failed 5 notify_command is not set in the monitor's configuration", 1);
+}
+
+static void the_commands_user_is_nobody_elses(void **state)
+{
+	struct fixture *f = *state;
+	if (geteuid() != 0) skip();
+	fixture_start(f, "notify_command = /bin/true\nuser_notify = 64311\n");
+	assert_int_equal(fixture_wait_end(f), 78);
+	assert_int_equal(fixture_count(f, "log", "user_notify must be a user of its own"), 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -146,7 +213,8 @@ int main(void)
 		TEST(monitor_ends_helpers_when_cofferd_crashes), TEST(monitor_leaves_nothing_behind_when_it_stops),
 		TEST(monitor_leaves_nothing_behind_when_it_is_killed),
 		TEST(monitor_gives_each_child_its_user_and_cofferd_its_folders),
-		TEST(monitor_refuses_a_state_folder_of_someone_else),
+		TEST(monitor_refuses_a_state_folder_of_someone_else), TEST(the_command_is_the_monitors_and_runs_once_at_a_time),
+		TEST(without_a_command_nothing_is_run), TEST(the_commands_user_is_nobody_elses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
