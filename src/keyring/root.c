@@ -12,6 +12,7 @@
 
 #define ROOT_SCHEMA 1u
 #define ROOT_SCHEMA_FLAGS 2u /* the same with flags behind it, of which at least one is set */
+#define ROOT_SCHEMA_SHARED 3u /* of a node among several */
 #define FLAG_TWO_ADMINISTRATORS 1u
 #define ROOT_ROW_VERSION 1u /* always: the write count would be used up */
 #define ROOT_BODY_MAX 1024u
@@ -21,7 +22,7 @@
 #define AUDIT_DIGEST_LEN 32u
 
 static const uint8_t no_entries[] = { 0, 0 };
-static const uint8_t root_header[] = { ROOT_SCHEMA }, root_header_flags[] = { ROOT_SCHEMA_FLAGS };
+static const uint8_t root_header[] = { ROOT_SCHEMA }, root_header_flags[] = { ROOT_SCHEMA_FLAGS }, root_header_shared[] = { ROOT_SCHEMA_SHARED };
 
 static enum coffer_err anchor_key(struct ring *ring, uint32_t generation, uint32_t root_generation, const struct secret **out)
 {
@@ -61,25 +62,47 @@ enum coffer_err root_entry(struct ring *ring, uint32_t root_generation, enum sto
 	return mac_hmac_sha256(secret_view(key), parts, sizeof parts / sizeof parts[0], out);
 }
 
-void root_sum_add(struct root_sum *to, const uint8_t entry[static ROOT_SUM_LEN])
+static void add(uint8_t to[static ROOT_SUM_LEN], const uint8_t what[static ROOT_SUM_LEN])
 {
 	unsigned carry = 0;
 	for (size_t i = ROOT_SUM_LEN; i-- > 0; carry >>= 8) {
-		carry += (unsigned)to->sum[i] + entry[i];
-		to->sum[i] = (uint8_t)carry;
+		carry += (unsigned)to[i] + what[i];
+		to[i] = (uint8_t)carry;
 	}
+}
+
+static void take(uint8_t from[static ROOT_SUM_LEN], const uint8_t what[static ROOT_SUM_LEN])
+{
+	unsigned borrow = 0;
+	for (size_t i = ROOT_SUM_LEN; i-- > 0;) {
+		unsigned d = 0x100u + from[i] - what[i] - borrow;
+		from[i] = (uint8_t)d;
+		borrow = d < 0x100u;
+	}
+}
+
+void root_sum_add(struct root_sum *to, const uint8_t entry[static ROOT_SUM_LEN])
+{
+	add(to->sum, entry);
 	to->count++;
 }
 
 void root_sum_take(struct root_sum *from, const uint8_t entry[static ROOT_SUM_LEN])
 {
-	unsigned borrow = 0;
-	for (size_t i = ROOT_SUM_LEN; i-- > 0;) {
-		unsigned d = 0x100u + from->sum[i] - entry[i] - borrow;
-		from->sum[i] = (uint8_t)d;
-		borrow = d < 0x100u;
-	}
+	take(from->sum, entry);
 	from->count--;
+}
+
+void root_sum_join(struct root_sum *to, const struct root_sum *part)
+{
+	add(to->sum, part->sum);
+	to->count += part->count;
+}
+
+void root_sum_part(struct root_sum *from, const struct root_sum *part)
+{
+	take(from->sum, part->sum);
+	from->count -= part->count;
 }
 
 bool root_sum_equal(const struct root_sum *a, const struct root_sum *b)
@@ -105,6 +128,40 @@ bool root_is_own_row(enum store_table table, struct view id)
 	return table == STORE_DOMAIN && view_equal_str(id, ROOT_ID);
 }
 
+#define NODE_PREFIX_LEN (sizeof ROOT_NODE_ID - 1)
+
+bool root_is_of_node(enum store_table table, struct view id, uint8_t *out_node)
+{
+	uint8_t node[UUID_LEN] = { 0 };
+	if (table != STORE_DOMAIN || id.len != NODE_PREFIX_LEN + 2 * UUID_LEN || memcmp(id.ptr, ROOT_NODE_ID, NODE_PREFIX_LEN) != 0) return false;
+	for (size_t i = 0; i < 2 * UUID_LEN; i++) {
+		uint8_t c = id.ptr[NODE_PREFIX_LEN + i];
+		bool digit = c >= '0' && c <= '9';
+		if (!digit && !(c >= 'a' && c <= 'f')) return false;
+		node[i / 2] = (uint8_t)(node[i / 2] << 4 | (digit ? c - '0' : c - 'a' + 10));
+	}
+	if (out_node) memcpy(out_node, node, UUID_LEN);
+	return true;
+}
+
+void root_node_row_id(const uint8_t node_id[static UUID_LEN], struct store_row *row)
+{
+	char hex[2 * UUID_LEN + 1];
+	text_hex(view_of(node_id, UUID_LEN), hex);
+	memcpy(row->id, ROOT_NODE_ID, NODE_PREFIX_LEN);
+	memcpy(row->id + NODE_PREFIX_LEN, hex, 2 * UUID_LEN);
+	row->id_len = NODE_PREFIX_LEN + 2 * UUID_LEN;
+}
+
+static void write_shared(const struct root *root, struct writer *w)
+{
+	writer_u8(w, root->two_administrators ? FLAG_TWO_ADMINISTRATORS : 0);
+	writer_u32(w, root->flag_changes);
+	writer_u64(w, root->epoch);
+	writer_u64(w, root->changes);
+	writer_bytes(w, view_of(root->change_link, ROOT_LINK_LEN));
+}
+
 static enum coffer_err write_body(const struct root *root, struct writer *w)
 {
 	writer_u64(w, root->version);
@@ -123,7 +180,8 @@ static enum coffer_err write_body(const struct root *root, struct writer *w)
 		writer_u64(w, root->head.seq);
 		writer_bytes(w, view_of(root->head.link, ROOT_LINK_LEN));
 	}
-	if (root->two_administrators) writer_u8(w, FLAG_TWO_ADMINISTRATORS);
+	if (root->shared) write_shared(root, w);
+	else if (root->two_administrators) writer_u8(w, FLAG_TWO_ADMINISTRATORS);
 	return writer_done(w);
 }
 
@@ -134,6 +192,10 @@ enum coffer_err root_to_row(struct ring *ring, struct root *root, struct store_r
 	struct store_row made = { .id_len = sizeof ROOT_ID - 1, .version = ROOT_ROW_VERSION,
 		.header = root->two_administrators ? view_of(root_header_flags, sizeof root_header_flags) : view_of(root_header, sizeof root_header), .index = view_of(no_entries, sizeof no_entries) };
 	memcpy(made.id, ROOT_ID, sizeof ROOT_ID - 1);
+	if (root->shared) {
+		root_node_row_id(root->head.node_id, &made);
+		made.header = view_of(root_header_shared, sizeof root_header_shared);
+	}
 	writer_init(&w, plain, sizeof plain);
 	enum coffer_err err = write_body(root, &w);
 	if (!err) err = record_seal(ring, STORE_DOMAIN, writer_view(&w), &made, body);
@@ -159,17 +221,17 @@ static enum coffer_err read_tables(struct reader *r, struct root *root)
 	return ERR_OK;
 }
 
-static enum coffer_err read_head(struct reader *r, const struct domain_id *domain, struct root_head *head)
+static enum coffer_err read_head(struct reader *r, const uint8_t node_id[static UUID_LEN], struct root_head *head)
 {
 	uint8_t m;
-	memcpy(head->node_id, domain->node_id, UUID_LEN);
+	memcpy(head->node_id, node_id, UUID_LEN);
 	TRY(reader_u8(r, &m));
 	ENSURE(m <= 1, ERR_VERSION);
 	if (m == 0) return ERR_OK;
 	TRY(reader_bytes(r, head->node_id, UUID_LEN));
 	TRY(reader_u64(r, &head->seq));
 	TRY(reader_bytes(r, head->link, ROOT_LINK_LEN));
-	ENSURE(head->seq != 0 && memcmp(head->node_id, domain->node_id, UUID_LEN) == 0, ERR_CORRUPT);
+	ENSURE(head->seq != 0 && memcmp(head->node_id, node_id, UUID_LEN) == 0, ERR_CORRUPT);
 	return ERR_OK;
 }
 
@@ -184,7 +246,20 @@ static enum coffer_err read_flags(struct reader *r, struct root *root)
 	return ERR_OK;
 }
 
-static enum coffer_err read_body(const struct domain_id *domain, struct view body, uint8_t schema, struct root *root)
+static enum coffer_err read_shared(struct reader *r, struct root *root)
+{
+	uint8_t flags;
+	TRY(reader_u8(r, &flags));
+	ENSURE((flags & ~FLAG_TWO_ADMINISTRATORS) == 0, ERR_VERSION);
+	root->shared = true;
+	root->two_administrators = flags != 0;
+	TRY(reader_u32(r, &root->flag_changes));
+	TRY(reader_u64(r, &root->epoch));
+	TRY(reader_u64(r, &root->changes));
+	return reader_bytes(r, root->change_link, ROOT_LINK_LEN);
+}
+
+static enum coffer_err read_body(const uint8_t node_id[static UUID_LEN], struct view body, uint8_t schema, struct root *root)
 {
 	struct reader r;
 	reader_init(&r, body);
@@ -193,8 +268,9 @@ static enum coffer_err read_body(const struct domain_id *domain, struct view bod
 	TRY(reader_u64(&r, &root->accepted_ms));
 	TRY(reader_u64(&r, &root->accepted_from));
 	TRY(read_tables(&r, root));
-	TRY(read_head(&r, domain, &root->head));
+	TRY(read_head(&r, node_id, &root->head));
 	if (schema == ROOT_SCHEMA_FLAGS) TRY(read_flags(&r, root));
+	if (schema == ROOT_SCHEMA_SHARED) TRY(read_shared(&r, root));
 	TRY(reader_end(&r));
 	ENSURE(root->version != 0, ERR_CORRUPT);
 	return ERR_OK;
@@ -206,9 +282,13 @@ enum coffer_err root_from_row(struct ring *ring, const struct store_row *row, st
 	struct root root = { .generation = row->generation };
 	ENSURE(row->header.len == 1 && row->version == ROOT_ROW_VERSION && row->state == 0, ERR_CORRUPT);
 	uint8_t schema = row->header.ptr[0];
-	ENSURE(schema == ROOT_SCHEMA || schema == ROOT_SCHEMA_FLAGS, ERR_VERSION);
+	uint8_t node_id[UUID_LEN];
+	memcpy(node_id, ring_domain(ring)->node_id, UUID_LEN);
+	bool shared = root_is_of_node(STORE_DOMAIN, view_of(row->id, row->id_len), node_id);
+	ENSURE(shared ? schema == ROOT_SCHEMA_SHARED : schema == ROOT_SCHEMA || schema == ROOT_SCHEMA_FLAGS, ERR_VERSION);
+	ENSURE(!shared || row->generation <= ring_newest(ring), ERR_NOT_FOUND);
 	TRY(record_open(ring, STORE_DOMAIN, row, &plain));
-	enum coffer_err err = read_body(ring_domain(ring), buf_view(&plain), schema, &root);
+	enum coffer_err err = read_body(node_id, buf_view(&plain), schema, &root);
 	if (err) return err == ERR_VERSION ? err : ERR_CORRUPT;
 	*out = root;
 	return ERR_OK;

@@ -6,6 +6,7 @@
 #include "keyring/record.h"
 
 #define ROOT_ID "root"         /* of its row in STORE_DOMAIN */
+#define ROOT_NODE_ID "root-"   /* of a node's row where several write one store; the node id in 32 hex digits stands behind it */
 #define ROOT_SUM_LEN 32u       /* bytes, a number modulo 2^256, big-endian */
 #define ROOT_LINK_LEN 32u      /* bytes of an audit link */
 
@@ -29,6 +30,13 @@ struct root {
 	struct root_head head;  /* of this node */
 	bool two_administrators; /* the gravest acts need two of them (docs/formats.md section 22.1) */
 	uint32_t generation;    /* of the root's own row: stands in for rows without one */
+
+	/* Where several nodes write one store (docs/formats.md section 23.1): each node has a root, of what it changed. The sums are theirs together. */
+	bool shared;
+	uint32_t flag_changes;  /* how often two_administrators was changed in the domain: the highest one is right */
+	uint64_t epoch;         /* the highest that this node has seen */
+	uint64_t changes;       /* change rows written; the newest one's number */
+	uint8_t change_link[ROOT_LINK_LEN]; /* of the newest one */
 };
 
 /* A row's number in the sum of its table. Any row, also one that does not open. ERR_MEMORY, ERR_CRYPTO; ERR_NOT_FOUND: neither the row's
@@ -38,13 +46,21 @@ enum coffer_err root_entry(struct ring *ring, uint32_t root_generation, enum sto
 void root_sum_add(struct root_sum *to, const uint8_t entry[static ROOT_SUM_LEN]);
 void root_sum_take(struct root_sum *from, const uint8_t entry[static ROOT_SUM_LEN]);
 bool root_sum_equal(const struct root_sum *a, const struct root_sum *b);
+/* The parts of two nodes together, and one without the other. */
+void root_sum_join(struct root_sum *to, const struct root_sum *part);
+void root_sum_part(struct root_sum *from, const struct root_sum *part);
 /* Moves the head when the row is a newer one of the chain. Rows that are no audit rows of its node leave it alone. */
 void root_head_follow(struct root_head *head, const struct store_row *row);
 bool root_is_own_row(enum store_table table, struct view id);
+/* Whether it is the row of a node's root, and of which. out_node may be NULL. */
+bool root_is_of_node(enum store_table table, struct view id, uint8_t *out_node);
+/* The id of that row into row->id. */
+void root_node_row_id(const uint8_t node_id[static UUID_LEN], struct store_row *row);
 
 /* The sealed row, under the ring's newest generation; sets root->generation. row's views point into body and static storage. */
 enum coffer_err root_to_row(struct ring *ring, struct root *root, struct store_row *row, struct buf *body) MUST_USE;
-/* ERR_CORRUPT: it does not open or is malformed; ERR_VERSION: a newer program wrote it. */
+/* The root of this node, or (by the row's id) of any node that shares the store. ERR_CORRUPT: it does not open or is malformed; ERR_VERSION: a newer program wrote it;
+ * ERR_NOT_FOUND: under a data key that is newer than the ring's. */
 enum coffer_err root_from_row(struct ring *ring, const struct store_row *row, struct root *out) MUST_USE;
 
 #endif

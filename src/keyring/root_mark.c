@@ -16,6 +16,7 @@
 #include "crypto/hash.h"
 #include "crypto/mac.h"
 #include "keyring/label.h"
+#include "keyring/root_mark_internal.h"
 
 #define MAGIC "CFRM"
 #define FORMAT 2u
@@ -24,11 +25,6 @@
 #define SLOT_LEN 64u
 #define FIELDS_LEN 52u /* of a slot, before its check */
 #define CHECK_LEN 8u
-
-struct root_mark {
-	int fd;
-	bool failed; /* said once */
-};
 
 enum coffer_err root_mark_open(const char *path, struct root_mark **out, struct reason *reason)
 {
@@ -151,6 +147,7 @@ uint32_t root_mark_generation(struct root_mark *mark)
 
 void root_mark_clear(struct root_mark *mark)
 {
+	memset(mark->places, 0, sizeof mark->places);
 	if (ftruncate(mark->fd, 0) != 0) log_warn("the mark beside the store cannot be emptied: %s", strerror(errno));
 }
 

@@ -90,8 +90,8 @@ static enum coffer_err add_row(struct rooted *r, enum store_table table, const s
 		report_row(watch, faults, ROOTED_ROW_UNUSABLE, table, &h->row);
 		return ERR_OK;
 	}
-	if (root_is_own_row(table, view_of(h->row.id, h->row.id_len))) return ERR_OK;
-	TRY(root_entry(r->ring, r->now.root.generation, table, &h->row, entry));
+	if (rooted_is_root(r, table, view_of(h->row.id, h->row.id_len))) return ERR_OK;
+	TRY(root_entry(r->ring, rooted_generation(r), table, &h->row, entry));
 	root_sum_add(sum, entry);
 	return watch == &nobody ? ERR_OK : look_into(r, table, h, watch, faults);
 }
@@ -155,16 +155,17 @@ enum coffer_err rooted_mend_copies(struct rooted *r, enum store_table table)
 }
 
 /* The one row that makes the difference, when it is one too many. */
-static enum coffer_err name_extra(struct rooted *r, enum store_table table, const struct root_sum *actual, struct rooted_fault *fault)
+static enum coffer_err name_extra(struct rooted *r, enum store_table table, const struct root_sum *actual, const struct root_sum *wanted,
+	struct rooted_fault *fault)
 {
 	struct root_sum difference = *actual;
 	struct store_place place = { .len = 0 };
 	struct held h = { .bytes = NULL };
 	uint8_t entry[ROOT_SUM_LEN];
-	root_sum_take(&difference, r->now.root.tables[table].sum);
+	root_sum_part(&difference, wanted);
 	enum coffer_err err = next_row(r, table, &place, &h);
 	while (!err && h.there && fault->id_len == 0) {
-		if (h.is_whole) err = root_entry(r->ring, r->now.root.generation, table, &h.row, entry);
+		if (h.is_whole) err = root_entry(r->ring, rooted_generation(r), table, &h.row, entry);
 		if (!err && h.is_whole && ct_equal(entry, difference.sum, ROOT_SUM_LEN)) {
 			memcpy(fault->id, h.row.id, h.row.id_len);
 			fault->id_len = h.row.id_len;
@@ -178,22 +179,41 @@ static enum coffer_err name_extra(struct rooted *r, enum store_table table, cons
 static enum coffer_err judge_table(struct rooted *r, enum store_table table, const struct root_sum *actual, const struct rooted_watch *watch,
 	size_t *faults)
 {
-	const struct root_sum *wanted = &r->now.root.tables[table];
-	if (root_sum_equal(actual, wanted)) return ERR_OK;
-	struct rooted_fault fault = { .table = table, .expected = wanted->count, .found = actual->count };
-	fault.kind = actual->count < wanted->count ? ROOTED_MISSING : actual->count > wanted->count ? ROOTED_EXTRA : ROOTED_CHANGED;
-	if (actual->count == wanted->count + 1 && actual->count <= NAME_ROWS_MAX) TRY(name_extra(r, table, actual, &fault));
+	struct root_sum wanted;
+	rooted_total(r, table, &wanted);
+	if (root_sum_equal(actual, &wanted)) return ERR_OK;
+	struct rooted_fault fault = { .table = table, .expected = wanted.count, .found = actual->count };
+	fault.kind = actual->count < wanted.count ? ROOTED_MISSING : actual->count > wanted.count ? ROOTED_EXTRA : ROOTED_CHANGED;
+	if (actual->count == wanted.count + 1 && actual->count <= NAME_ROWS_MAX) TRY(name_extra(r, table, actual, &wanted, &fault));
 	report(watch, faults, &fault);
 	return ERR_OK;
 }
 
-static enum coffer_err judge_head(struct rooted *r, const struct rooted_watch *watch, size_t *faults)
+static enum coffer_err judge_chain(struct rooted *r, const struct root_head *wanted, const struct rooted_watch *watch, size_t *faults)
 {
 	struct root_head head;
-	const struct root_head *wanted = &r->now.root.head;
-	TRY(rooted_find_head(r, &head));
+	TRY(rooted_find_head(r, wanted->node_id, &head));
 	if (head.seq == wanted->seq && ct_equal(head.link, wanted->link, ROOT_LINK_LEN)) return ERR_OK;
 	report(watch, faults, &(struct rooted_fault){ .kind = ROOTED_HEAD, .table = STORE_AUDIT, .expected = wanted->seq, .found = head.seq });
+	return ERR_OK;
+}
+
+/* The ends of the audit chains: of this node, and of those that share the store. */
+static enum coffer_err judge_head(struct rooted *r, const struct rooted_watch *watch, size_t *faults)
+{
+	TRY(judge_chain(r, &r->now.root.head, watch, faults));
+	for (size_t i = 0; i < r->peer_count; i++)
+		if (r->peers[i].there) TRY(judge_chain(r, &r->peers[i].root.head, watch, faults));
+	return ERR_OK;
+}
+
+static enum coffer_err check_tables(struct rooted *r, const enum store_table *tables, size_t count, const struct rooted_watch *watch, size_t *faults)
+{
+	struct root_sum actual;
+	for (size_t i = 0; i < count; i++) {
+		TRY(rooted_sum_table(r, tables[i], watch, &actual, faults));
+		TRY(judge_table(r, tables[i], &actual, watch, faults));
+	}
 	return ERR_OK;
 }
 
@@ -203,14 +223,13 @@ enum coffer_err rooted_store_check_small(struct store *s, const struct rooted_wa
 	*out_faults = 0;
 	if (!rooted_store_is(s) || !rooted_of(s)->ring) return ERR_OK;
 	struct rooted *r = rooted_of(s);
-	struct root_sum actual;
 	PRE(!s->in_transaction);
+	if (r->shared) TRY(rooted_look(r, NULL));
 	r->now = r->durable;
-	for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) {
-		TRY(rooted_sum_table(r, small[i], watch, &actual, out_faults));
-		TRY(judge_table(r, small[i], &actual, watch, out_faults));
-	}
-	return judge_head(r, watch, out_faults);
+	enum coffer_err err = check_tables(r, small, sizeof small / sizeof small[0], watch, out_faults);
+	if (!err) err = judge_head(r, watch, out_faults);
+	if (r->shared) store_rollback(r->inner);
+	return err;
 }
 
 void rooted_store_pass_begin(struct store *s)
@@ -249,12 +268,25 @@ static enum coffer_err end_table(struct rooted *r, const struct rooted_watch *wa
 {
 	struct rooted_pass *pass = &r->pass;
 	size_t faults = 0;
-	TRY(judge_table(r, pass->table, &r->now.seen[pass->table], watch, &faults));
-	if (pass->table == STORE_AUDIT) TRY(judge_head(r, watch, &faults));
+	if (!r->shared) TRY(judge_table(r, pass->table, &r->now.seen[pass->table], watch, &faults));
+	if (!r->shared && pass->table == STORE_AUDIT) TRY(judge_head(r, watch, &faults));
 	*pass = (struct rooted_pass){ .active = true, .table = pass->table + 1 };
 	if (pass->table < STORE_TABLE_END) return ERR_OK;
 	pass->active = false;
 	return count_strays(r, watch);
+}
+
+/* Others write between two steps: a table is one step, and what is compared stood there at one moment. */
+static enum coffer_err whole_table(struct rooted *r, const struct rooted_watch *watch)
+{
+	enum store_table table = r->pass.table;
+	size_t faults = 0;
+	TRY(rooted_look(r, NULL));
+	enum coffer_err err = check_tables(r, &table, 1, watch, &faults);
+	if (!err && table == STORE_AUDIT) err = judge_head(r, watch, &faults);
+	store_rollback(r->inner);
+	r->pass.in_orphans = true;
+	return err;
 }
 
 /* Rows of the table, then the copies that belong to it. */
@@ -262,6 +294,10 @@ static enum coffer_err one_step(struct rooted *r, struct held *h, size_t *rows, 
 {
 	struct rooted_pass *pass = &r->pass;
 	size_t faults = 0;
+	if (!pass->in_orphans && r->shared) {
+		--*rows;
+		return whole_table(r, watch ? watch : &nobody);
+	}
 	if (!pass->in_orphans) {
 		TRY(next_row(r, pass->table, &pass->place, h));
 		--*rows;

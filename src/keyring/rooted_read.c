@@ -1,11 +1,12 @@
 /* The root as it is found, made for the first time, or made anew because an operator said so. */
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/ct.h"
 #include "keyring/rooted_internal.h"
 
 /* Nobody wrote anything here yet. */
-static enum coffer_err is_empty(struct rooted *r, bool *out)
+enum coffer_err rooted_is_empty(struct rooted *r, bool *out)
 {
 	*out = true;
 	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END && *out; t++) {
@@ -16,14 +17,14 @@ static enum coffer_err is_empty(struct rooted *r, bool *out)
 	return ERR_OK;
 }
 
-static void begin_root(struct rooted *r)
+void rooted_begin_root(struct rooted *r)
 {
 	memset(&r->now, 0, sizeof r->now);
 	r->now.root.generation = ring_newest(r->ring);
 	memcpy(r->now.root.head.node_id, ring_domain(r->ring)->node_id, UUID_LEN);
 }
 
-static void keep(struct rooted *r)
+void rooted_keep(struct rooted *r)
 {
 	r->now.dirty = false;
 	r->durable = r->now;
@@ -40,12 +41,12 @@ static enum coffer_err take_newest(void *arg, const struct store_row *row)
 	return ERR_OK;
 }
 
-enum coffer_err rooted_find_head(struct rooted *r, struct root_head *out)
+enum coffer_err rooted_find_head(struct rooted *r, const uint8_t node_id[static UUID_LEN], struct root_head *out)
 {
 	uint8_t end[UUID_LEN + 8];
 	struct root_head head = { .seq = 0 };
 	struct newest n = { &head };
-	memcpy(head.node_id, ring_domain(r->ring)->node_id, UUID_LEN);
+	memcpy(head.node_id, node_id, UUID_LEN);
 	memcpy(end, head.node_id, UUID_LEN);
 	memset(end + UUID_LEN, 0xff, 8);
 	TRY(store_scan(r->inner, STORE_AUDIT, view_of(end, sizeof end), true, 1, take_newest, &n));
@@ -58,13 +59,16 @@ static enum coffer_err sum_all(struct rooted *r, struct root *root)
 	size_t faults = 0;
 	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END; t++)
 		TRY(rooted_sum_table(r, (enum store_table)t, NULL, &root->tables[t], &faults));
-	return rooted_find_head(r, &root->head);
+	return rooted_find_head(r, ring_domain(r->ring)->node_id, &root->head);
 }
 
-static void judge(struct rooted *r, enum coffer_err err, const char *sentence)
+void rooted_judge(struct rooted *r, enum coffer_err err, const char *fmt, ...)
 {
+	va_list args;
+	va_start(args, fmt);
 	r->verdict = err;
-	snprintf(r->why.text, sizeof r->why.text, "%s", sentence);
+	vsnprintf(r->why.text, sizeof r->why.text, fmt, args);
+	va_end(args);
 }
 
 /* A mark is written after its commit: the store of one that stands under a newer data key had that key. */
@@ -78,15 +82,15 @@ static bool mark_is_of_newer_key(struct rooted *r)
 	return true;
 }
 
-static void compare_mark(struct rooted *r)
+void rooted_compare_mark(struct rooted *r)
 {
 	uint64_t have = r->durable.root.version;
 	enum coffer_err err = r->mark ? root_mark_read(r->mark, r->ring, &r->mark_version) : ERR_OK;
 	r->mark_missing = err != ERR_OK && have > 1; /* the first is written after the first commit */
 	if (mark_is_of_newer_key(r) || err || r->mark_version <= have) return;
 	r->verdict = ERR_CORRUPT;
-	snprintf(r->why.text, sizeof r->why.text, "integrity: the store is older than this node has seen: its last %llu changes are missing (the log was lost or "
-		"damaged, or an older copy put back); restore the newest copy, or run 'coffer store accept' to go on without them",
+	snprintf(r->why.text, sizeof r->why.text, "integrity: the store is older than this node has seen: %s last %llu changes are missing (the log was lost or "
+		"damaged, or an older copy put back); restore the newest copy, or run 'coffer store accept' to go on without them", r->shared ? "this node's own" : "its",
 		(unsigned long long)(r->mark_version - have));
 }
 
@@ -100,16 +104,16 @@ static enum coffer_err unreadable(struct rooted *r, enum coffer_err err, struct 
 static enum coffer_err nothing_there(struct rooted *r, struct reason *reason)
 {
 	bool empty;
-	enum coffer_err err = is_empty(r, &empty);
+	enum coffer_err err = rooted_is_empty(r, &empty);
 	if (err) return unreadable(r, err, reason);
-	begin_root(r);
-	keep(r);
+	rooted_begin_root(r);
+	rooted_keep(r);
 	r->founding = empty;
 	if (empty) {
-		compare_mark(r);
+		rooted_compare_mark(r);
 		return ERR_OK;
 	}
-	judge(r, ERR_CORRUPT, "integrity: the store's version root is missing (or a program that kept none wrote the store), so rows may be missing or old; restore the store from a backup, or look at "
+	rooted_judge(r, ERR_CORRUPT, "integrity: the store's version root is missing (or a program that kept none wrote the store), so rows may be missing or old; restore the store from a backup, or look at "
 		"'coffer store check' and then run 'coffer store accept'");
 	return ERR_OK;
 }
@@ -118,20 +122,21 @@ enum coffer_err rooted_read(struct rooted *r, struct reason *reason)
 {
 	struct store_row row;
 	struct root root;
-	judge(r, ERR_OK, "");
+	if (r->shared) return rooted_read_shared(r, reason);
+	rooted_judge(r, ERR_OK, "%s", "");
 	r->founding = false;
 	enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row);
 	if (err == ERR_NOT_FOUND) return nothing_there(r, reason);
 	if (!err) err = root_from_row(r->ring, &row, &root);
 	if (err && err != ERR_CORRUPT && err != ERR_VERSION) return unreadable(r, err, reason);
-	begin_root(r);
+	rooted_begin_root(r);
 	if (!err) r->now.root = root;
-	keep(r);
+	rooted_keep(r);
 	if (err == ERR_CORRUPT)
-		judge(r, err, "integrity: the store's version root does not open, the store was edited or damaged; restore it from a backup, or look at "
+		rooted_judge(r, err, "integrity: the store's version root does not open, the store was edited or damaged; restore it from a backup, or look at "
 			"'coffer store check' and then run 'coffer store accept'");
-	else if (err == ERR_VERSION) judge(r, err, "the store's version root has a format that this version does not know; install a newer Coffer");
-	else compare_mark(r);
+	else if (err == ERR_VERSION) rooted_judge(r, err, "the store's version root has a format that this version does not know; install a newer Coffer");
+	else rooted_compare_mark(r);
 	return ERR_OK;
 }
 
@@ -144,9 +149,11 @@ enum coffer_err rooted_store_attach(struct store *s, struct ring *ring, struct r
 	r->mark_missing = false;
 	r->mark_version = r->known = 0;
 	r->pass.active = false;
-	judge(r, ERR_OK, "");
+	rooted_judge(r, ERR_OK, "%s", "");
 	if (!ring) return ERR_OK;
-	enum coffer_err err = rooted_read(r, reason);
+	enum coffer_err err = r->shared ? rooted_begin_peers(r) : ERR_OK;
+	if (!err) err = rooted_read(r, reason);
+	if (!err && r->shared) rooted_know_changes(r);
 	if (err) r->ring = NULL;
 	return err;
 }
@@ -166,7 +173,7 @@ void rooted_store_facts(const struct store *s, struct rooted_facts *out)
 	const struct root *root = &r->durable.root;
 	*out = (struct rooted_facts){ .rooted = r->ring != NULL, .mark_missing = r->mark_missing && r->mark, .version = root->version,
 		.mark = r->mark_version, .accepted = root->accepted, .accepted_ms = root->accepted_ms, .accepted_from = root->accepted_from,
-		.two_administrators = root->two_administrators };
+		.two_administrators = rooted_two_administrators(r) };
 }
 
 void rooted_store_counts(const struct store *s, uint64_t out[static STORE_TABLE_END])
@@ -174,7 +181,11 @@ void rooted_store_counts(const struct store *s, uint64_t out[static STORE_TABLE_
 	memset(out, 0, STORE_TABLE_END * sizeof *out);
 	if (!rooted_store_is(s)) return;
 	const struct rooted *r = (const struct rooted *)s;
-	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END; t++) out[t] = r->durable.root.tables[t].count;
+	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END; t++) {
+		struct root_sum total = r->durable.root.tables[t];
+		for (size_t i = 0; i < r->peer_count; i++) if (r->peers[i].there) root_sum_join(&total, &r->peers[i].root.tables[t]);
+		out[t] = total.count;
+	}
 }
 
 bool rooted_store_is_head(const struct store *s, uint64_t seq, const uint8_t link[static 32])
@@ -192,9 +203,11 @@ enum coffer_err rooted_store_accept(struct store *s, uint64_t now_ms)
 	PRE(s->in_transaction);
 	ENSURE(r->ring, ERR_SEALED);
 	uint64_t from = root->version;
+	if (r->shared) TRY(rooted_read_peers(r));
 	root->generation = ring_newest(r->ring);
 	for (unsigned t = STORE_OBJECT; t < STORE_TABLE_END; t++) TRY(rooted_mend_copies(r, (enum store_table)t));
 	TRY(sum_all(r, root));
+	if (r->shared) TRY(rooted_accept_peers(r));
 	root->accepted++;
 	root->accepted_ms = now_ms;
 	root->accepted_from = from;
@@ -210,6 +223,7 @@ enum coffer_err rooted_store_root_row(struct store *s, struct store_row *out, st
 {
 	struct rooted *r = rooted_of(s);
 	struct store_row row;
+	if (r->shared) return reason_fail(reason, ERR_UNSUPPORTED, "a store that several nodes write cannot be backed up by one of them yet; back up the database itself");
 	TRY(rooted_store_verdict(s, reason));
 	TRY(store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row));
 	size_t at = to->len;
@@ -243,7 +257,10 @@ void rooted_store_need_two(struct store *s, bool two)
 	if (!rooted_store_is(s)) return;
 	struct rooted *r = rooted_of(s);
 	PRE(s->in_transaction && r->ring);
-	if (r->now.root.two_administrators == two) return;
+	if (rooted_two_administrators(r) == two) return;
+	for (size_t i = 0; i < r->peer_count; i++)
+		if (r->peers[i].root.flag_changes > r->now.root.flag_changes) r->now.root.flag_changes = r->peers[i].root.flag_changes;
+	if (r->shared) r->now.root.flag_changes++;
 	r->now.root.two_administrators = two;
 	r->now.dirty = true;
 }

@@ -24,6 +24,8 @@ static void end(struct store *base)
 	struct rooted *r = rooted_of(base);
 	store_close(r->inner);
 	root_mark_close(r->mark);
+	free(r->peers);
+	free(r->changed);
 	free(r);
 }
 
@@ -50,13 +52,22 @@ static void rollback(struct store *base)
 static enum coffer_err follow_generation(struct rooted *r)
 {
 	struct root *root = &r->now.root;
-	struct root_sum actual;
+	struct root_sum actual, wanted;
 	size_t faults = 0;
 	if (root->generation == ring_newest(r->ring)) return ERR_OK;
+	if (r->shared) TRY(rooted_need_peers(r));
+	if (rooted_generation(r) == ring_newest(r->ring)) { /* another node has done it */
+		root->generation = ring_newest(r->ring);
+		return ERR_OK;
+	}
 	TRY(rooted_sum_table(r, STORE_RECOVERY, NULL, &actual, &faults));
-	bool equal = root_sum_equal(&actual, &root->tables[STORE_RECOVERY]);
+	rooted_total(r, STORE_RECOVERY, &wanted);
+	bool equal = root_sum_equal(&actual, &wanted);
 	root->generation = ring_newest(r->ring);
-	if (equal) TRY(rooted_sum_table(r, STORE_RECOVERY, NULL, &root->tables[STORE_RECOVERY], &faults));
+	if (!equal) return ERR_OK;
+	root_sum_part(&root->tables[STORE_RECOVERY], &wanted);
+	TRY(rooted_sum_table(r, STORE_RECOVERY, NULL, &actual, &faults));
+	root_sum_join(&root->tables[STORE_RECOVERY], &actual);
 	return ERR_OK;
 }
 
@@ -64,10 +75,13 @@ enum coffer_err rooted_write(struct rooted *r)
 {
 	AUTO_BUF struct buf body = BUF_EMPTY;
 	struct store_row row;
+	if (r->shared) TRY(rooted_check_own(r));
 	TRY(follow_generation(r));
+	if (r->shared) TRY(rooted_write_change(r));
 	r->now.root.version++;
 	TRY(root_to_row(r->ring, &r->now.root, &row, &body));
-	return store_put(r->inner, STORE_DOMAIN, &row, true);
+	TRY(store_put(r->inner, STORE_DOMAIN, &row, true));
+	return r->shared ? rooted_wrote_own(r, buf_view(&body)) : ERR_OK;
 }
 
 static enum coffer_err commit(struct store *base, struct reason *reason)
@@ -82,11 +96,14 @@ static enum coffer_err commit(struct store *base, struct reason *reason)
 	err = store_commit(r->inner, reason);
 	if (!err) {
 		bool wrote = r->now.dirty;
-		if (r->accepting) r->verdict = ERR_OK;
-		if (wrote && r->mark && (r->accepting || r->founding)) root_mark_clear(r->mark);
+		bool accepted = r->accepting;
+		if (accepted) r->verdict = ERR_OK;
+		if (wrote && r->mark && (accepted || r->founding)) root_mark_clear(r->mark);
 		if (wrote) r->founding = false;
 		r->now.dirty = r->accepting = false;
+		r->now.changed = 0;
 		r->durable = r->now;
+		if (accepted && r->shared) rooted_accepted_peers(r);
 		if (wrote && r->mark) root_mark_write(r->mark, r->ring, r->durable.root.version);
 	} else if (err != ERR_UNKNOWN_OUTCOME) {
 		r->now = r->durable;
@@ -116,32 +133,49 @@ static bool is_seen(const struct rooted *r, enum store_table table, struct view 
 	return table < r->pass.table || r->pass.in_orphans || store_place_is_past(&r->pass.place, id);
 }
 
-/* The row that stands under an id: what its entry is, if there is one. */
-static enum coffer_err found_entry(struct rooted *r, enum store_table table, struct view id, bool *out_found, uint8_t out[static ROOT_SUM_LEN])
+/* The row that stands under an id, if there is one: its write count, and what its entry is. */
+struct found {
+	bool there;
+	uint32_t version; /* 0: there is none */
+	uint8_t entry[ROOT_SUM_LEN];
+};
+
+static enum coffer_err find(struct rooted *r, enum store_table table, struct view id, struct found *out)
 {
 	struct store_row row;
-	*out_found = false;
 	enum coffer_err err = store_get(r->inner, table, id, &row);
 	if (err == ERR_NOT_FOUND) return ERR_OK;
-	if (!err) err = root_entry(r->ring, r->now.root.generation, table, &row, out);
-	*out_found = err == ERR_OK;
-	return err;
+	TRY(err);
+	out->version = row.version;
+	TRY(root_entry(r->ring, rooted_generation(r), table, &row, out->entry));
+	out->there = true;
+	return ERR_OK;
+}
+
+/* What is written was made from an older row than the one that stands there: another node was faster, and what it did would be lost. */
+static bool is_behind(const struct rooted *r, enum store_table table, const struct store_row *row, uint32_t version)
+{
+	return r->shared && !r->accepting && table != STORE_AUDIT && table != STORE_REQUEST && row->version != version + 1;
 }
 
 /* row NULL: erases. */
 static enum coffer_err write_row(struct rooted *r, enum store_table table, struct view id, const struct store_row *row, bool replace)
 {
-	uint8_t before[ROOT_SUM_LEN], after[ROOT_SUM_LEN];
+	uint8_t after[ROOT_SUM_LEN];
 	struct rooted_level *now = &r->now;
-	bool found = false, seen = is_seen(r, table, id);
-	if (!row || replace) TRY(found_entry(r, table, id, &found, before));
-	ENSURE(row || found, ERR_NOT_FOUND);
-	if (row) TRY(root_entry(r->ring, now->root.generation, table, row, after));
+	struct found before = { .there = false };
+	bool seen = is_seen(r, table, id);
+	if (r->shared && table == STORE_RECOVERY) TRY(rooted_need_peers(r)); /* whose generation stands in for the row's */
+	if (!row || replace) TRY(find(r, table, id, &before));
+	ENSURE(row || before.there, ERR_NOT_FOUND);
+	ENSURE(!row || !replace || !is_behind(r, table, row, before.version), ERR_BUSY);
+	if (row) TRY(root_entry(r->ring, rooted_generation(r), table, row, after));
 	TRY(row ? store_put(r->inner, table, row, replace) : store_erase(r->inner, table, id));
 	now->dirty = true;
-	if (found) root_sum_take(&now->root.tables[table], before);
+	if (r->shared) rooted_note_change(r, table, id);
+	if (before.there) root_sum_take(&now->root.tables[table], before.entry);
 	if (row) root_sum_add(&now->root.tables[table], after);
-	if (found && seen) root_sum_take(&now->seen[table], before);
+	if (before.there && seen) root_sum_take(&now->seen[table], before.entry);
 	if (row && seen) root_sum_add(&now->seen[table], after);
 	if (row && table == STORE_AUDIT) root_head_follow(&now->root.head, row);
 	return ERR_OK;
@@ -159,9 +193,9 @@ static enum coffer_err change(struct store *base, enum store_table table, struct
 {
 	struct rooted *r = rooted_of(base);
 	TRY(ready_to_write(r));
-	ENSURE(!root_is_own_row(table, id), ERR_FIELD);
+	ENSURE(!rooted_is_root(r, table, id) && table != STORE_CHANGE, ERR_FIELD);
 	enum coffer_err err;
-	if (table == STORE_LEASE) err = row ? store_put(r->inner, table, row, replace) : store_erase(r->inner, table, id); /* counts nowhere */
+	if (table >= STORE_TABLE_END) err = row ? store_put(r->inner, table, row, replace) : store_erase(r->inner, table, id); /* counts nowhere */
 	else err = write_row(r, table, id, row, replace);
 	if (err && err != ERR_EXISTS && err != ERR_NOT_FOUND && err != ERR_FIELD && err != ERR_TOO_LARGE) r->doom = err;
 	return err;
@@ -181,7 +215,7 @@ static enum coffer_err get(struct store *base, enum store_table table, struct vi
 {
 	struct rooted *r = rooted_of(base);
 	TRY(r->doom);
-	ENSURE(!root_is_own_row(table, id), ERR_NOT_FOUND);
+	ENSURE(!rooted_is_root(r, table, id), ERR_NOT_FOUND);
 	return store_get(r->inner, table, id, out);
 }
 
@@ -189,46 +223,62 @@ static enum coffer_err hold(struct store *base, enum store_table table, struct v
 {
 	struct rooted *r = rooted_of(base);
 	TRY(r->doom);
-	ENSURE(!root_is_own_row(table, id), ERR_NOT_FOUND);
+	ENSURE(!rooted_is_root(r, table, id), ERR_NOT_FOUND);
 	return store_hold(r->inner, table, id, out);
 }
 
-/* A scan that passes over the root's row. */
+/* A scan that passes over the rows of roots. */
 struct hiding {
+	const struct rooted *r;
 	store_row_fn *fn;
 	void *arg;
 	enum store_table table;
 	size_t left;
+	enum coffer_err err; /* of fn */
 };
 
 static enum coffer_err hide_row(void *arg, const struct store_row *row)
 {
 	struct hiding *h = arg;
-	if (h->left == 0 || root_is_own_row(h->table, view_of(row->id, row->id_len))) return ERR_OK;
-	h->left--;
-	return h->fn(h->arg, row);
+	if (rooted_is_root(h->r, h->table, view_of(row->id, row->id_len))) return ERR_OK;
+	h->err = h->fn(h->arg, row);
+	if (h->err) return h->err;
+	return --h->left ? ERR_OK : ERR_EXISTS; /* enough */
 }
 
 static enum coffer_err scan(struct store *base, enum store_table table, struct view after, bool backwards, size_t limit,
 	store_row_fn *fn, void *arg)
 {
 	struct rooted *r = rooted_of(base);
-	struct hiding h = { fn, arg, table, limit };
+	struct hiding h = { .r = r, .fn = fn, .arg = arg, .table = table, .left = limit };
 	TRY(r->doom);
 	if (table != STORE_DOMAIN || limit == 0) return store_scan(r->inner, table, after, backwards, limit, fn, arg);
-	return store_scan(r->inner, table, after, backwards, limit == SIZE_MAX ? limit : limit + 1, hide_row, &h);
+	enum coffer_err err = store_scan(r->inner, table, after, backwards, SIZE_MAX, hide_row, &h);
+	return err == ERR_EXISTS && !h.err && h.left == 0 ? ERR_OK : err;
+}
+
+static enum coffer_err count_shown(void *arg, const struct store_row *row)
+{
+	(void)row;
+	++*(uint64_t *)arg;
+	return ERR_OK;
 }
 
 static enum coffer_err count(struct store *base, enum store_table table, uint64_t *out)
 {
 	struct rooted *r = rooted_of(base);
-	struct store_row row;
+	struct hiding h = { .r = r, .fn = count_shown, .arg = out, .table = table, .left = SIZE_MAX };
 	TRY(r->doom);
-	TRY(store_count(r->inner, table, out));
-	if (table != STORE_DOMAIN) return ERR_OK;
-	enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row);
-	if (!err) --*out;
-	return err == ERR_NOT_FOUND ? ERR_OK : err;
+	if (table != STORE_DOMAIN || !r->shared) {
+		struct store_row row;
+		TRY(store_count(r->inner, table, out));
+		if (table != STORE_DOMAIN) return ERR_OK;
+		enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row);
+		if (!err) --*out;
+		return err == ERR_NOT_FOUND ? ERR_OK : err;
+	}
+	*out = 0;
+	return store_scan(r->inner, table, view_of(NULL, 0), false, SIZE_MAX, hide_row, &h);
 }
 
 static enum coffer_err index_find(struct store *base, enum store_table table, uint8_t index, struct view token, struct view after,
@@ -326,6 +376,16 @@ enum coffer_err rooted_store_new(struct store *inner, struct store **out)
 	r->base.ops = &rooted_ops;
 	r->inner = inner;
 	*out = (struct store *)r;
+	return ERR_OK;
+}
+
+enum coffer_err rooted_store_share(struct store *s)
+{
+	struct rooted *r = rooted_of(s);
+	PRE(!r->ring && !r->shared);
+	r->changed = calloc(ROOTED_CHANGED_MAX, sizeof *r->changed);
+	ENSURE(r->changed, ERR_MEMORY);
+	r->shared = true;
 	return ERR_OK;
 }
 

@@ -16,6 +16,24 @@ bool rooted_store_is(const struct store *s);
 /* Moves the mark in; before a ring is attached. Without one an older store put back is not noticed. */
 void rooted_store_set_mark(struct store *s, struct root_mark *mark);
 
+/* The store is one that several nodes write: each has a root of its own, of what it changed (docs/formats.md section 23.1). Before a ring is attached, for good. Then:
+ * - a write made from an older row than the one that stands there dooms its transaction (ERR_BUSY): rooted_store_refresh, and run it again;
+ * - what others changed is told by rooted_store_refresh alone.
+ * ERR_MEMORY. */
+enum coffer_err rooted_store_share(struct store *s) MUST_USE;
+
+typedef void rooted_changed_fn(void *arg, enum store_table table, struct view id);
+/* Reads the other nodes' roots, and tells fn each row that they changed since the last time (of every table but audit and requests; no store call in it).
+ * *out_everything: more may have changed than was told, so that all that was read from the store is to be forgotten. Outside a transaction; nothing for any other store.
+ * ERR_CORRUPT: the verdict, which is renewed by this: a root is older than was seen, cannot be used, or this node's was written by somebody else; ERR_STATE: a root is under a
+ * data key that this node has not fetched yet. Then nothing counts as told. */
+enum coffer_err rooted_store_refresh(struct store *s, rooted_changed_fn *fn, void *arg, bool *out_everything, struct reason *reason) MUST_USE;
+/* A node's root that may not be older than this: what was said of it at admission. Outside a transaction, with a ring. ERR_MEMORY. */
+enum coffer_err rooted_store_floor(struct store *s, const uint8_t node_id[static UUID_LEN], uint64_t version) MUST_USE;
+/* The highest epoch that a node's root names, and naming one: inside a transaction, whose commit makes it durable; a lower one changes nothing. */
+uint64_t rooted_store_epoch(const struct store *s);
+void rooted_store_note_epoch(struct store *s, uint64_t epoch);
+
 /* With the data keys the root is read. What is wrong with it is kept as the verdict; until it is mended nothing can be written. A store
  * with rows and no root is refused, whoever may have written it: an operator accepts it. The ring is borrowed until the next call; NULL: takes it away. Outside
  * a transaction. Errors are those of reading and writing, not the verdict. */

@@ -22,9 +22,11 @@ struct mem_undo {
 	size_t id_len;
 };
 
+#define MEM_TABLES (STORE_TABLE_END + STORE_SHARED_COUNT)
+
 struct mem_store {
 	struct store base;
-	struct mem_table tables[STORE_TABLE_END]; /* 0, which is no table's number, is STORE_LEASE's */
+	struct mem_table tables[MEM_TABLES]; /* the shared ones behind the others */
 	struct mem_undo *undo;
 	size_t undo_count, undo_cap;
 	size_t mark; /* undo_count at the savepoint */
@@ -37,7 +39,7 @@ static struct mem_store *self(struct store *base)
 
 static struct mem_table *table_of(struct mem_store *s, enum store_table table)
 {
-	return &s->tables[table == STORE_LEASE ? 0 : table];
+	return &s->tables[table < STORE_LEASE ? table : STORE_TABLE_END + table - STORE_LEASE];
 }
 
 static int compare_ids(struct view a, struct view b)
@@ -132,7 +134,7 @@ static void end(struct store *base)
 {
 	struct mem_store *s = self(base);
 	forget_undo(s);
-	for (size_t t = 0; t < STORE_TABLE_END; t++) {
+	for (size_t t = 0; t < MEM_TABLES; t++) {
 		for (size_t i = 0; i < s->tables[t].count; i++) free(s->tables[t].rows[i]);
 		free(s->tables[t].rows);
 	}

@@ -35,7 +35,7 @@ static enum coffer_err line(struct postgres_store *s, const char *sql, struct re
 }
 
 /* A connection that was lost between two transactions has taken nothing along. */
-static enum coffer_err begin(struct store *base, struct reason *reason)
+static enum coffer_err begin_as(struct store *base, const char *sql, struct reason *reason)
 {
 	struct postgres_store *s = self(base);
 	enum coffer_err err = postgres_ready(s);
@@ -46,7 +46,18 @@ static enum coffer_err begin(struct store *base, struct reason *reason)
 		postgres_disconnect(s);
 		TRY(postgres_connect(s, reason));
 	}
-	return line(s, "BEGIN", reason);
+	return line(s, sql, reason);
+}
+
+static enum coffer_err begin(struct store *base, struct reason *reason)
+{
+	return begin_as(base, "BEGIN", reason);
+}
+
+/* One snapshot, without the locks that serializable transactions take on what they read. */
+static enum coffer_err begin_reading(struct store *base, struct reason *reason)
+{
+	return begin_as(base, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", reason);
 }
 
 static void rollback(struct store *base)
@@ -133,6 +144,7 @@ static const struct store_ops postgres_ops = {
 	.name = "postgres",
 	.close = end,
 	.begin = begin,
+	.begin_reading = begin_reading,
 	.commit = commit,
 	.rollback = rollback,
 	.savepoint = savepoint,

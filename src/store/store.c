@@ -30,7 +30,7 @@ bool store_index_is_valid(struct view index)
 
 bool store_is_table(enum store_table table)
 {
-	return (table >= STORE_OBJECT && table < STORE_TABLE_END) || table == STORE_LEASE;
+	return (table >= STORE_OBJECT && table < STORE_TABLE_END) || table == STORE_LEASE || table == STORE_CHANGE;
 }
 
 static bool is_id(struct view id)
@@ -49,6 +49,14 @@ enum coffer_err store_begin(struct store *s, struct reason *reason)
 {
 	PRE(!s->in_transaction && !s->in_callback);
 	TRY(s->ops->begin(s, reason));
+	s->in_transaction = true;
+	return ERR_OK;
+}
+
+enum coffer_err store_begin_reading(struct store *s, struct reason *reason)
+{
+	PRE(!s->in_transaction && !s->in_callback);
+	TRY(s->ops->begin_reading ? s->ops->begin_reading(s, reason) : s->ops->begin(s, reason));
 	s->in_transaction = true;
 	return ERR_OK;
 }

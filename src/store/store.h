@@ -29,8 +29,11 @@ enum store_table {
 	STORE_RECOVERY,   /* recovery stanzas; id: recovery-key id (16) */
 	STORE_TABLE_END,
 	/* Shared by the nodes of a domain, outside of version roots, snapshots and archives; its rows are authentic by themselves (docs/formats.md section 23.2). */
-	STORE_LEASE = 64  /* id: ASCII name */
+	STORE_LEASE = 64,   /* id: ASCII name */
+	STORE_CHANGE = 66,  /* what a node's commits changed; id: node id (16) | number (8) */
+	STORE_SHARED_END = 68
 };
+#define STORE_SHARED_COUNT (STORE_SHARED_END - STORE_LEASE) /* numbers; not each is a table */
 
 #define STORE_ID_MAX 64u                      /* bytes */
 #define STORE_TOKEN_LEN 32u                   /* bytes of an index token */
@@ -67,12 +70,13 @@ struct store_place {
 
 struct store; /* opaque; every implementation's handle begins with it (store_internal.h) */
 
-/* The interface. All members but `beneath` are present in every implementation (one without `hold` holds nothing: ERR_UNSUPPORTED). The functions below are the only callers: they have
+/* The interface. All members but `beneath` and `begin_reading` are present in every implementation (one without `hold` holds nothing: ERR_UNSUPPORTED). The functions below are the only callers: they have
  * checked order, sizes and ids before. */
 struct store_ops {
 	const char *name; /* "sqlite", "memory" */
 	void (*close)(struct store *s);
 	enum coffer_err (*begin)(struct store *s, struct reason *reason);
+	enum coffer_err (*begin_reading)(struct store *s, struct reason *reason); /* NULL: begin does */
 	enum coffer_err (*commit)(struct store *s, struct reason *reason);
 	void (*rollback)(struct store *s);
 	enum coffer_err (*savepoint)(struct store *s);
@@ -113,6 +117,8 @@ void store_close(struct store *s);
  * A write that fails with ERR_FULL, ERR_IO, ERR_MEMORY, ERR_CORRUPT or ERR_STORE dooms its transaction: every later call
  * in it returns the same error, and so does store_commit, which then has rolled back. */
 enum coffer_err store_begin(struct store *s, struct reason *reason) MUST_USE;
+/* A transaction that only reads and ends with store_rollback: all that it sees stood there at one moment, and it hinders no writer. */
+enum coffer_err store_begin_reading(struct store *s, struct reason *reason) MUST_USE;
 /* Durable when it returns ERR_OK (SQLite: WAL, synchronous=FULL). ERR_UNKNOWN_OUTCOME: the transaction may or may not be
  * there; every call but store_reopen and store_close returns it from now on: call store_reopen, read again, only then
  * answer. Any other error: rolled back for certain. In each case the transaction is over. */
