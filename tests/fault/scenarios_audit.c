@@ -77,7 +77,7 @@ static struct {
 static void *open_export(void)
 {
 	export.yard = founding_open();
-	strncpy(export.dir, "/tmp/coffer-fault-export-XXXXXX", sizeof export.dir - 1);
+	snprintf(export.dir, sizeof export.dir, "/tmp/coffer-fault-export-XXXXXX");
 	MUST(mkdtemp(export.dir));
 	snprintf(export.path, sizeof export.path, "%s/audit", export.dir);
 	export.yard->house->config.audit_archive_size = 4096;
@@ -347,7 +347,7 @@ static char wiped[64];
 
 static void *open_wiped(void)
 {
-	strncpy(wiped, "/tmp/coffer-fault-wipe-XXXXXX", sizeof wiped - 1);
+	snprintf(wiped, sizeof wiped, "/tmp/coffer-fault-wipe-XXXXXX");
 	MUST(mkdtemp(wiped));
 	return wiped;
 }
@@ -407,7 +407,7 @@ static void close_wiped(void *place)
 }
 
 const struct scenario audit_scenarios[] = {
-	{ .name = "audit export", .places = AT_HOUSE | AT(CALL), .rounds = 30, .each = 12, .stride = 23, .open = open_export, .prepare = prepare_export, .run = run_export, .judge = judge_export,
+	{ .name = "audit export", .places = AT_HOUSE | AT(CALL), .rounds = 30, .each = 12, .stride = 3, .open = open_export, .prepare = prepare_export, .run = run_export, .judge = judge_export,
 	  .close = close_export },
 	{ .name = "audit signed by the token", .places = AT_HOUSE | AT(TOKEN), .rounds = 30, .each = 12, .stride = 29, .open = open_signed, .prepare = prepare_signed, .run = run_signed,
 	  .judge = judge_signed, .close = close_signed },
