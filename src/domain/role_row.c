@@ -185,6 +185,7 @@ void role_ended(struct role *r, uint64_t now_ms, enum role_outcome outcome, cons
 		r->removed = true;
 		role_disbelieve(r);
 		return;
+	case ROLE_UNKNOWN: r->retry_ms = now_ms; return;
 	default: r->retry_ms = now_ms + ROLE_RETRY(r) / 2 + role_jitter(r, ROLE_RETRY(r)); return;
 	}
 }
