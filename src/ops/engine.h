@@ -49,6 +49,7 @@ struct engine_export {
 	const char *name;      /* "file", "syslog", "journal"; NULL: not configured. From the start */
 	_Atomic uint64_t seq;  /* newest record that is there; 0: none yet, or not known yet */
 	_Atomic uint64_t sealed_to; /* newest record that is there with a checkpoint behind it */
+	_Atomic uint64_t lost; /* records that it does not get, since the daemon started: a signed gap stands for them, or a header that begins behind them */
 	_Atomic int trouble;   /* enum coffer_err; ERR_OK: well */
 };
 #define ENGINE_EXPORTS 3u
@@ -122,7 +123,6 @@ struct engine {
 	void *daemon;                      /* the daemon's own */
 
 	struct alerts *alerts;             /* what operators are told; NULL: nothing is. Any lane */
-	_Atomic uint64_t audit_gaps;       /* gaps that exports of the audit log were given since the start. Any lane */
 	struct attend *attend;             /* who wants to unseal a sealed node; NULL in tests that do not. Any lane */
 	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
 	_Atomic bool slot_fault;           /* the state is FAULT because this node's wrapped data key is damaged or gone: shares may open it */
