@@ -67,16 +67,17 @@ static void look_at_exports(struct daemon *d, struct alert_gaps *gaps)
 {
 	struct engine *e = &d->engine;
 	char sentence[ALERT_SENTENCE] = "";
-	uint64_t now = clock_mono_ms(), all = e->audit_gaps;
-	for (size_t i = 0; i < ENGINE_EXPORTS && e->exports[i].name && !sentence[0]; i++) {
+	uint64_t now = clock_mono_ms(), lost = 0;
+	for (size_t i = 0; i < ENGINE_EXPORTS && e->exports[i].name; i++) {
 		enum coffer_err trouble = (enum coffer_err)e->exports[i].trouble;
-		if (trouble) snprintf(sentence, sizeof sentence, "the copy of the audit log in the %s takes no records: %s", e->exports[i].name, err_text(trouble));
+		lost += e->exports[i].lost;
+		if (trouble && !sentence[0]) snprintf(sentence, sizeof sentence, "the copy of the audit log in the %s takes no records: %s", e->exports[i].name, err_text(trouble));
 	}
 	say(d, ALERT_AUDIT_EXPORT, true, sentence[0] != '\0', sentence);
-	if (all == gaps->seen || (gaps->told && now - gaps->told_ms < GAPS_PAUSE_MS)) return;
-	snprintf(sentence, sizeof sentence, "copies of the audit log lack records for good, %" PRIu64 " times; 'coffer audit export' has what the store still holds", all - gaps->seen);
+	if (lost <= gaps->seen || (gaps->told && now - gaps->told_ms < GAPS_PAUSE_MS)) return;
+	snprintf(sentence, sizeof sentence, "copies of the audit log lack %" PRIu64 " records more for good: their receivers were away for too long; 'coffer audit export' has what the store still holds", lost - gaps->seen);
 	alert_happened(e->alerts, ALERT_AUDIT_GAP, sentence);
-	*gaps = (struct alert_gaps){ .seen = all, .told = true, .told_ms = now };
+	*gaps = (struct alert_gaps){ .seen = lost, .told = true, .told_ms = now };
 }
 
 static void look_at_rest(struct daemon *d, bool open)

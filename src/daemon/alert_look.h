@@ -5,7 +5,7 @@
 #include "daemon/daemon.h"
 
 struct alert_gaps {
-	uint64_t seen;     /* engine->audit_gaps when it was told last */
+	uint64_t seen;     /* records lost to the exports when it was told last */
 	bool told;
 	uint64_t told_ms;
 };

@@ -123,7 +123,6 @@ struct engine {
 	void *daemon;                      /* the daemon's own */
 
 	struct alerts *alerts;             /* what operators are told; NULL: nothing is. Any lane */
-	_Atomic uint64_t audit_gaps;       /* gaps that exports of the audit log were given since the start. Any lane */
 	struct attend *attend;             /* who wants to unseal a sealed node; NULL in tests that do not. Any lane */
 	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
 	_Atomic bool slot_fault;           /* the state is FAULT because this node's wrapped data key is damaged or gone: shares may open it */
