@@ -174,6 +174,14 @@ enum coffer_err rooted_store_refresh(struct store *s, rooted_changed_fn *fn, voi
 	for (size_t i = 0; i < r->peer_count && !err; i++)
 		if (r->peers[i].there) err = read_peer(r, &r->peers[i], fn, arg, out_everything);
 	store_rollback(r->inner);
-	if (!err) rooted_know_changes(r);
-	return err;
+	if (err) return err;
+	rooted_know_changes(r);
+	*out_everything = *out_everything || r->unheard;
+	r->unheard = false;
+	return ERR_OK;
+}
+
+void rooted_store_hear_again(struct store *s)
+{
+	if (rooted_store_is(s)) rooted_of(s)->unheard = true;
 }

@@ -60,6 +60,7 @@ struct rooted {
 	/* Where several nodes write: */
 	bool shared;
 	bool peer_verdict;               /* the verdict is of another node's root: it is judged anew with each reading */
+	bool unheard;                    /* what was told was not taken in */
 	struct rooted_peer *peers;
 	size_t peer_count, peer_cap;
 	struct rooted_changed *changed;  /* ROOTED_CHANGED_MAX of them */

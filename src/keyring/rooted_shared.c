@@ -186,7 +186,8 @@ static enum coffer_err read_single(struct rooted *r, bool *out_found, struct roo
 	enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_str(ROOT_ID), &row);
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	*out_found = true;
-	return err ? err : root_from_row(r->ring, &row, out);
+	if (!err) err = root_from_row(r->ring, &row, out);
+	return err ? err : out->head.seq ? ERR_OK : ERR_CORRUPT; /* the end of its audit chain says whose it is */
 }
 
 static bool has_others(const struct rooted *r)
@@ -233,7 +234,7 @@ static enum coffer_err read_all(struct rooted *r)
 	TRY(rooted_read_peers(r));
 	if (has_single && (there || single_err || has_others(r)))
 		rooted_judge(r, ERR_CORRUPT, "integrity: the store has a version root of one node that writes alone %s; look at 'coffer store check' and then run 'coffer store accept'",
-			single_err ? "that does not open" : "beside those of several");
+			single_err ? "that is not this node's or does not open" : "beside those of several");
 	else if (there && err)
 		rooted_judge(r, err == ERR_VERSION ? err : ERR_CORRUPT, "integrity: this node's version root does not open, the store was edited or damaged; restore it, or look at 'coffer store check' and then run "
 			"'coffer store accept'");

@@ -28,6 +28,8 @@ typedef void rooted_changed_fn(void *arg, enum store_table table, struct view id
  * ERR_CORRUPT: the verdict, which is renewed by this: a root is older than was seen, cannot be used, or this node's was written by somebody else; ERR_STATE: a root is under a
  * data key that this node has not fetched yet. Then nothing counts as told. */
 enum coffer_err rooted_store_refresh(struct store *s, rooted_changed_fn *fn, void *arg, bool *out_everything, struct reason *reason) MUST_USE;
+/* What the last refresh told was not taken in: the next one tells everything. */
+void rooted_store_hear_again(struct store *s);
 /* A node's root that may not be older than this: what was said of it at admission. Outside a transaction, with a ring. ERR_MEMORY. */
 enum coffer_err rooted_store_floor(struct store *s, const uint8_t node_id[static UUID_LEN], uint64_t version) MUST_USE;
 /* The highest epoch that a node's root names, and naming one: inside a transaction, whose commit makes it durable; a lower one changes nothing. */
