@@ -5,6 +5,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/options.h"
+#include "store/remote.h"
 #include "token/proxy.h"
 
 /* Takes options->control_fd and listens on d->base, or opens the service. engine.spawner is set. Errors of service_open. */
@@ -15,6 +16,10 @@ void link_ready(struct daemon *d);
 void link_reloading(struct daemon *d); /* link_ready follows */
 void link_status(struct daemon *d, const char *text);
 void link_stopping(struct daemon *d);
+/* Who starts coffer-stored. Any thread may use it, also before the main loop runs; borrowed from the link. */
+const struct store_spawner *link_store_spawner(struct daemon *d);
+/* The main loop begins: it reads the monitor's messages from now on. False: the monitor has asked for the end already, or is gone. */
+bool link_looping(struct daemon *d);
 /* The main loop, which reads the monitor's answers, has ended: who waits for a token helper to be started does not wait any longer. */
 void link_no_answers(struct daemon *d);
 

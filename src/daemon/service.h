@@ -5,6 +5,7 @@
 #define COFFER_DAEMON_SERVICE_H
 
 #include "daemon/daemon.h"
+#include "store/remote.h"
 
 /* What the monitor does for its child otherwise: closes inherited descriptors, cleans the environment, refuses root. First in main.
  * ERR_USAGE. */
@@ -14,6 +15,8 @@ enum coffer_err service_prepare(struct reason *reason) MUST_USE;
  * timer (with $WATCHDOG_USEC) and sets engine.spawner. Before confinement_enter. ERR_USAGE, ERR_IO, ERR_MEMORY. */
 enum coffer_err service_open(struct daemon *d, const char *folder, struct reason *reason) MUST_USE;
 void service_close(struct daemon *d);
+/* coffer-stored at the socket stored.sock of the same folder; borrowed. After service_open. */
+const struct store_spawner *service_store_spawner(struct daemon *d);
 /* "READY=1\nSTATUS=…". Any thread, never blocks; nothing without $NOTIFY_SOCKET, and a lost datagram is logged. */
 void service_say(struct daemon *d, const char *state);
 
