@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "keyring/rooted_store.h"
 #include "ops/rotation.h"
 #include "ops/store_check.h"
 
@@ -41,7 +42,7 @@ static const char *note_of_away(const struct daemon *d)
 static void set_away(struct daemon *d, bool away)
 {
 	d->care.away = away;
-	d->engine.store_away = away && d->care.remote;
+	if (!away) d->engine.store_away = false; /* true from when status says so: until then who comes waits */
 }
 
 static void become(struct daemon *d, enum store_health health, const char *note)
@@ -65,6 +66,12 @@ static bool is_read_only(struct daemon *d)
 {
 	if (is_mounted_read_only(d)) return true;
 	return d->care.reserve_fd >= 0 && pwrite(d->care.reserve_fd, "", 1, 0) < 0 && errno == EROFS;
+}
+
+static void become_away(struct daemon *d)
+{
+	become(d, STORE_FAILED, note_of_away(d));
+	d->engine.store_away = d->care.remote;
 }
 
 /* ---- the reserve ---- */
@@ -118,16 +125,28 @@ static void judge_failure(struct daemon *d, enum coffer_err reopened)
 {
 	if (engine_store_health(&d->engine) == STORE_FULL) return;
 	if (is_read_only(d)) become(d, STORE_READ_ONLY, read_only_note);
-	else if (reopened) become(d, STORE_FAILED, note_of_away(d));
+	else if (reopened) become_away(d);
 	else if (d->care.lost >= LOST_IN_A_ROW && !d->care.remote) become(d, STORE_FAILED, lost_note);
+}
+
+/* A database may have come back from elsewhere, or not have had the last commit; the root's version tells. A file that failed is not trusted with that. */
+static enum coffer_err open_again(struct daemon *d, struct reason *reason)
+{
+	struct rooted_facts before, after;
+	rooted_store_facts(d->engine.store, &before);
+	d->care.unchanged = false;
+	TRY(store_reopen(d->engine.store, reason));
+	rooted_store_facts(d->engine.store, &after);
+	d->care.unchanged = d->care.remote && before.rooted && after.rooted && before.version == after.version;
+	return ERR_OK;
 }
 
 enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason)
 {
-	enum coffer_err err = store_reopen(d->engine.store, reason);
+	enum coffer_err err = open_again(d, reason);
 	if (err == ERR_FULL) { /* what the log holds has no room in the file; a quota is met like this too */
 		become(d, STORE_FULL, note_of_full(d));
-		if (give_reserve(d)) err = store_reopen(d->engine.store, reason);
+		if (give_reserve(d)) err = open_again(d, reason);
 	}
 	set_away(d, err != ERR_OK);
 	d->care.tried_ms = clock_mono_ms();
@@ -155,7 +174,7 @@ static enum coffer_err read_all(struct engine *e, struct reason *reason)
 void store_care_away(struct daemon *d)
 {
 	set_away(d, true);
-	if (engine_store_health(&d->engine) == STORE_WELL) become(d, STORE_FAILED, note_of_away(d));
+	if (engine_store_health(&d->engine) == STORE_WELL || d->care.remote) become_away(d);
 }
 
 void store_care_lost(struct daemon *d, enum coffer_err err)
@@ -173,6 +192,7 @@ static void distrust(struct daemon *d, const struct reason *why)
 	if (!d->care.distrusted) log_error("store: failed: %s", note);
 	d->care.distrusted = true;
 	engine_set_store_health(&d->engine, STORE_FAILED, note);
+	d->engine.store_away = d->care.remote;
 }
 
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
@@ -185,8 +205,10 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 		distrust(d, &why);
 		return reason_fail(reason, err, "%s", why.text);
 	}
-	object_table_clear(e->objects);
-	if (e->after_destroy) e->after_destroy(e);
+	if (!d->care.unchanged) {
+		object_table_clear(e->objects);
+		if (e->after_destroy) e->after_destroy(e);
+	}
 	if (!err && e->audit) {
 		err = txn_begin(e->txn, reason);
 		if (!err) {
@@ -197,7 +219,7 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 	d->care.distrusted = false;
 	if (!err) return ERR_OK;
 	set_away(d, true);
-	become(d, STORE_FAILED, note_of_away(d));
+	become_away(d);
 	return err;
 }
 
@@ -236,7 +258,10 @@ static enum coffer_err write_event(struct daemon *d, const char *what)
 
 static enum coffer_err bring_back(struct daemon *d, struct reason *reason)
 {
-	TRY(store_reopen(d->engine.store, reason));
+	struct reason why = { "" };
+	enum coffer_err err = open_again(d, &why);
+	if (err == ERR_CORRUPT && d->care.remote) distrust(d, &why);
+	if (err) return reason_fail(reason, err, "%s", reason_text(&why, err));
 	set_away(d, false);
 	return store_care_reload(d, reason);
 }
@@ -293,7 +318,7 @@ enum coffer_err store_care_begin(struct daemon *d, struct reason *reason)
 		TRY(rotation_settle(e));
 		return txn_begin(e->txn, reason);
 	}
-	become(d, STORE_FAILED, note_of_away(d));
+	become_away(d);
 	return engine_store_refuses(e, ERR_IO, reason);
 }
 

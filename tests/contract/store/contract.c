@@ -53,11 +53,17 @@ int contract_setup_rooted(void **state)
 
 static unsigned schemas;
 
+static char last_schema[40];
+
 const char *contract_schema(void)
 {
-	static char schema[40];
-	snprintf(schema, sizeof schema, "t%u_%u", (unsigned)getpid(), ++schemas);
-	return schema;
+	snprintf(last_schema, sizeof last_schema, "t%u_%u", (unsigned)getpid(), ++schemas);
+	return last_schema;
+}
+
+const char *contract_last_schema(void)
+{
+	return last_schema;
 }
 
 pid_t contract_stored_pid;

@@ -46,6 +46,7 @@ extern const struct store_spawner contract_spawner;
 extern pid_t contract_stored_pid;
 /* A schema of this process that no test had before. */
 const char *contract_schema(void);
+const char *contract_last_schema(void);
 /* A row with a text id and body. */
 struct store_row contract_row(const char *id, const char *body);
 /* One row in a transaction of its own; must succeed. */
