@@ -37,6 +37,8 @@ check "which verifies" coffer backup verify "$work/archive" --share-file "$dir/r
 equal "names are not in the database" "$(sql admin-password admin "SELECT count(*) FROM coffer.record WHERE position('disk' in encode(body || header, 'escape')) > 0")" 0
 
 # ---- the fewest rights ----
+equal "cofferd and its monitor link no libpq" "$(readelf -d "$bin/cofferd" "$bin/coffer-monitor" | grep -c libpq)" 0
+matches "coffer-stored does" "$(readelf -d "$bin/coffer-stored")" 'libpq'
 if separate_users; then equal "coffer-stored has a user of its own" "$(stat -c %u "/proc/$(stored)")" 64203; fi
 for wish in "CREATE SCHEMA other" "CREATE DATABASE other" "CREATE ROLE other" "CREATE TEMP TABLE t (i int)" "CREATE TABLE public.t (i int)"; do
   matches "its role may not $wish" "$(sql password coffer "$wish")" 'permission denied'
