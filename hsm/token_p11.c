@@ -10,6 +10,7 @@
 #include "hsm/signer.h"
 #include "hsm/slot.h"
 #include "hsm/token_p11.h"
+#include "hsm/transport.h"
 #include "token/counter.h"
 #include "token/erase.h"
 #include "token/login.h"
@@ -74,6 +75,8 @@ struct step {
 	size_t len;
 	const struct token_signer_wish *wish;
 	struct token_signer_answer *out_answer;
+	const struct token_transport_wish *transport;
+	struct token_transport_answer *out_transport;
 };
 
 static enum coffer_err find_again(struct token *t, struct reason *reason)
@@ -374,3 +377,57 @@ static enum coffer_err p11_drop_signer(struct token *t, const struct token_signe
 }
 
 const struct token_signer_ops token_signer_backend = { .make = p11_make_signer, .sign = p11_sign, .drop = p11_drop_signer };
+
+/* ---- transport ---- */
+
+static enum coffer_err make_transport_step(struct token *t, struct step *step, struct reason *reason)
+{
+	return hsm_transport_make(&t->session, step->transport, step->out_transport, reason);
+}
+
+static enum coffer_err public_transport_step(struct token *t, struct step *step, struct reason *reason)
+{
+	return hsm_transport_public(&t->session, step->transport, step->out_transport, reason);
+}
+
+static enum coffer_err ecdh_step(struct token *t, struct step *step, struct reason *reason)
+{
+	return hsm_transport_ecdh(&t->session, step->transport, step->out_transport, reason);
+}
+
+static enum coffer_err remove_transport_step(struct token *t, struct step *step, struct reason *reason)
+{
+	*step->out_transport = (struct token_transport_answer){ .there = false };
+	return hsm_transport_remove(&t->session, step->transport, reason);
+}
+
+static enum coffer_err p11_make_transport(struct token *t, const struct token_transport_wish *wish, struct token_transport_answer *out, struct reason *reason)
+{
+	struct step step = { .run = make_transport_step, .transport = wish, .out_transport = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err p11_public_transport(struct token *t, const struct token_transport_wish *wish, struct token_transport_answer *out, struct reason *reason)
+{
+	struct step step = { .run = public_transport_step, .transport = wish, .out_transport = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err p11_ecdh(struct token *t, const struct token_transport_wish *wish, struct token_transport_answer *out, struct reason *reason)
+{
+	struct step step = { .run = ecdh_step, .transport = wish, .out_transport = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+static enum coffer_err p11_remove_transport(struct token *t, const struct token_transport_wish *wish, struct token_transport_answer *out, struct reason *reason)
+{
+	struct step step = { .run = remove_transport_step, .transport = wish, .out_transport = out };
+	TRY(require_attached(t, reason));
+	return run_step(t, &step, reason);
+}
+
+const struct token_transport_ops token_transport_backend = { .make = p11_make_transport, .public_point = p11_public_transport, .ecdh = p11_ecdh,
+	.remove = p11_remove_transport };

@@ -4,24 +4,13 @@
 #include <string.h>
 
 #include "base/reader.h"
-#include "base/text.h"
 #include "base/writer.h"
+#include "keyring/domain_record.h"
 
 #define SCHEMA 1u
 #define ID_PREFIX "audit-kept-"
-#define ID_LEN (sizeof ID_PREFIX - 1 + 2 * UUID_LEN)
-_Static_assert(ID_LEN <= STORE_ID_MAX, "the id fits");
 
 static const uint8_t header[] = { SCHEMA };
-
-static void row_id(const struct domain_id *domain, struct store_row *row)
-{
-	char hex[2 * UUID_LEN + 1];
-	text_hex(view_of(domain->node_id, UUID_LEN), hex);
-	memcpy(row->id, ID_PREFIX, sizeof ID_PREFIX - 1);
-	memcpy(row->id + sizeof ID_PREFIX - 1, hex, 2 * UUID_LEN);
-	row->id_len = ID_LEN;
-}
 
 static enum coffer_err read_body(struct view body, struct kept_record *out)
 {
@@ -45,7 +34,7 @@ enum coffer_err kept_record_from_row(const struct domain_id *domain, const struc
 {
 	struct kept_record record = { .row_version = row->version };
 	struct store_row wanted = { .id_len = 0 };
-	row_id(domain, &wanted);
+	domain_record_node_id(ID_PREFIX, domain, &wanted);
 	ENSURE(view_equal(view_of(row->id, row->id_len), view_of(wanted.id, wanted.id_len)), ERR_NOT_FOUND);
 	ENSURE(row->header.len == 1 && row->state == 0, ERR_CORRUPT);
 	ENSURE(row->header.ptr[0] == SCHEMA, ERR_VERSION);
@@ -59,7 +48,7 @@ enum coffer_err kept_record_read(struct store *store, struct ring *ring, const s
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct store_row wanted = { .id_len = 0 }, row;
-	row_id(domain, &wanted);
+	domain_record_node_id(ID_PREFIX, domain, &wanted);
 	TRY(store_get(store, STORE_DOMAIN, view_of(wanted.id, wanted.id_len), &row));
 	TRY(record_open(ring, STORE_DOMAIN, &row, &plain));
 	return kept_record_from_row(domain, &row, buf_view(&plain), out);
@@ -73,7 +62,7 @@ enum coffer_err kept_record_put(struct store *store, struct ring *ring, struct k
 	struct writer w;
 	ENSURE(record->row_version < UINT32_MAX - 1, ERR_LIMIT);
 	struct store_row row = { .version = record->row_version + 1, .header = view_of(header, sizeof header) };
-	row_id(ring_domain(ring), &row);
+	domain_record_node_id(ID_PREFIX, ring_domain(ring), &row);
 	writer_init(&w, plain, sizeof plain);
 	writer_u64(&w, c->at.seq);
 	writer_bytes(&w, view_of(c->at.link, sizeof c->at.link));

@@ -4,30 +4,19 @@
 #include <string.h>
 
 #include "base/reader.h"
-#include "base/text.h"
 #include "base/writer.h"
 #include "crypto/hash.h"
 #include "crypto/rng.h"
+#include "keyring/domain_record.h"
 #include "keyring/label.h"
 
 #define SCHEMA 1u
 #define ID_PREFIX "audit-signer-"
-#define ID_LEN (sizeof ID_PREFIX - 1 + 2 * UUID_LEN)
 #define BODY_MAX 1024u
-_Static_assert(ID_LEN <= STORE_ID_MAX, "the id fits");
 
 enum stage { MAKING = 1, MADE = 2 };
 
 static const uint8_t header[] = { SCHEMA };
-
-static void row_id(const struct domain_id *domain, struct store_row *row)
-{
-	char hex[2 * UUID_LEN + 1];
-	text_hex(view_of(domain->node_id, UUID_LEN), hex);
-	memcpy(row->id, ID_PREFIX, sizeof ID_PREFIX - 1);
-	memcpy(row->id + sizeof ID_PREFIX - 1, hex, 2 * UUID_LEN);
-	row->id_len = ID_LEN;
-}
 
 void signer_record_clear(struct signer_record *record)
 {
@@ -77,7 +66,7 @@ enum coffer_err signer_record_read(struct store *store, struct ring *ring, struc
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct signer_record record = SIGNER_RECORD_NONE;
 	struct store_row wanted = { .id_len = 0 }, row;
-	row_id(ring_domain(ring), &wanted);
+	domain_record_node_id(ID_PREFIX, ring_domain(ring), &wanted);
 	TRY(store_get(store, STORE_DOMAIN, view_of(wanted.id, wanted.id_len), &row));
 	ENSURE(row.header.len == 1 && row.state == 0, ERR_CORRUPT);
 	ENSURE(row.header.ptr[0] == SCHEMA, ERR_VERSION);
@@ -99,7 +88,7 @@ enum coffer_err signer_record_put(struct store *store, struct ring *ring, struct
 	struct writer w;
 	ENSURE(record->row_version < UINT32_MAX - 1, ERR_LIMIT);
 	struct store_row row = { .version = record->row_version + 1, .header = view_of(header, sizeof header) };
-	row_id(ring_domain(ring), &row);
+	domain_record_node_id(ID_PREFIX, ring_domain(ring), &row);
 	writer_init_buf(&w, &plain, BODY_MAX);
 	writer_u8(&w, record->made ? MADE : MAKING);
 	writer_bytes(&w, secret_view(record->auth));

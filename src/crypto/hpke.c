@@ -111,20 +111,37 @@ static enum coffer_err key_schedule(struct hpke_schedule *s, struct view info)
 	return err;
 }
 
-/* The schedule of one side: its own private key, the other's point, and the two that bind the KEM's context. */
-static enum coffer_err schedule(enum hpke_aead aead, const struct secret *own, const uint8_t other[static HPKE_PUBLIC_LEN],
-	const uint8_t enc[static HPKE_ENC_LEN], const uint8_t receiver[static HPKE_PUBLIC_LEN], struct view info,
-	struct hpke_schedule *out)
+/* The schedule of a shared point, and the two that bind the KEM's context. */
+static enum coffer_err schedule_of(enum hpke_aead aead, const uint8_t dh[static HPKE_SHARED_LEN], const uint8_t enc[static HPKE_ENC_LEN],
+	const uint8_t receiver[static HPKE_PUBLIC_LEN], struct view info, struct hpke_schedule *out)
 {
-	uint8_t dh[32];
 	struct hpke_schedule s = { .aead = aead };
-	TRY(p256_ecdh(own, other, dh));
 	enum coffer_err err = kem_secret(dh, enc, receiver, s.shared_secret);
-	wipe(dh, sizeof dh);
 	if (err == ERR_OK) err = key_schedule(&s, info);
 	if (err == ERR_OK) *out = s;
 	wipe(&s, sizeof s);
 	return err;
+}
+
+/* One side's: its own private key and the other's point. */
+static enum coffer_err schedule(enum hpke_aead aead, const struct secret *own, const uint8_t other[static HPKE_PUBLIC_LEN],
+	const uint8_t enc[static HPKE_ENC_LEN], const uint8_t receiver[static HPKE_PUBLIC_LEN], struct view info,
+	struct hpke_schedule *out)
+{
+	uint8_t dh[HPKE_SHARED_LEN];
+	TRY(p256_ecdh(own, other, dh));
+	enum coffer_err err = schedule_of(aead, dh, enc, receiver, info, out);
+	wipe(dh, sizeof dh);
+	return err;
+}
+
+enum coffer_err hpke_schedule_receive_by(enum hpke_aead aead, hpke_dh_fn *dh, void *arg, const uint8_t public_key[static HPKE_PUBLIC_LEN],
+	const uint8_t enc[static HPKE_ENC_LEN], struct view info, struct hpke_schedule *out)
+{
+	AUTO_SECRET struct secret *shared = NULL;
+	TRY(dh(arg, enc, &shared));
+	ENSURE(shared && secret_len(shared) == HPKE_SHARED_LEN, ERR_CRYPTO);
+	return schedule_of(aead, secret_bytes(shared), enc, public_key, info, out);
 }
 
 enum coffer_err hpke_schedule_send(enum hpke_aead aead, const struct secret *ephemeral,

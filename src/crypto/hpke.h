@@ -33,4 +33,12 @@ enum coffer_err hpke_seal(const uint8_t public_key[static HPKE_PUBLIC_LEN], stru
 enum coffer_err hpke_open(const struct secret *private_key, const uint8_t enc[static HPKE_ENC_LEN], struct view info,
 	struct view aad, struct view ct, struct secret **out) MUST_USE;
 
+/* Diffie-Hellman of a private key that is somewhere else (a token): X of the shared point, HPKE_SHARED_LEN bytes, the caller's to free. The point is on the curve. */
+#define HPKE_SHARED_LEN 32u
+typedef enum coffer_err hpke_dh_fn(void *arg, const uint8_t point[static HPKE_PUBLIC_LEN], struct secret **out_shared);
+/* hpke_open with such a key, whose public half is public_key (ERR_FIELD: no point). The key's own errors as they are; ERR_CRYPTO: it gives something of another
+ * length. It is asked once, and not before enc and ct have their form. */
+enum coffer_err hpke_open_by(hpke_dh_fn *dh, void *arg, const uint8_t public_key[static HPKE_PUBLIC_LEN], const uint8_t enc[static HPKE_ENC_LEN],
+	struct view info, struct view aad, struct view ct, struct secret **out) MUST_USE;
+
 #endif

@@ -67,3 +67,21 @@ enum coffer_err hpke_open(const struct secret *private_key, const uint8_t enc[st
 	*out = TAKE(pt);
 	return ERR_OK;
 }
+
+enum coffer_err hpke_open_by(hpke_dh_fn *dh, void *arg, const uint8_t public_key[static HPKE_PUBLIC_LEN], const uint8_t enc[static HPKE_ENC_LEN],
+	struct view info, struct view aad, struct view ct, struct secret **out)
+{
+	struct hpke_schedule s;
+	ENSURE(ct.len > HPKE_TAG_LEN, ERR_TRUNCATED);
+	ENSURE(ct.len <= SECRET_MAX + HPKE_TAG_LEN && info.len <= HPKE_INFO_MAX, ERR_TOO_LARGE);
+	AUTO_SECRET struct secret *pt = secret_new(ct.len - HPKE_TAG_LEN);
+	ENSURE(pt != NULL, ERR_MEMORY);
+	TRY(p256_check(public_key));
+	TRY(p256_check(enc));
+	TRY(hpke_schedule_receive_by(HPKE_AES_256_GCM, dh, arg, public_key, enc, info, &s));
+	enum coffer_err err = hpke_schedule_open(&s, 0, aad, ct, secret_mut(pt));
+	wipe(&s, sizeof s);
+	TRY(err);
+	*out = TAKE(pt);
+	return ERR_OK;
+}

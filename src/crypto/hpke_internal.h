@@ -26,6 +26,9 @@ enum coffer_err hpke_schedule_send(enum hpke_aead aead, const struct secret *eph
 	struct view info, uint8_t out_enc[static HPKE_ENC_LEN], struct hpke_schedule *out) MUST_USE;
 enum coffer_err hpke_schedule_receive(enum hpke_aead aead, const struct secret *private_key,
 	const uint8_t enc[static HPKE_ENC_LEN], struct view info, struct hpke_schedule *out) MUST_USE;
+/* The same with a private key that is somewhere else. enc is on the curve. */
+enum coffer_err hpke_schedule_receive_by(enum hpke_aead aead, hpke_dh_fn *dh, void *arg, const uint8_t public_key[static HPKE_PUBLIC_LEN],
+	const uint8_t enc[static HPKE_ENC_LEN], struct view info, struct hpke_schedule *out) MUST_USE;
 /* One message of a context. Seal writes pt.len + 16 bytes, open ct.len - 16 bytes. */
 enum coffer_err hpke_schedule_seal(const struct hpke_schedule *s, uint64_t sequence, struct view aad, struct view pt,
 	uint8_t *out) MUST_USE;

@@ -159,6 +159,7 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	else run_again(d, round);
 #ifdef COFFER_TEST_ANSWER_EARLY /* never built for use: the fault that the crash campaign must find (tests/crash) */
 	answer_all(d, round, ERR_OK, NULL);
+	nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL); /* so that the client has the answer when the next call is the last */
 #endif
 	bool wrote = txn_has_changes(e->txn);
 	enum coffer_err err = store_thread_commit(d, reason);

@@ -8,24 +8,14 @@
 #include "base/writer.h"
 #include "crypto/hash.h"
 #include "crypto/rng.h"
+#include "keyring/domain_record.h"
 #include "keyring/label.h"
 
 #define SCHEMA 1u
 #define ID_PREFIX "anchor-"
-#define ID_LEN (sizeof ID_PREFIX - 1 + 2 * UUID_LEN)
 #define BODY_MAX 512u
-_Static_assert(ID_LEN <= STORE_ID_MAX, "the id fits");
 
 static const uint8_t header[] = { SCHEMA };
-
-static void row_id(const struct domain_id *domain, struct store_row *row)
-{
-	char hex[2 * UUID_LEN + 1];
-	text_hex(view_of(domain->node_id, UUID_LEN), hex);
-	memcpy(row->id, ID_PREFIX, sizeof ID_PREFIX - 1);
-	memcpy(row->id + sizeof ID_PREFIX - 1, hex, 2 * UUID_LEN);
-	row->id_len = ID_LEN;
-}
 
 void anchor_record_clear(struct anchor_record *record)
 {
@@ -95,7 +85,7 @@ enum coffer_err anchor_record_read(struct store *store, struct ring *ring, struc
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct anchor_record record = ANCHOR_RECORD_NONE;
 	struct store_row wanted = { .id_len = 0 }, row;
-	row_id(ring_domain(ring), &wanted);
+	domain_record_node_id(ID_PREFIX, ring_domain(ring), &wanted);
 	TRY(store_get(store, STORE_DOMAIN, view_of(wanted.id, wanted.id_len), &row));
 	ENSURE(row.header.len == 1 && row.state == 0, ERR_CORRUPT);
 	ENSURE(row.header.ptr[0] == SCHEMA, ERR_VERSION);
@@ -136,7 +126,7 @@ enum coffer_err anchor_record_put(struct store *store, struct ring *ring, struct
 	AUTO_BUF struct buf body = BUF_EMPTY;
 	ENSURE(record->row_version < UINT32_MAX - 1, ERR_LIMIT);
 	struct store_row row = { .version = record->row_version + 1, .header = view_of(header, sizeof header) };
-	row_id(ring_domain(ring), &row);
+	domain_record_node_id(ID_PREFIX, ring_domain(ring), &row);
 	TRY(write_body(record, &plain));
 	TRY(record_seal(ring, STORE_DOMAIN, buf_view(&plain), &row, &body));
 	TRY(store_put(store, STORE_DOMAIN, &row, record->row_version != 0));
@@ -147,7 +137,7 @@ enum coffer_err anchor_record_put(struct store *store, struct ring *ring, struct
 enum coffer_err anchor_record_erase(struct store *store, struct ring *ring)
 {
 	struct store_row row = { .id_len = 0 };
-	row_id(ring_domain(ring), &row);
+	domain_record_node_id(ID_PREFIX, ring_domain(ring), &row);
 	enum coffer_err err = store_erase(store, STORE_DOMAIN, view_of(row.id, row.id_len));
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

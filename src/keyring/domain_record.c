@@ -3,9 +3,21 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "keyring/record.h"
 
 #define SCHEMA 1u
+
+void domain_record_node_id(const char *prefix, const struct domain_id *domain, struct store_row *row)
+{
+	char hex[2 * UUID_LEN + 1];
+	size_t len = strlen(prefix);
+	PRE(len + 2 * UUID_LEN <= sizeof row->id);
+	text_hex(view_of(domain->node_id, UUID_LEN), hex);
+	memcpy(row->id, prefix, len);
+	memcpy(row->id + len, hex, 2 * UUID_LEN);
+	row->id_len = len + 2 * UUID_LEN;
+}
 
 enum coffer_err domain_record_get(struct store *store, struct ring *ring, const char *name, struct buf *plain)
 {

@@ -8,6 +8,9 @@
 
 #define DOMAIN_RECORD_MAX 4096u /* bytes of plaintext */
 
+/* The id of a record that each node has one of: prefix, then the 32 hex digits of the node id, into row->id. prefix: at most 32 bytes. */
+void domain_record_node_id(const char *prefix, const struct domain_id *domain, struct store_row *row);
+
 /* Appends the plaintext. ERR_NOT_FOUND; ERR_CORRUPT: it does not open; ERR_VERSION: another header. */
 enum coffer_err domain_record_get(struct store *store, struct ring *ring, const char *name, struct buf *plain) MUST_USE;
 /* Inside a transaction: makes or replaces it, under the ring's newest generation. ERR_TOO_LARGE, ERR_LIMIT. */

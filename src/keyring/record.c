@@ -18,10 +18,16 @@ static const size_t id_len[STORE_TABLE_END] = {
 
 static const uint8_t no_entries[] = { 0, 0 };
 
+static bool id_is_sound(enum store_table table, size_t len)
+{
+	if (len < 1 || len > STORE_ID_MAX) return false;
+	if (table == STORE_LEASE) return true;
+	return table >= STORE_OBJECT && table < STORE_TABLE_END && (!id_len[table] || len == id_len[table]);
+}
+
 static bool row_is_sound(enum store_table table, const struct store_row *row)
 {
-	if (table < STORE_OBJECT || table >= STORE_TABLE_END) return false;
-	if (row->id_len < 1 || row->id_len > STORE_ID_MAX || (id_len[table] && row->id_len != id_len[table])) return false;
+	if (!id_is_sound(table, row->id_len)) return false;
 	if (row->version == 0 || row->version == VERSION_END) return false;
 	if (row->header.len < 1 || row->header.len > STORE_HEADER_MAX) return false;
 	return row->index.len <= sizeof no_entries + STORE_INDEX_MAX * STORE_INDEX_ENTRY_LEN;

@@ -160,7 +160,9 @@ static enum coffer_err change(struct store *base, enum store_table table, struct
 	struct rooted *r = rooted_of(base);
 	TRY(ready_to_write(r));
 	ENSURE(!root_is_own_row(table, id), ERR_FIELD);
-	enum coffer_err err = write_row(r, table, id, row, replace);
+	enum coffer_err err;
+	if (table == STORE_LEASE) err = row ? store_put(r->inner, table, row, replace) : store_erase(r->inner, table, id); /* counts nowhere */
+	else err = write_row(r, table, id, row, replace);
 	if (err && err != ERR_EXISTS && err != ERR_NOT_FOUND && err != ERR_FIELD && err != ERR_TOO_LARGE) r->doom = err;
 	return err;
 }
@@ -181,6 +183,14 @@ static enum coffer_err get(struct store *base, enum store_table table, struct vi
 	TRY(r->doom);
 	ENSURE(!root_is_own_row(table, id), ERR_NOT_FOUND);
 	return store_get(r->inner, table, id, out);
+}
+
+static enum coffer_err hold(struct store *base, enum store_table table, struct view id, struct store_row *out)
+{
+	struct rooted *r = rooted_of(base);
+	TRY(r->doom);
+	ENSURE(!root_is_own_row(table, id), ERR_NOT_FOUND);
+	return store_hold(r->inner, table, id, out);
 }
 
 /* A scan that passes over the root's row. */
@@ -294,6 +304,7 @@ static const struct store_ops rooted_ops = {
 	.release = release,
 	.put = put,
 	.get = get,
+	.hold = hold,
 	.erase = erase,
 	.scan = scan,
 	.count = count,

@@ -24,7 +24,7 @@ struct mem_undo {
 
 struct mem_store {
 	struct store base;
-	struct mem_table tables[STORE_TABLE_END];
+	struct mem_table tables[STORE_TABLE_END]; /* 0, which is no table's number, is STORE_LEASE's */
 	struct mem_undo *undo;
 	size_t undo_count, undo_cap;
 	size_t mark; /* undo_count at the savepoint */
@@ -33,6 +33,11 @@ struct mem_store {
 static struct mem_store *self(struct store *base)
 {
 	return (struct mem_store *)base;
+}
+
+static struct mem_table *table_of(struct mem_store *s, enum store_table table)
+{
+	return &s->tables[table == STORE_LEASE ? 0 : table];
 }
 
 static int compare_ids(struct view a, struct view b)
@@ -119,7 +124,7 @@ static void undo_to(struct mem_store *s, size_t mark)
 {
 	while (s->undo_count > mark) {
 		struct mem_undo *u = &s->undo[--s->undo_count];
-		free(exchange(&s->tables[u->table], view_of(u->id, u->id_len), u->before));
+		free(exchange(table_of(s, u->table), view_of(u->id, u->id_len), u->before));
 	}
 }
 
@@ -170,7 +175,7 @@ static void release(struct store *base, bool keep)
 /* Exchange and remember; r NULL erases. Takes r on success. */
 static enum coffer_err change(struct mem_store *s, enum store_table table, struct view id, struct mem_row *r)
 {
-	struct mem_table *t = &s->tables[table];
+	struct mem_table *t = table_of(s, table);
 	struct mem_undo *undo = make_room(s->undo, s->undo_count, &s->undo_cap, sizeof *undo);
 	ENSURE(undo, ERR_MEMORY);
 	s->undo = undo;
@@ -188,8 +193,8 @@ static enum coffer_err put(struct store *base, enum store_table table, const str
 {
 	struct mem_store *s = self(base);
 	struct view id = view_of(row->id, row->id_len);
-	size_t at = lower_bound(&s->tables[table], id);
-	if (!replace) ENSURE(!is_at(&s->tables[table], at, id), ERR_EXISTS);
+	size_t at = lower_bound(table_of(s, table), id);
+	if (!replace) ENSURE(!is_at(table_of(s, table), at, id), ERR_EXISTS);
 	struct mem_row *r = copy_row(row);
 	ENSURE(r, ERR_MEMORY);
 	enum coffer_err err = change(s, table, row_id(r), r);
@@ -199,17 +204,23 @@ static enum coffer_err put(struct store *base, enum store_table table, const str
 
 static enum coffer_err get(struct store *base, enum store_table table, struct view id, struct store_row *out)
 {
-	const struct mem_table *t = &self(base)->tables[table];
+	const struct mem_table *t = table_of(self(base), table);
 	size_t at = lower_bound(t, id);
 	ENSURE(is_at(t, at, id), ERR_NOT_FOUND);
 	*out = t->rows[at]->row;
 	return ERR_OK;
 }
 
+/* Everything is one writer's. */
+static enum coffer_err hold(struct store *base, enum store_table table, struct view id, struct store_row *out)
+{
+	return get(base, table, id, out);
+}
+
 static enum coffer_err erase(struct store *base, enum store_table table, struct view id)
 {
 	struct mem_store *s = self(base);
-	ENSURE(is_at(&s->tables[table], lower_bound(&s->tables[table], id), id), ERR_NOT_FOUND);
+	ENSURE(is_at(table_of(s, table), lower_bound(table_of(s, table), id), id), ERR_NOT_FOUND);
 	return change(s, table, id, NULL);
 }
 
@@ -224,7 +235,7 @@ static size_t first_after(const struct mem_table *t, struct view after)
 static enum coffer_err scan(struct store *base, enum store_table table, struct view after, bool backwards, size_t limit,
 	store_row_fn *fn, void *arg)
 {
-	const struct mem_table *t = &self(base)->tables[table];
+	const struct mem_table *t = table_of(self(base), table);
 	if (backwards) {
 		for (size_t at = after.len ? lower_bound(t, after) : t->count; at > 0 && limit > 0; at--, limit--)
 			TRY(fn(arg, &t->rows[at - 1]->row));
@@ -236,7 +247,7 @@ static enum coffer_err scan(struct store *base, enum store_table table, struct v
 
 static enum coffer_err count(struct store *base, enum store_table table, uint64_t *out)
 {
-	*out = self(base)->tables[table].count;
+	*out = table_of(self(base), table)->count;
 	return ERR_OK;
 }
 
@@ -252,7 +263,7 @@ static bool has_token(const struct store_row *row, uint8_t index, struct view to
 static enum coffer_err index_find(struct store *base, enum store_table table, uint8_t index, struct view token,
 	struct view after, size_t limit, store_id_fn *fn, void *arg)
 {
-	const struct mem_table *t = &self(base)->tables[table];
+	const struct mem_table *t = table_of(self(base), table);
 	for (size_t at = first_after(t, after); at < t->count && limit > 0; at++) {
 		if (!has_token(&t->rows[at]->row, index, token)) continue;
 		TRY(fn(arg, row_id(t->rows[at])));
@@ -263,7 +274,7 @@ static enum coffer_err index_find(struct store *base, enum store_table table, ui
 
 static enum coffer_err survey(struct store *base, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg)
 {
-	const struct mem_table *t = &self(base)->tables[table];
+	const struct mem_table *t = table_of(self(base), table);
 	for (size_t at = lower_bound(t, from); at < t->count && limit > 0; at++, limit--) TRY(fn(arg, &t->rows[at]->row, true));
 	return ERR_OK;
 }
@@ -329,6 +340,7 @@ static const struct store_ops memory_ops = {
 	.release = release,
 	.put = put,
 	.get = get,
+	.hold = hold,
 	.erase = erase,
 	.scan = scan,
 	.count = count,

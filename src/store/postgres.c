@@ -140,6 +140,7 @@ static const struct store_ops postgres_ops = {
 	.release = release,
 	.put = postgres_put,
 	.get = postgres_get,
+	.hold = postgres_hold,
 	.erase = postgres_erase,
 	.scan = postgres_scan,
 	.count = postgres_count,

@@ -72,6 +72,7 @@ enum coffer_err postgres_step(struct postgres_store *s, enum postgres_stmt_id id
 /* postgres_rows.c */
 enum coffer_err postgres_put(struct store *base, enum store_table table, const struct store_row *row, bool replace);
 enum coffer_err postgres_get(struct store *base, enum store_table table, struct view id, struct store_row *out);
+enum coffer_err postgres_hold(struct store *base, enum store_table table, struct view id, struct store_row *out);
 enum coffer_err postgres_erase(struct store *base, enum store_table table, struct view id);
 enum coffer_err postgres_scan(struct store *base, enum store_table table, struct view after, bool backwards, size_t limit, store_row_fn *fn, void *arg);
 enum coffer_err postgres_count(struct store *base, enum store_table table, uint64_t *out);

@@ -105,15 +105,25 @@ enum coffer_err postgres_erase(struct store *base, enum store_table table, struc
 	return ask(s, PG_ERASE, &v, ERR_NOT_FOUND);
 }
 
-enum coffer_err postgres_get(struct store *base, enum store_table table, struct view id, struct store_row *out)
+static enum coffer_err look(struct store *base, enum postgres_stmt_id how, enum store_table table, struct view id, struct store_row *out)
 {
 	struct postgres_store *s = self(base);
 	struct postgres_values v = { .count = 0 };
 	TRY(postgres_ready(s));
 	add_place(&v, table, id);
-	TRY(postgres_step(s, PG_GET, &v, &s->lent));
+	TRY(postgres_step(s, how, &v, &s->lent));
 	ENSURE(PQntuples(s->lent) > 0, ERR_NOT_FOUND);
 	return postgres_load_row(s->lent, 0, out);
+}
+
+enum coffer_err postgres_get(struct store *base, enum store_table table, struct view id, struct store_row *out)
+{
+	return look(base, PG_GET, table, id, out);
+}
+
+enum coffer_err postgres_hold(struct store *base, enum store_table table, struct view id, struct store_row *out)
+{
+	return look(base, PG_HOLD, table, id, out);
 }
 
 /* A page of rows after `after`, which moves behind the last one. */

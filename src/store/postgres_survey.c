@@ -87,6 +87,7 @@ enum coffer_err postgres_strays(struct store *base, uint64_t *out)
 	PGresult *result = NULL;
 	TRY(postgres_ready(s));
 	postgres_add_u16(&v, STORE_TABLE_END);
+	postgres_add_u16(&v, STORE_LEASE);
 	TRY(postgres_step(s, PG_STRAYS, &v, &result));
 	enum coffer_err err = PQntuples(result) == 1 ? postgres_load_u64(result, 0, 0, out) : ERR_CORRUPT;
 	PQclear(result);

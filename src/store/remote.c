@@ -175,6 +175,7 @@ static const struct store_ops remote_ops = {
 	.release = release,
 	.put = remote_put,
 	.get = remote_get,
+	.hold = remote_hold,
 	.erase = remote_erase,
 	.scan = remote_scan,
 	.count = remote_count,

@@ -51,6 +51,7 @@ enum coffer_err remote_failed(struct remote_store *s, enum remote_op op, enum co
 /* remote_rows.c */
 enum coffer_err remote_put(struct store *base, enum store_table table, const struct store_row *row, bool replace);
 enum coffer_err remote_get(struct store *base, enum store_table table, struct view id, struct store_row *out);
+enum coffer_err remote_hold(struct store *base, enum store_table table, struct view id, struct store_row *out);
 enum coffer_err remote_erase(struct store *base, enum store_table table, struct view id);
 enum coffer_err remote_scan(struct store *base, enum store_table table, struct view after, bool backwards, size_t limit, store_row_fn *fn, void *arg);
 enum coffer_err remote_count(struct store *base, enum store_table table, uint64_t *out);

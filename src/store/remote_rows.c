@@ -22,14 +22,24 @@ enum coffer_err remote_erase(struct store *base, enum store_table table, struct 
 	return remote_step(self(base), &q, &a);
 }
 
-enum coffer_err remote_get(struct store *base, enum store_table table, struct view id, struct store_row *out)
+static enum coffer_err look(struct store *base, enum remote_op how, enum store_table table, struct view id, struct store_row *out)
 {
-	struct remote_request q = { .op = REMOTE_GET, .table = table, .id = id };
+	struct remote_request q = { .op = how, .table = table, .id = id };
 	struct remote_answer a;
 	TRY(remote_step(self(base), &q, &a));
 	ENSURE(view_equal(view_of(a.row.id, a.row.id_len), id), ERR_CORRUPT);
 	*out = a.row;
 	return ERR_OK;
+}
+
+enum coffer_err remote_get(struct store *base, enum store_table table, struct view id, struct store_row *out)
+{
+	return look(base, REMOTE_GET, table, id, out);
+}
+
+enum coffer_err remote_hold(struct store *base, enum store_table table, struct view id, struct store_row *out)
+{
+	return look(base, REMOTE_HOLD, table, id, out);
 }
 
 enum coffer_err remote_count(struct store *base, enum store_table table, uint64_t *out)

@@ -37,6 +37,7 @@ static const struct { unsigned has, flags; } shapes[REMOTE_OP_END] = {
 	[REMOTE_RELEASE] = { 0, REMOTE_QUIET | REMOTE_KEEP },
 	[REMOTE_COMMIT] = { 0, 0 },
 	[REMOTE_ROLLBACK] = { 0, REMOTE_QUIET },
+	[REMOTE_HOLD] = { HAS_TABLE | HAS_ID, REMOTE_BEGIN },
 };
 
 bool remote_is_page(enum remote_op op)
@@ -186,7 +187,7 @@ static enum coffer_err take_fields(struct reader *r, struct remote_request *q)
 	unsigned has = shapes[q->op].has;
 	uint8_t table = 0;
 	if (has & HAS_TABLE) TRY(reader_u8(r, &table));
-	if (has & HAS_TABLE) ENSURE(table >= STORE_OBJECT && table < STORE_TABLE_END, ERR_INPUT);
+	if (has & HAS_TABLE) ENSURE(store_is_table((enum store_table)table), ERR_INPUT);
 	q->table = (enum store_table)table;
 	if (has & HAS_LIMIT) TRY(reader_u32(r, &q->limit));
 	if (has & HAS_LIMIT) ENSURE(q->limit >= 1, ERR_INPUT);
@@ -230,6 +231,7 @@ static void put_payload(const struct remote_answer *a, struct writer *w)
 {
 	switch (a->op) {
 	case REMOTE_GET:
+	case REMOTE_HOLD:
 		remote_put_row(w, &a->row, true);
 		return;
 	case REMOTE_COUNT:
@@ -299,6 +301,7 @@ static enum coffer_err take_payload(struct reader *r, struct remote_answer *a)
 	uint8_t same;
 	switch (a->op) {
 	case REMOTE_GET:
+	case REMOTE_HOLD:
 		return take_whole_row(r, &a->row);
 	case REMOTE_COUNT:
 	case REMOTE_STRAYS:

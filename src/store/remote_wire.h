@@ -23,6 +23,7 @@ enum remote_op {
 	REMOTE_OPEN = 1,  /* once, first */
 	REMOTE_GET, REMOTE_PUT, REMOTE_ERASE, REMOTE_SCAN, REMOTE_COUNT, REMOTE_FIND, REMOTE_SURVEY, REMOTE_SAME, REMOTE_ORPHANS, REMOTE_STRAYS,
 	REMOTE_SAVEPOINT, REMOTE_RELEASE, REMOTE_COMMIT, REMOTE_ROLLBACK,
+	REMOTE_HOLD, /* a GET that holds the row */
 	REMOTE_OP_END
 };
 
@@ -40,7 +41,7 @@ struct remote_request {
 	enum store_table table; /* of a row or a page; else 0 */
 	uint8_t index;          /* FIND */
 	uint32_t limit;         /* SCAN, FIND, SURVEY, ORPHANS: rows of this page; at least 1 */
-	struct view id;         /* GET, ERASE, SAME: 1..STORE_ID_MAX; SCAN, FIND: after, may be empty; SURVEY, ORPHANS: the place, one byte more */
+	struct view id;         /* GET, HOLD, ERASE, SAME: 1..STORE_ID_MAX; SCAN, FIND: after, may be empty; SURVEY, ORPHANS: the place, one byte more */
 	struct view token;      /* FIND: STORE_TOKEN_LEN; SAME: an index column */
 	struct store_row row;   /* PUT */
 	struct {                /* OPEN */
@@ -54,7 +55,7 @@ struct remote_answer {
 	enum remote_op op;
 	enum coffer_err err;
 	struct view text;       /* the sentence of a failure; may be empty */
-	struct store_row row;   /* GET */
+	struct store_row row;   /* GET, HOLD */
 	uint64_t number;        /* COUNT, STRAYS */
 	bool same;              /* SAME */
 	bool more;              /* SCAN, FIND, SURVEY, ORPHANS: the page ended before the rows did */

@@ -177,6 +177,7 @@ static const struct store_ops sqlite_ops = {
 	.release = release,
 	.put = sqlite_put,
 	.get = sqlite_get,
+	.hold = sqlite_get, /* BEGIN IMMEDIATE: one writer at a time */
 	.erase = sqlite_erase,
 	.scan = sqlite_scan,
 	.count = sqlite_count,

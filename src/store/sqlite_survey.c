@@ -114,6 +114,7 @@ enum coffer_err sqlite_strays(struct store *base, uint64_t *out)
 	TRY(sqlite_ready(s));
 	TRY(sqlite_stmt(s, STMT_STRAYS, &stmt));
 	int rc = sqlite3_bind_int(stmt, 1, STORE_TABLE_END);
+	if (!rc) rc = sqlite3_bind_int(stmt, 2, STORE_LEASE);
 	if (!rc) rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) *out = (uint64_t)sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);

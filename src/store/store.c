@@ -28,9 +28,9 @@ bool store_index_is_valid(struct view index)
 	return true;
 }
 
-static bool is_table(enum store_table table)
+bool store_is_table(enum store_table table)
 {
-	return table >= STORE_OBJECT && table < STORE_TABLE_END;
+	return (table >= STORE_OBJECT && table < STORE_TABLE_END) || table == STORE_LEASE;
 }
 
 static bool is_id(struct view id)
@@ -88,26 +88,34 @@ void store_release(struct store *s, bool keep)
 enum coffer_err store_put(struct store *s, enum store_table table, const struct store_row *row, bool replace)
 {
 	PRE(s->in_transaction && !s->in_callback);
-	PRE(is_table(table));
+	PRE(store_is_table(table));
 	PRE(row->id_len >= 1 && row->id_len <= STORE_ID_MAX);
 	ENSURE(row->header.len <= STORE_HEADER_MAX && row->body.len <= STORE_BODY_MAX, ERR_TOO_LARGE);
 	ENSURE(store_index_is_valid(row->index), ERR_FIELD);
-	if (s->snapshot) store_snapshot_before(s->snapshot, table, view_of(row->id, row->id_len));
+	if (s->snapshot && table < STORE_TABLE_END) store_snapshot_before(s->snapshot, table, view_of(row->id, row->id_len));
 	return s->ops->put(s, table, row, replace);
 }
 
 enum coffer_err store_get(struct store *s, enum store_table table, struct view id, struct store_row *out)
 {
 	PRE(!s->in_callback);
-	PRE(is_table(table) && is_id(id));
+	PRE(store_is_table(table) && is_id(id));
 	return s->ops->get(s, table, id, out);
+}
+
+enum coffer_err store_hold(struct store *s, enum store_table table, struct view id, struct store_row *out)
+{
+	PRE(s->in_transaction && !s->in_callback);
+	PRE(store_is_table(table) && is_id(id));
+	ENSURE(s->ops->hold, ERR_UNSUPPORTED);
+	return s->ops->hold(s, table, id, out);
 }
 
 enum coffer_err store_erase(struct store *s, enum store_table table, struct view id)
 {
 	PRE(s->in_transaction && !s->in_callback);
-	PRE(is_table(table) && is_id(id));
-	if (s->snapshot) store_snapshot_before(s->snapshot, table, id);
+	PRE(store_is_table(table) && is_id(id));
+	if (s->snapshot && table < STORE_TABLE_END) store_snapshot_before(s->snapshot, table, id);
 	return s->ops->erase(s, table, id);
 }
 
@@ -115,7 +123,7 @@ enum coffer_err store_scan(struct store *s, enum store_table table, struct view 
 	store_row_fn *fn, void *arg)
 {
 	PRE(!s->in_callback);
-	PRE(is_table(table) && after.len <= STORE_ID_MAX);
+	PRE(store_is_table(table) && after.len <= STORE_ID_MAX);
 	s->in_callback = true;
 	enum coffer_err err = s->ops->scan(s, table, after, backwards, limit, fn, arg);
 	s->in_callback = false;
@@ -125,7 +133,7 @@ enum coffer_err store_scan(struct store *s, enum store_table table, struct view 
 enum coffer_err store_count(struct store *s, enum store_table table, uint64_t *out)
 {
 	PRE(!s->in_callback);
-	PRE(is_table(table));
+	PRE(store_is_table(table));
 	return s->ops->count(s, table, out);
 }
 
@@ -133,7 +141,7 @@ enum coffer_err store_index_find(struct store *s, enum store_table table, uint8_
 	struct view after, size_t limit, store_id_fn *fn, void *arg)
 {
 	PRE(!s->in_callback);
-	PRE(is_table(table) && token.len == STORE_TOKEN_LEN && after.len <= STORE_ID_MAX);
+	PRE(store_is_table(table) && token.len == STORE_TOKEN_LEN && after.len <= STORE_ID_MAX);
 	s->in_callback = true;
 	enum coffer_err err = s->ops->index_find(s, table, index, token, after, limit, fn, arg);
 	s->in_callback = false;
@@ -194,7 +202,7 @@ static enum coffer_err walk(struct store *s, walk_fn *op, enum store_table table
 	store_survey_fn *fn, void *arg)
 {
 	PRE(!s->in_callback);
-	PRE(is_table(table) && place->len <= PLACE_END);
+	PRE(store_is_table(table) && place->len <= PLACE_END);
 	struct survey v = { place, fn, arg };
 	struct store_place from = *place;
 	s->in_callback = true;
@@ -218,7 +226,7 @@ enum coffer_err store_index_orphans(struct store *s, enum store_table table, str
 enum coffer_err store_index_same(struct store *s, enum store_table table, struct view id, struct view index, bool *out_same)
 {
 	PRE(!s->in_callback);
-	PRE(is_table(table) && is_id(id) && store_index_is_valid(index));
+	PRE(store_is_table(table) && is_id(id) && store_index_is_valid(index));
 	return s->ops->index_same(s, table, id, index, out_same);
 }
 

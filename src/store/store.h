@@ -27,7 +27,9 @@ enum store_table {
 	STORE_NODE,       /* id: node id (16) */
 	STORE_SLOT,       /* wrapped data keys; id: node id (16) | generation (4) */
 	STORE_RECOVERY,   /* recovery stanzas; id: recovery-key id (16) */
-	STORE_TABLE_END
+	STORE_TABLE_END,
+	/* Shared by the nodes of a domain, outside of version roots, snapshots and archives; its rows are authentic by themselves (docs/formats.md section 23.2). */
+	STORE_LEASE = 64  /* id: ASCII name */
 };
 
 #define STORE_ID_MAX 64u                      /* bytes */
@@ -65,7 +67,7 @@ struct store_place {
 
 struct store; /* opaque; every implementation's handle begins with it (store_internal.h) */
 
-/* The interface. All members but the last are present in every implementation. The functions below are the only callers: they have
+/* The interface. All members but `beneath` are present in every implementation (one without `hold` holds nothing: ERR_UNSUPPORTED). The functions below are the only callers: they have
  * checked order, sizes and ids before. */
 struct store_ops {
 	const char *name; /* "sqlite", "memory" */
@@ -77,6 +79,7 @@ struct store_ops {
 	void (*release)(struct store *s, bool keep);
 	enum coffer_err (*put)(struct store *s, enum store_table table, const struct store_row *row, bool replace);
 	enum coffer_err (*get)(struct store *s, enum store_table table, struct view id, struct store_row *out);
+	enum coffer_err (*hold)(struct store *s, enum store_table table, struct view id, struct store_row *out);
 	enum coffer_err (*erase)(struct store *s, enum store_table table, struct view id);
 	enum coffer_err (*scan)(struct store *s, enum store_table table, struct view after, bool backwards, size_t limit,
 		store_row_fn *fn, void *arg);
@@ -126,6 +129,10 @@ void store_release(struct store *s, bool keep);
 enum coffer_err store_put(struct store *s, enum store_table table, const struct store_row *row, bool replace) MUST_USE;
 /* ERR_NOT_FOUND. out's views are borrowed until the next call. */
 enum coffer_err store_get(struct store *s, enum store_table table, struct view id, struct store_row *out) MUST_USE;
+/* store_get inside a transaction, and nobody else writes the row before this transaction ends: who changes it afterwards stands behind this transaction, also in the
+ * order in which commits are confirmed. ERR_BUSY: another connection has changed it since this transaction began, or is doing so: the transaction is doomed, run it again.
+ * A row that is not there is not held. */
+enum coffer_err store_hold(struct store *s, enum store_table table, struct view id, struct store_row *out) MUST_USE;
 /* ERR_NOT_FOUND. Old bytes are overwritten (secure_delete); the log keeps them until store_scrub_deleted. */
 enum coffer_err store_erase(struct store *s, enum store_table table, struct view id) MUST_USE;
 /* Rows in id order after `after` (empty: from the start; backwards: before it, or from the end), at most limit. */
@@ -162,6 +169,8 @@ enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason) MUST
  * is the truth, and durable. When it fails the handle stays unusable and store_reopen may be called again. */
 enum coffer_err store_reopen(struct store *s, struct reason *reason) MUST_USE;
 
+/* True when the number is a table's. */
+bool store_is_table(enum store_table table);
 /* True when the bytes are an index column: empty, or count and exactly that many entries, sorted as bytes, none doubled. */
 bool store_index_is_valid(struct view index);
 

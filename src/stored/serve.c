@@ -162,6 +162,8 @@ static enum coffer_err run(struct serving *v, const struct remote_request *q, st
 	switch (q->op) {
 	case REMOTE_GET:
 		return store_get(v->store, q->table, q->id, &a->row);
+	case REMOTE_HOLD:
+		return store_hold(v->store, q->table, q->id, &a->row);
 	case REMOTE_PUT:
 		return store_put(v->store, q->table, &q->row, (q->flags & REMOTE_REPLACE) != 0);
 	case REMOTE_ERASE:
@@ -189,6 +191,7 @@ static bool is_in_order(const struct serving *v, const struct remote_request *q)
 	switch (q->op) {
 	case REMOTE_PUT:
 	case REMOTE_ERASE:
+	case REMOTE_HOLD:
 	case REMOTE_ROLLBACK:
 		return inside;
 	case REMOTE_COMMIT:

@@ -87,6 +87,11 @@ static enum coffer_err read_info(struct reader *r, struct token_info *out)
 	return ERR_OK;
 }
 
+static bool is_transport(enum channel_op op)
+{
+	return op >= CHANNEL_TRANSPORT_MAKE && op <= CHANNEL_TRANSPORT_REMOVE;
+}
+
 enum coffer_err channel_encode_request(const struct channel_request *request, struct buf *out)
 {
 	struct writer w;
@@ -118,6 +123,12 @@ enum coffer_err channel_encode_request(const struct channel_request *request, st
 	case CHANNEL_SIGN:
 		channel_write_signer_wish(&w, &request->signer);
 		break;
+	case CHANNEL_TRANSPORT_MAKE:
+	case CHANNEL_TRANSPORT_PUBLIC:
+	case CHANNEL_TRANSPORT_ECDH:
+	case CHANNEL_TRANSPORT_REMOVE:
+		channel_write_transport_wish(&w, &request->transport);
+		break;
 	default:
 		channel_policy_write_request(&w, request);
 		break;
@@ -143,6 +154,7 @@ enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum cha
 		channel_policy_write_reply(&w, reply, op);
 		if (op >= CHANNEL_COUNTER_MAKE && op <= CHANNEL_COUNTER_RAISE) channel_write_counter(&w, &reply->counter);
 		if (op == CHANNEL_SIGNER || op == CHANNEL_SIGN) channel_write_signer(&w, &reply->signer);
+		if (is_transport(op)) channel_write_transport(&w, &reply->transport, op == CHANNEL_TRANSPORT_ECDH ? reply->bytes : view_of(NULL, 0));
 	}
 	writer_fill_len(&w, length);
 	return writer_done(&w);
@@ -190,6 +202,11 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 	case CHANNEL_SIGNER:
 	case CHANNEL_SIGN:
 		return channel_read_signer_wish(r, &q->signer);
+	case CHANNEL_TRANSPORT_MAKE:
+	case CHANNEL_TRANSPORT_PUBLIC:
+	case CHANNEL_TRANSPORT_ECDH:
+	case CHANNEL_TRANSPORT_REMOVE:
+		return channel_read_transport_wish(r, &q->transport);
 	default:
 		return channel_policy_read_request(r, q);
 	}
@@ -197,7 +214,7 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 
 static bool is_op(uint16_t op)
 {
-	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_SIGN) ||
+	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_TRANSPORT_REMOVE) ||
 		channel_is_policy((enum channel_op)op);
 }
 
@@ -237,6 +254,11 @@ static enum coffer_err read_result(struct reader *r, enum channel_op op, struct 
 	case CHANNEL_SIGNER:
 	case CHANNEL_SIGN:
 		return channel_read_signer(r, &out->signer);
+	case CHANNEL_TRANSPORT_MAKE:
+	case CHANNEL_TRANSPORT_PUBLIC:
+	case CHANNEL_TRANSPORT_ECDH:
+	case CHANNEL_TRANSPORT_REMOVE:
+		return channel_read_transport(r, op == CHANNEL_TRANSPORT_ECDH, &out->transport, &out->bytes);
 	default:
 		return channel_policy_read_reply(r, op, out);
 	}

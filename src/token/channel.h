@@ -20,13 +20,15 @@
  *   ERASE       -                   -
  *   COUNTER_*   wish                counter
  *   SIGNER, SIGN  signer wish       signer
+ *   TRANSPORT_* transport wish      transport
  *   PIN         1 to 255 bytes      -                    (token/login.h; before OPEN)
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
  * struct token_info, then u8 made_here. wish: 32 bytes owner | 32 bytes authorization value | u8 replace | u64 from | u16-counted
  * reference; counter: u8 state | u64 value | u16-counted reference | u16-counted place. signer wish: u8 drop | 32 bytes owner |
  * 32 bytes authorization value | 32 bytes digest | u16-counted reference; signer: u8 there | 65 bytes public key | 64 bytes signature |
- * u16-counted reference. Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
+ * u16-counted reference. transport wish: 32 bytes owner | 32 bytes authorization value | 65 bytes point | u16-counted reference; transport: u8 there |
+ * 65 bytes public key | u16-counted reference | u16-counted shared secret (32 bytes with ECDH of a key that is there, else none). Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
  * left over, or an unknown op is an error that ends the channel. Frames hold secrets: keep them in struct buf. */
 #ifndef COFFER_TOKEN_CHANNEL_H
 #define COFFER_TOKEN_CHANNEL_H
@@ -39,6 +41,7 @@
 #include "token/policy.h"
 #include "token/sign.h"
 #include "token/token.h"
+#include "token/transport.h"
 
 #define CHANNEL_FRAME_MAX (16u * 1024u) /* bytes of a frame with its length field */
 #define CHANNEL_RANDOM_MAX 4096u        /* bytes of one RANDOM */
@@ -48,7 +51,8 @@ enum channel_op {
 	CHANNEL_PROBE, CHANNEL_CLOSE,
 	CHANNEL_POLICY_STATUS = 12, CHANNEL_POLICY_MAKE, CHANNEL_POLICY_WRAP, CHANNEL_POLICY_ADOPT,
 	CHANNEL_PIN = 16, CHANNEL_ERASE, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE,
-	CHANNEL_SIGNER, CHANNEL_SIGN
+	CHANNEL_SIGNER, CHANNEL_SIGN,
+	CHANNEL_TRANSPORT_MAKE, CHANNEL_TRANSPORT_PUBLIC, CHANNEL_TRANSPORT_ECDH, CHANNEL_TRANSPORT_REMOVE
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
@@ -62,6 +66,7 @@ struct channel_request {
 	char changes[TOKEN_CHANGES_MAX + 1]; /* POLICY_MAKE; POLICY_ADOPT has uri and binding */
 	struct token_counter_wish counter; /* COUNTER_* */
 	struct token_signer_wish signer;   /* SIGNER, SIGN */
+	struct token_transport_wish transport; /* TRANSPORT_* */
 };
 
 struct channel_reply {
@@ -70,11 +75,12 @@ struct channel_reply {
 	struct reason reason;     /* printable; "" with ERR_OK */
 	struct token_binding binding;
 	struct token_info info;
-	struct view bytes;        /* WRAP, POLICY_WRAP: blob; UNWRAP: plaintext; RANDOM: bytes */
+	struct view bytes;        /* WRAP, POLICY_WRAP: blob; UNWRAP: plaintext; RANDOM: bytes; TRANSPORT_ECDH: the shared secret */
 	char uri[TOKEN_URI_MAX + 1]; /* POLICY_MAKE; its binding stands above */
 	struct token_policy_status policy;
 	struct token_counter_answer counter;
 	struct token_signer_answer signer;
+	struct token_transport_answer transport; /* its `shared` is NULL: the secret stands in bytes */
 };
 
 /* Appends one frame. ERR_TOO_LARGE, ERR_MEMORY: `out` may hold part of it. */
@@ -97,6 +103,12 @@ void channel_write_signer_wish(struct writer *w, const struct token_signer_wish 
 enum coffer_err channel_read_signer_wish(struct reader *r, struct token_signer_wish *out) MUST_USE;
 void channel_write_signer(struct writer *w, const struct token_signer_answer *answer);
 enum coffer_err channel_read_signer(struct reader *r, struct token_signer_answer *out) MUST_USE;
+
+/* The same (token/channel_transport.c); the shared secret stands beside the answer. */
+void channel_write_transport_wish(struct writer *w, const struct token_transport_wish *wish);
+enum coffer_err channel_read_transport_wish(struct reader *r, struct token_transport_wish *out) MUST_USE;
+void channel_write_transport(struct writer *w, const struct token_transport_answer *answer, struct view shared);
+enum coffer_err channel_read_transport(struct reader *r, bool ecdh, struct token_transport_answer *out, struct view *out_shared) MUST_USE;
 
 /* Reads one frame into `out` (cleared first), without its length field. Errors of fdio_read_exact, and ERR_TOO_LARGE. */
 enum coffer_err channel_read(int fd, struct buf *out, uint64_t deadline_mono_ms) MUST_USE;

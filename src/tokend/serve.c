@@ -12,6 +12,7 @@
 #include "token/login.h"
 #include "tokend/serve_policy.h"
 #include "tokend/serve_signer.h"
+#include "tokend/serve_transport.h"
 #include "tokend/setup.h"
 #include "tokend/watch.h"
 
@@ -23,7 +24,7 @@ struct service {
 	bool attached;
 	bool confined;
 	struct buf bytes;     /* result of WRAP and RANDOM */
-	struct secret *plain; /* result of UNWRAP */
+	struct secret *plain; /* result of UNWRAP and TRANSPORT_ECDH */
 };
 
 static enum coffer_err confine(struct service *s, const char *uri, struct reason *reason)
@@ -95,6 +96,11 @@ static enum coffer_err run_attached(struct service *s, const struct channel_requ
 	case CHANNEL_SIGNER:
 	case CHANNEL_SIGN:
 		return serve_signer(s->token, request, reply);
+	case CHANNEL_TRANSPORT_MAKE:
+	case CHANNEL_TRANSPORT_PUBLIC:
+	case CHANNEL_TRANSPORT_ECDH:
+	case CHANNEL_TRANSPORT_REMOVE:
+		return serve_transport(s->token, request, reply, &s->plain);
 	case CHANNEL_PROBE:
 		return token_backend.probe(s->token, reason);
 	default:

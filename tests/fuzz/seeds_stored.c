@@ -41,7 +41,7 @@ static void put_frame(struct writer *w, const struct remote_request *q)
 static void seed_requests(void)
 {
 	static const char *const names[REMOTE_OP_END] = { "", "open", "get", "put", "erase", "scan", "count", "find", "survey", "same", "orphans", "strays",
-		"savepoint", "release", "commit", "rollback" };
+		"savepoint", "release", "commit", "rollback", "hold" };
 	for (unsigned op = REMOTE_OPEN; op < REMOTE_OP_END; op++) {
 		uint8_t bytes[SEED_MAX];
 		char name[32];

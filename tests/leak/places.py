@@ -267,11 +267,15 @@ def hold_at_exit(command):
 
 
 def tracee(tracer, name="coffer"):
+    """The traced program itself: a wrapper's shell, and what it runs before strace takes its place, bear the same name."""
+    def runs(pid):
+        return alive(pid) and comm(pid) == name and os.path.basename(os.readlink(f"/proc/{pid}/exe")) == name
+
     def find():
         with open(f"/proc/{tracer}/task/{tracer}/children", encoding="ascii") as f:
             pids = [int(x) for x in f.read().split()]
         try:
-            return next((p for p in pids if alive(p) and comm(p) == name), None)
+            return next((p for p in pids if runs(p)), None)
         except (FileNotFoundError, ProcessLookupError):
             return None  # one that ended just now
     return wait_for("the traced command", 10, find)

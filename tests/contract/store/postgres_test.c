@@ -140,6 +140,29 @@ static void a_writer_has_one_connection(void **state)
 	assert_int_equal(open_writer(w, 1, 10000, 10000, &w->a, NULL), ERR_OK);
 }
 
+/* A reader of the lease stands before who changes it: by the lock where it came first, by being told to try again where it did not. */
+static void a_row_that_is_held_is_written_by_nobody_else(void **state)
+{
+	struct world *w = *state;
+	struct store_row row;
+	struct store *hasty = NULL; /* does not wait long for a lock */
+	assert_int_equal(open_writer(w, 8, 10000, 400, &hasty, NULL), ERR_OK);
+	contract_put(w->a, STORE_LEASE, "lease", "1");
+	contract_begin(w->a);
+	assert_int_equal(store_hold(w->a, STORE_LEASE, view_str("lease"), &row), ERR_OK);
+	struct store_row other = contract_row("lease", "2");
+	contract_begin(hasty);
+	assert_int_equal(store_put(hasty, STORE_LEASE, &other, true), ERR_BUSY); /* waited, and in vain */
+	store_close(hasty);
+	contract_commit(w->a);
+	contract_begin(w->a);
+	assert_false(contract_has(w->a, STORE_OBJECT, "a"));
+	contract_put(w->b, STORE_LEASE, "lease", "2");
+	assert_int_equal(store_hold(w->a, STORE_LEASE, view_str("lease"), &row), ERR_BUSY); /* it would have read what is no longer so */
+	assert_int_equal(store_commit(w->a, NULL), ERR_BUSY);
+	contract_expect(w->a, STORE_LEASE, "lease", "2");
+}
+
 #define BACKENDS "FROM pg_stat_activity WHERE application_name = 'coffer'"
 
 static void a_connection_that_ended_between_transactions_is_made_anew(void **state)
@@ -288,6 +311,7 @@ int main(void)
 		TEST(writers_that_touch_different_rows_do_not_hinder_each_other),
 		TEST(of_two_transactions_that_contradict_each_other_one_is_told_to_try_again),
 		TEST(a_row_that_another_writer_is_making_is_not_made_twice),
+		TEST(a_row_that_is_held_is_written_by_nobody_else),
 		TEST(a_writer_has_one_connection),
 		TEST(a_connection_that_ended_between_transactions_is_made_anew),
 		TEST(a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction),

@@ -92,6 +92,28 @@ static void tables_keep_the_same_id_apart(void **state)
 	}
 }
 
+static void what_the_nodes_share_is_held_and_is_no_stray(void **state)
+{
+	struct store *s = contract_store(state);
+	struct store_row row;
+	uint64_t strays = 99;
+	contract_put(s, STORE_LEASE, "lease", "1");
+	contract_put(s, STORE_OBJECT, "lease", "2");
+	contract_begin(s);
+	assert_int_equal(store_hold(s, STORE_LEASE, view_str("lease"), &row), ERR_OK);
+	assert_true(view_equal_str(row.body, "1"));
+	assert_int_equal(store_hold(s, STORE_LEASE, view_str("other"), &row), ERR_NOT_FOUND);
+	assert_int_equal(store_hold(s, STORE_OBJECT, view_str("lease"), &row), ERR_OK);
+	assert_true(view_equal_str(row.body, "2"));
+	contract_commit(s);
+	assert_int_equal(store_strays(s, &strays), ERR_OK);
+	assert_int_equal(strays, 0);
+	contract_put(s, STORE_LEASE, "lease", "3");
+	contract_expect(s, STORE_LEASE, "lease", "3");
+	contract_erase(s, STORE_LEASE, "lease");
+	assert_false(contract_has(s, STORE_LEASE, "lease"));
+}
+
 static void scan_gives_ids_in_memcmp_order_whatever_the_order_of_writing(void **state)
 {
 	static const uint8_t ids[][3] = { { 0x80, 0, 0 }, { 0x7f, 0xff, 0 }, { 0, 0, 1 }, { 0xff, 0, 0 }, { 0, 0, 0 }, { 0x80, 0, 1 } };
@@ -340,6 +362,7 @@ int main(void)
 		CONTRACT(put_without_replace_refuses_an_id_that_is_there_and_the_transaction_goes_on),
 		CONTRACT(put_with_replace_writes_over_and_erase_takes_away),
 		CONTRACT(tables_keep_the_same_id_apart),
+		CONTRACT(what_the_nodes_share_is_held_and_is_no_stray),
 		CONTRACT(scan_gives_ids_in_memcmp_order_whatever_the_order_of_writing),
 		CONTRACT(scan_pages_in_both_directions),
 		CONTRACT(backwards_scan_from_the_end_reaches_the_highest_id),

@@ -10,43 +10,13 @@
 #include "base/arena.h"
 #include "base/ct.h"
 #include "contract/token/fixture.h"
+#include "contract/token/opened.h"
 #include "token/token.h"
 
 #define ARENA_LEN (4u << 20)
 #define OPS 200
 
 /* ---- helpers ---- */
-
-static struct token *open_token(const struct fixture *f)
-{
-	struct reason why = { "" };
-	struct token *t = NULL;
-	enum coffer_err err = token_backend.open(fixture_uri(f), &t, &why);
-	if (err != ERR_OK) print_message("open: %s: %s\n", err_name(err), why.text);
-	assert_int_equal(err, ERR_OK);
-	assert_non_null(t);
-	return t;
-}
-
-static struct token *open_provisioned(const struct fixture *f, struct token_binding *binding)
-{
-	struct reason why = { "" };
-	struct token *t = open_token(f);
-	enum coffer_err err = token_backend.provision(t, binding, &why);
-	if (err != ERR_OK) print_message("provision: %s: %s\n", err_name(err), why.text);
-	assert_int_equal(err, ERR_OK);
-	return t;
-}
-
-static struct token *open_attached(const struct fixture *f, const struct token_binding *binding)
-{
-	struct reason why = { "" };
-	struct token *t = open_token(f);
-	enum coffer_err err = token_backend.attach(t, binding, &why);
-	if (err != ERR_OK) print_message("attach: %s: %s\n", err_name(err), why.text);
-	assert_int_equal(err, ERR_OK);
-	return t;
-}
 
 static struct secret *sample_key(uint8_t first)
 {

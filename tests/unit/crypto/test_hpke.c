@@ -8,6 +8,7 @@
 
 #include "base/ct.h"
 #include "crypto/hpke_internal.h"
+#include "crypto/p256.h"
 
 #define FIELD_MAX 512u /* characters */
 
@@ -90,6 +91,95 @@ static void check_rfc(const char *file, enum hpke_aead aead, size_t key_len)
 	test_free(text);
 }
 
+/* A private key that is somewhere else. */
+struct elsewhere {
+	const struct secret *d;
+	unsigned asked;
+	size_t len;
+	enum coffer_err err;
+};
+
+static enum coffer_err dh_elsewhere(void *arg, const uint8_t point[static HPKE_PUBLIC_LEN], struct secret **out_shared)
+{
+	struct elsewhere *e = arg;
+	e->asked++;
+	if (e->err) return e->err;
+	*out_shared = secret_new(e->len ? e->len : HPKE_SHARED_LEN);
+	assert_non_null(*out_shared);
+	return e->len ? ERR_OK : p256_ecdh(e->d, point, secret_mut(*out_shared));
+}
+
+/* RFC 9180's receiver, whose private key only answers Diffie-Hellman. */
+static void check_rfc_elsewhere(const char *file, enum hpke_aead aead)
+{
+	char hex[FIELD_MAX];
+	AUTO_BUF struct buf info = BUF_EMPTY, ephemeral = BUF_EMPTY, receiver = BUF_EMPTY, public_key = BUF_EMPTY, enc = BUF_EMPTY;
+	struct hpke_schedule send, receive;
+	uint8_t again[HPKE_ENC_LEN];
+	char *text = support_load_text(file);
+	rfc_field(text, "info", hex);
+	struct view i = support_unhex(&info, hex);
+	rfc_field(text, "skEm", hex);
+	AUTO_SECRET struct secret *e = secret_copy(support_unhex(&ephemeral, hex).ptr, HPKE_PRIVATE_LEN);
+	rfc_field(text, "skRm", hex);
+	AUTO_SECRET struct secret *d = secret_copy(support_unhex(&receiver, hex).ptr, HPKE_PRIVATE_LEN);
+	rfc_field(text, "pkRm", hex);
+	const uint8_t *public = support_unhex(&public_key, hex).ptr;
+	rfc_field(text, "enc", hex);
+	struct elsewhere key = { .d = d };
+	assert_ok(hpke_schedule_receive_by(aead, dh_elsewhere, &key, public, support_unhex(&enc, hex).ptr, i, &receive));
+	rfc_field(text, "shared_secret", hex);
+	assert_hex(receive.shared_secret, 32, hex);
+	rfc_field(text, "exporter_secret", hex);
+	assert_hex(receive.exporter_secret, 32, hex);
+	assert_ok(hpke_schedule_send(aead, e, public, i, again, &send));
+	check_messages(text, &send, &receive);
+	assert_int_equal(key.asked, 1);
+	test_free(text);
+}
+
+static void a_private_key_elsewhere_gives_the_rfc_answers(void **state)
+{
+	(void)state;
+	check_rfc_elsewhere("hpke_p256_sha256_aes128gcm.md", HPKE_AES_128_GCM);
+	check_rfc_elsewhere("hpke_p256_sha256_chacha20poly1305_base.md", HPKE_CHACHA20_POLY1305);
+}
+
+static void a_private_key_elsewhere_is_asked_once_and_for_points_alone(void **state)
+{
+	AUTO_SECRET struct secret *d = NULL, *opened = NULL;
+	AUTO_BUF struct buf ct = BUF_EMPTY;
+	uint8_t public[HPKE_PUBLIC_LEN], enc[HPKE_ENC_LEN], bad[HPKE_ENC_LEN];
+	struct view info = view_str("info"), none = view_of(NULL, 0);
+	(void)state;
+	assert_ok(hpke_keypair_generate(&d, public));
+	assert_ok(hpke_seal(public, info, none, view_str("data key"), enc, &ct));
+	struct elsewhere key = { .d = d };
+	for (size_t i = 0; i < sizeof bad; i += 8) {
+		memcpy(bad, enc, sizeof bad);
+		bad[i] ^= 1;
+		assert_err(hpke_open_by(dh_elsewhere, &key, public, bad, info, none, buf_view(&ct), &opened), ERR_FIELD);
+	}
+	memset(bad, 0, sizeof bad);
+	assert_err(hpke_open_by(dh_elsewhere, &key, public, bad, info, none, buf_view(&ct), &opened), ERR_FIELD);
+	assert_err(hpke_open_by(dh_elsewhere, &key, bad, enc, info, none, buf_view(&ct), &opened), ERR_FIELD);
+	assert_err(hpke_open_by(dh_elsewhere, &key, public, enc, info, none, view_of(ct.ptr, HPKE_TAG_LEN), &opened), ERR_TRUNCATED);
+	assert_int_equal(key.asked, 0);
+	assert_err(hpke_open_by(dh_elsewhere, &key, enc, enc, info, none, buf_view(&ct), &opened), ERR_CONTEXT); /* not its public half */
+	key.err = ERR_TOKEN_GONE;
+	assert_err(hpke_open_by(dh_elsewhere, &key, public, enc, info, none, buf_view(&ct), &opened), ERR_TOKEN_GONE);
+	key.err = ERR_OK;
+	key.len = HPKE_SHARED_LEN - 1;
+	assert_err(hpke_open_by(dh_elsewhere, &key, public, enc, info, none, buf_view(&ct), &opened), ERR_CRYPTO);
+	key.len = HPKE_SHARED_LEN; /* zeros */
+	assert_err(hpke_open_by(dh_elsewhere, &key, public, enc, info, none, buf_view(&ct), &opened), ERR_CONTEXT);
+	assert_null(opened);
+	key = (struct elsewhere){ .d = d };
+	assert_ok(hpke_open_by(dh_elsewhere, &key, public, enc, info, none, buf_view(&ct), &opened));
+	assert_true(view_equal_str(secret_view(opened), "data key"));
+	assert_int_equal(key.asked, 1);
+}
+
 static void kem_and_schedule_give_the_rfc_answers(void **state)
 {
 	(void)state;
@@ -165,6 +255,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kem_and_schedule_give_the_rfc_answers),
+		cmocka_unit_test(a_private_key_elsewhere_gives_the_rfc_answers),
+		cmocka_unit_test(a_private_key_elsewhere_is_asked_once_and_for_points_alone),
 		cmocka_unit_test(sealed_bytes_open_with_the_right_key_alone),
 		cmocka_unit_test(points_off_the_curve_are_refused),
 		cmocka_unit_test(private_keys_out_of_range_are_refused),

@@ -10,41 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "keyring/anchor_record.h"
-#include "unit/keyring/fixture.h"
-
-static json_t *frozen;
+#include "unit/keyring/frozen.h"
 
 static int start(void **state)
 {
-	char path[4096];
-	const char *dir = getenv("COFFER_VECTORS");
-	snprintf(path, sizeof path, "%s/anchor-record-v1.json", dir ? dir : "tests/vectors");
-	frozen = json_load_file(path, 0, NULL);
-	return frozen ? fixture_start(state) : -1;
-}
-
-static int stop(void **state)
-{
-	json_decref(frozen);
-	return fixture_stop(state);
-}
-
-static struct view frozen_bytes(const char *name, uint8_t out[static ANSWER_MAX])
-{
-	const char *hex = json_string_value(json_object_get(frozen, name));
-	assert_non_null(hex);
-	assert_int_equal(text_unhex(view_str(hex), out, strlen(hex) / 2), ERR_OK);
-	return view_of(out, strlen(hex) / 2);
-}
-
-static void assert_frozen(const char *name, const void *bytes, size_t len)
-{
-	uint8_t want[ANSWER_MAX];
-	struct view v = frozen_bytes(name, want);
-	assert_int_equal(v.len, len);
-	assert_memory_equal(v.ptr, bytes, len);
+	return frozen_start("anchor-record-v1.json", state);
 }
 
 static struct store *new_store(void)
@@ -59,7 +30,7 @@ static void put_row(struct store *store, uint32_t version, struct view body)
 {
 	static const uint8_t header[] = { 1 };
 	static const uint8_t none[] = { 0, 0 };
-	const char *id = json_string_value(json_object_get(frozen, "id"));
+	const char *id = frozen_text("id");
 	struct store_row row = { .id_len = strlen(id), .version = version, .generation = 1, .header = view_of(header, 1), .index = view_of(none, 2), .body = body };
 	memcpy(row.id, id, row.id_len);
 	assert_int_equal(store_put(store, STORE_DOMAIN, &row, true), ERR_OK);
@@ -73,7 +44,7 @@ static void read_and_write(const char *sealed, const char *plain, uint32_t versi
 	struct store *store = new_store();
 	struct store_row row;
 	AUTO_BUF struct buf opened = BUF_EMPTY;
-	const char *id = json_string_value(json_object_get(frozen, "id"));
+	const char *id = frozen_text("id");
 	put_row(store, version, frozen_bytes(sealed, bytes));
 	assert_int_equal(anchor_record_read(store, ring, out), ERR_OK);
 	assert_int_equal(out->row_version, version);
@@ -150,5 +121,5 @@ int main(void)
 		cmocka_unit_test(the_owner_digest_is_the_frozen_one),
 		cmocka_unit_test(nothing_else_is_read),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, frozen_stop);
 }

@@ -5,50 +5,20 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/text.h"
 #include "keyring/root.h"
 #include "keyring/rooted_store.h"
 #include "store/store_internal.h"
-#include "unit/keyring/fixture.h"
-
-static json_t *frozen;
+#include "unit/keyring/frozen.h"
 
 static int start(void **state)
 {
-	char path[4096];
-	const char *dir = getenv("COFFER_VECTORS");
-	snprintf(path, sizeof path, "%s/version-root-v1.json", dir ? dir : "tests/vectors");
-	frozen = json_load_file(path, 0, NULL);
-	return frozen ? fixture_start(state) : -1;
-}
-
-static int stop(void **state)
-{
-	json_decref(frozen);
-	return fixture_stop(state);
-}
-
-static struct view frozen_bytes(const char *name, uint8_t out[static ANSWER_MAX])
-{
-	const char *hex = json_string_value(json_object_get(frozen, name));
-	assert_non_null(hex);
-	assert_int_equal(text_unhex(view_str(hex), out, strlen(hex) / 2), ERR_OK);
-	return view_of(out, strlen(hex) / 2);
-}
-
-static void assert_frozen(const char *name, const void *bytes, size_t len)
-{
-	uint8_t want[ANSWER_MAX];
-	struct view v = frozen_bytes(name, want);
-	assert_int_equal(v.len, len);
-	assert_memory_equal(v.ptr, bytes, len);
+	return frozen_start("version-root-v1.json", state);
 }
 
 static struct store_row row_of(uint8_t first, uint32_t version, uint32_t generation, const char *body)
@@ -440,5 +410,5 @@ int main(void)
 		cmocka_unit_test(nothing_is_written_without_the_data_keys),
 		cmocka_unit_test(a_pass_agrees_with_writes_that_come_between_its_steps),
 	};
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start, frozen_stop);
 }

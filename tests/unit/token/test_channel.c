@@ -80,6 +80,52 @@ static void counter_calls_come_back_as_they_went(void **state)
 	}
 }
 
+static void transport_calls_come_back_as_they_went(void **state)
+{
+	(void)state;
+	for (unsigned op = CHANNEL_TRANSPORT_MAKE; op <= CHANNEL_TRANSPORT_REMOVE; op++) {
+		struct channel_request q = { .sequence = 5, .op = (enum channel_op)op }, back;
+		struct channel_reply r = { .sequence = 5, .transport = { .there = true, .ref = { .data = { 3 }, .len = 1 } }, .bytes = view_of(key, sizeof key) }, answer;
+		AUTO_BUF struct buf frame = BUF_EMPTY;
+		AUTO_BUF struct buf reply = BUF_EMPTY;
+		q.transport = (struct token_transport_wish){ .auth = view_of(key, sizeof key), .ref = { .data = { 1, 2 }, .len = 2 } };
+		memset(q.transport.owner, 0x33, sizeof q.transport.owner);
+		memset(q.transport.point, 0x44, sizeof q.transport.point);
+		assert_int_equal(channel_encode_request(&q, &frame), ERR_OK);
+		assert_int_equal(channel_decode_request(body(&frame), &back), ERR_OK);
+		assert_memory_equal(back.transport.owner, q.transport.owner, sizeof q.transport.owner);
+		assert_memory_equal(back.transport.point, q.transport.point, sizeof q.transport.point);
+		assert_true(view_equal(back.transport.auth, q.transport.auth) && back.transport.ref.len == 2);
+		for (size_t cut = 4; cut < frame.len - 4; cut++)
+			assert_int_not_equal(channel_decode_request(view_of(frame.ptr + 4, cut), &back), ERR_OK);
+		assert_int_equal(channel_encode_reply(&r, q.op, &reply), ERR_OK);
+		assert_int_equal(channel_decode_reply(body(&reply), 5, q.op, &answer), ERR_OK);
+		assert_true(answer.transport.there && answer.transport.ref.len == 1 && !answer.transport.shared);
+		assert_int_equal(answer.bytes.len, op == CHANNEL_TRANSPORT_ECDH ? sizeof key : 0);
+		reply.ptr[12] = 0; /* not there, and yet a shared secret */
+		assert_int_equal(channel_decode_reply(body(&reply), 5, q.op, &answer), op == CHANNEL_TRANSPORT_ECDH ? ERR_INPUT : ERR_OK);
+		reply.ptr[12] = 2;
+		assert_int_equal(channel_decode_reply(body(&reply), 5, q.op, &answer), ERR_INPUT);
+	}
+}
+
+/* What only one call may bring is no other's. */
+static void a_shared_secret_comes_with_its_call_alone(void **state)
+{
+	(void)state;
+	struct channel_reply r = { .sequence = 5, .transport = { .there = true }, .bytes = view_of(key, sizeof key) }, answer;
+	AUTO_BUF struct buf reply = BUF_EMPTY;
+	assert_int_equal(channel_encode_reply(&r, CHANNEL_TRANSPORT_ECDH, &reply), ERR_OK);
+	assert_int_equal(channel_decode_reply(body(&reply), 5, CHANNEL_TRANSPORT_PUBLIC, &answer), ERR_INPUT);
+	buf_clear(&reply);
+	assert_int_equal(channel_encode_reply(&r, CHANNEL_TRANSPORT_PUBLIC, &reply), ERR_OK);
+	assert_int_equal(channel_decode_reply(body(&reply), 5, CHANNEL_TRANSPORT_ECDH, &answer), ERR_INPUT);
+	r.bytes.len--;
+	buf_clear(&reply);
+	assert_int_equal(channel_encode_reply(&r, CHANNEL_TRANSPORT_ECDH, &reply), ERR_OK);
+	assert_int_equal(channel_decode_reply(body(&reply), 5, CHANNEL_TRANSPORT_ECDH, &answer), ERR_INPUT);
+}
+
 static struct channel_reply sample_reply(enum channel_op op)
 {
 	struct channel_reply r = { .sequence = 9, .info = { .kind = "pkcs11", .serial = "0815", .warning = "weak \xc3\xbc", .made_here = true } };
@@ -232,6 +278,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(channel_requests_come_back_as_they_went),
 		cmocka_unit_test(counter_calls_come_back_as_they_went),
+		cmocka_unit_test(transport_calls_come_back_as_they_went),
+		cmocka_unit_test(a_shared_secret_comes_with_its_call_alone),
 		cmocka_unit_test(channel_replies_come_back_as_they_went),
 		cmocka_unit_test(channel_carries_errors_with_their_sentence),
 		cmocka_unit_test(channel_refuses_hostile_requests),

@@ -122,6 +122,16 @@ const struct token_login_ops token_login_backend = { .take_pin = fake_take_pin }
 const struct token_ops token_backend = { "fake", fake_open, fake_provision, fake_attach, fake_describe, fake_wrap, fake_unwrap,
 	fake_random, fake_probe, fake_close };
 const struct token_signer_ops token_signer_backend = { .make = NULL, .sign = NULL, .drop = NULL };
+
+static enum coffer_err fake_ecdh(struct token *t, const struct token_transport_wish *wish, struct token_transport_answer *out, struct reason *reason)
+{
+	(void)t; (void)reason;
+	*out = (struct token_transport_answer){ .there = wish->ref.len == 1 };
+	if (out->there) out->shared = secret_copy(wish->point, TOKEN_TRANSPORT_SHARED_LEN);
+	return ERR_OK;
+}
+
+const struct token_transport_ops token_transport_backend = { .make = NULL, .public_point = NULL, .ecdh = fake_ecdh, .remove = NULL };
 const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL };
 
 static enum coffer_err fake_erase(struct token *t, struct reason *reason)
@@ -267,6 +277,28 @@ static void tokend_serves_every_call(void **state)
 	assert_int_equal(closed, 1);
 }
 
+static void tokend_serves_agreements_once_attached(void **state)
+{
+	static const uint8_t auth[TOKEN_TRANSPORT_AUTH_LEN] = { 1 };
+	struct channel_reply r;
+	struct session s;
+	struct channel_request q = { .op = CHANNEL_TRANSPORT_ECDH, .transport = { .auth = view_of(auth, sizeof auth), .point = { 4, 5 }, .ref = { .len = 1 } } };
+	(void)state;
+	begin(&s);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_OPEN, .uri = "tpm2:good" }, &r), ERR_OK);
+	assert_int_equal(ask(&s, q, &r), ERR_STATE);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROVISION }, &r), ERR_OK);
+	assert_int_equal(ask(&s, q, &r), ERR_OK);
+	assert_true(r.transport.there && view_equal(r.bytes, view_of(q.transport.point, TOKEN_TRANSPORT_SHARED_LEN)));
+	q.transport.ref.len = 0;
+	assert_int_equal(ask(&s, q, &r), ERR_OK);
+	assert_true(!r.transport.there && r.bytes.len == 0);
+	q.op = CHANNEL_TRANSPORT_MAKE;
+	assert_int_equal(ask(&s, q, &r), ERR_UNSUPPORTED);
+	assert_string_equal(r.reason.text, "this kind of token makes no transport key");
+	assert_int_equal(finish(&s), ERR_OK);
+}
+
 static void tokend_refuses_calls_out_of_order(void **state)
 {
 	struct channel_reply r;
@@ -309,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tokend_serves_every_call),
 		cmocka_unit_test(tokend_serves_policies_once_attached),
+		cmocka_unit_test(tokend_serves_agreements_once_attached),
 		cmocka_unit_test(tokend_refuses_calls_out_of_order),
 		cmocka_unit_test(tokend_ends_when_the_protocol_is_broken),
 	};

@@ -11,7 +11,9 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "token/erase.h"
+#include "crypto/p256.h"
 #include "token/sign.h"
+#include "token/transport.h"
 #include "unit/tpm/helpers.h"
 #include "unit/tpm/proxy.h"
 
@@ -104,9 +106,9 @@ static void the_same_with_plain_sessions_is_seen(void **state)
 }
 
 /* All that gives the TPM something to keep, or takes it away: another master secret beside the first one, data keys wrapped under it, the key that signs the audit log (made, loaded,
- * used), and the first master secret destroyed, as 'coffer rotate master' does it. Nothing is imported: no secret of Coffer's is made outside a TPM to be kept in one but by TPM2_Create. */
+ * used), the transport key (the same, and its Diffie-Hellman), and the first master secret destroyed, as 'coffer rotate master' does it. Nothing is imported: no secret of Coffer's is made outside a TPM to be kept in one but by TPM2_Create. */
 struct moved {
-	size_t key, auth;
+	size_t key, auth, shared, point;
 };
 
 static void sign_once(struct token *t, const struct secret *auth)
@@ -119,10 +121,27 @@ static void sign_once(struct token *t, const struct secret *auth)
 	assert_true(made.there && signature.there);
 }
 
+/* What is shared comes back; the other side's point goes to the TPM. */
+static struct secret *agree_once(struct token *t, const struct secret *auth, uint8_t point[static TOKEN_TRANSPORT_POINT_LEN])
+{
+	struct token_transport_wish wish = { .auth = secret_view(auth), .owner = { 1 } };
+	struct token_transport_answer made, answer;
+	AUTO_SECRET struct secret *peer = NULL;
+	assert_int_equal(p256_generate(&peer), ERR_OK);
+	assert_int_equal(p256_public_of(peer, point), ERR_OK);
+	assert_int_equal(token_transport_backend.make(t, &wish, &made, NULL), ERR_OK);
+	wish.ref = made.ref;
+	memcpy(wish.point, point, sizeof wish.point);
+	assert_int_equal(token_transport_backend.ecdh(t, &wish, &answer, NULL), ERR_OK);
+	assert_true(made.there && answer.there);
+	return answer.shared;
+}
+
 static struct moved listen_to_a_move(struct bus *bus)
 {
 	char next_uri[512];
-	struct moved seen = { 0, 0 };
+	struct moved seen = { 0, 0, 0, 0 };
+	uint8_t point[TOKEN_TRANSPORT_POINT_LEN];
 	struct token_binding first, next;
 	AUTO_SECRET struct secret *key = help_key(), *auth = help_key();
 	AUTO_BUF struct buf blob = BUF_EMPTY, next_blob = BUF_EMPTY;
@@ -137,6 +156,7 @@ static struct moved listen_to_a_move(struct bus *bus)
 	token_backend.close(t);
 	t = help_attach(proxy_uri(bus->proxy), &first);
 	sign_once(t, auth);
+	AUTO_SECRET struct secret *shared = agree_once(t, auth, point);
 	assert_int_equal(token_erase_backend.erase(t, NULL), ERR_OK);
 	token_backend.close(t);
 	t = help_attach(next_uri, &next);
@@ -148,23 +168,30 @@ static struct moved listen_to_a_move(struct bus *bus)
 	assert_int_equal(proxy_seen(bus->proxy, TPM2_CC_Import) + proxy_seen(bus->proxy, TPM2_CC_CreateLoaded) + proxy_seen(bus->proxy, TPM2_CC_LoadExternal), 0);
 	seen.key = proxy_windows_of(bus->proxy, secret_view(key));
 	seen.auth = proxy_windows_of(bus->proxy, secret_view(auth));
+	seen.shared = proxy_windows_of(bus->proxy, secret_view(shared));
+	seen.point = proxy_windows_of(bus->proxy, view_of(point + 1, 32));
+	assert_int_equal(proxy_seen(bus->proxy, TPM2_CC_ECDH_ZGen), 1);
 	return seen;
 }
 
-static void neither_a_move_nor_a_signature_shows_a_secret(void **state)
+static void no_move_signature_or_agreement_shows_a_secret(void **state)
 {
 	struct moved seen = listen_to_a_move(*state);
 	assert_int_equal(seen.key, 0);
 	assert_int_equal(seen.auth, 0);
+	assert_int_equal(seen.shared, 0);
+	assert_int_equal(seen.point, 0);
 }
 
-static void with_plain_sessions_a_move_and_a_signature_do(void **state)
+static void with_plain_sessions_they_do(void **state)
 {
 	plain_sessions = true;
 	struct moved seen = listen_to_a_move(*state);
 	plain_sessions = false;
 	assert_int_equal(seen.key, TOKEN_SECRET_LEN - 7);
 	assert_int_equal(seen.auth, TOKEN_SIGNER_AUTH_LEN - 7);
+	assert_int_equal(seen.shared, TOKEN_TRANSPORT_SHARED_LEN - 7);
+	assert_int_equal(seen.point, 32 - 7);
 }
 
 /* Seals and unseals with passwords alone, as a careless program would. */
@@ -423,8 +450,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(no_secret_crosses_the_bus_in_clear),
 		T(the_same_with_plain_sessions_is_seen),
-		T(neither_a_move_nor_a_signature_shows_a_secret),
-		T(with_plain_sessions_a_move_and_a_signature_do),
+		T(no_move_signature_or_agreement_shows_a_secret),
+		T(with_plain_sessions_they_do),
 		T(the_bus_log_would_show_a_key_sent_in_clear),
 		T(an_altered_answer_never_leads_to_another_key),
 		T(a_false_primary_is_noticed_before_a_session_is_salted_to_it),

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "token/transport.h"
 #include "unit/tpm/helpers.h"
 #include "unit/tpm/swtpm.h"
 
@@ -83,6 +84,35 @@ static void a_data_key_stays_in_the_arena(void **state)
 	swtpm_done(&s);
 }
 
+/* The generator's double: whatever point, so that nobody but the TPM computes here. */
+static const uint8_t peer[TOKEN_TRANSPORT_POINT_LEN] = { 0x04, 0x7c, 0xf2, 0x7b, 0x18, 0x8d, 0x03, 0x4f, 0x7e, 0x8a, 0x52, 0x38, 0x03, 0x04, 0xb5, 0x1a, 0xc3, 0xc0,
+	0x89, 0x69, 0xe2, 0x77, 0xf2, 0x1b, 0x35, 0xa6, 0x0b, 0x48, 0xfc, 0x47, 0x66, 0x99, 0x78, 0x07, 0x77, 0x55, 0x10, 0xdb, 0x8e, 0xd0, 0x40, 0x29, 0x3d, 0x9a, 0xc6,
+	0x9f, 0x74, 0x30, 0xdb, 0xba, 0x7d, 0xad, 0xe6, 0x3c, 0xe9, 0x82, 0x29, 0x9e, 0x04, 0xb7, 0x9d, 0x22, 0x78, 0x73, 0xd1 };
+
+static void a_shared_secret_stays_in_the_arena(void **state)
+{
+	(void)state;
+	struct swtpm s;
+	struct token_binding binding;
+	struct token_transport_answer key, answer;
+	AUTO_SECRET struct secret *auth = help_key();
+	secret_mut(auth)[TOKEN_TRANSPORT_AUTH_LEN - 1] |= 1;
+	struct token_transport_wish wish = { .auth = secret_view(auth), .owner = { 1 } };
+	swtpm_init(&s);
+	struct token *t = help_provision(s.uri, &binding);
+	assert_int_equal(token_transport_backend.make(t, &wish, &key, NULL), ERR_OK);
+	wish.ref = key.ref;
+	memcpy(wish.point, peer, sizeof peer);
+	assert_int_equal(token_transport_backend.ecdh(t, &wish, &answer, NULL), ERR_OK);
+	assert_true(answer.there);
+	AUTO_SECRET struct secret *shared = answer.shared;
+	for (unsigned closed = 0; closed < 2; closed++) {
+		for (size_t offset = 0; offset + WINDOW <= TOKEN_TRANSPORT_SHARED_LEN; offset += WINDOW) assert_int_equal(finds_outside_arena(shared, offset), 0);
+		if (!closed) token_backend.close(t);
+	}
+	swtpm_done(&s);
+}
+
 static void the_search_finds_a_copy_on_the_heap(void **state)
 {
 	(void)state;
@@ -97,6 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_data_key_stays_in_the_arena),
+		cmocka_unit_test(a_shared_secret_stays_in_the_arena),
 		cmocka_unit_test(the_search_finds_a_copy_on_the_heap),
 	};
 	if (SANITIZED) return 0; /* terabytes of shadow memory, and freed memory is kept on purpose */

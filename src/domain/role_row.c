@@ -1,0 +1,175 @@
+/* What a node learns about the lease: from reading it, and from how its own writes ended. */
+#include <string.h>
+
+#include "domain/role_internal.h"
+
+enum role_outcome role_outcome(enum coffer_err err)
+{
+	switch (err) {
+	case ERR_OK: return ROLE_DONE;
+	case ERR_STATE: return ROLE_REFUSED;
+	case ERR_UNKNOWN_OUTCOME: return ROLE_UNKNOWN;
+	case ERR_DENIED: return ROLE_REMOVED;
+	case ERR_EXISTS: return ROLE_TWINNED;
+	default: return ROLE_FAILED;
+	}
+}
+
+/* Another one is master server. Who loses a lead soon after it was taken waits longer and longer, so that two bad connections do not play ball with it. */
+static void lose(struct role *r, uint64_t now_ms)
+{
+	uint64_t lease_time = r->config.lease_time_ms;
+	bool told = r->stepping;
+	role_disbelieve(r);
+	r->mine.version = 0;
+	r->kept = r->stepping = false;
+	if (told) return;
+	bool steady = now_ms - r->took_ms >= ROLE_STEADY_LEASES * lease_time;
+	r->losses = steady ? 1 : r->losses < ROLE_LOSSES_MAX ? r->losses + 1 : ROLE_LOSSES_MAX;
+	r->stepped = false;
+	r->rest_until_ms = now_ms + (lease_time << (r->losses - 1)) + role_jitter(r, ROLE_POLL(r));
+}
+
+/* Epochs only rise along a history, and each has one holder. */
+static bool is_behind(const struct role *r, const struct lease *found)
+{
+	if (!found->version) return r->least != 0;
+	if (found->epoch < r->least) return true;
+	return r->seen.version && found->epoch == r->seen.epoch && memcmp(found->holder, r->seen.holder, UUID_LEN) != 0;
+}
+
+/* What this process did not write, and who has its identity did. After a failover that lost renewals alone an older write of its own stands there. */
+static bool is_twins(const struct role *r, const struct lease *found)
+{
+	if (!r->wrote || !found->version || !role_is_me(r, found)) return false;
+	if (!r->mine.version) return true;
+	if (lease_is_same(&r->mine, found)) return false;
+	return found->epoch != r->mine.epoch || found->version >= r->mine.version;
+}
+
+static void observe(struct role *r, uint64_t now_ms, const struct lease *found)
+{
+	bool changed = !r->known || !lease_is_same(&r->seen, found);
+	if (changed || now_ms - r->looked_ms > ROLE_GAP(r)) {
+		r->since_ms = now_ms;
+		r->jitter_ms = role_jitter(r, ROLE_POLL(r));
+	}
+	if (changed && found->version && found->held) {
+		r->alive_until_ms = now_ms + found->holds_ms;
+		if (r->gone) r->said |= ROLE_SAY_BACK;
+		r->gone = false;
+	}
+	if (r->stepped && r->known && found->epoch > r->seen.epoch && !role_is_me(r, found)) {
+		r->stepped = false;
+		r->rest_until_ms = 0;
+	}
+	r->seen = *found;
+	r->looked_ms = now_ms;
+	r->known = true;
+	if (found->epoch > r->least) r->least = found->epoch;
+	if (found->epoch > r->highest) r->highest = found->epoch;
+}
+
+void role_saw(struct role *r, uint64_t now_ms, const struct lease *found)
+{
+	if (is_behind(r, found)) {
+		role_store_behind(r, now_ms);
+		r->looked_ms = now_ms;
+		return;
+	}
+	if (is_twins(r, found)) role_twinned(r, now_ms, false);
+	else if (r->mine.version && found->version && role_is_me(r, found)) r->mine = *found;
+	else if (r->mine.version && r->mine.held) lose(r, now_ms);
+	else r->mine.version = 0;
+	if (r->stepping && !r->settling && !(found->version && role_is_me(r, found) && found->held)) r->stepping = false;
+	observe(r, now_ms, found);
+	if (role_holds(r) && !r->master) r->renew_ms = now_ms;
+}
+
+/* A write of this process is there. What it believes counts from when it was sent. */
+static void written(struct role *r, uint64_t now_ms, enum role_do what, const struct lease *now)
+{
+	r->wrote = true;
+	r->mine = *now;
+	observe(r, now_ms, now);
+	if (what == ROLE_TAKE) {
+		r->kept = false;
+		r->promote_until_ms = 0;
+		r->took_ms = now_ms;
+	}
+	if (what == ROLE_FREE) {
+		r->stepping = r->kept = false;
+		r->alive_until_ms = now_ms;
+		r->said |= ROLE_SAY_STEPPED_DOWN;
+		role_disbelieve(r);
+		return;
+	}
+	r->believe_until_ms = r->begun_ms + ROLE_HOLDS(r);
+	r->alive_until_ms = r->believe_until_ms;
+	r->renew_ms = r->begun_ms + ROLE_RENEW_EVERY(r);
+	if (r->kept && !r->stepping && !r->master && now_ms < r->believe_until_ms) {
+		r->master = true;
+		r->said |= ROLE_SAY_MASTER;
+	}
+}
+
+static void kept(struct role *r, uint64_t now_ms)
+{
+	if (!role_holds(r) || r->stepping) return;
+	r->kept = true;
+	if (now_ms >= r->believe_until_ms) return;
+	r->master = true;
+	r->said |= ROLE_SAY_MASTER;
+}
+
+static void settled(struct role *r, uint64_t now_ms, const struct lease *found)
+{
+	struct lease attempt = r->attempt;
+	r->settling = false;
+	r->attempt.version = 0;
+	bool there = attempt.version && found->version == attempt.version && found->epoch == attempt.epoch && role_is_me(r, found) &&
+		memcmp(found->life, attempt.life, LEASE_LIFE_LEN) == 0;
+	if (!there) {
+		role_saw(r, now_ms, found);
+		return;
+	}
+	bool took = !r->mine.version || r->mine.epoch != attempt.epoch;
+	written(r, now_ms, !attempt.held ? ROLE_FREE : took ? ROLE_TAKE : ROLE_RENEW, found);
+}
+
+static void done(struct role *r, uint64_t now_ms, enum role_do what, const struct lease *found)
+{
+	switch (what) {
+	case ROLE_LOOK: role_saw(r, now_ms, found); break;
+	case ROLE_SETTLE: settled(r, now_ms, found); break;
+	case ROLE_KEEP: kept(r, now_ms); break;
+	case ROLE_NOTE_TWIN: r->noted = true; break;
+	default: written(r, now_ms, what, found); break;
+	}
+}
+
+static bool is_write(enum role_do what)
+{
+	return what == ROLE_TAKE || what == ROLE_RENEW || what == ROLE_FREE;
+}
+
+void role_ended(struct role *r, uint64_t now_ms, enum role_outcome outcome, const struct lease *found)
+{
+	enum role_do what = r->doing;
+	PRE(what != ROLE_WAIT);
+	r->doing = ROLE_WAIT;
+	if (outcome == ROLE_UNKNOWN) r->settling = true;
+	else if (is_write(what)) r->attempt.version = 0;
+	if (outcome == ROLE_FAILED && what == ROLE_TAKE) r->stepping = false; /* there is nothing to give back */
+	switch (outcome) {
+	case ROLE_DONE: done(r, now_ms, what, found); return;
+	case ROLE_REFUSED: role_saw(r, now_ms, found); return;
+	case ROLE_TWINNED: role_twinned(r, now_ms, true); return;
+	case ROLE_REMOVED:
+		if (!r->removed) r->said |= ROLE_SAY_REMOVED;
+		r->removed = true;
+		role_disbelieve(r);
+		return;
+	default: r->retry_ms = now_ms + ROLE_RETRY(r) / 2 + role_jitter(r, ROLE_RETRY(r)); return;
+	}
+}
