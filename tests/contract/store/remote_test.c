@@ -119,7 +119,7 @@ static void kill_nobody(void *arg, uint32_t instance)
 
 static enum coffer_err open_with(const struct store_spawner *spawner, const char *conninfo, struct store **out, enum coffer_err *lost, struct reason *reason)
 {
-	const struct remote_config config = { .conninfo = conninfo, .schema = "nobody", .passfile = "", .writer = 1, .connect_ms = 300, .statement_ms = 300 };
+	const struct remote_config config = { .conninfo = conninfo, .schema = "nobody", .passfile = "", .writer = 1, .connect_ms = 10000, .statement_ms = 10000 };
 	return store_open_remote(&config, spawner, out, lost, reason);
 }
 
@@ -151,6 +151,7 @@ struct liar {
 	int fd;
 	const char *answer;
 	size_t len;
+	pthread_t thread;
 };
 
 static void *lie(void *arg)
@@ -171,13 +172,17 @@ static enum coffer_err start_liar(void *arg, int *out_fd, uint32_t *out_instance
 	struct liar *l = arg;
 	(void)reason;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return ERR_IO;
-	pthread_t thread;
 	l->fd = pair[1];
 	*out_fd = pair[0];
 	*out_instance = 1;
-	if (pthread_create(&thread, NULL, lie, l) != 0) return ERR_MEMORY;
-	pthread_detach(thread);
-	return ERR_OK;
+	return pthread_create(&l->thread, NULL, lie, l) == 0 ? ERR_OK : ERR_MEMORY;
+}
+
+/* Its channel is closed by then. */
+static void join_liar(void *arg, uint32_t instance)
+{
+	(void)instance;
+	pthread_join(((struct liar *)arg)->thread, NULL);
 }
 
 static void answers_without_form_or_to_another_question_end_the_process(void **state)
@@ -194,7 +199,7 @@ static void answers_without_form_or_to_another_question_end_the_process(void **s
 	(void)state;
 	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
 		struct liar liar = { .answer = lies[i].bytes, .len = lies[i].len };
-		const struct store_spawner spawner = { start_liar, kill_nobody, &liar };
+		const struct store_spawner spawner = { start_liar, join_liar, &liar };
 		struct store *s = NULL;
 		struct store_row row;
 		enum coffer_err lost = ERR_OK;
