@@ -215,6 +215,17 @@ static void print_alerts(const json_t *alerts)
 	if (trouble[0]) line("notify_command", "NOT TOLD, %lld events wait: %s", whole(alerts, "pending"), trouble);
 }
 
+static void print_database(const json_t *database)
+{
+	char when[32];
+	if (!database) return;
+	line("database", "%s, schema %s, PostgreSQL %s, last answer in %.1f ms", json_text(database, "server")[0] ? json_text(database, "server") : "not reached yet",
+		json_text(database, "schema"), json_text(database, "version")[0] ? json_text(database, "version") : "?", (double)whole(database, "latency_us") / 1000.0);
+	if (!whole(database, "lost_at")) return;
+	when_text((uint64_t)whole(database, "lost_at"), when);
+	line("", "NOT REACHED since %s", when);
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -244,6 +255,7 @@ static void print_status(const json_t *doc)
 	if (json_text(doc, "store")[0])
 		line("store", "%s, %lld audit records, %lld objects in memory", json_text(doc, "store"), whole(doc, "audit_records"),
 			whole(doc, "objects_in_memory"));
+	print_database(json_object_get(doc, "database"));
 	if (json_text(doc, "store_note")[0]) line("", "%s: %s", json_text(doc, "store_health"), json_text(doc, "store_note"));
 	print_integrity(json_object_get(doc, "integrity"));
 	print_rollback(json_object_get(doc, "rollback"));

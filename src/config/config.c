@@ -121,12 +121,26 @@ static enum coffer_err check_export(const char *path, const struct config *confi
 	return ERR_OK;
 }
 
+static enum coffer_err check_store(const char *path, const struct config *config, struct reason *reason)
+{
+	const char *schema = config->store_schema;
+	size_t len = strlen(schema);
+	if (strcmp(config->store, "postgres") == 0 && !config->store_conninfo[0])
+		return reason_fail(reason, ERR_USAGE, "%s: store = postgres needs store_conninfo; say there how the database is reached", path);
+	if (strcmp(config->store, "postgres") != 0 && config->store_conninfo[0])
+		return reason_fail(reason, ERR_USAGE, "%s: store_conninfo is given, and the store is %s; set store = postgres, or leave it out", path, config->store);
+	if (len < 1 || len > 40 || strspn(schema, "abcdefghijklmnopqrstuvwxyz0123456789_") != len || (schema[0] >= '0' && schema[0] <= '9'))
+		return reason_fail(reason, ERR_USAGE, "%s: store_schema: '%.64s' is not 1 to 40 of a-z, 0-9 and _, not a digit first", path, schema);
+	return ERR_OK;
+}
+
 static enum coffer_err check_together(const char *path, const struct config *config, struct reason *reason)
 {
 	if (config->stop_timeout_ms < config->drain_timeout_ms)
 		return reason_fail(reason, ERR_USAGE, "%s: stop_timeout is shorter than drain_timeout; make it longer", path);
 	if (config->pid_file[0] && strcmp(config->pid_file, config->monitor_pid_file) == 0)
 		return reason_fail(reason, ERR_USAGE, "%s: pid_file and monitor_pid_file name the same file", path);
+	TRY(check_store(path, config, reason));
 	return check_export(path, config, reason);
 }
 

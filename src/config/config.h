@@ -37,11 +37,16 @@ struct config {
 	char *socket;
 	uint32_t socket_mode;          /* permission bits */
 	char *state_dir;
-	char *store;                   /* "sqlite" */
+	char *store;                   /* "sqlite" or "postgres"; the five below belong to the latter */
+	char *store_conninfo;
+	char *store_passfile;          /* "": none */
+	char *store_schema;
+	uint32_t store_connect_ms, store_statement_ms;
 	char *token;                   /* token URI that init takes when none is given */
 	char *user_cofferd;            /* names or decimal ids; used when started as root */
 	char *user_tokend;
 	char *user_notify;
+	char *user_stored;
 	enum config_start start;
 	char *unseal_users;            /* names or decimal ids, separated by blanks */
 	uint32_t workers;              /* threads; 0: one per core */

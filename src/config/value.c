@@ -9,12 +9,13 @@
 
 #define PATH_TEXT_MAX 4095u /* bytes, PATH_MAX without NUL */
 #define URI_TEXT_MAX 1024u
+#define TEXT_MAX 4096u
 #define USER_TEXT_MAX 64u
 #define USERS_TEXT_MAX 1024u
 #define SHOWN_MAX 65
 
 static const char *const kind_names[] = {
-	[CONFIG_SOCKET] = "path", [CONFIG_PATH] = "path", [CONFIG_OPTIONAL_PATH] = "path", [CONFIG_STORE] = "word",
+	[CONFIG_SOCKET] = "path", [CONFIG_PATH] = "path", [CONFIG_OPTIONAL_PATH] = "path", [CONFIG_STORE] = "word", [CONFIG_TEXT] = "text",
 	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_SINK] = "yes, no or path", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
 	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
 	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word", [CONFIG_ENGINE] = "word", [CONFIG_AUDIT_LEVEL] = "word",
@@ -149,7 +150,9 @@ static enum coffer_err check_text(const struct config_key *key, const struct ini
 	case CONFIG_PATH:
 		return check_path(line, PATH_TEXT_MAX, reason);
 	case CONFIG_STORE:
-		return strcmp(value, "sqlite") == 0 ? ERR_OK : fail(line, "is not a store of this version; use sqlite", reason);
+		return strcmp(value, "sqlite") == 0 || strcmp(value, "postgres") == 0 ? ERR_OK : fail(line, "is not sqlite or postgres", reason);
+	case CONFIG_TEXT:
+		return strlen(value) <= TEXT_MAX ? ERR_OK : fail(line, "has more than 4096 bytes", reason);
 	case CONFIG_URI:
 		if (!value[0] || ((strncmp(value, "tpm2:", 5) == 0 || strncmp(value, "pkcs11:", 7) == 0) && strlen(value) <= URI_TEXT_MAX))
 			return ERR_OK;

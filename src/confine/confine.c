@@ -41,6 +41,9 @@ static const struct call cofferd_calls[] = {
 static const struct call tokend_calls[] = {
 #include "confine/tokend.def"
 };
+static const struct call stored_calls[] = {
+#include "confine/stored.def"
+};
 static const struct call network_calls[] = {
 	RULE(socket, 0, SCMP_CMP_EQ, AF_INET, 0)
 	RULE(socket, 0, SCMP_CMP_EQ, AF_INET6, 0)
@@ -116,6 +119,10 @@ static int fill(scmp_filter_ctx ctx, enum confine_profile profile)
 	case CONFINE_TOKEND_TPM2:
 		rc = allow(ctx, tokend_calls, COUNT(tokend_calls));
 		if (rc == 0 && profile == CONFINE_TOKEND_TPM2_NET) rc = allow(ctx, network_calls, COUNT(network_calls));
+		return rc ? rc : allow_special(ctx);
+	case CONFINE_STORED:
+		rc = allow(ctx, stored_calls, COUNT(stored_calls));
+		if (rc == 0) rc = allow(ctx, network_calls, COUNT(network_calls));
 		return rc ? rc : allow_special(ctx);
 	case CONFINE_MONITOR:
 	case CONFINE_TOKEND_PKCS11:

@@ -1,6 +1,6 @@
 /* What a process gives up for good before it serves anybody: system calls (seccomp) and files (Landlock). One profile per process; a call that is
  * not in its list ends the process at once (SECCOMP_RET_KILL_PROCESS), so that code that was taken over from outside cannot go anywhere.
- * The lists stand in cofferd.def and tokend.def; they were made from traces of every story and unit test (docs/security.md says how to repeat it).
+ * The lists stand in cofferd.def, tokend.def and stored.def; they were made from traces of every story and unit test (docs/security.md says how to repeat it).
  *
  * Call from the main thread before others are started, after process_harden. Not undone by anything. */
 #ifndef COFFER_CONFINE_CONFINE_H
@@ -16,6 +16,7 @@ enum confine_profile {
 	CONFINE_COFFERD,          /* allow list: no exec, no new process, Unix sockets only, no executable memory */
 	CONFINE_TOKEND_TPM2,      /* allow list: Unix sockets and devices */
 	CONFINE_TOKEND_TPM2_NET,  /* the same with network sockets, for a TPM simulator or remote TPM */
+	CONFINE_STORED,           /* allow list: network and Unix sockets, no exec, no new process */
 	CONFINE_MONITOR,          /* deny list, for it and all that it starts: no other process's memory, no kernel code, no mounts */
 	CONFINE_TOKEND_PKCS11     /* a vendor's library is in the process: deny list of what no token needs */
 };

@@ -80,6 +80,10 @@ static bool submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
 		request_fail(r, reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note), &reason);
 		return false;
 	}
+	if (queue == &c->worker->daemon->store_jobs && c->worker->daemon->engine.store_away) {
+		request_fail(r, engine_store_refuses(&c->worker->daemon->engine, ERR_IO, &reason), &reason);
+		return false;
+	}
 	if (request_keep(r) != ERR_OK) {
 		request_fail(r, ERR_MEMORY, NULL);
 		return false;

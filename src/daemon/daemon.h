@@ -31,6 +31,8 @@ struct store_care {
 	bool reserve_held;        /* the file has its room */
 	bool away;                /* the store could not be opened again, or is not what was written */
 	bool distrusted;          /* the latter; said once */
+	bool unchanged;           /* the last opening found what was durable before: objects in memory are still those of the store */
+	bool remote;              /* the store is a database behind coffer-stored; from the start */
 	unsigned lost;            /* commits of unknown outcome in a row */
 	uint64_t tried_ms;
 	uint64_t logged_ms;           /* when a failed transaction was last told to the log */

@@ -2,6 +2,7 @@
 #include "daemon/link.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -36,8 +37,13 @@ struct control_link {
 	struct start starts[STARTS_MAX];
 	uint32_t next_request;
 	bool over;                 /* nobody reads answers any more */
+	_Atomic bool looping;      /* the main loop reads messages; before that whoever waits for an answer does */
+	_Atomic bool stop_asked;   /* and this is what one of them read */
 	struct token_spawner spawner;
+	struct store_spawner store_spawner;
 };
+
+#define LOOK_MS 20
 
 static enum coffer_err send_message(struct control_link *link, const struct control_message *message)
 {
@@ -65,7 +71,10 @@ static enum coffer_err wait_start(struct control_link *link, struct start *s)
 	return s->done ? s->err : link->over ? ERR_CLOSED : ERR_TIMEOUT;
 }
 
-static enum coffer_err start_helper(struct control_link *link, struct control_message message, const char *what, int *out_fd, uint32_t *out_instance, struct reason *reason)
+static void read_early(struct control_link *link, const struct start *s);
+
+static enum coffer_err start_helper(struct control_link *link, struct control_message *message, const char *what, int *out_fd, uint32_t *out_instance,
+	struct reason *reason)
 {
 	pthread_mutex_lock(&link->lock);
 	struct start *s = find_start(link, 0);
@@ -75,9 +84,10 @@ static enum coffer_err start_helper(struct control_link *link, struct control_me
 	}
 	if (++link->next_request == 0) link->next_request = 1;
 	*s = (struct start){ .request = link->next_request, .fd = -1 };
-	message.request = s->request;
+	message->request = s->request;
 	pthread_mutex_unlock(&link->lock);
-	enum coffer_err err = send_message(link, &message);
+	enum coffer_err err = send_message(link, message);
+	if (!err && message->op == CONTROL_START_STORED) read_early(link, s);
 	pthread_mutex_lock(&link->lock);
 	if (!err) err = wait_start(link, s);
 	if (!err) {
@@ -85,7 +95,7 @@ static enum coffer_err start_helper(struct control_link *link, struct control_me
 		*out_instance = s->instance;
 	} else {
 		if (s->fd >= 0) close(s->fd);
-		err = reason_fail(reason, err == ERR_TIMEOUT ? ERR_TIMEOUT : err, "the %s cannot be started: %s", what, reason_text(&s->reason, err));
+		err = reason_fail(reason, err, "the %s cannot be started: %s", what, reason_text(&s->reason, err));
 	}
 	s->request = 0;
 	pthread_mutex_unlock(&link->lock);
@@ -94,7 +104,14 @@ static enum coffer_err start_helper(struct control_link *link, struct control_me
 
 static enum coffer_err start_tokend(void *arg, enum token_kind kind, int *out_fd, uint32_t *out_instance, struct reason *reason)
 {
-	return start_helper(arg, (struct control_message){ .op = CONTROL_START_TOKEND, .kind = kind }, "token helper", out_fd, out_instance, reason);
+	struct control_message message = { .op = CONTROL_START_TOKEND, .kind = kind };
+	return start_helper(arg, &message, "token helper", out_fd, out_instance, reason);
+}
+
+static enum coffer_err start_stored(void *arg, int *out_fd, uint32_t *out_instance, struct reason *reason)
+{
+	struct control_message message = { .op = CONTROL_START_STORED };
+	return start_helper(arg, &message, "store helper", out_fd, out_instance, reason);
 }
 
 static void kill_tokend(void *arg, uint32_t instance)
@@ -120,6 +137,31 @@ static void start_answered(struct control_link *link, const struct control_messa
 	if (fd >= 0) close(fd);
 }
 
+static bool is_done(struct control_link *link, const struct start *s)
+{
+	pthread_mutex_lock(&link->lock);
+	bool done = s->done;
+	pthread_mutex_unlock(&link->lock);
+	return done;
+}
+
+/* Until the main loop runs: the store is opened before. A message that this thread and the loop both see is had by one of them. */
+static void read_early(struct control_link *link, const struct start *s)
+{
+	struct pollfd p = { .fd = link->fd, .events = POLLIN };
+	uint64_t until_ms = clock_mono_ms() + START_DEADLINE_S * 1000;
+	while (!link->looping && !is_done(link, s) && clock_mono_ms() < until_ms) {
+		struct control_message message;
+		int fd = -1;
+		if (poll(&p, 1, LOOK_MS) <= 0) continue;
+		enum coffer_err err = control_recv(link->fd, clock_mono_ms() + LOOK_MS, &message, &fd);
+		if (err == ERR_TIMEOUT || err == ERR_BUSY) continue;
+		if (err || message.op == CONTROL_STOP) link->stop_asked = true;
+		if (err) return;
+		if (message.op == CONTROL_TOKEND_STARTED || message.op == CONTROL_START_FAILED) start_answered(link, &message, fd);
+	}
+}
+
 static void on_message(struct daemon *d, const struct control_message *message, int fd)
 {
 	switch (message->op) {
@@ -128,7 +170,7 @@ static void on_message(struct daemon *d, const struct control_message *message, 
 		start_answered(d->link, message, fd);
 		break;
 	case CONTROL_TOKEND_EXITED:
-		log_debug("token helper %u ended", message->instance);
+		log_debug("helper %u ended", message->instance);
 		break;
 	case CONTROL_RELOAD:
 		shutdown_reload(d);
@@ -163,6 +205,7 @@ static enum coffer_err open_control(struct daemon *d, int fd)
 	ENSURE(link, ERR_MEMORY);
 	link->fd = fd;
 	link->spawner = (struct token_spawner){ start_tokend, kill_tokend, link };
+	link->store_spawner = (struct store_spawner){ start_stored, kill_tokend, link };
 	pthread_mutex_init(&link->send_lock, NULL);
 	pthread_mutex_init(&link->lock, NULL);
 	pthread_cond_init(&link->answered, NULL);
@@ -181,7 +224,8 @@ enum coffer_err link_open(struct daemon *d, const struct options *options, struc
 enum coffer_err link_start_notify(struct daemon *d, int *out_fd, uint32_t *out_instance, struct reason *reason)
 {
 	if (!d->link) return service_start_notify(d, out_fd, out_instance, reason);
-	return start_helper(d->link, (struct control_message){ .op = CONTROL_START_NOTIFY }, "helper of notify_command", out_fd, out_instance, reason);
+	struct control_message message = { .op = CONTROL_START_NOTIFY };
+	return start_helper(d->link, &message, "helper of notify_command", out_fd, out_instance, reason);
 }
 
 void link_kill_notify(struct daemon *d, uint32_t instance)
@@ -231,6 +275,18 @@ void link_status(struct daemon *d, const char *text)
 	send_plain(d, CONTROL_STATUS, text);
 	snprintf(line, sizeof line, "STATUS=%s", text);
 	service_say(d, line);
+}
+
+const struct store_spawner *link_store_spawner(struct daemon *d)
+{
+	return d->link ? &d->link->store_spawner : service_store_spawner(d);
+}
+
+bool link_looping(struct daemon *d)
+{
+	if (!d->link) return true;
+	d->link->looping = true;
+	return !d->link->stop_asked;
 }
 
 void link_no_answers(struct daemon *d)

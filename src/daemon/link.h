@@ -5,6 +5,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/options.h"
+#include "store/remote.h"
 #include "token/proxy.h"
 
 /* Takes options->control_fd and listens on d->base, or opens the service. engine.spawner is set. Errors of service_open. */
@@ -19,6 +20,10 @@ void link_stopping(struct daemon *d);
  * when it hangs. Under a service manager closing the socket ends it. Waits for a few seconds at most; not the main thread. */
 enum coffer_err link_start_notify(struct daemon *d, int *out_fd, uint32_t *out_instance, struct reason *reason) MUST_USE;
 void link_kill_notify(struct daemon *d, uint32_t instance);
+/* Who starts coffer-stored. Any thread may use it, also before the main loop runs; borrowed from the link. */
+const struct store_spawner *link_store_spawner(struct daemon *d);
+/* The main loop begins: it reads the monitor's messages from now on. False: the monitor has asked for the end already, or is gone. */
+bool link_looping(struct daemon *d);
 /* The main loop, which reads the monitor's answers, has ended: who waits for a token helper to be started does not wait any longer. */
 void link_no_answers(struct daemon *d);
 

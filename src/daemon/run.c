@@ -21,6 +21,7 @@
 #include "daemon/confinement.h"
 #include "daemon/conn.h"
 #include "daemon/crypt_pool.h"
+#include "daemon/database.h"
 #include "daemon/descriptors.h"
 #include "daemon/link.h"
 #include "daemon/listener.h"
@@ -128,18 +129,23 @@ static enum coffer_err open_mark(struct daemon *d, struct reason *reason)
 	return ERR_OK;
 }
 
-static enum coffer_err open_store(struct daemon *d, struct reason *reason)
+static enum coffer_err open_file(struct daemon *d, struct store **out, struct reason *reason)
 {
 	char path[4096];
-	struct store *inner;
 	if (snprintf(path, sizeof path, "%s/store.db", d->config->state_dir) >= (int)sizeof path)
 		return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
 	uint64_t until = clock_mono_ms() + LOCK_PATIENCE_MS;
 	enum coffer_err err;
-	while ((err = store_open_sqlite(path, &inner, reason)) == ERR_BUSY && clock_mono_ms() < until) usleep(LOCK_PAUSE_US);
+	while ((err = store_open_sqlite(path, out, reason)) == ERR_BUSY && clock_mono_ms() < until) usleep(LOCK_PAUSE_US);
 	/* Not a second daemon, which the state's lock would have told: it passes, so the monitor tries again. */
-	TRY(err == ERR_BUSY ? ERR_IO : err);
-	err = rooted_store_new(inner, &d->engine.store);
+	return err == ERR_BUSY ? ERR_IO : err;
+}
+
+static enum coffer_err open_store(struct daemon *d, struct reason *reason)
+{
+	struct store *inner;
+	TRY(strcmp(d->config->store, "postgres") == 0 ? database_open(d, &inner, reason) : open_file(d, &inner, reason));
+	enum coffer_err err = rooted_store_new(inner, &d->engine.store);
 	if (err) store_close(inner);
 	TRY(err);
 	TRY(store_set_cache(d->engine.store, d->config->store_cache));
@@ -254,16 +260,16 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(lock_state(d, reason));
 	TRY(zeroise_finish(d->config->state_dir, reason));
 	TRY(init_engine(d));
-	TRY(open_store(d, reason));
-	TRY(store_care_start(d, reason));
-	TRY(bulk_flush_start(d));
-	TRY(backup_look_start(d));
-	TRY(listener_open(d, reason));
 	ENSURE(evthread_use_pthreads() == 0, ERR_MEMORY);
 	d->base = event_base_new();
 	ENSURE(d->base, ERR_MEMORY);
 	TRY(shutdown_catch_signals(d));
 	TRY(link_open(d, options, reason));
+	TRY(open_store(d, reason));
+	TRY(store_care_start(d, reason));
+	TRY(bulk_flush_start(d));
+	TRY(backup_look_start(d));
+	TRY(listener_open(d, reason));
 	TRY(confinement_enter(d, reason));
 	TRY(start_threads(d, reason));
 	TRY(audit_export_start(d));
@@ -333,6 +339,7 @@ static int run_loop(struct daemon *d)
 	log_info("serving at %s: %s", d->config->socket, engine_state_name(engine_state_get(&d->engine)));
 	link_status(d, engine_state_name(engine_state_get(&d->engine)));
 	link_ready(d);
+	if (!link_looping(d)) shutdown_begin(d);
 	event_base_loop(d->base, EVLOOP_NO_EXIT_ON_EMPTY);
 	link_no_answers(d);
 	if (d->engine.connections) {

@@ -29,6 +29,8 @@ struct service {
 	uid_t helpers_user;  /* user_tokend; NO_USER: there is none of that name */
 	int notify_fd;       /* -1: nobody wants to know */
 	struct token_spawner spawner;
+	uid_t stored_user;   /* user_stored; the same */
+	struct store_spawner store_spawner;
 	_Atomic uint32_t instances;
 	struct event *pulse; /* NULL: no watchdog */
 	_Atomic unsigned silent; /* workers that have not answered the last pulse */
@@ -72,13 +74,13 @@ static enum coffer_err connect_to(const char *name, int type, int *out_fd)
 }
 
 /* Behind the socket is the service manager (root) or a helper: the data key will go there, to nobody else. */
-static enum coffer_err check_listener(uid_t helpers_user, const char *key, int fd, const char *path, struct reason *reason)
+static enum coffer_err check_listener(uid_t wanted, const char *key, int fd, const char *path, struct reason *reason)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer)
 		return reason_fail(reason, ERR_TOKEN_GONE, "who listens at %s cannot be seen: %m", path);
-	if (peer.uid == 0 || peer.uid == geteuid() || (helpers_user != NO_USER && peer.uid == helpers_user)) return ERR_OK;
+	if (peer.uid == 0 || peer.uid == geteuid() || (wanted != NO_USER && peer.uid == wanted)) return ERR_OK;
 	return reason_fail(reason, ERR_TOKEN_GONE, "user %lld listens at %s, neither root nor %s: it gets nothing; find out who that is",
 		(long long)peer.uid, path, key);
 }
@@ -119,11 +121,27 @@ enum coffer_err service_start_notify(struct daemon *d, int *out_fd, uint32_t *ou
 	return ERR_OK;
 }
 
+static enum coffer_err start_stored(void *arg, int *out_fd, uint32_t *out_instance, struct reason *reason)
+{
+	struct service *s = arg;
+	char path[sizeof ((struct sockaddr_un *)0)->sun_path + 1];
+	if (snprintf(path, sizeof path, "%s/stored.sock", s->folder) >= (int)sizeof path)
+		return reason_fail(reason, ERR_USAGE, "--tokend-sockets: the path %s is too long", s->folder);
+	AUTO_FD int fd = -1;
+	if (connect_to(path, SOCK_STREAM, &fd) != ERR_OK)
+		return reason_fail(reason, ERR_CLOSED, "no store helper is to be had at %s: %m; start coffer-stored.socket", path);
+	enum coffer_err err = check_listener(s->stored_user, "user_stored", fd, path, reason);
+	if (err) return ERR_CLOSED;
+	*out_instance = ++s->instances;
+	*out_fd = TAKE_FD(fd);
+	return ERR_OK;
+}
+
 /* The proxy closes the connection next, and that ends the helper. */
 static void end_helper(void *arg, uint32_t instance)
 {
 	(void)arg;
-	log_debug("token helper %u: its connection is closed", instance);
+	log_debug("helper %u: its connection is closed", instance);
 }
 
 static void answer_pulse(void *arg)
@@ -170,10 +188,18 @@ enum coffer_err service_open(struct daemon *d, const char *folder, struct reason
 	*s = (struct service){ .folder = folder, .helpers_user = NO_USER, .notify_fd = -1, .spawner = { start_helper, end_helper, s } };
 	d->service = s;
 	d->engine.spawner = &s->spawner;
+	s->store_spawner = (struct store_spawner){ start_stored, end_helper, s };
+	s->stored_user = NO_USER;
+	if (process_parse_user(d->config->user_stored, &s->stored_user, &gid, &ignored) != ERR_OK) s->stored_user = NO_USER;
 	if (process_parse_user(d->config->user_tokend, &s->helpers_user, &gid, &ignored) != ERR_OK) s->helpers_user = NO_USER;
 	if (notify && connect_to(notify, SOCK_DGRAM, &s->notify_fd) != ERR_OK)
 		return reason_fail(reason, ERR_IO, "the service manager cannot be told anything ($NOTIFY_SOCKET is %s): %m", notify);
 	return start_watchdog(d);
+}
+
+const struct store_spawner *service_store_spawner(struct daemon *d)
+{
+	return &d->service->store_spawner;
 }
 
 void service_close(struct daemon *d)

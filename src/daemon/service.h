@@ -5,6 +5,7 @@
 #define COFFER_DAEMON_SERVICE_H
 
 #include "daemon/daemon.h"
+#include "store/remote.h"
 
 /* What the monitor does for its child otherwise: closes inherited descriptors, cleans the environment, refuses root. First in main.
  * ERR_USAGE. */
@@ -16,6 +17,8 @@ enum coffer_err service_open(struct daemon *d, const char *folder, struct reason
 void service_close(struct daemon *d);
 /* The helper that runs notify_command, at FOLDER/notify.sock: root, this user or user_notify must be there. ERR_CLOSED, ERR_IO. */
 enum coffer_err service_start_notify(struct daemon *d, int *out_fd, uint32_t *out_instance, struct reason *reason) MUST_USE;
+/* coffer-stored at the socket stored.sock of the same folder; borrowed. After service_open. */
+const struct store_spawner *service_store_spawner(struct daemon *d);
 /* "READY=1\nSTATUS=…". Any thread, never blocks; nothing without $NOTIFY_SOCKET, and a lost datagram is logged. */
 void service_say(struct daemon *d, const char *state);
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "keyring/rooted_store.h"
 #include "ops/rotation.h"
 #include "ops/store_check.h"
 
@@ -23,6 +24,26 @@ static const char read_only_note[] = "the file system of state_dir is read-only:
 static const char lost_note[] = "the disk lost what was written to it: what is in memory is served and nothing is changed until a write succeeds; look "
 	"at the kernel's log and at the disk";
 static const char away_note[] = "the store failed and cannot be opened again: only what is in memory is served; look at the kernel's log and at the disk";
+
+static const char database_full_note[] = "the disk of the database is full: nothing is changed until there is room; make room there";
+static const char database_away_note[] = "the database does not answer: what is in memory is served and nothing is changed; it is asked again by itself, see whether "
+	"its server is up and reachable";
+
+static const char *note_of_full(const struct daemon *d)
+{
+	return d->care.remote ? database_full_note : full_note;
+}
+
+static const char *note_of_away(const struct daemon *d)
+{
+	return d->care.remote ? database_away_note : away_note;
+}
+
+static void set_away(struct daemon *d, bool away)
+{
+	d->care.away = away;
+	if (!away) d->engine.store_away = false; /* true from when status says so: until then who comes waits */
+}
 
 static void become(struct daemon *d, enum store_health health, const char *note)
 {
@@ -45,6 +66,12 @@ static bool is_read_only(struct daemon *d)
 {
 	if (is_mounted_read_only(d)) return true;
 	return d->care.reserve_fd >= 0 && pwrite(d->care.reserve_fd, "", 1, 0) < 0 && errno == EROFS;
+}
+
+static void become_away(struct daemon *d)
+{
+	become(d, STORE_FAILED, note_of_away(d));
+	d->engine.store_away = d->care.remote;
 }
 
 /* ---- the reserve ---- */
@@ -75,6 +102,7 @@ enum coffer_err store_care_start(struct daemon *d, struct reason *reason)
 {
 	char path[4096];
 	d->care.reserve_fd = -1;
+	if (d->care.remote) return ERR_OK;
 	if (snprintf(path, sizeof path, "%s/" STORE_RESERVE_NAME, d->config->state_dir) >= (int)sizeof path)
 		return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
 	d->care.reserve_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -97,18 +125,30 @@ static void judge_failure(struct daemon *d, enum coffer_err reopened)
 {
 	if (engine_store_health(&d->engine) == STORE_FULL) return;
 	if (is_read_only(d)) become(d, STORE_READ_ONLY, read_only_note);
-	else if (reopened) become(d, STORE_FAILED, away_note);
-	else if (d->care.lost >= LOST_IN_A_ROW) become(d, STORE_FAILED, lost_note);
+	else if (reopened) become_away(d);
+	else if (d->care.lost >= LOST_IN_A_ROW && !d->care.remote) become(d, STORE_FAILED, lost_note);
+}
+
+/* A database may have come back from elsewhere, or not have had the last commit; the root's version tells. A file that failed is not trusted with that. */
+static enum coffer_err open_again(struct daemon *d, struct reason *reason)
+{
+	struct rooted_facts before, after;
+	rooted_store_facts(d->engine.store, &before);
+	d->care.unchanged = false;
+	TRY(store_reopen(d->engine.store, reason));
+	rooted_store_facts(d->engine.store, &after);
+	d->care.unchanged = d->care.remote && before.rooted && after.rooted && before.version == after.version;
+	return ERR_OK;
 }
 
 enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason)
 {
-	enum coffer_err err = store_reopen(d->engine.store, reason);
+	enum coffer_err err = open_again(d, reason);
 	if (err == ERR_FULL) { /* what the log holds has no room in the file; a quota is met like this too */
-		become(d, STORE_FULL, full_note);
-		if (give_reserve(d)) err = store_reopen(d->engine.store, reason);
+		become(d, STORE_FULL, note_of_full(d));
+		if (give_reserve(d)) err = open_again(d, reason);
 	}
-	d->care.away = err != ERR_OK;
+	set_away(d, err != ERR_OK);
 	d->care.tried_ms = clock_mono_ms();
 	d->care.lost++;
 	judge_failure(d, err);
@@ -133,8 +173,15 @@ static enum coffer_err read_all(struct engine *e, struct reason *reason)
 
 void store_care_away(struct daemon *d)
 {
-	d->care.away = true;
-	if (engine_store_health(&d->engine) == STORE_WELL) become(d, STORE_FAILED, away_note);
+	set_away(d, true);
+	if (engine_store_health(&d->engine) == STORE_WELL || d->care.remote) become_away(d);
+}
+
+void store_care_lost(struct daemon *d, enum coffer_err err)
+{
+	if (!d->care.remote || (err != ERR_CLOSED && err != ERR_TIMEOUT)) return;
+	store_care_away(d);
+	d->care.tried_ms = clock_mono_ms();
 }
 
 /* While it was closed anybody who may write the file could edit it: what is served from memory is more to be trusted. */
@@ -145,6 +192,7 @@ static void distrust(struct daemon *d, const struct reason *why)
 	if (!d->care.distrusted) log_error("store: failed: %s", note);
 	d->care.distrusted = true;
 	engine_set_store_health(&d->engine, STORE_FAILED, note);
+	d->engine.store_away = d->care.remote;
 }
 
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
@@ -153,12 +201,14 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 	struct reason why = { "" };
 	enum coffer_err err = e->audit ? store_check_reopened(e, &why) : ERR_OK;
 	if (err == ERR_CORRUPT) {
-		d->care.away = true;
+		set_away(d, true);
 		distrust(d, &why);
 		return reason_fail(reason, err, "%s", why.text);
 	}
-	object_table_clear(e->objects);
-	if (e->after_destroy) e->after_destroy(e);
+	if (!d->care.unchanged) {
+		object_table_clear(e->objects);
+		if (e->after_destroy) e->after_destroy(e);
+	}
 	if (!err && e->audit) {
 		err = txn_begin(e->txn, reason);
 		if (!err) {
@@ -168,8 +218,8 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 	}
 	d->care.distrusted = false;
 	if (!err) return ERR_OK;
-	d->care.away = true;
-	become(d, STORE_FAILED, away_note);
+	set_away(d, true);
+	become_away(d);
 	return err;
 }
 
@@ -181,8 +231,8 @@ static enum coffer_err append(struct daemon *d, const char *what)
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(what) };
 	TRY(rotation_settle(e));
 	enum coffer_err err = txn_begin(e->txn, NULL);
-	if (err == ERR_UNKNOWN_OUTCOME) { /* a transaction before it could not be rolled back: there is none to settle */
-		d->care.away = true;
+	if (err == ERR_UNKNOWN_OUTCOME || (err == ERR_CLOSED && d->care.remote)) { /* a transaction before it could not be rolled back: there is none to settle */
+		set_away(d, true);
 		return ERR_IO;
 	}
 	TRY(err);
@@ -208,8 +258,11 @@ static enum coffer_err write_event(struct daemon *d, const char *what)
 
 static enum coffer_err bring_back(struct daemon *d, struct reason *reason)
 {
-	TRY(store_reopen(d->engine.store, reason));
-	d->care.away = false;
+	struct reason why = { "" };
+	enum coffer_err err = open_again(d, &why);
+	if (err == ERR_CORRUPT && d->care.remote) distrust(d, &why);
+	if (err) return reason_fail(reason, err, "%s", reason_text(&why, err));
+	set_away(d, false);
 	return store_care_reload(d, reason);
 }
 
@@ -226,7 +279,7 @@ static void try_again(struct daemon *d)
 	if (was == STORE_WELL) return;
 	/* Also a store that was full before its file system turned read-only is well only when there is room again. */
 	if (d->care.reserve_fd >= 0 && !take_reserve(d, true)) {
-		become(d, STORE_FULL, full_note);
+		become(d, STORE_FULL, note_of_full(d));
 		return;
 	}
 	snprintf(what, sizeof what, "the store takes changes again; it was %s", store_health_name(was));
@@ -235,6 +288,15 @@ static void try_again(struct daemon *d)
 	if (err) return;
 	d->care.lost = 0;
 	become(d, STORE_WELL, "");
+}
+
+bool store_care_mend(struct daemon *d, enum coffer_err err)
+{
+	if (!d->care.remote || err != ERR_CLOSED) return false;
+	set_away(d, true);
+	if (bring_back(d, NULL) == ERR_OK) return true;
+	store_care_lost(d, err);
+	return false;
 }
 
 enum coffer_err store_care_readable(struct daemon *d, struct reason *reason)
@@ -250,13 +312,13 @@ enum coffer_err store_care_begin(struct daemon *d, struct reason *reason)
 	TRY(store_care_readable(d, reason));
 	TRY(rotation_settle(e)); /* before anything is sealed under a key that may be nowhere */
 	enum coffer_err err = txn_begin(e->txn, reason);
-	if (err != ERR_UNKNOWN_OUTCOME) return err;
-	d->care.away = true; /* a transaction that could not even be rolled back */
+	if (err != ERR_UNKNOWN_OUTCOME && (err != ERR_CLOSED || !d->care.remote)) return err;
+	set_away(d, true); /* a transaction that could not even be rolled back */
 	if (bring_back(d, reason) == ERR_OK) {
 		TRY(rotation_settle(e));
 		return txn_begin(e->txn, reason);
 	}
-	become(d, STORE_FAILED, away_note);
+	become_away(d);
 	return engine_store_refuses(e, ERR_IO, reason);
 }
 
@@ -273,8 +335,9 @@ void store_care_after(struct daemon *d, bool wrote, enum coffer_err err)
 	bool was_well = engine_store_health(&d->engine) == STORE_WELL;
 	if (!err && wrote) d->care.lost = 0;
 	if (!was_well) return;
+	store_care_lost(d, err);
 	if (err == ERR_FULL) {
-		become(d, STORE_FULL, full_note);
+		become(d, STORE_FULL, note_of_full(d));
 		bool given = give_reserve(d);
 		if (given && write_event(d, "the disk is full: only Destroy, Revoke and Revoke Grant are carried out") != ERR_OK)
 			log_warn("the full disk is not in the audit log");

@@ -6,6 +6,8 @@
  *     ├──no writes allowed─────► read-only
  *     └──two lost commits in a row, or no reopening ──► failed: no change is tried
  *
+ * A database behind coffer-stored (store/remote.h) is failed while it cannot be opened; nothing waits for it then.
+ *
  * Every PAUSE it is tried whether an audit record can be written; when it can, the store is well. */
 #ifndef COFFER_DAEMON_STORE_CARE_H
 #define COFFER_DAEMON_STORE_CARE_H
@@ -37,6 +39,10 @@ enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason) MUST_
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason) MUST_USE;
 /* What the store holds could not be read: it is away until it was opened and read again, and status says so, or what it said already. */
 void store_care_away(struct daemon *d);
+/* After a failure of another process's store: a connection that was lost makes it away. Nothing for a file. */
+void store_care_lost(struct daemon *d, enum coffer_err err);
+/* The same, and opens it again at once where only the connection was lost (a server that was started anew, coffer-stored that ended). False: it is away, or was not lost. */
+bool store_care_mend(struct daemon *d, enum coffer_err err);
 /* Main thread, every STORE_CARE_TICK_MS: notices a file system that turned read-only, and has the store thread try what is not well. */
 void store_care_tick(struct daemon *d);
 #define STORE_CARE_TICK_MS 500u

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,8 +13,11 @@
 #include "daemon/audit_export.h"
 #include "daemon/conn.h"
 #include "daemon/store_care.h"
+#include "crypto/rng.h"
 
 #define JOBS_PER_COMMIT 128u
+#define BUSY_TRIES 6u      /* runs more of what another node's transaction came between */
+#define BUSY_PAUSE_US 1000u /* before the first of them and up to as much again; doubled each time */
 #define COMMIT_AFTER_MS 20u /* no further request is begun: those that are done do not wait for long ones */
 
 /* An answer goes back to the worker that owns the connection. */
@@ -22,8 +26,8 @@ static void give_back(struct job *job)
 	conn_return_job(job);
 }
 
-/* After a COMMIT whose outcome is unknown: reopen, read again by request record, only then answer. */
-static enum coffer_err settle(struct daemon *d, struct job *list, struct reason *reason)
+/* After a COMMIT whose outcome is unknown: reopen, read again by request record, only then answer. *out_gone: it is certain that nothing of it is there, and the store takes more. */
+static enum coffer_err settle(struct daemon *d, struct job *list, bool *out_gone, struct reason *reason)
 {
 	struct engine *e = &d->engine;
 	bool durable = false;
@@ -37,6 +41,7 @@ static enum coffer_err settle(struct daemon *d, struct job *list, struct reason 
 	else store_care_away(d);
 	if (err) return reason_fail(reason, ERR_UNKNOWN_OUTCOME, "the store failed and could not be read again, so it is not known whether the change was "
 		"made; ask again later under the same request id");
+	*out_gone = true;
 	return reason_fail(reason, ERR_IO, "the store could not write; nothing was changed, try again");
 }
 
@@ -97,12 +102,13 @@ static void run_on_reserve(struct daemon *d, struct job *job)
 {
 	struct reason reason = { "" };
 	struct engine *e = &d->engine;
+	bool gone;
 	enum coffer_err err = store_care_begin(d, &reason);
 	if (!err) {
 		run_request(d, job);
 		err = store_thread_commit(d, &reason);
 		job->next = NULL;
-		if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, job, &reason);
+		if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, job, &gone, &reason);
 		if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
 	}
 	if (err) request_fail(&job->request, err, &reason);
@@ -121,27 +127,44 @@ static void answer_all(struct daemon *d, struct round *round, enum coffer_err er
 	round->requests = NULL;
 }
 
-/* Runs the first request and those that wait, turn by turn, and commits. */
-static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, struct round *round, struct reason *reason)
+/* Runs the first request and those that wait, turn by turn. */
+static void run_waiting(struct daemon *d, struct job *first, struct round *round)
 {
-	struct engine *e = &d->engine;
 	uint64_t until_ms = clock_mono_ms() + COMMIT_AFTER_MS;
-	append(&round->requests_end, first);
-	TRY(store_care_begin(d, reason));
 	for (struct job *job = first; job;) {
 		run_request(d, job);
 		bool full = ++round->count == JOBS_PER_COMMIT || clock_mono_ms() >= until_ms;
 		job = full ? NULL : next_request(d, round);
 		if (job) append(&round->requests_end, job);
 	}
+}
+
+/* Those that ran before, in the same order, as if they had not. */
+static void run_again(struct daemon *d, struct round *round)
+{
+	for (struct job *job = round->requests; job; job = job->next) {
+		request_clear_answer(&job->request);
+		run_request(d, job);
+	}
+}
+
+/* first NULL: what the round holds is run again. */
+static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, struct round *round, bool *out_gone, struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	*out_gone = false;
+	if (first) append(&round->requests_end, first);
+	TRY(store_care_begin(d, reason));
+	if (first) run_waiting(d, first, round);
+	else run_again(d, round);
 #ifdef COFFER_TEST_ANSWER_EARLY /* never built for use: the fault that the crash campaign must find (tests/crash) */
 	answer_all(d, round, ERR_OK, NULL);
 	nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL); /* so that the client has the answer when the next call is the last */
 #endif
 	bool wrote = txn_has_changes(e->txn);
 	enum coffer_err err = store_thread_commit(d, reason);
-	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, round->requests, reason);
-	else store_care_after(d, wrote, err);
+	if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, round->requests, out_gone, reason);
+	else if (err != ERR_CLOSED || !d->care.remote) store_care_after(d, wrote, err);
 	if (!err && txn_wants_scrub(e->txn) && e->after_destroy) e->after_destroy(e);
 	sweep_if_squeezed(d);
 	return err;
@@ -152,6 +175,8 @@ static void run_load(struct daemon *d, struct job *job)
 	struct reason reason = { "" };
 	enum coffer_err err = store_care_readable(d, &reason);
 	if (!err) err = request_load(&job->request, d->engine.txn);
+	if (err && store_care_mend(d, err)) err = request_load(&job->request, d->engine.txn);
+	if (err) store_care_lost(d, err);
 	if (err) request_fail(&job->request, err, &reason);
 	sweep_if_squeezed(d);
 	give_back(job);
@@ -176,13 +201,32 @@ static void log_failure(struct daemon *d, const struct reason *reason, enum coff
 	log_error("store: %s", reason_text(reason, err));
 }
 
+/* A database may refuse a transaction because another node's came between, or lose a connection: nothing of it is there, so the same requests run once more, a bounded number
+ * of times. gone: as settle says. */
+static bool may_run_again(struct daemon *d, enum coffer_err err, bool gone, unsigned tries)
+{
+	uint8_t jitter = 0;
+	if (!d->care.remote || d->care.away || !err) return false;
+	if (gone || err == ERR_CLOSED) return tries == 0 && (gone || store_care_mend(d, err));
+	if (err != ERR_BUSY || tries >= BUSY_TRIES) return false;
+	if (rng_bytes(&jitter, sizeof jitter) != ERR_OK) jitter = 0;
+	usleep((BUSY_PAUSE_US << tries) + (useconds_t)jitter * ((BUSY_PAUSE_US << tries) / 256));
+	return true;
+}
+
 static void run_requests(struct daemon *d, struct job *first)
 {
 	struct reason reason = { "" };
 	struct round round = { .requests = NULL, .others = NULL };
+	bool gone;
 	round.requests_end = &round.requests;
 	round.others_end = &round.others;
-	enum coffer_err err = run_in_transaction(d, first, &round, &reason);
+	enum coffer_err err = run_in_transaction(d, first, &round, &gone, &reason);
+	for (unsigned tries = 0; may_run_again(d, err, gone, tries); tries++) {
+		reason.text[0] = '\0';
+		err = run_in_transaction(d, NULL, &round, &gone, &reason);
+	}
+	store_care_lost(d, err);
 	if (err) log_failure(d, &reason, err);
 	answer_all(d, &round, err, &reason);
 	for (struct job *job = round.others, *next; job; job = next) {
@@ -250,7 +294,7 @@ static bool wait_for(struct daemon *d, struct waited *w)
 		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_sec++;
 		pthread_cond_timedwait(&w->finished, &w->lock, &until);
-		if (w->state == WAITED_QUEUED && d->engine.store_hangs && !w->stays) w->state = WAITED_GIVEN_UP;
+		if (w->state == WAITED_QUEUED && (d->engine.store_hangs || d->engine.store_away) && !w->stays) w->state = WAITED_GIVEN_UP;
 		if (w->state == WAITED_GIVEN_UP) break;
 	}
 	bool done = w->state == WAITED_DONE;
@@ -262,7 +306,7 @@ bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg)
 {
 	pthread_condattr_t attr;
 	struct waited own = { .stays = true }, *w = &own;
-	if (d->engine.store_hangs) return false;
+	if (d->engine.store_hangs || d->engine.store_away) return false;
 	struct waited *apart = calloc(1, sizeof *apart);
 	if (apart) w = apart;
 	if (pthread_mutex_init(&w->lock, NULL) != 0 || pthread_condattr_init(&attr) != 0) {
@@ -287,7 +331,8 @@ static void refuse_waiting(struct daemon *d)
 {
 	struct reason reason = { "" };
 	struct job *calls = NULL, **end = &calls;
-	reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note);
+	if (d->engine.store_hangs) reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note);
+	else (void)engine_store_refuses(&d->engine, ERR_IO, &reason);
 	for (struct job *job; (job = job_queue_take_one(&d->store_jobs)) != NULL;) {
 		if (job->kind == JOB_CALL) {
 			append(&end, job);
@@ -311,7 +356,7 @@ void store_thread_tick(struct daemon *d)
 		log_error("store: hangs: %s", engine_store_hangs_note);
 		if (d->commit_since_ms != since) note_answer(d); /* it ended just now */
 	}
-	if (d->engine.store_hangs) refuse_waiting(d);
+	if (d->engine.store_hangs || d->engine.store_away) refuse_waiting(d);
 }
 
 struct store_call {
@@ -338,6 +383,7 @@ static void run_call(void *arg)
 	}
 	call->err = err;
 	if (err != ERR_UNKNOWN_OUTCOME) {
+		store_care_lost(d, err);
 		store_care_after(d, wrote, err);
 		return;
 	}
@@ -349,7 +395,7 @@ enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, vo
 {
 	struct store_call call = { engine, fn, arg, reason, ERR_OK };
 	if (!store_thread_do(engine->daemon, run_call, &call))
-		return reason_fail(reason, ERR_BUSY, "%s", engine->store_hangs ? engine_store_hangs_note : "the daemon is stopping, or memory is short");
+		return reason_fail(reason, ERR_BUSY, "%s", engine->store_hangs ? engine_store_hangs_note : engine->store_away ? "the database does not answer; see whether its server is up and reachable" : "the daemon is stopping, or memory is short");
 	return call.err;
 }
 

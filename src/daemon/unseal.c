@@ -390,6 +390,16 @@ static enum coffer_err start_proxy(struct daemon *d, struct reason *reason)
 	return err;
 }
 
+/* A database that is away says nothing; a node that belongs to a domain starts all the same, sealed, and opens when it is back. */
+static enum coffer_err look_for_domain(struct daemon *d, bool belongs, bool *out_empty, struct reason *reason)
+{
+	enum coffer_err err = interrupted_store_is_empty(d, out_empty, reason);
+	if (!err || !belongs || !d->engine.store_away) return err;
+	*out_empty = false;
+	if (reason) reason->text[0] = '\0';
+	return ERR_OK;
+}
+
 enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
 {
 	struct engine *e = &d->engine;
@@ -397,8 +407,11 @@ enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
 	TRY(interrupted_settle(d, reason));
 	enum coffer_err err = identity_read(e->config->state_dir, &e->identity, reason);
 	if (err && err != ERR_NOT_FOUND) return err;
-	TRY(interrupted_store_is_empty(d, &empty, reason));
+	TRY(look_for_domain(d, err != ERR_NOT_FOUND, &empty, reason));
 	if (err == ERR_NOT_FOUND) {
+		if (!empty && d->care.remote)
+			return reason_fail(reason, ERR_USAGE, "schema %s of the database holds a domain, and %s has no node.id; restore node.id, or after a zeroise give the node a new "
+				"schema", e->config->store_schema, e->config->state_dir);
 		if (!empty)
 			return reason_fail(reason, ERR_USAGE, "the store in %s holds a domain, but node.id is missing beside it; restore node.id",
 				e->config->state_dir);

@@ -120,6 +120,7 @@ static void act_on(struct monitor *m, const struct control_message *message)
 		monitor_notify("STOPPING=1");
 		return;
 	case CONTROL_START_TOKEND:
+	case CONTROL_START_STORED:
 		monitor_tokend_start(m, message);
 		return;
 	case CONTROL_START_NOTIFY:

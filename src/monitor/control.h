@@ -13,7 +13,7 @@
 
 #define CONTROL_TEXT_MAX 400u    /* bytes of text, without NUL; longer text is cut when sent */
 #define CONTROL_MESSAGE_MAX 512u /* bytes of one message */
-#define CONTROL_TOKENDS_MAX 2u   /* token helpers at a time; a start above it fails */
+#define CONTROL_TOKENDS_MAX 2u   /* token helpers at a time, and as many store helpers; a start above it fails */
 
 enum control_op {
 	/* cofferd → monitor */
@@ -21,8 +21,9 @@ enum control_op {
 	CONTROL_STATUS,         /* text: for `systemctl status` */
 	CONTROL_STOPPING,
 	CONTROL_START_TOKEND,   /* request, kind; answered by TOKEND_STARTED or START_FAILED with the same request number */
-	CONTROL_KILL_TOKEND,    /* instance; SIGKILL. One that ended already is no error. Also of the helper that runs notify_command */
+	CONTROL_KILL_TOKEND,    /* instance; SIGKILL. One that ended already is no error. Also of coffer-stored, and of the helper that runs notify_command */
 	CONTROL_START_NOTIFY,   /* request; the helper that runs notify_command (monitor/notify.h), answered in the same way */
+	CONTROL_START_STORED,   /* request; a coffer-stored, answered as START_TOKEND is */
 	/* monitor → cofferd */
 	CONTROL_TOKEND_STARTED = 64, /* request, instance, pid, and with it the channel as a passed descriptor */
 	CONTROL_TOKEND_EXITED,       /* instance, wait_status as of waitpid(2) */
@@ -33,7 +34,7 @@ enum control_op {
 
 struct control_message {
 	enum control_op op;
-	uint32_t request;    /* START_TOKEND, TOKEND_STARTED, START_FAILED: chosen by cofferd */
+	uint32_t request;    /* START_TOKEND, START_STORED, TOKEND_STARTED, START_FAILED: chosen by cofferd */
 	uint32_t instance;   /* KILL_TOKEND, TOKEND_STARTED, TOKEND_EXITED: chosen by the monitor, never 0 or used twice */
 	enum token_kind kind;
 	pid_t pid;

@@ -28,19 +28,20 @@
 
 enum monitor_state { MONITOR_RUNNING, MONITOR_PAUSING, MONITOR_STOPPING, MONITOR_ENDED };
 
-/* A token helper. Killed ones stay until they are reaped, hence more places than may live. */
+/* A helper for the token or the store. Killed ones stay until they are reaped, hence more places than may live. */
 struct monitor_tokend {
 	pid_t pid;          /* 0: free */
 	uint32_t instance;
 	bool killed;
+	bool stored;        /* coffer-stored */
 };
-#define MONITOR_TOKENDS (CONTROL_TOKENDS_MAX + 6u)
+#define MONITOR_TOKENDS (2u * CONTROL_TOKENDS_MAX + 6u)
 
 struct monitor {
 	struct config config;
 	const char *config_path;
 	bool config_given;           /* else the file may be absent */
-	struct spawn_user cofferd_user, tokend_user;
+	struct spawn_user cofferd_user, tokend_user, stored_user;
 	unsigned state;              /* enum monitor_state */
 	int signal_fd;
 	pid_t cofferd_pid;           /* 0: none */
@@ -78,7 +79,7 @@ void monitor_move(struct monitor *m, enum monitor_state to);
 void monitor_tokend_start(struct monitor *m, const struct control_message *request);
 void monitor_tokend_kill(struct monitor *m, uint32_t instance);
 void monitor_tokend_kill_all(struct monitor *m);
-/* Whether the process was a token helper. */
+/* Whether the process was a helper. */
 bool monitor_tokend_ended(struct monitor *m, pid_t pid, int wait_status);
 
 /* notifier.c */

@@ -29,10 +29,13 @@ static enum coffer_err find_user(const char *key, const char *name, struct spawn
 static enum coffer_err find_users(struct monitor *m, struct reason *reason)
 {
 	m->cofferd_user = (struct spawn_user){ false, geteuid(), getegid() };
-	m->tokend_user = m->cofferd_user;
+	m->tokend_user = m->stored_user = m->cofferd_user;
 	if (geteuid() != 0) return ERR_OK;
 	TRY(find_user("user_cofferd", m->config.user_cofferd, &m->cofferd_user, reason));
 	TRY(find_user("user_tokend", m->config.user_tokend, &m->tokend_user, reason));
+	if (strcmp(m->config.store, "postgres") == 0) TRY(find_user("user_stored", m->config.user_stored, &m->stored_user, reason));
+	if (m->cofferd_user.change && (m->cofferd_user.uid == m->stored_user.uid) && strcmp(m->config.store, "postgres") == 0)
+		log_warn("user_cofferd and user_stored are the same user: the process with the network can signal the key-holding process");
 	if (m->cofferd_user.change && m->cofferd_user.uid == m->tokend_user.uid)
 		log_warn("user_cofferd and user_tokend are the same user: the token's library can signal and read the key-holding process");
 	return ERR_OK;

@@ -143,6 +143,8 @@ struct engine {
 	pthread_mutex_t note_lock;         /* guards note */
 	char note[REASON_MAX];             /* why sealed or at fault; one sentence; "" when well */
 	_Atomic int store_health;          /* enum store_health */
+	_Atomic bool store_away;           /* another process's store, which is lost: it is not asked for anything but by who opens it again */
+	struct store *database;            /* store/remote.h, where the store is one; NULL: it is a file. From the start; facts in any lane */
 	_Atomic bool store_hangs;          /* a commit has taken longer than audit_deadline: the store is not asked for anything */
 	char store_note[REASON_MAX];       /* why it is not well; "" when well; guarded by note_lock */
 	char recovery[128];                /* "shares: any 3 of 5 (set …)", "none …"; guarded by note_lock */

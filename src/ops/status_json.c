@@ -19,6 +19,7 @@
 #include "ops/rotation.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
+#include "store/remote.h"
 
 #ifndef COFFER_VERSION
 #define COFFER_VERSION "unknown"
@@ -221,6 +222,22 @@ static void put_recovery(struct json_out *j, struct engine *engine)
 	json_str(j, "opened_by", opening[0] ? opening : "token");
 }
 
+static void put_database(struct json_out *j, struct store *database)
+{
+	struct remote_facts facts;
+	char version[32];
+	store_remote_facts(database, &facts);
+	snprintf(version, sizeof version, "%u.%u", facts.version / 10000, facts.version % 10000);
+	json_begin(j, "database");
+	json_str(j, "server", facts.server);
+	json_str(j, "version", facts.version ? version : "");
+	json_str(j, "schema", facts.schema);
+	json_u64(j, "latency_us", facts.latency_us);
+	json_u64(j, "opened", facts.opened);
+	json_u64(j, "lost_at", facts.lost_wall_s);
+	json_end(j);
+}
+
 /* *out_version: of the root, where it is known. */
 static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_version)
 {
@@ -232,7 +249,8 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	memcpy(note, engine->store_note, sizeof note);
 	pthread_mutex_unlock(&engine->note_lock);
 	json_str(j, "store_note", hangs ? engine_store_hangs_note : note);
-	if (hangs) return; /* its thread would not answer */
+	if (engine->database) put_database(j, engine->database);
+	if (hangs || engine->store_away) return; /* its thread would not answer */
 	bool open = engine_state_get(engine) == ENGINE_OPEN;
 	if (!open && !engine->integrity_fault) return;
 	if (engine->on_store(engine, read_facts, &facts, NULL) != ERR_OK) return;

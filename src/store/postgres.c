@@ -1,6 +1,7 @@
 /* The store on PostgreSQL: opening, transactions, and what a failed one means. */
 #include "store/postgres.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,4 +192,13 @@ enum coffer_err store_open_postgres(const struct postgres_config *config, struct
 	}
 	*out = &s->base;
 	return ERR_OK;
+}
+
+void store_postgres_server(struct store *base, char *out, size_t cap, uint32_t *out_version)
+{
+	const struct postgres_store *s = self(base);
+	const char *host = PQhost(s->conn), *port = PQport(s->conn);
+	(void)snprintf(out, cap, "%s:%s", host ? host : "", port ? port : "");
+	int version = PQserverVersion(s->conn);
+	*out_version = version > 0 ? (uint32_t)version : 0;
 }

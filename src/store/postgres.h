@@ -11,7 +11,7 @@ struct postgres_config {
 	const char *conninfo;       /* libpq's string or URI; a password stands in the file that its passfile names, never here. Several hosts are tried in turn, those that
 	                               are not writable passed over */
 	const char *schema;         /* 1 to 40 of a-z, 0-9 and _, not a digit first; belongs to this domain alone */
-	uint64_t writer;            /* who writes: one connection of a writer at a time. The first 8 bytes of the node id */
+	uint64_t writer;            /* who writes: one connection of a writer at a time. cofferd's own number, made once for its state folder */
 	uint32_t connect_ms;        /* until a server has answered and is found good; all hosts together */
 	uint32_t statement_ms;      /* until a statement, or the end of a transaction, is answered */
 };
@@ -28,5 +28,17 @@ struct postgres_config {
  * - store_scrub_deleted does nothing: old versions of rows stay in the files, logs and backups of the database until it clears them. What must not be read again is under a data
  *   key that was rotated away. */
 enum coffer_err store_open_postgres(const struct postgres_config *config, struct store **out, struct reason *reason) MUST_USE;
+
+/* The server of an open store, for people: "host:port", a folder where it is a Unix socket; and its version, as 150004. out: cap bytes with NUL. */
+void store_postgres_server(struct store *s, char *out, size_t cap, uint32_t *out_version);
+
+/* What a connection string names, for who confines the process before it connects. ERR_USAGE: it cannot be read, holds a password (which belongs into a file), or sets what
+ * Coffer sets itself. Caller closes. */
+struct store_conninfo;
+enum coffer_err store_conninfo_open(const char *conninfo, struct store_conninfo **out, struct reason *reason) MUST_USE;
+/* Each file or folder that libpq will read for it; borrowed from the conninfo. At most POSTGRES_FILES_MAX. */
+#define POSTGRES_FILES_MAX 7u
+void store_conninfo_files(const struct store_conninfo *c, void (*fn)(void *arg, const char *path), void *arg);
+void store_conninfo_close(struct store_conninfo *c);
 
 #endif

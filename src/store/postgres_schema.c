@@ -63,8 +63,11 @@ static enum coffer_err number(struct postgres_store *s, const char *sql, uint64_
 static enum coffer_err make(struct postgres_store *s, struct reason *reason)
 {
 	char sql[128];
-	snprintf(sql, sizeof sql, "CREATE SCHEMA IF NOT EXISTS %s", s->schema);
-	TRY(line(s, sql, reason));
+	uint64_t there;
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM pg_namespace WHERE nspname = '%s'", s->schema);
+	TRY(number(s, sql, &there, reason)); /* IF NOT EXISTS would want the right to make schemas also where there is one */
+	snprintf(sql, sizeof sql, "CREATE SCHEMA %s", s->schema);
+	if (!there) TRY(line(s, sql, reason));
 	for (size_t i = 0; i < sizeof step_1 / sizeof step_1[0]; i++) TRY(line(s, step_1[i], reason));
 	return ERR_OK;
 }

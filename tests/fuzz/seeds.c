@@ -30,6 +30,7 @@ int main(int argc, char **argv)
 	}
 	folder = argv[1];
 	fuzz_arena();
+	seeds_stored();
 	seeds_small();
 	seeds_archive();
 	seeds_rows();

@@ -14,6 +14,7 @@ void seed_write(const char *target, const char *name, struct view bytes);
 void seeds_archive(void);   /* archive */
 void seeds_requests(void);  /* kmip, vendor, attributes, response */
 void seeds_rows(void);      /* row */
+void seeds_stored(void);    /* stored */
 void seeds_small(void);     /* config, control, share */
 
 #endif

@@ -39,6 +39,7 @@ static void seed_controls(void)
 		{ "stopping", { .op = CONTROL_STOPPING } },
 		{ "start-tokend", { .op = CONTROL_START_TOKEND, .request = 7, .kind = TOKEN_KIND_TPM2 } },
 		{ "kill-tokend", { .op = CONTROL_KILL_TOKEND, .instance = 3 } },
+		{ "start-stored", { .op = CONTROL_START_STORED, .request = 8 } },
 		{ "tokend-started", { .op = CONTROL_TOKEND_STARTED, .request = 7, .instance = 3, .pid = 4711 } },
 		{ "tokend-exited", { .op = CONTROL_TOKEND_EXITED, .instance = 3, .wait_status = 9 } },
 		{ "start-failed", { .op = CONTROL_START_FAILED, .request = 7, .text = "no such program" } },

@@ -13,7 +13,7 @@ SWITCHES = ["-O2", "-fstack-protector-strong", "-fstack-clash-protection", "-fcf
             CLEARS, "-fno-delete-null-pointer-checks", "-fno-strict-overflow", "-fno-strict-aliasing", "-fno-common"]
 if os.uname().machine != "x86_64":
     SWITCHES.remove("-fcf-protection=full")
-PROGRAMS = {"cofferd", "coffer", "coffer-monitor", "coffer-tokend-tpm2", "coffer-tokend-pkcs11"}
+PROGRAMS = {"cofferd", "coffer", "coffer-monitor", "coffer-tokend-tpm2", "coffer-tokend-pkcs11", "coffer-stored"}
 FORBIDDEN = ["SSLKEYLOGFILE", "LD_PRELOAD"]
 
 

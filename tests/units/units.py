@@ -21,7 +21,7 @@ from unitlib import allowed_by, groups, run, value_of
 BUILD, SOURCE = sys.argv[1], sys.argv[2]
 # The one with a network: whom notify_command tells is elsewhere.
 EXCEPTED = {"coffer-notify@.service": {"PrivateNetwork", "RestrictAddressFamilies", "IPAddressDeny"}}
-PROMISED = {"coffer-notify@.service": 20, "cofferd.service": 5, "coffer-tokend-tpm2@.service": 5, "coffer-tokend-pkcs11@.service": 5}
+PROMISED = {"coffer-notify@.service": 20, "cofferd.service": 5, "coffer-tokend-tpm2@.service": 5, "coffer-tokend-pkcs11@.service": 5, "coffer-stored@.service": 15}
 OTHERS = 15
 # Before a process has entered its own filter: its start, its secret memory, its confinement.
 START = """execve brk mmap mprotect munmap arch_prctl set_tid_address set_robust_list rseq prlimit64 close close_range openat read pread64 fstat
@@ -32,6 +32,7 @@ LISTS = {
     "cofferd.service": ("src/confine/cofferd.def", LANDLOCK),
     "coffer-tokend-tpm2@.service": ("src/confine/tokend.def", []),
     "coffer-tokend-pkcs11@.service": ("src/confine/tokend.def", []),
+    "coffer-stored@.service": ("src/confine/stored.def", LANDLOCK),
 }
 # What the score forgives one by one and nothing here may lack.
 REQUIRED = dict(line.split("=", 1) for line in """NoNewPrivileges=yes AmbientCapabilities= ProtectSystem=strict ProtectHome=yes PrivateTmp=yes PrivateMounts=yes
@@ -43,6 +44,9 @@ REQUIRED_OF = {
     "cofferd.service": {"PrivateDevices": "yes", "StateDirectoryMode": "0700", "OOMScoreAdjust": "-900"},
     "coffer-tokend-tpm2@.service": {"DevicePolicy": "closed"},
     "coffer-tokend-pkcs11@.service": {"PrivateDevices": "yes", "StateDirectoryMode": "0700"},
+    # It alone has a network.
+    "coffer-stored@.service": {"PrivateDevices": "yes", "PrivateNetwork": None, "IPAddressDeny": None,
+        "RestrictAddressFamilies": "AF_UNIX AF_INET AF_INET6 AF_NETLINK"},
 }
 # The store's library changes owners as root alone, which no unit is.
 NOT_IN_UNITS = {"fchown"}
@@ -53,8 +57,8 @@ def listed(path):
     return set(re.findall(r"^(?:CALL|RULE)\((\w+)", text, re.M)) | {"tgkill", "kill", "clone3"}
 
 
-def check(folder, say=print):
-    """The problems found."""
+def check(folder, say=print, only=None):
+    """The problems found; of one service alone where `only` names one, but for what verify says."""
     wrong = []
     paths = sorted(glob.glob(folder + "/*.service") + glob.glob(folder + "/*.socket") + glob.glob(folder + "/*.target"))
     rc, text = run("systemd-analyze", "--man=no", "verify", *paths)
@@ -63,7 +67,7 @@ def check(folder, say=print):
     known = groups()
     for path in paths:
         name = os.path.basename(path)
-        if not name.endswith(".service"):
+        if not name.endswith(".service") or (only or name) != name:
             continue
         limit = PROMISED.get(name, OTHERS)
         rc, text = run("systemd-analyze", "--no-pager", "security", "--offline=yes", f"--threshold={limit}", path)
@@ -90,9 +94,9 @@ def facts(path, name):
         wrong.append(f"{name}: PrivateUsers= hides who is at the other end of a socket")
     if value_of(path, "CapabilityBoundingSet") != "":
         wrong.append(f"{name}: CapabilityBoundingSet= is not empty")
-    if value_of(path, "User") not in ("coffer", "coffer-tokend", "coffer-notify"):
+    if value_of(path, "User") not in ("coffer", "coffer-tokend", "coffer-notify", "coffer-stored"):
         wrong.append(f"{name}: User= is {value_of(path, 'User')}")
-    if name.startswith("coffer-tokend") and not value_of(path, "ExecStart").endswith(" --peer coffer"):
+    if name.startswith(("coffer-tokend", "coffer-stored")) and not value_of(path, "ExecStart").endswith(" --peer coffer"):
         wrong.append(f"{name}: the helper does not look who connects (--peer coffer)")
     if name.startswith("coffer-notify") and " --peer coffer " not in value_of(path, "ExecStart"):
         wrong.append(f"{name}: the helper does not look who connects (--peer coffer)")
@@ -108,7 +112,7 @@ def facts(path, name):
 def socket_facts(path):
     name = os.path.basename(path)
     notify = name == "coffer-notify.socket"
-    kind = "notify" if notify else re.match(r"coffer-tokend-(\w+)\.socket", name).group(1)
+    kind = "notify" if notify else re.match(r"coffer-(?:tokend-)?(\w+)\.socket", name).group(1)
     wanted = {"ListenSequentialPacket" if notify else "ListenStream": f"/run/coffer-tokend/{kind}.sock", "Accept": "yes", "SocketUser": "coffer", "SocketMode": "0600"}
     return [f"{name}: {key}= is {value_of(path, key)}, not {v}" for key, v in wanted.items() if value_of(path, key) != v]
 
@@ -162,9 +166,11 @@ PLANTS = [
     ("coffer-notify@.service", "User=coffer-notify", "User=root"),
     ("coffer-notify.socket", "SocketMode=0600", "SocketMode=0666"),
     ("coffer-tokend-tpm2.socket", "SocketMode=0600", "SocketMode=0666"),
+    ("coffer-stored@.service", " --peer coffer", ""),
+    ("coffer-stored.socket", "SocketMode=0600", "SocketMode=0666"),
 ]
 # Each line that is required, taken out of each unit.
-PLANTS += [(name, f"\n{key}={v}\n", "\n") for name, more in REQUIRED_OF.items() for key, v in {**REQUIRED, **more}.items()]
+PLANTS += [(name, f"\n{key}={v}\n", "\n") for name, more in REQUIRED_OF.items() for key, v in (more if "stored" in name else {**REQUIRED, **more}).items() if v]
 
 
 def main():
@@ -185,7 +191,7 @@ def main():
             assert before in text, (name, before)
             with open(path, "w", encoding="utf-8") as out:
                 out.write(text.replace(before, after))
-            wrong = check(folder, say=lambda _: None)
+            wrong = check(folder, say=lambda _: None, only=name)
             print(f"{'found ' if wrong else 'MISSED'} {name}: {before.strip()!r} -> {after.strip()!r}: {wrong[0].splitlines()[0] if wrong else ''}")
             missed += not wrong
             with open(path, "w", encoding="utf-8") as out:

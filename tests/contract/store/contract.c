@@ -1,9 +1,13 @@
 /* Fixtures and helpers of the store's contract suite. */
 #include "contract.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -47,15 +51,83 @@ int contract_setup_rooted(void **state)
 	return rooted_store_attach(rooted, c->ring, NULL) == ERR_OK && rooted_store_verdict(rooted, NULL) == ERR_OK ? 0 : -1;
 }
 
-int contract_setup_postgres(void **state)
+static unsigned schemas;
+
+static char last_schema[40];
+
+const char *contract_schema(void)
 {
-	static unsigned schemas;
-	char schema[40];
+	snprintf(last_schema, sizeof last_schema, "t%u_%u", (unsigned)getpid(), ++schemas);
+	return last_schema;
+}
+
+const char *contract_last_schema(void)
+{
+	return last_schema;
+}
+
+pid_t contract_stored_pid;
+
+static void run_stored(int fd)
+{
+	char path[4096], name[] = "coffer-stored";
+	char *const argv[] = { name, NULL };
+	const char *build = getenv("COFFER_BUILD_DIR");
+	if (!build || snprintf(path, sizeof path, "%s/bin/coffer-stored", build) >= (int)sizeof path || dup2(fd, 3) < 0) _exit(126);
+	if (fd == 3 && fcntl(3, F_SETFD, 0) != 0) _exit(126);
+	execv(path, argv);
+	_exit(127);
+}
+
+static enum coffer_err start_stored(void *arg, int *out_fd, uint32_t *out_instance, struct reason *reason)
+{
+	int pair[2];
+	(void)arg;
+	(void)reason;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return ERR_IO;
+	contract_stored_pid = fork();
+	if (contract_stored_pid == 0) run_stored(pair[1]);
+	close(pair[1]);
+	*out_fd = pair[0];
+	*out_instance = (uint32_t)contract_stored_pid;
+	return contract_stored_pid > 0 ? ERR_OK : ERR_IO;
+}
+
+static void kill_stored(void *arg, uint32_t instance)
+{
+	(void)arg;
+	if ((pid_t)instance != contract_stored_pid) return;
+	kill(contract_stored_pid, SIGKILL);
+	waitpid(contract_stored_pid, NULL, 0);
+	contract_stored_pid = 0;
+}
+
+const struct store_spawner contract_spawner = { start_stored, kill_stored, NULL };
+
+int contract_setup_remote(void **state)
+{
+	enum coffer_err lost = ERR_OK;
 	struct reason reason = { "" };
 	struct contract *c = calloc(1, sizeof *c);
+	const char *schema = contract_schema();
 	if (!c) return -1;
 	*state = c;
-	snprintf(schema, sizeof schema, "t%u_%u", (unsigned)getpid(), ++schemas);
+	const struct remote_config config = {
+		.conninfo = getenv("COFFER_TEST_POSTGRES"), .schema = schema, .passfile = "", .writer = schemas, .connect_ms = 10000, .statement_ms = 20000,
+	};
+	if (!config.conninfo) return -1;
+	enum coffer_err err = store_open_remote(&config, &contract_spawner, &c->store, &lost, &reason);
+	if (err || lost) print_error("%s\n", reason_text(&reason, err ? err : lost));
+	return err || lost ? -1 : 0;
+}
+
+int contract_setup_postgres(void **state)
+{
+	struct reason reason = { "" };
+	struct contract *c = calloc(1, sizeof *c);
+	const char *schema = contract_schema();
+	if (!c) return -1;
+	*state = c;
 	const struct postgres_config config = {
 		.conninfo = getenv("COFFER_TEST_POSTGRES"), .schema = schema, .writer = schemas, .connect_ms = 10000, .statement_ms = 20000,
 	};

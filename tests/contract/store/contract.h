@@ -6,10 +6,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
 #include "store/store.h"
+
+#include "store/remote.h"
 
 struct ring;
 
@@ -23,18 +26,27 @@ int contract_setup_sqlite(void **state);
 int contract_setup_memory(void **state);
 /* A schema of its own in the database that COFFER_TEST_POSTGRES names (with_postgres starts one). */
 int contract_setup_postgres(void **state);
+/* The same behind a coffer-stored of its own: the program that is installed. */
+int contract_setup_remote(void **state);
 /* A rooted store in front of SQLite; teardown demands that its sums are those of its rows. */
 int contract_setup_rooted(void **state);
 int contract_teardown(void **state);
 
-/* Four lines of a group's table. */
+/* Five lines of a group's table. */
 #define CONTRACT(test) \
 	{ #test " [sqlite]", test, contract_setup_sqlite, contract_teardown, NULL }, \
 	{ #test " [memory]", test, contract_setup_memory, contract_teardown, NULL }, \
 	{ #test " [rooted]", test, contract_setup_rooted, contract_teardown, NULL }, \
-	{ #test " [postgres]", test, contract_setup_postgres, contract_teardown, NULL }
+	{ #test " [postgres]", test, contract_setup_postgres, contract_teardown, NULL }, \
+	{ #test " [remote]", test, contract_setup_remote, contract_teardown, NULL }
 
 struct store *contract_store(void **state);
+/* Starts the built coffer-stored as a child; kill ends and reaps it. One at a time; contract_stored_pid: of the newest, 0 when it was reaped. */
+extern const struct store_spawner contract_spawner;
+extern pid_t contract_stored_pid;
+/* A schema of this process that no test had before. */
+const char *contract_schema(void);
+const char *contract_last_schema(void);
 /* A row with a text id and body. */
 struct store_row contract_row(const char *id, const char *body);
 /* One row in a transaction of its own; must succeed. */

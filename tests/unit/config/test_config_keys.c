@@ -4,7 +4,8 @@
 static void config_takes_good_values(void **state)
 {
 	static const char *const lines[] = {
-		"socket = /tmp/x", "socket_mode = 0600", "socket_mode = 777", "state_dir = /srv/coffer", "store = sqlite", "token =",
+		"socket = /tmp/x", "socket_mode = 0600", "socket_mode = 777", "state_dir = /srv/coffer", "store = sqlite", "store_passfile =", "store_passfile = /etc/coffer/pg",
+		"store_schema = a_1", "store_connect_ms = 100", "store_statement_ms = 600000", "user_stored = 64203", "token =",
 		"token = tpm2:device:/dev/tpmrm0", "token = pkcs11:token=a", "user_cofferd = 64201", "user_tokend = tss", "workers = 0",
 		"workers = 256", "max_message = 1M", "max_message = 64M", "max_connections = 1", "max_connections = 100000",
 		"max_connections_per_principal = 1", "rate_limit = 0", "rate_limit = 1000000", "rate_burst = 7", "max_objects_per_principal = 5",
@@ -45,7 +46,10 @@ static void config_refuses_bad_values_with_a_sentence(void **state)
 		{ "socket_mode = 666x", "socket_mode: '666x' is not octal permission bits from 0600 to 0777" },
 		{ "socket_mode = 0066", "socket_mode: '0066' is not octal permission bits from 0600 to 0777" },
 		{ "state_dir = /var/lib/coffer/", "state_dir: '/var/lib/coffer/' ends in '/'; leave that out" },
-		{ "store = postgres", "store: 'postgres' is not a store of this version; use sqlite" },
+		{ "store = postgresql", "store: 'postgresql' is not sqlite or postgres" },
+		{ "store_connect_ms = 99", "store_connect_ms: '99' is outside of 100 to 600000" },
+		{ "store_statement_ms = 5s", "store_statement_ms: '5s' is not a whole number" },
+		{ "user_stored = a/b", "user_stored: 'a/b' is not a user name or id" },
 		{ "token = tpm:x", "token: 'tpm:x' is not a token URI; it begins with tpm2: or pkcs11: and has at most 1024 bytes" },
 		{ "user_cofferd = a b", "user_cofferd: 'a b' is not a user name or id" },
 		{ "user_tokend =", "user_tokend: '' is not a user name or id" },

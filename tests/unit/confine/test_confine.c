@@ -145,6 +145,10 @@ static int open_sockets(void)
 static void tokend_for_a_remote_tpm_may_use_the_network_and_nothing_else(void **state)
 {
 	(void)state;
+	goes_on(CONFINE_STORED, "sockets", open_sockets);
+	ends(CONFINE_STORED, "execve", do_execve);
+	ends(CONFINE_STORED, "process_vm_readv", do_vm_readv);
+	ends(CONFINE_STORED, "vsock", do_vsock);
 	goes_on(CONFINE_TOKEND_TPM2_NET, "sockets", open_sockets);
 	ends(CONFINE_TOKEND_TPM2_NET, "execve", do_execve);
 	ends(CONFINE_TOKEND_TPM2_NET, "process_vm_readv", do_vm_readv);
@@ -179,7 +183,7 @@ static const struct { const char *what; child_fn *fn; bool network; } five[] = {
 static void every_filter_ends_at_the_five(void **state)
 {
 	static const struct { enum confine_profile profile; bool network, exec; } filters[] = {
-		{ CONFINE_COFFERD, false, false }, { CONFINE_TOKEND_TPM2, false, false }, { CONFINE_TOKEND_TPM2_NET, true, false },
+		{ CONFINE_COFFERD, false, false }, { CONFINE_TOKEND_TPM2, false, false }, { CONFINE_TOKEND_TPM2_NET, true, false }, { CONFINE_STORED, true, false },
 		{ CONFINE_TOKEND_PKCS11, true, false }, { CONFINE_MONITOR, true, true },
 	};
 	(void)state;

@@ -1,0 +1,13 @@
+/* The store in a database, behind coffer-stored (store = postgres). */
+#ifndef COFFER_DAEMON_DATABASE_H
+#define COFFER_DAEMON_DATABASE_H
+
+#include "daemon/daemon.h"
+
+#define DATABASE_WRITER_NAME "store.writer" /* in state_dir: the number by which the database knows who writes, 16 hexadecimal digits */
+
+/* Starts coffer-stored and opens the store. A database that is away is no failure: the store is away then, and opened by store_care. After link_open, before the
+ * threads. ERR_USAGE, ERR_SCHEMA, ERR_UNSUPPORTED, ERR_IO, ERR_MEMORY. */
+enum coffer_err database_open(struct daemon *d, struct store **out, struct reason *reason) MUST_USE;
+
+#endif
