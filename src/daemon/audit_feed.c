@@ -294,7 +294,6 @@ static void settle(struct audit_feed *f)
 {
 	f->place = f->next;
 	f->lost += f->batch_lost;
-	if (f->batch_lost) f->engine->audit_gaps++;
 	f->batch_lost = 0;
 	if (f->batch.sealed) {
 		f->signed_to = f->place.seq;

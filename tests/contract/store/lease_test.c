@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "contract.h"
+#include "crypto/rng.h"
 #include "domain/fence.h"
 #include "domain/settle.h"
 #include "keyring/record.h"
@@ -52,7 +53,7 @@ static struct lease next_of(const struct member *m, const struct lease *seen, bo
 	next.held = true;
 	next.holds_ms = 9000;
 	if (take) next.epoch++;
-	for (size_t i = 0; i < LEASE_LIFE_LEN; i++) next.life[i] = (uint8_t)(rand() & 0xff);
+	assert_int_equal(rng_bytes(next.life, LEASE_LIFE_LEN), ERR_OK);
 	return next;
 }
 
