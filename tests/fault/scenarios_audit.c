@@ -371,7 +371,7 @@ static void prepare_wiped(void *place, unsigned k)
 	snprintf(path, sizeof path, "%s/pending", wiped);
 	MUST(mkdir(path, 0700) == 0);
 	put_file("pending/node.id");
-	MUST_OK(zeroise_mark_put(wiped, "wipe\n", NULL));
+	MUST_OK(zeroise_mark_put(wiped, NULL));
 }
 
 static bool has(const char *name)
