@@ -371,7 +371,7 @@ static void prepare_wiped(void *place, unsigned k)
 	snprintf(path, sizeof path, "%s/pending", wiped);
 	MUST(mkdir(path, 0700) == 0);
 	put_file("pending/node.id");
-	MUST_OK(zeroise_mark_put(wiped, "wipe\n", NULL));
+	MUST_OK(zeroise_mark_put(wiped, NULL));
 }
 
 static bool has(const char *name)
@@ -406,6 +406,45 @@ static void close_wiped(void *place)
 	rmdir(place);
 }
 
+/* The operation in front of it. */
+static unsigned restarts;
+
+static void count_restart(struct engine *engine)
+{
+	(void)engine;
+	restarts++;
+}
+
+static void *open_ended(void)
+{
+	struct yard *y = founding_open();
+	engine_of(y)->restart = count_restart;
+	restarts = 0;
+	return y;
+}
+
+/* Refused, and the node serves as before; or the mark is there and the node at fault; or the answer says what stands in the way, and it is given again. */
+static enum coffer_err run_ended(void *place, unsigned k)
+{
+	struct yard *y = place;
+	struct engine *e = engine_of(y);
+	struct ask a;
+	char fingerprint[DOMAIN_FINGERPRINT_TEXT], mark[128];
+	(void)k;
+	if (restarts) return ERR_OK; /* an answer that did not come through */
+	if (fault_place() == FAULT_AT_NOTHING && engine_state_get(e) == ENGINE_OPEN) founding_recover(y->house, false);
+	domain_fingerprint_text(&e->identity.domain, fingerprint);
+	ask_one(&a, OPERATION_COFFER_ZEROISE);
+	ttlv_put_str(&a.w, TAG_COFFER_FINGERPRINT, fingerprint);
+	enum coffer_err err = founding_send(y, &a);
+	snprintf(mark, sizeof mark, "%s/" ZEROISE_MARK, y->house->dir);
+	bool marked = access(mark, F_OK) == 0;
+	MUST(err || (marked && restarts == 1));
+	MUST(!restarts || (marked && engine_state_get(e) == ENGINE_FAULT));
+	MUST(engine_state_get(e) != ENGINE_OPEN || !marked);
+	return err;
+}
+
 const struct scenario audit_scenarios[] = {
 	{ .name = "audit export", .places = AT_HOUSE | AT(CALL), .rounds = 30, .each = 12, .stride = 3, .open = open_export, .prepare = prepare_export, .run = run_export, .judge = judge_export,
 	  .close = close_export },
@@ -415,5 +454,6 @@ const struct scenario audit_scenarios[] = {
 	  .prepare = prepare_kept, .run = run_kept, .judge = judge_kept, .close = founding_close_as_place },
 	{ .name = "the state folder is wiped", .places = AT(CALL) | AT(EINTR) | AT(SHORT), .rounds = 100, .each = 12, .stride = 7001, .open = open_wiped, .prepare = prepare_wiped,
 	  .run = run_wiped, .judge = judge_wiped, .close = close_wiped },
+	{ .name = "zeroise", .places = AT(HEAP) | AT(ARENA) | AT(CALL) | AT(TOKEN), .rounds = 1, .each = 4, .stride = 11, .open = open_ended, .run = run_ended, .close = founding_close_as_place },
 	{ .name = NULL },
 };
