@@ -1,9 +1,11 @@
-/* Fuzz target of what stands in the database for a node that joins or goes on (src/domain/admission.h, answer.h, enrolment.h). The first byte chooses: 0 request, 1 row,
- * 2 card, 3 answer, 4 later generation, 5 enrolment token. What is read is written again: the same bytes; a refusal has a sentence; no answer and no generation is taken. */
+/* Fuzz target of what stands in the database for a node that joins or goes on (src/domain/admission.h, answer.h, enrolment.h), and of the file that it keeps meanwhile (joining.h). The first byte chooses: 0 request, 1 row,
+ * 2 card, 3 answer, 4 later generation, 5 enrolment token, 6 the file. What is read is written again: the same bytes; a refusal has a sentence; no answer and no generation is taken. */
 #include <string.h>
 
+#include "crypto/hash.h"
 #include "domain/answer.h"
 #include "domain/enrolment.h"
+#include "domain/joining.h"
 #include "fuzz/fuzz.h"
 
 static enum coffer_err no_token(void *arg, const uint8_t point[static HPKE_PUBLIC_LEN], struct secret **out_shared)
@@ -106,9 +108,24 @@ static void try_token(struct view in)
 	REQUIRE(enrolment_token_parse(view_of(secret_bytes(text), ENROLMENT_TEXT_LEN - 1), &back, NULL) == ERR_OK && secret_equal(token, back));
 }
 
+/* Behind the checksum, which is made here. */
+static void try_joining(struct view in)
+{
+	struct joining j = JOINING_NONE;
+	uint8_t sum[HASH_SHA256_LEN];
+	AUTO_BUF struct buf bytes = BUF_EMPTY;
+	AUTO_BUF struct buf again = BUF_EMPTY;
+	REQUIRE(hash_sha256(in, sum) == ERR_OK);
+	REQUIRE(buf_append(&bytes, in) == ERR_OK && buf_append(&bytes, view_of(sum, 8)) == ERR_OK);
+	if (joining_decode(buf_view(&bytes), &j) != ERR_OK) return;
+	REQUIRE(joining_encode(&j, &again) == ERR_OK);
+	REQUIRE(view_equal(buf_view(&bytes), buf_view(&again)));
+	joining_clear(&j);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const tries[])(struct view in) = { try_request, try_row, try_card, try_answer, try_refresh, try_token };
+	static void (*const tries[])(struct view in) = { try_request, try_row, try_card, try_answer, try_refresh, try_token, try_joining };
 	fuzz_arena();
 	if (size < 1 || size > 2u * ADMISSION_ROW_MAX || data[0] >= sizeof tries / sizeof tries[0]) return 0;
 	tries[data[0]](view_of(data + 1, size - 1));

@@ -120,6 +120,14 @@ def row(state, req, challenge=b"", proof=b"", ans=b"", sentence=b""):
     return b"\x01" + bytes([state]) + lp(req) + lp(challenge) + lp(proof) + lp(ans) + lp(sentence)
 
 
+def joining(stage, req):
+    keys = stage > 1
+    out = b"CFRJ\x01\x02" + bytes([stage, 0]) + DOMAIN + NODE + PUBLIC + lp(b"pkcs11:token=x") + (rising(0xC0, 32) if keys else bytes(32))
+    out += lp(b"CKM_AES_KEY_WRAP" if keys else b"") + lp(b"details" if keys else b"") + lp(rising(1, 17) if keys else b"") + lp(rising(2, 40) if keys else b"")
+    out += lp(rising(3, 40) if keys else b"") + lp(req)
+    return out + sha(out)[:8]
+
+
 def make():
     key, identity = sha(t(b"enrolment-key"), TOKEN), sha(t(b"enrolment-id"), TOKEN)[:16]
     plain = request(b"")
@@ -130,6 +138,7 @@ def make():
         "transport-private": TRANSPORT, "transport-public": point(scalar(TRANSPORT)), "card": b"\x01" + DOMAIN + PUBLIC, "request": plain, "digest": digest(plain),
         "request-enrolment": by_token, "request-endorsement": endorsed, "enrolment-key": key, "answer": ans, "answer-enrolment": by_token_answer, "refresh-2": refresh(2),
         "row-asked": row(1, plain), "row-answered": row(2, plain, ans=ans), "row-refused": row(3, plain, sentence=b"no"),
+        "joining-begun": joining(1, b""), "joining-keys": joining(2, b""), "joining-asked": joining(3, plain),
         "row-challenged": row(4, endorsed, rising(5, 100), rising(6, 32)),
     }
     out = {name: value.hex() for name, value in out.items()}
