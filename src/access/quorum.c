@@ -96,7 +96,7 @@ static enum coffer_err find(struct quorum *q, const char *asker, const char *act
 {
 	size_t i = 0;
 	drop_old(q);
-	while (i < q->count && (strcmp(q->acts[i].asker, asker) != 0 || strcmp(q->acts[i].act, act) != 0)) i++;
+	while (i < q->count && (q->acts[i].in_use || strcmp(q->acts[i].asker, asker) != 0 || strcmp(q->acts[i].act, act) != 0)) i++;
 	if (i == q->count) TRY(put_down(q, asker, act));
 	*out = q->acts[i];
 	return ERR_OK;
@@ -109,6 +109,31 @@ enum coffer_err quorum_find(struct quorum *q, const char *asker, const char *act
 	enum coffer_err err = find(q, asker, act, out);
 	pthread_mutex_unlock(&q->lock);
 	return err;
+}
+
+static struct quorum_act *by_id(struct quorum *q, const char *id)
+{
+	for (size_t i = 0; i < q->count; i++)
+		if (strcmp(q->acts[i].id, id) == 0) return &q->acts[i];
+	return NULL;
+}
+
+enum coffer_err quorum_use(struct quorum *q, const char *id)
+{
+	pthread_mutex_lock(&q->lock);
+	struct quorum_act *a = by_id(q, id);
+	bool free_now = a && !a->in_use;
+	if (free_now) a->in_use = true;
+	pthread_mutex_unlock(&q->lock);
+	return free_now ? ERR_OK : ERR_NOT_FOUND;
+}
+
+void quorum_let(struct quorum *q, const char *id)
+{
+	pthread_mutex_lock(&q->lock);
+	struct quorum_act *a = by_id(q, id);
+	if (a) a->in_use = false;
+	pthread_mutex_unlock(&q->lock);
 }
 
 void quorum_take(struct quorum *q, const char *id)

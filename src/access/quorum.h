@@ -22,6 +22,7 @@ struct quorum_act {
 	char asker[PRINCIPAL_MAX + 1];
 	char act[QUORUM_ACT_MAX + 1];
 	char approver[PRINCIPAL_MAX + 1]; /* "" until somebody approved */
+	bool in_use;                      /* it is being done: quorum_use */
 	uint64_t ends_mono_ms;
 };
 
@@ -33,9 +34,13 @@ void quorum_free(struct quorum *q);
 unsigned quorum_needed(struct quorum *q);
 void quorum_set_needed(struct quorum *q, unsigned needed); /* NULL: nothing */
 
-/* The act of this asker, put down when it is new (then and until it is approved: out->approver is ""). ERR_LIMIT: too many wait; ERR_CRYPTO: no
+/* The act of this asker that is not being done just now, put down when it is new (then and until it is approved: out->approver is ""). ERR_LIMIT: too many wait; ERR_CRYPTO: no
  * random id; ERR_FIELD: act is empty or longer than QUORUM_ACT_MAX. */
 enum coffer_err quorum_find(struct quorum *q, const char *asker, const char *act, struct quorum_act *out) MUST_USE;
+/* From then on the approval is for nobody else: what uses it ends by quorum_take when it was done, or by quorum_let. ERR_NOT_FOUND: it is not there any more, or in
+ * use already. */
+enum coffer_err quorum_use(struct quorum *q, const char *id) MUST_USE;
+void quorum_let(struct quorum *q, const char *id);
 /* The approval is used up. */
 void quorum_take(struct quorum *q, const char *id);
 /* ERR_NOT_FOUND: no such act, or its hour is over; ERR_DENIED: the asker is no second administrator; ERR_EXISTS: approved already. id in either case, '-' or not. */

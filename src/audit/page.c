@@ -43,6 +43,33 @@ enum coffer_err audit_page_place_of(struct txn *txn, const struct domain_id *dom
 	return ERR_OK;
 }
 
+struct behind {
+	const struct domain_id *domain;
+	struct audit_place place;
+};
+
+static enum coffer_err take_place(void *arg, const struct store_row *row)
+{
+	struct behind *b = arg;
+	struct audit_header header;
+	if (row->id_len != AUDIT_ID_LEN || memcmp(row->id, b->domain->node_id, UUID_LEN) != 0) return ERR_EXISTS; /* another node's */
+	if (audit_row_seq(b->domain, row, &b->place.seq) != ERR_OK || audit_header_decode(row->header, &header) != ERR_OK) return ERR_OK;
+	memcpy(b->place.link, header.link, sizeof b->place.link);
+	TRY(audit_header_digest(b->domain, b->place.seq, &header, b->place.digest));
+	return ERR_LIMIT; /* ends the scan */
+}
+
+enum coffer_err audit_page_place_behind(struct txn *txn, uint64_t seq, struct audit_place *out)
+{
+	struct behind b = { .domain = ring_domain(txn_ring(txn)) };
+	uint8_t after[AUDIT_ID_LEN];
+	audit_row_id(b.domain, seq, after);
+	enum coffer_err err = store_scan(txn_store(txn), STORE_AUDIT, view_of(after, sizeof after), false, SIZE_MAX, take_place, &b);
+	if (err == ERR_LIMIT) *out = b.place;
+	if (err == ERR_LIMIT) return ERR_OK;
+	return err == ERR_OK || err == ERR_EXISTS ? ERR_NOT_FOUND : err;
+}
+
 struct page {
 	struct ring *ring;
 	uint64_t next;
@@ -109,17 +136,15 @@ enum coffer_err audit_page_checkpoint(struct txn *txn, uint64_t seq, struct audi
 	return ERR_OK;
 }
 
-enum coffer_err audit_page_gap(struct txn *txn, uint64_t from, uint64_t to, struct view why, struct audit_gap *out)
+enum coffer_err audit_page_gap(struct txn *txn, const struct audit_place *before, uint64_t to, struct view why, struct audit_gap *out)
 {
 	uint8_t message[AUDIT_SIGNED_MAX];
 	struct writer w;
-	struct audit_place before;
-	struct audit_gap gap = { .from = from, .time_ms = clock_wall_s() * 1000, .why = why };
-	PRE(from > 0 && from <= to);
+	struct audit_gap gap = { .from = before->seq + 1, .time_ms = clock_wall_s() * 1000, .why = why };
+	PRE(before->seq < to);
 	ENSURE(why.len <= AUDIT_WHY_MAX, ERR_TOO_LARGE);
-	TRY(audit_page_place(txn, from - 1, &before));
 	TRY(audit_page_place(txn, to, &gap.to));
-	memcpy(gap.before, before.digest, sizeof gap.before);
+	memcpy(gap.before, before->digest, sizeof gap.before);
 	writer_init(&w, message, sizeof message);
 	audit_gap_message(ring_domain(txn_ring(txn)), &gap, &w);
 	TRY(writer_done(&w));

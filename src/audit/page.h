@@ -16,7 +16,9 @@ typedef enum coffer_err audit_page_fn(void *arg, const struct audit_event *event
 enum coffer_err audit_page_rows(struct txn *txn, uint64_t first, size_t limit, audit_page_fn *fn, void *arg) MUST_USE;
 /* Signed now over what the store holds for record seq (0: none yet), with all before it. */
 enum coffer_err audit_page_checkpoint(struct txn *txn, uint64_t seq, struct audit_checkpoint *out) MUST_USE;
-/* Signed now: records from … to are left out. why is borrowed by *out. */
-enum coffer_err audit_page_gap(struct txn *txn, uint64_t from, uint64_t to, struct view why, struct audit_gap *out) MUST_USE;
+/* The place of the first record behind seq that can be read: those between are damaged, or not there. ERR_NOT_FOUND: there is none. */
+enum coffer_err audit_page_place_behind(struct txn *txn, uint64_t seq, struct audit_place *out) MUST_USE;
+/* Signed now: the records behind `before`, which this store said once, up to record `to` are left out. why is borrowed by *out. */
+enum coffer_err audit_page_gap(struct txn *txn, const struct audit_place *before, uint64_t to, struct view why, struct audit_gap *out) MUST_USE;
 
 #endif

@@ -16,6 +16,12 @@ struct kept {
 	bool judged, passed;
 };
 
+/* What a node that was restored from a backup of this one says of it. */
+struct expected_join {
+	struct audit_join join;
+	bool passed, fits;
+};
+
 /* Where record seq is, at seq modulo AUDIT_WITNESS_BEHIND: for what the token says of it later. */
 struct passed {
 	uint64_t seq; /* 0: nothing */
@@ -36,8 +42,9 @@ struct audit_proof {
 	size_t kept_count;
 	uint8_t token_keys[AUDIT_TOKEN_KEYS_MAX][DOMAIN_FINGERPRINT_LEN]; /* expected */
 	size_t token_key_count;
-	struct audit_join join; /* expected */
-	bool expects_join;
+	struct expected_join joins[AUDIT_JOINS_MAX];
+	size_t join_count;
+	bool vouched; /* something in the files is signed by the domain */
 	struct passed passed[AUDIT_WITNESS_BEHIND];
 	struct audit_finding pending; /* ranges of one kind become one finding */
 	bool has_pending;
@@ -158,11 +165,12 @@ static void judge_kept(struct audit_proof *p)
 	}
 }
 
-static void compare_join(struct audit_proof *p)
+static void compare_join(struct audit_proof *p, struct expected_join *e)
 {
-	const struct audit_place *at = &p->join.at;
-	p->result.joined = memcmp(at->link, p->place.link, AUDIT_LINK_LEN) == 0 && (!p->join.has_digest || memcmp(at->digest, p->place.digest, AUDIT_DIGEST_LEN) == 0);
-	if (!p->result.joined) find(p, AUDIT_REWRITTEN, at->seq, at->seq, "the node that was restored from a backup of this one says that its records up to here were others");
+	const struct audit_place *at = &e->join.at;
+	e->passed = true;
+	e->fits = memcmp(at->link, p->place.link, AUDIT_LINK_LEN) == 0 && (!e->join.has_digest || memcmp(at->digest, p->place.digest, AUDIT_DIGEST_LEN) == 0);
+	if (!e->fits) find(p, AUDIT_REWRITTEN, at->seq, at->seq, "the node that was restored from a backup of this one says that its records up to here were others");
 }
 
 /* The place moved: what is known of it from elsewhere. */
@@ -172,7 +180,8 @@ static void arrive(struct audit_proof *p)
 	here->seq = p->place.seq;
 	memcpy(here->link, p->place.link, sizeof here->link);
 	memcpy(here->digest, p->place.digest, sizeof here->digest);
-	if (p->expects_join && p->join.at.seq == p->place.seq) compare_join(p);
+	for (size_t i = 0; i < p->join_count; i++)
+		if (!p->joins[i].passed && p->joins[i].join.at.seq == p->place.seq) compare_join(p, &p->joins[i]);
 	for (size_t i = 0; i < p->kept_count; i++) {
 		struct kept *k = &p->kept[i];
 		if (!k->judged || k->passed || k->checkpoint.at.seq != p->place.seq) continue;
@@ -261,7 +270,7 @@ static void judge_token_key(struct audit_proof *p, uint64_t seq, const uint8_t *
 	if (!p->token_key_count && !first) find(p, AUDIT_TOKEN_KEY, seq, seq, "the token's key is another one from here on: give the fingerprints of both, if that was meant");
 }
 
-/* What the token signed must be what these files say of that record. */
+/* What the token signed must be what these files say of that record; of one that was passed over (a gap, or it is missing) they say nothing. */
 static void take_witness(struct audit_proof *p, const struct audit_event *event)
 {
 	struct audit_witness w;
@@ -274,8 +283,10 @@ static void take_witness(struct audit_proof *p, const struct audit_event *event)
 	judge_token_key(p, event->seq, fingerprint);
 	const struct passed *there = &p->passed[w.at.seq % AUDIT_WITNESS_BEHIND];
 	if (w.at.seq < p->result.first - 1) return; /* of a record in front of these files */
-	if (w.at.seq >= event->seq || there->seq != w.at.seq) {
+	if (w.at.seq >= event->seq || event->seq - w.at.seq > AUDIT_WITNESS_BEHIND) {
 		find(p, AUDIT_TOKEN_FORGED, event->seq, event->seq, "the record that the token signed cannot be the one in front of it");
+	} else if (there->seq != w.at.seq) {
+		return;
 	} else if (memcmp(there->link, w.at.link, sizeof w.at.link) != 0 || memcmp(there->digest, w.at.digest, sizeof w.at.digest) != 0) {
 		find(p, AUDIT_REWRITTEN, w.at.seq, w.at.seq, "the token signed other records up to here");
 	} else {
@@ -327,6 +338,7 @@ static void take_checkpoint(struct audit_proof *p)
 	if (c->at.seq > p->place.seq) pass_over(p, p->place.seq + 1, c->at.seq);
 	else if (!same_place(&c->at, &p->place)) find(p, AUDIT_EDITED, p->result.signed_to + 1, c->at.seq, "they are not what the checkpoint behind them was signed over");
 	p->place = c->at;
+	p->vouched = true;
 	p->result.signed_to = c->at.seq;
 	if (c->time_ms > p->result.signed_ms) p->result.signed_ms = c->time_ms;
 	arrive(p);
@@ -352,13 +364,20 @@ static void take_gap(struct audit_proof *p)
 		find(p, AUDIT_EDITED, p->place.seq, p->place.seq, "the gap behind it says that it was another record");
 	find(p, AUDIT_GAP, g->from, g->to.seq, "the node left them out of this export and says so");
 	p->place = g->to;
+	p->vouched = true;
 	arrive(p);
 }
 
-void audit_proof_expect_join(struct audit_proof *proof, const struct audit_join *join)
+enum coffer_err audit_proof_expect_join(struct audit_proof *proof, const struct audit_join *join)
 {
-	proof->join = *join;
-	proof->expects_join = true;
+	ENSURE(proof->join_count < AUDIT_JOINS_MAX, ERR_LIMIT);
+	proof->joins[proof->join_count++] = (struct expected_join){ .join = *join };
+	return ERR_OK;
+}
+
+bool audit_proof_join_fits(const struct audit_proof *proof, size_t i)
+{
+	return i < proof->join_count && proof->joins[i].fits;
 }
 
 void audit_proof_file(struct audit_proof *proof, const char *name)
@@ -398,6 +417,21 @@ void audit_proof_torn(struct audit_proof *proof)
 	find(proof, AUDIT_UNREADABLE, 0, 0, "the last line has no end: it was cut");
 }
 
+/* Who cuts the whole log off can write a header that says it began later: that is believed when something behind it is signed. */
+static void end_kept(struct audit_proof *p, const struct kept *k)
+{
+	uint64_t seq = k->checkpoint.at.seq;
+	if (!k->judged || k->passed) return;
+	if (seq > p->place.seq) find(p, AUDIT_TRUNCATED, p->place.seq + 1, seq, "a checkpoint from elsewhere proves that they were there");
+	else if (!p->vouched) find(p, AUDIT_TRUNCATED, seq, seq, "a checkpoint from elsewhere proves that it was there, and nothing that is here is signed");
+}
+
+static void end_join(struct audit_proof *p, const struct expected_join *e)
+{
+	if (p->result.begun && p->place.seq < e->join.at.seq)
+		find(p, AUDIT_TRUNCATED, p->place.seq + 1, e->join.at.seq, "the node that was restored from a backup of this one says that they were there");
+}
+
 void audit_proof_end(struct audit_proof *proof, bool live, struct audit_proof_result *out)
 {
 	struct audit_proof *p = proof;
@@ -406,13 +440,12 @@ void audit_proof_end(struct audit_proof *proof, bool live, struct audit_proof_re
 	for (size_t i = 0; i < p->hole_count; i++) find(p, AUDIT_MISSING, p->holes[i].from, p->holes[i].to, "");
 	if (!live && p->place.seq > p->result.signed_to)
 		find(p, AUDIT_UNSIGNED, p->result.signed_to + 1, p->place.seq, "no checkpoint stands behind them: they may have been changed, and others cut off");
-	for (size_t i = 0; i < p->kept_count; i++) {
-		const struct kept *k = &p->kept[i];
-		if (k->judged && k->checkpoint.at.seq > p->place.seq)
-			find(p, AUDIT_TRUNCATED, p->place.seq + 1, k->checkpoint.at.seq, "a checkpoint from elsewhere proves that they were there");
-	}
-	if (p->expects_join && p->result.begun && p->place.seq < p->join.at.seq)
-		find(p, AUDIT_TRUNCATED, p->place.seq + 1, p->join.at.seq, "the node that was restored from a backup of this one says that they were there");
+	else if (!live && p->result.begun && !p->vouched)
+		find(p, AUDIT_UNSIGNED, 0, 0, "there is no checkpoint at all, so not even the header is to be believed");
+	for (size_t i = 0; i < p->kept_count; i++) end_kept(p, &p->kept[i]);
+	for (size_t i = 0; i < p->join_count; i++) end_join(p, &p->joins[i]);
+	p->result.joined = p->join_count > 0;
+	for (size_t i = 0; i < p->join_count; i++) p->result.joined = p->result.joined && p->joins[i].fits;
 	if (p->token_key_count && p->result.begun && p->result.token_signatures == 0)
 		find(p, AUDIT_TOKEN_NONE, p->result.first, p->place.seq, "none of these records is signed by the token");
 	flush(p);

@@ -12,6 +12,7 @@
 #include "audit/witness.h"
 
 #define AUDIT_KEPT_MAX 1024u /* checkpoints from elsewhere */
+#define AUDIT_JOINS_MAX 64u  /* nodes that were restored from backups of one */
 #define AUDIT_TOKEN_KEYS_MAX 64u /* keys of tokens that are expected */
 
 enum audit_finding_kind {
@@ -62,7 +63,7 @@ struct audit_proof_result {
 	uint64_t findings;
 	bool has_join;               /* record 1 says from which log this one goes on */
 	struct audit_join join;
-	bool joined;                 /* what a restored node says of this log was compared, and fits */
+	bool joined;                 /* what restored nodes say of this log was compared, and all of it fits */
 	uint64_t token_signatures;   /* of the token that hold, over records that are here */
 	uint64_t token_to, token_ms; /* newest record that it signed, and when */
 	uint64_t token_records;      /* records that say so */
@@ -79,15 +80,17 @@ void audit_proof_free(struct audit_proof *proof); /* accepts NULL */
 enum coffer_err audit_proof_keep(struct audit_proof *proof, struct view line) MUST_USE;
 /* Before the first file: the token's key must be one of those that are given so, by fingerprint, and at least one signature must be there. ERR_LIMIT. */
 enum coffer_err audit_proof_expect_key(struct audit_proof *proof, const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN]) MUST_USE;
-/* Before the first file: a node that was restored from a backup of this one says that this was its newest record. One alone. */
-void audit_proof_expect_join(struct audit_proof *proof, const struct audit_join *join);
+/* Before the first file: a node that was restored from a backup of this one says that this was its newest record. ERR_LIMIT. */
+enum coffer_err audit_proof_expect_join(struct audit_proof *proof, const struct audit_join *join) MUST_USE;
+/* At the end: whether what the i-th of them says was compared, and fits. */
+bool audit_proof_join_fits(const struct audit_proof *proof, size_t i);
 /* The lines of this file follow. */
 void audit_proof_file(struct audit_proof *proof, const char *name);
 /* line: without its newline. */
 void audit_proof_line(struct audit_proof *proof, struct view line);
 /* The last line had no newline. */
 void audit_proof_torn(struct audit_proof *proof);
-/* live: records without a checkpoint behind them are no finding. */
+/* live: records without a checkpoint behind them are no finding, nor that there is none at all. */
 void audit_proof_end(struct audit_proof *proof, bool live, struct audit_proof_result *out);
 
 /* For who goes on writing a file: the place behind the last line that fits. */

@@ -208,12 +208,21 @@ static int read_kept(struct run *run)
 	return run->status;
 }
 
-/* What a restored node says of the log whose turn it is. */
-static const struct source *find_join(const struct run *run)
+/* What restored nodes say of the log whose turn it is: the i-th of them. */
+static const struct source *find_join(const struct run *run, size_t i)
 {
-	for (size_t i = 0; i < run->count; i++)
-		if (run->sources[i].has_join && memcmp(run->sources[i].join.node_id, run->node_id, UUID_LEN) == 0) return &run->sources[i];
+	for (size_t at = 0; at < run->count; at++)
+		if (run->sources[at].has_join && memcmp(run->sources[at].join.node_id, run->node_id, UUID_LEN) == 0 && i-- == 0) return &run->sources[at];
 	return NULL;
+}
+
+static int expect_joins(struct run *run)
+{
+	const struct source *after;
+	for (size_t i = 0; (after = find_join(run, i)) != NULL; i++)
+		if (audit_proof_expect_join(run->proof, &after->join) != ERR_OK)
+			return cli_fail(EXIT_REFUSED, "more than %u nodes that were restored from backups of one", AUDIT_JOINS_MAX);
+	return EXIT_DONE;
 }
 
 /* ---- what is found ---- */
@@ -258,29 +267,37 @@ static void print_summary(const struct run *run, const struct audit_proof_result
 	text_uuid(r->domain.node_id, node);
 	audit_time_text(r->signed_ms, when);
 	printf("node %s, records %" PRIu64 " to %" PRIu64 ": %s\n", node, r->first, r->last, r->findings ? "not whole" : "whole");
-	if (r->signed_ms) printf("newest checkpoint: up to record %" PRIu64 ", of %s; records after that moment are not in it\n", r->signed_to, when);
+	if (!r->signed_ms) printf("there is no checkpoint in these files: nothing of what they say is proven\n");
+	else printf("newest checkpoint: up to record %" PRIu64 ", of %s; records after that moment are not in it\n", r->signed_to, when);
 	print_token(run, r);
 	if (r->first > 1) printf("records before %" PRIu64 " are not in these files\n", r->first);
 	if (r->old) printf("%" PRIu64 " records of an older program: their links are signed, what they say is not\n", r->old);
 	if (run->kept) printf("%" PRIu64 " of %" PRIu64 " checkpoints from elsewhere compared and right\n", r->compared, run->kept);
 }
 
+/* What goes on from this log. */
+static void print_after(const struct audit_proof_result *r, const struct source *after)
+{
+	char node[UUID_TEXT_LEN + 1];
+	text_uuid(after->node_id, node);
+	printf("node %s goes on from its record %" PRIu64 ", which is the one that it says\n", node, after->join.at.seq);
+	if (r->last > after->join.at.seq)
+		printf("records %" PRIu64 " to %" PRIu64 " came after the backup that it was restored from\n", after->join.at.seq + 1, r->last);
+}
+
 /* Which log goes on from which. */
 static void print_join(const struct run *run, const struct audit_proof_result *r)
 {
-	char node[UUID_TEXT_LEN + 1], other[UUID_TEXT_LEN + 1];
-	const struct source *after = find_join(run);
+	char other[UUID_TEXT_LEN + 1];
+	const struct source *after;
 	if (r->has_join) {
 		bool here = false;
 		for (size_t i = 0; i < run->count; i++) here = here || is_of_node(&run->sources[i], r->join.node_id);
 		text_uuid(r->join.node_id, other);
 		printf("it goes on from record %" PRIu64 " of node %s%s\n", r->join.at.seq, other, here ? "" : ", which is not in these files");
 	}
-	if (!after || !r->joined) return;
-	text_uuid(after->node_id, node);
-	printf("node %s goes on from its record %" PRIu64 ", which is the one that it says\n", node, after->join.at.seq);
-	if (r->last > after->join.at.seq)
-		printf("records %" PRIu64 " to %" PRIu64 " came after the backup that it was restored from\n", after->join.at.seq + 1, r->last);
+	for (size_t i = 0; (after = find_join(run, i)) != NULL; i++)
+		if (audit_proof_join_fits(run->proof, i)) print_after(r, after);
 }
 
 static json_t *log_json(const struct run *run, const struct audit_proof_result *r, bool verified)
@@ -321,10 +338,9 @@ static int prove(struct run *run, size_t first, size_t end)
 	run->node_id = run->sources[first].node_id;
 	run->findings = run->logs ? json_array() : NULL;
 	run->proof = audit_proof_new(&run->trust, take_finding, run);
-	const struct source *after = find_join(run);
 	int status = run->proof ? take_token_keys(run) : cli_fail(EXIT_REFUSED, "out of memory");
 	if (!status) status = read_kept(run);
-	if (!status && after) audit_proof_expect_join(run->proof, &after->join);
+	if (!status) status = expect_joins(run);
 	if (!status) status = read_sources(run, first, end);
 	if (!status) {
 		audit_proof_end(run->proof, args_get(run->cli->cmd, run->args, "live") != NULL, &result);

@@ -92,12 +92,12 @@ static void put(FILE *out, const json_t *doc, const struct metric *m)
 }
 
 /* One sample a copy of the audit log. */
-static void put_exports(FILE *out, const json_t *doc, const char *name, const char *help, json_int_t (*of)(const json_t *doc, const json_t *export))
+static void put_exports(FILE *out, const json_t *doc, const char *name, const char *type, const char *help, json_int_t (*of)(const json_t *doc, const json_t *export))
 {
 	const char *key;
 	json_t *export, *exports = json_object_get(doc, "audit_exports");
 	if (json_object_size(exports) == 0) return;
-	head(out, name, "gauge", help);
+	head(out, name, type, help);
 	json_object_foreach(exports, key, export) {
 		fprintf(out, "%s{export=\"", name);
 		label(out, key);
@@ -115,6 +115,12 @@ static json_int_t ok_of(const json_t *doc, const json_t *export)
 {
 	(void)doc;
 	return strcmp(json_text(export, "state"), "well") == 0;
+}
+
+static json_int_t lost_of(const json_t *doc, const json_t *export)
+{
+	(void)doc;
+	return json_integer_value(json_object_get(export, "lost"));
 }
 
 static void put_backup(FILE *out, const json_t *doc)
@@ -139,8 +145,9 @@ static void print_metrics(FILE *out, const json_t *doc)
 	fputs("\"} 1\n", out);
 	for (size_t i = 0; i < METRICS; i++) put(out, doc, &metrics[i]);
 	put_backup(out, doc);
-	put_exports(out, doc, "coffer_audit_export_pending", "records that a copy of the audit log lacks", pending_of);
-	put_exports(out, doc, "coffer_audit_export_ok", "1 when the copy takes records", ok_of);
+	put_exports(out, doc, "coffer_audit_export_pending", "gauge", "records that a copy of the audit log lacks", pending_of);
+	put_exports(out, doc, "coffer_audit_export_ok", "gauge", "1 when the copy takes records", ok_of);
+	put_exports(out, doc, "coffer_audit_export_lost_total", "counter", "records that the copy was not given: it was away for too long, or could not take them", lost_of);
 }
 
 static int write_text(const char *path, const char *text, size_t len)

@@ -17,6 +17,7 @@
 #define CLOSED_MS 200u /* while the log is not open */
 
 struct exporter {
+	struct daemon *daemon;
 	struct audit_feed feed;
 	struct engine_export *slot;
 	pthread_t thread;
@@ -73,6 +74,7 @@ static void tell(struct exporter *x, enum coffer_err err)
 {
 	x->slot->trouble = err;
 	x->slot->seq = x->feed.place.seq;
+	x->slot->lost = x->feed.lost;
 	x->slot->sealed_to = x->feed.located ? x->feed.signed_to : 0;
 	if (err == x->trouble) return;
 	if (err) log_error("audit export to the %s: %s; it goes on when that has changed, and nothing is lost", x->slot->name, audit_feed_trouble(err));
@@ -82,14 +84,14 @@ static void tell(struct exporter *x, enum coffer_err err)
 
 static bool is_open(const struct exporter *x)
 {
-	enum engine_state state = engine_state_get(&x->feed.daemon->engine);
+	enum engine_state state = engine_state_get(x->feed.engine);
 	return state == ENGINE_OPEN || state == ENGINE_DRAINING;
 }
 
 static void *exporter_main(void *arg)
 {
 	struct exporter *x = arg;
-	struct audit_exports *all = x->feed.daemon->audit_exports;
+	struct audit_exports *all = x->daemon->audit_exports;
 	char name[16];
 	snprintf(name, sizeof name, "audit-%.9s", x->slot->name);
 	prctl(PR_SET_NAME, name);
@@ -124,7 +126,10 @@ static enum coffer_err add(struct daemon *d, const struct audit_sink_ops *ops, s
 	struct audit_exports *all = d->audit_exports;
 	struct exporter *x = &all->of[all->count];
 	ENSURE(sink, ERR_MEMORY);
-	TRY(audit_feed_init(&x->feed, d, ops, sink));
+	enum coffer_err err = audit_feed_init(&x->feed, &d->engine, ops, sink);
+	x->daemon = d;
+	if (err) ops->close(sink);
+	TRY(err);
 	x->slot = &d->engine.exports[all->count++];
 	x->slot->name = ops->name;
 	ENSURE(pthread_create(&x->thread, NULL, exporter_main, x) == 0, ERR_LIMIT);

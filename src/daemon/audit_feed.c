@@ -17,11 +17,11 @@
 
 enum { SEVERITY_NOTE = CONFIG_AUDIT_NOTICE };
 
-enum coffer_err audit_feed_init(struct audit_feed *f, struct daemon *d, const struct audit_sink_ops *ops, struct audit_sink *sink)
+enum coffer_err audit_feed_init(struct audit_feed *f, struct engine *engine, const struct audit_sink_ops *ops, struct audit_sink *sink)
 {
-	*f = (struct audit_feed){ .daemon = d, .ops = ops, .sink = sink };
-	f->lines = malloc(FEED_BYTES);
-	ENSURE(f->lines, ERR_MEMORY);
+	uint8_t *lines = malloc(FEED_BYTES);
+	ENSURE(lines, ERR_MEMORY);
+	*f = (struct audit_feed){ .engine = engine, .ops = ops, .sink = sink, .lines = lines };
 	return ERR_OK;
 }
 
@@ -29,7 +29,7 @@ void audit_feed_done(struct audit_feed *f)
 {
 	if (f->sink) f->ops->close(f->sink);
 	free(f->lines);
-	*f = (struct audit_feed){ .daemon = NULL };
+	*f = (struct audit_feed){ .engine = NULL };
 }
 
 uint64_t audit_feed_pause(const struct audit_feed *f, uint64_t most_ms)
@@ -95,27 +95,27 @@ static enum coffer_err take_row(void *arg, const struct audit_event *event, cons
 	return ERR_OK;
 }
 
-static enum coffer_err put_gap(struct fill *fill, struct txn *txn, uint64_t from, uint64_t to, const char *why)
+/* Behind what is in the batch, up to record `to`. */
+static enum coffer_err put_gap(struct fill *fill, struct txn *txn, uint64_t to, const char *why)
 {
 	struct audit_gap gap;
-	TRY(audit_page_gap(txn, from, to, view_str(why), &gap));
+	TRY(audit_page_gap(txn, &fill->feed->next, to, view_str(why), &gap));
 	begin_line(fill, CONFIG_AUDIT_WARNING);
 	audit_line_gap(ring_domain(txn_ring(txn)), &gap, &fill->w);
 	writer_u8(&fill->w, '\n');
 	fill->rows++;
+	fill->feed->batch_lost += to - fill->feed->next.seq;
 	fill->feed->next = gap.to;
 	return writer_done(&fill->w);
 }
 
-/* The record behind next does not open: a gap up to the first one whose place can be read. */
-static enum coffer_err put_damage(struct fill *fill, struct txn *txn, uint64_t length)
+/* The record behind next does not open, or is not there: a gap up to the first one whose place can be read. */
+static enum coffer_err put_damage(struct fill *fill, struct txn *txn)
 {
-	uint64_t from = fill->feed->next.seq + 1;
-	for (uint64_t to = from; to <= length && to < from + ROWS_PER_PAGE; to++) {
-		struct audit_place place;
-		if (audit_page_place(txn, to, &place) == ERR_OK) return put_gap(fill, txn, from, to, "the node cannot open them: they are damaged");
-	}
-	return ERR_CORRUPT;
+	struct audit_place place;
+	enum coffer_err err = audit_page_place_behind(txn, fill->feed->next.seq, &place);
+	if (err == ERR_NOT_FOUND) return ERR_CORRUPT;
+	return err ? err : put_gap(fill, txn, place.seq, "the node cannot open them: they are damaged");
 }
 
 static bool wants_checkpoint(const struct fill *fill, uint64_t length)
@@ -125,7 +125,7 @@ static bool wants_checkpoint(const struct fill *fill, uint64_t length)
 	if (unsigned_rows == 0) return false;
 	if (unsigned_rows >= CHECKPOINT_ROWS || (f->due_ms && clock_mono_ms() >= f->due_ms)) return true;
 	if (fill->ending && f->next.seq == length) return true;
-	return fill->rows && f->ops->wants_checkpoint(f->sink, f->daemon->engine.config, writer_len(&fill->w));
+	return fill->rows && f->ops->wants_checkpoint(f->sink, f->engine->config, writer_len(&fill->w));
 }
 
 static enum coffer_err put_checkpoint(struct fill *fill, struct txn *txn)
@@ -142,14 +142,15 @@ static enum coffer_err put_checkpoint(struct fill *fill, struct txn *txn)
 static enum coffer_err fill_rows(struct fill *fill, struct txn *txn, uint64_t length)
 {
 	struct audit_feed *f = fill->feed;
-	uint64_t gone = audit_chain_base(fill->feed->daemon->engine.audit)->seq;
+	uint64_t gone = audit_chain_base(fill->feed->engine->audit)->seq;
 	if (f->place.seq >= length) return ERR_OK;
-	if (f->place.seq < gone) return f->ops->levels ? put_gap(fill, txn, gone + 1, length, "the receiver was away for too long") : ERR_STATE;
-	if (f->ops->levels && length - f->place.seq > f->daemon->engine.config->audit_queue) return put_gap(fill, txn, f->place.seq + 1, length, "the receiver was away for too long");
+	if (f->place.seq < gone && !f->ops->levels) return ERR_STATE;
+	bool away = f->place.seq < gone || length - f->place.seq > f->engine->config->audit_queue;
+	if (f->ops->levels && away) return put_gap(fill, txn, length, "the receiver was away for too long");
 	uint64_t left = length - f->place.seq;
 	enum coffer_err err = audit_page_rows(txn, f->place.seq + 1, left < ROWS_PER_PAGE ? (size_t)left : ROWS_PER_PAGE, take_row, fill);
 	if (err == ERR_LIMIT) return ERR_OK;
-	if (err == ERR_CORRUPT) return fill->rows ? ERR_OK : put_damage(fill, txn, length);
+	if (err == ERR_CORRUPT || (!err && !fill->rows)) return fill->rows ? ERR_OK : put_damage(fill, txn);
 	return err;
 }
 
@@ -161,6 +162,7 @@ static enum coffer_err fill_on_store(struct engine *engine, struct txn *txn, voi
 	ENSURE(engine->audit, ERR_SEALED);
 	uint64_t length = audit_chain_length(engine->audit);
 	f->next = f->place;
+	f->batch_lost = 0;
 	f->batch = (struct audit_batch){ .place = &f->next, .first = f->place.seq + 1 };
 	if (f->ops->wants_header(f->sink)) {
 		begin_line(fill, SEVERITY_NOTE);
@@ -178,9 +180,31 @@ static enum coffer_err fill_on_store(struct engine *engine, struct txn *txn, voi
 struct where {
 	struct audit_feed *feed;
 	uint64_t seq;       /* in: where to go on; UINT64_MAX: at the newest */
+	struct audit_place said; /* of that record, by an archive; seq 0: nothing says it */
+	uint64_t lost;      /* out: records that a receiver does not get, because they were taken out */
 	bool compare;       /* feed->place is what the sink says */
 	bool other;         /* out: the store says otherwise */
 };
+
+static bool is_same_place(const struct audit_place *a, const struct audit_place *b)
+{
+	return a->seq == b->seq && memcmp(a->link, b->link, sizeof a->link) == 0 && memcmp(a->digest, b->digest, sizeof a->digest) == 0;
+}
+
+/* Behind the record that is named, where the store has that one; a file else begins with the first record that the store has. A receiver that was away while records were
+ * taken out does not get them. */
+static enum coffer_err begin_behind(struct where *w, struct txn *txn, uint64_t length, uint64_t gone)
+{
+	struct audit_feed *f = w->feed;
+	if (w->seq > length) w->seq = f->ops->levels ? length : 0;
+	if (w->seq < gone) {
+		w->lost = f->ops->levels ? gone - w->seq : 0;
+		w->seq = gone;
+	}
+	TRY(audit_page_place(txn, w->seq, &f->place));
+	if (w->said.seq != w->seq || is_same_place(&w->said, &f->place)) return ERR_OK;
+	return audit_page_place(txn, gone, &f->place); /* the archive is of another state of this store */
+}
 
 static enum coffer_err where_on_store(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
@@ -197,41 +221,41 @@ static enum coffer_err where_on_store(struct engine *engine, struct txn *txn, vo
 		w->other = err == ERR_NOT_FOUND; /* what follows was taken out of the store */
 		if (w->other) return ERR_OK;
 		TRY(err);
-		w->other = memcmp(place.link, f->place.link, sizeof place.link) != 0 || memcmp(place.digest, f->place.digest, sizeof place.digest) != 0;
+		w->other = !is_same_place(&place, &f->place);
 		return ERR_OK;
 	}
-	if (w->seq > length) w->seq = f->ops->levels ? length : 0;
-	if (w->seq < audit_chain_base(engine->audit)->seq) w->seq = audit_chain_base(engine->audit)->seq;
-	return audit_page_place(txn, w->seq, &f->place);
+	return begin_behind(w, txn, length, audit_chain_base(engine->audit)->seq);
 }
 
 /* ---- on its own thread ---- */
 
 static enum coffer_err on_store(struct audit_feed *f, engine_store_fn *fn, void *arg)
 {
-	struct engine *e = &f->daemon->engine;
+	struct engine *e = f->engine;
 	struct reason ignored = { "" };
 	return e->on_store(e, fn, arg, &ignored);
 }
 
-static enum coffer_err begin_anew(struct audit_feed *f, uint64_t seq)
+/* A file that was moved away ends where it ended: what has no checkpoint behind it there gets one at the beginning of the next. */
+static enum coffer_err begin_anew(struct audit_feed *f, uint64_t seq, const struct audit_place *said)
 {
-	if (!f->known) {
-		struct where where = { .feed = f, .seq = seq };
-		TRY(on_store(f, where_on_store, &where));
-	}
+	struct where where = { .feed = f, .seq = seq, .said = *said };
+	if (f->known && !(f->ops->lost && f->ops->lost(f->sink))) return ERR_OK;
+	f->known = false;
+	TRY(on_store(f, where_on_store, &where));
 	f->signed_to = f->place.seq;
+	f->lost += where.lost;
 	return ERR_OK;
 }
 
 static enum coffer_err locate(struct audit_feed *f)
 {
-	struct audit_place place;
+	struct audit_place place = { .seq = 0 };
 	uint64_t seq = 0, signed_to = 0;
 	f->batch.len = 0;
-	enum coffer_err err = f->ops->locate(f->sink, &f->daemon->engine.domain, &place, &signed_to, &seq);
+	enum coffer_err err = f->ops->locate(f->sink, &f->engine->domain, &place, &signed_to, &seq);
 	if (err == ERR_NOT_FOUND) {
-		TRY(begin_anew(f, seq));
+		TRY(begin_anew(f, seq, &place));
 	} else {
 		struct where where = { .feed = f, .compare = true };
 		TRY(err);
@@ -244,14 +268,14 @@ static enum coffer_err locate(struct audit_feed *f)
 			return ERR_STATE; /* once more, with what is there now */
 		}
 	}
-	f->due_ms = f->place.seq > f->signed_to ? clock_mono_ms() + f->daemon->engine.config->audit_checkpoint_interval_ms : 0;
+	f->due_ms = f->place.seq > f->signed_to ? clock_mono_ms() + f->engine->config->audit_checkpoint_interval_ms : 0;
 	f->known = f->located = true;
 	return ERR_OK;
 }
 
 static enum coffer_err fill(struct audit_feed *f, bool ending)
 {
-	struct fill fill = { .feed = f, .ending = ending, .level = f->daemon->engine.config->audit_syslog_level };
+	struct fill fill = { .feed = f, .ending = ending, .level = f->engine->config->audit_syslog_level };
 	writer_init(&fill.w, f->lines, FEED_BYTES - 1);
 	enum coffer_err err = on_store(f, fill_on_store, &fill);
 	if (err) {
@@ -269,26 +293,32 @@ static enum coffer_err fill(struct audit_feed *f, bool ending)
 static void settle(struct audit_feed *f)
 {
 	f->place = f->next;
+	f->lost += f->batch_lost;
+	f->batch_lost = 0;
 	if (f->batch.sealed) {
 		f->signed_to = f->place.seq;
 		f->due_ms = 0;
 	}
-	if (f->place.seq > f->signed_to && !f->due_ms) f->due_ms = clock_mono_ms() + f->daemon->engine.config->audit_checkpoint_interval_ms;
+	if (f->place.seq > f->signed_to && !f->due_ms) f->due_ms = clock_mono_ms() + f->engine->config->audit_checkpoint_interval_ms;
 }
 
 struct too_long {
 	struct audit_feed *feed;
 	uint64_t seq;
+	struct audit_place at; /* out: that record's */
 	struct writer w;
 };
 
 static enum coffer_err gap_on_store(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct too_long *t = arg;
+	struct audit_place before;
 	struct audit_gap gap;
 	(void)engine;
 	(void)reason;
-	TRY(audit_page_gap(txn, t->seq, t->seq, view_str("it is too long for the receiver"), &gap));
+	TRY(audit_page_place(txn, t->seq - 1, &before));
+	TRY(audit_page_gap(txn, &before, t->seq, view_str("it is too long for the receiver"), &gap));
+	t->at = gap.to;
 	writer_u8(&t->w, '0' + CONFIG_AUDIT_WARNING);
 	audit_line_gap(ring_domain(txn_ring(txn)), &gap, &t->w);
 	writer_u8(&t->w, '\n');
@@ -306,20 +336,23 @@ static enum coffer_err skip_line(struct audit_feed *f)
 	ENSURE(len > sizeof record + 1 && memcmp(f->batch.at + 1, record, sizeof record - 1) == 0, ERR_TOO_LARGE);
 	while (at[digits] >= '0' && at[digits] <= '9' && digits < 20) digits++;
 	TRY(text_parse_u64(view_of(at, digits), &t.seq));
+	ENSURE(t.seq > 0, ERR_BUG);
 	writer_init(&t.w, line, sizeof line);
 	TRY(on_store(f, gap_on_store, &t));
 	struct audit_batch gap = f->batch;
 	gap.at = line;
 	gap.len = writer_len(&t.w);
-	TRY(f->ops->put(f->sink, f->daemon->engine.config, &gap));
+	gap.place = &t.at; /* as far as it is told by now: the rest of the batch is not */
+	TRY(f->ops->put(f->sink, f->engine->config, &gap));
 	f->batch.at += len;
 	f->batch.len -= len;
+	f->batch_lost++;
 	return ERR_OK;
 }
 
 static enum coffer_err put(struct audit_feed *f)
 {
-	enum coffer_err err = f->ops->put(f->sink, f->daemon->engine.config, &f->batch);
+	enum coffer_err err = f->ops->put(f->sink, f->engine->config, &f->batch);
 	if (err == ERR_TOO_LARGE && f->ops->levels) {
 		TRY(skip_line(f));
 		if (f->batch.len) return ERR_OK;
@@ -339,7 +372,7 @@ static enum coffer_err put(struct audit_feed *f)
 
 enum coffer_err audit_feed_step(struct audit_feed *f, bool ending, bool *idle)
 {
-	enum engine_state state = engine_state_get(&f->daemon->engine);
+	enum engine_state state = engine_state_get(f->engine);
 	*idle = state != ENGINE_OPEN && state != ENGINE_DRAINING;
 	if (*idle) return ERR_OK;
 	if (!f->located) {

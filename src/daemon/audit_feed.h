@@ -3,10 +3,10 @@
 #define COFFER_DAEMON_AUDIT_FEED_H
 
 #include "daemon/audit_sink.h"
-#include "daemon/daemon.h"
+#include "ops/engine.h"
 
 struct audit_feed {
-	struct daemon *daemon;
+	struct engine *engine;
 	const struct audit_sink_ops *ops;
 	struct audit_sink *sink;
 	bool located;              /* the sink was asked where it is … */
@@ -15,12 +15,14 @@ struct audit_feed {
 	struct audit_place next;   /* behind the batch under way */
 	uint64_t signed_to;        /* newest record with a checkpoint */
 	uint64_t due_ms;           /* when a checkpoint is wanted for what is behind it; 0: nothing is */
+	uint64_t lost;             /* records that were left out since the start: a gap, or nothing, stands for them */
+	uint64_t batch_lost;       /* the same of the batch under way */
 	uint8_t *lines;            /* the batch, FEED_BYTES */
-	size_t filled;
 	struct audit_batch batch;  /* what is left of it; len 0: none under way */
 };
 
-enum coffer_err audit_feed_init(struct audit_feed *f, struct daemon *d, const struct audit_sink_ops *ops, struct audit_sink *sink) MUST_USE;
+/* The sink is the feed's from then on. ERR_MEMORY: it stays the caller's. */
+enum coffer_err audit_feed_init(struct audit_feed *f, struct engine *engine, const struct audit_sink_ops *ops, struct audit_sink *sink) MUST_USE;
 void audit_feed_done(struct audit_feed *f);
 /* One batch at most. ending: whatever is left, with a checkpoint behind it. *idle: nothing is left to be done now. */
 enum coffer_err audit_feed_step(struct audit_feed *f, bool ending, bool *idle) MUST_USE;

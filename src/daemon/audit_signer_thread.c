@@ -17,15 +17,21 @@ struct audit_signer_thread {
 	bool stop, opened;
 };
 
-static void wait_for(struct audit_signer_thread *t, uint64_t ms)
+#define KEEP_AGAIN_MS 10000u   /* records to be taken out are looked for so often */
+#define LOOK_AGAIN_MS 60000u   /* and whether the configuration was changed */
+
+/* True: the node has opened. */
+static bool wait_for(struct audit_signer_thread *t, uint64_t ms)
 {
 	uint64_t at_ms = clock_mono_ms() + ms;
 	const struct timespec at = { (time_t)(at_ms / 1000), (long)(at_ms % 1000) * 1000000 };
 	int rc = 0;
 	pthread_mutex_lock(&t->lock);
 	while (!t->stop && !t->opened && rc == 0) rc = pthread_cond_timedwait(&t->wake, &t->lock, &at);
+	bool opened = t->opened;
 	t->opened = false;
 	pthread_mutex_unlock(&t->lock);
+	return opened;
 }
 
 static bool is_stopping(struct audit_signer_thread *t)
@@ -50,15 +56,24 @@ static void take_out_old(struct audit_signer_thread *t)
 	for (bool more = true; more && !is_stopping(t);) audit_keep_step(e, exported_to(e), &more);
 }
 
+/* How often the token signs, and how often records are taken out, are two things. */
 static void *signer_main(void *arg)
 {
 	struct audit_signer_thread *t = arg;
+	uint64_t sign_at_ms = 0, interval_ms = 0;
 	prctl(PR_SET_NAME, "audit-signer");
 	while (!is_stopping(t)) {
-		uint64_t again_ms;
-		audit_signer_step(&t->daemon->engine, &again_ms);
+		const struct config *config = t->daemon->engine.config;
+		uint64_t most_ms = config->audit_keep ? KEEP_AGAIN_MS : LOOK_AGAIN_MS;
+		if (clock_mono_ms() >= sign_at_ms || config->audit_token_interval_ms != interval_ms) {
+			uint64_t again_ms;
+			audit_signer_step(&t->daemon->engine, &again_ms);
+			sign_at_ms = clock_mono_ms() + again_ms;
+			interval_ms = config->audit_token_interval_ms;
+		}
 		take_out_old(t);
-		wait_for(t, again_ms);
+		uint64_t now = clock_mono_ms(), left_ms = sign_at_ms > now ? sign_at_ms - now : 1;
+		if (wait_for(t, left_ms < most_ms ? left_ms : most_ms)) sign_at_ms = 0;
 	}
 	return NULL;
 }

@@ -20,8 +20,10 @@ struct audit_sink_ops {
 	const char *name;
 	bool levels;
 	/* The place behind what is there already, as it says itself: nothing of it is believed before the store says the same. ERR_NOT_FOUND: nothing is there, and
-	 * *out_seq is the record to go on behind (UINT64_MAX: the newest one). signed_to: last record with a checkpoint. */
+	 * *out_seq is the record to go on behind (UINT64_MAX: the newest one), with its place in *out where something says it, else zeros. signed_to: last record with a checkpoint. */
 	enum coffer_err (*locate)(struct audit_sink *s, const struct domain_id *domain, struct audit_place *out, uint64_t *out_signed_to, uint64_t *out_seq);
+	/* After locate said ERR_NOT_FOUND: what was put there before is gone, or does not count: where it ended is no place to go on from. NULL: never. */
+	bool (*lost)(const struct audit_sink *s);
 	/* What is there is not of this chain: it is put aside, never written to. */
 	enum coffer_err (*put_aside)(struct audit_sink *s);
 	/* A new beginning at this place; NULL: none is needed. Whether the next batch has to begin with a header. */

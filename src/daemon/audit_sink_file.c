@@ -13,12 +13,12 @@
 #include "base/cleanup.h"
 #include "base/fdio.h"
 #include "base/log.h"
+#include "daemon/audit_archives.h"
 #include "daemon/audit_sink.h"
 
 #define PATH_MAX_BYTES 4096
 #define BLOCK (2u * AUDIT_LINE_MAX) /* bytes that are read at a time */
 #define ASIDE_MAX 1000u
-#define DROP_MAX 64u /* archives that are removed at a time */
 
 struct audit_sink {
 	const char *path;
@@ -27,6 +27,8 @@ struct audit_sink {
 	int folder_fd, fd;     /* -1 */
 	off_t size;            /* bytes of whole lines that are on the disk */
 	uint64_t first;        /* record behind its header; 0: there is no header yet */
+	struct domain_id domain; /* and node, of whom the log is */
+	bool lost;             /* what was in the file is in none that counts any more */
 };
 
 struct audit_sink *audit_sink_file_new(const char *path)
@@ -86,33 +88,9 @@ static enum coffer_err open_file(struct audit_sink *s)
 
 /* ---- archives ---- */
 
-/* NAME.FIRST-LAST: the last number; 0 when it is no such name. */
-static uint64_t archive_last(const struct audit_sink *s, const char *name)
+static struct audit_archives archives_of(const struct audit_sink *s)
 {
-	uint64_t first, last;
-	int end = 0;
-	size_t len = strlen(s->name);
-	if (strncmp(name, s->name, len) != 0 || name[len] != '.') return 0;
-	if (sscanf(name + len + 1, "%20" SCNu64 "-%20" SCNu64 "%n", &first, &last, &end) != 2 || first == 0 || first > last) return 0;
-	return name[len + 1 + (size_t)end] == '\0' ? last : 0;
-}
-
-static enum coffer_err newest_archive(struct audit_sink *s, uint64_t *out)
-{
-	int fd = openat(s->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ENSURE(fd >= 0, failed());
-	DIR *dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return ERR_MEMORY;
-	}
-	*out = 0;
-	for (const struct dirent *e; (e = readdir(dir)) != NULL;) {
-		uint64_t last = archive_last(s, e->d_name);
-		if (last > *out) *out = last;
-	}
-	closedir(dir);
-	return ERR_OK;
+	return (struct audit_archives){ s->folder_fd, s->name, &s->domain };
 }
 
 /* Never over another file. */
@@ -137,50 +115,13 @@ static enum coffer_err put_aside(struct audit_sink *s)
 }
 
 /* The same numbers can be there already only when the store went back to an older state: that file is kept too. */
-/* The oldest archive, and how many there are. */
-static enum coffer_err oldest_archive(struct audit_sink *s, char out[static PATH_MAX_BYTES], unsigned *out_count)
-{
-	int fd = openat(s->folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	uint64_t oldest = UINT64_MAX;
-	ENSURE(fd >= 0, failed());
-	DIR *dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return ERR_MEMORY;
-	}
-	*out_count = 0;
-	for (const struct dirent *e; (e = readdir(dir)) != NULL;) {
-		uint64_t last = archive_last(s, e->d_name);
-		if (last == 0) continue;
-		++*out_count;
-		if (last < oldest) snprintf(out, PATH_MAX_BYTES, "%s", e->d_name);
-		if (last < oldest) oldest = last;
-	}
-	closedir(dir);
-	return ERR_OK;
-}
-
-/* Those beyond the newest `keep`: a few at a time, so that a number that was lowered stops nothing. */
-static void drop_archives(struct audit_sink *s, unsigned keep)
-{
-	char name[PATH_MAX_BYTES];
-	unsigned count = 0;
-	for (unsigned i = 0; i < DROP_MAX; i++) {
-		if (oldest_archive(s, name, &count) != ERR_OK || count <= keep) return;
-		if (unlinkat(s->folder_fd, name, 0) != 0) {
-			log_warn("audit export: the old archive %s cannot be removed: %m", name);
-			return;
-		}
-		log_info("audit export: the old archive %s was removed, as audit_archives_keep says", name);
-	}
-}
-
 static enum coffer_err archive(struct audit_sink *s, unsigned keep, uint64_t last)
 {
 	char to[PATH_MAX_BYTES];
 	snprintf(to, sizeof to, "%s.%012" PRIu64 "-%012" PRIu64, s->name, s->first, last);
 	enum coffer_err err = rename_to(s, to);
-	if (!err && keep) drop_archives(s, keep);
+	struct audit_archives archives = archives_of(s);
+	if (!err && keep) audit_archives_drop(&archives, keep);
 	return err == ERR_EXISTS ? put_aside(s) : err;
 }
 
@@ -246,10 +187,24 @@ static bool is_this_node(const struct audit_proof_result *result, const struct d
 	return result->begun && memcmp(result->domain.id, domain->id, UUID_LEN) == 0 && memcmp(result->domain.node_id, domain->node_id, UUID_LEN) == 0;
 }
 
+/* Renamed is not removed: it was moved away, and whoever did that has it. */
+static bool is_removed(const struct audit_sink *s)
+{
+	struct stat own;
+	return s->fd >= 0 && fstat(s->fd, &own) == 0 && own.st_nlink == 0;
+}
+
+static bool lost(const struct audit_sink *s)
+{
+	return s->lost;
+}
+
 static enum coffer_err locate(struct audit_sink *s, const struct domain_id *domain, struct audit_place *out, uint64_t *out_signed_to, uint64_t *out_seq)
 {
 	struct scan scan = { .whole = 0 };
 	struct audit_proof_result result = { .begun = false };
+	s->lost = is_removed(s);
+	s->domain = *domain;
 	close_file(s);
 	TRY(open_file(s));
 	enum coffer_err err = scan_file(s, domain, &scan, &result);
@@ -257,6 +212,7 @@ static enum coffer_err locate(struct audit_sink *s, const struct domain_id *doma
 	audit_proof_free(scan.proof);
 	TRY(err);
 	if (scan.whole > 0 && (scan.findings || !is_this_node(&result, domain))) {
+		s->lost = true;
 		TRY(put_aside(s));
 		TRY(open_file(s));
 		scan.whole = 0;
@@ -265,7 +221,9 @@ static enum coffer_err locate(struct audit_sink *s, const struct domain_id *doma
 	ENSURE(ftruncate(s->fd, scan.whole) == 0, failed());
 	s->size = scan.whole;
 	if (scan.whole == 0) {
-		TRY(newest_archive(s, out_seq));
+		const struct audit_archives archives = archives_of(s);
+		TRY(audit_archives_newest(&archives, out));
+		*out_seq = out->seq;
 		return ERR_NOT_FOUND;
 	}
 	s->first = result.first;
@@ -321,4 +279,4 @@ static enum coffer_err put(struct audit_sink *s, const struct config *config, st
 	return full ? archive(s, config->audit_archives_keep, batch->place->seq) : ERR_OK;
 }
 
-const struct audit_sink_ops audit_sink_file = { "file", false, locate, put_aside, wants_header, wants_checkpoint, put, close_all };
+const struct audit_sink_ops audit_sink_file = { "file", false, locate, lost, put_aside, wants_header, wants_checkpoint, put, close_all };

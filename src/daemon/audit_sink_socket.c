@@ -176,5 +176,5 @@ static enum coffer_err put_journal(struct audit_sink *s, const struct config *co
 	return put_lines(s, batch, send_journal);
 }
 
-const struct audit_sink_ops audit_sink_syslog = { "syslog", true, locate, put_aside, wants_header, wants_checkpoint, put_syslog, close_sink };
-const struct audit_sink_ops audit_sink_journal = { "journal", true, locate, put_aside, wants_header, wants_checkpoint, put_journal, close_sink };
+const struct audit_sink_ops audit_sink_syslog = { "syslog", true, locate, NULL, put_aside, wants_header, wants_checkpoint, put_syslog, close_sink };
+const struct audit_sink_ops audit_sink_journal = { "journal", true, locate, NULL, put_aside, wants_header, wants_checkpoint, put_journal, close_sink };

@@ -18,6 +18,7 @@
 #define IDLE_MS 60000u /* nothing is new: looked again */
 
 struct audit_signer {
+	pthread_mutex_t work; /* held while the token is asked; before `lock` */
 	pthread_mutex_t lock; /* guards what status shows */
 	bool has_key;
 	uint8_t public_key[AUDIT_WITNESS_PUBLIC_LEN];
@@ -34,14 +35,30 @@ struct audit_signer *audit_signer_new(void)
 		free(s);
 		return NULL;
 	}
+	if (s && pthread_mutex_init(&s->work, NULL) != 0) {
+		pthread_mutex_destroy(&s->lock);
+		free(s);
+		return NULL;
+	}
 	return s;
 }
 
 void audit_signer_free(struct audit_signer *signer)
 {
 	if (!signer) return;
+	pthread_mutex_destroy(&signer->work);
 	pthread_mutex_destroy(&signer->lock);
 	free(signer);
+}
+
+void audit_signer_hold(struct engine *engine)
+{
+	if (engine->audit_signer) pthread_mutex_lock(&engine->audit_signer->work);
+}
+
+void audit_signer_let(struct engine *engine)
+{
+	if (engine->audit_signer) pthread_mutex_unlock(&engine->audit_signer->work);
 }
 
 static void know(struct audit_signer *s, const struct signer_record *record)
@@ -216,7 +233,11 @@ void audit_signer_step(struct engine *engine, uint64_t *out_again_ms)
 		tell(engine->audit_signer, "audit_token_interval is 0");
 		return;
 	}
-	enum coffer_err err = sign_when_due(engine, &s, &why);
+	audit_signer_hold(engine);
+	bool open = engine_state_get(engine) == ENGINE_OPEN; /* who held it may have ended the node */
+	enum coffer_err err = open ? sign_when_due(engine, &s, &why) : ERR_OK;
+	audit_signer_let(engine);
+	if (!open) return;
 	signer_record_clear(&s.record);
 	if (err) {
 		*out_again_ms = s.asked ? FAILED_AGAIN_MS : NOT_READY_AGAIN_MS;

@@ -15,7 +15,10 @@ void audit_signer_free(struct audit_signer *signer); /* accepts NULL */
 /* Signs, when a signature is due and there is something new: once in audit_token_interval. Makes the key where the token has none of this node. *out_again_ms: when
  * to ask again. What fails is told to status, and once to the log. Waits for the token; the one thread that signs. */
 void audit_signer_step(struct engine *engine, uint64_t *out_again_ms);
-/* Destroys the key in the token, for who ends this node; what fails is logged. Needs no ring. Admin lane. */
+/* While it is held no signature is under way and none begins: a key that is dropped meanwhile is not made again. Waits for the token, as long as its proxy does. Admin lane. */
+void audit_signer_hold(struct engine *engine);
+void audit_signer_let(struct engine *engine);
+/* Destroys the key in the token, for who ends this node or leaves this token; what fails is logged. Needs no ring. Admin lane. */
 void audit_signer_drop(struct engine *engine);
 /* "audit_token" of status. Any thread. */
 void audit_signer_json(struct engine *engine, struct json_out *j);

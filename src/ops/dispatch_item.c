@@ -8,6 +8,7 @@
 #include "ops/dispatch_internal.h"
 #include "ops/grant_change.h"
 #include "ops/kmip_key.h"
+#include "ops/quorum_ask.h"
 #include "ops/regroup.h"
 #include "ops/request_record.h"
 
@@ -295,6 +296,7 @@ enum coffer_err dispatch_item(struct run *run, size_t index)
 	if (!err) err = check_row(run, row);
 	bool checked = err == ERR_OK;
 	if (checked) err = run_on_lane(run, row, index);
+	if (!ctx->txn) quorum_give_back(ctx); /* with a transaction its end does that */
 	if (err) {
 		dispatch_take_back(&run->w, start);
 		segment_work_abandon(ctx->work);

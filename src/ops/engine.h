@@ -48,6 +48,7 @@ struct engine_export {
 	const char *name;      /* "file", "syslog", "journal"; NULL: not configured. From the start */
 	_Atomic uint64_t seq;  /* newest record that is there; 0: none yet, or not known yet */
 	_Atomic uint64_t sealed_to; /* newest record that is there with a checkpoint behind it */
+	_Atomic uint64_t lost; /* records that it does not get, since the daemon started: a signed gap stands for them, or a header that begins behind them */
 	_Atomic int trouble;   /* enum coffer_err; ERR_OK: well */
 };
 #define ENGINE_EXPORTS 3u

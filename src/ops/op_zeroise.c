@@ -101,15 +101,28 @@ static enum coffer_err check(struct op_ctx *ctx, struct ttlv_cursor *payload, st
 	return quorum_ask(ctx, wish->without_token ? "zeroise this node, without its token" : "zeroise this node");
 }
 
+/* *out_gone: the node is at fault, and nothing is asked of the token any more. */
+static enum coffer_err destroy(struct op_ctx *ctx, const struct wish *wish, const char **out_what, bool *out_gone)
+{
+	struct engine *e = ctx->engine;
+	if (!wish->without_token) TRY(destroy_master_secret(ctx, out_what));
+	enum coffer_err err = zeroise_mark_put(e->config->state_dir, "coffer zeroise: this folder is wiped when cofferd starts\n", &ctx->reason);
+	if (err && wish->without_token) return err;
+	*out_gone = true;
+	e->state = ENGINE_FAULT;
+	return err;
+}
+
 static enum coffer_err carry_out(struct op_ctx *ctx, const struct wish *wish, struct writer *out)
 {
 	struct engine *e = ctx->engine;
 	const char *master_secret = "left in the token, as was asked";
+	bool gone = false;
 	say_begun(ctx);
-	if (!wish->without_token) TRY(destroy_master_secret(ctx, &master_secret));
-	enum coffer_err err = zeroise_mark_put(e->config->state_dir, "coffer zeroise: this folder is wiped when cofferd starts\n", &ctx->reason);
-	if (err && wish->without_token) return err;
-	e->state = ENGINE_FAULT;
+	if (!wish->without_token) audit_signer_hold(e);
+	enum coffer_err err = destroy(ctx, wish, &master_secret, &gone);
+	if (!wish->without_token) audit_signer_let(e);
+	if (!gone) return err;
 	if (err) {
 		engine_note(e, "the master secret is destroyed, but the state directory cannot be written: remove what is in it by hand");
 		return err;

@@ -18,14 +18,32 @@ static void use_up(void *arg)
 	free(used);
 }
 
+static void give_back(void *arg)
+{
+	struct used *used = arg;
+	quorum_let(used->quorum, used->id);
+	free(used);
+}
+
 static enum coffer_err use_with_commit(struct op_ctx *ctx)
 {
 	struct used *used = calloc(1, sizeof *used);
 	ENSURE(used, ERR_MEMORY);
 	used->quorum = ctx->engine->quorum;
 	memcpy(used->id, ctx->quorum_id, sizeof used->id);
-	enum coffer_err err = txn_on_commit(ctx->txn, use_up, free, used);
+	enum coffer_err err = txn_on_commit(ctx->txn, use_up, give_back, used);
 	if (err) free(used);
+	return err;
+}
+
+/* From here on nothing else that waits for the same commit, or is done beside this, has the approval too. */
+static enum coffer_err use(struct op_ctx *ctx, const struct quorum_act *act)
+{
+	TRY(quorum_use(ctx->engine->quorum, act->id));
+	memcpy(ctx->quorum_id, act->id, sizeof ctx->quorum_id);
+	if (!ctx->txn) return ERR_OK;
+	enum coffer_err err = use_with_commit(ctx);
+	if (err) quorum_give_back(ctx);
 	return err;
 }
 
@@ -78,9 +96,17 @@ enum coffer_err quorum_ask(struct op_ctx *ctx, const char *act)
 		quorum_take(q, found.id);
 		return reason_fail(&ctx->reason, ERR_DENIED, "%s, who approved this, is no administrator any more; do it again and have another one approve it", found.approver);
 	}
+	err = use(ctx, &found);
+	if (err == ERR_NOT_FOUND) return reason_fail(&ctx->reason, ERR_BUSY, "what was approved is being done just now; look whether it was, before you do it again");
+	TRY(err);
 	note_approver(ctx, &found);
-	memcpy(ctx->quorum_id, found.id, sizeof ctx->quorum_id);
-	return ctx->txn ? use_with_commit(ctx) : ERR_OK;
+	return ERR_OK;
+}
+
+void quorum_give_back(struct op_ctx *ctx)
+{
+	if (ctx->quorum_id[0]) quorum_let(ctx->engine->quorum, ctx->quorum_id);
+	ctx->quorum_id[0] = '\0';
 }
 
 void quorum_done(struct op_ctx *ctx)

@@ -11,6 +11,8 @@
 enum coffer_err quorum_ask(struct op_ctx *ctx, const char *act) MUST_USE;
 /* Admin lane, when the act is done: its approval is used up. Does nothing where none was needed. */
 void quorum_done(struct op_ctx *ctx);
+/* Admin lane, when the act failed: its approval counts for another try. The dispatcher's; does nothing behind quorum_done. */
+void quorum_give_back(struct op_ctx *ctx);
 /* Different principals with the role administrator everywhere, at most two are counted. */
 unsigned quorum_administrators(const struct grants *grants);
 

@@ -10,6 +10,7 @@
 #include "keyring/slot.h"
 #include "kmip/enums.h"
 #include "ops/anchor_internal.h"
+#include "ops/audit_signer.h"
 #include "ops/rotation_internal.h"
 #include "ops/rotation_master_internal.h"
 
@@ -248,20 +249,30 @@ static enum coffer_err put_in_force(struct master_flow *f, struct reason *reason
 	return identity_publish(e->config->state_dir, reason);
 }
 
+/* A key that signed the audit log leaves a PKCS#11 token with the master secret, when the node does; what it signed is checked without it. */
+static void drop_signer(struct engine *e, const struct token_info *old, const struct token_info *now)
+{
+	bool same = strcmp(now->kind, "pkcs11") == 0 && strcmp(now->serial, old->serial) == 0;
+	if (strcmp(old->kind, "pkcs11") == 0 && !same) audit_signer_drop(e);
+}
+
 /* Only after every slot, as it stands in the store, was opened by the new one. */
 static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
 	struct token_info info;
+	struct token_health now;
 	enum coffer_err err = e->on_store(e, read_slots, f, reason);
 	if (!err) err = prove(f, reason);
 	if (err) return err;
+	token_proxy_health(e->token, &now);
 	err = token_proxy_retarget(e->token, f->record.uri, &f->record.binding, reason);
 	if (!err) err = token_proxy_describe(e->token, &info, reason);
 	const struct moving *newest = &f->keys[f->count - 1];
 	f->out->old_adopted = !err && !info.made_here;
 	if (!err && master_opens(e, newest, &newest->blob))
 		err = reason_fail(reason, ERR_BUG, "the earlier master secret opens what the new one wrapped, so it is the same and stays");
+	if (!err) drop_signer(e, &info, &now.info);
 	if (!err && info.made_here) err = token_proxy_erase(e->token, reason);
 	if (err == ERR_TOKEN_KEY_MISSING) err = ERR_OK;
 	f->out->old_destroyed = !err && !f->out->old_adopted;

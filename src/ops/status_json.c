@@ -132,6 +132,7 @@ static void put_exports(struct json_out *j, struct engine *engine)
 		const struct engine_export *x = &engine->exports[i];
 		json_begin(j, x->name);
 		json_u64(j, "records", x->seq);
+		json_u64(j, "lost", x->lost);
 		json_str(j, "state", x->trouble ? err_text((enum coffer_err)x->trouble) : "well");
 		json_end(j);
 	}

@@ -151,6 +151,11 @@ make_keys 600
 free=$((($(date +%s%N) - before) / 1000000))
 check "600 keys in $took ms with a receiver that stands still, $free ms without" [ "$took" -lt $((free * 2 + 500)) ]
 within 10 "syslog goes on" everything_is_exported
+lacks() { [ "$(status_field .audit_exports.syslog.lost)" -gt 0 ]; }
+within 5 "status counts what it lacks" lacks
+equal "and so do the metrics" "$(coffer metrics | /usr/bin/python3 "$top/tests/integration/check_metrics.py" 'coffer_audit_export_lost_total{export="syslog"}' 'coffer_audit_export_lost_total{export="file"}')" \
+  "coffer_audit_export_lost_total{export=\"syslog\"} $(status_field .audit_exports.syslog.lost)
+coffer_audit_export_lost_total{export=\"file\"} 0"
 matches "and is told which records it lacks" "$(cat "$work/syslog.txt")" 'coffer-audit: \{"gap":[0-9]+,"to":[0-9]+,.*"why":"the receiver was away for too long"'
 kill "${sinks[1]}"
 make_keys 3
@@ -191,6 +196,17 @@ sed -i 's/\(signed by the token up to record [0-9]*, key ecdsa-p256 ....\)\(..\)
 found "a signature that is not the token's" 'forged by no token: record '
 grep -v 'signed by the token' "$work/rest" >"$work/bad"
 found "the token's word cut out" 'missing: record'
+equal "a few archives by now" "$([ "$(find "$exports" -name 'audit.jsonl.0*-0*' | wc -l)" -gt 2 ] && echo yes)" yes
+newest=$(find "$exports" -name 'audit.jsonl.0*-0*' | sort | tail -1)
+cp "$newest" "$exports/audit.jsonl.000000000001-000000000001"
+echo 'audit_archives_keep = 1' >>"$home/cofferd.conf"
+kill -HUP "$(cat "$home/monitor.pid")"
+one_archive_is_left() {
+  [ "$(find "$exports" -name 'audit.jsonl.0*-0*' ! -name '*000001-000000000001' | wc -l)" = 1 ] || { coffer key create "more-$((made++))" >/dev/null 2>&1; return 1; }
+}
+within 30 "with audit_archives_keep = 1 one archive stays when the next is closed" one_archive_is_left
+check "it is not the one of before" test ! -e "$newest"
+check "what is only called like an archive stays" test -s "$exports/audit.jsonl.000000000001-000000000001"
 helper=$(pgrep -P "$(cat "$home/monitor.pid")" -f tokend | head -1)
 if [ -n "$helper" ]; then
   before=$(date +%s%N)

@@ -68,6 +68,13 @@ equal "stays in the token in force" "$(status_field .token.kind)" "$([ "$first" 
 own_uri=$(status_field .token.uri)
 
 within 20 "the token signs the audit log" status_is .audit_token.state signed
+softhsm_node=$([ "$first" = softhsm ] && echo "$home" || echo "$other/node-1")
+signing_keys() { # both halves of those in the PKCS#11 token
+  SOFTHSM2_CONF=$softhsm_node/token/softhsm2.conf pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --login --pin "$(cat "$softhsm_node"/token/pin)" --list-objects 2>/dev/null |
+    grep -cE 'label: +coffer-audit'
+}
+there_are() { [ "$(signing_keys)" = "$1" ]; }
+if [ "$first" = softhsm ]; then equal "its signing key is in the token" "$(signing_keys)" 2; else within 20 "the other node's signing key is in its token" there_are 2; fi
 signer=$(status_field .audit_token.key)
 out=$(coffer rotate master --token "$other_uri" 2>&1) && ok "$first to $second" || bad "$first to $second" "$out $(tail -3 "$home/cofferd.log")"
 matches "the old one is destroyed" "$out" 'the earlier one: destroyed'
@@ -78,12 +85,14 @@ within 20 "the other token signs the audit log by a key of its own" another_key_
 check "an export" coffer audit export "$work/log"
 fingerprint=$(status_field .domain.fingerprint)
 if out=$(coffer audit verify "$work/log" --fingerprint "$fingerprint" 2>&1); then bad "the change of the key is found" "$out"; else matches "the change of the key is found" "$out" '^token key: record [0-9]+'; fi
+equal "a signing key is in the token in force, and in none that the node left" "$(signing_keys)" "$([ "$second" = softhsm ] && echo 4 || echo 0)"
 check "both keys are expected" coffer audit verify "$work/log" --fingerprint "$fingerprint" --token-key "$signer" --token-key "$(status_field .audit_token.key)"
 kill_daemon
 start_daemon "it opens by the new token after kill -9"
 opens "and opens what was sealed before"
 out=$(coffer rotate master --token "$own_uri" 2>&1) && ok "and back" || bad "and back" "$out $(tail -3 "$home/cofferd.log")"
 opens "what was sealed before opens"
+[ "$first" = softhsm ] || equal "and no signing key but the other node's stays in the token that it left" "$(signing_keys)" 2
 kill_daemon
 start_daemon "it opens by the first token after kill -9"
 opens "and opens what was sealed before"

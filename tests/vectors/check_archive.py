@@ -9,7 +9,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-GENERATORS = ("make_archive.py", "make_audit_export.py", "make_object_record.py", "make_sealed.py", "make_version_root.py")
+GENERATORS = ("make_admission.py", "make_anchor_record.py", "make_archive.py", "make_audit_export.py", "make_audit_token.py",
+              "make_object_record.py", "make_sealed.py", "make_tpm_policy.py", "make_version_root.py")
 passed = failed = 0
 
 

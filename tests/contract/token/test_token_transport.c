@@ -128,7 +128,7 @@ static void a_shared_number_with_leading_zeros_has_32_bytes_too(void **state)
 	struct token_transport_answer key;
 	make_key(t, &wish, &key);
 	unsigned found = 0;
-	for (unsigned i = 0; i < 8192 && found < 2; i++) { /* one in 256 */
+	for (unsigned i = 0; i < 8192 && found < 1; i++) { /* one in 256 */
 		uint8_t point[TOKEN_TRANSPORT_POINT_LEN], shared[TOKEN_TRANSPORT_SHARED_LEN];
 		AUTO_SECRET struct secret *peer = peer_new(point);
 		assert_int_equal(p256_ecdh(peer, key.public_key, shared), ERR_OK);
@@ -136,7 +136,7 @@ static void a_shared_number_with_leading_zeros_has_32_bytes_too(void **state)
 		found++;
 		assert_agrees(t, &wish, key.public_key, peer);
 	}
-	assert_int_equal(found, 2);
+	assert_int_equal(found, 1);
 	token_backend.close(t);
 }
 

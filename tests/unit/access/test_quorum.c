@@ -70,6 +70,26 @@ static void another_one_says_yes_once(void **state)
 	assert_string_equal(a.approver, "");
 }
 
+/* Whoever does it has the approval alone, until it is done or failed. */
+static void an_approval_is_used_by_one_at_a_time(void **state)
+{
+	struct quorum_act a, b;
+	assert_int_equal(quorum_find(*state, "unix:1", "do it", &a), ERR_OK);
+	assert_int_equal(yes(*state, a.id, "unix:2"), ERR_OK);
+	assert_int_equal(quorum_use(*state, a.id), ERR_OK);
+	assert_int_equal(quorum_use(*state, a.id), ERR_NOT_FOUND);
+	assert_int_equal(quorum_find(*state, "unix:1", "do it", &b), ERR_OK);
+	assert_string_not_equal(a.id, b.id);
+	assert_string_equal(b.approver, "");
+	quorum_let(*state, a.id); /* it failed */
+	assert_int_equal(quorum_find(*state, "unix:1", "do it", &b), ERR_OK);
+	assert_string_equal(b.approver, "unix:2");
+	assert_int_equal(quorum_use(*state, a.id), ERR_OK);
+	quorum_take(*state, a.id);
+	quorum_let(*state, a.id);
+	assert_int_equal(quorum_use(*state, a.id), ERR_NOT_FOUND);
+}
+
 static void places_are_bounded(void **state)
 {
 	struct quorum_act a;
@@ -112,6 +132,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_is_enough_until_it_is_said, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_same_act_of_the_same_asker_is_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_one_says_yes_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_approval_is_used_by_one_at_a_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(places_are_bounded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(words_are_bounded, set_up, tear_down),
 	};

@@ -89,8 +89,9 @@ static void checkpoints_and_gaps_are_signed_over_what_the_store_holds(void **sta
 	struct domain_id domain = *ring_domain(w.ring);
 	struct audit_checkpoint checkpoint;
 	struct audit_gap gap;
-	struct audit_place place;
+	struct audit_place place, first;
 	(void)state;
+	assert_int_equal(audit_page_place(w.txn, 1, &first), ERR_OK);
 	for (uint64_t seq = 0; seq <= LENGTH; seq++) {
 		assert_int_equal(audit_page_checkpoint(w.txn, seq, &checkpoint), ERR_OK);
 		assert_int_equal(audit_checkpoint_verify(&domain, &checkpoint), ERR_OK);
@@ -98,10 +99,30 @@ static void checkpoints_and_gaps_are_signed_over_what_the_store_holds(void **sta
 		assert_memory_equal(&place, &checkpoint.at, sizeof place);
 	}
 	assert_int_equal(audit_page_checkpoint(w.txn, LENGTH + 1, &checkpoint), ERR_NOT_FOUND);
-	assert_int_equal(audit_page_gap(w.txn, 2, 5, view_str("why"), &gap), ERR_OK);
+	assert_int_equal(audit_page_gap(w.txn, &first, 5, view_str("why"), &gap), ERR_OK);
 	assert_int_equal(audit_gap_verify(&domain, &gap), ERR_OK);
+	assert_int_equal(gap.from, 2);
 	assert_int_equal(gap.to.seq, 5);
-	assert_int_equal(audit_page_gap(w.txn, 2, LENGTH + 1, view_str("why"), &gap), ERR_NOT_FOUND);
+	assert_memory_equal(gap.before, first.digest, sizeof gap.before);
+	assert_int_equal(audit_page_gap(w.txn, &first, LENGTH + 1, view_str("why"), &gap), ERR_NOT_FOUND);
+}
+
+/* However many are gone or damaged, what comes behind them is found. */
+static void the_first_place_behind_damage_is_found(void **state)
+{
+	struct audit_place place, wanted;
+	uint8_t id[AUDIT_ID_LEN];
+	(void)state;
+	assert_int_equal(audit_page_place_behind(w.txn, 0, &place), ERR_OK);
+	assert_int_equal(place.seq, 1);
+	assert_int_equal(audit_page_place(w.txn, LENGTH, &wanted), ERR_OK);
+	for (uint64_t seq = 2; seq < LENGTH; seq++) {
+		audit_row_id(ring_domain(w.ring), seq, id);
+		assert_int_equal(store_erase(w.store, STORE_AUDIT, view_of(id, sizeof id)), ERR_OK);
+	}
+	assert_int_equal(audit_page_place_behind(w.txn, 1, &place), ERR_OK);
+	assert_memory_equal(&place, &wanted, sizeof place);
+	assert_int_equal(audit_page_place_behind(w.txn, LENGTH, &place), ERR_NOT_FOUND);
 }
 
 static void a_row_that_does_not_open_ends_the_page_in_front_of_it(void **state)
@@ -157,6 +178,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_go_on_from_place_to_place, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(checkpoints_and_gaps_are_signed_over_what_the_store_holds, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_first_place_behind_damage_is_found, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_row_that_does_not_open_ends_the_page_in_front_of_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rows_of_schema_1_are_read_and_gone_on_from, set_up, tear_down),
 	};

@@ -325,6 +325,66 @@ static void what_is_no_line_is_named_and_the_rest_still_judged(void **state)
 	free_export(&t);
 }
 
+/* The header alone is signed by nobody: a log that is cut off whole, with a header that says it began behind everything, is not whole. */
+static void a_header_that_nothing_vouches_for_hides_no_cut(void **state)
+{
+	struct text t;
+	char kept[1024];
+	(void)state;
+	make_export(&t, 60, 63, 4, 1);
+	drop(&t, 1, t.count - 1);
+	assert_string_equal(judge(&t), "unsigned 0-0;");
+	make_checkpoint(kept, 11, 1);
+	begin_proof();
+	assert_int_equal(audit_proof_keep(proof, view_str(kept)), ERR_OK);
+	feed(&t);
+	assert_string_equal(end_proof(), "unsigned 0-0;truncated 11-11;");
+	begin_proof();
+	assert_int_equal(audit_proof_keep(proof, view_str(kept)), ERR_OK);
+	feed(&t);
+	audit_proof_end(proof, true, &result);
+	assert_string_equal(found, "truncated 11-11;"); /* --live forgives no more */
+	free_export(&t);
+	make_export(&t, 60, 63, 4, 1); /* what came before was moved away: that is no cut, and a checkpoint of then cannot be compared */
+	begin_proof();
+	assert_int_equal(audit_proof_keep(proof, view_str(kept)), ERR_OK);
+	feed(&t);
+	assert_string_equal(end_proof(), "");
+	assert_int_equal(result.compared, 0);
+	free_export(&t);
+}
+
+/* Two nodes were restored from backups of this one: what each says of it counts. */
+static void every_restored_node_is_heard(void **state)
+{
+	struct audit_join early = { .has_digest = true }, late = { .has_digest = true };
+	struct text t;
+	(void)state;
+	place_of(4, 1, &early.at);
+	place_of(16, 1, &late.at);
+	make_export(&t, 1, 12, 4, 1);
+	begin_proof();
+	assert_int_equal(audit_proof_expect_join(proof, &early), ERR_OK);
+	assert_int_equal(audit_proof_expect_join(proof, &late), ERR_OK);
+	feed(&t);
+	assert_string_equal(end_proof(), "truncated 13-16;");
+	assert_true(audit_proof_join_fits(proof, 0) && !audit_proof_join_fits(proof, 1) && !result.joined);
+	place_of(8, 2, &late.at);
+	begin_proof();
+	assert_int_equal(audit_proof_expect_join(proof, &early), ERR_OK);
+	assert_int_equal(audit_proof_expect_join(proof, &late), ERR_OK);
+	feed(&t);
+	assert_string_equal(end_proof(), "rewritten 8-8;");
+	place_of(8, 1, &late.at);
+	begin_proof();
+	assert_int_equal(audit_proof_expect_join(proof, &early), ERR_OK);
+	assert_int_equal(audit_proof_expect_join(proof, &late), ERR_OK);
+	feed(&t);
+	assert_string_equal(end_proof(), "");
+	assert_true(result.joined && audit_proof_join_fits(proof, 1) && !audit_proof_join_fits(proof, 2));
+	free_export(&t);
+}
+
 /* More holes than are remembered are told at once, not forgotten. */
 static void every_second_record_cut_is_told_in_full(void **state)
 {
@@ -371,6 +431,8 @@ int main(void)
 		cmocka_unit_test(a_gap_is_told_and_one_that_nobody_signed_is_forged),
 		cmocka_unit_test(a_domain_of_his_own_is_foreign),
 		cmocka_unit_test(what_is_no_line_is_named_and_the_rest_still_judged),
+		cmocka_unit_test(a_header_that_nothing_vouches_for_hides_no_cut),
+		cmocka_unit_test(every_restored_node_is_heard),
 		cmocka_unit_test(every_second_record_cut_is_told_in_full),
 	};
 	return cmocka_run_group_tests(tests, lines_start, done);

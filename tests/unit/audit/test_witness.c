@@ -337,6 +337,26 @@ static void another_history_with_the_tokens_old_words_is_found(void **state)
 	assert_string_equal(judge(&c, NULL, 0), "forged by no token 5-5;");
 }
 
+static void drop_line(struct chain *c, size_t at)
+{
+	free(c->lines[at]);
+	memmove(&c->lines[at], &c->lines[at + 1], (c->count - at - 1) * sizeof c->lines[0]);
+	c->count--;
+}
+
+/* A record that is not here (cut out, or behind a gap of the node's own) says nothing about what the token signed of it: it is what is missing, and the token is accused of nothing. */
+static void what_the_token_signed_of_a_record_that_is_missing_is_no_forgery(void **state)
+{
+	struct chain c;
+	(void)state;
+	make(&c, token_signs_4_and_8, 1, "node");
+	drop_line(&c, 4);
+	assert_string_equal(judge(&c, key_a, 0), "missing 4-4;");
+	assert_int_equal(result.token_signatures, 1);
+	assert_int_equal(result.token_records, 2);
+	assert_int_equal(result.token_to, 8);
+}
+
 static void what_a_client_writes_is_not_the_tokens(void **state)
 {
 	struct chain c;
@@ -354,6 +374,7 @@ int main(void)
 		cmocka_unit_test(what_the_token_signed_is_said),
 		cmocka_unit_test(the_domain_key_alone_is_not_enough),
 		cmocka_unit_test(another_history_with_the_tokens_old_words_is_found),
+		cmocka_unit_test(what_the_token_signed_of_a_record_that_is_missing_is_no_forgery),
 		cmocka_unit_test(what_a_client_writes_is_not_the_tokens),
 	};
 	return cmocka_run_group_tests(tests, start, lines_stop);

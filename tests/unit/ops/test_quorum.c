@@ -111,6 +111,36 @@ static void an_act_waits_is_approved_and_done_once(void **state)
 	assert_int_equal(change(f, ADMIN, GIVE, THIRD, "administrator", why), ERR_DENIED); /* used up */
 }
 
+/* Two of the same in one batch, and so in one transaction: the one approval is for the first. */
+static void one_approval_is_for_one_of_two_that_commit_together(void **state)
+{
+	struct fix *f = *state;
+	struct quorum_act act;
+	struct ask a;
+	struct answer answer;
+	two_administrators_with_quorum(f);
+	assert_int_equal(set_needed(f, ADMIN, 1), ERR_DENIED);
+	assert_true(quorum_at(f->engine.quorum, 0, &act));
+	assert_int_equal(approve(f, SECOND, act.id), ERR_OK);
+	for (unsigned round = 0; round < 2; round++) { /* first undone, then done */
+		uint32_t continuation = round ? (uint32_t)BATCH_ERROR_CONTINUATION_OPTION_CONTINUE : (uint32_t)BATCH_ERROR_CONTINUATION_OPTION_UNDO;
+		ask_begin(&a, &(struct ask_header){ .count = 2, .continuation = continuation });
+		for (uint8_t i = 0; i < 2; i++) {
+			ask_item(&a, OPERATION_COFFER_SET_QUORUM, (uint8_t)(i + 1));
+			ttlv_put_i32(&a.w, TAG_COFFER_QUORUM_NEEDED, 1);
+			ask_item_end(&a, NULL);
+		}
+		ask_end(&a);
+		fix_send(f, ADMIN, &a, &answer);
+		assert_int_equal(answer.response.count, 2);
+		assert_int_equal(answer.response.items[1].err, ERR_DENIED);
+		if (round) assert_int_equal(answer.response.items[0].err, ERR_OK);
+		else assert_int_equal(answer.response.items[0].status, RESULT_STATUS_OPERATION_UNDONE);
+		answer_free(&answer);
+		assert_int_equal(quorum_needed(f->engine.quorum), round ? 1 : 2);
+	}
+}
+
 static void other_roles_need_one(void **state)
 {
 	struct fix *f = *state;
@@ -166,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(two_need_two, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(an_act_waits_is_approved_and_done_once, fix_start, fix_stop),
+		cmocka_unit_test_setup_teardown(one_approval_is_for_one_of_two_that_commit_together, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(other_roles_need_one, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(it_cannot_be_set_back_alone, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(two_stay, fix_start, fix_stop),

@@ -59,6 +59,14 @@ static void do_well(struct fake *f, const struct channel_request *q, struct chan
 		memset(bytes, 0xa5, q->random_len);
 		reply->bytes = view_of(bytes, q->random_len);
 		break;
+	case CHANNEL_TRANSPORT_MAKE:
+	case CHANNEL_TRANSPORT_PUBLIC:
+		reply->transport = (struct token_transport_answer){ .there = true, .ref = { .data = { 'T' }, .len = 1 }, .public_key = { 4, q->transport.owner[0] } };
+		break;
+	case CHANNEL_TRANSPORT_ECDH: /* what is shared is the other side's point, as far as it goes */
+		reply->transport.there = q->transport.ref.len == 1;
+		if (reply->transport.there) reply->bytes = view_of(memcpy(bytes, q->transport.point, TOKEN_TRANSPORT_SHARED_LEN), TOKEN_TRANSPORT_SHARED_LEN);
+		break;
 	default:
 		break;
 	}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fake_tokend.h"
+#include "token/proxy_transport.h"
 #include "test_arena.h"
 
 #define HOUR_MS 3600000u
@@ -120,6 +121,38 @@ static void proxy_gives_random_bytes_and_the_description(void **state)
 	assert_int_equal(token_proxy_random(p, bytes, CHANNEL_RANDOM_MAX + 1, NULL), ERR_TOO_LARGE);
 	assert_int_equal(token_proxy_describe(p, &info, NULL), ERR_OK);
 	assert_string_equal(info.kind, "tpm2");
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+static void proxy_agrees_by_the_transport_key(void **state)
+{
+	static const uint8_t auth[TOKEN_TRANSPORT_AUTH_LEN] = { 1 };
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
+	struct token_transport_wish wish = { .auth = view_of(auth, sizeof auth), .owner = { 9 }, .point = { 4, 5, 6 } }, short_auth = wish;
+	struct token_transport_answer answer;
+	struct reason why = { "" };
+	(void)state;
+	assert_int_equal(token_proxy_transport_make(p, &wish, &answer, NULL), ERR_OK);
+	assert_true(answer.there && answer.ref.len == 1 && answer.public_key[1] == 9 && !answer.shared);
+	wish.ref = answer.ref;
+	assert_int_equal(token_proxy_transport_public(p, &wish.ref, &answer, NULL), ERR_OK);
+	assert_true(answer.there && !answer.shared);
+	assert_int_equal(token_proxy_transport_ecdh(p, &wish, &answer, NULL), ERR_OK);
+	assert_true(answer.there && secret_len(answer.shared) == TOKEN_TRANSPORT_SHARED_LEN);
+	assert_memory_equal(secret_bytes(answer.shared), wish.point, TOKEN_TRANSPORT_SHARED_LEN);
+	secret_free(answer.shared);
+	wish.ref.len = 0;
+	assert_int_equal(token_proxy_transport_ecdh(p, &wish, &answer, NULL), ERR_OK);
+	assert_true(!answer.there && !answer.shared);
+	assert_int_equal(token_proxy_transport_remove(p, wish.owner, NULL), ERR_OK);
+	short_auth.auth.len--;
+	assert_int_equal(token_proxy_transport_ecdh(p, &short_auth, &answer, NULL), ERR_BUG);
+	fake_set(f, CHANNEL_TRANSPORT_ECDH, FAKE_FAIL, ERR_FIELD);
+	assert_int_equal(token_proxy_transport_ecdh(p, &wish, &answer, &why), ERR_FIELD);
+	fake_await(p, TOKEN_WELL, 0); /* a point that is none says nothing of the token */
+	assert_int_equal(fake_starts(f), 1);
 	token_proxy_free(p);
 	fake_free(f);
 }
@@ -249,6 +282,7 @@ int main(void)
 		cmocka_unit_test(proxy_without_a_binding_waits_for_provisioning),
 		cmocka_unit_test(proxy_passes_a_refused_provision_on_and_stays_open),
 		cmocka_unit_test(proxy_gives_random_bytes_and_the_description),
+		cmocka_unit_test(proxy_agrees_by_the_transport_key),
 		cmocka_unit_test(proxy_reports_a_tampered_blob_and_stays_well),
 		cmocka_unit_test(proxy_probes_by_itself),
 		cmocka_unit_test(an_attended_proxy_waits),

@@ -1,0 +1,45 @@
+/* Enrolment tokens: the right to join once, for an hour (docs/formats.md section 23.3). The token itself is shown to who asked for it and kept nowhere. */
+#ifndef COFFER_DOMAIN_ENROLMENT_H
+#define COFFER_DOMAIN_ENROLMENT_H
+
+#include "domain/admission.h"
+#include "keyring/ring.h"
+#include "store/store.h"
+
+#define ENROLMENT_TOKEN_LEN 32u
+#define ENROLMENT_TEXT_LEN 70u /* characters with NUL: 14 groups of 4 joined by '-' */
+#define ENROLMENT_LIFE_MS (3600u * 1000u)
+#define ENROLMENT_KEEP_MS (24u * 3600u * 1000u) /* after its end: so that a late node is told why */
+#define ENROLMENT_PRINCIPAL_MAX 1024u
+
+/* A fresh token. Caller frees. */
+enum coffer_err enrolment_token_new(struct secret **out) MUST_USE;
+/* The text is secret: text holds ENROLMENT_TEXT_LEN bytes, in the arena. ERR_MEMORY. */
+enum coffer_err enrolment_token_text(const struct secret *token, struct secret **out_text) MUST_USE;
+/* In either case, with or without dashes and blanks. ERR_INPUT with the sentence; caller frees *out. */
+enum coffer_err enrolment_token_parse(struct view text, struct secret **out, struct reason *reason) MUST_USE;
+enum coffer_err enrolment_id(const struct secret *token, uint8_t out[static ADMISSION_ENROLMENT_ID_LEN]) MUST_USE;
+/* The key that both sides use. Caller frees. */
+enum coffer_err enrolment_key(const struct secret *token, struct secret **out) MUST_USE;
+/* Fills evidence, id and MAC of a request that is whole but for them. */
+enum coffer_err enrolment_prove(const struct secret *token, struct admission_request *request) MUST_USE;
+
+/* What the domain keeps. */
+struct enrolment {
+	uint8_t id[ADMISSION_ENROLMENT_ID_LEN];
+	struct secret *key; /* owned */
+	uint64_t made_ms, ends_ms;
+	char principal[ENROLMENT_PRINCIPAL_MAX + 1];
+	uint8_t used_by[UUID_LEN]; /* zeros: not yet */
+};
+
+void enrolment_clear(struct enrolment *e);
+/* Inside a transaction. */
+enum coffer_err enrolment_put(struct store *store, struct ring *ring, const struct enrolment *e) MUST_USE;
+/* ERR_NOT_FOUND, ERR_CORRUPT, ERR_VERSION. Caller clears *out. */
+enum coffer_err enrolment_get(struct store *store, struct ring *ring, const uint8_t id[static ADMISSION_ENROLMENT_ID_LEN], struct enrolment *out) MUST_USE;
+/* Whether the request may join by this token, now. Each refusal has its sentence: ERR_CONTEXT (MAC), ERR_STATE (used by another node, over). A request that the token was used
+ * for already is taken again. */
+enum coffer_err enrolment_check(const struct enrolment *e, const struct admission_request *request, uint64_t now_ms, struct reason *reason) MUST_USE;
+
+#endif
