@@ -108,7 +108,7 @@ static int choose(struct unseal *u)
 	int status = cli_connect(cli);
 	if (!status) status = call(u, UNSEAL_ASK, NULL);
 	if (status) return status;
-	if (!u->answer.sealed) return cli_fail(EXIT_REFUSED, "the node is not sealed; 'coffer status' says how it is");
+	if (!u->answer.sealed && !pin && !token) return cli_fail(EXIT_REFUSED, "the node is not sealed; 'coffer status' says how it is");
 	if (forget) return call(u, UNSEAL_FORGET, NULL);
 	if (token) return call(u, UNSEAL_TOKEN, NULL);
 	if (pin) return give_secret(u, UNSEAL_PIN, "PIN of the token: ");

@@ -13,6 +13,7 @@
 #include "daemon/link.h"
 #include "daemon/interrupted.h"
 #include "daemon/store_thread.h"
+#include "daemon/zeroise.h"
 #include "keyring/rooted_store.h"
 #include "keyring/slot.h"
 #include "objects/reindex.h"
@@ -280,6 +281,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	key_rotation_wake(engine);
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
+	zeroise_forget_order(engine);
 	engine_note(engine, "%s", "");
 	engine->state = ENGINE_OPEN;
 	report(engine->daemon, TOKEN_WELL); /* it has just opened the data key */
@@ -350,6 +352,7 @@ void unseal_on_health(void *arg, enum token_state from, enum token_state to)
 	if (to == TOKEN_WELL) log_info("token: well (was %s)", token_state_name(from));
 	else log_warn("token: %s (was %s)", token_state_name(to), token_state_name(from));
 	report(d, to);
+	if (to == TOKEN_KEY_MISSING) zeroise_on_key_missing(d);
 	if (to == TOKEN_WELL && d->engine.state == ENGINE_SEALED && !atomic_exchange(&d->unsealing, true))
 		if (!admin_pool_call(d, unseal_job, d)) d->unsealing = false;
 }

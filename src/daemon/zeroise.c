@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/admin_pool.h"
 #include "daemon/shutdown.h"
 #include "ops/zeroise_mark.h"
 
@@ -104,6 +105,42 @@ enum coffer_err zeroise_finish(const char *dir, struct reason *reason)
 	if (unlinkat(fd, ZEROISE_MARK, 0) != 0 || fsync(fd) != 0) return fail(ZEROISE_MARK, "removed", reason);
 	log_warn("zeroise: done; nothing of the domain is left on this node");
 	return ERR_OK;
+}
+
+/* The order was given in front of the token's part, and that is done: what is left is the folder. */
+static void go_on(void *arg)
+{
+	struct daemon *d = arg;
+	struct engine *e = &d->engine;
+	struct reason reason = { "" };
+	struct token_health health = { .state = TOKEN_STARTING };
+	pthread_mutex_lock(&e->admin_lock);
+	if (e->token) token_proxy_health(e->token, &health);
+	if (engine_state_get(e) == ENGINE_SEALED && health.state == TOKEN_KEY_MISSING && zeroise_order_is_there(d->config->state_dir)) {
+		log_warn("zeroise: was ordered, and the token has no master secret any more: it goes on");
+		enum coffer_err err = zeroise_mark_put(d->config->state_dir, &reason);
+		if (err) log_error("zeroise: %s", reason_text(&reason, err));
+		else {
+			e->state = ENGINE_FAULT;
+			engine_note(e, "zeroised: the daemon starts anew");
+			e->restart(e);
+		}
+	}
+	pthread_mutex_unlock(&e->admin_lock);
+}
+
+void zeroise_on_key_missing(struct daemon *d)
+{
+	if (!zeroise_order_is_there(d->config->state_dir)) return;
+	if (!admin_pool_call(d, go_on, d)) log_warn("zeroise: does not go on before the next start: memory is short");
+}
+
+void zeroise_forget_order(struct engine *engine)
+{
+	const char *dir = engine->config->state_dir;
+	if (!zeroise_order_is_there(dir)) return;
+	log_warn("zeroise: one that was ordered did not come to its end, and the domain is open; give the command again");
+	if (zeroise_order_remove(dir) != ERR_OK) log_error("zeroise: %s/" ZEROISE_ORDER " cannot be removed: remove it by hand", dir);
 }
 
 static void on_restart(evutil_socket_t fd, short what, void *arg)

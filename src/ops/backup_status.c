@@ -6,9 +6,18 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+#define AHEAD_S 86400u /* clocks that differ by less are as good as each other */
+
+/* One that bears a date in the future was made by a clock that was ahead: it would count as new until then. */
+static bool is_ahead(const struct backup_record *r)
+{
+	return r->created_ms / 1000 > clock_date_s() + AHEAD_S;
+}
+
 static void follow(struct backup_status *s, const struct backup_record *r)
 {
 	s->count++;
+	if (is_ahead(r)) return;
 	if (r->created_ms > s->made_ms) s->made_ms = r->created_ms;
 	if (!r->verified_ms || r->created_ms <= s->verified_made_ms) return;
 	s->verified_made_ms = r->created_ms;

@@ -96,7 +96,10 @@ void key_rotation_wake(struct engine *engine)
 
 void key_rotation_wait(struct engine *engine, uint64_t ms)
 {
-	if (engine->key_rotation) engine->key_rotation->not_before_ms = clock_mono_ms() + ms;
+	struct key_rotation *r = engine->key_rotation;
+	if (!r) return;
+	r->not_before_ms = clock_mono_ms() + ms;
+	if (!r->passing) r->wanted = true; /* what the failed step was to begin */
 }
 
 /* ---- one key ---- */

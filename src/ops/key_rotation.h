@@ -19,7 +19,7 @@ bool key_rotation_of(const struct object *o, uint32_t *out_interval_s, uint64_t 
 bool key_rotation_wants(struct engine *engine);
 /* A schedule was set, or the domain opened: a pass begins with the next step. Any thread. */
 void key_rotation_wake(struct engine *engine);
-/* The last step failed: none for so long. Any thread. */
+/* The last step failed: none for so long, and then what it was to do. Any thread. */
 void key_rotation_wait(struct engine *engine, uint64_t ms);
 /* One step of a pass, a transaction: looks at 64 keys at most, replaces KEY_ROTATION_STEP of those that are due, or what `ms` allow. arg: unsigned ms. A key that
  * cannot be replaced keeps no other; an error is about the store. */

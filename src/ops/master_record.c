@@ -56,6 +56,11 @@ enum coffer_err master_record_read(struct txn *txn, struct master_record *out)
 	return err == ERR_OK || err == ERR_VERSION ? err : ERR_CORRUPT;
 }
 
+bool master_record_is(const struct store_row *row)
+{
+	return view_equal_str(view_of(row->id, row->id_len), RECORD);
+}
+
 enum coffer_err master_record_put(struct txn *txn, const struct master_record *record)
 {
 	uint8_t plain[DOMAIN_RECORD_MAX];

@@ -87,6 +87,26 @@ static enum coffer_err recover(struct op_ctx *ctx, const struct wish *w)
 	return err;
 }
 
+/* An open node whose token does not serve: it is given one more try, or the PIN that it wants again after one was refused. */
+static bool token_is_lost(struct engine *e)
+{
+	struct token_health health;
+	struct token_proxy *proxy = engine_state_get(e) == ENGINE_OPEN ? token_of(e) : NULL;
+	if (!proxy) return false;
+	token_proxy_health(proxy, &health);
+	return health.state != TOKEN_WELL && health.state != TOKEN_OPEN && health.state != TOKEN_STARTING;
+}
+
+/* On an open node not while the token is turned to another one, which would get the PIN. */
+static enum coffer_err unlock(struct engine *e, struct token_proxy *proxy, struct secret **pin, struct reason *reason)
+{
+	if (engine_state_get(e) != ENGINE_OPEN) return token_proxy_unlock(proxy, pin, reason);
+	pthread_mutex_lock(&e->admin_lock);
+	enum coffer_err err = token_proxy_unlock(proxy, pin, reason);
+	pthread_mutex_unlock(&e->admin_lock);
+	return err;
+}
+
 /* With the token as it is configured, or with a PIN that it is given; one try either way. */
 static enum coffer_err by_token(struct op_ctx *ctx, const struct wish *w)
 {
@@ -99,7 +119,7 @@ static enum coffer_err by_token(struct op_ctx *ctx, const struct wish *w)
 		ENSURE(pin, ERR_MEMORY);
 		TRY(attend_pin_begin(e->attend, &ctx->reason));
 	}
-	enum coffer_err err = token_proxy_unlock(proxy, &pin, &ctx->reason);
+	enum coffer_err err = unlock(e, proxy, &pin, &ctx->reason);
 	if (w->way == WAY_PIN) attend_pin_end(e->attend, err);
 	TRY(err);
 	return e->open_by_token(e, &ctx->reason);
@@ -146,7 +166,8 @@ enum coffer_err op_unseal(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 {
 	struct wish w = { .share_count = 0 };
 	TRY(read_wish(ctx, payload, &w));
-	if (w.way != WAY_ASK && !attend_wanted(ctx->engine))
+	bool again = (w.way == WAY_TOKEN || w.way == WAY_PIN) && token_is_lost(ctx->engine);
+	if (w.way != WAY_ASK && !again && !attend_wanted(ctx->engine))
 		return reason_fail(&ctx->reason, ERR_EXISTS, "the node is open already");
 	if (w.way == WAY_SHARES || w.way == WAY_PASSPHRASE) TRY(recover(ctx, &w));
 	if (w.way == WAY_TOKEN || w.way == WAY_PIN) TRY(by_token_alone(ctx, &w));

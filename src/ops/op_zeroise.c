@@ -14,14 +14,6 @@
 #include "ops/token_of.h"
 #include "ops/zeroise_mark.h"
 
-enum coffer_err zeroise_mark_put(const char *dir, const char *text, struct reason *reason)
-{
-	char path[4096];
-	if (snprintf(path, sizeof path, "%s/" ZEROISE_MARK, dir) >= (int)sizeof path)
-		return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
-	return fdio_write_file_atomic(path, 0600, view_str(text), reason);
-}
-
 /* The domain that is meant: a finger slipped on another node's socket ends nothing. */
 static enum coffer_err check_domain(struct op_ctx *ctx, struct view wanted)
 {
@@ -60,6 +52,20 @@ static void say_begun(struct op_ctx *ctx)
 		log_warn("zeroise: the audit log could not be written any more");
 }
 
+/* A crash behind the token's part is made good by the next start, which knows by this what the master secret was taken for. That it cannot be written stops no zeroise. */
+static void note_order(struct engine *e)
+{
+	struct reason why = { "" };
+	enum coffer_err err = zeroise_order_put(e->config->state_dir, &why);
+	if (err) log_warn("zeroise: a crash in the middle of it will want the command again: %s", reason_text(&why, err));
+}
+
+static void withdraw_order(struct engine *e)
+{
+	if (zeroise_order_remove(e->config->state_dir) != ERR_OK)
+		log_error("zeroise: " ZEROISE_ORDER " in %s cannot be removed: remove it by hand, or a start that finds no master secret wipes the folder", e->config->state_dir);
+}
+
 static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **out_what)
 {
 	struct engine *e = ctx->engine;
@@ -71,6 +77,14 @@ static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **ou
 	char why[REASON_MAX];
 	snprintf(why, sizeof why, "%s", reason_text(&ctx->reason, err));
 	return reason_fail(&ctx->reason, err, "the master secret could not be destroyed, so nothing was: %.300s; mend the token, or add --without-token", why);
+}
+
+static enum coffer_err destroy_as_ordered(struct op_ctx *ctx, const char **out_what)
+{
+	note_order(ctx->engine);
+	enum coffer_err err = destroy_master_secret(ctx, out_what);
+	if (err) withdraw_order(ctx->engine);
+	return err;
 }
 
 static void put_answer(struct writer *out, const char *master_secret)
@@ -105,8 +119,8 @@ static enum coffer_err check(struct op_ctx *ctx, struct ttlv_cursor *payload, st
 static enum coffer_err destroy(struct op_ctx *ctx, const struct wish *wish, const char **out_what, bool *out_gone)
 {
 	struct engine *e = ctx->engine;
-	if (!wish->without_token) TRY(destroy_master_secret(ctx, out_what));
-	enum coffer_err err = zeroise_mark_put(e->config->state_dir, "coffer zeroise: this folder is wiped when cofferd starts\n", &ctx->reason);
+	if (!wish->without_token) TRY(destroy_as_ordered(ctx, out_what));
+	enum coffer_err err = zeroise_mark_put(e->config->state_dir, &ctx->reason);
 	if (err && wish->without_token) return err;
 	*out_gone = true;
 	e->state = ENGINE_FAULT;

@@ -249,30 +249,30 @@ static enum coffer_err put_in_force(struct master_flow *f, struct reason *reason
 	return identity_publish(e->config->state_dir, reason);
 }
 
-/* A key that signed the audit log leaves a PKCS#11 token with the master secret, when the node does; what it signed is checked without it. */
+/* A PKCS#11 token keeps the pair that signed the audit log; the one in force has a pair of its own. The same token keeps it: it signs with it. */
 static void drop_signer(struct engine *e, const struct token_info *old, const struct token_info *now)
 {
-	bool same = strcmp(now->kind, "pkcs11") == 0 && strcmp(now->serial, old->serial) == 0;
-	if (strcmp(old->kind, "pkcs11") == 0 && !same) audit_signer_drop(e);
+	bool stays = strcmp(old->kind, "pkcs11") != 0 || (strcmp(now->kind, "pkcs11") == 0 && strcmp(old->serial, now->serial) == 0);
+	if (!stays) audit_signer_drop(e);
 }
 
 /* Only after every slot, as it stands in the store, was opened by the new one. */
 static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
-	struct token_info info;
-	struct token_health now;
+	struct token_info info, now;
+	f->out->old_destroyed = f->out->old_adopted = false; /* of one before this one */
 	enum coffer_err err = e->on_store(e, read_slots, f, reason);
 	if (!err) err = prove(f, reason);
+	if (!err) err = token_proxy_describe(e->token, &now, reason);
 	if (err) return err;
-	token_proxy_health(e->token, &now);
 	err = token_proxy_retarget(e->token, f->record.uri, &f->record.binding, reason);
 	if (!err) err = token_proxy_describe(e->token, &info, reason);
 	const struct moving *newest = &f->keys[f->count - 1];
 	f->out->old_adopted = !err && !info.made_here;
 	if (!err && master_opens(e, newest, &newest->blob))
 		err = reason_fail(reason, ERR_BUG, "the earlier master secret opens what the new one wrapped, so it is the same and stays");
-	if (!err) drop_signer(e, &info, &now.info);
+	if (!err) drop_signer(e, &info, &now);
 	if (!err && info.made_here) err = token_proxy_erase(e->token, reason);
 	if (err == ERR_TOKEN_KEY_MISSING) err = ERR_OK;
 	f->out->old_destroyed = !err && !f->out->old_adopted;
@@ -329,6 +329,7 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	if (!err) err = put_in_force(f, reason);
 	if (err) {
 		back_to(f, &e->identity);
+		if (!master_is_same(&f->before, &e->identity)) rotation_tell_old(e, reason_text(reason, err)); /* in force, and node.id does not say so yet */
 		return err;
 	}
 	err = destroy_old(f, &why);

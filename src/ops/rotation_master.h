@@ -29,6 +29,8 @@ struct master_record {
 };
 enum coffer_err master_record_read(struct txn *txn, struct master_record *out) MUST_USE;
 enum coffer_err master_record_put(struct txn *txn, const struct master_record *record) MUST_USE;
+/* Whether the row of table 5 is that record. */
+bool master_record_is(const struct store_row *row);
 /* The URI of another place for a master secret in the same token: n counts the tries from 1. ERR_TOO_LARGE. */
 enum coffer_err master_next_uri(const char *uri, unsigned n, char out[static TOKEN_URI_MAX + 1]) MUST_USE;
 /* Whether two URIs differ in the place of the master secret (handle, id) alone. Each of at most TOKEN_URI_MAX bytes. */

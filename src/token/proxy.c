@@ -100,6 +100,8 @@ void token_proxy_free(struct token_proxy *p)
 	token_proxy_stop(p);
 	buf_free(&p->helper.frame);
 	secret_free(p->pin);
+	secret_free(p->aside_pin);
+	secret_free(p->next_pin);
 	close(p->wake_fd);
 	pthread_cond_destroy(&p->done);
 	pthread_mutex_destroy(&p->lock);

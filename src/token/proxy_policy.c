@@ -51,11 +51,36 @@ enum coffer_err token_proxy_policy_wrap(struct token_proxy *p, const struct toke
 	return proxy_run(p, &job, reason);
 }
 
+/* The length of the pin-source in a URI, and where it begins; 0: none. */
+static size_t find_source(const char *uri, const char **out)
+{
+	const char *at = strstr(uri, "pin-source=");
+	*out = at;
+	return at ? strcspn(at, "&") : 0;
+}
+
+static bool is_same_source(const char *a, const char *b)
+{
+	const char *in_a, *in_b;
+	size_t len = find_source(a, &in_a);
+	return find_source(b, &in_b) == len && (len == 0 || memcmp(in_a, in_b, len) == 0);
+}
+
+/* Under the lock: the PIN that belongs to the new binding. One that is read from elsewhere from now on takes the place of what a person gave. */
+static void go_over_to_pin(struct token_proxy *p, const struct token_policy_made *made)
+{
+	bool other = p->next_pin || !is_same_source(p->uri, made->uri);
+	if (!other) return;
+	secret_free(p->pin);
+	p->pin = TAKE(p->next_pin);
+}
+
 enum coffer_err token_proxy_policy_adopt(struct token_proxy *p, const struct token_policy_made *made, struct reason *reason)
 {
 	struct proxy_job job = { .request = { .op = CHANNEL_POLICY_ADOPT, .binding = made->binding }, .limit_ms = p->call_ms };
 	memcpy(job.request.uri, made->uri, sizeof job.request.uri);
 	pthread_mutex_lock(&p->lock);
+	go_over_to_pin(p, made);
 	p->binding = made->binding;
 	memcpy(p->uri, made->uri, sizeof p->uri);
 	pthread_mutex_unlock(&p->lock);

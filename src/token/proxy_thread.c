@@ -222,12 +222,40 @@ static void after_provision(struct token_proxy *p, const struct channel_reply *r
 	else fail(p, err, &ignored);
 }
 
+/* What a person gave goes to every helper that follows, so after a change of the PIN it is the new one: a PKCS#11 token has that at once, a TPM with its new binding. Where
+ * there is no memory for it a person gives it again; the old one would cost a try. */
+static void after_make(struct token_proxy *p, const struct proxy_job *job)
+{
+	struct view given = job->request.bytes;
+	pthread_mutex_lock(&p->lock);
+	secret_free(TAKE(p->next_pin));
+	struct secret *next = p->pin && given.len ? secret_copy(given.ptr, given.len) : NULL;
+	bool at_once = p->helper.kind == TOKEN_KIND_PKCS11 || (given.len && !next);
+	if (!at_once) p->next_pin = next;
+	else if (given.len) {
+		secret_free(p->pin);
+		p->pin = next;
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* What status says of the master secret names its policy. */
 static void after_adopt(struct token_proxy *p)
 {
 	struct reason why = { "" };
 	enum coffer_err err = describe(p, p->call_ms, &why);
 	if (err != ERR_OK) fail(p, err, &why);
+}
+
+/* Under the lock. What a person gave is not for a token whose PIN is read from elsewhere; the way back finds it again. */
+static void turn_pin(struct token_proxy *p, const char *uri)
+{
+	bool own = strstr(uri, "pin-source=") != NULL;
+	if (own && p->pin) {
+		secret_free(p->aside_pin);
+		p->aside_pin = TAKE(p->pin);
+	}
+	if (!own && !p->pin) p->pin = TAKE(p->aside_pin);
 }
 
 /* The helper that was ends in order: a token that takes one connection at a time has it free for the next. */
@@ -244,7 +272,7 @@ static void turn(struct token_proxy *p, struct proxy_job *job)
 	if (p->bound) p->binding = *to->binding;
 	p->probed = p->described = false;
 	p->failures = 0;
-	if (strstr(to->uri, "pin-source=")) secret_free(TAKE(p->pin)); /* what a person gave was for the other token */
+	turn_pin(p, to->uri);
 	pthread_mutex_unlock(&p->lock);
 	p->helper.kind = to->kind;
 	p->last_attempt_ms = 0;
@@ -270,6 +298,7 @@ static void run_job(struct token_proxy *p, struct proxy_job *job)
 	if (job->take) job->err = job->take(job, &reply);
 	buf_clear(&p->helper.frame);
 	if (job->request.op == CHANNEL_PROVISION) after_provision(p, &reply);
+	if (job->request.op == CHANNEL_POLICY_MAKE && job->err == ERR_OK) after_make(p, job);
 	if (job->request.op == CHANNEL_POLICY_ADOPT && job->err == ERR_OK) after_adopt(p);
 }
 

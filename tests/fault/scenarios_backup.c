@@ -7,6 +7,7 @@
 #include "fault/scenario.h"
 #include "crypto/hash.h"
 #include "keyring/identity.h"
+#include "ops/rotation_master.h"
 #include "unit/archive/maker.h"
 #include "unit/ops/fixture.h"
 
@@ -72,11 +73,41 @@ static void judge_backup(void *place, unsigned k)
 
 /* ---- restore ---- */
 
+/* A change of the master secret that has not ended yet is the archived node's own. */
+static enum coffer_err begin_master_change(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_record record = { .phase = 1, .kind = "pkcs11", .uri = "pkcs11:token=t;id=%01" };
+	(void)engine;
+	(void)arg;
+	(void)reason;
+	return master_record_put(txn, &record);
+}
+
+static enum coffer_err look_for_master_change(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_record record;
+	(void)engine;
+	(void)reason;
+	TRY(master_record_read(txn, &record));
+	*(bool *)arg = record.phase != 0;
+	return ERR_OK;
+}
+
+static bool changes_master(struct house *h)
+{
+	bool there = false;
+	MUST_OK(h->daemon.engine.on_store(&h->daemon.engine, look_for_master_change, &there, NULL));
+	return there;
+}
+
 static void make_original(void)
 {
 	if (original.file.len) return;
 	founding_open_empty(&original);
 	founding_init(&original);
+	struct engine *e = &original.house->daemon.engine;
+	MUST_OK(e->on_store(e, begin_master_change, NULL, NULL));
+	MUST(changes_master(original.house));
 	MUST(run_backup(&original, 0) == ERR_OK);
 	house_close(original.house);
 	fake_token_done(&original.token);
@@ -156,6 +187,7 @@ static void judge_restore(void *place, unsigned k)
 	if (engine_state_get(&y->house->daemon.engine) == ENGINE_FAULT) return;
 	MUST(engine_state_get(&y->house->daemon.engine) == ENGINE_OPEN);
 	MUST(house_count(y->house, STORE_SLOT) == 1 && house_count(y->house, STORE_GRANT) == 1 && house_count(y->house, STORE_RECOVERY) == 1);
+	MUST(!changes_master(y->house));
 }
 
 const struct scenario backup_scenarios[] = {

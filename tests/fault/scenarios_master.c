@@ -30,6 +30,7 @@ static struct tokens {
 	unsigned count;
 	char uri[FAKE_HELPERS_MAX][URI_MAX]; /* of each helper */
 	unsigned at[FAKE_HELPERS_MAX];      /* the master secret that it is attached to; 0: none */
+	bool keeps;                         /* none lets itself be destroyed now */
 } tokens;
 
 static unsigned find_at(const char *uri)
@@ -121,7 +122,8 @@ static void on_request(unsigned helper, const struct channel_request *q, struct 
 	case CHANNEL_RANDOM: for (uint32_t i = 0; i < q->random_len; i++) put(bytes, (uint8_t)i); break;
 	case CHANNEL_ERASE:
 		MUST(m && !tokens.all[m].adopted);
-		tokens.all[m].stands = false;
+		if (tokens.keeps) done.err = ERR_TOKEN_REFUSED;
+		else tokens.all[m].stands = false;
 		break;
 	default: break;
 	}
@@ -164,6 +166,14 @@ static enum coffer_err look_at_rows(struct engine *engine, struct txn *txn, void
 
 static bool restart; /* was asked for */
 
+/* What is called destroyed is not there any more. */
+static void check_destroyed(struct yard *y, unsigned in_force)
+{
+	if (!view_equal_str(house_field(y->house, TAG_COFFER_OLD_MASTER), "destroyed")) return;
+	for (unsigned i = 1; i <= tokens.count; i++)
+		if (i != in_force && tokens.all[i].stands && !tokens.all[i].adopted && !tokens.all[i].denied) house_die("master secret %u is called destroyed", i);
+}
+
 /* Of what was asked just now: what the store names stands in its token. */
 static enum coffer_err check_together(struct yard *y, enum coffer_err asked)
 {
@@ -172,6 +182,7 @@ static enum coffer_err check_together(struct yard *y, enum coffer_err asked)
 	restart = asked != ERR_OK && house_said("restart the daemon");
 	if (y->house->away || e->on_store(e, look_at_rows, &l, NULL) != ERR_OK) return asked;
 	MUST(l.rows == 1 && tokens.all[l.master].stands);
+	if (asked == ERR_OK) check_destroyed(y, l.master);
 	if (!restart) MUST(e->identity.binding.data[0] == l.master && strcmp(e->identity.token_uri, tokens.all[l.master].uri) == 0);
 	return asked;
 }
@@ -237,6 +248,17 @@ static enum coffer_err change(struct yard *y, const char *uri)
 	return check_together(y, founding_send_audited(y, &a));
 }
 
+/* The one before it still stands: its token kept it. */
+static void prepare_second(void *place, unsigned k)
+{
+	struct yard *y = place;
+	prepare(place, k);
+	tokens.keeps = true;
+	MUST_OK(change(y, NULL));
+	tokens.keeps = false;
+	prepare(place, k);
+}
+
 static enum coffer_err run_same(void *place, unsigned k)
 {
 	(void)k;
@@ -277,5 +299,7 @@ static void judge(void *place, unsigned k)
 const struct scenario master_scenarios[] = {
 	{ .name = "master secret, same token", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .stride = 61, .run = run_same, MASTERS },
 	{ .name = "master secret, other token", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .stride = 61, .run = run_other, MASTERS },
+	{ .name = "master secret, one before it stands", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .stride = 61, .run = run_same, .each = 1, .rounds = 5, .open = open_masters,
+	  .prepare = prepare_second, .judge = judge, .close = close_masters },
 	{ .name = NULL },
 };

@@ -79,6 +79,28 @@ same "as it was" "$work/plain" "$work/back"
 helper=$(pgrep -P "$(cat "$home/monitor.pid")" coffer-tokend)
 kill -9 "$helper"
 within 20 "a helper that dies is started again with the PIN in memory" sh -c "[ \"\$('$bin/coffer' status --json | jq -r .token.restarts)\" -ge 1 ] && '$bin/coffer' status --quiet"
+
+# After a change of the PIN a helper is started with the new one; and one that the token refuses is given again to a node that is open.
+helper_again() { [ "$(status_field .token.restarts)" -gt "$restarts" ] && status_is .token.health "$1"; }
+kill_helper() {
+  restarts=$(status_field .token.restarts)
+  kill -9 "$(pgrep -P "$(cat "$home/monitor.pid")" coffer-tokend)"
+}
+printf 'another-%s' "$pin" >"$work/another"
+check "the PIN is changed" coffer token change-pin --secret-file "$work/another"
+kill_helper
+within 20 "a helper that dies then is started with the new one" helper_again well
+refused "an open node with a token that is well wants no PIN" 1 'open already' coffer unseal --pin --secret-file "$work/another"
+set_pin() { pkcs11-tool --module "$module" --token-label t --login --login-type so --so-pin 12345678 --init-pin --new-pin "$1" >/dev/null 2>&1; }
+check "somebody else changes it" set_pin "third-$pin"
+kill_helper
+within 20 "the PIN in memory is wrong" helper_again 'wrong PIN'
+matches "status says what to do" "$(status_field .token.sentence)" 'coffer unseal --pin'
+equal "the node serves" "$(status_field .state)" open
+printf 'third-%s' "$pin" >"$work/third"
+if separate_users; then refused "a stranger may not" 1 'may not unseal' as_stranger unseal --pin --secret-file "$work/third"; fi
+check "the node that is open is given the PIN" coffer unseal --pin --secret-file "$work/third"
+equal "and its token is well" "$(status_field .token.health)" well
 equal "no PIN in state, configuration or log" "$(written "$pin")" 0
 equal "the control is found" "$(written unattended)$(grep -c "$pin" "$work/pin")" 01
 end

@@ -40,6 +40,13 @@ fi
 refused "which domain must be said" 2 '\-\-domain FINGERPRINT' coffer zeroise
 refused "another domain is refused" 1 "not this domain's fingerprint" coffer zeroise --domain RQDP-QN4Y-ZLAN-CAJY-XEBQ-FLHG-PWU6-KOVQ
 refused "a stranger may not" 1 'may not zeroise' as_stranger zeroise --domain "$domain"
+# An order whose token was not asked any more is one that did not happen: the master secret is there, so the node opens.
+echo >"$state/zeroise.begun"
+give_to daemon "$state/zeroise.begun"
+stop_daemon
+start_daemon "with an order that came to nothing it starts"
+within 20 "and opens" is_ready
+absent "the order is gone" "$state/zeroise.begun"
 check "nothing was touched" coffer decrypt -i "$work/m" -o "$work/p2"
 same "the file opens" "$work/p" "$work/p2"
 out=$(coffer zeroise --domain "$domain" 2>&1) || bad "zeroise" "$out"
@@ -62,7 +69,17 @@ out=$(coffer zeroise --domain "$domain" 2>&1) || bad "zeroise while sealed" "$ou
 matches "zeroise works while it is sealed" "$out" 'not there any more'
 equal "nothing is left of the copy" "" "$(left_in_state)"
 
-# The mark alone: a crash behind the token's part.
+# A crash behind the token's part, in front of the mark: the order stands there, and the start goes on by itself.
+stop_daemon
+rm -rf "$state"
+cp -a "$work/copy" "$state"
+echo >"$state/zeroise.begun"
+give_to daemon "$state"
+start_daemon "with the order it starts"
+within 20 "finds no master secret, and ends the zeroise" status_is .state uninitialised
+equal "nothing is left of the copy then" "" "$(left_in_state)"
+
+# The mark alone: a crash behind that.
 stop_daemon
 rm -rf "$state"
 cp -a "$work/copy" "$state"

@@ -135,6 +135,22 @@ static void a_clock_that_was_ahead_neither_floods_nor_silences(void **state)
 	assert_true(look(f, false));
 }
 
+static void a_backup_of_the_future_does_not_silence_it(void **state)
+{
+	struct fix *f = *state;
+	f->now_s += 2 * DAY_S;
+	const uint64_t now = f->now_s;
+	f->now_s += 5 * 365 * DAY_S;
+	backup(f, true);
+	f->now_s = now;
+	assert_true(look(f, false));
+	f->now_s += DAY_S;
+	f->now_s += HOUR_S;
+	backup(f, true); /* by a clock that is ahead by an hour */
+	f->now_s -= HOUR_S;
+	assert_false(look(f, false));
+}
+
 static void a_clock_behind_says_nothing(void **state)
 {
 	struct fix *f = *state;
@@ -178,6 +194,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_short_backup_max_age_holds_from_the_first_day, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_clock_set_forward_tells_at_most_once_a_day_of_the_other_clock, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_clock_that_was_ahead_neither_floods_nor_silences, start, fix_stop),
+		cmocka_unit_test_setup_teardown(a_backup_of_the_future_does_not_silence_it, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_clock_behind_says_nothing, start, fix_stop),
 		cmocka_unit_test_setup_teardown(zero_tells_nothing, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_domain_without_recovery_is_not_told_what_it_cannot_have, start, fix_stop),

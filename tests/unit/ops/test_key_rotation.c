@@ -105,6 +105,28 @@ static void a_due_key_is_replaced_once_however_long_it_was_due(void **state)
 	assert_int_equal(version_of(f, "k"), 3);
 }
 
+/* A step whose transaction fails, as the daemon takes it. */
+static enum coffer_err fail_behind(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	enum coffer_err err = key_rotation_step(engine, txn, arg, reason);
+	return err ? err : ERR_MEMORY;
+}
+
+static void a_step_that_fails_is_made_good(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	unsigned ms = 60000;
+	make(f, ADMIN, "k", 0, id);
+	f->now_s += 10 * DAY;
+	run(f);
+	assert_int_equal(schedule(f, ADMIN, id, DAY), ERR_OK); /* due at once, and an hour before the next pass */
+	assert_int_equal(f->engine.on_store(&f->engine, fail_behind, &ms, NULL), ERR_MEMORY);
+	key_rotation_wait(&f->engine, 0);
+	run(f);
+	assert_int_equal(version_of(f, "k"), 2);
+}
+
 static void the_old_key_opens_and_protects_no_more(void **state)
 {
 	struct fix *f = *state;
@@ -370,7 +392,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
-		T(a_due_key_is_replaced_once_however_long_it_was_due), T(the_old_key_opens_and_protects_no_more), T(its_other_dates_keep_their_distance),
+		T(a_due_key_is_replaced_once_however_long_it_was_due), T(a_step_that_fails_is_made_good), T(the_old_key_opens_and_protects_no_more), T(its_other_dates_keep_their_distance),
 		T(a_schedule_that_is_set_is_kept_at_once), T(an_end_of_protecting_that_passed_stays), T(many_at_once_are_done_in_bounded_steps), T(what_does_not_serve_is_left_alone), T(a_key_that_cannot_be_replaced_keeps_no_other),
 		T(a_rekey_by_hand_carries_the_schedule_on), T(under_two_data_keys_all_are_found), T(clocks_that_jump_replace_a_key_once),
 		T(a_schedule_is_for_who_manages_the_key), T(clients_of_1_4_see_nothing),

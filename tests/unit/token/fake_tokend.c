@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -43,6 +44,18 @@ static void do_well(struct fake *f, const struct channel_request *q, struct chan
 	case CHANNEL_ATTACH:
 		pthread_mutex_lock(&f->lock);
 		f->attached = q->binding;
+		pthread_mutex_unlock(&f->lock);
+		break;
+	case CHANNEL_PIN:
+		pthread_mutex_lock(&f->lock);
+		memcpy(f->pin, q->bytes.ptr, q->bytes.len);
+		f->pin[q->bytes.len] = '\0';
+		pthread_mutex_unlock(&f->lock);
+		break;
+	case CHANNEL_POLICY_MAKE:
+		reply->binding = fake_binding;
+		pthread_mutex_lock(&f->lock);
+		snprintf(reply->uri, sizeof reply->uri, "%s", f->makes_uri[0] ? f->makes_uri : "tpm2:fake");
 		pthread_mutex_unlock(&f->lock);
 		break;
 	case CHANNEL_DESCRIBE:

@@ -5,11 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "fake_tokend.h"
 #include "token/proxy_transport.h"
 #include "test_arena.h"
+#include "token/proxy_policy.h"
 
 #define HOUR_MS 3600000u
 
@@ -240,6 +242,82 @@ static void an_attended_proxy_waits(void **state)
 	fake_free(f);
 }
 
+/* The PIN that the helper which follows a crash is given. */
+static const char *pin_after_crash(struct fake *f, struct token_proxy *p)
+{
+	unsigned before = fake_count(f, CHANNEL_PIN), opens = fake_count(f, CHANNEL_OPEN);
+	f->pin[0] = '\0';
+	fake_crash(f);
+	for (unsigned i = 0; i < 50 && fake_count(f, CHANNEL_OPEN) == opens; i++) (void)!token_proxy_probe_now(p, 200, NULL);
+	fake_await(p, TOKEN_WELL, 5000);
+	return fake_count(f, CHANNEL_PIN) > before ? f->pin : "";
+}
+
+static struct token_policy_made changed_pin(struct token_proxy *p, const char *text)
+{
+	struct token_policy_made made;
+	AUTO_SECRET struct secret *pin = text ? secret_copy(text, strlen(text)) : NULL;
+	assert_int_equal(token_proxy_policy_make(p, "", pin, &made, NULL), ERR_OK);
+	return made;
+}
+
+/* A TPM's new PIN belongs to the new binding: before that is in force the old one counts, and afterwards the old one would cost a try. */
+static void a_changed_pin_is_the_one_that_helpers_are_given(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = attended_proxy(f);
+	struct secret *pin = secret_copy("old", 3);
+	(void)state;
+	assert_int_equal(token_proxy_unlock(p, &pin, NULL), ERR_OK);
+	struct token_policy_made made = changed_pin(p, "new");
+	assert_string_equal(pin_after_crash(f, p), "old");
+	assert_int_equal(token_proxy_policy_adopt(p, &made, NULL), ERR_OK);
+	assert_string_equal(pin_after_crash(f, p), "new");
+	made = changed_pin(p, NULL);
+	assert_int_equal(token_proxy_policy_adopt(p, &made, NULL), ERR_OK);
+	assert_string_equal(pin_after_crash(f, p), "new");
+	snprintf(f->makes_uri, sizeof f->makes_uri, "tpm2:fake?pin-source=file:/x");
+	made = changed_pin(p, NULL);
+	assert_int_equal(token_proxy_policy_adopt(p, &made, NULL), ERR_OK);
+	assert_string_equal(pin_after_crash(f, p), ""); /* it is read from there from now on */
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+/* A look at another token, whose PIN is read from a file, and back: what a person gave is not lost thereby. */
+static void a_pin_is_there_again_on_the_way_back(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = attended_proxy(f);
+	struct secret *pin = secret_copy("mine", 4);
+	(void)state;
+	assert_int_equal(token_proxy_unlock(p, &pin, NULL), ERR_OK);
+	f->pin[0] = '\0';
+	assert_int_equal(token_proxy_retarget(p, "tpm2:fake?pin-source=file:/x", &fake_binding, NULL), ERR_OK);
+	assert_string_equal(f->pin, "");
+	assert_int_equal(token_proxy_retarget(p, "tpm2:fake", &fake_binding, NULL), ERR_OK);
+	assert_string_equal(f->pin, "mine");
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+/* A PKCS#11 token has changed it when it answers. */
+static void a_changed_pin_of_a_pkcs11_token_counts_at_once(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = NULL;
+	struct token_proxy_config config = { .uri = "pkcs11:token=fake", .binding = &fake_binding, .spawner = &f->spawner, .deadline_ms = 1000,
+		.probe_interval_ms = HOUR_MS, .attended = true };
+	(void)state;
+	assert_int_equal(token_proxy_new(&config, &p, NULL), ERR_OK);
+	struct secret *pin = secret_copy("old", 3);
+	assert_int_equal(token_proxy_unlock(p, &pin, NULL), ERR_OK);
+	(void)changed_pin(p, "new");
+	assert_string_equal(pin_after_crash(f, p), "new");
+	token_proxy_free(p);
+	fake_free(f);
+}
+
 /* A retry that anybody may ask for does not bring back what the token refused. */
 static void a_refused_pin_is_forgotten(void **state)
 {
@@ -286,6 +364,9 @@ int main(void)
 		cmocka_unit_test(proxy_reports_a_tampered_blob_and_stays_well),
 		cmocka_unit_test(proxy_probes_by_itself),
 		cmocka_unit_test(an_attended_proxy_waits),
+		cmocka_unit_test(a_changed_pin_is_the_one_that_helpers_are_given),
+		cmocka_unit_test(a_changed_pin_of_a_pkcs11_token_counts_at_once),
+		cmocka_unit_test(a_pin_is_there_again_on_the_way_back),
 		cmocka_unit_test(a_refused_pin_is_forgotten),
 		cmocka_unit_test(proxy_refuses_a_uri_that_is_none),
 	};
