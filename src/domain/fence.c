@@ -106,8 +106,9 @@ enum coffer_err lease_write(struct store *store, struct ring *ring, const struct
 
 enum coffer_err fence_note_twin(struct store *store, struct ring *ring)
 {
-	static const uint8_t header[] = { 1 }, none[] = { 0, 0 };
-	struct store_row row = { .id_len = TWIN_ID_LEN, .version = 1, .state = 1, .header = view_of(header, sizeof header), .index = view_of(none, sizeof none) };
+	static const uint8_t header[] = { 1 }, none[] = { 0, 0 }, body[] = { 1 };
+	struct store_row row = { .id_len = TWIN_ID_LEN, .version = 1, .state = 1, .header = view_of(header, sizeof header), .index = view_of(none, sizeof none),
+		.body = view_of(body, sizeof body) };
 	twin_id(ring_domain(ring)->node_id, row.id);
 	enum coffer_err err = store_put(store, STORE_LEASE, &row, false);
 	return err == ERR_EXISTS ? ERR_OK : err;

@@ -186,7 +186,7 @@ void role_accept_twin(struct role *r, uint64_t now_ms)
 
 void role_accept_store(struct role *r, uint64_t now_ms)
 {
-	r->behind = false;
+	r->behind = r->least_known = false;
 	r->least = 0;
 	begin_anew(r, now_ms);
 }

@@ -85,12 +85,15 @@ struct role {
 	bool stepped;               /* rests because it was told to, until somebody else took it */
 	bool gone;                  /* nobody is seen to be master server */
 	struct lease seen;          /* as last read or written */
+	struct lease doubt;         /* was of unknown outcome, and something else stood there then */
 	struct lease mine;          /* last write of this process that is known to be there; version 0: none */
 	uint64_t since_ms;          /* `seen` stands unchanged since, as far as was looked */
 	uint64_t looked_ms, jitter_ms;
 	uint64_t believe_until_ms, alive_until_ms, took_ms;
 	uint64_t renew_ms, retry_ms, rest_until_ms, promote_until_ms;
-	uint64_t least, highest;    /* a lease below `least` is an older store's; `highest` is never used again */
+	uint64_t least, highest;    /* a lease below `least` is an older store's; nothing up to `highest` is used again */
+	bool least_known;
+	uint8_t least_holder[UUID_LEN];
 	unsigned losses;            /* leads that were lost soon after they were taken */
 	uint64_t dice;
 	unsigned said;

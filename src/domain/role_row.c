@@ -21,7 +21,6 @@ static void lose(struct role *r, uint64_t now_ms)
 	uint64_t lease_time = r->config.lease_time_ms;
 	bool told = r->stepping;
 	role_disbelieve(r);
-	r->mine.version = 0;
 	r->kept = r->stepping = false;
 	if (told) return;
 	bool steady = now_ms - r->took_ms >= ROLE_STEADY_LEASES * lease_time;
@@ -34,16 +33,32 @@ static void lose(struct role *r, uint64_t now_ms)
 static bool is_behind(const struct role *r, const struct lease *found)
 {
 	if (!found->version) return r->least != 0;
-	if (found->epoch < r->least) return true;
-	return r->seen.version && found->epoch == r->seen.epoch && memcmp(found->holder, r->seen.holder, UUID_LEN) != 0;
+	if (found->epoch != r->least) return found->epoch < r->least;
+	return r->least_known && memcmp(found->holder, r->least_holder, UUID_LEN) != 0;
 }
 
-/* What this process did not write, and who has its identity did. After a failover that lost renewals alone an older write of its own stands there. */
+/* What was only read may be lost with a failover: a commit is visible before every standby has it, after a crash or when its wait was ended. But a holder renews only what was
+ * confirmed to it, so a second write under one epoch shows that the first one stays. */
+static void confirm(struct role *r, const struct lease *found)
+{
+	if (found->epoch < r->least) return;
+	r->least = found->epoch;
+	r->least_known = true;
+	memcpy(r->least_holder, found->holder, UUID_LEN);
+}
+
+static bool is_write_of(const struct lease *attempt, const struct lease *found)
+{
+	return attempt->version && found->version == attempt->version && found->epoch == attempt->epoch &&
+		memcmp(found->holder, attempt->holder, UUID_LEN) == 0 && memcmp(found->life, attempt->life, LEASE_LIFE_LEN) == 0;
+}
+
+/* What this process did not write, and who has its identity did. After a failover that lost renewals alone, or what another one wrote behind them, an older write of
+ * its own stands there. */
 static bool is_twins(const struct role *r, const struct lease *found)
 {
 	if (!r->wrote || !found->version || !role_is_me(r, found)) return false;
-	if (!r->mine.version) return true;
-	if (lease_is_same(&r->mine, found)) return false;
+	if (lease_is_same(&r->mine, found) || is_write_of(&r->doubt, found)) return false;
 	return found->epoch != r->mine.epoch || found->version >= r->mine.version;
 }
 
@@ -63,10 +78,10 @@ static void observe(struct role *r, uint64_t now_ms, const struct lease *found)
 		r->stepped = false;
 		r->rest_until_ms = 0;
 	}
+	if (r->known && found->version > r->seen.version && r->seen.version && found->epoch == r->seen.epoch) confirm(r, found);
 	r->seen = *found;
 	r->looked_ms = now_ms;
 	r->known = true;
-	if (found->epoch > r->least) r->least = found->epoch;
 	if (found->epoch > r->highest) r->highest = found->epoch;
 }
 
@@ -77,11 +92,11 @@ void role_saw(struct role *r, uint64_t now_ms, const struct lease *found)
 		r->looked_ms = now_ms;
 		return;
 	}
+	bool mine = found->version && role_is_me(r, found);
 	if (is_twins(r, found)) role_twinned(r, now_ms, false);
-	else if (r->mine.version && found->version && role_is_me(r, found)) r->mine = *found;
-	else if (r->mine.version && r->mine.held) lose(r, now_ms);
-	else r->mine.version = 0;
-	if (r->stepping && !r->settling && !(found->version && role_is_me(r, found) && found->held)) r->stepping = false;
+	else if (mine && r->mine.version) r->mine = *found;
+	else if (!mine && role_holds(r)) lose(r, now_ms);
+	if (!(mine && found->held)) r->stepping = false;
 	observe(r, now_ms, found);
 	if (role_holds(r) && !r->master) r->renew_ms = now_ms;
 }
@@ -92,6 +107,7 @@ static void written(struct role *r, uint64_t now_ms, enum role_do what, const st
 	r->wrote = true;
 	r->mine = *now;
 	observe(r, now_ms, now);
+	confirm(r, now);
 	if (what == ROLE_TAKE) {
 		r->kept = false;
 		r->promote_until_ms = 0;
@@ -127,9 +143,8 @@ static void settled(struct role *r, uint64_t now_ms, const struct lease *found)
 	struct lease attempt = r->attempt;
 	r->settling = false;
 	r->attempt.version = 0;
-	bool there = attempt.version && found->version == attempt.version && found->epoch == attempt.epoch && role_is_me(r, found) &&
-		memcmp(found->life, attempt.life, LEASE_LIFE_LEN) == 0;
-	if (!there) {
+	if (!is_write_of(&attempt, found)) {
+		r->doubt = attempt; /* another one's write may stand over it, and be lost with a failover that leaves this one */
 		role_saw(r, now_ms, found);
 		return;
 	}
@@ -170,6 +185,7 @@ void role_ended(struct role *r, uint64_t now_ms, enum role_outcome outcome, cons
 		r->removed = true;
 		role_disbelieve(r);
 		return;
+	case ROLE_UNKNOWN: r->retry_ms = now_ms; return;
 	default: r->retry_ms = now_ms + ROLE_RETRY(r) / 2 + role_jitter(r, ROLE_RETRY(r)); return;
 	}
 }

@@ -146,7 +146,7 @@ static void a_row_that_is_held_is_written_by_nobody_else(void **state)
 	struct world *w = *state;
 	struct store_row row;
 	struct store *hasty = NULL; /* does not wait long for a lock */
-	assert_int_equal(open_writer(w, 8, 10000, 400, &hasty, NULL), ERR_OK);
+	assert_int_equal(open_writer(w, 8, 10000, 4000, &hasty, NULL), ERR_OK);
 	contract_put(w->a, STORE_LEASE, "lease", "1");
 	contract_begin(w->a);
 	assert_int_equal(store_hold(w->a, STORE_LEASE, view_str("lease"), &row), ERR_OK);
