@@ -120,13 +120,16 @@ const char *audit_result_text(uint32_t status, uint32_t reason)
 
 void audit_line_header(const struct domain_id *domain, const struct audit_place *before, struct writer *w)
 {
-	char fingerprint[DOMAIN_FINGERPRINT_TEXT];
-	domain_fingerprint_text(domain, fingerprint);
+	char text[DOMAIN_FINGERPRINT_TEXT] = "";
+	uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];
+	enum coffer_err err = domain_fingerprint(domain, fingerprint);
+	if (err && !w->err) w->err = err; /* no header with another text in its place */
+	if (!err) domain_fingerprint_format(fingerprint, text);
 	put_number(w, '{', "coffer-audit", 1);
 	put_uuid(w, "domain", domain->id);
 	put_uuid(w, "node", domain->node_id);
 	put_hex(w, "key", view_of(domain->public_key, DOMAIN_PUBLIC_LEN));
-	put_text(w, "fingerprint", view_str(fingerprint));
+	put_text(w, "fingerprint", view_str(text));
 	put_number(w, ',', "seq", before->seq);
 	put_hex(w, "link", view_of(before->link, AUDIT_LINK_LEN));
 	put_hex(w, "digest", view_of(before->digest, AUDIT_DIGEST_LEN));

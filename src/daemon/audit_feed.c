@@ -362,8 +362,9 @@ static enum coffer_err put(struct audit_feed *f)
 		settle(f);
 		return ERR_OK;
 	}
-	/* What a file holds after a failure it says itself; a full disk has not changed it. */
-	if (!f->ops->levels && err != ERR_FULL) {
+	/* What a file holds after a failure it says itself; a disk that was too full to take the batch has not changed it. */
+	bool took_it = f->batch.len == 0;
+	if (!f->ops->levels && (err != ERR_FULL || took_it)) {
 		f->located = false;
 		f->batch.len = 0;
 	}

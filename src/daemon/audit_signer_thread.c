@@ -53,7 +53,7 @@ static uint64_t exported_to(const struct engine *e)
 static void take_out_old(struct audit_signer_thread *t)
 {
 	struct engine *e = &t->daemon->engine;
-	for (bool more = true; more && !is_stopping(t);) audit_keep_step(e, exported_to(e), &more);
+	for (bool more = true; more && !is_stopping(t);) (void)!audit_keep_step(e, exported_to(e), &more);
 }
 
 /* How often the token signs, and how often records are taken out, are two things. */
@@ -67,7 +67,7 @@ static void *signer_main(void *arg)
 		uint64_t most_ms = config->audit_keep ? KEEP_AGAIN_MS : LOOK_AGAIN_MS;
 		if (clock_mono_ms() >= sign_at_ms || config->audit_token_interval_ms != interval_ms) {
 			uint64_t again_ms;
-			audit_signer_step(&t->daemon->engine, &again_ms);
+			(void)!audit_signer_step(&t->daemon->engine, &again_ms);
 			sign_at_ms = clock_mono_ms() + again_ms;
 			interval_ms = config->audit_token_interval_ms;
 		}

@@ -40,13 +40,14 @@ static enum coffer_err take_out(struct engine *engine, struct txn *txn, void *ar
 	return audit_append(engine->audit, txn, &event);
 }
 
-void audit_keep_step(struct engine *engine, uint64_t exported_to, bool *out_more)
+enum coffer_err audit_keep_step(struct engine *engine, uint64_t exported_to, bool *out_more)
 {
 	struct keeping k = { .exported_to = exported_to };
 	struct reason why = { "" };
 	*out_more = false;
-	if (engine->config->audit_keep == 0 || engine_state_get(engine) != ENGINE_OPEN || engine_store_health(engine) != STORE_WELL) return;
+	if (engine->config->audit_keep == 0 || engine_state_get(engine) != ENGINE_OPEN || engine_store_health(engine) != STORE_WELL) return ERR_OK;
 	enum coffer_err err = engine->on_store(engine, take_out, &k, &why);
 	if (err) log_warn("old records of the audit log stay in the store: %s", reason_text(&why, err));
 	else *out_more = k.more;
+	return err;
 }

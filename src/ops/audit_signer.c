@@ -223,29 +223,30 @@ static enum coffer_err sign_when_due(struct engine *engine, struct signing *s, s
 	return ERR_OK;
 }
 
-void audit_signer_step(struct engine *engine, uint64_t *out_again_ms)
+enum coffer_err audit_signer_step(struct engine *engine, uint64_t *out_again_ms)
 {
 	struct signing s = { .record = SIGNER_RECORD_NONE, .interval_ms = engine->config->audit_token_interval_ms };
 	struct reason why = { "" };
 	*out_again_ms = IDLE_MS;
-	if (engine_state_get(engine) != ENGINE_OPEN) return;
+	if (engine_state_get(engine) != ENGINE_OPEN) return ERR_OK;
 	if (s.interval_ms == 0) {
 		tell(engine->audit_signer, "audit_token_interval is 0");
-		return;
+		return ERR_OK;
 	}
 	audit_signer_hold(engine);
 	bool open = engine_state_get(engine) == ENGINE_OPEN; /* who held it may have ended the node */
 	enum coffer_err err = open ? sign_when_due(engine, &s, &why) : ERR_OK;
 	audit_signer_let(engine);
-	if (!open) return;
+	if (!open) return ERR_OK;
 	signer_record_clear(&s.record);
 	if (err) {
 		*out_again_ms = s.asked ? FAILED_AGAIN_MS : NOT_READY_AGAIN_MS;
 		tell(engine->audit_signer, reason_text(&why, err));
-		return;
+		return err;
 	}
 	*out_again_ms = s.wait_ms ? s.wait_ms : s.interval_ms < IDLE_MS ? s.interval_ms : IDLE_MS;
 	if (!s.wait_ms && !s.nothing) tell(engine->audit_signer, "");
+	return ERR_OK;
 }
 
 void audit_signer_drop(struct engine *engine)

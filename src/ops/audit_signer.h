@@ -13,8 +13,8 @@ struct audit_signer *audit_signer_new(void);
 void audit_signer_free(struct audit_signer *signer); /* accepts NULL */
 
 /* Signs, when a signature is due and there is something new: once in audit_token_interval. Makes the key where the token has none of this node. *out_again_ms: when
- * to ask again. What fails is told to status, and once to the log. Waits for the token; the one thread that signs. */
-void audit_signer_step(struct engine *engine, uint64_t *out_again_ms);
+ * to ask again. What fails is told to status, and once to the log; and returned for who wants to know. Waits for the token; the one thread that signs. */
+enum coffer_err audit_signer_step(struct engine *engine, uint64_t *out_again_ms);
 /* While it is held no signature is under way and none begins: a key that is dropped meanwhile is not made again. Waits for the token, as long as its proxy does. Admin lane. */
 void audit_signer_hold(struct engine *engine);
 void audit_signer_let(struct engine *engine);

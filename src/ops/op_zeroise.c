@@ -18,10 +18,12 @@
 static enum coffer_err check_domain(struct op_ctx *ctx, struct view wanted)
 {
 	char fingerprint[DOMAIN_FINGERPRINT_TEXT];
+	uint8_t own[DOMAIN_FINGERPRINT_LEN];
 	struct engine *e = ctx->engine;
 	if (engine_state_get(e) == ENGINE_UNINITIALISED)
 		return reason_fail(&ctx->reason, ERR_UNINITIALISED, "this node belongs to no domain; there is nothing to zeroise");
-	domain_fingerprint_text(&e->identity.domain, fingerprint);
+	TRY(domain_fingerprint(&e->identity.domain, own));
+	domain_fingerprint_format(own, fingerprint);
 	if (view_equal(wanted, view_str(fingerprint))) return ERR_OK;
 	return reason_fail(&ctx->reason, ERR_FIELD, "that is not this domain's fingerprint; 'coffer status' shows it");
 }

@@ -33,6 +33,7 @@ extern const struct scenario backup_scenarios[];
 extern const struct scenario token_scenarios[];
 extern const struct scenario quorum_scenarios[];
 extern const struct scenario recovery_scenarios[];
+extern const struct scenario audit_scenarios[];
 extern const struct scenario rotation_scenarios[];
 extern const struct scenario master_scenarios[];
 

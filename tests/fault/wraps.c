@@ -187,6 +187,16 @@ WRAP(int, fsync, int fd)
 	return call_fails() ? -1 : __real_fsync(fd);
 }
 
+WRAP(int, fdatasync, int fd)
+{
+	return call_fails() ? -1 : __real_fdatasync(fd);
+}
+
+WRAP(int, renameat2, int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+	return call_fails() ? -1 : __real_renameat2(from_fd, from, to_fd, to, flags);
+}
+
 WRAP(int, rename, const char *from, const char *to)
 {
 	return call_fails() ? -1 : __real_rename(from, to);

@@ -62,6 +62,10 @@ static void fill(struct fake_token *t, const struct channel_request *q, struct c
 		r->counter.state = TOKEN_COUNTER_WELL;
 		r->err = t->on_counter ? t->on_counter(q->op, &q->counter, &r->counter) : ERR_UNSUPPORTED;
 		break;
+	case CHANNEL_SIGNER:
+	case CHANNEL_SIGN:
+		if (t->on_signer) r->err = t->on_signer(q->op, &q->signer, &r->signer);
+		break;
 	default: break;
 	}
 }

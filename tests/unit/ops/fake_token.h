@@ -21,6 +21,8 @@ struct fake_token {
 	enum coffer_err (*on_call)(void);  /* may be NULL: an error that this call answers */
 	/* The counter calls; NULL: this token cannot count. auth borrows the request. */
 	enum coffer_err (*on_counter)(unsigned op, const struct token_counter_wish *wish, struct token_counter_answer *out);
+	/* The signer calls; NULL: an answer of zeros. */
+	enum coffer_err (*on_signer)(unsigned op, const struct token_signer_wish *wish, struct token_signer_answer *out);
 	/* Every call of a helper that stands in the n-th place; NULL: as fake_token.c fills it. bytes: what r->bytes will be. */
 	void (*on_request)(unsigned helper, const struct channel_request *q, struct channel_reply *r, struct buf *bytes);
 	unsigned count;
