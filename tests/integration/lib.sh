@@ -50,6 +50,15 @@ as_stranger() {
 start_sandbox() { "$sandbox" start --dir "$dir" "$@" >"$work/start.out" 2>&1 || { cat "$work/start.out"; tail -20 "$home/cofferd.log" 2>/dev/null; bad "the sandbox starts"; finish; }; }
 use_sandbox() { export COFFER_SOCKET=$home/coffer.sock; }
 
+# The monitor of the sandbox and with it everything that it started: ended, not only told to.
+stop_daemon() {
+  local monitor
+  monitor=$(cat "$home/monitor.pid")
+  kill -TERM "$monitor"
+  within 30 "stopped" has_ended "$monitor"
+}
+has_ended() { ! readlink "/proc/$1/exe" >/dev/null; }
+
 cleanup() {
   [ -n "$work" ] || return 0
   "$sandbox" stop --dir "$dir" >/dev/null 2>&1

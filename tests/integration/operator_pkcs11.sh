@@ -46,7 +46,6 @@ daemon_for() { # daemon_for NAME: an uninitialised daemon below the work folder
   run_daemon
 }
 run_daemon() { setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 & }
-stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 10 "stopped" test ! -S "$home/coffer.sock"; }
 
 make_token good
 check "the operator makes a wrap-only key" keygen good --sensitive --private --usage-wrap --allowed-mechanisms AES-KEY-WRAP

@@ -9,7 +9,6 @@ start_sandbox --token "${1:-swtpm}" --set reseal_rate=200
 use_sandbox
 state=$home/state
 
-stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 10 "stopped" test ! -S "$home/coffer.sock"; }
 start_daemon() {
   setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
   within 30 "$1" is_ready

@@ -10,7 +10,6 @@ coffer key create k >/dev/null
 echo precious >"$work/p"
 coffer encrypt -k k -i "$work/p" -o "$work/m"
 start_daemon() { setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 & }
-stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 20 "the daemon stops" test ! -S "$home/coffer.sock"; }
 restart() { stop_daemon; start_daemon; }
 opens() { within 20 "$1" is_ready; check "$1, and decrypts" coffer decrypt -i "$work/m" -o "$work/back"; same "$1: what was encrypted" "$work/p" "$work/back"; }
 put_pin() { printf '%s' "$1" >"$pin.new"; chmod 600 "$pin.new"; give_to tokend "$pin.new"; mv "$pin.new" "$pin"; }

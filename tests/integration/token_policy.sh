@@ -11,7 +11,6 @@ echo precious >"$work/p"
 coffer encrypt -k k -i "$work/p" -o "$work/m"
 
 start_daemon() { setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 & }
-stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 20 "the daemon stops" test ! -S "$home/coffer.sock"; }
 restart() { stop_daemon; start_daemon; }
 sealed_because() { status_is .state sealed && grep -qE "$1" <<<"$(status_field .note)"; }
 opens() { within 20 "$1" is_ready; check "$1, and decrypts" coffer decrypt -i "$work/m" -o "$work/back"; same "$1: what was encrypted" "$work/p" "$work/back"; }

@@ -9,7 +9,6 @@ start_sandbox --token "$token"
 use_sandbox
 state=$home/state
 
-stop_daemon() { kill -TERM "$(cat "$home/monitor.pid")"; within 10 "stopped" test ! -S "$home/coffer.sock"; }
 answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
 start_daemon() {
   setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
