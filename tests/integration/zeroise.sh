@@ -101,8 +101,10 @@ if separate_users; then
   echo >"$state/zeroise"
   chown "$(stat -c %u:%g "$work/copy")" "$state/zeroise"
   setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  refusing=$!
   within 20 "the start refuses" grep -q 'zeroise: copy-.* cannot be opened: .*remove it by hand' "$home/cofferd.log"
-  within 10 "and ends" test ! -e "$home/monitor.pid"
+  kill -TERM "$refusing"
+  within 10 "and is ended" has_ended "$refusing"
   equal "the rest of the folder is wiped all the same" "$(find "$state" -maxdepth 1 -type f ! -name lock ! -name zeroise)" ""
   rm -rf "$state"/copy-*
   start_daemon "without it the start ends the wiping"
