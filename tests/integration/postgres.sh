@@ -39,7 +39,7 @@ equal "names are not in the database" "$(sql admin-password admin "SELECT count(
 # ---- the fewest rights ----
 equal "cofferd and its monitor link no libpq" "$(readelf -d "$bin/cofferd" "$bin/coffer-monitor" | grep -c libpq)" 0
 matches "coffer-stored does" "$(readelf -d "$bin/coffer-stored")" 'libpq'
-if separate_users; then equal "coffer-stored has a user of its own" "$(stat -c %u "/proc/$(stored)")" 64203; fi
+if separate_users; then equal "coffer-stored has a user of its own" "$(stat -c %u "/proc/$(stored)")" 64204; fi
 for wish in "CREATE SCHEMA other" "CREATE DATABASE other" "CREATE ROLE other" "CREATE TEMP TABLE t (i int)" "CREATE TABLE public.t (i int)"; do
   matches "its role may not $wish" "$(sql password coffer "$wish")" 'permission denied'
 done
@@ -130,4 +130,23 @@ within 20 "restart: it opens by itself" is_ready
 check "restart: and has its keys" coffer decrypt -i "$work/m" -o "$work/o"
 same "the same" "$work/p" "$work/o"
 within 30 "the store is whole" sh -c "'$bin/coffer' store check"
+
+# ---- to SQLite and back: by a backup, on a new node ----
+more() { # more FOLDER ARGUMENTS…: another sandbox in the place of this one
+  "$sandbox" stop --dir "$dir" >/dev/null 2>&1
+  dir=$work/$1 home=$work/$1/node-1
+  start_sandbox --token softhsm --restore "$2" --shares "$work/s/recovery" "${@:3}"
+  use_sandbox
+}
+check "move: a backup" coffer backup create "$work/from-postgres"
+more in-sqlite "$work/from-postgres"
+check "move: SQLite has its keys" coffer decrypt -i "$work/m" -o "$work/o2"
+same "move: the same" "$work/p" "$work/o2"
+check "move: a backup of that" coffer backup create "$work/from-sqlite"
+more in-postgres "$work/from-sqlite" --store postgres
+matches "move: PostgreSQL again" "$(coffer status)" 'PostgreSQL 1'
+check "move: it has its keys" coffer decrypt -i "$work/m" -o "$work/o3"
+same "move: the same again" "$work/p" "$work/o3"
+refused "move: what was destroyed stays so" 1 destroyed coffer key destroy disk --version 1
+within 30 "move: the store is whole" sh -c "'$bin/coffer' store check"
 finish
