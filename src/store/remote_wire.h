@@ -1,4 +1,4 @@
-/* Messages of the store interface between cofferd and coffer-stored, on a stream socket (docs/formats.md section 24). One request at a time, answered in
+/* Messages of the store interface between cofferd and coffer-stored, on a stream socket (docs/formats.md section 25). One request at a time, answered in
  * order. Both sides distrust the other: decoding is strict and bounded, and each message has one form. No state; views in what was decoded borrow the frame. */
 #ifndef COFFER_STORE_REMOTE_WIRE_H
 #define COFFER_STORE_REMOTE_WIRE_H
