@@ -27,6 +27,7 @@ struct alert_thread {
 	pthread_t thread;
 	int wake_fd;
 	_Atomic bool ending;
+	pthread_mutex_t lock;          /* guards what follows, up to file; held while it is read */
 	bool known;                    /* the node has a domain: the next four are right, the file is open */
 	char host[72], node[UUID_TEXT_LEN + 1], domain[DOMAIN_FINGERPRINT_TEXT];
 	struct alert_origin origin;
@@ -43,21 +44,37 @@ static void wake(void *arg)
 	(void)!write(t->wake_fd, &one, sizeof one);
 }
 
-/* From the moment on that the node has a domain it stays the same until the process ends. */
-static bool is_known(struct alert_thread *t)
+/* Under the lock. */
+static void know(struct alert_thread *t)
 {
 	struct daemon *d = t->daemon;
-	enum engine_state state = engine_state_get(&d->engine);
 	struct utsname name;
-	if (t->known) return true;
-	if (state == ENGINE_STARTING || state == ENGINE_UNINITIALISED) return false;
 	if (uname(&name) == 0) text_printable(view_str(name.nodename), t->host, sizeof t->host);
 	text_uuid(d->engine.identity.domain.node_id, t->node);
 	domain_fingerprint_text(&d->engine.identity.domain, t->domain);
 	t->origin = (struct alert_origin){ .host = t->host, .node = t->node, .domain = t->domain };
 	alert_file_open(&t->file, d->config->state_dir, d->engine.alerts);
 	t->known = true;
-	return true;
+}
+
+void alert_thread_know(struct daemon *d)
+{
+	struct alert_thread *t = d->alert_thread;
+	if (!t) return;
+	pthread_mutex_lock(&t->lock);
+	if (!t->known) know(t);
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* From the moment on that the node has a domain it stays the same until the process ends. */
+static bool is_known(struct alert_thread *t)
+{
+	enum engine_state state = engine_state_get(&t->daemon->engine);
+	pthread_mutex_lock(&t->lock);
+	if (!t->known && state != ENGINE_STARTING && state != ENGINE_UNINITIALISED) know(t);
+	bool known = t->known;
+	pthread_mutex_unlock(&t->lock);
+	return known;
 }
 
 static void keep(struct alert_thread *t)
@@ -102,6 +119,7 @@ static void drop(struct alert_thread *t)
 {
 	if (t->wake_fd >= 0) close(t->wake_fd);
 	alert_file_close(&t->file);
+	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
 
@@ -111,6 +129,7 @@ enum coffer_err alert_thread_start(struct daemon *d)
 	ENSURE(t, ERR_MEMORY);
 	t->daemon = d;
 	t->file.fd = -1;
+	pthread_mutex_init(&t->lock, NULL);
 	alert_tell_init(&t->tell);
 	t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	alerts_on_event(d->engine.alerts, wake, t);

@@ -136,7 +136,7 @@ enum coffer_err audit_archives_newest(const struct audit_archives *a, struct aud
 	struct archive found = { .last = UINT64_MAX };
 	*out = (struct audit_place){ .seq = 0 };
 	DIR *dir = open_folder(a);
-	ENSURE(dir, errno == ENOENT ? ERR_NOT_FOUND : errno == EACCES ? ERR_DENIED : errno == ENOMEM ? ERR_MEMORY : ERR_IO);
+	ENSURE(dir, errno == ENOENT || errno == EACCES ? ERR_DENIED : errno == ENOMEM ? ERR_MEMORY : ERR_IO);
 	enum coffer_err err = begin_ends(&ends);
 	while (!err && out->seq == 0 && highest_name(a, dir, found.last, &found)) {
 		if (!is_ours(a, &found, &ends, out)) log_warn("audit export: %s is called like an archive of this audit log, and is none", found.name);

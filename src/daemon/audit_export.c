@@ -85,7 +85,7 @@ static void tell(struct exporter *x, enum coffer_err err)
 static bool is_open(const struct exporter *x)
 {
 	enum engine_state state = engine_state_get(x->feed.engine);
-	return state == ENGINE_OPEN || state == ENGINE_DRAINING;
+	return (state == ENGINE_OPEN || state == ENGINE_DRAINING) && !x->feed.engine->store_away && !x->feed.engine->store_hangs;
 }
 
 static void *exporter_main(void *arg)

@@ -374,7 +374,8 @@ static enum coffer_err put(struct audit_feed *f)
 enum coffer_err audit_feed_step(struct audit_feed *f, bool ending, bool *idle)
 {
 	enum engine_state state = engine_state_get(f->engine);
-	*idle = state != ENGINE_OPEN && state != ENGINE_DRAINING;
+	bool away = f->engine->store_away || f->engine->store_hangs; /* no trouble of the receiver: it goes on when the store answers */
+	*idle = away || (state != ENGINE_OPEN && state != ENGINE_DRAINING);
 	if (*idle) return ERR_OK;
 	if (!f->located) {
 		enum coffer_err err = locate(f);

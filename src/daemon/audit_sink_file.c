@@ -86,6 +86,16 @@ static enum coffer_err open_file(struct audit_sink *s)
 	return ERR_DENIED;
 }
 
+/* A folder that is not there is not a file that is not there yet; one that is made anew is another. */
+static enum coffer_err open_in_folder(struct audit_sink *s)
+{
+	enum coffer_err err = open_file(s);
+	if (err != ERR_NOT_FOUND) return err;
+	if (s->folder_fd >= 0) close(s->folder_fd);
+	s->folder_fd = -1;
+	return ERR_DENIED;
+}
+
 /* ---- archives ---- */
 
 static struct audit_archives archives_of(const struct audit_sink *s)
@@ -203,10 +213,10 @@ static enum coffer_err locate(struct audit_sink *s, const struct domain_id *doma
 {
 	struct scan scan = { .whole = 0 };
 	struct audit_proof_result result = { .begun = false };
-	s->lost = is_removed(s);
+	s->lost = s->lost || is_removed(s); /* until something is written anew */
 	s->domain = *domain;
 	close_file(s);
-	TRY(open_file(s));
+	TRY(open_in_folder(s));
 	enum coffer_err err = scan_file(s, domain, &scan, &result);
 	if (!err) *out = *audit_proof_place(scan.proof);
 	audit_proof_free(scan.proof);
@@ -214,7 +224,7 @@ static enum coffer_err locate(struct audit_sink *s, const struct domain_id *doma
 	if (scan.whole > 0 && (scan.findings || !is_this_node(&result, domain))) {
 		s->lost = true;
 		TRY(put_aside(s));
-		TRY(open_file(s));
+		TRY(open_in_folder(s));
 		scan.whole = 0;
 	}
 	/* What a crash left of a line; in a file without any line it is all that there is. */
@@ -226,6 +236,7 @@ static enum coffer_err locate(struct audit_sink *s, const struct domain_id *doma
 		*out_seq = out->seq;
 		return ERR_NOT_FOUND;
 	}
+	s->lost = false;
 	s->first = result.first;
 	*out_signed_to = result.signed_to;
 	return ERR_OK;
@@ -271,6 +282,7 @@ static enum coffer_err put(struct audit_sink *s, const struct config *config, st
 		if (ftruncate(s->fd, s->size) != 0) log_warn("audit export: %s cannot be cut back: %m", s->path);
 		return err;
 	}
+	s->lost = false;
 	if (s->first == 0) s->first = batch->first;
 	s->size += (off_t)batch->len;
 	batch->at += batch->len;

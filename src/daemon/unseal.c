@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/alert_thread.h"
 #include "daemon/anchor_thread.h"
 #include "daemon/audit_signer_thread.h"
 #include "daemon/link.h"
@@ -282,6 +283,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	zeroise_forget_order(engine);
+	alert_thread_know(engine->daemon);
 	engine_note(engine, "%s", "");
 	engine->state = ENGINE_OPEN;
 	report(engine->daemon, TOKEN_WELL); /* it has just opened the data key */

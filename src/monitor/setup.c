@@ -46,7 +46,7 @@ enum coffer_err monitor_notify_user(const struct monitor *m, struct spawn_user *
 	*out = (struct spawn_user){ false, geteuid(), getegid() };
 	if (geteuid() != 0) return ERR_OK;
 	TRY(find_user("user_notify", m->config.user_notify, out, reason));
-	if (!out->change || (out->uid != m->cofferd_user.uid && out->uid != m->tokend_user.uid)) return ERR_OK;
+	if (!out->change || (out->uid != m->cofferd_user.uid && out->uid != m->tokend_user.uid && out->uid != m->stored_user.uid)) return ERR_OK;
 	return reason_fail(reason, ERR_USAGE, "user_notify must be a user of its own: as user %lld, notify_command could signal the processes that hold keys and read their files",
 		(long long)out->uid);
 }

@@ -81,7 +81,7 @@ bool alerts_is_hurried(struct alerts *a);
 /* What must outlive this process, and whether it has changed since the last save. ERR_TOO_LARGE. */
 bool alerts_is_dirty(struct alerts *a);
 enum coffer_err alerts_save(struct alerts *a, uint8_t *out, size_t cap, size_t *out_len) MUST_USE;
-/* Into a fresh object. ERR_INPUT: not what alerts_save writes; then nothing is taken over. */
+/* Into an object to which facts alone were told: no event may have happened yet. ERR_INPUT: not what alerts_save writes; then nothing is taken over. */
 enum coffer_err alerts_load(struct alerts *a, struct view record) MUST_USE;
 
 /* The line that notify_command gets, with its newline. */

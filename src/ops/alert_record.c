@@ -127,6 +127,17 @@ static enum coffer_err take_all(struct reader *r, struct alerts *a)
 	return reader_end(r);
 }
 
+/* What is said of a fact just now is newer than the record. */
+static void take_condition_over(struct alert_condition *c, const struct alert_condition *old)
+{
+	const struct alert_condition now = *c;
+	*c = *old;
+	c->fact = now.fact;
+	c->fact_ms = now.fact_ms;
+	c->fact_s = now.fact_s;
+	if (now.fact == ALERT_BAD) memcpy(c->sentence, now.sentence, sizeof c->sentence);
+}
+
 enum coffer_err alerts_load(struct alerts *a, struct view record)
 {
 	struct reader r;
@@ -136,9 +147,10 @@ enum coffer_err alerts_load(struct alerts *a, struct view record)
 	enum coffer_err err = take_all(&r, fresh);
 	if (!err) {
 		pthread_mutex_lock(&a->lock);
-		memcpy(a->conditions, fresh->conditions, sizeof a->conditions);
+		for (unsigned i = 0; i < ALERT_NAMES; i++) take_condition_over(&a->conditions[i], &fresh->conditions[i]);
 		memcpy(a->events, fresh->events, sizeof a->events);
 		a->count = fresh->count;
+		a->fresh = 0; /* log and journal had them */
 		a->next = fresh->next;
 		a->dropped = fresh->dropped;
 		a->dropped_untold = fresh->dropped_untold;

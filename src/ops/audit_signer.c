@@ -56,6 +56,18 @@ void audit_signer_hold(struct engine *engine)
 	if (engine->audit_signer) pthread_mutex_lock(&engine->audit_signer->work);
 }
 
+bool audit_signer_hold_for(struct engine *engine, uint64_t ms)
+{
+	const struct timespec pause = { 0, 5000000 };
+	uint64_t until_ms = clock_mono_ms() + ms;
+	if (!engine->audit_signer) return true;
+	while (pthread_mutex_trylock(&engine->audit_signer->work) != 0) {
+		if (clock_mono_ms() >= until_ms) return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 void audit_signer_let(struct engine *engine)
 {
 	if (engine->audit_signer) pthread_mutex_unlock(&engine->audit_signer->work);

@@ -18,6 +18,8 @@ enum coffer_err audit_signer_step(struct engine *engine, uint64_t *out_again_ms)
 /* While it is held no signature is under way and none begins: a key that is dropped meanwhile is not made again. Waits for the token, as long as its proxy does. Admin lane. */
 void audit_signer_hold(struct engine *engine);
 void audit_signer_let(struct engine *engine);
+/* The same, but a signature that waits for a store which hangs is not waited for beyond ms: false, nothing is held. */
+bool audit_signer_hold_for(struct engine *engine, uint64_t ms) MUST_USE;
 /* Destroys the key in the token, for who ends this node or leaves this token; what fails is logged. Needs no ring. Admin lane. */
 void audit_signer_drop(struct engine *engine);
 /* "audit_token" of status. Any thread. */

@@ -25,6 +25,8 @@ static void describe_bulk(struct op_ctx *ctx)
 /* Use of a key in a transaction: the client learns that it was done when that is durable. */
 struct staged {
 	struct bulk *bulk;
+	struct request *request; /* it is answered behind the transaction */
+	uint64_t bit;            /* of its item */
 	struct principal principal;
 	uint8_t id[UUID_LEN];
 	struct bulk_use use;
@@ -40,16 +42,18 @@ static void was_done(void *arg)
 static void was_undone(void *arg)
 {
 	struct staged *s = arg;
+	s->request->counted_failed |= s->bit; /* when the same request is run again, what it does then counts */
 	s->use.kind = BULK_FAILED;
 	s->use.bytes = 0;
 	was_done(s);
 }
 
-static void count_when_durable(const struct op_ctx *ctx, const struct bulk_use *use)
+static void count_when_durable(struct run *run, size_t index, const struct bulk_use *use)
 {
+	const struct op_ctx *ctx = &run->ctx;
 	struct staged *s = malloc(sizeof *s);
 	if (s) {
-		*s = (struct staged){ .bulk = ctx->engine->bulk, .principal = *use->principal, .use = *use };
+		*s = (struct staged){ .bulk = ctx->engine->bulk, .request = run->r, .bit = UINT64_C(1) << index, .principal = *use->principal, .use = *use };
 		memcpy(s->id, use->id, UUID_LEN);
 		s->use.id = s->id;
 		s->use.principal = &s->principal;
@@ -126,7 +130,7 @@ void dispatch_audit_count(struct run *run, const struct op_row *row, size_t inde
 	if (!counts_now(run->r, index, err != ERR_OK)) return;
 	struct bulk_use use = { .id = ctx->object->id, .principal = ctx->principal, .operation = row->operation, .kind = kind_of(ctx, err),
 		.bytes = err ? 0 : ctx->bulk_bytes, .now_s = run->now_s };
-	if (ctx->txn && !err) count_when_durable(ctx, &use);
+	if (ctx->txn && !err) count_when_durable(run, index, &use);
 	else op_local_count(ctx->local, ctx->engine->bulk, &use);
 }
 

@@ -58,6 +58,10 @@ static void say_begun(struct op_ctx *ctx)
 static void note_order(struct engine *e)
 {
 	struct reason why = { "" };
+	if (e->store_hangs) { /* and writing this would too, in front of what matters */
+		log_warn("zeroise: the disk hangs: a crash in the middle of it will want the command again");
+		return;
+	}
 	enum coffer_err err = zeroise_order_put(e->config->state_dir, &why);
 	if (err) log_warn("zeroise: a crash in the middle of it will want the command again: %s", reason_text(&why, err));
 }
@@ -135,9 +139,10 @@ static enum coffer_err carry_out(struct op_ctx *ctx, const struct wish *wish, st
 	const char *master_secret = "left in the token, as was asked";
 	bool gone = false;
 	say_begun(ctx);
-	if (!wish->without_token) audit_signer_hold(e);
+	bool held = !wish->without_token && audit_signer_hold_for(e, 4 * e->config->token_deadline_ms);
+	if (!wish->without_token && !held) log_warn("zeroise: a signature of the audit log does not end; it is not waited for, and its key may be made in the token again");
 	enum coffer_err err = destroy(ctx, wish, &master_secret, &gone);
-	if (!wish->without_token) audit_signer_let(e);
+	if (held) audit_signer_let(e);
 	if (!gone) return err;
 	if (err) {
 		engine_note(e, "the master secret is destroyed, but the state directory cannot be written: remove what is in it by hand");

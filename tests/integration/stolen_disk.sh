@@ -41,8 +41,9 @@ home=$mine/node-1
 rm -rf "$home/state"
 cp -a "$work/thief/node-1/state" "$home/state"
 if [ "$token" = swtpm ]; then
-  # Start the simulator as the sandbox does, but do not wait for a daemon that opens.
-  timeout 60 "$sandbox" start --dir "$dir" >"$work/start.out" 2>&1
+  # Start the simulator as the sandbox does, which then waits for a daemon that opens: in vain, and beside the story.
+  timeout 60 "$sandbox" start --dir "$dir" >"$work/start.out" 2>&1 &
+  starting=$!
 else
   setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
 fi
@@ -66,8 +67,8 @@ refused "nothing is decrypted still" 4 'sealed' coffer decrypt -i "$work/m"
 check "the control: with a second share the archive opens" coffer backup verify "$work/a.cfra" "${one[@]}" "${second[@]}" --offline
 equal "no name stands in archive or state" "$(cat "$work/a.cfra" "$home"/state/* 2>/dev/null | grep -acF $name)" 0
 equal "nor a line of a share" "$(cat "$work/a.cfra" "$home"/state/* 2>/dev/null | grep -acF -f <(sed -n 's/^[1-5]  *//p' "$work"/shares/share-*.txt))" 0
-kill -TERM "$(cat "$home/monitor.pid")"
-within 10 "stopped" test ! -S "$home/coffer.sock"
+[ "$token" != swtpm ] || kill "$starting" 2>/dev/null
+stop_daemon
 equal "nothing in the state was changed" "$before" \
   "$(cd "$home/state" && find . -type f ! -name lock ! -name node.alerts ! -name '*-wal' ! -name '*-shm' -exec sha256sum {} + | sort)"
 dir=$work/thief

@@ -350,6 +350,22 @@ static void rows_that_are_gone_from_the_end_are_trouble(void **state)
 	assert_int_equal(feed.lost, 4);
 }
 
+/* It is no trouble of the receiver that the store does not answer. */
+static void while_the_store_is_away_nothing_is_asked_of_it(void **state)
+{
+	struct fix *f = *state;
+	bool idle = false;
+	feed_from(f, &file);
+	records(f, 3);
+	f->engine.store_away = true;
+	assert_int_equal(audit_feed_step(&feed, false, &idle), ERR_OK);
+	assert_true(idle);
+	assert_int_equal(sink.count, 0);
+	f->engine.store_away = false;
+	assert_int_equal(run(), ERR_OK);
+	assert_int_equal(feed.place.seq, length(f));
+}
+
 /* A file that was moved away is gone on from; one that was removed is not: what it had is exported again, behind the archives. */
 static void what_was_in_a_file_that_is_removed_comes_again(void **state)
 {
@@ -394,6 +410,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_was_taken_out_before_the_start_is_counted, start, stop),
 		cmocka_unit_test_setup_teardown(many_rows_that_are_gone_do_not_stop_it, start, stop),
 		cmocka_unit_test_setup_teardown(rows_that_are_gone_from_the_end_are_trouble, start, stop),
+		cmocka_unit_test_setup_teardown(while_the_store_is_away_nothing_is_asked_of_it, start, stop),
 		cmocka_unit_test_setup_teardown(what_was_in_a_file_that_is_removed_comes_again, start, stop),
 		cmocka_unit_test_setup_teardown(an_archive_of_another_history_is_not_gone_on_from, start, stop),
 	};

@@ -253,6 +253,25 @@ static void a_file_that_was_removed_does_not_count(void **state)
 	assert_true(there("audit.aside-1"));
 }
 
+/* A folder that is gone is not a file that is not there yet: that would be tried without a pause, with nothing to show for it. */
+static void a_folder_that_was_removed_is_trouble_and_forgets_nothing(void **state)
+{
+	uint64_t seq;
+	(void)state;
+	config.audit_archive_size = UINT64_MAX;
+	assert_int_equal(locate(&seq), ERR_NOT_FOUND);
+	assert_int_equal(put(1, 4, true), ERR_OK);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(put(5, 8, true), ERR_STATE);
+	for (unsigned i = 0; i < 2; i++) assert_int_equal(locate(&seq), ERR_DENIED);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(locate(&seq), ERR_NOT_FOUND);
+	assert_true(audit_sink_file.lost(sink));
+	assert_int_equal(put(1, 4, true), ERR_OK);
+	assert_false(audit_sink_file.lost(sink));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -261,6 +280,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_place_comes_from_what_archives_hold, start, stop),
 		cmocka_unit_test_setup_teardown(a_crash_between_the_steps_is_gone_on_from, start, stop),
 		cmocka_unit_test_setup_teardown(a_file_that_was_removed_does_not_count, start, stop),
+		cmocka_unit_test_setup_teardown(a_folder_that_was_removed_is_trouble_and_forgets_nothing, start, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,6 +215,25 @@ static void restart_from(const uint8_t *bytes, size_t len)
 	assert_int_equal(alerts_load(a, view_of(bytes, len)), ERR_OK);
 }
 
+/* What was said before the record is read: facts stay, and nothing of it is told to log and journal a second time. */
+static void facts_that_are_older_than_the_record_stay(void **state)
+{
+	static uint8_t bytes[ALERT_RECORD_MAX];
+	struct alert_event e;
+	(void)state;
+	size_t len = save(bytes);
+	alerts_free(a);
+	a = alerts_new();
+	assert_non_null(a);
+	alert_set(a, ALERT_TOKEN, ALERT_BAD, "the token is gone");
+	assert_int_equal(alert_happened(a, ALERT_TEST, "x"), 1);
+	assert_int_equal(alerts_load(a, view_of(bytes, len)), ERR_OK);
+	assert_false(alerts_take_fresh(a, &e));
+	pass(60000);
+	assert_int_equal(tell_all(&e, NULL), 1);
+	assert_int_equal(e.name, ALERT_TOKEN);
+}
+
 static void a_restart_repeats_nothing_and_forgets_nothing(void **state)
 {
 	static uint8_t bytes[ALERT_RECORD_MAX];
@@ -342,6 +361,7 @@ int main(void)
 		T(a_fact_that_holds_is_told_once_and_its_end_once), T(what_is_not_known_changes_nothing), T(what_flaps_is_told_less_and_less),
 		T(an_hour_of_calm_forgets_that_it_flapped), T(a_full_queue_drops_the_oldest_and_says_so_in_the_next), T(log_and_journal_get_each_event_once),
 		T(one_test_waits_at_a_time), T(a_restart_repeats_nothing_and_forgets_nothing), T(how_calm_it_must_be_outlives_a_restart),
+		T(one_test_waits_at_a_time), T(facts_that_are_older_than_the_record_stay), T(how_calm_it_must_be_outlives_a_restart),
 		T(the_largest_record_fits_and_every_damage_is_refused_or_harmless), T(a_line_is_one_line_and_no_sentence_breaks_it),
 		T(names_and_journal_ids_are_all_different),
 	};

@@ -340,6 +340,43 @@ static void what_a_transaction_undoes_is_counted_as_failed(void **state)
 	begins(&n, "Encrypt unix:4001 failed: 0 done, 0 bytes, 1 failed; from ");
 }
 
+/* A transaction that another one came between is taken back and run again: what it did then counts. */
+static void what_is_run_again_counts_as_done(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	struct newest n;
+	static const uint8_t zeros[16];
+	struct kmip_params p = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_CTR };
+	struct ask a;
+	struct answer answer;
+	key(f, id);
+	ask_begin(&a, &(struct ask_header){ .count = 1 });
+	ask_item(&a, OPERATION_ENCRYPT, 1);
+	ask_id(&a, id);
+	kmip_params_put(&a.w, TAG_CRYPTOGRAPHIC_PARAMETERS, &p);
+	ttlv_put_bytes(&a.w, TAG_DATA, view_of(zeros, 10));
+	ttlv_put_bytes(&a.w, TAG_IV_COUNTER_NONCE, view_of(zeros, 16));
+	ask_item_end(&a, NULL);
+	ask_end(&a);
+	answer = (struct answer){ .request = { .engine = &f->engine, .streams = f->streams, .frame = a.frame } };
+	struct request *r = &answer.request;
+	principal_from_uid(ADMIN, 1, &answer.principal);
+	r->principal = &answer.principal;
+	assert_int_equal(request_classify(r), ERR_OK);
+	for (unsigned again = 0; again < 2; again++) {
+		request_clear_answer(r);
+		assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
+		assert_int_equal(request_run(r, f->store_local, f->engine.txn), ERR_OK);
+		if (!again) txn_abort(f->engine.txn);
+	}
+	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
+	answer_free(&answer);
+	assert_int_equal(tell(f), 1);
+	look(f, &n);
+	if (!strstr(n.text, ": 1 done, 10 bytes")) fail_msg("what was done is not in '%s'", n.text);
+}
+
 static void counts_of_a_key_stand_before_its_end_and_others_stay(void **state)
 {
 	struct fix *f = *state;
@@ -480,6 +517,7 @@ int main(void)
 		TEST(a_batch_that_is_run_again_is_counted_once),
 		TEST(what_is_allowed_after_all_is_counted_as_done),
 		TEST(what_a_transaction_undoes_is_counted_as_failed),
+		TEST(what_is_run_again_counts_as_done),
 		TEST(counts_of_a_key_stand_before_its_end_and_others_stay),
 		TEST(an_auditor_reads_what_was_done_until_then),
 		TEST(a_store_that_is_not_well_keeps_them_and_they_become_one_sum),
