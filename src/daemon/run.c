@@ -143,7 +143,7 @@ static enum coffer_err open_file(struct daemon *d, struct store **out, struct re
 
 static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 {
-	struct store *inner;
+	struct store *inner = NULL;
 	TRY(strcmp(d->config->store, "postgres") == 0 ? database_open(d, &inner, reason) : open_file(d, &inner, reason));
 	enum coffer_err err = rooted_store_new(inner, &d->engine.store);
 	if (err) store_close(inner);

@@ -140,16 +140,16 @@ static void kept(struct role *r, uint64_t now_ms)
 
 static void settled(struct role *r, uint64_t now_ms, const struct lease *found)
 {
-	struct lease attempt = r->attempt;
+	bool is_there = is_write_of(&r->attempt, found), held = r->attempt.held;
+	bool took = !r->mine.version || r->mine.epoch != r->attempt.epoch;
 	r->settling = false;
+	if (!is_there) r->doubt = r->attempt; /* another one's write may stand over it, and be lost with a failover that leaves this one */
 	r->attempt.version = 0;
-	if (!is_write_of(&attempt, found)) {
-		r->doubt = attempt; /* another one's write may stand over it, and be lost with a failover that leaves this one */
+	if (!is_there) {
 		role_saw(r, now_ms, found);
 		return;
 	}
-	bool took = !r->mine.version || r->mine.epoch != attempt.epoch;
-	written(r, now_ms, !attempt.held ? ROLE_FREE : took ? ROLE_TAKE : ROLE_RENEW, found);
+	written(r, now_ms, !held ? ROLE_FREE : took ? ROLE_TAKE : ROLE_RENEW, found);
 }
 
 static void done(struct role *r, uint64_t now_ms, enum role_do what, const struct lease *found)

@@ -261,7 +261,7 @@ static enum coffer_err receive(struct serving *v, struct remote_request *out)
 
 static enum coffer_err step(struct serving *v)
 {
-	struct remote_request q;
+	struct remote_request q = { .flags = 0 };
 	struct store_place place = { .len = 0 };
 	TRY(receive(v, &q));
 	struct remote_answer a = { .op = q.op };
