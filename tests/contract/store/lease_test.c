@@ -206,7 +206,7 @@ static void a_fenced_write_stands_before_the_next_taking_or_not_at_all(void **st
 	assert_false(contract_has(b->store, STORE_OBJECT, "b"));
 }
 
-#define RACES 12 /* two that hold and then write wait for the server to see a deadlock, a second each time */
+#define RACES 5 /* two that hold and then write wait for the server to see a deadlock, a second each time */
 
 static void *race(void *arg)
 {
