@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-#include "kmip/names.h"
-#include "ops/bulk_rows.h"
+#include "unit/ops/counted.h"
 #include "unit/ops/crypt.h"
 
 #define KEY "000102030405060708090a0b0c0d0e0f"
@@ -26,45 +25,6 @@ static int stop(void **state)
 	return 0;
 }
 
-/* The newest audit row, and how many there are. */
-struct newest {
-	char text[320]; /* "Encrypt unix:4001 ok: details" */
-	uint64_t rows;
-	uint8_t object[UUID_LEN];
-};
-
-static enum coffer_err keep(void *arg, const struct audit_event *event)
-{
-	struct newest *n = arg;
-	snprintf(n->text, sizeof n->text, "%s %.*s %s: %.*s", event->operation ? kmip_operation_name(event->operation) : "event", (int)event->principal.len,
-		(const char *)event->principal.ptr, event->status ? "failed" : "ok", (int)event->details.len, (const char *)event->details.ptr);
-	if (event->object_id.len) memcpy(n->object, event->object_id.ptr, UUID_LEN);
-	return ERR_OK;
-}
-
-static void look(struct fix *f, struct newest *out)
-{
-	*out = (struct newest){ .rows = fix_audit_rows(f) };
-	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
-	assert_int_equal(audit_read(f->engine.audit, f->engine.txn, out->rows, 1, keep, out), ERR_OK);
-	txn_abort(f->engine.txn);
-}
-
-static void begins(const struct newest *n, const char *text)
-{
-	if (strncmp(n->text, text, strlen(text)) != 0) fail_msg("'%s' is not '%s…'", n->text, text);
-}
-
-/* Writes all that was counted; how many rows it was. */
-static uint64_t tell(struct fix *f)
-{
-	uint64_t before = fix_audit_rows(f);
-	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
-	assert_int_equal(bulk_tell(&f->engine, f->engine.txn, NULL, BULK_ROWS), ERR_OK);
-	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
-	return fix_audit_rows(f) - before;
-}
-
 /* With AES-CTR: nothing can fail to open. */
 static enum coffer_err encrypt(struct fix *f, const char *id, unsigned uid, size_t bytes)
 {
@@ -74,6 +34,17 @@ static enum coffer_err encrypt(struct fix *f, const char *id, unsigned uid, size
 	crypt_send(f, &(struct crypt){ .operation = OPERATION_ENCRYPT, .id = id, .params = &p, .data = view_of(data, bytes), .iv = view_of(iv, 16), .uid = uid },
 		&out);
 	return out.err;
+}
+
+/* The fields of an Encrypt of 10 bytes with AES-CTR, behind its item's beginning. */
+static void ask_ctr(struct ask *a, const char *id)
+{
+	static const uint8_t zeros[16];
+	const struct kmip_params p = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_CTR };
+	ask_id(a, id);
+	kmip_params_put(&a->w, TAG_CRYPTOGRAPHIC_PARAMETERS, &p);
+	ttlv_put_bytes(&a->w, TAG_DATA, view_of(zeros, 10));
+	ttlv_put_bytes(&a->w, TAG_IV_COUNTER_NONCE, view_of(zeros, 16));
 }
 
 static enum coffer_err decrypt_wrong(struct fix *f, const char *id)
@@ -102,16 +73,16 @@ static void operations_are_one_row_with_times_and_bytes(void **state)
 		assert_int_equal(encrypt(f, id, ADMIN, i), ERR_OK);
 		f->now_s++;
 	}
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
 	assert_string_equal(n.text, "Encrypt unix:4001 ok: 20 done, 210 bytes; from 2023-11-14T22:13:20Z to 2023-11-14T22:13:39Z");
 	assert_int_equal(text_parse_uuid(view_str(id), bytes), ERR_OK);
 	assert_memory_equal(n.object, bytes, UUID_LEN);
-	assert_int_equal(tell(f), 0);
+	assert_int_equal(counted_tell(f), 0);
 	assert_int_equal(encrypt(f, id, ADMIN, 3), ERR_OK);
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
-	begins(&n, "Encrypt unix:4001 ok: 1 done, 3 bytes; from 2023-11-14T22:13:40Z");
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
+	counted_begins(&n, "Encrypt unix:4001 ok: 1 done, 3 bytes; from 2023-11-14T22:13:40Z");
 }
 
 static void what_does_not_open_or_verify_is_told_apart(void **state)
@@ -123,13 +94,13 @@ static void what_does_not_open_or_verify_is_told_apart(void **state)
 	struct kmip_params p = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_CMAC };
 	key(f, id);
 	for (unsigned i = 0; i < 7; i++) assert_int_equal(decrypt_wrong(f, id), ERR_CONTEXT);
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
-	begins(&n, "Decrypt unix:4001 failed: 0 done, 0 bytes, 7 did not open; from ");
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
+	counted_begins(&n, "Decrypt unix:4001 failed: 0 done, 0 bytes, 7 did not open; from ");
 	struct crypt mac = { .operation = OPERATION_MAC, .id = id, .params = &p, .data = view_str("abc") };
 	crypt_send(f, &mac, &out);
 	assert_int_equal(out.err, ERR_OK);
-	assert_int_equal(tell(f), 1);
+	assert_int_equal(counted_tell(f), 1);
 	mac.operation = OPERATION_MAC_VERIFY;
 	mac.mac = crypt_view(&out.mac);
 	struct crypted verdict;
@@ -139,9 +110,9 @@ static void what_does_not_open_or_verify_is_told_apart(void **state)
 	crypt_send(f, &mac, &verdict);
 	crypt_send(f, &mac, &verdict);
 	assert_int_equal(verdict.validity, VALIDITY_INDICATOR_INVALID);
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
-	begins(&n, "MACVerify unix:4001 ok: 1 done, 9 bytes, 2 did not verify; from ");
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
+	counted_begins(&n, "MACVerify unix:4001 ok: 1 done, 9 bytes, 2 did not verify; from ");
 }
 
 static void parts_are_told_apart(void **state)
@@ -159,9 +130,9 @@ static void parts_are_told_apart(void **state)
 			.final = i == 2 }, &out);
 		assert_int_equal(out.err, ERR_OK);
 	}
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
-	begins(&n, "MAC unix:4001 ok: 1 done, 3 further parts, 33 bytes; from ");
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
+	counted_begins(&n, "MAC unix:4001 ok: 1 done, 3 further parts, 33 bytes; from ");
 }
 
 static void what_is_not_there_is_not_counted(void **state)
@@ -171,7 +142,7 @@ static void what_is_not_there_is_not_counted(void **state)
 	key(f, id);
 	id[0] = id[0] == 'a' ? 'b' : 'a';
 	assert_int_equal(encrypt(f, id, ADMIN, 3), ERR_NOT_FOUND);
-	assert_int_equal(tell(f), 0);
+	assert_int_equal(counted_tell(f), 0);
 }
 
 /* A write would tell by its time what the answer does not: it is counted from the first one on, and goes the way of what is not there. */
@@ -190,9 +161,9 @@ static void a_refusal_about_a_hidden_key_is_no_row_of_its_own(void **state)
 	for (unsigned i = 0; i < 30; i++) assert_int_equal(encrypt(f, nothing, STRANGER, 3), ERR_NOT_FOUND);
 	assert_int_equal(f->store_runs - runs, 2 * of_hidden);
 	assert_int_equal(fix_audit_rows(f), rows);
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
-	begins(&n, "Encrypt unix:4003 failed: 30 refused; from 2023-11-14T22:13:20Z to ");
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
+	counted_begins(&n, "Encrypt unix:4003 failed: 30 refused; from 2023-11-14T22:13:20Z to ");
 	uint8_t bytes[UUID_LEN];
 	assert_int_equal(text_parse_uuid(view_str(id), bytes), ERR_OK);
 	assert_memory_equal(n.object, bytes, UUID_LEN);
@@ -212,8 +183,8 @@ static void the_first_refusals_of_an_interval_have_rows_and_the_others_a_sum(voi
 		assert_int_equal(fix_audit_rows(f), rows + BULK_EXACT);
 		for (unsigned i = 0; i < 50; i++) assert_int_equal(fix_simple(f, OTHER, OPERATION_CREATE, NULL), ERR_DENIED); /* another principal, on the store lane */
 		assert_int_equal(fix_audit_rows(f), rows + 2 * BULK_EXACT);
-		assert_int_equal(tell(f), 2);
-		look(f, &n);
+		assert_int_equal(counted_tell(f), 2);
+		counted_look(f, &n);
 		assert_non_null(strstr(n.text, "failed: 40 refused; from "));
 		bulk_next_interval(f->engine.bulk);
 	}
@@ -229,8 +200,6 @@ static void a_batch_that_is_run_again_is_counted_once(void **state)
 {
 	struct fix *f = *state;
 	char ids[2][UUID_TEXT_LEN + 1];
-	static const uint8_t zeros[16];
-	struct kmip_params p = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_CTR };
 	struct newest n;
 	struct ask a;
 	struct answer answer;
@@ -242,10 +211,7 @@ static void a_batch_that_is_run_again_is_counted_once(void **state)
 		ask_begin(&a, &(struct ask_header){ .count = 4 });
 		for (uint8_t i = 0; i < 4; i++) {
 			ask_item(&a, OPERATION_ENCRYPT, (uint8_t)(i + 1));
-			ask_id(&a, ids[i / 2]);
-			kmip_params_put(&a.w, TAG_CRYPTOGRAPHIC_PARAMETERS, &p);
-			ttlv_put_bytes(&a.w, TAG_DATA, view_of(zeros, 10));
-			ttlv_put_bytes(&a.w, TAG_IV_COUNTER_NONCE, view_of(zeros, 16));
+			ask_ctr(&a, ids[i / 2]);
 			ask_item_end(&a, NULL);
 		}
 		ask_end(&a);
@@ -254,9 +220,9 @@ static void a_batch_that_is_run_again_is_counted_once(void **state)
 		answer_free(&answer);
 	}
 	assert_true(f->store_runs > 0); /* it did run again */
-	assert_int_equal(tell(f), 2);
-	look(f, &n);
-	begins(&n, "Encrypt unix:4001 ok: 6 done, 60 bytes; from ");
+	assert_int_equal(counted_tell(f), 2);
+	counted_look(f, &n);
+	counted_begins(&n, "Encrypt unix:4001 ok: 6 done, 60 bytes; from ");
 }
 
 /* Refused when the batch is begun, and allowed when it is run again because another item's key was not in memory. */
@@ -265,8 +231,6 @@ static void what_is_allowed_after_all_is_counted_as_done(void **state)
 	struct fix *f = *state;
 	enum { MANAGER = 4004 };
 	char ids[2][UUID_TEXT_LEN + 1];
-	static const uint8_t zeros[16];
-	struct kmip_params p = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_CTR };
 	struct newest n;
 	struct ask a;
 	struct answer answer;
@@ -277,14 +241,11 @@ static void what_is_allowed_after_all_is_counted_as_done(void **state)
 	op_local_clear(f->worker);
 	object_table_clear(f->engine.objects);
 	assert_int_equal(encrypt(f, ids[0], ADMIN, 1), ERR_OK); /* in memory again, and the other one is not */
-	assert_int_equal(tell(f), 1);
+	assert_int_equal(counted_tell(f), 1);
 	ask_begin(&a, &(struct ask_header){ .count = 2, .continuation = BATCH_ERROR_CONTINUATION_OPTION_CONTINUE });
 	for (uint8_t i = 0; i < 2; i++) {
 		ask_item(&a, OPERATION_ENCRYPT, (uint8_t)(i + 1));
-		ask_id(&a, ids[i]);
-		kmip_params_put(&a.w, TAG_CRYPTOGRAPHIC_PARAMETERS, &p);
-		ttlv_put_bytes(&a.w, TAG_DATA, view_of(zeros, 10));
-		ttlv_put_bytes(&a.w, TAG_IV_COUNTER_NONCE, view_of(zeros, 16));
+		ask_ctr(&a, ids[i]);
 		ask_item_end(&a, NULL);
 	}
 	ask_end(&a);
@@ -301,12 +262,12 @@ static void what_is_allowed_after_all_is_counted_as_done(void **state)
 	assert_int_equal(kmip_response_parse(request_answer(r), NULL, &answer.response, NULL), ERR_OK);
 	for (size_t i = 0; i < 2; i++) assert_int_equal(answer.response.items[i].err, ERR_OK);
 	answer_free(&answer);
-	assert_int_equal(tell(f), 2);
+	assert_int_equal(counted_tell(f), 2);
 	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
 	uint64_t last = fix_audit_rows(f);
 	bool found = false;
 	for (uint64_t row = last - 1; row <= last; row++) {
-		assert_int_equal(audit_read(f->engine.audit, f->engine.txn, row, 1, keep, &n), ERR_OK);
+		assert_int_equal(audit_read(f->engine.audit, f->engine.txn, row, 1, counted_keep, &n), ERR_OK);
 		found = found || strncmp(n.text, "Encrypt unix:4004 ok: 1 done, 10 bytes, 1 refused; from ", 56) == 0;
 	}
 	txn_abort(f->engine.txn);
@@ -318,26 +279,22 @@ static void what_a_transaction_undoes_is_counted_as_failed(void **state)
 	struct fix *f = *state;
 	char id[UUID_TEXT_LEN + 1];
 	struct newest n;
-	static const uint8_t zeros[16];
-	struct kmip_params p = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_CTR };
 	struct ask a;
 	struct answer answer;
 	key(f, id);
 	ask_begin(&a, &(struct ask_header){ .count = 2, .continuation = BATCH_ERROR_CONTINUATION_OPTION_UNDO });
 	for (uint8_t i = 0; i < 2; i++) {
 		ask_item(&a, i ? OPERATION_DESTROY : OPERATION_ENCRYPT, (uint8_t)(i + 1)); /* an active key is not destroyed */
-		ask_id(&a, id);
-		if (i == 0) kmip_params_put(&a.w, TAG_CRYPTOGRAPHIC_PARAMETERS, &p);
-		if (i == 0) ttlv_put_bytes(&a.w, TAG_DATA, view_of(zeros, 10));
-		if (i == 0) ttlv_put_bytes(&a.w, TAG_IV_COUNTER_NONCE, view_of(zeros, 16));
+		if (i == 0) ask_ctr(&a, id);
+		else ask_id(&a, id);
 		ask_item_end(&a, NULL);
 	}
 	ask_end(&a);
 	fix_send(f, ADMIN, &a, &answer);
 	answer_free(&answer);
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
-	begins(&n, "Encrypt unix:4001 failed: 0 done, 0 bytes, 1 failed; from ");
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
+	counted_begins(&n, "Encrypt unix:4001 failed: 0 done, 0 bytes, 1 failed; from ");
 }
 
 /* A transaction that another one came between is taken back and run again: what it did then counts. */
@@ -346,17 +303,12 @@ static void what_is_run_again_counts_as_done(void **state)
 	struct fix *f = *state;
 	char id[UUID_TEXT_LEN + 1];
 	struct newest n;
-	static const uint8_t zeros[16];
-	struct kmip_params p = { .has_block_cipher_mode = true, .block_cipher_mode = BLOCK_CIPHER_MODE_CTR };
 	struct ask a;
 	struct answer answer;
 	key(f, id);
 	ask_begin(&a, &(struct ask_header){ .count = 1 });
 	ask_item(&a, OPERATION_ENCRYPT, 1);
-	ask_id(&a, id);
-	kmip_params_put(&a.w, TAG_CRYPTOGRAPHIC_PARAMETERS, &p);
-	ttlv_put_bytes(&a.w, TAG_DATA, view_of(zeros, 10));
-	ttlv_put_bytes(&a.w, TAG_IV_COUNTER_NONCE, view_of(zeros, 16));
+	ask_ctr(&a, id);
 	ask_item_end(&a, NULL);
 	ask_end(&a);
 	answer = (struct answer){ .request = { .engine = &f->engine, .streams = f->streams, .frame = a.frame } };
@@ -372,8 +324,8 @@ static void what_is_run_again_counts_as_done(void **state)
 	}
 	assert_int_equal(txn_commit(f->engine.txn, NULL), ERR_OK);
 	answer_free(&answer);
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
 	if (!strstr(n.text, ": 1 done, 10 bytes")) fail_msg("what was done is not in '%s'", n.text);
 }
 
@@ -392,10 +344,10 @@ static void counts_of_a_key_stand_before_its_end_and_others_stay(void **state)
 	assert_int_equal(fix_revoke(f, ADMIN, id, REVOCATION_REASON_CODE_SUPERSEDED), ERR_OK);
 	assert_int_equal(fix_audit_rows(f), rows + 3);
 	assert_int_equal(txn_begin(f->engine.txn, NULL), ERR_OK);
-	assert_int_equal(audit_read(f->engine.audit, f->engine.txn, rows + 2, 1, keep, &n), ERR_OK);
+	assert_int_equal(audit_read(f->engine.audit, f->engine.txn, rows + 2, 1, counted_keep, &n), ERR_OK);
 	txn_abort(f->engine.txn);
-	begins(&n, "Encrypt unix:4001 ok: 5 done, 5 bytes; from ");
-	assert_int_equal(tell(f), 1);
+	counted_begins(&n, "Encrypt unix:4001 ok: 5 done, 5 bytes; from ");
+	assert_int_equal(counted_tell(f), 1);
 }
 
 static void an_auditor_reads_what_was_done_until_then(void **state)
@@ -411,7 +363,7 @@ static void an_auditor_reads_what_was_done_until_then(void **state)
 	assert_true(vendor_holds(vendor_text(&answer, TAG_COFFER_AUDIT_ROWS), "1 done, 7 bytes; from 2023"));
 	assert_int_equal(answer.request.audit_seq, fix_audit_rows(f)); /* by which a commit of unknown outcome is judged */
 	answer_free(&answer);
-	assert_int_equal(tell(f), 0);
+	assert_int_equal(counted_tell(f), 0);
 	ask_one(&a, OPERATION_COFFER_AUDIT_SHOW);
 	assert_int_equal(vendor_send(f, ADMIN, &a, &answer), ERR_OK);
 	assert_int_equal(answer.request.audit_seq, 0);
@@ -427,12 +379,12 @@ static void a_store_that_is_not_well_keeps_them_and_they_become_one_sum(void **s
 	engine_set_store_health(&f->engine, STORE_FULL, "full");
 	for (unsigned i = 0; i < 9; i++) {
 		assert_int_equal(encrypt(f, id, ADMIN, 2), ERR_OK);
-		assert_int_equal(tell(f), 0);
+		assert_int_equal(counted_tell(f), 0);
 	}
 	engine_set_store_health(&f->engine, STORE_WELL, "");
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
-	begins(&n, "Encrypt unix:4001 ok: 9 done, 18 bytes; from ");
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
+	counted_begins(&n, "Encrypt unix:4001 ok: 9 done, 18 bytes; from ");
 }
 
 static void streams_count_what_begins_and_their_segments(void **state)
@@ -454,9 +406,9 @@ static void streams_count_what_begins_and_their_segments(void **state)
 	ttlv_put_bool(&a.w, TAG_COFFER_LAST_SEGMENT, true);
 	assert_int_equal(vendor_send(f, ADMIN, &a, &answer), ERR_OK);
 	answer_free(&answer);
-	assert_int_equal(tell(f), 1);
-	look(f, &n);
-	begins(&n, "SealStream unix:4001 ok: 1 done, 1 further parts, 7 bytes; from ");
+	assert_int_equal(counted_tell(f), 1);
+	counted_look(f, &n);
+	counted_begins(&n, "SealStream unix:4001 ok: 1 done, 1 further parts, 7 bytes; from ");
 }
 
 static void full_has_a_row_for_each_in_its_transaction(void **state)
@@ -471,17 +423,17 @@ static void full_has_a_row_for_each_in_its_transaction(void **state)
 	assert_int_equal(encrypt(f, id, ADMIN, 33), ERR_OK);
 	assert_int_equal(f->store_runs, runs + 1);
 	assert_int_equal(fix_audit_rows(f), rows + 1);
-	look(f, &n);
+	counted_look(f, &n);
 	assert_string_equal(n.text, "Encrypt unix:4001 ok: 33 bytes");
 	assert_int_equal(decrypt_wrong(f, id), ERR_CONTEXT);
 	assert_int_equal(fix_audit_rows(f), rows + 2);
-	look(f, &n);
-	begins(&n, "Decrypt unix:4001 failed: the data does not decrypt");
-	assert_int_equal(tell(f), 0); /* nothing twice */
+	counted_look(f, &n);
+	counted_begins(&n, "Decrypt unix:4001 failed: the data does not decrypt");
+	assert_int_equal(counted_tell(f), 0); /* nothing twice */
 	f->config.audit_bulk = CONFIG_BULK_COUNTED;
 	assert_int_equal(encrypt(f, id, ADMIN, 33), ERR_OK);
 	assert_int_equal(fix_audit_rows(f), rows + 2);
-	assert_int_equal(tell(f), 1);
+	assert_int_equal(counted_tell(f), 1);
 }
 
 static void full_is_a_change_to_a_store_in_trouble(void **state)
