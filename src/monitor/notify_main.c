@@ -1,6 +1,5 @@
 /* coffer-notify: runs notify_command for cofferd, under a user of its own, one event after another. Started by the monitor (the channel is descriptor 3, the command's words stand
  * behind --) or, with --peer, by a service manager that accepted a connection from cofferd. */
-#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,13 +10,13 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "base/helper.h"
 #include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "monitor/notify.h"
 
-#define CHANNEL_FD 3
 #define SEND_MS 1000u
 #define TIMEOUT_LEAST_MS 1000u
 #define TIMEOUT_MOST_MS 600000u
@@ -56,29 +55,6 @@ static bool parse(int argc, char **argv, struct arguments *out)
 	return out->words && out->words[0][0] == '/' && out->timeout_ms >= TIMEOUT_LEAST_MS && out->timeout_ms <= TIMEOUT_MOST_MS;
 }
 
-static bool is_channel(void)
-{
-	int type = 0;
-	socklen_t len = sizeof type;
-	return getsockopt(CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET && fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0;
-}
-
-/* The socket's permissions keep others out already; this is the second look. */
-static enum coffer_err check_peer(const char *user, struct reason *reason)
-{
-	struct ucred peer;
-	socklen_t len = sizeof peer;
-	uid_t uid;
-	gid_t gid;
-	if (geteuid() == 0) return reason_fail(reason, ERR_USAGE, "this helper must not run as root: give its unit a user (User=)");
-	TRY(process_parse_user(user, &uid, &gid, reason));
-	if (getsockopt(CHANNEL_FD, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof peer)
-		return reason_fail(reason, ERR_IO, "who connected cannot be seen: %m");
-	if (peer.uid == uid) return ERR_OK;
-	return reason_fail(reason, ERR_AUTH, "user %lld connected instead of '%s' and is not served; look at SocketUser= and SocketMode= of the socket's unit",
-		(long long)peer.uid, user);
-}
-
 /* Words of the configuration's command, in its own string. */
 static enum coffer_err read_config(struct arguments *arguments, char *words[static NOTIFY_WORDS_MAX + 1], struct reason *reason)
 {
@@ -102,14 +78,14 @@ static void wait_until(uint64_t until_ms)
 /* Until the channel is closed. */
 static enum coffer_err serve(const struct arguments *arguments)
 {
-	const struct notify_plan plan = { .argv = arguments->words, .timeout_ms = arguments->timeout_ms, .own_user = arguments->own_user, .channel = CHANNEL_FD };
+	const struct notify_plan plan = { .argv = arguments->words, .timeout_ms = arguments->timeout_ms, .own_user = arguments->own_user, .channel = HELPER_CHANNEL_FD };
 	uint8_t event[NOTIFY_EVENT_MAX], bytes[NOTIFY_ANSWER_MAX];
 	uint64_t next_ms = 0;
 	for (;;) {
 		struct notify_answer answer;
 		size_t len;
 		int fd = -1;
-		enum coffer_err err = fdio_recv_fd(CHANNEL_FD, event, sizeof event, FDIO_NO_DEADLINE, &len, &fd);
+		enum coffer_err err = fdio_recv_fd(HELPER_CHANNEL_FD, event, sizeof event, FDIO_NO_DEADLINE, &len, &fd);
 		if (fd >= 0) close(fd);
 		if (err == ERR_CLOSED) return ERR_OK;
 		TRY(err);
@@ -119,7 +95,7 @@ static enum coffer_err serve(const struct arguments *arguments)
 		next_ms = clock_mono_ms() + NOTIFY_PACE_MS;
 		if (err == ERR_CLOSED) return ERR_OK;
 		TRY(err);
-		err = fdio_send_fd(CHANNEL_FD, view_of(bytes, notify_encode(&answer, bytes)), -1, clock_mono_ms() + SEND_MS);
+		err = fdio_send_fd(HELPER_CHANNEL_FD, view_of(bytes, notify_encode(&answer, bytes)), -1, clock_mono_ms() + SEND_MS);
 		if (err == ERR_CLOSED) return ERR_OK;
 		TRY(err);
 	}
@@ -135,13 +111,11 @@ int main(int argc, char **argv)
 	process_reset_signals();
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_init("coffer-notify", LOG_LEVEL_INFO);
-	if (!understood || !is_channel()) {
+	if (!understood || !helper_has_channel(SOCK_SEQPACKET)) {
 		fprintf(stderr, "coffer-notify: started by cofferd's monitor or by its socket's unit, not by hand\n");
 		return 2;
 	}
-	process_close_fds_from(CHANNEL_FD + 1);
-	enum coffer_err err = process_harden(&reason);
-	if (!err && arguments.peer) err = check_peer(arguments.peer, &reason);
+	enum coffer_err err = helper_prepare(arguments.peer, &reason);
 	if (!err && arguments.peer) err = read_config(&arguments, words, &reason);
 	if (!err) err = serve(&arguments);
 	if (err) log_error("%s", reason_text(&reason, err));

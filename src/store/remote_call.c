@@ -9,24 +9,6 @@
 #include "store/remote_internal.h"
 
 #define SLACK_MS 1000u      /* beside what coffer-stored allows the database */
-#define KEEP_BYTES (512u * 1024u) /* buffers that grew above it for one large row are given back */
-
-static bool room(struct remote_bytes *b, size_t len)
-{
-	if (b->cap >= len) return true;
-	uint8_t *grown = realloc(b->ptr, len);
-	if (!grown) return false;
-	b->ptr = grown;
-	b->cap = len;
-	return true;
-}
-
-static void shrink(struct remote_bytes *b)
-{
-	if (b->cap <= KEEP_BYTES) return;
-	free(b->ptr);
-	*b = (struct remote_bytes){ NULL, 0 };
-}
 
 void remote_drop(struct remote_store *s)
 {
@@ -56,7 +38,7 @@ static enum coffer_err send_request(struct remote_store *s, const struct remote_
 	struct writer w;
 	struct writer_mark mark;
 	size_t max = REMOTE_LEN_BYTES + remote_request_size(q);
-	ENSURE(room(&s->out, max), ERR_MEMORY);
+	ENSURE(remote_bytes_room(&s->out, max), ERR_MEMORY);
 	writer_init(&w, s->out.ptr, s->out.cap);
 	mark = writer_reserve_u32(&w);
 	remote_encode_request(q, &w);
@@ -74,8 +56,8 @@ static enum coffer_err receive(struct remote_store *s, enum remote_op op, uint64
 	reader_init(&r, view_of(head, sizeof head));
 	TRY(reader_u32(&r, &len));
 	ENSURE(len <= REMOTE_FRAME_MAX, ERR_INPUT);
-	shrink(&s->in);
-	ENSURE(room(&s->in, len ? len : 1), ERR_MEMORY);
+	remote_bytes_shrink(&s->in);
+	ENSURE(remote_bytes_room(&s->in, len ? len : 1), ERR_MEMORY);
 	TRY(fdio_read_exact(s->fd, s->in.ptr, len, end_ms));
 	return remote_decode_answer(view_of(s->in.ptr, len), op, out);
 }
@@ -94,7 +76,7 @@ enum coffer_err remote_ask(struct remote_store *s, struct remote_request *q, str
 	uint64_t end_ms = clock_mono_ms() + patience_ms(s, q->op);
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	enum coffer_err err = send_request(s, q, end_ms);
-	shrink(&s->out);
+	remote_bytes_shrink(&s->out);
 	if (!err && !(q->flags & REMOTE_QUIET)) {
 		err = receive(s, q->op, end_ms, out);
 		clock_gettime(CLOCK_MONOTONIC, &to);

@@ -4,14 +4,10 @@
 
 #include <pthread.h>
 
+#include "store/remote_bytes.h"
 #include "store/remote.h"
 #include "store/remote_wire.h"
 #include "store/store_internal.h"
-
-struct remote_bytes {
-	uint8_t *ptr;
-	size_t cap;
-};
 
 struct remote_store {
 	struct store base;

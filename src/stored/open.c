@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/helper.h"
 #include "base/log.h"
 #include "confine/confine.h"
 #include "store/postgres.h"
 #include "tokend/watch.h"
 
-#define CHANNEL_FD 3
 #define FIXED_PATHS 8u
 
 struct paths {
@@ -33,7 +33,7 @@ static enum coffer_err confine(const struct paths *p, struct reason *reason)
 	if (abi == 0) log_warn("this kernel has no Landlock: files are protected by their permissions alone");
 	if (!confine_built()) log_warn("this build has no filter of system calls (it is a sanitizer build)");
 	TRY(confine_syscalls(CONFINE_STORED, reason));
-	return watch_start(CHANNEL_FD);
+	return watch_start(HELPER_CHANNEL_FD);
 }
 
 static enum coffer_err confine_for(const char *conninfo, const char *passfile, struct reason *reason)

@@ -5,13 +5,7 @@
 #include <string.h>
 
 #include "base/fdio.h"
-
-#define KEEP_BYTES (512u * 1024u)
-
-struct bytes {
-	uint8_t *ptr;
-	size_t cap;
-};
+#include "store/remote_bytes.h"
 
 struct serving {
 	int fd;
@@ -21,26 +15,9 @@ struct serving {
 	bool in_savepoint;
 	enum coffer_err failed;    /* in this transaction: every call returns it */
 	struct reason why;
-	struct bytes in, items, out;
+	struct remote_bytes in, items, out;
 	char server[REMOTE_NAME_MAX + 1];
 };
-
-static bool room(struct bytes *b, size_t len)
-{
-	if (b->cap >= len) return true;
-	uint8_t *grown = realloc(b->ptr, len);
-	if (!grown) return false;
-	b->ptr = grown;
-	b->cap = len;
-	return true;
-}
-
-static void shrink(struct bytes *b)
-{
-	if (b->cap <= KEEP_BYTES) return;
-	free(b->ptr);
-	*b = (struct bytes){ NULL, 0 };
-}
 
 /* ---- pages ---- */
 
@@ -101,7 +78,7 @@ static enum coffer_err answer_page(struct serving *v, const struct remote_reques
 	struct page p = { .count = 0 };
 	uint32_t most = q->op == REMOTE_FIND ? REMOTE_PAGE_IDS : REMOTE_PAGE_ROWS, limit = q->limit < most ? q->limit : most;
 	size_t max = REMOTE_PAGE_BYTES + REMOTE_ROW_MAX;
-	ENSURE(room(&v->items, max), ERR_MEMORY);
+	ENSURE(remote_bytes_room(&v->items, max), ERR_MEMORY);
 	writer_init(&p.w, v->items.ptr, max);
 	if (q->id.len) memcpy(place->at, q->id.ptr, q->id.len);
 	place->len = q->id.len;
@@ -233,7 +210,7 @@ static enum coffer_err send_answer(struct serving *v, struct remote_answer *a)
 	size_t max = REMOTE_LEN_BYTES + REMOTE_TEXT_MAX + REMOTE_NAME_MAX + 512 + a->items.len + a->row.header.len + a->row.index.len + a->row.body.len;
 	struct writer w;
 	if (a->err) a->text = view_of(v->why.text, len);
-	ENSURE(room(&v->out, max), ERR_MEMORY);
+	ENSURE(remote_bytes_room(&v->out, max), ERR_MEMORY);
 	writer_init(&w, v->out.ptr, v->out.cap);
 	struct writer_mark mark = writer_reserve_u32(&w);
 	remote_encode_answer(a, &w);
@@ -252,8 +229,8 @@ static enum coffer_err receive(struct serving *v, struct remote_request *out)
 	reader_init(&r, view_of(head, sizeof head));
 	TRY(reader_u32(&r, &len));
 	ENSURE(len <= REMOTE_FRAME_MAX, ERR_INPUT);
-	shrink(&v->in);
-	ENSURE(room(&v->in, len ? len : 1), ERR_MEMORY);
+	remote_bytes_shrink(&v->in);
+	ENSURE(remote_bytes_room(&v->in, len ? len : 1), ERR_MEMORY);
 	enum coffer_err err = fdio_read_exact(v->fd, v->in.ptr, len, FDIO_NO_DEADLINE);
 	TRY(err == ERR_TRUNCATED ? ERR_CLOSED : err);
 	return remote_decode_request(view_of(v->in.ptr, len), out);
@@ -270,8 +247,8 @@ static enum coffer_err step(struct serving *v)
 	a.err = act(v, &q, &place, &a);
 	if (q.flags & REMOTE_QUIET) return ERR_OK;
 	enum coffer_err err = send_answer(v, &a);
-	shrink(&v->items);
-	shrink(&v->out);
+	remote_bytes_shrink(&v->items);
+	remote_bytes_shrink(&v->out);
 	return err;
 }
 
