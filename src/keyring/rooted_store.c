@@ -181,11 +181,11 @@ static enum coffer_err write_row(struct rooted *r, enum store_table table, struc
 	return ERR_OK;
 }
 
-/* Before init there is no root and no row; the ring's generation is that of the root to be. Who wants to join has no ring, and writes its request. */
+/* Before init there is no root and no row; the ring's generation is that of the root to be. Who asks to join has no ring yet. */
 static enum coffer_err ready_to_write(struct rooted *r, enum store_table table)
 {
 	TRY(r->doom);
-	if (table == STORE_ADMISSION && r->shared && !r->ring) return ERR_OK;
+	if (!r->ring && table == STORE_ADMISSION) return ERR_OK;
 	ENSURE(r->ring, ERR_SEALED);
 	return r->accepting ? ERR_OK : r->verdict;
 }

@@ -30,9 +30,9 @@ enum store_table {
 	STORE_TABLE_END,
 	/* Shared by the nodes of a domain, outside of version roots, snapshots and archives; its rows are authentic by themselves (docs/formats.md section 23.2). */
 	STORE_LEASE = 64,   /* id: ASCII name */
-	STORE_ADMISSION = 65, /* the card of the domain and who wants to join; id: node id (16), zeros: the card */
+	STORE_ADMISSION = 65, /* the domain's card and requests to join (section 23.3); id: node id (16) */
 	STORE_CHANGE = 66,  /* what a node's commits changed; id: node id (16) | number (8) */
-	STORE_REFRESH = 67, /* a new data key for a node; id: node id (16) | generation (4) */
+	STORE_REFRESH = 67, /* later generations of the data key for a member (section 23.3); id: node id (16) | generation (4) */
 	STORE_SHARED_END = 68
 };
 #define STORE_SHARED_COUNT (STORE_SHARED_END - STORE_LEASE)
