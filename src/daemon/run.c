@@ -44,6 +44,7 @@
 #include "ops/rotation.h"
 #include "ops/backup.h"
 #include "ops/restore.h"
+#include "ops/seat.h"
 #include "ops/recovery_change.h"
 #include "ops/store_check.h"
 
@@ -141,6 +142,14 @@ static enum coffer_err open_file(struct daemon *d, struct store **out, struct re
 	return err == ERR_BUSY ? ERR_IO : err;
 }
 
+/* Several nodes write it. */
+static enum coffer_err share_store(struct daemon *d)
+{
+	TRY(rooted_store_share(d->engine.store));
+	d->engine.seat = seat_new(d->config);
+	return d->engine.seat ? ERR_OK : ERR_MEMORY;
+}
+
 static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 {
 	struct store *inner = NULL;
@@ -149,6 +158,7 @@ static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 	if (err) store_close(inner);
 	TRY(err);
 	TRY(store_set_cache(d->engine.store, d->config->store_cache));
+	if (d->config->store_shared) TRY(share_store(d));
 	TRY(open_mark(d, reason));
 	d->engine.txn = txn_new(d->engine.store, d->engine.objects);
 	ENSURE(d->engine.txn, ERR_MEMORY);
@@ -321,6 +331,7 @@ static void stop(struct daemon *d)
 	alerts_free(d->engine.alerts);
 	rotation_free(d->engine.rotation);
 	key_rotation_free(d->engine.key_rotation);
+	seat_free(d->engine.seat);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);

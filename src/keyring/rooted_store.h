@@ -9,7 +9,7 @@
 #include "keyring/root_mark.h"
 #include "store/store.h"
 
-/* Moves inner in. Until a ring is attached it can be read and not written (ERR_SEALED). ERR_MEMORY. Close with store_close. */
+/* Moves inner in. Until a ring is attached it can be read and not written (ERR_SEALED), but for what a joining node asks (STORE_ADMISSION). ERR_MEMORY. Close with store_close. */
 enum coffer_err rooted_store_new(struct store *inner, struct store **out) MUST_USE;
 /* False for any other store: the functions below then do nothing and find nothing. */
 bool rooted_store_is(const struct store *s);

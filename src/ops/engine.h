@@ -62,6 +62,7 @@ struct recovery_change; /* ops/recovery_change.h */
 struct store_check; /* ops/store_check.h */
 struct key_rotation; /* ops/key_rotation.h */
 struct rotation; /* ops/rotation.h */
+struct seat; /* ops/seat.h */
 struct token_spawner; /* token/proxy.h */
 
 struct engine;
@@ -129,6 +130,8 @@ struct engine {
 	struct rotation *rotation;         /* changes of the data key; NULL: there are none. Its calls say who may */
 	struct key_rotation *key_rotation; /* keys that are replaced by a schedule; NULL: none are. Its calls say who may */
 	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
+
+	struct seat *seat;                 /* this node's among several that write the store; NULL: it is this node's alone. From the start; its parts say who may */
 
 	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */
 	_Atomic bool anchor_fault;         /* the state is FAULT because the counter says that the store is another one: it may be taken as it is */

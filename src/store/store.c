@@ -30,7 +30,7 @@ bool store_index_is_valid(struct view index)
 
 bool store_is_table(enum store_table table)
 {
-	return (table >= STORE_OBJECT && table < STORE_TABLE_END) || table == STORE_LEASE || table == STORE_CHANGE;
+	return (table >= STORE_OBJECT && table < STORE_TABLE_END) || (table >= STORE_LEASE && table < STORE_SHARED_END);
 }
 
 static bool is_id(struct view id)

@@ -30,10 +30,12 @@ enum store_table {
 	STORE_TABLE_END,
 	/* Shared by the nodes of a domain, outside of version roots, snapshots and archives; its rows are authentic by themselves (docs/formats.md section 23.2). */
 	STORE_LEASE = 64,   /* id: ASCII name */
+	STORE_ADMISSION = 65, /* the domain's card and requests to join (section 23.3); id: node id (16) */
 	STORE_CHANGE = 66,  /* what a node's commits changed; id: node id (16) | number (8) */
+	STORE_REFRESH = 67, /* later generations of the data key for a member (section 23.3); id: node id (16) | generation (4) */
 	STORE_SHARED_END = 68
 };
-#define STORE_SHARED_COUNT (STORE_SHARED_END - STORE_LEASE) /* numbers; not each is a table */
+#define STORE_SHARED_COUNT (STORE_SHARED_END - STORE_LEASE)
 
 #define STORE_ID_MAX 64u                      /* bytes */
 #define STORE_TOKEN_LEN 32u                   /* bytes of an index token */
