@@ -340,6 +340,11 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	return ERR_OK;
 }
 
+static enum coffer_err news(struct store *base, bool *out)
+{
+	return store_take_news(rooted_of(base)->inner, out);
+}
+
 static struct store *beneath(struct store *base)
 {
 	return rooted_of(base)->inner;
@@ -367,6 +372,7 @@ static const struct store_ops rooted_ops = {
 	.set_cache = set_cache,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
+	.news = news,
 	.beneath = beneath,
 };
 
