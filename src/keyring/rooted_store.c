@@ -396,6 +396,11 @@ enum coffer_err rooted_store_share(struct store *s)
 	return ERR_OK;
 }
 
+bool rooted_store_is_shared(const struct store *s)
+{
+	return rooted_store_is(s) && ((const struct rooted *)s)->shared;
+}
+
 void rooted_store_set_mark(struct store *s, struct root_mark *mark)
 {
 	struct rooted *r = rooted_of(s);
