@@ -1,5 +1,6 @@
 /* Judging a store that fails, opening it again, and the reserve. */
 #include "daemon/store_care.h"
+#include "daemon/store_news.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -139,6 +140,7 @@ static enum coffer_err open_again(struct daemon *d, struct reason *reason)
 	rooted_store_facts(d->engine.store, &before);
 	d->care.unchanged = false;
 	TRY(store_reopen(d->engine.store, reason));
+	store_news_want(d);
 	rooted_store_facts(d->engine.store, &after);
 	d->care.unchanged = d->care.remote && before.rooted && after.rooted && before.version == after.version;
 	return ERR_OK;
