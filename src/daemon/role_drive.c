@@ -53,8 +53,8 @@ struct saying {
 };
 
 static const struct saying sayings[] = {
-	{ ROLE_SAY_MASTER, LOG_LEVEL_INFO, "this node is master server" },
 	{ ROLE_SAY_LOST, LOG_LEVEL_WARN, "this node is not master server any more" },
+	{ ROLE_SAY_MASTER, LOG_LEVEL_INFO, "this node is master server" },
 	{ ROLE_SAY_GONE, LOG_LEVEL_WARN, "no master server is seen: new data is not sealed once encrypt_grace is over, opening goes on" },
 	{ ROLE_SAY_BACK, LOG_LEVEL_INFO, "a master server is seen again" },
 	{ ROLE_SAY_TWIN, LOG_LEVEL_ERROR, "two machines run with the identity of this node: neither changes anything; remove one, then run 'coffer node accept'" },
