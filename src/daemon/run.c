@@ -31,6 +31,7 @@
 #include "daemon/scrubber.h"
 #include "daemon/segment_ring.h"
 #include "daemon/store_care.h"
+#include "daemon/store_news.h"
 #include "daemon/store_thread.h"
 #include "daemon/unseal.h"
 #include "daemon/zeroise.h"
@@ -185,7 +186,7 @@ static enum coffer_err start_care(struct daemon *d)
 	struct timeval tick = { 0, STORE_CARE_TICK_MS * 1000 };
 	d->care_timer = event_new(d->base, -1, EV_PERSIST, on_care, d);
 	ENSURE(d->care_timer && event_add(d->care_timer, &tick) == 0, ERR_MEMORY);
-	return ERR_OK;
+	return store_news_start(d);
 }
 
 static unsigned workers_wanted(const struct config *config)
@@ -340,6 +341,7 @@ static void stop(struct daemon *d)
 		if (d->signal_events[i]) event_free(d->signal_events[i]);
 	store_care_stop(d);
 	if (d->care_timer) event_free(d->care_timer);
+	store_news_stop(d);
 	if (d->drain_timer) event_free(d->drain_timer);
 	if (d->base) event_base_free(d->base);
 	if (d->state_lock_fd >= 0) close(d->state_lock_fd);

@@ -340,6 +340,11 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	return ERR_OK;
 }
 
+static enum coffer_err news(struct store *base, bool *out)
+{
+	return store_take_news(rooted_of(base)->inner, out);
+}
+
 static struct store *beneath(struct store *base)
 {
 	return rooted_of(base)->inner;
@@ -367,6 +372,7 @@ static const struct store_ops rooted_ops = {
 	.set_cache = set_cache,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
+	.news = news,
 	.beneath = beneath,
 };
 
@@ -388,6 +394,11 @@ enum coffer_err rooted_store_share(struct store *s)
 	ENSURE(r->changed, ERR_MEMORY);
 	r->shared = true;
 	return ERR_OK;
+}
+
+bool rooted_store_is_shared(const struct store *s)
+{
+	return rooted_store_is(s) && ((const struct rooted *)s)->shared;
 }
 
 void rooted_store_set_mark(struct store *s, struct root_mark *mark)

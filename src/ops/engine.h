@@ -99,7 +99,8 @@ struct engine {
 
 	/* provided by the daemon */
 	enum coffer_err (*on_store)(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason); /* runs fn in a
-		transaction on the store thread, commits, returns its result; admin lane only */
+		transaction on the store thread, commits, returns its result; admin lane only. Where several nodes write the store and another one's transaction came between, fn runs
+		again, a bounded number of times: what it leaves in arg is of the last time alone */
 	/* Moves *ring in as the domain's on the store thread, outside a transaction, and sets domain; NULL takes the ring of a failed init away again and
 	 * frees engine->audit. Admin lane, admin_lock held. */
 	enum coffer_err (*set_ring)(struct engine *engine, struct ring **ring);

@@ -263,3 +263,10 @@ enum coffer_err store_reopen(struct store *s, struct reason *reason)
 	if (s->snapshot) store_snapshot_break(s->snapshot);
 	return s->ops->reopen(s, reason);
 }
+
+enum coffer_err store_take_news(struct store *s, bool *out)
+{
+	PRE(!s->in_transaction && !s->in_callback);
+	*out = false;
+	return s->ops->news ? s->ops->news(s, out) : ERR_OK;
+}

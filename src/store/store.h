@@ -72,7 +72,7 @@ struct store_place {
 
 struct store; /* opaque; every implementation's handle begins with it (store_internal.h) */
 
-/* The interface. All members but `beneath` and `begin_reading` are present in every implementation (one without `hold` holds nothing: ERR_UNSUPPORTED). The functions below are the only callers: they have
+/* The interface. All members but `beneath`, `begin_reading` and `news` are present in every implementation (one without `hold` holds nothing: ERR_UNSUPPORTED). The functions below are the only callers: they have
  * checked order, sizes and ids before. */
 struct store_ops {
 	const char *name; /* "sqlite", "memory" */
@@ -99,6 +99,7 @@ struct store_ops {
 	enum coffer_err (*set_cache)(struct store *s, size_t bytes);
 	enum coffer_err (*scrub_deleted)(struct store *s, struct reason *reason);
 	enum coffer_err (*reopen)(struct store *s, struct reason *reason);
+	enum coffer_err (*news)(struct store *s, bool *out); /* NULL: there never are any */
 	struct store *(*beneath)(struct store *s); /* the store that this one stands in front of; NULL where it is the last */
 };
 
@@ -176,6 +177,10 @@ enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason) MUST
 /* Closes and opens again after ERR_UNKNOWN_OUTCOME or ERR_IO; an open transaction is rolled back. What is there afterwards
  * is the truth, and durable. When it fails the handle stays unusable and store_reopen may be called again. */
 enum coffer_err store_reopen(struct store *s, struct reason *reason) MUST_USE;
+
+/* Whether another connection has committed a row of STORE_CHANGE since the last call, as far as the store was told; true also after it was opened, when nobody listened before.
+ * Asks no server. Outside a transaction. ERR_CLOSED: the connection is lost. */
+enum coffer_err store_take_news(struct store *s, bool *out) MUST_USE;
 
 /* True when the number is a table's. */
 bool store_is_table(enum store_table table);
