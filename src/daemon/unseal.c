@@ -20,6 +20,7 @@
 #include "objects/reindex.h"
 #include "ops/anchor.h"
 #include "ops/attend.h"
+#include "ops/generation_take.h"
 #include "ops/key_rotation.h"
 #include "ops/quorum_ask.h"
 #include "ops/rotation.h"
@@ -274,7 +275,8 @@ static enum coffer_err check_anchor(struct engine *engine, struct reason *reason
 
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
-	enum coffer_err err = check_store(engine, reason);
+	enum coffer_err err = generation_take(engine, reason); /* what was handed over while this node was away: without it the store cannot be judged */
+	if (!err) err = check_store(engine, reason);
 	if (!err) err = check_anchor(engine, reason);
 	if (err && (engine->integrity_fault || engine->anchor_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
 		log_warn("the grants cannot be read; no administrator can approve anything");
