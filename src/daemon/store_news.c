@@ -50,7 +50,8 @@ static void take_generation(void *arg)
 	pthread_mutex_lock(&e->admin_lock);
 	enum coffer_err err = engine_state_get(e) == ENGINE_OPEN ? generation_take(e, &reason) : ERR_OK;
 	pthread_mutex_unlock(&e->admin_lock);
-	if (err) log_error("the new data key is not taken over: %s", reason_text(&reason, err));
+	if (err && !d->news.take_failed) log_error("the new data key is not taken over: %s", reason_text(&reason, err));
+	d->news.take_failed = err != ERR_OK;
 	d->news.take_after_ms = err ? clock_mono_ms() + TAKE_AGAIN_MS : 0;
 	d->news.taking = false;
 }
