@@ -250,13 +250,13 @@ static void after_adopt(struct token_proxy *p)
 /* Under the lock, p->uri still that of before. What a person gave is not for a token whose PIN is read from elsewhere; the way back to the same one finds it again. */
 static void turn_pin(struct token_proxy *p, const char *uri)
 {
-	bool own = strstr(uri, "pin-source=") != NULL;
+	bool own = strstr(uri, "pin-source=") != NULL, back = strcmp(uri, p->aside_uri) == 0;
 	if (own && p->pin) {
 		secret_free(p->aside_pin);
 		p->aside_pin = TAKE(p->pin);
 		memcpy(p->aside_uri, p->uri, sizeof p->aside_uri);
 	}
-	if (!own && !p->pin && strcmp(uri, p->aside_uri) == 0) p->pin = TAKE(p->aside_pin);
+	if (!own && !p->pin && back) p->pin = TAKE(p->aside_pin);
 }
 
 /* The helper that was ends in order: a token that takes one connection at a time has it free for the next. */
