@@ -82,7 +82,9 @@ static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **ou
 	if (!err || err == ERR_TOKEN_KEY_MISSING) return ERR_OK;
 	char why[REASON_MAX];
 	snprintf(why, sizeof why, "%s", reason_text(&ctx->reason, err));
-	return reason_fail(&ctx->reason, err, "the master secret could not be destroyed, so nothing was: %.300s; mend the token, or add --without-token", why);
+	/* A token that did not answer may have done it all the same. */
+	return reason_fail(&ctx->reason, err, "%s: %.300s; the state directory is not wiped; mend the token and give the command again, or add --without-token",
+		err == ERR_TOKEN_REFUSED ? "the master secret was not destroyed" : "it is not certain that the master secret is destroyed", why);
 }
 
 static enum coffer_err destroy_as_ordered(struct op_ctx *ctx, const char **out_what)
