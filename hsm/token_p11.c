@@ -321,7 +321,7 @@ const struct token_ops token_backend = {
 };
 
 /* PKCS#11 has no number that only goes up. */
-const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL };
+const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL, .drop = NULL };
 
 /* ---- erase ---- */
 
