@@ -15,6 +15,9 @@
 #include "config/value.h"
 
 #define SHOWN_MAX 65
+#define NODES_LEASE "lease_time"
+
+static const char lease_hint[] = "how long a KMIP client may use a key is kmip_lease_time";
 
 enum { RESTART = false, RELOAD = true };
 
@@ -73,6 +76,14 @@ static enum coffer_err fail_unknown(const struct ini_line *line, struct reason *
 	return reason_fail(reason, ERR_USAGE, "%s:%u: unknown key '%s'; cofferd.conf(5) lists all", line->file, line->line, shown);
 }
 
+/* The key had that other meaning once. */
+static enum coffer_err add_hint(enum coffer_err err, struct reason *reason)
+{
+	size_t len = reason ? strlen(reason->text) : 0;
+	if (reason) snprintf(reason->text + len, sizeof reason->text - len, "; %s", lease_hint);
+	return err;
+}
+
 static enum coffer_err take_line(void *arg, const struct ini_line *line, struct reason *reason)
 {
 	struct loading *loading = arg;
@@ -85,9 +96,20 @@ static enum coffer_err take_line(void *arg, const struct ini_line *line, struct 
 			return reason_fail(reason, ERR_USAGE, "%s:%u: %s: given twice, first in line %u", line->file, line->line, line->key,
 				loading->seen[i]);
 		loading->seen[i] = line->line;
-		return config_value_set(&keys[i], line, &loading->config, reason);
+		enum coffer_err err = config_value_set(&keys[i], line, &loading->config, reason);
+		return err == ERR_USAGE && strcmp(line->key, NODES_LEASE) == 0 ? add_hint(err, reason) : err;
 	}
 	return fail_unknown(line, reason);
+}
+
+static bool is_given(const struct loading *loading, const char *key, unsigned *out_line)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		if (strcmp(key, keys[i].name) != 0) continue;
+		*out_line = loading->seen[i];
+		return *out_line != 0;
+	}
+	return false;
 }
 
 /* What the folder of a file is really called, and the file's name behind it; as it is written where the folder is not there. */
@@ -118,6 +140,17 @@ static enum coffer_err check_export(const char *path, const struct config *confi
 		if (strcmp(export, other) == 0)
 			return reason_fail(reason, ERR_USAGE, "%s: audit_export_file names %.200s, a file of the daemon's own; give the copy a file of its own", path, own[i]);
 	}
+	return ERR_OK;
+}
+
+static enum coffer_err check_shared(const char *path, const struct loading *loading, struct reason *reason)
+{
+	unsigned line;
+	const struct config *config = &loading->config;
+	if (config->store_shared && strcmp(config->store, "postgres") != 0)
+		return reason_fail(reason, ERR_USAGE, "%s: store_shared = yes needs store = postgres: several nodes write one store only there", path);
+	if (!config->store_shared && is_given(loading, NODES_LEASE, &line))
+		return reason_fail(reason, ERR_USAGE, "%s:%u: " NODES_LEASE " is about the nodes of a domain (store_shared = yes); %s", path, line, lease_hint);
 	return ERR_OK;
 }
 
@@ -170,7 +203,8 @@ static enum coffer_err parse_file(const char *path, struct loading *loading, str
 	if (read_up_to(fd, bytes, INI_FILE_MAX + 1, &len) != ERR_OK)
 		return reason_fail(reason, ERR_IO, "cannot read the configuration %s: %m", path);
 	TRY(ini_parse(path, view_of(bytes, len), take_line, loading, reason));
-	return check_together(path, &loading->config, reason);
+	TRY(check_together(path, &loading->config, reason));
+	return check_shared(path, loading, reason);
 }
 
 enum coffer_err config_load(const char *path, struct config *out, struct reason *reason)

@@ -29,6 +29,9 @@ enum config_start { CONFIG_START_UNATTENDED, CONFIG_START_ATTENDED };
 /* Which records reach syslog and journal; numbers are syslog's severities. */
 enum config_audit_level { CONFIG_AUDIT_WARNING = 4, CONFIG_AUDIT_NOTICE = 5, CONFIG_AUDIT_INFO = 6 };
 
+/* Whether a node becomes master server by itself. */
+enum config_node_role { CONFIG_NODE_STANDBY, CONFIG_NODE_MEMBER };
+
 /* Whose AES-GCM is used. */
 enum config_aead { CONFIG_AEAD_AUTO, CONFIG_AEAD_OPENSSL, CONFIG_AEAD_IPSEC_MB };
 
@@ -42,6 +45,12 @@ struct config {
 	char *store_passfile;          /* "": none */
 	char *store_schema;
 	uint32_t store_connect_ms, store_statement_ms;
+	bool store_shared;             /* by several nodes; the five below belong to it */
+	char *node_name;               /* "": the machine's */
+	enum config_node_role node_role;
+	uint64_t lease_time_ms;        /* from the loss of a master server until there is another one */
+	uint64_t encrypt_grace_ms;     /* without one */
+	uint64_t refresh_interval_ms;  /* between two readings of what the others changed */
 	char *token;                   /* token URI that init takes when none is given */
 	char *user_cofferd;            /* names or decimal ids; used when started as root */
 	char *user_tokend;
@@ -75,7 +84,7 @@ struct config {
 	uint64_t notify_retry_ms;      /* before the second try */
 	char *alert_journal;           /* "no", "yes" or the path of a socket */
 	bool legacy_algorithms;        /* crypto/algorithm.def says which they are */
-	uint64_t lease_time_ms;        /* 0: without end */
+	uint64_t kmip_lease_time_ms;   /* 0: without end */
 	enum config_seed rng_seed;
 	uint32_t locate_scan_max;      /* objects that one Locate may look at */
 	uint64_t scrub_interval_ms;    /* between two passes over the store */

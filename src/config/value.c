@@ -12,6 +12,7 @@
 #define TEXT_MAX 4096u
 #define USER_TEXT_MAX 64u
 #define USERS_TEXT_MAX 1024u
+#define NODE_NAME_MAX 64u
 #define SHOWN_MAX 65
 
 static const char *const kind_names[] = {
@@ -19,7 +20,7 @@ static const char *const kind_names[] = {
 	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_SINK] = "yes, no or path", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
 	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
 	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word", [CONFIG_ENGINE] = "word", [CONFIG_AUDIT_LEVEL] = "word",
-	[CONFIG_START] = "word", [CONFIG_WORDS] = "users", [CONFIG_COMMAND] = "command",
+	[CONFIG_START] = "word", [CONFIG_NODE_ROLE] = "word", [CONFIG_NODE_NAME] = "text", [CONFIG_WORDS] = "users", [CONFIG_COMMAND] = "command",
 };
 
 struct word {
@@ -41,6 +42,10 @@ static const struct word bulks[] = {
 
 static const struct word starts[] = {
 	{ "unattended", CONFIG_START_UNATTENDED }, { "attended", CONFIG_START_ATTENDED }, { NULL, 0 },
+};
+
+static const struct word node_roles[] = {
+	{ "standby", CONFIG_NODE_STANDBY }, { "member", CONFIG_NODE_MEMBER }, { NULL, 0 },
 };
 
 static const struct word engines[] = {
@@ -122,6 +127,14 @@ static enum coffer_err check_users(const struct ini_line *line, struct reason *r
 	return ERR_OK;
 }
 
+static enum coffer_err check_node_name(const struct ini_line *line, struct reason *reason)
+{
+	char shown[2 * NODE_NAME_MAX];
+	text_printable(view_str(line->value), shown, sizeof shown);
+	if (strlen(line->value) > NODE_NAME_MAX || strcmp(shown, line->value) != 0) return fail(line, "is not a name of at most 64 printable bytes", reason);
+	return ERR_OK;
+}
+
 /* No quoting and no shell: words are what stands between blanks. */
 static enum coffer_err check_command(const struct ini_line *line, struct reason *reason)
 {
@@ -164,6 +177,8 @@ static enum coffer_err check_text(const struct config_key *key, const struct ini
 		return check_command(line, reason);
 	case CONFIG_WORDS:
 		return check_users(line, reason);
+	case CONFIG_NODE_NAME:
+		return check_node_name(line, reason);
 	default:
 		return check_environment(line, reason);
 	}
@@ -242,6 +257,14 @@ static enum coffer_err set_start(const struct ini_line *line, enum config_start 
 	return ERR_OK;
 }
 
+static enum coffer_err set_node_role(const struct ini_line *line, enum config_node_role *out, struct reason *reason)
+{
+	int role = 0;
+	TRY(find_word(line, node_roles, "is not standby or member; who is master server is decided by the nodes, and by 'coffer promote'", &role, reason));
+	*out = (enum config_node_role)role;
+	return ERR_OK;
+}
+
 static enum coffer_err set_audit_level(const struct ini_line *line, enum config_audit_level *out, struct reason *reason)
 {
 	int level = 0;
@@ -273,6 +296,8 @@ enum coffer_err config_value_set(const struct config_key *key, const struct ini_
 		return set_start(line, out, reason);
 	case CONFIG_AUDIT_LEVEL:
 		return set_audit_level(line, out, reason);
+	case CONFIG_NODE_ROLE:
+		return set_node_role(line, out, reason);
 	case CONFIG_SIZE:
 		if (max > SIZE_MAX) max = SIZE_MAX;
 		TRY(ini_size(line, key->min, max, &number, reason));
@@ -308,6 +333,8 @@ static size_t field_size(enum config_kind kind)
 		return sizeof(enum config_start);
 	case CONFIG_AUDIT_LEVEL:
 		return sizeof(enum config_audit_level);
+	case CONFIG_NODE_ROLE:
+		return sizeof(enum config_node_role);
 	default:
 		return sizeof(uint32_t);
 	}

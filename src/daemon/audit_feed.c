@@ -161,6 +161,8 @@ static enum coffer_err fill_on_store(struct engine *engine, struct txn *txn, voi
 	(void)reason;
 	ENSURE(engine->audit, ERR_SEALED);
 	uint64_t length = audit_chain_length(engine->audit);
+	writer_rewind(&fill->w, 0);
+	fill->rows = 0;
 	f->next = f->place;
 	f->batch_lost = 0;
 	f->batch = (struct audit_batch){ .place = &f->next, .first = f->place.seq + 1 };
@@ -316,6 +318,7 @@ static enum coffer_err gap_on_store(struct engine *engine, struct txn *txn, void
 	struct audit_gap gap;
 	(void)engine;
 	(void)reason;
+	writer_rewind(&t->w, 0);
 	TRY(audit_page_place(txn, t->seq - 1, &before));
 	TRY(audit_page_gap(txn, &before, t->seq, view_str("it is too long for the receiver"), &gap));
 	t->at = gap.to;

@@ -40,6 +40,16 @@ struct store_care {
 	struct job job;
 };
 
+/* daemon/store_news.c; of the store thread but for `timer` and `queued`. */
+struct store_news {
+	bool due;                 /* there may be changes of other nodes that were not read */
+	bool failed;              /* the last reading of them; said once */
+	uint64_t heard_ms, tried_ms; /* clock_mono_ms: when they were read, and when that was tried */
+	_Atomic bool queued;      /* job is on its way */
+	struct job job;
+	struct event *timer;      /* main thread; NULL: one node writes the store */
+};
+
 struct daemon {
 	struct config *config;
 	struct config *retired[DAEMON_RETIRED_MAX];
@@ -68,6 +78,7 @@ struct daemon {
 	pthread_t store_thread;
 	struct op_local *store_local;
 	struct store_care care;
+	struct store_news news;
 	struct event *care_timer;
 	struct job_queue admin_jobs;
 	pthread_t admin_threads[DAEMON_ADMINS];

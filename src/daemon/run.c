@@ -31,6 +31,7 @@
 #include "daemon/scrubber.h"
 #include "daemon/segment_ring.h"
 #include "daemon/store_care.h"
+#include "daemon/store_news.h"
 #include "daemon/store_thread.h"
 #include "daemon/unseal.h"
 #include "daemon/zeroise.h"
@@ -44,6 +45,7 @@
 #include "ops/rotation.h"
 #include "ops/backup.h"
 #include "ops/restore.h"
+#include "ops/seat.h"
 #include "ops/recovery_change.h"
 #include "ops/store_check.h"
 
@@ -141,6 +143,14 @@ static enum coffer_err open_file(struct daemon *d, struct store **out, struct re
 	return err == ERR_BUSY ? ERR_IO : err;
 }
 
+/* Several nodes write it. */
+static enum coffer_err share_store(struct daemon *d)
+{
+	TRY(rooted_store_share(d->engine.store));
+	d->engine.seat = seat_new(d->config);
+	return d->engine.seat ? ERR_OK : ERR_MEMORY;
+}
+
 static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 {
 	struct store *inner = NULL;
@@ -149,6 +159,7 @@ static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 	if (err) store_close(inner);
 	TRY(err);
 	TRY(store_set_cache(d->engine.store, d->config->store_cache));
+	if (d->config->store_shared) TRY(share_store(d));
 	TRY(open_mark(d, reason));
 	d->engine.txn = txn_new(d->engine.store, d->engine.objects);
 	ENSURE(d->engine.txn, ERR_MEMORY);
@@ -175,7 +186,7 @@ static enum coffer_err start_care(struct daemon *d)
 	struct timeval tick = { 0, STORE_CARE_TICK_MS * 1000 };
 	d->care_timer = event_new(d->base, -1, EV_PERSIST, on_care, d);
 	ENSURE(d->care_timer && event_add(d->care_timer, &tick) == 0, ERR_MEMORY);
-	return ERR_OK;
+	return store_news_start(d);
 }
 
 static unsigned workers_wanted(const struct config *config)
@@ -321,6 +332,7 @@ static void stop(struct daemon *d)
 	alerts_free(d->engine.alerts);
 	rotation_free(d->engine.rotation);
 	key_rotation_free(d->engine.key_rotation);
+	seat_free(d->engine.seat);
 	object_table_free(d->engine.objects);
 	peers_free(d->peers);
 	grants_unref(d->engine.grants);
@@ -329,6 +341,7 @@ static void stop(struct daemon *d)
 		if (d->signal_events[i]) event_free(d->signal_events[i]);
 	store_care_stop(d);
 	if (d->care_timer) event_free(d->care_timer);
+	store_news_stop(d);
 	if (d->drain_timer) event_free(d->drain_timer);
 	if (d->base) event_base_free(d->base);
 	if (d->state_lock_fd >= 0) close(d->state_lock_fd);

@@ -1,5 +1,6 @@
 /* Judging a store that fails, opening it again, and the reserve. */
 #include "daemon/store_care.h"
+#include "daemon/store_news.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "keyring/rooted_store.h"
 #include "ops/rotation.h"
+#include "ops/seat.h"
 #include "ops/store_check.h"
 
 #define PAUSE_MS 400u  /* between two tries; less than a tick, so that each tick may try */
@@ -136,6 +138,7 @@ static enum coffer_err open_again(struct daemon *d, struct reason *reason)
 	rooted_store_facts(d->engine.store, &before);
 	d->care.unchanged = false;
 	TRY(store_reopen(d->engine.store, reason));
+	store_news_want(d);
 	rooted_store_facts(d->engine.store, &after);
 	d->care.unchanged = d->care.remote && before.rooted && after.rooted && before.version == after.version;
 	return ERR_OK;
@@ -225,12 +228,21 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 
 /* ---- trying ---- */
 
+/* With a proof, where several nodes write, that this one may. */
+static enum coffer_err begin(struct engine *e, struct reason *reason)
+{
+	TRY(txn_begin(e->txn, reason));
+	enum coffer_err err = seat_check_member(e, reason);
+	if (err) txn_abort(e->txn);
+	return err;
+}
+
 static enum coffer_err append(struct daemon *d, const char *what)
 {
 	struct engine *e = &d->engine;
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(what) };
 	TRY(rotation_settle(e));
-	enum coffer_err err = txn_begin(e->txn, NULL);
+	enum coffer_err err = begin(e, NULL);
 	if (err == ERR_UNKNOWN_OUTCOME || (err == ERR_CLOSED && d->care.remote)) { /* a transaction before it could not be rolled back: there is none to settle */
 		set_away(d, true);
 		return ERR_IO;
@@ -311,12 +323,12 @@ enum coffer_err store_care_begin(struct daemon *d, struct reason *reason)
 	struct engine *e = &d->engine;
 	TRY(store_care_readable(d, reason));
 	TRY(rotation_settle(e)); /* before anything is sealed under a key that may be nowhere */
-	enum coffer_err err = txn_begin(e->txn, reason);
+	enum coffer_err err = begin(e, reason);
 	if (err != ERR_UNKNOWN_OUTCOME && (err != ERR_CLOSED || !d->care.remote)) return err;
 	set_away(d, true); /* a transaction that could not even be rolled back */
 	if (bring_back(d, reason) == ERR_OK) {
 		TRY(rotation_settle(e));
-		return txn_begin(e->txn, reason);
+		return begin(e, reason);
 	}
 	become_away(d);
 	return engine_store_refuses(e, ERR_IO, reason);

@@ -13,6 +13,8 @@
 #include "daemon/audit_export.h"
 #include "daemon/conn.h"
 #include "daemon/store_care.h"
+#include "daemon/store_news.h"
+#include "keyring/rooted_store.h"
 #include "crypto/rng.h"
 
 #define JOBS_PER_COMMIT 128u
@@ -148,13 +150,22 @@ static void run_again(struct daemon *d, struct round *round)
 	}
 }
 
+/* What the other nodes changed is known before anything is decided on it. */
+static enum coffer_err begin(struct daemon *d, struct reason *reason)
+{
+	TRY(store_care_readable(d, reason));
+	enum coffer_err err = store_news_hear(d);
+	if (err) return reason_fail(reason, err, "the connection to the database was lost; see whether its server is up and reachable");
+	return store_care_begin(d, reason);
+}
+
 /* first NULL: what the round holds is run again. */
 static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, struct round *round, bool *out_gone, struct reason *reason)
 {
 	struct engine *e = &d->engine;
 	*out_gone = false;
 	if (first) append(&round->requests_end, first);
-	TRY(store_care_begin(d, reason));
+	TRY(begin(d, reason));
 	if (first) run_waiting(d, first, round);
 	else run_again(d, round);
 #ifdef COFFER_TEST_ANSWER_EARLY /* never built for use: the fault that the crash campaign must find (tests/crash) */
@@ -209,6 +220,7 @@ static bool may_run_again(struct daemon *d, enum coffer_err err, bool gone, unsi
 	if (!d->care.remote || d->care.away || !err) return false;
 	if (gone || err == ERR_CLOSED) return tries == 0 && (gone || store_care_mend(d, err));
 	if (err != ERR_BUSY || tries >= BUSY_TRIES) return false;
+	store_news_want(d); /* what it was too late for */
 	if (rng_bytes(&jitter, sizeof jitter) != ERR_OK) jitter = 0;
 	usleep((BUSY_PAUSE_US << tries) + (useconds_t)jitter * ((BUSY_PAUSE_US << tries) / 256));
 	return true;
@@ -367,21 +379,39 @@ struct store_call {
 	enum coffer_err err;
 };
 
+static enum coffer_err try_call(struct store_call *call, bool *out_wrote)
+{
+	struct daemon *d = call->engine->daemon;
+	struct txn *txn = call->engine->txn;
+	*out_wrote = false;
+	TRY(begin(d, call->reason));
+	enum coffer_err err = call->fn(call->engine, txn, call->arg, call->reason);
+	*out_wrote = txn_has_changes(txn);
+	if (!err) return store_thread_commit(d, call->reason);
+	txn_abort(txn);
+	return err;
+}
+
+/* While a node opens, its next try is the whole of it. */
+static bool may_call_again(struct store_call *call, unsigned tries)
+{
+	struct engine *e = call->engine;
+	if (call->err != ERR_BUSY || engine_state_get(e) != ENGINE_OPEN || !rooted_store_is_shared(e->store)) return false;
+	if (!may_run_again(e->daemon, call->err, false, tries)) return false;
+	if (call->reason) call->reason->text[0] = '\0';
+	return true;
+}
+
 /* After an unknown outcome nobody can tell for a call without a request record: the store is opened again, and the caller reads what is there. */
 static void run_call(void *arg)
 {
 	struct store_call *call = arg;
 	struct daemon *d = call->engine->daemon;
 	struct txn *txn = call->engine->txn;
-	bool wrote = false;
-	enum coffer_err err = store_care_begin(d, call->reason);
-	if (!err) {
-		err = call->fn(call->engine, txn, call->arg, call->reason);
-		wrote = txn_has_changes(txn);
-		if (err) txn_abort(txn);
-		else err = store_thread_commit(d, call->reason);
-	}
-	call->err = err;
+	bool wrote;
+	call->err = try_call(call, &wrote);
+	for (unsigned tries = 0; may_call_again(call, tries); tries++) call->err = try_call(call, &wrote);
+	enum coffer_err err = call->err;
 	if (err != ERR_UNKNOWN_OUTCOME) {
 		store_care_lost(d, err);
 		store_care_after(d, wrote, err);

@@ -24,6 +24,7 @@
 #include "ops/quorum_ask.h"
 #include "ops/rotation.h"
 #include "ops/rotation_master.h"
+#include "ops/seat.h"
 #include "ops/recovery_change.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
@@ -110,6 +111,7 @@ static void set_ring_on_store(void *arg)
 	txn_set_ring(e->txn, s->ring);
 	if (s->ring) e->domain = *ring_domain(s->ring);
 	if (!s->ring) {
+		seat_leave(e);
 		audit_chain_free(e->audit);
 		e->audit = NULL;
 	}
@@ -277,6 +279,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	if (err && (engine->integrity_fault || engine->anchor_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
 		log_warn("the grants cannot be read; no administrator can approve anything");
 	TRY(err);
+	TRY(engine->on_store(engine, seat_take, NULL, reason));
 	TRY(pin_root(engine, reason));
 	TRY(engine->on_store(engine, rotation_load, NULL, reason));
 	key_rotation_wake(engine);

@@ -6,7 +6,7 @@
 #include "domain/role_internal.h"
 
 /* Jitter is no secret. */
-uint64_t role_jitter(struct role *r, uint64_t below)
+uint64_t role_jitter(struct domain_role *r, uint64_t below)
 {
 	r->dice ^= r->dice << 13;
 	r->dice ^= r->dice >> 7;
@@ -14,32 +14,32 @@ uint64_t role_jitter(struct role *r, uint64_t below)
 	return below ? r->dice % below : 0;
 }
 
-bool role_is_me(const struct role *r, const struct lease *l)
+bool role_is_me(const struct domain_role *r, const struct lease *l)
 {
 	return memcmp(l->holder, r->config.node_id, UUID_LEN) == 0;
 }
 
-bool role_holds(const struct role *r)
+bool role_holds(const struct domain_role *r)
 {
 	return r->mine.version != 0 && r->mine.held && lease_is_same(&r->mine, &r->seen);
 }
 
-void role_disbelieve(struct role *r)
+void role_disbelieve(struct domain_role *r)
 {
 	if (r->master) r->said |= ROLE_SAY_LOST;
 	r->master = false;
 }
 
-void role_init(struct role *r, const struct role_config *config, uint64_t now_ms)
+void role_init(struct domain_role *r, const struct role_config *config, uint64_t now_ms)
 {
-	*r = (struct role){ .config = *config, .here = true, .least = config->epoch, .highest = config->epoch, .retry_ms = now_ms };
+	*r = (struct domain_role){ .config = *config, .here = true, .least = config->epoch, .highest = config->epoch, .retry_ms = now_ms };
 	if (r->config.lease_time_ms < ROLE_LEASE_TIME_MIN) r->config.lease_time_ms = ROLE_LEASE_TIME_MIN;
 	if (r->config.lease_time_ms > ROLE_LEASE_TIME_MAX) r->config.lease_time_ms = ROLE_LEASE_TIME_MAX;
 	r->dice = config->seed ^ UINT64_C(0x9e3779b97f4a7c15);
 	if (!r->dice) r->dice = 1;
 }
 
-static void expire(struct role *r, uint64_t now_ms)
+static void expire(struct domain_role *r, uint64_t now_ms)
 {
 	if (now_ms >= r->believe_until_ms) role_disbelieve(r);
 	if (r->known && !r->gone && now_ms >= r->alive_until_ms) {
@@ -63,7 +63,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /* When this node may try to take the lease that it sees. */
-static uint64_t take_at(const struct role *r)
+static uint64_t take_at(const struct domain_role *r)
 {
 	if (!r->config.may_take || r->highest == UINT64_MAX) return UINT64_MAX;
 	if (r->promote_until_ms) return 0;
@@ -72,7 +72,7 @@ static uint64_t take_at(const struct role *r)
 	return later(at, r->rest_until_ms);
 }
 
-static void set_write(const struct role *r, enum role_do what, struct role_action *out)
+static void set_write(const struct domain_role *r, enum role_do what, struct role_action *out)
 {
 	*out = (struct role_action){ .what = what, .expect = r->seen };
 	out->next = r->seen;
@@ -88,7 +88,7 @@ static void set_wait(uint64_t at_ms, struct role_action *out)
 	*out = (struct role_action){ .what = ROLE_WAIT, .at_ms = at_ms };
 }
 
-static void next_of_holder(const struct role *r, uint64_t now_ms, struct role_action *out)
+static void next_of_holder(const struct domain_role *r, uint64_t now_ms, struct role_action *out)
 {
 	if (r->stepping) set_write(r, ROLE_FREE, out);
 	else if (!r->kept) *out = (struct role_action){ .what = ROLE_KEEP, .next = r->mine };
@@ -96,7 +96,7 @@ static void next_of_holder(const struct role *r, uint64_t now_ms, struct role_ac
 	else set_wait(earlier(r->renew_ms, r->master ? r->believe_until_ms : UINT64_MAX), out);
 }
 
-static void next_of_others(const struct role *r, uint64_t now_ms, struct role_action *out)
+static void next_of_others(const struct domain_role *r, uint64_t now_ms, struct role_action *out)
 {
 	bool halted = r->twin || r->behind || r->removed;
 	uint64_t look_at = r->known ? r->looked_ms + ROLE_POLL(r) : 0, at = halted || !r->known ? UINT64_MAX : take_at(r);
@@ -105,7 +105,7 @@ static void next_of_others(const struct role *r, uint64_t now_ms, struct role_ac
 	else set_wait(earlier(earlier(at, look_at), r->gone ? UINT64_MAX : later(r->alive_until_ms, now_ms + 1)), out);
 }
 
-void role_next(struct role *r, uint64_t now_ms, struct role_action *out)
+void role_next(struct domain_role *r, uint64_t now_ms, struct role_action *out)
 {
 	expire(r, now_ms);
 	uint64_t believe_until = r->master ? r->believe_until_ms : UINT64_MAX;
@@ -118,7 +118,7 @@ void role_next(struct role *r, uint64_t now_ms, struct role_action *out)
 	else next_of_others(r, now_ms, out);
 }
 
-void role_begun(struct role *r, uint64_t now_ms, const struct role_action *action)
+void role_begun(struct domain_role *r, uint64_t now_ms, const struct role_action *action)
 {
 	PRE(r->doing == ROLE_WAIT && action->what != ROLE_WAIT);
 	r->doing = action->what;
@@ -127,13 +127,13 @@ void role_begun(struct role *r, uint64_t now_ms, const struct role_action *actio
 	r->attempt = action->next;
 }
 
-void role_store(struct role *r, uint64_t now_ms, bool here)
+void role_store(struct domain_role *r, uint64_t now_ms, bool here)
 {
 	r->here = here;
 	if (here) r->retry_ms = now_ms;
 }
 
-void role_twinned(struct role *r, uint64_t now_ms, bool noted)
+void role_twinned(struct domain_role *r, uint64_t now_ms, bool noted)
 {
 	if (!r->twin) r->said |= ROLE_SAY_TWIN;
 	r->twin = true;
@@ -142,7 +142,7 @@ void role_twinned(struct role *r, uint64_t now_ms, bool noted)
 	role_disbelieve(r);
 }
 
-void role_store_behind(struct role *r, uint64_t now_ms)
+void role_store_behind(struct domain_role *r, uint64_t now_ms)
 {
 	if (!r->behind) r->said |= ROLE_SAY_BEHIND;
 	r->behind = true;
@@ -150,7 +150,7 @@ void role_store_behind(struct role *r, uint64_t now_ms)
 	role_disbelieve(r);
 }
 
-bool role_promote(struct role *r, uint64_t now_ms)
+bool role_promote(struct domain_role *r, uint64_t now_ms)
 {
 	if (!r->config.may_take || r->twin || r->behind || r->removed) return false;
 	r->stepping = r->stepped = false;
@@ -160,7 +160,7 @@ bool role_promote(struct role *r, uint64_t now_ms)
 	return true;
 }
 
-void role_step_down(struct role *r, uint64_t now_ms)
+void role_step_down(struct domain_role *r, uint64_t now_ms)
 {
 	role_disbelieve(r);
 	r->promote_until_ms = 0;
@@ -170,7 +170,7 @@ void role_step_down(struct role *r, uint64_t now_ms)
 }
 
 /* As after a start: what the lease says of this node is of a life before. */
-static void begin_anew(struct role *r, uint64_t now_ms)
+static void begin_anew(struct domain_role *r, uint64_t now_ms)
 {
 	r->known = r->wrote = r->kept = r->stepping = r->stepped = false;
 	r->seen.version = r->mine.version = 0;
@@ -178,31 +178,31 @@ static void begin_anew(struct role *r, uint64_t now_ms)
 	r->retry_ms = now_ms;
 }
 
-void role_accept_twin(struct role *r, uint64_t now_ms)
+void role_accept_twin(struct domain_role *r, uint64_t now_ms)
 {
 	r->twin = r->noted = false;
 	begin_anew(r, now_ms);
 }
 
-void role_accept_store(struct role *r, uint64_t now_ms)
+void role_accept_store(struct domain_role *r, uint64_t now_ms)
 {
 	r->behind = r->least_known = false;
 	r->least = 0;
 	begin_anew(r, now_ms);
 }
 
-enum role_kind role_kind(const struct role *r, uint64_t now_ms)
+enum role_kind role_kind(const struct domain_role *r, uint64_t now_ms)
 {
 	if (r->master && now_ms < r->believe_until_ms) return ROLE_MASTER;
 	return r->config.may_take && !r->removed ? ROLE_STANDBY : ROLE_MEMBER;
 }
 
-const struct lease *role_mine(const struct role *r)
+const struct lease *role_mine(const struct domain_role *r)
 {
 	return &r->mine;
 }
 
-bool role_master_node(const struct role *r, uint64_t now_ms, uint8_t out[static UUID_LEN])
+bool role_master_node(const struct domain_role *r, uint64_t now_ms, uint8_t out[static UUID_LEN])
 {
 	bool me = role_kind(r, now_ms) == ROLE_MASTER;
 	if (!me && (!r->known || !r->seen.version || !r->seen.held || now_ms >= r->alive_until_ms || role_is_me(r, &r->seen))) return false;
@@ -210,13 +210,13 @@ bool role_master_node(const struct role *r, uint64_t now_ms, uint8_t out[static 
 	return true;
 }
 
-bool role_may_encrypt(const struct role *r, uint64_t now_ms)
+bool role_may_encrypt(const struct domain_role *r, uint64_t now_ms)
 {
 	if (r->twin || r->behind || r->removed || !r->known) return false;
 	return r->alive_until_ms && now_ms < r->alive_until_ms + r->config.encrypt_grace_ms;
 }
 
-unsigned role_said(struct role *r)
+unsigned role_said(struct domain_role *r)
 {
 	unsigned said = r->said;
 	r->said = 0;

@@ -70,7 +70,7 @@ enum role_outcome role_outcome(enum coffer_err err);
 #define ROLE_SAY_STEPPED_DOWN 128u  /* as it was told */
 #define ROLE_SAY_NOT_PROMOTED 256u  /* as it was told, and it could not within lease_time */
 
-struct role {
+struct domain_role {
 	struct role_config config;
 	enum role_do doing;         /* under way; WAIT: nothing */
 	struct lease attempt;       /* what is being written, or may have been */
@@ -100,38 +100,38 @@ struct role {
 };
 
 /* Any thread; then one. lease_time_ms is cut to its limits. The store counts as there. */
-void role_init(struct role *r, const struct role_config *config, uint64_t now_ms);
+void role_init(struct domain_role *r, const struct role_config *config, uint64_t now_ms);
 /* What to do now. One action at a time: while one is under way, WAIT. */
-void role_next(struct role *r, uint64_t now_ms, struct role_action *out);
+void role_next(struct domain_role *r, uint64_t now_ms, struct role_action *out);
 /* Before it is carried out, life filled in. */
-void role_begun(struct role *r, uint64_t now_ms, const struct role_action *action);
+void role_begun(struct domain_role *r, uint64_t now_ms, const struct role_action *action);
 /* found: the lease as read (LOOK, SETTLE, REFUSED) or as written (TAKE, RENEW, FREE); otherwise not looked at. */
-void role_ended(struct role *r, uint64_t now_ms, enum role_outcome outcome, const struct lease *found);
+void role_ended(struct domain_role *r, uint64_t now_ms, enum role_outcome outcome, const struct lease *found);
 
 /* The store was lost, or is there again (looked at by 23.1's rules for a connection). */
-void role_store(struct role *r, uint64_t now_ms, bool here);
+void role_store(struct domain_role *r, uint64_t now_ms, bool here);
 /* A lease that came along another way (a fence that refused, a notification that was followed). */
-void role_saw(struct role *r, uint64_t now_ms, const struct lease *found);
+void role_saw(struct domain_role *r, uint64_t now_ms, const struct lease *found);
 /* There are two of this node; noted: the note is in the store already. */
-void role_twinned(struct role *r, uint64_t now_ms, bool noted);
+void role_twinned(struct domain_role *r, uint64_t now_ms, bool noted);
 /* The store is older than what this node saw: the roots say so. */
-void role_store_behind(struct role *r, uint64_t now_ms);
+void role_store_behind(struct domain_role *r, uint64_t now_ms);
 /* `coffer promote`: takes the lease without waiting. False: this node may not (member, removed, twin, store behind). */
-bool role_promote(struct role *r, uint64_t now_ms);
+bool role_promote(struct domain_role *r, uint64_t now_ms);
 /* `coffer step-down`: stops at once, gives the lease back, and leaves it to others until one took it, it is promoted, or 20 lease times have passed. */
-void role_step_down(struct role *r, uint64_t now_ms);
+void role_step_down(struct domain_role *r, uint64_t now_ms);
 /* An administrator decided: this is the node of the two, or this store is the one to go on with. */
-void role_accept_twin(struct role *r, uint64_t now_ms);
-void role_accept_store(struct role *r, uint64_t now_ms);
+void role_accept_twin(struct domain_role *r, uint64_t now_ms);
+void role_accept_store(struct domain_role *r, uint64_t now_ms);
 
-enum role_kind role_kind(const struct role *r, uint64_t now_ms);
+enum role_kind role_kind(const struct domain_role *r, uint64_t now_ms);
 /* The last write of this process that is known to be there: what the fence compares with. Borrowed. */
-const struct lease *role_mine(const struct role *r);
+const struct lease *role_mine(const struct domain_role *r);
 /* Who is master server, as far as this node knows; false: nobody. For answers. */
-bool role_master_node(const struct role *r, uint64_t now_ms, uint8_t out[static UUID_LEN]);
+bool role_master_node(const struct domain_role *r, uint64_t now_ms, uint8_t out[static UUID_LEN]);
 /* Whether this node may seal anew: a master server is there, or was within encrypt_grace. */
-bool role_may_encrypt(const struct role *r, uint64_t now_ms);
+bool role_may_encrypt(const struct domain_role *r, uint64_t now_ms);
 /* What is worth an event since the last call. */
-unsigned role_said(struct role *r);
+unsigned role_said(struct domain_role *r);
 
 #endif

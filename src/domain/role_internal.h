@@ -15,11 +15,11 @@
 #define ROLE_STEPPED_LEASES 20u
 
 /* 0 … below */
-uint64_t role_jitter(struct role *r, uint64_t below);
+uint64_t role_jitter(struct domain_role *r, uint64_t below);
 /* The last write that is known to be there stands, and is held. */
-bool role_holds(const struct role *r);
+bool role_holds(const struct domain_role *r);
 /* Does not believe any more; said when it did. */
-void role_disbelieve(struct role *r);
-bool role_is_me(const struct role *r, const struct lease *l);
+void role_disbelieve(struct domain_role *r);
+bool role_is_me(const struct domain_role *r, const struct lease *l);
 
 #endif

@@ -16,7 +16,7 @@ enum role_outcome role_outcome(enum coffer_err err)
 }
 
 /* Another one is master server. Who loses a lead soon after it was taken waits longer and longer, so that two bad connections do not play ball with it. */
-static void lose(struct role *r, uint64_t now_ms)
+static void lose(struct domain_role *r, uint64_t now_ms)
 {
 	uint64_t lease_time = r->config.lease_time_ms;
 	bool told = r->stepping;
@@ -30,7 +30,7 @@ static void lose(struct role *r, uint64_t now_ms)
 }
 
 /* Epochs only rise along a history, and each has one holder. */
-static bool is_behind(const struct role *r, const struct lease *found)
+static bool is_behind(const struct domain_role *r, const struct lease *found)
 {
 	if (!found->version) return r->least != 0;
 	if (found->epoch != r->least) return found->epoch < r->least;
@@ -39,7 +39,7 @@ static bool is_behind(const struct role *r, const struct lease *found)
 
 /* What was only read may be lost with a failover: a commit is visible before every standby has it, after a crash or when its wait was ended. But a holder renews only what was
  * confirmed to it, so a second write under one epoch shows that the first one stays. */
-static void confirm(struct role *r, const struct lease *found)
+static void confirm(struct domain_role *r, const struct lease *found)
 {
 	if (found->epoch < r->least) return;
 	r->least = found->epoch;
@@ -55,14 +55,14 @@ static bool is_write_of(const struct lease *attempt, const struct lease *found)
 
 /* What this process did not write, and who has its identity did. After a failover that lost renewals alone, or what another one wrote behind them, an older write of
  * its own stands there. */
-static bool is_twins(const struct role *r, const struct lease *found)
+static bool is_twins(const struct domain_role *r, const struct lease *found)
 {
 	if (!r->wrote || !found->version || !role_is_me(r, found)) return false;
 	if (lease_is_same(&r->mine, found) || is_write_of(&r->doubt, found)) return false;
 	return found->epoch != r->mine.epoch || found->version >= r->mine.version;
 }
 
-static void observe(struct role *r, uint64_t now_ms, const struct lease *found)
+static void observe(struct domain_role *r, uint64_t now_ms, const struct lease *found)
 {
 	bool changed = !r->known || !lease_is_same(&r->seen, found);
 	if (changed || now_ms - r->looked_ms > ROLE_GAP(r)) {
@@ -85,7 +85,7 @@ static void observe(struct role *r, uint64_t now_ms, const struct lease *found)
 	if (found->epoch > r->highest) r->highest = found->epoch;
 }
 
-void role_saw(struct role *r, uint64_t now_ms, const struct lease *found)
+void role_saw(struct domain_role *r, uint64_t now_ms, const struct lease *found)
 {
 	if (is_behind(r, found)) {
 		role_store_behind(r, now_ms);
@@ -102,7 +102,7 @@ void role_saw(struct role *r, uint64_t now_ms, const struct lease *found)
 }
 
 /* A write of this process is there. What it believes counts from when it was sent. */
-static void written(struct role *r, uint64_t now_ms, enum role_do what, const struct lease *now)
+static void written(struct domain_role *r, uint64_t now_ms, enum role_do what, const struct lease *now)
 {
 	r->wrote = true;
 	r->mine = *now;
@@ -129,7 +129,7 @@ static void written(struct role *r, uint64_t now_ms, enum role_do what, const st
 	}
 }
 
-static void kept(struct role *r, uint64_t now_ms)
+static void kept(struct domain_role *r, uint64_t now_ms)
 {
 	if (!role_holds(r) || r->stepping) return;
 	r->kept = true;
@@ -138,7 +138,7 @@ static void kept(struct role *r, uint64_t now_ms)
 	r->said |= ROLE_SAY_MASTER;
 }
 
-static void settled(struct role *r, uint64_t now_ms, const struct lease *found)
+static void settled(struct domain_role *r, uint64_t now_ms, const struct lease *found)
 {
 	bool is_there = is_write_of(&r->attempt, found), held = r->attempt.held;
 	bool took = !r->mine.version || r->mine.epoch != r->attempt.epoch;
@@ -152,7 +152,7 @@ static void settled(struct role *r, uint64_t now_ms, const struct lease *found)
 	written(r, now_ms, !held ? ROLE_FREE : took ? ROLE_TAKE : ROLE_RENEW, found);
 }
 
-static void done(struct role *r, uint64_t now_ms, enum role_do what, const struct lease *found)
+static void done(struct domain_role *r, uint64_t now_ms, enum role_do what, const struct lease *found)
 {
 	switch (what) {
 	case ROLE_LOOK: role_saw(r, now_ms, found); break;
@@ -168,7 +168,7 @@ static bool is_write(enum role_do what)
 	return what == ROLE_TAKE || what == ROLE_RENEW || what == ROLE_FREE;
 }
 
-void role_ended(struct role *r, uint64_t now_ms, enum role_outcome outcome, const struct lease *found)
+void role_ended(struct domain_role *r, uint64_t now_ms, enum role_outcome outcome, const struct lease *found)
 {
 	enum role_do what = r->doing;
 	PRE(what != ROLE_WAIT);

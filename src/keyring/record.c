@@ -22,7 +22,9 @@ static bool id_is_sound(enum store_table table, size_t len)
 {
 	if (len < 1 || len > STORE_ID_MAX) return false;
 	if (table == STORE_LEASE) return true;
+	if (table == STORE_ADMISSION) return len == UUID_LEN;
 	if (table == STORE_CHANGE) return len == UUID_LEN + 8;
+	if (table == STORE_REFRESH) return len == UUID_LEN + 4;
 	return table >= STORE_OBJECT && table < STORE_TABLE_END && (!id_len[table] || len == id_len[table]);
 }
 

@@ -181,10 +181,11 @@ static enum coffer_err write_row(struct rooted *r, enum store_table table, struc
 	return ERR_OK;
 }
 
-/* Before init there is no root and no row; the ring's generation is that of the root to be. */
-static enum coffer_err ready_to_write(struct rooted *r)
+/* Before init there is no root and no row; the ring's generation is that of the root to be. Who asks to join has no ring yet. */
+static enum coffer_err ready_to_write(struct rooted *r, enum store_table table)
 {
 	TRY(r->doom);
+	if (!r->ring && table == STORE_ADMISSION) return ERR_OK;
 	ENSURE(r->ring, ERR_SEALED);
 	return r->accepting ? ERR_OK : r->verdict;
 }
@@ -192,7 +193,7 @@ static enum coffer_err ready_to_write(struct rooted *r)
 static enum coffer_err change(struct store *base, enum store_table table, struct view id, const struct store_row *row, bool replace)
 {
 	struct rooted *r = rooted_of(base);
-	TRY(ready_to_write(r));
+	TRY(ready_to_write(r, table));
 	ENSURE(!rooted_is_root(r, table, id) && table != STORE_CHANGE, ERR_FIELD);
 	enum coffer_err err;
 	if (table >= STORE_TABLE_END) err = row ? store_put(r->inner, table, row, replace) : store_erase(r->inner, table, id); /* counts nowhere */
@@ -339,6 +340,11 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	return ERR_OK;
 }
 
+static enum coffer_err news(struct store *base, bool *out)
+{
+	return store_take_news(rooted_of(base)->inner, out);
+}
+
 static struct store *beneath(struct store *base)
 {
 	return rooted_of(base)->inner;
@@ -366,6 +372,7 @@ static const struct store_ops rooted_ops = {
 	.set_cache = set_cache,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
+	.news = news,
 	.beneath = beneath,
 };
 
@@ -387,6 +394,11 @@ enum coffer_err rooted_store_share(struct store *s)
 	ENSURE(r->changed, ERR_MEMORY);
 	r->shared = true;
 	return ERR_OK;
+}
+
+bool rooted_store_is_shared(const struct store *s)
+{
+	return rooted_store_is(s) && ((const struct rooted *)s)->shared;
 }
 
 void rooted_store_set_mark(struct store *s, struct root_mark *mark)

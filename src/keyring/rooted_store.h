@@ -9,7 +9,7 @@
 #include "keyring/root_mark.h"
 #include "store/store.h"
 
-/* Moves inner in. Until a ring is attached it can be read and not written (ERR_SEALED). ERR_MEMORY. Close with store_close. */
+/* Moves inner in. Until a ring is attached it can be read and not written (ERR_SEALED), but for what a joining node asks (STORE_ADMISSION). ERR_MEMORY. Close with store_close. */
 enum coffer_err rooted_store_new(struct store *inner, struct store **out) MUST_USE;
 /* False for any other store: the functions below then do nothing and find nothing. */
 bool rooted_store_is(const struct store *s);
@@ -20,6 +20,7 @@ void rooted_store_set_mark(struct store *s, struct root_mark *mark);
  * - a write made from an older row than the one that stands there dooms its transaction (ERR_BUSY): rooted_store_refresh, and run it again;
  * - what others changed is told by rooted_store_refresh alone.
  * ERR_MEMORY. */
+bool rooted_store_is_shared(const struct store *s);
 enum coffer_err rooted_store_share(struct store *s) MUST_USE;
 
 typedef void rooted_changed_fn(void *arg, enum store_table table, struct view id);

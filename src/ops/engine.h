@@ -62,6 +62,7 @@ struct recovery_change; /* ops/recovery_change.h */
 struct store_check; /* ops/store_check.h */
 struct key_rotation; /* ops/key_rotation.h */
 struct rotation; /* ops/rotation.h */
+struct seat; /* ops/seat.h */
 struct token_spawner; /* token/proxy.h */
 
 struct engine;
@@ -98,7 +99,8 @@ struct engine {
 
 	/* provided by the daemon */
 	enum coffer_err (*on_store)(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason); /* runs fn in a
-		transaction on the store thread, commits, returns its result; admin lane only */
+		transaction on the store thread, commits, returns its result; admin lane only. Where several nodes write the store and another one's transaction came between, fn runs
+		again, a bounded number of times: what it leaves in arg is of the last time alone */
 	/* Moves *ring in as the domain's on the store thread, outside a transaction, and sets domain; NULL takes the ring of a failed init away again and
 	 * frees engine->audit. Admin lane, admin_lock held. */
 	enum coffer_err (*set_ring)(struct engine *engine, struct ring **ring);
@@ -129,6 +131,8 @@ struct engine {
 	struct rotation *rotation;         /* changes of the data key; NULL: there are none. Its calls say who may */
 	struct key_rotation *key_rotation; /* keys that are replaced by a schedule; NULL: none are. Its calls say who may */
 	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
+
+	struct seat *seat;                 /* this node's among several that write the store; NULL: it is this node's alone. From the start; its parts say who may */
 
 	struct anchor *anchor;             /* the counter in the token; NULL: none is asked. Its calls say who may */
 	_Atomic bool anchor_fault;         /* the state is FAULT because the counter says that the store is another one: it may be taken as it is */

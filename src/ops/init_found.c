@@ -8,6 +8,7 @@
 #include "kmip/enums.h"
 #include "ops/domain_found.h"
 #include "ops/init_flow.h"
+#include "ops/seat.h"
 
 struct founding {
 	const struct init_pending *pending;
@@ -66,6 +67,7 @@ static enum coffer_err write_domain(struct engine *engine, struct txn *txn, void
 	if (p->recovery == INIT_RECOVERY_NONE) TRY(recovery_put_none(store, ring));
 	else TRY(recovery_put(store, ring, p->seed, &p->stanza, reason));
 	TRY(put_administrator(txn, f->principal, reason));
+	TRY(seat_found(engine, txn, p->identity.token_kind, f->principal->text, reason));
 	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason));
 	return append_init(engine, txn, f);
 }

@@ -7,7 +7,7 @@
 uint32_t kmip_lease_time_s(const struct engine *engine)
 {
 	const struct config *config = engine->config;
-	return (uint32_t)((config->lease_time_ms + 999) / 1000);
+	return (uint32_t)((config->kmip_lease_time_ms + 999) / 1000);
 }
 
 bool kmip_lease_is_given(const struct object *o, uint64_t now_s)

@@ -5,7 +5,7 @@
 
 #include "ops/op.h"
 
-/* The longest lease in seconds, as configured (lease_time): the Lease Time of every key and secret. 0: without end, and none is shown. */
+/* The longest lease in seconds, as configured (kmip_lease_time): the Lease Time of every key and secret. 0: without end, and none is shown. */
 uint32_t kmip_lease_time_s(const struct engine *engine);
 /* Whether a lease is given at now_s: not for what is compromised or destroyed. */
 bool kmip_lease_is_given(const struct object *o, uint64_t now_s);

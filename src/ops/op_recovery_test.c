@@ -27,6 +27,7 @@ static enum coffer_err load(struct engine *engine, struct txn *txn, void *arg, s
 {
 	struct drill *d = arg;
 	(void)engine;
+	buf_clear(&d->body);
 	return recovery_load(txn_store(txn), txn_ring(txn), &d->row, &d->stanza, &d->body, reason);
 }
 

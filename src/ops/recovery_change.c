@@ -68,6 +68,8 @@ static enum coffer_err take_ground(struct engine *engine, struct txn *txn, void 
 {
 	struct ground *g = arg;
 	(void)engine;
+	ground_done(g);
+	*g = (struct ground){ .ring = NULL };
 	enum coffer_err err = recovery_get(txn_store(txn), txn_ring(txn), &g->before);
 	if (!err) err = generation_get_domain_key(txn_store(txn), txn_ring(txn), &g->seed);
 	if (!err) err = recovery_copy_ring(txn_ring(txn), &g->ring);

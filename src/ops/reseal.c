@@ -76,6 +76,8 @@ static enum coffer_err gather_row(void *arg, const struct store_row *row)
 static enum coffer_err gather(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct scan s = { engine, arg, txn_ring(txn) };
+	forget(s.reseal);
+	s.reseal->count = 0;
 	enum coffer_err err = store_scan(txn_store(txn), STORE_SLOT, view_of(NULL, 0), false, 4096, gather_row, &s);
 	if (err) return reason_default(reason, err, "the wrapped data keys of this node cannot be read: %s", err_text(err));
 	if (s.reseal->count == 0) return reason_fail(reason, ERR_CORRUPT, "the store holds no wrapped data key of this node");

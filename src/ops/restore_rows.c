@@ -14,6 +14,7 @@
 #include "audit/page.h"
 #include "ops/restore_internal.h"
 #include "ops/rotation_master.h"
+#include "ops/seat.h"
 
 /* Of 2^32 GCM invocations, what a key may still make after a restore (docs/formats.md section 16.3, row 12). */
 #define GCM_AFTER_RESTORE (UINT64_C(1) << 28)
@@ -152,6 +153,7 @@ enum coffer_err restore_rows(struct engine *engine, struct txn *txn, void *arg, 
 	TRY(archive_pass(r->archive, put_row, &f, reason));
 	TRY(store_put(f.store, STORE_RECOVERY, archive_stanza_row(r->archive), false));
 	TRY(put_slots(&f));
+	TRY(seat_found(engine, txn, r->identity.token_kind, r->principal->text, reason));
 	TRY(put_record(r, txn));
 	TRY(put_backup(r, txn));
 	TRY(put_administrator(r, txn));

@@ -68,6 +68,8 @@ static enum coffer_err take_keys(struct engine *engine, struct txn *txn, void *a
 	(void)engine;
 	if (!ring) return reason_fail(reason, ERR_SEALED, "the node is sealed");
 	ENSURE(ring_count(ring) <= ROTATION_GENERATIONS_MAX, ERR_LIMIT);
+	flow_end(f);
+	f->count = 0;
 	for (unsigned i = 0; i < ring_count(ring); i++) {
 		const struct secret *key;
 		struct moving *m = &f->keys[f->count];

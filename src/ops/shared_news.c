@@ -5,6 +5,7 @@
 #include "access/quorum.h"
 #include "access/quorum_record.h"
 #include "keyring/rooted_store.h"
+#include "ops/recovery_change.h"
 
 #define BIT(table) (1u << (table))
 
@@ -37,6 +38,7 @@ static enum coffer_err read_access(struct engine *engine, struct reason *reason)
 	TRY(txn_begin(engine->txn, reason));
 	enum coffer_err err = grants_load(engine->txn, &grants);
 	unsigned needed = err ? 2 : needed_now(engine);
+	recovery_describe(engine, engine->txn);
 	txn_abort(engine->txn);
 	if (err) return reason_default(reason, err, "the grants that another node changed do not open: %s", err_text(err));
 	quorum_set_needed(engine->quorum, needed);
@@ -54,7 +56,7 @@ enum coffer_err shared_news_read(struct engine *engine, struct shared_news *out,
 		out->tables = BIT(STORE_TABLE_END) - BIT(STORE_OBJECT);
 	}
 	if (out->tables & BIT(STORE_OBJECT) && engine->after_destroy) engine->after_destroy(engine); /* no thread keeps a warm key of one */
-	if (!(out->tables & (BIT(STORE_GRANT) | BIT(STORE_DOMAIN)))) return ERR_OK;
+	if (!(out->tables & (BIT(STORE_GRANT) | BIT(STORE_DOMAIN) | BIT(STORE_RECOVERY)))) return ERR_OK;
 	enum coffer_err err = read_access(engine, reason);
 	if (err) rooted_store_hear_again(engine->store);
 	return err;

@@ -10,7 +10,7 @@ struct shared_news {
 	unsigned tables;  /* bit t: rows of table t; what is read from slots, nodes and recovery stanzas is the caller's to read again */
 };
 
-/* Objects that others changed leave memory, so that the next use reads them; grants, and how many administrators are needed, are read again. When it fails, what was in memory stays as
+/* Objects that others changed leave memory, so that the next use reads them; grants, how many administrators are needed, and what status says of the recovery are read again. When it fails, what was in memory stays as
  * it was, but for objects that left it, and nothing counts as heard. Errors as rooted_store_refresh; ERR_MEMORY; ERR_CORRUPT: a record does not open. Does nothing over a store of one node. */
 enum coffer_err shared_news_read(struct engine *engine, struct shared_news *out, struct reason *reason) MUST_USE;
 

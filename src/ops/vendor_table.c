@@ -41,8 +41,8 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_RESTORE_COMMIT, "Restore Commit", op_restore_commit, INIT,   NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
 
 	/* rotation */
-	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, FAILED, OP_ALONE | OP_ADMIN_LOCK),
-	ROW(COFFER_ROTATE_MASTER, "Rotate Master", op_rotate_master, ROTATE, NONE, ADMIN, FAILED, OP_ALONE | OP_ADMIN_LOCK),
+	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, FAILED, OP_ALONE | OP_ANCHORED | OP_ADMIN_LOCK),
+	ROW(COFFER_ROTATE_MASTER, "Rotate Master", op_rotate_master, ROTATE, NONE, ADMIN, FAILED, OP_ALONE | OP_ANCHORED | OP_ADMIN_LOCK),
 	ROW(COFFER_SET_ROTATION, "Set Rotation", op_set_rotation, MANAGE, ID_OR_NAME, STORE, ALWAYS, 0),
 
 	/* token */

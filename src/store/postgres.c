@@ -164,6 +164,7 @@ static const struct store_ops postgres_ops = {
 	.set_cache = set_cache,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
+	.news = postgres_news,
 };
 
 /* It stands in SQL text. */

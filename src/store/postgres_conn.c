@@ -210,6 +210,41 @@ static enum coffer_err barrier(struct postgres_store *s, struct reason *reason)
 	return ERR_OK;
 }
 
+/* The schema's name is that of the domain in this database. */
+static enum coffer_err wake(struct postgres_store *s, const char *word, struct reason *reason)
+{
+	char sql[96];
+	PGresult *result = NULL;
+	snprintf(sql, sizeof sql, "%s coffer_%s", word, s->schema);
+	enum coffer_err err = postgres_line(s, sql, &result, reason);
+	PQclear(result);
+	return err;
+}
+
+enum coffer_err postgres_tell(struct postgres_store *s)
+{
+	return wake(s, "NOTIFY", NULL);
+}
+
+/* The server hears of what this connection says as well. */
+enum coffer_err postgres_news(struct store *base, bool *out)
+{
+	struct postgres_store *s = (struct postgres_store *)base;
+	TRY(postgres_ready(s));
+	if (s->lost || !PQconsumeInput(s->conn)) return postgres_lost(s, true, NULL);
+	for (PGnotify *n; (n = PQnotifies(s->conn)) != NULL; PQfreemem(n)) s->news = s->news || n->be_pid != PQbackendPID(s->conn);
+	*out = s->news;
+	s->news = false;
+	return ERR_OK;
+}
+
+/* What was told before nobody heard. */
+static enum coffer_err listen_again(struct postgres_store *s, struct reason *reason)
+{
+	s->news = true;
+	return wake(s, "LISTEN", reason);
+}
+
 enum coffer_err postgres_connect(struct postgres_store *s, struct reason *reason)
 {
 	uint64_t end_ms = clock_mono_ms() + s->connect_ms;
@@ -219,6 +254,7 @@ enum coffer_err postgres_connect(struct postgres_store *s, struct reason *reason
 	enum coffer_err err = finish_connection(s, end_ms, reason);
 	if (!err) err = take_lock(s, end_ms, reason);
 	if (!err) err = postgres_schema(s, reason);
+	if (!err) err = listen_again(s, reason);
 	if (!err) err = barrier(s, reason);
 	if (err) postgres_disconnect(s);
 	return err;

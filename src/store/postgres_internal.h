@@ -28,6 +28,7 @@ struct postgres_store {
 	enum coffer_err doom;        /* this transaction can only be rolled back */
 	bool unknown;                /* outcome of a commit is unknown: only reopen helps */
 	bool warned;                 /* the server warned since it was last set to false */
+	bool news;                   /* another connection has told of a change since the store was asked last */
 	bool lost;                   /* the connection does not answer, or not in time: it is not asked again */
 };
 
@@ -51,6 +52,10 @@ enum coffer_err postgres_run(struct postgres_store *s, enum postgres_stmt_id id,
 	struct reason *reason) MUST_USE;
 /* The same for one line of SQL without parameters. */
 enum coffer_err postgres_line(struct postgres_store *s, const char *sql, PGresult **out, struct reason *reason) MUST_USE;
+
+/* Says, when the transaction under way commits, to all who listen that there are changes. */
+enum coffer_err postgres_tell(struct postgres_store *s) MUST_USE;
+enum coffer_err postgres_news(struct store *base, bool *out);
 
 /* postgres_err.c: the only place that knows SQLSTATE. */
 /* What a result without success means; the sentence for people. Never ERR_OK. */

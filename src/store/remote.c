@@ -35,7 +35,7 @@ enum coffer_err remote_step(struct remote_store *s, struct remote_request *q, st
 	ENSURE(!s->unknown, ERR_UNKNOWN_OUTCOME);
 	TRY(s->doom);
 	ENSURE(!s->lost, ERR_CLOSED);
-	if (s->begin_due) q->flags |= REMOTE_BEGIN;
+	if (s->begin_due) q->flags |= REMOTE_BEGIN | (s->reading ? REMOTE_READING : 0);
 	s->begin_due = false;
 	if (s->base.in_transaction) s->asked = true;
 	enum coffer_err err = remote_ask(s, q, out, NULL);
@@ -43,14 +43,34 @@ enum coffer_err remote_step(struct remote_store *s, struct remote_request *q, st
 	return !out->err || remote_is_page(q->op) ? ERR_OK : remote_failed(s, q->op, out->err);
 }
 
-static enum coffer_err begin(struct store *base, struct reason *reason)
+static enum coffer_err begin_as(struct store *base, bool reading, struct reason *reason)
 {
 	struct remote_store *s = self(base);
 	if (s->unknown) return reason_fail(reason, ERR_UNKNOWN_OUTCOME, "the connection to the database was lost and it was not opened again since");
 	if (s->lost) return lost_fail(reason);
 	s->doom = ERR_OK;
 	s->begin_due = true;
+	s->reading = reading;
 	s->asked = false;
+	return ERR_OK;
+}
+
+static enum coffer_err begin(struct store *base, struct reason *reason)
+{
+	return begin_as(base, false, reason);
+}
+
+static enum coffer_err begin_reading(struct store *base, struct reason *reason)
+{
+	return begin_as(base, true, reason);
+}
+
+static enum coffer_err news(struct store *base, bool *out)
+{
+	struct remote_request q = { .op = REMOTE_NEWS };
+	struct remote_answer a;
+	TRY(remote_step(self(base), &q, &a));
+	*out = a.same;
 	return ERR_OK;
 }
 
@@ -169,6 +189,7 @@ static const struct store_ops remote_ops = {
 	.name = "remote",
 	.close = end,
 	.begin = begin,
+	.begin_reading = begin_reading,
 	.commit = commit,
 	.rollback = rollback,
 	.savepoint = savepoint,
@@ -187,6 +208,7 @@ static const struct store_ops remote_ops = {
 	.set_cache = set_cache,
 	.scrub_deleted = scrub_deleted,
 	.reopen = reopen,
+	.news = news,
 };
 
 static bool may_pass(enum coffer_err err)

@@ -18,6 +18,7 @@ struct remote_store {
 	int fd;                      /* -1: there is no process */
 	uint32_t instance;
 	bool begin_due;              /* store_begin was called and nothing was sent yet */
+	bool reading;                /* it was store_begin_reading */
 	bool asked;                  /* something was sent in this transaction */
 	enum coffer_err doom;        /* this transaction can only be rolled back */
 	bool unknown;                /* outcome of a commit is unknown */

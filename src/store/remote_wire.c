@@ -20,24 +20,26 @@ static uint8_t number_of(enum coffer_err err)
 
 /* What belongs to an op. */
 enum { HAS_TABLE = 1, HAS_LIMIT = 2, HAS_ID = 4, MAY_ID = 8, HAS_PLACE = 16, IS_PAGE = 32, IS_WRITE = 64 };
+#define READS (REMOTE_BEGIN | REMOTE_READING)
 
 static const struct { unsigned has, flags; } shapes[REMOTE_OP_END] = {
 	[REMOTE_OPEN] = { 0, 0 },
-	[REMOTE_GET] = { HAS_TABLE | HAS_ID, REMOTE_BEGIN },
+	[REMOTE_GET] = { HAS_TABLE | HAS_ID, READS },
 	[REMOTE_PUT] = { HAS_TABLE | IS_WRITE, REMOTE_BEGIN | REMOTE_QUIET | REMOTE_REPLACE },
 	[REMOTE_ERASE] = { HAS_TABLE | HAS_ID | IS_WRITE, REMOTE_BEGIN },
-	[REMOTE_SCAN] = { HAS_TABLE | HAS_LIMIT | MAY_ID | IS_PAGE, REMOTE_BEGIN | REMOTE_BACKWARDS },
-	[REMOTE_COUNT] = { HAS_TABLE, REMOTE_BEGIN },
-	[REMOTE_FIND] = { HAS_TABLE | HAS_LIMIT | MAY_ID | IS_PAGE, REMOTE_BEGIN },
-	[REMOTE_SURVEY] = { HAS_TABLE | HAS_LIMIT | HAS_PLACE | IS_PAGE, REMOTE_BEGIN },
-	[REMOTE_SAME] = { HAS_TABLE | HAS_ID, REMOTE_BEGIN },
-	[REMOTE_ORPHANS] = { HAS_TABLE | HAS_LIMIT | HAS_PLACE | IS_PAGE, REMOTE_BEGIN },
-	[REMOTE_STRAYS] = { 0, REMOTE_BEGIN },
+	[REMOTE_SCAN] = { HAS_TABLE | HAS_LIMIT | MAY_ID | IS_PAGE, READS | REMOTE_BACKWARDS },
+	[REMOTE_COUNT] = { HAS_TABLE, READS },
+	[REMOTE_FIND] = { HAS_TABLE | HAS_LIMIT | MAY_ID | IS_PAGE, READS },
+	[REMOTE_SURVEY] = { HAS_TABLE | HAS_LIMIT | HAS_PLACE | IS_PAGE, READS },
+	[REMOTE_SAME] = { HAS_TABLE | HAS_ID, READS },
+	[REMOTE_ORPHANS] = { HAS_TABLE | HAS_LIMIT | HAS_PLACE | IS_PAGE, READS },
+	[REMOTE_STRAYS] = { 0, READS },
 	[REMOTE_SAVEPOINT] = { 0, REMOTE_BEGIN | REMOTE_QUIET },
 	[REMOTE_RELEASE] = { 0, REMOTE_QUIET | REMOTE_KEEP },
 	[REMOTE_COMMIT] = { 0, 0 },
 	[REMOTE_ROLLBACK] = { 0, REMOTE_QUIET },
 	[REMOTE_HOLD] = { HAS_TABLE | HAS_ID, REMOTE_BEGIN },
+	[REMOTE_NEWS] = { 0, 0 },
 };
 
 bool remote_is_page(enum remote_op op)
@@ -216,6 +218,7 @@ enum coffer_err remote_decode_request(struct view frame, struct remote_request *
 	reader_init(&r, frame);
 	ENSURE(reader_u8(&r, &op) == ERR_OK && reader_u8(&r, &flags) == ERR_OK, ERR_INPUT);
 	ENSURE(op >= REMOTE_OPEN && op < REMOTE_OP_END && !(flags & ~shapes[op].flags), ERR_INPUT);
+	ENSURE((flags & READS) != REMOTE_READING, ERR_INPUT);
 	/* What may fail for a reason of its own is always answered. */
 	ENSURE(op != REMOTE_PUT || !(flags & REMOTE_QUIET) || (flags & REMOTE_REPLACE), ERR_INPUT);
 	q.op = (enum remote_op)op;
@@ -239,6 +242,7 @@ static void put_payload(const struct remote_answer *a, struct writer *w)
 		writer_u64(w, a->number);
 		return;
 	case REMOTE_SAME:
+	case REMOTE_NEWS:
 		writer_u8(w, a->same);
 		return;
 	case REMOTE_OPEN:
@@ -307,6 +311,7 @@ static enum coffer_err take_payload(struct reader *r, struct remote_answer *a)
 	case REMOTE_STRAYS:
 		return reader_u64(r, &a->number);
 	case REMOTE_SAME:
+	case REMOTE_NEWS:
 		TRY(reader_u8(r, &same));
 		a->same = same;
 		return same <= 1 ? ERR_OK : ERR_INPUT;

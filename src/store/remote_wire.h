@@ -24,6 +24,7 @@ enum remote_op {
 	REMOTE_GET, REMOTE_PUT, REMOTE_ERASE, REMOTE_SCAN, REMOTE_COUNT, REMOTE_FIND, REMOTE_SURVEY, REMOTE_SAME, REMOTE_ORPHANS, REMOTE_STRAYS,
 	REMOTE_SAVEPOINT, REMOTE_RELEASE, REMOTE_COMMIT, REMOTE_ROLLBACK,
 	REMOTE_HOLD, /* a GET that holds the row */
+	REMOTE_NEWS, /* outside a transaction */
 	REMOTE_OP_END
 };
 
@@ -32,7 +33,8 @@ enum {
 	REMOTE_QUIET = 2,     /* PUT with REPLACE, SAVEPOINT, RELEASE, ROLLBACK: no answer; a failure is the answer of every call to come in the transaction */
 	REMOTE_BACKWARDS = 4, /* SCAN */
 	REMOTE_REPLACE = 8,   /* PUT */
-	REMOTE_KEEP = 16      /* RELEASE */
+	REMOTE_KEEP = 16,     /* RELEASE */
+	REMOTE_READING = 32   /* with BEGIN, of a call that reads: the transaction reads alone, and ROLLBACK ends it */
 };
 
 struct remote_request {
@@ -57,7 +59,7 @@ struct remote_answer {
 	struct view text;       /* the sentence of a failure; may be empty */
 	struct store_row row;   /* GET, HOLD */
 	uint64_t number;        /* COUNT, STRAYS */
-	bool same;              /* SAME */
+	bool same;              /* SAME, NEWS */
 	bool more;              /* SCAN, FIND, SURVEY, ORPHANS: the page ended before the rows did */
 	uint32_t count;         /* of the items of a page, which may come before a failure */
 	struct view place;      /* SURVEY, ORPHANS: where the next page begins */

@@ -30,7 +30,7 @@ bool store_index_is_valid(struct view index)
 
 bool store_is_table(enum store_table table)
 {
-	return (table >= STORE_OBJECT && table < STORE_TABLE_END) || table == STORE_LEASE || table == STORE_CHANGE;
+	return (table >= STORE_OBJECT && table < STORE_TABLE_END) || (table >= STORE_LEASE && table < STORE_SHARED_END);
 }
 
 static bool is_id(struct view id)
@@ -262,4 +262,11 @@ enum coffer_err store_reopen(struct store *s, struct reason *reason)
 	store_rollback(s);
 	if (s->snapshot) store_snapshot_break(s->snapshot);
 	return s->ops->reopen(s, reason);
+}
+
+enum coffer_err store_take_news(struct store *s, bool *out)
+{
+	PRE(!s->in_transaction && !s->in_callback);
+	*out = false;
+	return s->ops->news ? s->ops->news(s, out) : ERR_OK;
 }

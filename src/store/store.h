@@ -30,10 +30,12 @@ enum store_table {
 	STORE_TABLE_END,
 	/* Shared by the nodes of a domain, outside of version roots, snapshots and archives; its rows are authentic by themselves (docs/formats.md section 23.2). */
 	STORE_LEASE = 64,   /* id: ASCII name */
+	STORE_ADMISSION = 65, /* the domain's card and requests to join (section 23.3); id: node id (16) */
 	STORE_CHANGE = 66,  /* what a node's commits changed; id: node id (16) | number (8) */
+	STORE_REFRESH = 67, /* later generations of the data key for a member (section 23.3); id: node id (16) | generation (4) */
 	STORE_SHARED_END = 68
 };
-#define STORE_SHARED_COUNT (STORE_SHARED_END - STORE_LEASE) /* numbers; not each is a table */
+#define STORE_SHARED_COUNT (STORE_SHARED_END - STORE_LEASE)
 
 #define STORE_ID_MAX 64u                      /* bytes */
 #define STORE_TOKEN_LEN 32u                   /* bytes of an index token */
@@ -70,7 +72,7 @@ struct store_place {
 
 struct store; /* opaque; every implementation's handle begins with it (store_internal.h) */
 
-/* The interface. All members but `beneath` and `begin_reading` are present in every implementation (one without `hold` holds nothing: ERR_UNSUPPORTED). The functions below are the only callers: they have
+/* The interface. All members but `beneath`, `begin_reading` and `news` are present in every implementation (one without `hold` holds nothing: ERR_UNSUPPORTED). The functions below are the only callers: they have
  * checked order, sizes and ids before. */
 struct store_ops {
 	const char *name; /* "sqlite", "memory" */
@@ -97,6 +99,7 @@ struct store_ops {
 	enum coffer_err (*set_cache)(struct store *s, size_t bytes);
 	enum coffer_err (*scrub_deleted)(struct store *s, struct reason *reason);
 	enum coffer_err (*reopen)(struct store *s, struct reason *reason);
+	enum coffer_err (*news)(struct store *s, bool *out); /* NULL: there never are any */
 	struct store *(*beneath)(struct store *s); /* the store that this one stands in front of; NULL where it is the last */
 };
 
@@ -174,6 +177,10 @@ enum coffer_err store_scrub_deleted(struct store *s, struct reason *reason) MUST
 /* Closes and opens again after ERR_UNKNOWN_OUTCOME or ERR_IO; an open transaction is rolled back. What is there afterwards
  * is the truth, and durable. When it fails the handle stays unusable and store_reopen may be called again. */
 enum coffer_err store_reopen(struct store *s, struct reason *reason) MUST_USE;
+
+/* Whether another connection has committed a row of STORE_CHANGE since the last call, as far as the store was told; true also after it was opened, when nobody listened before.
+ * Asks no server. Outside a transaction. ERR_CLOSED: the connection is lost. */
+enum coffer_err store_take_news(struct store *s, bool *out) MUST_USE;
 
 /* True when the number is a table's. */
 bool store_is_table(enum store_table table);

@@ -12,6 +12,7 @@ struct serving {
 	const struct stored_opener *opener;
 	struct store *store;       /* NULL: not opened yet */
 	bool in_transaction;       /* the other end thinks so; the store may have refused to begin */
+	bool reading;              /* and it reads alone */
 	bool in_savepoint;
 	enum coffer_err failed;    /* in this transaction: every call returns it */
 	struct reason why;
@@ -101,13 +102,12 @@ static enum coffer_err keep(struct serving *v, enum coffer_err err)
 	return err;
 }
 
-static enum coffer_err begin(struct serving *v)
+static void begin(struct serving *v, bool reading)
 {
-	ENSURE(!v->in_transaction, ERR_INPUT);
 	v->in_transaction = true;
+	v->reading = reading;
 	v->why.text[0] = '\0';
-	v->failed = store_begin(v->store, &v->why);
-	return ERR_OK;
+	v->failed = reading ? store_begin_reading(v->store, &v->why) : store_begin(v->store, &v->why);
 }
 
 static enum coffer_err commit(struct serving *v)
@@ -151,6 +151,8 @@ static enum coffer_err run(struct serving *v, const struct remote_request *q, st
 		return store_index_same(v->store, q->table, q->id, q->token, &a->same);
 	case REMOTE_STRAYS:
 		return store_strays(v->store, &a->number);
+	case REMOTE_NEWS:
+		return store_take_news(v->store, &a->same);
 	case REMOTE_SAVEPOINT:
 		return savepoint(v);
 	case REMOTE_RELEASE:
@@ -163,18 +165,21 @@ static enum coffer_err run(struct serving *v, const struct remote_request *q, st
 /* Whether the call may come now. */
 static bool is_in_order(const struct serving *v, const struct remote_request *q)
 {
-	bool begins = (q->flags & REMOTE_BEGIN) != 0, inside = v->in_transaction || begins;
+	bool begins = (q->flags & REMOTE_BEGIN) != 0, inside = v->in_transaction || begins, writes = inside && (begins || !v->reading);
 	if ((q->op == REMOTE_OPEN) != !v->store || (begins && v->in_transaction)) return false;
 	switch (q->op) {
+	case REMOTE_NEWS:
+		return !inside;
+	case REMOTE_ROLLBACK:
+		return inside;
 	case REMOTE_PUT:
 	case REMOTE_ERASE:
 	case REMOTE_HOLD:
-	case REMOTE_ROLLBACK:
-		return inside;
+		return writes;
 	case REMOTE_COMMIT:
-		return inside && (!v->in_savepoint || v->failed);
+		return writes && (!v->in_savepoint || v->failed);
 	case REMOTE_SAVEPOINT:
-		return inside && !v->in_savepoint;
+		return writes && !v->in_savepoint;
 	case REMOTE_RELEASE:
 		return inside && (v->in_savepoint || v->failed);
 	default:
@@ -192,7 +197,7 @@ static enum coffer_err open_store(struct serving *v, const struct remote_request
 static enum coffer_err act(struct serving *v, const struct remote_request *q, struct store_place *place, struct remote_answer *a)
 {
 	if (q->op == REMOTE_OPEN) return open_store(v, q, a);
-	if (q->flags & REMOTE_BEGIN) TRY(begin(v));
+	if (q->flags & REMOTE_BEGIN) begin(v, (q->flags & REMOTE_READING) != 0);
 	if (q->op == REMOTE_ROLLBACK) {
 		store_rollback(v->store);
 		v->in_transaction = v->in_savepoint = false;

@@ -368,7 +368,7 @@ static struct house *make(bool empty, const struct token_spawner *spawner)
 	snprintf(folder, sizeof folder, "%s", h->dir);
 	snprintf(h->path, sizeof h->path, "%s/store.db", h->dir);
 	h->now_s = HOUSE_NOW_S;
-	h->config = (struct config){ .max_message = 1u << 20, .lease_time_ms = 3600000, .locate_scan_max = 1000, .state_dir = h->dir,
+	h->config = (struct config){ .max_message = 1u << 20, .kmip_lease_time_ms = 3600000, .locate_scan_max = 1000, .state_dir = h->dir,
 		.token = no_token, .token_deadline_ms = 3000, .token_probe_interval_ms = 60000 };
 	clock_set_source(&(struct clock_source){ wall, mono, h });
 	must_go_up(h);

@@ -1,5 +1,5 @@
 /* Fuzz target of the channel between cofferd and coffer-stored (src/store/remote_wire.h, src/stored/serve.h). The first byte chooses: 0 one request, below REMOTE_OP_END an answer
- * to that op, else frames for a whole coffer-stored in front of a store in memory. */
+ * to that op, above them frames for a whole coffer-stored in front of a store in memory. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

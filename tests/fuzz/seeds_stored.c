@@ -41,7 +41,7 @@ static void put_frame(struct writer *w, const struct remote_request *q)
 static void seed_requests(void)
 {
 	static const char *const names[REMOTE_OP_END] = { "", "open", "get", "put", "erase", "scan", "count", "find", "survey", "same", "orphans", "strays",
-		"savepoint", "release", "commit", "rollback", "hold" };
+		"savepoint", "release", "commit", "rollback", "hold", "news" };
 	for (unsigned op = REMOTE_OPEN; op < REMOTE_OP_END; op++) {
 		uint8_t bytes[SEED_MAX];
 		char name[32];
@@ -83,6 +83,7 @@ static void seed_answers(void)
 	seed_answer("answer-survey", &(struct remote_answer){ .op = REMOTE_SURVEY, .count = 1, .place = view_str("ie"), .items = writer_view(&w) });
 	seed_answer("answer-find", &(struct remote_answer){ .op = REMOTE_FIND, .count = 1, .items = writer_view(&i) });
 	seed_answer("answer-same", &(struct remote_answer){ .op = REMOTE_SAME, .same = true });
+	seed_answer("answer-news", &(struct remote_answer){ .op = REMOTE_NEWS, .same = true });
 	seed_answer("answer-open", &(struct remote_answer){ .op = REMOTE_OPEN, .open = { 150004, view_str("localhost:5432") } });
 }
 
@@ -91,7 +92,7 @@ static void seed_talk(const char *name, const struct remote_request *list, size_
 	uint8_t bytes[SEED_MAX];
 	struct writer w;
 	writer_init(&w, bytes, sizeof bytes);
-	writer_u8(&w, REMOTE_OP_END);
+	writer_u8(&w, UINT8_MAX);
 	for (size_t i = 0; i < count; i++) put_frame(&w, &list[i]);
 	REQUIRE(writer_done(&w) == ERR_OK);
 	seed_write("stored", name, writer_view(&w));
@@ -104,11 +105,16 @@ void seeds_stored(void)
 		request(REMOTE_RELEASE, REMOTE_QUIET | REMOTE_KEEP), request(REMOTE_COMMIT, 0), request(REMOTE_SCAN, 0), request(REMOTE_FIND, 0), request(REMOTE_SURVEY, 0),
 		request(REMOTE_ORPHANS, 0), request(REMOTE_SAME, 0), request(REMOTE_STRAYS, 0), request(REMOTE_ERASE, REMOTE_BEGIN), request(REMOTE_ROLLBACK, REMOTE_QUIET),
 	};
+	const struct remote_request looks[] = {
+		request(REMOTE_OPEN, 0), request(REMOTE_NEWS, 0), request(REMOTE_GET, REMOTE_BEGIN | REMOTE_READING), request(REMOTE_SURVEY, 0), request(REMOTE_ROLLBACK, REMOTE_QUIET),
+		request(REMOTE_SCAN, REMOTE_BEGIN | REMOTE_READING), request(REMOTE_ERASE, 0),
+	};
 	const struct remote_request early[] = { request(REMOTE_GET, 0) };
 	const struct remote_request wrong[] = { request(REMOTE_OPEN, 0), request(REMOTE_PUT, 0) };
 	seed_requests();
 	seed_answers();
 	seed_talk("talk", talk, sizeof talk / sizeof talk[0]);
+	seed_talk("talk-reading", looks, sizeof looks / sizeof looks[0]);
 	seed_talk("talk-not-open", early, 1);
 	seed_talk("talk-no-transaction", wrong, 2);
 }

@@ -93,7 +93,7 @@ struct node {
 	bool suspended;            /* frozen, and its clock with it */
 	uint8_t identity;
 	int twin_of;               /* a clone; -1 */
-	struct role role;
+	struct domain_role role;
 	struct sim_store store;
 	struct ring *ring;
 	bool reach[SERVERS];

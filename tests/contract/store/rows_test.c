@@ -112,6 +112,14 @@ static void what_the_nodes_share_is_held_and_is_no_stray(void **state)
 	contract_expect(s, STORE_LEASE, "lease", "3");
 	contract_erase(s, STORE_LEASE, "lease");
 	assert_false(contract_has(s, STORE_LEASE, "lease"));
+	contract_put(s, STORE_LEASE, "of all", "A");
+	contract_put(s, STORE_ADMISSION, "of all", "B");
+	contract_put(s, STORE_REFRESH, "of all", "D");
+	contract_expect(s, STORE_LEASE, "of all", "A");
+	contract_expect(s, STORE_ADMISSION, "of all", "B");
+	contract_expect(s, STORE_REFRESH, "of all", "D");
+	assert_int_equal(store_strays(s, &strays), ERR_OK);
+	assert_int_equal(strays, 0);
 }
 
 static void scan_gives_ids_in_memcmp_order_whatever_the_order_of_writing(void **state)

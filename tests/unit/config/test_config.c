@@ -27,7 +27,12 @@ static void config_defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c.object_cache, 100000);
 	assert_int_equal(c.locate_scan_max, 100000);
 	assert_int_equal(c.store_cache, 32 << 20);
-	assert_int_equal(c.lease_time_ms, 3600000);
+	assert_int_equal(c.kmip_lease_time_ms, 3600000);
+	assert_false(c.store_shared);
+	assert_int_equal(c.node_role, CONFIG_NODE_STANDBY);
+	assert_int_equal(c.lease_time_ms, 15000);
+	assert_int_equal(c.encrypt_grace_ms, 0);
+	assert_int_equal(c.refresh_interval_ms, 60000);
 	assert_int_equal(c.log_level, LOG_LEVEL_INFO);
 	assert_string_equal(c.pid_file, "");
 	config_free(&c);
@@ -60,6 +65,7 @@ static void config_refuses_a_bad_file_with_file_and_line(void **state)
 		{ "workers = 3\n[cofferd]\nworkers = 4\n", "FILE:3: workers: given twice, first in line 1" },
 		{ "workers\n", "FILE:1: expected 'key = value', '[section]' or a comment" },
 		{ "drain_timeout = 40s\n", "FILE: stop_timeout is shorter than drain_timeout; make it longer" },
+		{ "store_shared = yes\n", "FILE: store_shared = yes needs store = postgres: several nodes write one store only there" },
 		{ "store = postgres\n", "FILE: store = postgres needs store_conninfo; say there how the database is reached" },
 		{ "store_conninfo = host=db\n", "FILE: store_conninfo is given, and the store is sqlite; set store = postgres, or leave it out" },
 		{ "store_schema = Coffer\n", "FILE: store_schema: 'Coffer' is not 1 to 40 of a-z, 0-9 and _, not a digit first" },

@@ -13,7 +13,7 @@
 #define HOLDS 9000u
 
 struct bench {
-	struct role role;
+	struct domain_role role;
 	uint64_t now;
 	struct lease row; /* what stands in the store */
 	struct role_action last;

@@ -353,7 +353,11 @@ static void nothing_is_written_without_the_data_keys(void **state)
 	assert_int_equal(store_count(w.rooted, STORE_DOMAIN, &count), ERR_OK);
 	assert_int_equal(count, 1); /* the root is not seen */
 	assert_int_equal(store_put(w.rooted, STORE_OBJECT, &row, true), ERR_SEALED);
+	assert_int_equal(store_put(w.rooted, STORE_LEASE, &row, true), ERR_SEALED);
+	assert_int_equal(store_put(w.rooted, STORE_ADMISSION, &row, true), ERR_OK); /* who asks to join has none */
 	assert_int_equal(store_commit(w.rooted, NULL), ERR_OK);
+	assert_int_equal(store_count(w.rooted, STORE_ADMISSION, &count), ERR_OK);
+	assert_int_equal(count, 1);
 	row.id_len = 4;
 	memcpy(row.id, ROOT_ID, 4);
 	assert_int_equal(rooted_store_attach(w.rooted, w.ring, NULL), ERR_OK);

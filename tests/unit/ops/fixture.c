@@ -95,7 +95,7 @@ int fix_start(void **state)
 	f->now_s = NOW_S;
 	clock_set_source(&(struct clock_source){ fake_wall, fake_mono, f });
 	f->config.max_message = 4u << 20;
-	f->config.lease_time_ms = 3600000;
+	f->config.kmip_lease_time_ms = 3600000;
 	f->config.locate_scan_max = 1000;
 	f->engine.config = &f->config;
 	f->engine.on_store = run_on_store;

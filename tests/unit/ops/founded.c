@@ -133,7 +133,7 @@ static struct founded *make(struct store *rows)
 	clock_set_source(&(struct clock_source){ wall, mono, n });
 	fake_token_init(&n->token);
 	n->token.on_counter = on_counter;
-	f->config = (struct config){ .max_message = 4u << 20, .lease_time_ms = 3600000, .locate_scan_max = 10000, .state_dir = n->dir, .store = sqlite, .token = nothing,
+	f->config = (struct config){ .max_message = 4u << 20, .kmip_lease_time_ms = 3600000, .locate_scan_max = 10000, .state_dir = n->dir, .store = sqlite, .token = nothing,
 		.token_deadline_ms = 3000, .token_probe_interval_ms = 3600000, .anchor_interval_ms = 10000 };
 	*e = (struct engine){ .config = &f->config, .on_store = on_store, .set_ring = set_ring, .open = open_domain, .spawner = &n->token.spawner, .daemon = n,
 		.state = ENGINE_UNINITIALISED };

@@ -169,6 +169,20 @@ static void a_full_queue_drops_the_oldest_and_says_so_in_the_next(void **state)
 	assert_int_equal(dropped, 0);
 }
 
+static void what_is_being_told_is_not_the_one_that_leaves(void **state)
+{
+	struct alert_event e;
+	uint64_t dropped;
+	(void)state;
+	for (unsigned i = 0; i < ALERT_QUEUE; i++) alert_happened(a, ALERT_TAKEOVER, "x");
+	assert_true(alerts_begin(a, &e, &dropped));
+	alert_happened(a, ALERT_TAKEOVER, "x");
+	alerts_not_told(a);
+	assert_true(alerts_begin(a, &e, &dropped));
+	assert_int_equal(e.number, 1);
+	assert_int_equal(dropped, 1);
+}
+
 static void log_and_journal_get_each_event_once(void **state)
 {
 	struct alert_event e;
@@ -359,7 +373,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
 		T(a_fact_that_holds_is_told_once_and_its_end_once), T(what_is_not_known_changes_nothing), T(what_flaps_is_told_less_and_less),
-		T(an_hour_of_calm_forgets_that_it_flapped), T(a_full_queue_drops_the_oldest_and_says_so_in_the_next), T(log_and_journal_get_each_event_once),
+		T(an_hour_of_calm_forgets_that_it_flapped), T(a_full_queue_drops_the_oldest_and_says_so_in_the_next), T(what_is_being_told_is_not_the_one_that_leaves),
+		T(log_and_journal_get_each_event_once),
 		T(one_test_waits_at_a_time), T(a_restart_repeats_nothing_and_forgets_nothing), T(how_calm_it_must_be_outlives_a_restart),
 		T(one_test_waits_at_a_time), T(facts_that_are_older_than_the_record_stay), T(how_calm_it_must_be_outlives_a_restart),
 		T(the_largest_record_fits_and_every_damage_is_refused_or_harmless), T(a_line_is_one_line_and_no_sentence_breaks_it),

@@ -119,7 +119,7 @@ static void lease_is_the_configured_one_in_whole_seconds(void **state)
 	char id[UUID_TEXT_LEN + 1];
 	life_create(f, &(struct life_key){ .activation_s = NOW_S }, id);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		f->config.lease_time_ms = cases[i].ms;
+		f->config.kmip_lease_time_ms = cases[i].ms;
 		assert_int_equal(lease(f, ADMIN, id, &l), LIFE_DONE);
 		assert_int_equal(l.time_s, cases[i].expected_s);
 		assert_int_equal(l.changed_s, NOW_S);

@@ -47,6 +47,7 @@ static void open_node(struct world *w, struct node *n, uint8_t first)
 	assert_int_equal(rooted_store_attach(e->store, n->ring, NULL), ERR_OK);
 	assert_int_equal(rooted_store_verdict(e->store, NULL), ERR_OK);
 	pthread_rwlock_init(&e->grants_lock, NULL);
+	pthread_mutex_init(&e->note_lock, NULL);
 	e->daemon = n;
 	e->after_destroy = count_sweep;
 	e->quorum = quorum_new();

@@ -1,0 +1,96 @@
+/* When the others' changes are read. */
+#include "daemon/store_news.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon/store_care.h"
+#include "daemon/store_thread.h"
+#include "keyring/rooted_store.h"
+#include "ops/shared_news.h"
+
+#define AGAIN_MS 1000u /* after a reading that failed */
+
+static bool can_hear(struct daemon *d)
+{
+	struct engine *e = &d->engine;
+	enum engine_state state = engine_state_get(e);
+	return (state == ENGINE_OPEN || state == ENGINE_DRAINING) && !d->care.away && rooted_store_is_shared(e->store);
+}
+
+void store_news_want(struct daemon *d)
+{
+	d->news.due = true;
+}
+
+static bool is_time(const struct store_news *n, uint64_t now_ms, uint64_t interval_ms)
+{
+	if (n->failed) return now_ms - n->tried_ms >= AGAIN_MS;
+	return n->due || now_ms - n->heard_ms >= interval_ms;
+}
+
+/* Once for each trouble. */
+static void note(struct store_news *n, const struct reason *reason, enum coffer_err err)
+{
+	if (err && !n->failed) log_error("what the other nodes changed cannot be read: %s", reason_text(reason, err));
+	if (!err && n->failed) log_info("what the other nodes changed is read again");
+	n->failed = err != ERR_OK;
+}
+
+static bool is_lost(enum coffer_err err)
+{
+	return err == ERR_CLOSED || err == ERR_TIMEOUT;
+}
+
+enum coffer_err store_news_hear(struct daemon *d)
+{
+	struct store_news *n = &d->news;
+	struct shared_news news = { .rows = 0 };
+	struct reason reason = { "" };
+	bool told = false;
+	if (!can_hear(d)) return ERR_OK;
+	enum coffer_err err = store_take_news(d->engine.store, &told);
+	uint64_t now = clock_mono_ms();
+	n->due = n->due || told;
+	if (err) return is_lost(err) ? err : ERR_OK;
+	if (!is_time(n, now, d->engine.config->refresh_interval_ms)) return ERR_OK;
+	n->tried_ms = now;
+	err = shared_news_read(&d->engine, &news, &reason);
+	if (!err) n->due = false;
+	if (!err) n->heard_ms = now;
+	if (err == ERR_BUSY) return ERR_OK; /* before the next one */
+	note(n, &reason, err);
+	if (!err && news.everything) log_info("what the other nodes changed is more than is told one by one: everything is read anew");
+	return is_lost(err) ? err : ERR_OK;
+}
+
+static void hear_now(void *arg)
+{
+	struct daemon *d = arg;
+	d->news.queued = false;
+	enum coffer_err err = store_news_hear(d);
+	if (err && !store_care_mend(d, err)) store_care_lost(d, err);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct daemon *d = arg;
+	(void)fd;
+	(void)what;
+	if (engine_state_get(&d->engine) != ENGINE_OPEN || atomic_exchange(&d->news.queued, true)) return;
+	d->news.job = (struct job){ .kind = JOB_CALL, .call = hear_now, .arg = d };
+	if (!store_thread_put(d, &d->news.job)) d->news.queued = false;
+}
+
+enum coffer_err store_news_start(struct daemon *d)
+{
+	struct timeval tick = { 0, STORE_NEWS_TICK_MS * 1000 };
+	if (!rooted_store_is_shared(d->engine.store)) return ERR_OK;
+	d->news.timer = event_new(d->base, -1, EV_PERSIST, on_tick, d);
+	return d->news.timer && event_add(d->news.timer, &tick) == 0 ? ERR_OK : ERR_MEMORY;
+}
+
+void store_news_stop(struct daemon *d)
+{
+	if (d->news.timer) event_free(d->news.timer);
+	d->news.timer = NULL;
+}

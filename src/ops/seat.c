@@ -1,0 +1,144 @@
+/* Records of the domain, fences, and what is asked of the role. */
+#include "ops/seat.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "domain/node_record.h"
+#include "keyring/rooted_store.h"
+
+#define CARD_HEADER 1u
+
+struct seat *seat_new(const struct config *config)
+{
+	struct utsname machine;
+	struct seat *s = calloc(1, sizeof *s);
+	if (!s) return NULL;
+	const char *name = config->node_name;
+	if (!name[0] && uname(&machine) == 0) name = machine.nodename;
+	text_printable(view_str(name[0] ? name : "node"), s->name, sizeof s->name);
+	if (pthread_mutex_init(&s->lock, NULL) == 0) return s;
+	free(s);
+	return NULL;
+}
+
+void seat_free(struct seat *seat)
+{
+	if (!seat) return;
+	pthread_mutex_destroy(&seat->lock);
+	free(seat);
+}
+
+/* ---- what a shared domain begins with ---- */
+
+static enum coffer_err put_card(struct store *store, const struct domain_id *domain)
+{
+	static const uint8_t header[] = { CARD_HEADER }, no_entries[] = { 0, 0 };
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	struct store_row row = { .id_len = UUID_LEN, .version = 1, .state = 1, .header = view_of(header, sizeof header), .index = view_of(no_entries, sizeof no_entries) };
+	TRY(admission_card_write(domain, &body));
+	row.body = buf_view(&body);
+	return store_put(store, STORE_ADMISSION, &row, true); /* anybody may have written there */
+}
+
+static enum coffer_err put_founder(struct engine *engine, struct txn *txn, const char *token_kind, const char *principal)
+{
+	uint64_t now_ms = clock_wall_s() * 1000;
+	struct node_record founder = { .state = NODE_MEMBER, .origin = NODE_FOUNDED, .admitted_ms = now_ms, .joined_ms = now_ms };
+	memcpy(founder.node_id, ring_domain(txn_ring(txn))->node_id, UUID_LEN);
+	memcpy(founder.name, engine->seat->name, sizeof founder.name);
+	snprintf(founder.token_kind, sizeof founder.token_kind, "%s", token_kind);
+	snprintf(founder.principal, sizeof founder.principal, "%s", principal);
+	return node_record_put(txn_store(txn), txn_ring(txn), &founder);
+}
+
+enum coffer_err seat_found(struct engine *engine, struct txn *txn, const char *token_kind, const char *principal, struct reason *reason)
+{
+	struct node_record own;
+	if (!engine->seat) return ERR_OK;
+	enum coffer_err err = node_record_get(txn_store(txn), txn_ring(txn), ring_domain(txn_ring(txn))->node_id, &own);
+	if (err == ERR_NOT_FOUND) err = put_founder(engine, txn, token_kind, principal);
+	if (!err) err = put_card(txn_store(txn), ring_domain(txn_ring(txn)));
+	return err ? reason_default(reason, err, "the record of this node cannot be written: %s", err_text(err)) : ERR_OK;
+}
+
+/* ---- taking the seat ---- */
+
+static void begin_role(struct engine *engine)
+{
+	const struct config *c = engine->config;
+	const struct domain_id *domain = ring_domain(txn_ring(engine->txn));
+	struct role_config config = { .may_take = c->node_role == CONFIG_NODE_STANDBY, .lease_time_ms = (uint32_t)c->lease_time_ms,
+		.encrypt_grace_ms = (uint32_t)c->encrypt_grace_ms, .epoch = rooted_store_epoch(engine->store) };
+	memcpy(config.node_id, domain->node_id, UUID_LEN);
+	memcpy(&config.seed, domain->node_id, sizeof config.seed);
+	role_init(&engine->seat->role, &config, clock_mono_ms());
+}
+
+enum coffer_err seat_take(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	uint64_t nodes = 0;
+	struct seat *s = engine->seat;
+	(void)arg;
+	if (!s || s->taken) return ERR_OK;
+	enum coffer_err err = store_count(txn_store(txn), STORE_NODE, &nodes);
+	if (err) return reason_default(reason, err, "the records of the domain's nodes cannot be read: %s", err_text(err));
+	if (!nodes) TRY(seat_found(engine, txn, engine->identity.token_kind, "node", reason));
+	TRY(fence_member(txn_store(txn), txn_ring(txn), reason));
+	begin_role(engine);
+	s->taken = true;
+	return ERR_OK;
+}
+
+void seat_leave(struct engine *engine)
+{
+	struct seat *s = engine->seat;
+	if (!s) return;
+	s->taken = false;
+	s->master_until_ms = s->seal_until_ms = 0;
+	pthread_mutex_lock(&s->lock);
+	s->known = false;
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- fences ---- */
+
+enum coffer_err seat_check_member(struct engine *engine, struct reason *reason)
+{
+	struct seat *s = engine->seat;
+	if (!s || !s->taken) return ERR_OK;
+	enum coffer_err err = fence_member(engine->store, txn_ring(engine->txn), reason);
+	if (err == ERR_EXISTS) role_twinned(&s->role, clock_mono_ms(), true);
+	return err;
+}
+
+enum coffer_err seat_check_master(struct engine *engine, struct reason *reason)
+{
+	struct seat *s = engine->seat;
+	if (!s) return ERR_OK;
+	TRY(seat_ask_master(engine, reason));
+	enum coffer_err err = fence_check(engine->store, txn_ring(engine->txn), role_mine(&s->role), reason);
+	if (err == ERR_EXISTS) role_twinned(&s->role, clock_mono_ms(), true);
+	return err;
+}
+
+bool seat_is_master(struct engine *engine)
+{
+	return !engine->seat || clock_mono_ms() < engine->seat->master_until_ms;
+}
+
+enum coffer_err seat_ask_master(struct engine *engine, struct reason *reason)
+{
+	char node[UUID_TEXT_LEN + 1];
+	struct seat *s = engine->seat;
+	if (seat_is_master(engine)) return ERR_OK;
+	pthread_mutex_lock(&s->lock);
+	bool known = s->known;
+	text_uuid(s->master, node);
+	pthread_mutex_unlock(&s->lock);
+	if (!known) return reason_fail(reason, ERR_STATE, "nobody is master server now; wait for one, or run 'coffer promote' on a node");
+	return reason_fail(reason, ERR_STATE, "this node is not master server: node %s is; ask it there, or run 'coffer promote' here", node);
+}

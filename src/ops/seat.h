@@ -1,0 +1,51 @@
+/* This node's seat among several that write one store (docs/formats.md section 23, docs/domain.md): its record in the domain, what it believes of the master server, and what
+ * a transaction has to begin with. engine->seat; NULL: the store is this node's alone, and everything here is allowed and does nothing.
+ *
+ * The store thread drives the role (daemon/role_thread.h) and writes what others ask into atomics, with the time until which it holds: who is stopped leaves no yes behind. */
+#ifndef COFFER_OPS_SEAT_H
+#define COFFER_OPS_SEAT_H
+
+#include "domain/admission.h"
+#include "domain/fence.h"
+#include "domain/role.h"
+#include "ops/engine.h"
+
+struct seat {
+	char name[ADMISSION_NAME_MAX + 1]; /* of this node: from the start */
+	/* store lane */
+	bool taken;                /* the store is open and has this node's record: transactions that write are fenced, and the role is driven */
+	struct domain_role role;          /* valid while taken */
+	/* any lane */
+	_Atomic uint64_t epoch;          /* of the lease as it was seen last */
+	_Atomic uint64_t master_until_ms; /* clock_mono_ms: this node believes to be master server until then; 0: it is not */
+	_Atomic uint64_t seal_until_ms;  /* clock_mono_ms: new data may be sealed until then */
+	pthread_mutex_t lock;            /* guards the rest */
+	bool known;                      /* a master server is seen */
+	uint8_t master[UUID_LEN];        /* its node id */
+};
+
+/* NULL: memory is short. The name is node_name, or the machine's. */
+struct seat *seat_new(const struct config *config);
+/* Accepts NULL. */
+void seat_free(struct seat *seat);
+
+/* In the transaction under way, which makes the domain or moves it to a shared store: this node's record (a member that founded it) and the domain's card (table 65).
+ * What is there already stays. ERR_FIELD: a name that no reader takes. */
+enum coffer_err seat_found(struct engine *engine, struct txn *txn, const char *token_kind, const char *principal, struct reason *reason) MUST_USE;
+/* Before a node serves, in a transaction of its own: where no node of the domain has a record (one node wrote it alone until now), this one founds it; otherwise it has to be a
+ * member. From then on the seat is taken. arg: unused. ERR_DENIED: no record, or removed; ERR_EXISTS: two of it; errors of the store. */
+enum coffer_err seat_take(struct engine *engine, struct txn *txn, void *arg, struct reason *reason) MUST_USE;
+/* The ring leaves: nothing is fenced any more. Store lane. */
+void seat_leave(struct engine *engine);
+
+/* Store lane, inside a transaction, first: it may write. The store thread does it for every transaction that it begins. ERR_DENIED, ERR_EXISTS, ERR_BUSY; errors of the store. */
+enum coffer_err seat_check_member(struct engine *engine, struct reason *reason) MUST_USE;
+/* The same for what only the master server may write; before anything is read that decides on it. ERR_STATE: this node is not; the sentence names who is. Errors as fence_check. */
+enum coffer_err seat_check_master(struct engine *engine, struct reason *reason) MUST_USE;
+
+/* Any lane; for answers and for asking. Whether this node believes to be master server; true without a seat. */
+bool seat_is_master(struct engine *engine);
+/* ERR_STATE with the sentence that names the master server, when this node is not. */
+enum coffer_err seat_ask_master(struct engine *engine, struct reason *reason) MUST_USE;
+
+#endif

@@ -1,0 +1,143 @@
+/* What a domain of several nodes begins with: the founder's record and the card; and that a transaction of a node that is no member does not write. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "domain/node_record.h"
+#include "keyring/rooted_store.h"
+#include "ops/seat.h"
+#include "unit/ops/founded.h"
+
+static char name[] = "first";
+
+static void share(struct founded *n)
+{
+	struct engine *e = &n->fix.engine;
+	n->fix.config.node_name = name;
+	n->fix.config.lease_time_ms = 15000;
+	assert_int_equal(rooted_store_share(e->store), ERR_OK);
+	e->seat = seat_new(&n->fix.config);
+	assert_non_null(e->seat);
+}
+
+static void end(struct founded *n)
+{
+	seat_free(TAKE(n->fix.engine.seat));
+	founded_free(n);
+}
+
+static enum coffer_err take(struct founded *n, struct reason *reason)
+{
+	return n->fix.engine.on_store(&n->fix.engine, seat_take, NULL, reason);
+}
+
+/* Founder and card are there, once, and say what they must. */
+static void expect_founded(struct founded *n)
+{
+	struct engine *e = &n->fix.engine;
+	struct node_record own = { .state = 0 };
+	struct domain_id read = { .id = { 0 } };
+	struct store_row card;
+	uint8_t zeros[UUID_LEN] = { 0 }, fingerprint[DOMAIN_FINGERPRINT_LEN];
+	uint64_t nodes = 0;
+	assert_int_equal(node_record_get(e->store, n->fix.ring, e->domain.node_id, &own), ERR_OK);
+	assert_int_equal(own.state, NODE_MEMBER);
+	assert_int_equal(own.origin, NODE_FOUNDED);
+	assert_string_equal(own.name, name);
+	assert_int_equal(store_count(e->store, STORE_NODE, &nodes), ERR_OK);
+	assert_int_equal(nodes, 1);
+	assert_int_equal(domain_fingerprint(&e->domain, fingerprint), ERR_OK);
+	assert_int_equal(store_get(e->store, STORE_ADMISSION, view_of(zeros, sizeof zeros), &card), ERR_OK);
+	assert_int_equal(admission_card_read(card.body, fingerprint, &read, NULL), ERR_OK);
+	assert_memory_equal(read.id, e->domain.id, UUID_LEN);
+}
+
+static void init_writes_founder_and_card(void **state)
+{
+	(void)state;
+	founded_reset();
+	struct founded *n = founded_new();
+	share(n);
+	founded_init(n);
+	expect_founded(n);
+	assert_int_equal(take(n, NULL), ERR_OK);
+	assert_true(n->fix.engine.seat->taken);
+	expect_founded(n);
+	end(n);
+}
+
+static void a_domain_that_one_node_wrote_alone_is_moved(void **state)
+{
+	uint64_t nodes = 1;
+	(void)state;
+	founded_reset();
+	struct founded *n = founded_new();
+	founded_init(n);
+	assert_int_equal(store_count(n->fix.engine.store, STORE_NODE, &nodes), ERR_OK);
+	assert_int_equal(nodes, 0);
+	assert_int_equal(rooted_store_attach(n->fix.engine.store, NULL, NULL), ERR_OK);
+	share(n);
+	assert_int_equal(rooted_store_attach(n->fix.engine.store, n->fix.ring, NULL), ERR_OK);
+	assert_int_equal(take(n, NULL), ERR_OK);
+	expect_founded(n);
+	end(n);
+}
+
+static enum coffer_err remove_self(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct node_record own;
+	(void)arg;
+	(void)reason;
+	TRY(node_record_get(txn_store(txn), txn_ring(txn), engine->domain.node_id, &own));
+	own.state = NODE_REMOVED;
+	own.removed_ms = own.joined_ms + 1;
+	return node_record_put(txn_store(txn), txn_ring(txn), &own);
+}
+
+static enum coffer_err check_member(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)txn;
+	(void)arg;
+	return seat_check_member(engine, reason);
+}
+
+static enum coffer_err check_master(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)txn;
+	(void)arg;
+	return seat_check_master(engine, reason);
+}
+
+static void who_was_removed_writes_nothing(void **state)
+{
+	struct reason why = { "" };
+	(void)state;
+	founded_reset();
+	struct founded *n = founded_new();
+	struct engine *e = &n->fix.engine;
+	share(n);
+	founded_init(n);
+	assert_int_equal(e->on_store(e, check_member, NULL, NULL), ERR_OK); /* the seat is not taken yet */
+	assert_int_equal(take(n, NULL), ERR_OK);
+	assert_int_equal(e->on_store(e, check_member, NULL, NULL), ERR_OK);
+	assert_int_equal(e->on_store(e, check_master, NULL, &why), ERR_STATE);
+	assert_string_equal(why.text, "nobody is master server now; wait for one, or run 'coffer promote' on a node");
+	assert_int_equal(e->on_store(e, remove_self, NULL, NULL), ERR_OK);
+	assert_int_equal(e->on_store(e, check_member, NULL, NULL), ERR_DENIED);
+	seat_leave(e);
+	assert_int_equal(take(n, NULL), ERR_DENIED);
+	assert_false(e->seat->taken);
+	end(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(init_writes_founder_and_card),
+		cmocka_unit_test(a_domain_that_one_node_wrote_alone_is_moved),
+		cmocka_unit_test(who_was_removed_writes_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
