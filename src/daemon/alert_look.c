@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "ops/alert.h"
 #include "ops/anchor.h"
+#include "ops/seat.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
 
@@ -94,6 +95,15 @@ static void look_at_rest(struct daemon *d, bool open)
 	say(d, ALERT_MEMORY, true, arena_level() == ARENA_REDUCED, "memory protection is reduced: this kernel has no memfd_secret, so root can read the process's memory");
 }
 
+static void look_at_seat(struct daemon *d, bool open)
+{
+	const struct engine *e = &d->engine;
+	if (!e->seat) return;
+	say(d, ALERT_MASTER_LOST, open, e->seat->gone, "no master server is seen: new data is not sealed once encrypt_grace is over; see whether a standby runs, or run 'coffer promote' on a node");
+	say(d, ALERT_NODE_CLONED, open, e->seat->twin, "two machines run with the identity of this node, so neither changes anything: remove one, then run 'coffer node accept'");
+	say(d, ALERT_DATABASE_LOST, true, e->store_away, "the database does not answer: what is in memory is served and nothing is changed; see whether its server is up and reachable");
+}
+
 void alert_look(struct daemon *d, struct alert_gaps *gaps)
 {
 	enum engine_state state = engine_state_get(&d->engine);
@@ -103,4 +113,5 @@ void alert_look(struct daemon *d, struct alert_gaps *gaps)
 	look_at_store(d);
 	look_at_exports(d, gaps);
 	look_at_rest(d, state == ENGINE_OPEN);
+	look_at_seat(d, state == ENGINE_OPEN);
 }

@@ -2,9 +2,20 @@
 #include "daemon/job.h"
 
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/ct.h"
+
+static bool init_ready(pthread_cond_t *ready)
+{
+	pthread_condattr_t attr;
+	if (pthread_condattr_init(&attr) != 0) return false;
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	bool done = pthread_cond_init(ready, &attr) == 0;
+	pthread_condattr_destroy(&attr);
+	return done;
+}
 
 enum coffer_err job_queue_init(struct job_queue *q, bool with_event_fd)
 {
@@ -14,7 +25,7 @@ enum coffer_err job_queue_init(struct job_queue *q, bool with_event_fd)
 		ENSURE(q->event_fd >= 0, ERR_IO);
 	}
 	if (pthread_mutex_init(&q->lock, NULL) == 0) {
-		if (pthread_cond_init(&q->ready, NULL) == 0) return ERR_OK;
+		if (init_ready(&q->ready)) return ERR_OK;
 		pthread_mutex_destroy(&q->lock);
 	}
 	if (q->event_fd >= 0) close(q->event_fd);
@@ -110,13 +121,27 @@ struct job *job_queue_take_one(struct job_queue *q)
 
 struct job *job_queue_wait_one(struct job_queue *q)
 {
+	bool closed;
+	return job_queue_wait_until(q, UINT64_MAX, &closed);
+}
+
+/* False: the time has come. */
+static bool wait_locked(struct job_queue *q, uint64_t until_ms)
+{
+	wipe_registers();
+	if (until_ms == UINT64_MAX) return pthread_cond_wait(&q->ready, &q->lock) == 0;
+	const struct timespec until = { (time_t)(until_ms / 1000), (long)(until_ms % 1000) * 1000000 };
+	return pthread_cond_timedwait(&q->ready, &q->lock, &until) == 0;
+}
+
+struct job *job_queue_wait_until(struct job_queue *q, uint64_t until_ms, bool *out_closed)
+{
 	pthread_mutex_lock(&q->lock);
-	while (!q->first && !q->closed) {
-		wipe_registers();
-		pthread_cond_wait(&q->ready, &q->lock);
-	}
+	while (!q->first && !q->closed)
+		if (!wait_locked(q, until_ms)) break;
 	struct job *job = take_locked(q);
 	if (q->first) pthread_cond_signal(&q->ready);
+	*out_closed = !job && q->closed;
 	pthread_mutex_unlock(&q->lock);
 	return job;
 }

@@ -66,6 +66,8 @@ struct job *job_queue_take_all(struct job_queue *q);
 struct job *job_queue_take_one(struct job_queue *q);
 /* Waits for one job; NULL when the queue is closed and empty. */
 struct job *job_queue_wait_one(struct job_queue *q);
+/* The same until a time of clock_mono_ms (UINT64_MAX: without end): NULL when it has come, and with *out_closed when the queue is closed and empty. */
+struct job *job_queue_wait_until(struct job_queue *q, uint64_t until_ms, bool *out_closed);
 /* No more jobs; readers end when it is empty. */
 void job_queue_close(struct job_queue *q);
 

@@ -8,6 +8,7 @@
 #include "daemon/store_thread.h"
 #include "ops/key_rotation.h"
 #include "ops/rotation.h"
+#include "ops/seat.h"
 
 #define TICK_MS 100u
 #define STEP_MS 10u           /* for how long the store thread is held at most, but for the row that is under way and the commit */
@@ -47,7 +48,7 @@ static void replace_keys(struct rotator *r)
 	struct engine *e = &r->daemon->engine;
 	struct reason reason = { "" };
 	unsigned ms = STEP_MS;
-	if (engine_state_get(e) != ENGINE_OPEN || !key_rotation_wants(e)) return;
+	if (engine_state_get(e) != ENGINE_OPEN || !key_rotation_wants(e) || !seat_is_master(e)) return;
 	enum coffer_err err = store_thread_within(e, key_rotation_step, &ms, &reason);
 	if (err && !r->keys_failed) log_warn("keys that are due by their schedule wait: %s", reason_text(&reason, err));
 	r->keys_failed = err != ERR_OK;
@@ -57,7 +58,7 @@ static void replace_keys(struct rotator *r)
 static bool has_rows(struct rotator *r)
 {
 	struct engine *e = &r->daemon->engine;
-	return rotation_phase(e) != ROTATION_NONE && clock_mono_ms() >= r->not_before_mono_ms;
+	return rotation_phase(e) != ROTATION_NONE && seat_is_master(e) && clock_mono_ms() >= r->not_before_mono_ms;
 }
 
 static void step(void *arg)

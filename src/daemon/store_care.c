@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/role_drive.h"
 #include "keyring/rooted_store.h"
 #include "ops/rotation.h"
 #include "ops/seat.h"
@@ -43,6 +44,7 @@ static const char *note_of_away(const struct daemon *d)
 
 static void set_away(struct daemon *d, bool away)
 {
+	if (d->care.away != away) role_drive_store(d, !away);
 	d->care.away = away;
 	if (!away) d->engine.store_away = false; /* true from when status says so: until then who comes waits */
 }
@@ -193,6 +195,7 @@ static void distrust(struct daemon *d, const struct reason *why)
 	char note[REASON_MAX];
 	snprintf(note, sizeof note, "%.400s; only what is in memory is served; stop the daemon and see to the store before it is started again", why->text);
 	if (!d->care.distrusted) log_error("store: failed: %s", note);
+	role_drive_behind(d);
 	d->care.distrusted = true;
 	engine_set_store_health(&d->engine, STORE_FAILED, note);
 	d->engine.store_away = d->care.remote;

@@ -12,6 +12,7 @@
 #include "daemon/anchor_thread.h"
 #include "daemon/audit_export.h"
 #include "daemon/conn.h"
+#include "daemon/role_drive.h"
 #include "daemon/store_care.h"
 #include "daemon/store_news.h"
 #include "keyring/rooted_store.h"
@@ -244,6 +245,7 @@ static void run_requests(struct daemon *d, struct job *first)
 	for (struct job *job = round.others, *next; job; job = next) {
 		next = job->next;
 		run_other(d, job);
+		(void)role_drive(d);
 	}
 }
 
@@ -251,11 +253,15 @@ static void *store_main(void *arg)
 {
 	struct daemon *d = arg;
 	prctl(PR_SET_NAME, "store");
-	for (struct job *job; (job = job_queue_wait_one(&d->store_jobs)) != NULL;) {
+	for (bool closed = false; !closed;) {
+		uint64_t at_ms = role_drive(d);
+		struct job *job = job_queue_wait_until(&d->store_jobs, at_ms, &closed);
+		if (!job) continue;
 		if (job->kind == JOB_REQUEST) run_requests(d, job);
 		else run_other(d, job);
 		audit_export_note(d);
 	}
+	role_drive_end(d);
 	return NULL;
 }
 

@@ -101,6 +101,12 @@ static enum coffer_err unreadable(struct rooted *r, enum coffer_err err, struct 
 	return reason_default(reason, err, "the store's version root cannot be read: %s", err_text(err));
 }
 
+static enum coffer_err note_node_root(void *arg, const struct store_row *row)
+{
+	*(bool *)arg = root_is_of_node(STORE_DOMAIN, view_of(row->id, row->id_len), NULL);
+	return ERR_OK;
+}
+
 static enum coffer_err nothing_there(struct rooted *r, struct reason *reason)
 {
 	bool empty;
@@ -113,7 +119,11 @@ static enum coffer_err nothing_there(struct rooted *r, struct reason *reason)
 		rooted_compare_mark(r);
 		return ERR_OK;
 	}
-	rooted_judge(r, ERR_CORRUPT, "integrity: the store's version root is missing (or a program that kept none wrote the store), so rows may be missing or old; restore the store from a backup, or look at "
+	bool of_others = false;
+	err = store_scan(r->inner, STORE_DOMAIN, view_str(ROOT_NODE_ID), false, 1, note_node_root, &of_others);
+	if (err) return unreadable(r, err, reason);
+	if (of_others) rooted_judge(r, ERR_VERSION, "the store is one that several nodes write, and store_shared is not said; set store_shared = yes in the configuration");
+	else rooted_judge(r, ERR_CORRUPT, "integrity: the store's version root is missing (or a program that kept none wrote the store), so rows may be missing or old; restore the store from a backup, or look at "
 		"'coffer store check' and then run 'coffer store accept'");
 	return ERR_OK;
 }

@@ -11,6 +11,7 @@
 #include "ops/quorum_ask.h"
 #include "ops/regroup.h"
 #include "ops/request_record.h"
+#include "ops/seat.h"
 
 enum engine_state dispatch_state(const struct run *run)
 {
@@ -122,6 +123,14 @@ static enum coffer_err call(const struct op_row *row, struct op_ctx *ctx, struct
 	return err;
 }
 
+/* Where several nodes write the store: what needs a master server, and what only that one may do. */
+static enum coffer_err check_seat(struct op_ctx *ctx, const struct op_row *row)
+{
+	if (row->flags & OP_SEALS) TRY(seat_ask_sealing(ctx->engine, &ctx->reason));
+	if (!(row->flags & OP_FENCED)) return ERR_OK;
+	return ctx->txn ? seat_check_master(ctx->engine, &ctx->reason) : seat_ask_master(ctx->engine, &ctx->reason);
+}
+
 static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t index)
 {
 	const struct kmip_batch_item *item = &run->r->parsed->items[index];
@@ -131,6 +140,7 @@ static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t
 	TRY(dispatch_payload(run, item, &payload));
 	TRY(dispatch_target(ctx, row->target, &payload));
 	TRY(check_policy(run, row));
+	TRY(check_seat(ctx, row));
 	if ((row->flags & OP_TELLS_BULK) && ctx->txn) TRY(tell_bulk(run));
 	if (ctx->object && !(row->flags & OP_ARCHIVED_OK)) TRY(kmip_check_online(ctx, ctx->object));
 	dispatch_limit(run, index + 1);

@@ -14,9 +14,9 @@
 #define ANY_STATE (OP_SEALED_OK | OP_UNINITIALISED_OK)
 
 const struct op_row kmip_rows[] = {
-	ROW(CREATE,             "Create",             op_create,             CREATE, NONE, STORE,  ALWAYS, 0, 0),
-	ROW(REGISTER,           "Register",           op_register,           CREATE, NONE, STORE,  ALWAYS, 0, 0),
-	ROW(RE_KEY,             "Re-key",             op_rekey,              MANAGE, ID,   STORE,  ALWAYS, 0, 0),
+	ROW(CREATE,             "Create",             op_create,             CREATE, NONE, STORE,  ALWAYS, OP_SEALS, 0),
+	ROW(REGISTER,           "Register",           op_register,           CREATE, NONE, STORE,  ALWAYS, OP_SEALS, 0),
+	ROW(RE_KEY,             "Re-key",             op_rekey,              MANAGE, ID,   STORE,  ALWAYS, OP_SEALS, 0),
 	ROW(LOCATE,             "Locate",             op_locate,             NONE,   NONE, STORE,  NEVER,  0, 0),
 	ROW(GET,                "Get",                op_get,                EXPORT, ID,   STORE,  ALWAYS, OP_SECRET_ANSWER, 0),
 	ROW(GET_ATTRIBUTES,     "Get Attributes",     op_get_attributes,     READ,   ID,   WORKER, DENIED, 0, 0),
@@ -34,7 +34,7 @@ const struct op_row kmip_rows[] = {
 	ROW(GET_USAGE_ALLOCATION, "Get Usage Allocation", op_get_usage_allocation, USE, ID, STORE, ALWAYS, 0, 0),
 	ROW(QUERY,              "Query",              op_query,              NONE,   NONE, WORKER, NEVER,  ANY_STATE, 0),
 	ROW(DISCOVER_VERSIONS,  "Discover Versions",  op_discover_versions,  NONE,   NONE, WORKER, NEVER,  ANY_STATE, 1),
-	ROW(ENCRYPT,            "Encrypt",            op_encrypt,            USE,    ID,   WORKER, COUNTED, 0, 2),
+	ROW(ENCRYPT,            "Encrypt",            op_encrypt,            USE,    ID,   WORKER, COUNTED, OP_SEALS, 2),
 	ROW(DECRYPT,            "Decrypt",            op_decrypt,            USE,    ID,   WORKER, COUNTED, OP_SECRET_ANSWER, 2),
 	ROW(MAC,                "MAC",                op_mac,                USE,    ID,   WORKER, COUNTED, 0, 2),
 	ROW(MAC_VERIFY,         "MAC Verify",         op_mac_verify,         USE,    ID,   WORKER, COUNTED, 0, 2),

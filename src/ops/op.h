@@ -83,6 +83,8 @@ enum op_flags {
 	OP_WHEN_FULL = 32,       /* a change that is carried out when the disk is full: it ends a use or gives room */
 	OP_TELLS_BULK = 64,      /* what was counted with its object until now, or with any, is in the audit log before its own row */
 	OP_ARCHIVED_OK = 16,     /* also on an archived object; every other operation on one is refused with Object Archived */
+	OP_SEALS = 256,          /* seals something new: only while there is a master server, or within encrypt_grace (ops/seat.h) */
+	OP_FENCED = 1024,        /* the master server alone: store lane, in a transaction that holds the lease; admin lane, asked first, and the handler's transactions begin with seat_check_master */
 	OP_ANCHORED = 128,       /* it ends something that an older store would bring back: the token's counter is raised before it is acknowledged (ops/anchor.h) */
 	OP_ADMIN_LOCK = 512      /* admin lane: the handler runs under engine->admin_lock */
 };

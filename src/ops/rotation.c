@@ -17,6 +17,7 @@
 #include "kmip/enums.h"
 #include "ops/rotation_internal.h"
 #include "ops/rotation_master.h"
+#include "ops/seat.h"
 #include "recovery/recovery.h"
 
 #define RECORD "rotation"
@@ -93,7 +94,7 @@ void rotation_restart(struct engine *engine)
 	struct rotation *r = engine->rotation;
 	uint64_t counts[STORE_TABLE_END], total = 0, written = r->place.written;
 	rooted_store_counts(engine->store, counts);
-	for (unsigned t = STORE_OBJECT; t <= STORE_DOMAIN; t++) total += counts[t];
+	for (unsigned t = STORE_OBJECT; t <= ROTATION_LAST_TABLE; t++) total += counts[t];
 	r->place = (struct rotation_place){ .table = STORE_OBJECT, .written = written };
 	pthread_mutex_lock(&r->lock);
 	r->total = total;
@@ -207,7 +208,7 @@ static enum coffer_err load_audit_keys(struct store *store, struct ring *ring)
 static void go_on(struct rotation *r, uint32_t newest)
 {
 	const struct rotation_record *record = &r->record;
-	if (record->generation != newest || record->table < STORE_OBJECT || record->table > STORE_DOMAIN + 1) return;
+	if (record->generation != newest || record->table < STORE_OBJECT || record->table > ROTATION_LAST_TABLE + 1) return;
 	r->place.table = (enum store_table)record->table; /* behind the last one: the proof is what is left */
 	r->place.at = record->at;
 	r->place.looked = record->looked;
@@ -315,11 +316,13 @@ enum coffer_err rotation_begin(struct engine *engine, struct txn *txn, void *arg
 	struct ring *ring = txn_ring(txn);
 	AUTO_SECRET struct secret *seed = NULL;
 	uint32_t wanted = fresh->generation;
+	TRY(seat_check_master(engine, reason));
 	TRY(rotation_ask(engine, txn, fresh, reason));
 	if (fresh->generation != wanted) return reason_fail(reason, ERR_STATE, "another change of the data key came first");
 	enum coffer_err err = generation_get_domain_key(txn_store(txn), ring, &seed);
 	if (err) return reason_default(reason, err, "the domain's private key does not open: %s", err_text(err));
 	TRY(add_to_ring(engine, txn, fresh));
+	TRY(seat_renew(engine, txn, reason));
 	err = recovery_add_generation(txn_store(txn), ring, seed, fresh->generation, reason);
 	if (err && err != ERR_NOT_FOUND) return err;
 	TRY(put_slot(engine, txn, fresh, seed));

@@ -4,6 +4,7 @@
 
 #include "ops/rotation.h"
 
+#define ROTATION_LAST_TABLE STORE_NODE /* of those that hold sealed rows */
 #define ROTATION_PAGE 64u /* ids read ahead */
 
 struct rotation_id {

@@ -31,7 +31,7 @@ static enum coffer_err note_row(void *arg, const struct store_row *row, bool is_
 	return ERR_OK;
 }
 
-/* The tables that hold sealed rows are 1 to 5. */
+/* The tables that hold sealed rows are 1 to 6. */
 static enum coffer_err next_page(struct txn *txn, struct rotation_place *place)
 {
 	struct page p = { place, ring_newest(txn_ring(txn)), 0 };
@@ -97,7 +97,7 @@ static enum coffer_err keep_place(struct engine *engine, struct txn *txn)
 	const struct rotation *r = engine->rotation;
 	const struct rotation_place *place = &r->next;
 	struct rotation_record record = rotation_record_now(engine);
-	bool ends = place->table > STORE_DOMAIN && r->place.table <= STORE_DOMAIN;
+	bool ends = place->table > ROTATION_LAST_TABLE && r->place.table <= ROTATION_LAST_TABLE;
 	if (place->written == r->place.written && !ends) return ERR_OK;
 	bool ahead = place->next < place->count; /* the page's other rows are still to be done, and it was read from */
 	record.generation = ring_newest(txn_ring(txn));
@@ -126,7 +126,7 @@ enum coffer_err rotation_reseal(struct engine *engine, struct txn *txn, void *ar
 		if (place->next < place->count) {
 			TRY(take_one(txn, place, table_of_page(place)));
 			done++;
-		} else if (place->table <= STORE_DOMAIN) {
+		} else if (place->table <= ROTATION_LAST_TABLE) {
 			TRY(next_page(txn, place));
 		} else {
 			break;

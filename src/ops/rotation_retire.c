@@ -11,6 +11,7 @@
 #include "kmip/enums.h"
 #include "ops/rotation_internal.h"
 #include "ops/store_check.h"
+#include "ops/seat.h"
 #include "recovery/recovery.h"
 #include "store/snapshot.h"
 
@@ -43,7 +44,7 @@ bool rotation_is_proven(struct engine *engine)
 	struct store_check_proof proof;
 	const struct rotation_place *p = &r->place;
 	if (rotation_phase(engine) == ROTATION_RESEAL) {
-		if (p->table > STORE_DOMAIN && p->next == p->count) ask_for_proof(engine);
+		if (p->table > ROTATION_LAST_TABLE && p->next == p->count) ask_for_proof(engine);
 		return false;
 	}
 	if (rotation_phase(engine) != ROTATION_PROOF) return false;
@@ -138,6 +139,7 @@ static enum coffer_err write_end(struct engine *engine, struct txn *txn, struct 
 enum coffer_err rotation_retire(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	(void)arg;
+	TRY(seat_check_master(engine, reason));
 	/* Its rows count under the keys that they had (docs/formats.md 14.1), and its stanza wraps these. */
 	if (store_snapshot_is_read(txn_store(txn))) return reason_fail(reason, ERR_BUSY, "a backup is being made; the older data keys leave when it is done");
 	struct leaving *l = calloc(1, sizeof *l);

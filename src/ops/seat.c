@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "crypto/rng.h"
 #include "domain/node_record.h"
 #include "keyring/rooted_store.h"
 
@@ -89,6 +90,7 @@ enum coffer_err seat_take(struct engine *engine, struct txn *txn, void *arg, str
 	if (!nodes) TRY(seat_found(engine, txn, engine->identity.token_kind, "node", reason));
 	TRY(fence_member(txn_store(txn), txn_ring(txn), reason));
 	begin_role(engine);
+	if (nodes <= 1) (void)role_promote(&s->role, clock_mono_ms()); /* nobody to wait for */
 	s->taken = true;
 	return ERR_OK;
 }
@@ -121,7 +123,37 @@ enum coffer_err seat_check_master(struct engine *engine, struct reason *reason)
 	if (!s) return ERR_OK;
 	TRY(seat_ask_master(engine, reason));
 	enum coffer_err err = fence_check(engine->store, txn_ring(engine->txn), role_mine(&s->role), reason);
+	if (err == ERR_STATE) s->look_again = true;
 	if (err == ERR_EXISTS) role_twinned(&s->role, clock_mono_ms(), true);
+	return err;
+}
+
+static void renewed(void *arg)
+{
+	struct seat *s = arg;
+	role_ended(&s->role, clock_mono_ms(), ROLE_DONE, &s->renewed);
+}
+
+/* It may be there all the same, when the store failed: the lease is read. */
+static void not_renewed(void *arg)
+{
+	struct seat *s = arg;
+	role_ended(&s->role, clock_mono_ms(), ROLE_UNKNOWN, NULL);
+}
+
+enum coffer_err seat_renew(struct engine *engine, struct txn *txn, struct reason *reason)
+{
+	struct seat *s = engine->seat;
+	struct lease found;
+	if (!s) return ERR_OK;
+	struct role_action a = { .what = ROLE_RENEW, .expect = *role_mine(&s->role), .next = *role_mine(&s->role) };
+	a.next.version++;
+	TRY(rng_bytes(a.next.life, sizeof a.next.life));
+	role_begun(&s->role, clock_mono_ms(), &a);
+	enum coffer_err err = lease_write(txn_store(txn), txn_ring(txn), &a.expect, &a.next, &found, reason);
+	s->renewed = a.next;
+	if (!err) err = txn_on_commit(txn, renewed, not_renewed, s);
+	if (err) role_ended(&s->role, clock_mono_ms(), ROLE_FAILED, NULL); /* this transaction does not commit */
 	return err;
 }
 
@@ -141,4 +173,11 @@ enum coffer_err seat_ask_master(struct engine *engine, struct reason *reason)
 	pthread_mutex_unlock(&s->lock);
 	if (!known) return reason_fail(reason, ERR_STATE, "nobody is master server now; wait for one, or run 'coffer promote' on a node");
 	return reason_fail(reason, ERR_STATE, "this node is not master server: node %s is; ask it there, or run 'coffer promote' here", node);
+}
+
+enum coffer_err seat_ask_sealing(struct engine *engine, struct reason *reason)
+{
+	if (!engine->seat || clock_mono_ms() < engine->seat->seal_until_ms) return ERR_OK;
+	return reason_fail(reason, ERR_BUSY, "no master server is there, so nothing new is sealed; what was sealed is opened all the same. Wait for one, run 'coffer promote' on a node, or "
+		"set encrypt_grace");
 }

@@ -1,7 +1,7 @@
 /* This node's seat among several that write one store (docs/formats.md section 23, docs/domain.md): its record in the domain, what it believes of the master server, and what
  * a transaction has to begin with. engine->seat; NULL: the store is this node's alone, and everything here is allowed and does nothing.
  *
- * The store thread drives the role (daemon/role_thread.h) and writes what others ask into atomics, with the time until which it holds: who is stopped leaves no yes behind. */
+ * The store thread drives the role (daemon/role_drive.h) and writes what others ask into atomics, with the time until which it holds: who is stopped leaves no yes behind. */
 #ifndef COFFER_OPS_SEAT_H
 #define COFFER_OPS_SEAT_H
 
@@ -14,11 +14,16 @@ struct seat {
 	char name[ADMISSION_NAME_MAX + 1]; /* of this node: from the start */
 	/* store lane */
 	bool taken;                /* the store is open and has this node's record: transactions that write are fenced, and the role is driven */
-	struct domain_role role;          /* valid while taken */
+	struct domain_role role;   /* valid while taken */
+	struct lease renewed;      /* by seat_renew, in the transaction under way */
+	bool look_again;           /* a fence said that the lease is another */
+	bool took_over;            /* the last taking was from another node */
 	/* any lane */
 	_Atomic uint64_t epoch;          /* of the lease as it was seen last */
 	_Atomic uint64_t master_until_ms; /* clock_mono_ms: this node believes to be master server until then; 0: it is not */
 	_Atomic uint64_t seal_until_ms;  /* clock_mono_ms: new data may be sealed until then */
+	_Atomic bool gone;               /* no master server is seen */
+	_Atomic bool twin;               /* there are two of this node */
 	pthread_mutex_t lock;            /* guards the rest */
 	bool known;                      /* a master server is seen */
 	uint8_t master[UUID_LEN];        /* its node id */
@@ -43,9 +48,15 @@ enum coffer_err seat_check_member(struct engine *engine, struct reason *reason) 
 /* The same for what only the master server may write; before anything is read that decides on it. ERR_STATE: this node is not; the sentence names who is. Errors as fence_check. */
 enum coffer_err seat_check_master(struct engine *engine, struct reason *reason) MUST_USE;
 
+/* In a transaction that began with seat_check_master and has just made another data key the newest of the ring: the lease is written anew under it, because one under an older
+ * key is refused (docs/formats.md section 23.2). What became of it the role learns from the transaction's end. Errors as lease_write. */
+enum coffer_err seat_renew(struct engine *engine, struct txn *txn, struct reason *reason) MUST_USE;
+
 /* Any lane; for answers and for asking. Whether this node believes to be master server; true without a seat. */
 bool seat_is_master(struct engine *engine);
 /* ERR_STATE with the sentence that names the master server, when this node is not. */
 enum coffer_err seat_ask_master(struct engine *engine, struct reason *reason) MUST_USE;
+/* Whether new data may be sealed now: a master server is there, or was within encrypt_grace. ERR_BUSY with a sentence when not; opening needs none. */
+enum coffer_err seat_ask_sealing(struct engine *engine, struct reason *reason) MUST_USE;
 
 #endif

@@ -14,10 +14,10 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_STATUS,       "Status",        op_status,       NONE,        NONE,       ADMIN,  NEVER,  ANY_STATE),
 	ROW(COFFER_INIT,         "Init",          op_init,         INIT,        NONE,       ADMIN,  ALWAYS, MAKES_DOMAIN | OP_ADMIN_LOCK),
 	ROW(COFFER_INIT_CONFIRM, "Init Confirm",  op_init_confirm, INIT,        NONE,       ADMIN,  ALWAYS, MAKES_DOMAIN | OP_ADMIN_LOCK),
-	ROW(COFFER_SEAL,         "Seal",          op_seal,         USE,         ID_OR_NAME, WORKER, COUNTED, 0),
+	ROW(COFFER_SEAL,         "Seal",          op_seal,         USE,         ID_OR_NAME, WORKER, COUNTED, OP_SEALS),
 	ROW(COFFER_OPEN,         "Open",          op_open,         USE,         SEALED,     WORKER, COUNTED, OP_SECRET_ANSWER),
-	ROW(COFFER_REWRAP,       "Rewrap",        op_rewrap,       USE,         SEALED,     WORKER, COUNTED, 0),
-	ROW(COFFER_SEAL_STREAM,  "Seal Stream",   op_seal_stream,  USE,         ID_OR_NAME, WORKER, COUNTED, OP_ALONE),
+	ROW(COFFER_REWRAP,       "Rewrap",        op_rewrap,       USE,         SEALED,     WORKER, COUNTED, OP_SEALS),
+	ROW(COFFER_SEAL_STREAM,  "Seal Stream",   op_seal_stream,  USE,         ID_OR_NAME, WORKER, COUNTED, OP_ALONE | OP_SEALS),
 	ROW(COFFER_OPEN_STREAM,  "Open Stream",   op_open_stream,  USE,         SEALED,     WORKER, COUNTED, OP_ALONE | OP_SECRET_ANSWER),
 	ROW(COFFER_CLOSE_STREAM, "Close Stream",  op_close_stream, NONE,        NONE,       WORKER, NEVER,  OP_SEALED_OK | OP_ALONE),
 	ROW(COFFER_GRANT,        "Grant",         op_grant,        GRANT,       NONE,       STORE,  ALWAYS, 0),
@@ -41,7 +41,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_RESTORE_COMMIT, "Restore Commit", op_restore_commit, INIT,   NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE),
 
 	/* rotation */
-	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, FAILED, OP_ALONE | OP_ANCHORED | OP_ADMIN_LOCK),
+	ROW(COFFER_ROTATE_DATA_KEY, "Rotate Data Key", op_rotate_data_key, ROTATE, NONE, ADMIN, FAILED, OP_ALONE | OP_ANCHORED | OP_ADMIN_LOCK | OP_FENCED),
 	ROW(COFFER_ROTATE_MASTER, "Rotate Master", op_rotate_master, ROTATE, NONE, ADMIN, FAILED, OP_ALONE | OP_ANCHORED | OP_ADMIN_LOCK),
 	ROW(COFFER_SET_ROTATION, "Set Rotation", op_set_rotation, MANAGE, ID_OR_NAME, STORE, ALWAYS, 0),
 

@@ -126,7 +126,7 @@ void a_node_that_wrote_alone_goes_on_as_one_of_several(void **state)
 	shared_expect_well(w, 0);
 	assert_int_equal(rooted_store_new(w->postgres ? shared_open_postgres(w, 50) : w->raw, &single), ERR_OK);
 	assert_int_equal(rooted_store_attach(single, ring, NULL), ERR_OK);
-	assert_int_equal(rooted_store_verdict(single, NULL), ERR_CORRUPT); /* and there is no way back unseen */
+	assert_int_equal(rooted_store_verdict(single, NULL), ERR_VERSION); /* and there is no way back unseen */
 	if (!w->postgres) rooted_of(single)->inner = NULL;
 	store_close(single);
 	ring_free(ring);
