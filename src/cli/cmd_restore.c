@@ -74,6 +74,16 @@ static const char *text(const json_t *doc, const char *name)
 	return s ? s : "?";
 }
 
+static void print_counter(const json_t *doc)
+{
+	const char *counter = text(doc, "counter");
+	if (strcmp(counter, "ahead") == 0)
+		printf("This token saw a newer store: its counter was raised %llu times since.\n", (unsigned long long)number(doc, "counter_ahead"));
+	else if (strcmp(counter, "another") == 0) printf("This token may have seen a newer store: its counter is another one than the archive knows.\n");
+	else if (strcmp(counter, "as archived") == 0) printf("The token's counter stands where the archive has it: nothing that it anchored since is missing.\n");
+	else if (!number(doc, "mark_known")) printf("Whether there was a newer store is not known: neither this token nor a node.root can tell.\n");
+}
+
 /* What cannot be known is said as plainly as what is. */
 static void print_unknown(const json_t *doc, const char *when)
 {
@@ -81,6 +91,7 @@ static void print_unknown(const json_t *doc, const char *when)
 		"somebody since has come back. Compare with the audit log that was exported last, and do it again where it applies.\n", when);
 	if (number(doc, "older_by"))
 		printf("This node knew a newer store: %llu changes of it are missing.\n", (unsigned long long)number(doc, "older_by"));
+	print_counter(doc);
 	if (number(doc, "usage_limited"))
 		printf("%llu keys have Usage Limits, which stand as they did then.\n", (unsigned long long)number(doc, "usage_limited"));
 	if (number(doc, "gcm_advanced"))

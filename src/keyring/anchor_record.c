@@ -80,17 +80,21 @@ static enum coffer_err read_body(struct view body, struct anchor_record *out)
 	return ERR_OK;
 }
 
-enum coffer_err anchor_record_read(struct store *store, struct ring *ring, struct anchor_record *out)
+bool anchor_record_is(const struct domain_id *domain, const struct store_row *row)
+{
+	struct store_row wanted = { .id_len = 0 };
+	domain_record_node_id(ID_PREFIX, domain, &wanted);
+	return view_equal(view_of(row->id, row->id_len), view_of(wanted.id, wanted.id_len));
+}
+
+enum coffer_err anchor_record_open(struct ring *ring, const struct store_row *row, struct anchor_record *out)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct anchor_record record = ANCHOR_RECORD_NONE;
-	struct store_row wanted = { .id_len = 0 }, row;
-	domain_record_node_id(ID_PREFIX, ring_domain(ring), &wanted);
-	TRY(store_get(store, STORE_DOMAIN, view_of(wanted.id, wanted.id_len), &row));
-	ENSURE(row.header.len == 1 && row.state == 0, ERR_CORRUPT);
-	ENSURE(row.header.ptr[0] == SCHEMA, ERR_VERSION);
-	record.row_version = row.version;
-	TRY(record_open(ring, STORE_DOMAIN, &row, &plain));
+	ENSURE(row->header.len == 1 && row->state == 0, ERR_CORRUPT);
+	ENSURE(row->header.ptr[0] == SCHEMA, ERR_VERSION);
+	record.row_version = row->version;
+	TRY(record_open(ring, STORE_DOMAIN, row, &plain));
 	enum coffer_err err = read_body(buf_view(&plain), &record);
 	if (err) {
 		anchor_record_clear(&record);
@@ -98,6 +102,14 @@ enum coffer_err anchor_record_read(struct store *store, struct ring *ring, struc
 	}
 	*out = record;
 	return ERR_OK;
+}
+
+enum coffer_err anchor_record_read(struct store *store, struct ring *ring, struct anchor_record *out)
+{
+	struct store_row wanted = { .id_len = 0 }, row;
+	domain_record_node_id(ID_PREFIX, ring_domain(ring), &wanted);
+	TRY(store_get(store, STORE_DOMAIN, view_of(wanted.id, wanted.id_len), &row));
+	return anchor_record_open(ring, &row, out);
 }
 
 static enum coffer_err write_body(const struct anchor_record *record, struct buf *out)

@@ -30,6 +30,10 @@ void anchor_record_clear(struct anchor_record *record);
 enum coffer_err anchor_record_new_auth(struct anchor_record *record) MUST_USE;
 /* ERR_NOT_FOUND: none. ERR_CORRUPT, ERR_VERSION. Caller clears *out. */
 enum coffer_err anchor_record_read(struct store *store, struct ring *ring, struct anchor_record *out) MUST_USE;
+/* Whether the row of table 5 is the record of `domain`'s node. */
+bool anchor_record_is(const struct domain_id *domain, const struct store_row *row);
+/* That row as anchor_record_read takes it. ERR_CORRUPT, ERR_VERSION, ERR_MEMORY. Caller clears *out. */
+enum coffer_err anchor_record_open(struct ring *ring, const struct store_row *row, struct anchor_record *out) MUST_USE;
 /* Writes it in the transaction under way, as its row_version + 1, which it then is. */
 enum coffer_err anchor_record_put(struct store *store, struct ring *ring, struct anchor_record *record) MUST_USE;
 /* For who moves this node to another token, in the transaction that writes its new slots: the next start makes a counter there. Fine when there is none. */

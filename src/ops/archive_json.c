@@ -11,6 +11,12 @@ static void put_states(struct json_out *j, const struct archive_facts *facts)
 	json_end(j);
 }
 
+static const char *counter_name(enum restore_counter counter)
+{
+	static const char *const names[] = { "not known", "as archived", "behind", "ahead", "another" };
+	return (unsigned)counter < sizeof names / sizeof names[0] ? names[counter] : "?";
+}
+
 void archive_json_restored(struct json_out *j, const struct restore_result *result)
 {
 	char uuid[UUID_TEXT_LEN + 1], id[2 * ARCHIVE_ID_LEN + 1], fingerprint[DOMAIN_FINGERPRINT_TEXT];
@@ -37,6 +43,8 @@ void archive_json_restored(struct json_out *j, const struct restore_result *resu
 	json_u64(j, "faults_accepted", result->faults);
 	json_u64(j, "older_by", result->newer_by);
 	json_u64(j, "mark_known", result->mark_known);
+	json_str(j, "counter", counter_name(result->counter));
+	json_u64(j, "counter_ahead", result->counter_ahead);
 	json_u64(j, "administrator", result->administrator);
 	json_end(j);
 }

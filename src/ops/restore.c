@@ -171,6 +171,7 @@ static enum coffer_err check_whole(struct restore *u, struct reason *reason)
 void restoring_done(struct restoring *r)
 {
 	archive_free(r->archive);
+	anchor_record_clear(&r->anchor);
 	ring_free(r->opened);
 	token_proxy_free(r->proxy);
 	ring_free(r->ring);
@@ -189,6 +190,7 @@ static enum coffer_err run(struct restoring *r, const struct restore *u, struct 
 	char recovery[sizeof r->engine->recovery];
 	TRY(restore_check(r, u->fd, reason));
 	TRY(restore_provision(r, reason));
+	TRY(restore_compare_counter(r, reason));
 	describe(&r->result->facts, recovery, sizeof recovery);
 	memcpy(r->result->node_id, r->identity.domain.node_id, UUID_LEN);
 	const struct domain_founding founding = { .identity = &r->identity, .ring = &r->ring, .proxy = &r->proxy, .write = restore_rows, .arg = r,

@@ -26,6 +26,15 @@ struct restore_wish {
 	bool accept_damaged;             /* rows that do not open stay refused */
 };
 
+/* What the new node's token says of the archive's age, by the counter that the archive's node had in it. */
+enum restore_counter {
+	RESTORE_COUNTER_NONE,    /* it has none of that node, or cannot count: not known */
+	RESTORE_COUNTER_SAME,    /* where the archive has it */
+	RESTORE_COUNTER_BEHIND,  /* the token was set back: not known */
+	RESTORE_COUNTER_AHEAD,   /* raised since */
+	RESTORE_COUNTER_OTHER    /* one of that node that the archive does not know */
+};
+
 struct restore_result {
 	struct archive_facts facts;
 	struct token_info token;
@@ -36,6 +45,8 @@ struct restore_result {
 	uint64_t newer_by;               /* root versions that this node's mark is ahead of the archive; 0: none, or no mark */
 	bool mark_known;                 /* there was one */
 	bool mark_foreign;               /* there was one that the archive's keys do not open: whether it is newer nobody knows */
+	enum restore_counter counter;
+	uint64_t counter_ahead;          /* raises since the archive was made, with AHEAD */
 	bool administrator;              /* the caller got a grant */
 };
 

@@ -16,6 +16,7 @@ struct looking {
 	struct restore_result *result;
 	struct ring *ring;
 	struct root_head *head;
+	struct anchor_record *anchor;
 	bool has_domain_key;
 };
 
@@ -37,6 +38,10 @@ static enum coffer_err look(void *arg, enum store_table table, const struct stor
 	}
 	if (table == STORE_DOMAIN && view_equal_str(view_of(row->id, row->id_len), "domain-key")) l->has_domain_key = true;
 	TRY(row_check(&l->check, table, row));
+	if (table == STORE_DOMAIN && anchor_record_is(ring_domain(l->ring), row)) {
+		anchor_record_clear(l->anchor);
+		return anchor_record_open(l->ring, row, l->anchor);
+	}
 	return table == STORE_OBJECT ? count_object(l, row) : ERR_OK;
 }
 
@@ -84,7 +89,7 @@ static enum coffer_err compare_mark(struct restoring *r, struct reason *reason)
 
 static enum coffer_err check_rows(struct restoring *r, struct reason *reason)
 {
-	struct looking l = { .check = { .ring = r->opened }, .result = r->result, .ring = r->opened, .head = &r->old_head };
+	struct looking l = { .check = { .ring = r->opened }, .result = r->result, .ring = r->opened, .head = &r->old_head, .anchor = &r->anchor };
 	struct archive_look al = { .look = look, .arg = &l };
 	memcpy(r->old_head.node_id, r->result->facts.header.node_id, UUID_LEN);
 	TRY(archive_check_rows(r->archive, r->opened, &al, reason));

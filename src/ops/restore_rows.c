@@ -136,8 +136,9 @@ static enum coffer_err append_restored(struct restoring *r, struct txn *txn)
 	memcpy(join.node_id, h->node_id, sizeof join.node_id);
 	memcpy(old.node_id, h->node_id, sizeof old.node_id);
 	TRY(join_place(r, txn, &old, &join));
+	bool older = r->result->newer_by || r->result->mark_foreign || r->result->counter >= RESTORE_COUNTER_AHEAD;
 	snprintf(sentence, sizeof sentence, "%s%s",
-		r->result->newer_by || r->result->mark_foreign ? "OLDER than what this node knew, or perhaps so, accepted by the operator" : "what was destroyed or revoked after that is not known here",
+		older ? "OLDER than what this node knew, or perhaps so, accepted by the operator" : "what was destroyed or revoked after that is not known here",
 		r->result->faults ? "; the store was damaged when it was archived, accepted by the operator" : "");
 	audit_join_write(&join, sentence, details);
 	const struct audit_event event = { .principal = view_str(r->principal->text), .operation = OPERATION_COFFER_RESTORE_COMMIT,
