@@ -224,6 +224,19 @@ static void print_database(const json_t *database)
 	line("", "NOT REACHED since %s", when);
 }
 
+/* Where several nodes write one store. */
+static void print_lead(const json_t *lead)
+{
+	if (!lead) return;
+	const char *role = json_text(lead, "role"), *master = json_text(lead, "master");
+	if (strcmp(role, "master") == 0) line("role", "master server, epoch %lld; this node is %s", whole(lead, "epoch"), json_text(lead, "name"));
+	else line("role", "%s; this node is %s", role, json_text(lead, "name"));
+	if (strcmp(role, "master") != 0 && master[0]) line("", "master server is node %s, epoch %lld", master, whole(lead, "epoch"));
+	if (strcmp(role, "master") != 0 && !master[0]) line("", "NO MASTER SERVER is seen (the last one had epoch %lld)", whole(lead, "epoch"));
+	if (strcmp(json_text(lead, "sealing"), "no") == 0) line("", "NOTHING NEW IS SEALED until there is one; what was sealed is opened");
+	if (strcmp(json_text(lead, "cloned"), "yes") == 0) line("", "TWO MACHINES run with the identity of this node: remove one, then run 'coffer node accept'");
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -241,6 +254,7 @@ static void print_status(const json_t *doc)
 		line("domain", "%s", json_text(domain, "fingerprint"));
 		line("node", "%s", json_text(doc, "node"));
 	}
+	print_lead(json_object_get(doc, "lead"));
 	print_token(json_object_get(doc, "token"));
 	print_opening(doc);
 	print_data_key(doc, json_object_get(doc, "rotation"));

@@ -242,6 +242,8 @@ const struct cmd commands[] = {
 	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
 	{ "rotate data-key", "", 0, 0, "a new data key; every record is sealed again in the background", rotate_options, cmd_rotate_data_key },
 	{ "rotate master", "", 0, 0, "a new master secret, in the token or in another one", rotate_master_options, cmd_rotate_master },
+	{ "promote", "", 0, 0, "this node becomes master server now", NULL, cmd_promote },
+	{ "step-down", "", 0, 0, "this node, which is master server, leaves that to others", NULL, cmd_step_down },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
 	{ "audit verify", "[FILE …]", 0, INT_MAX, "check every link of the audit log; with files, an export, without a daemon", audit_verify_options, cmd_audit_verify },
 	{ "audit export", "FILE", 1, 1, "records with signed checkpoints, one JSON object a line (- is standard output)", audit_export_options, cmd_audit_export },

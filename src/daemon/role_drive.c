@@ -17,6 +17,7 @@
 #include "ops/seat.h"
 
 #define STEPS_AT_ONCE 8u  /* then requests have their turn */
+#define RECORD_AGAIN_MS 1000u
 #define WRITE_TRIES 4u    /* of a write that another node's transaction came between */
 
 static bool is_driven(const struct daemon *d)
@@ -64,6 +65,8 @@ static const struct saying sayings[] = {
 	{ ROLE_SAY_NOT_PROMOTED, LOG_LEVEL_WARN, "this node was to be promoted, and could not take the lease in time" },
 };
 
+#define SAYINGS (sizeof sayings / sizeof sayings[0])
+
 static void put_text(struct engine *e, const struct saying *saying, char *out, size_t cap)
 {
 	bool epoch = saying->bit & (ROLE_SAY_MASTER | ROLE_SAY_BACK | ROLE_SAY_LOST);
@@ -78,13 +81,23 @@ static enum coffer_err append(struct engine *e, struct txn *txn, void *arg, stru
 	return audit_append(e->audit, txn, &event);
 }
 
-/* The audit log has what lasts: who became master server and who ceased to be. What it cannot take is in the log. */
-static void record(struct daemon *d, unsigned said, char *text)
+#define LASTING (ROLE_SAY_MASTER | ROLE_SAY_LOST | ROLE_SAY_STEPPED_DOWN | ROLE_SAY_NOT_PROMOTED) /* what the audit log has */
+
+/* What was said before the node was open, or while its store was away, as soon as it can be written. */
+static void record(struct daemon *d)
 {
 	struct engine *e = &d->engine;
-	const unsigned lasting = ROLE_SAY_MASTER | ROLE_SAY_LOST | ROLE_SAY_STEPPED_DOWN | ROLE_SAY_NOT_PROMOTED;
-	if (!(said & lasting) || !e->audit || engine_state_get(e) != ENGINE_OPEN || d->care.away) return;
-	if (store_thread_within(e, append, text, NULL) != ERR_OK) log_warn("the audit log has no record of this: %s", text);
+	char text[256];
+	for (size_t i = 0; i < SAYINGS && e->seat->to_record; i++) {
+		if (!e->audit || engine_state_get(e) != ENGINE_OPEN || d->care.away) return;
+		if (!(e->seat->to_record & sayings[i].bit)) continue;
+		put_text(e, &sayings[i], text, sizeof text);
+		if (store_thread_within(e, append, text, NULL) != ERR_OK) {
+			e->seat->record_at_ms = clock_mono_ms() + RECORD_AGAIN_MS;
+			return;
+		}
+		e->seat->to_record &= ~sayings[i].bit;
+	}
 }
 
 static void tell(struct daemon *d)
@@ -94,13 +107,14 @@ static void tell(struct daemon *d)
 	unsigned said = role_said(&e->seat->role);
 	const unsigned both = ROLE_SAY_GONE | ROLE_SAY_BACK;
 	if ((said & both) == both && !e->seat->role.gone) said &= ~both; /* there was none yet, and this node took it */
-	for (size_t i = 0; i < sizeof sayings / sizeof sayings[0]; i++) {
+	for (size_t i = 0; i < SAYINGS && said; i++) {
 		if (!(said & sayings[i].bit)) continue;
 		put_text(e, &sayings[i], text, sizeof text);
 		log_line(sayings[i].level, "domain: %s", text);
 		if (sayings[i].bit == ROLE_SAY_MASTER && e->seat->took_over) alert_happened(e->alerts, ALERT_TAKEOVER, text);
-		record(d, sayings[i].bit, text);
 	}
+	e->seat->to_record |= said & LASTING;
+	if (e->seat->to_record && clock_mono_ms() >= e->seat->record_at_ms) record(d);
 }
 
 /* ---- actions ---- */

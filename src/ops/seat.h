@@ -17,6 +17,8 @@ struct seat {
 	struct domain_role role;   /* valid while taken */
 	struct lease renewed;      /* by seat_renew, in the transaction under way */
 	bool look_again;           /* a fence said that the lease is another */
+	unsigned to_record;        /* what the role said (ROLE_SAY_…) and the audit log does not have yet */
+	uint64_t record_at_ms;     /* when to try that again */
 	bool took_over;            /* the last taking was from another node */
 	/* any lane */
 	_Atomic uint64_t epoch;          /* of the lease as it was seen last */

@@ -17,6 +17,7 @@
 #include "ops/json_out.h"
 #include "ops/key_rotation.h"
 #include "ops/rotation.h"
+#include "ops/seat.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
 #include "store/remote.h"
@@ -238,6 +239,28 @@ static void put_database(struct json_out *j, struct store *database)
 	json_end(j);
 }
 
+/* Who is master server, as far as this node knows. */
+static void put_lead(struct json_out *j, struct engine *engine)
+{
+	struct seat *s = engine->seat;
+	char master[UUID_TEXT_LEN + 1] = "";
+	const struct config *c = engine->config;
+	if (!s) return;
+	bool is_master = seat_is_master(engine);
+	pthread_mutex_lock(&s->lock);
+	if (s->known) text_uuid(s->master, master);
+	pthread_mutex_unlock(&s->lock);
+	json_begin(j, "lead");
+	json_str(j, "name", s->name);
+	json_str(j, "role", is_master ? "master" : c->node_role == CONFIG_NODE_STANDBY ? "standby" : "member");
+	json_str(j, "master", is_master || !s->gone ? master : "");
+	json_u64(j, "epoch", s->epoch);
+	json_str(j, "sealing", seat_ask_sealing(engine, NULL) == ERR_OK ? "yes" : "no");
+	json_str(j, "cloned", s->twin ? "yes" : "no");
+	json_u64(j, "lease_time_ms", c->lease_time_ms);
+	json_end(j);
+}
+
 /* *out_version: of the root, where it is known. */
 static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_version)
 {
@@ -306,6 +329,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 	if (proxy) {
 		put_domain(&j, engine);
 		put_token(&j, engine, proxy);
+		put_lead(&j, engine);
 	}
 	alerts_json(engine->alerts, &j);
 	put_memory(&j);

@@ -155,7 +155,9 @@ static enum coffer_err check_small(struct engine *engine, bool always, struct re
 {
 	struct store_check *c = engine->check;
 	size_t faults = 0;
-	if (!c || !rooted_store_is(engine->store)) return rooted_store_verdict(engine->store, reason);
+	enum coffer_err verdict = rooted_store_verdict(engine->store, reason);
+	if (!c || !rooted_store_is(engine->store) || verdict == ERR_VERSION) return verdict; /* of a newer program, or of several nodes: nothing to be accepted as it is */
+	if (reason) reason->text[0] = '\0';
 	start_clock(c);
 	begin_findings(engine, c);
 	const struct rooted_watch watch = { look, note_fault, c };

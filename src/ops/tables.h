@@ -39,6 +39,7 @@ op_fn op_recover;
 
 op_fn op_approve;
 op_fn op_audit_export;
+op_fn op_promote, op_step_down;
 op_fn op_alert_test;
 op_fn op_audit_show;
 op_fn op_audit_verify;

@@ -69,6 +69,8 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_AUDIT_EXPORT, "Audit Export",  op_audit_export, AUDIT_READ,  NONE,       STORE,  DENIED, OP_TELLS_BULK),
 
 	/* alerts */
+	ROW(COFFER_PROMOTE,      "Promote",       op_promote,      NODES,       NONE,       STORE,  ALWAYS, OP_ALONE),
+	ROW(COFFER_STEP_DOWN,    "Step Down",     op_step_down,    NODES,       NONE,       STORE,  ALWAYS, OP_ALONE),
 	ROW(COFFER_ALERT_TEST,   "Alert Test",    op_alert_test,   TOKEN,       NONE,       WORKER, DENIED, 0),
 
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,

@@ -90,7 +90,8 @@ struct token_proxy {
 	bool stop, busy, retry_asked, bound;
 	bool attended, unlocked;           /* attended: attempts are made while it is unlocked */
 	struct secret *pin;                /* given by token_proxy_unlock; NULL: none */
-	struct secret *aside_pin;          /* given for the token that the proxy was turned away from; NULL: none */
+	struct secret *aside_pin;          /* given for the token that the proxy was turned away from, NULL: none; of */
+	char aside_uri[TOKEN_URI_MAX + 1]; /* this one alone: with another it would cost a try */
 	struct secret *next_pin;           /* what it becomes with token_proxy_policy_adopt; NULL: it stays */
 	bool joined; /* of the thread that stops it */
 	char uri[TOKEN_URI_MAX + 1];

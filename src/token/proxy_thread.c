@@ -247,15 +247,16 @@ static void after_adopt(struct token_proxy *p)
 	if (err != ERR_OK) fail(p, err, &why);
 }
 
-/* Under the lock. What a person gave is not for a token whose PIN is read from elsewhere; the way back finds it again. */
+/* Under the lock, p->uri still that of before. What a person gave is not for a token whose PIN is read from elsewhere; the way back to the same one finds it again. */
 static void turn_pin(struct token_proxy *p, const char *uri)
 {
-	bool own = strstr(uri, "pin-source=") != NULL;
+	bool own = strstr(uri, "pin-source=") != NULL, back = strcmp(uri, p->aside_uri) == 0;
 	if (own && p->pin) {
 		secret_free(p->aside_pin);
 		p->aside_pin = TAKE(p->pin);
+		memcpy(p->aside_uri, p->uri, sizeof p->aside_uri);
 	}
-	if (!own && !p->pin) p->pin = TAKE(p->aside_pin);
+	if (!own && !p->pin && back) p->pin = TAKE(p->aside_pin);
 }
 
 /* The helper that was ends in order: a token that takes one connection at a time has it free for the next. */
@@ -267,12 +268,12 @@ static void turn(struct token_proxy *p, struct proxy_job *job)
 	if (p->helper.fd >= 0) (void)!call(p, CHANNEL_CLOSE, PROXY_CLOSE_MS, &reply, &ignored);
 	proxy_helper_end(&p->helper);
 	pthread_mutex_lock(&p->lock);
+	turn_pin(p, to->uri);
 	memcpy(p->uri, to->uri, strlen(to->uri) + 1);
 	p->bound = to->binding != NULL;
 	if (p->bound) p->binding = *to->binding;
 	p->probed = p->described = false;
 	p->failures = 0;
-	turn_pin(p, to->uri);
 	pthread_mutex_unlock(&p->lock);
 	p->helper.kind = to->kind;
 	p->last_attempt_ms = 0;

@@ -9,7 +9,8 @@ begin "secrets-$token"
 start_sandbox --token "$token" --set start=attended
 use_sandbox
 first=$dir
-trap 'for one in "$first" "$work"/box-*; do [ ! -d "$one" ] || "$sandbox" stop --dir "$one" >/dev/null 2>&1; done; cleanup' EXIT
+stop_all() { for one in "$first" "$work"/box-*; do [ ! -d "$one" ] || "$sandbox" stop --dir "$one" >/dev/null 2>&1; done; }
+trap 'stop_all; cleanup' EXIT
 
 answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
 start_daemon() {

@@ -46,6 +46,7 @@ static const struct { const char *name; bool on_object; bool may[ROLES]; } expec
 	{ "RECOVERY", false, { true, false, false, false, false } },
 	{ "ROTATE", false, { true, false, false, false, false } },
 	{ "BACKUP", false, { true, false, false, false, false } },
+	{ "NODES", false, { true, false, false, false, false } },
 };
 
 struct setting {

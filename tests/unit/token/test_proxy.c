@@ -297,6 +297,12 @@ static void a_pin_is_there_again_on_the_way_back(void **state)
 	assert_string_equal(f->pin, "");
 	assert_int_equal(token_proxy_retarget(p, "tpm2:fake", &fake_binding, NULL), ERR_OK);
 	assert_string_equal(f->pin, "mine");
+	f->pin[0] = '\0';
+	assert_int_equal(token_proxy_retarget(p, "tpm2:fake?pin-source=file:/x", &fake_binding, NULL), ERR_OK);
+	(void)!token_proxy_retarget(p, "tpm2:another", &fake_binding, NULL);
+	assert_string_equal(f->pin, ""); /* another token would count it as a wrong one */
+	assert_int_equal(token_proxy_retarget(p, "tpm2:fake", &fake_binding, NULL), ERR_OK);
+	assert_string_equal(f->pin, "mine");
 	token_proxy_free(p);
 	fake_free(f);
 }

@@ -1,0 +1,115 @@
+#!/bin/bash
+# One node of a domain that several could share, on a real PostgreSQL: it takes the lease, keeps it, gives it back and takes it again; killed, frozen, told to step down, and without its
+# database. New data is sealed only while it is master server; what was sealed is opened all the time.
+# shellcheck source=tests/integration/lib.sh
+# shellcheck disable=SC2317  # functions are called by name
+. "$(dirname "$0")/lib.sh"
+begin lead
+keep_softhsm
+start_sandbox --token softhsm --store postgres --set store_shared=yes --set node_name=first --set lease_time=2s --set store_connect_ms=1000 --set store_statement_ms=1000
+use_sandbox
+database=$dir/postgres
+pgbin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
+as=()
+[ "$(id -u)" != 0 ] || as=(setpriv --reuid=postgres --regid=postgres --clear-groups --)
+pg() { (cd / && "${as[@]}" "$pgbin/pg_ctl" -D "$database/data" -w -t 30 -l "$database/data/log" "$@") >/dev/null 2>&1; }
+pg_start() { pg -o "-c listen_addresses= -c unix_socket_directories=$database -c fsync=off -c max_connections=40" start; }
+sql() { PGPASSWORD=$(cat "$database/admin-password") "$pgbin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$database" -U admin -d coffer -c "$1" 2>&1; }
+role() { status_field .lead.role; }
+epoch() { status_field .lead.epoch; }
+is_master() { [ "$(role)" = master ]; }
+seal() { coffer encrypt -k disk -i "$work/p" -o "$work/m"; }
+events() { coffer audit show --limit 100000 --json | jq "[.[] | select(.details | test(\"$1\"))] | length"; }
+head -c 1000 /dev/urandom >"$work/p"
+
+# ---- founded ----
+equal "the founder is master server as soon as it is open" "$(role)" master
+equal "under the first epoch" "$(epoch)" 1
+equal "its record is there, a member's" "$(sql "SELECT state FROM coffer.record WHERE tbl = 6")" 2
+equal "and the card of the domain" "$(sql "SELECT length(body) FROM coffer.record WHERE tbl = 65 AND id = decode(repeat('00', 16), 'hex')")" 49
+equal "its name is not in the database" "$(sql "SELECT count(*) FROM coffer.record WHERE position('first' in encode(body || header, 'escape')) > 0")" 0
+check "a key is made" coffer key create disk
+check "encrypt" seal
+check "the data key is changed" coffer rotate data-key --wait
+equal "and the lease is under the new one" "$(sql "SELECT generation FROM coffer.record WHERE tbl = 64")" 2
+check "the store is whole" coffer store check
+equal "still under the first epoch" "$(epoch)" 1
+renewals() { [ "$(sql "SELECT version FROM coffer.record WHERE tbl = 64")" -gt $(($1 + 3)) ]; }
+within 10 "the lease is renewed" renewals "$(sql "SELECT version FROM coffer.record WHERE tbl = 64")"
+
+# ---- killed ----
+pid=$(cat "$home/cofferd.pid")
+kill -9 "$pid"
+another() { [ "$(cat "$home/cofferd.pid" 2>/dev/null)" != "$pid" ] && is_ready; }
+within 20 "killed: another one serves" another
+check "killed: what it seals first is sealed: its own lease is taken at once" seal
+equal "killed: it is master server" "$(role)" master
+equal "killed: under a higher epoch" "$(epoch)" 2
+recorded() { [ "$(events 'this node is master server .epoch 2')" = 1 ]; }
+within 5 "killed: the audit log says so" recorded
+
+# ---- frozen for longer than the lease holds ----
+lost() { grep -c 'this node is not master server any more' "$home/cofferd.log"; }
+before=$(lost)
+kill -STOP "$(cat "$home/cofferd.pid")"
+perl -e 'select(undef, undef, undef, 3)' # for longer than three fifths of lease_time: nothing tells but the clock
+kill -CONT "$(cat "$home/cofferd.pid")"
+knows() { [ "$(lost)" -gt "$before" ]; }
+within 5 "frozen: it knows that it was not master server" knows
+within 5 "frozen: and is again" is_master
+equal "frozen: nobody took it, so under the same epoch" "$(epoch)" 2
+check "frozen: what only the master server may do is done" coffer rotate data-key --wait
+
+# ---- the lease is another one's write: refused, looked at, and written anew ----
+sql "CREATE TABLE coffer.kept AS SELECT * FROM coffer.record WHERE tbl = 64" >/dev/null
+within 10 "put back: the lease is renewed" renewals "$(sql "SELECT version FROM coffer.kept")"
+before=$(sql "SELECT version FROM coffer.record WHERE tbl = 64")
+sql "UPDATE coffer.record r SET version = k.version, body = k.body FROM coffer.kept k WHERE r.tbl = 64; DROP TABLE coffer.kept" >/dev/null
+past() { [ "$(sql "SELECT version FROM coffer.record WHERE tbl = 64")" -gt "$before" ]; }
+within 10 "put back: an older write of its own is no twin's, and is renewed" past
+within 5 "put back: it is master server" is_master
+
+# ---- step-down and promote ----
+check "step-down" coffer step-down
+equal "step-down: it is a standby" "$(role)" standby
+refused "step-down: nothing new is sealed" 1 'no master server is there' coffer encrypt -k disk -i "$work/p" -o "$work/no"
+refused "step-down: no key is made" 1 'no master server is there' coffer key create other
+check "step-down: what was sealed is opened" coffer decrypt -i "$work/m" -o "$work/o"
+same "step-down: and is the same" "$work/p" "$work/o"
+refused "step-down: the data key is not changed" 1 'nobody is master server' coffer rotate data-key
+refused "step-down: once is enough" 1 'nobody is master server' coffer step-down
+raised() { [ "$(status_field ".alerts.raised.$1.sentence")" != null ]; }
+within 5 "step-down: operators are told" raised master_lost
+check "promote" coffer promote
+equal "promote: it is master server" "$(role)" master
+equal "promote: under a higher epoch" "$(epoch)" 3
+check "promote: encrypt" seal
+equal "both are in the audit log" "$(events 'is to be master server|is not to be master server')" 2
+
+# ---- without the database ----
+check "away: the server is stopped" pg -m fast stop
+silent() { ! coffer encrypt -k disk -i "$work/p" -o "$work/no"; }
+within 10 "away: nothing new is sealed when the lease has run out" silent
+refused "away: with a sentence" 1 'no master server|database' coffer encrypt -k disk -i "$work/p" -o "$work/no"
+check "away: what was sealed is opened" coffer decrypt -i "$work/m" -o "$work/o"
+check "away: the server is started" pg_start
+within 10 "away: master server again" is_master
+within 5 "away: encrypt" seal
+equal "away: under the same epoch" "$(epoch)" 3
+
+# ---- stopped in order ----
+stop_daemon
+equal "stopped: the lease is given back" "$(sql "SELECT state FROM coffer.record WHERE tbl = 64")" 2
+"$sandbox" start --dir "$dir" --quiet --set store_shared=yes --set node_name=first --set lease_time=2s >/dev/null 2>&1
+check "started: encrypt" seal
+equal "started: under a higher epoch" "$(epoch)" 4
+
+# ---- alone, on a store that several may write ----
+stop_daemon
+sed -i '/^store_shared\|^node_name\|^lease_time/d' "$home/cofferd.conf"
+setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+disown
+within 10 "not said to be shared: refused" status_is .state fault
+matches "not said to be shared: and it says what to do" "$(coffer status)" 'set store_shared = yes'
+refused "not said to be shared: and cannot be taken as it is" 1 'fault' coffer store accept --yes
+finish
