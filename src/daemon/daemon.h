@@ -45,6 +45,9 @@ struct store_news {
 	bool due;                 /* there may be changes of other nodes that were not read */
 	bool failed;              /* the last reading of them; said once */
 	uint64_t heard_ms, tried_ms; /* clock_mono_ms: when they were read, and when that was tried */
+	bool take_failed;         /* of whoever is `taking`: said once */
+	_Atomic bool taking;      /* an admin thread takes a later generation of the data key */
+	_Atomic uint64_t take_after_ms; /* clock_mono_ms: not before */
 	_Atomic bool queued;      /* job is on its way */
 	struct job job;
 	struct event *timer;      /* main thread; NULL: one node writes the store */

@@ -14,6 +14,7 @@
 #define STEP_MS 10u           /* for how long the store thread is held at most, but for the row that is under way and the commit */
 #define STEP_ROWS_MAX 4096u
 #define HELD_AGAIN_MS 60000u  /* what held the old key may be mended */
+#define NODE_AGAIN_MS 1000u   /* a node fetches the new key soon after it hears of it */
 #define FAILED_AGAIN_MS 2000u /* a disk that is full, memory that is short */
 
 struct rotator {
@@ -72,7 +73,7 @@ static void step(void *arg)
 		if (err && !r->failed) log_warn("the change of the data key waits: %s", reason_text(&reason, err));
 		r->failed = err != ERR_OK;
 		if (err) wait_a_while(r, FAILED_AGAIN_MS);
-		else if (rotation_phase(e) == ROTATION_HELD) wait_a_while(r, HELD_AGAIN_MS);
+		else if (rotation_phase(e) == ROTATION_HELD) wait_a_while(r, rotation_awaits_node(e) ? NODE_AGAIN_MS : HELD_AGAIN_MS);
 	}
 	r->queued = false;
 }

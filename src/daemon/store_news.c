@@ -3,12 +3,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/admin_pool.h"
 #include "daemon/store_care.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
+#include "ops/generation_take.h"
 #include "ops/shared_news.h"
 
 #define AGAIN_MS 1000u /* after a reading that failed */
+#define TAKE_AGAIN_MS 2000u /* after a token that did not open what waits */
 
 static bool can_hear(struct daemon *d)
 {
@@ -36,6 +39,35 @@ static void note(struct store_news *n, const struct reason *reason, enum coffer_
 	n->failed = err != ERR_OK;
 }
 
+/* ---- a later generation of the data key ---- */
+
+/* Admin lane: the token is asked. */
+static void take_generation(void *arg)
+{
+	struct daemon *d = arg;
+	struct engine *e = &d->engine;
+	struct reason reason = { "" };
+	pthread_mutex_lock(&e->admin_lock);
+	enum coffer_err err = engine_state_get(e) == ENGINE_OPEN ? generation_take(e, &reason) : ERR_OK;
+	pthread_mutex_unlock(&e->admin_lock);
+	if (err && !d->news.take_failed) log_error("the new data key is not taken over: %s", reason_text(&reason, err));
+	d->news.take_failed = err != ERR_OK;
+	d->news.take_after_ms = err ? clock_mono_ms() + TAKE_AGAIN_MS : 0;
+	d->news.taking = false;
+}
+
+/* True: one waits for this node, and somebody is at it. */
+static bool begin_taking(struct daemon *d)
+{
+	bool waits = false;
+	if (d->news.taking) return true;
+	if (generation_waits(&d->engine, &waits) != ERR_OK || !waits) return false;
+	if (clock_mono_ms() < d->news.take_after_ms) return true;
+	d->news.taking = true;
+	if (!admin_pool_call(d, take_generation, d)) d->news.taking = false;
+	return true;
+}
+
 static bool is_lost(enum coffer_err err)
 {
 	return err == ERR_CLOSED || err == ERR_TIMEOUT;
@@ -58,6 +90,7 @@ enum coffer_err store_news_hear(struct daemon *d)
 	if (!err) n->due = false;
 	if (!err) n->heard_ms = now;
 	if (err == ERR_BUSY) return ERR_OK; /* before the next one */
+	if (!is_lost(err) && begin_taking(d) && err == ERR_STATE) return ERR_OK; /* likewise, when it is here */
 	note(n, &reason, err);
 	if (!err && news.everything) log_info("what the other nodes changed is more than is told one by one: everything is read anew");
 	return is_lost(err) ? err : ERR_OK;

@@ -20,6 +20,7 @@
 #include "objects/reindex.h"
 #include "ops/anchor.h"
 #include "ops/attend.h"
+#include "ops/generation_take.h"
 #include "ops/key_rotation.h"
 #include "ops/quorum_ask.h"
 #include "ops/rotation.h"
@@ -28,6 +29,7 @@
 #include "ops/recovery_change.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
+#include "ops/transport_own.h"
 
 /* The slot rows of this node, copied out of the store. */
 struct slot_copy {
@@ -241,9 +243,15 @@ static enum coffer_err pin_root(struct engine *engine, struct reason *reason)
 	return ERR_OK;
 }
 
-static void finish_master(void *arg)
+static void finish_opening(void *arg)
 {
-	rotation_master_finish(arg);
+	struct engine *e = arg;
+	struct reason reason = { "" };
+	rotation_master_finish(e);
+	pthread_mutex_lock(&e->admin_lock);
+	enum coffer_err err = engine_state_get(e) == ENGINE_OPEN ? transport_own_make(e, &reason) : ERR_OK;
+	pthread_mutex_unlock(&e->admin_lock);
+	if (err) log_warn("no later data key can be handed to this node: %s", reason_text(&reason, err));
 }
 
 /* Shares open a node whose start is attended before its token was ever connected to: the counter in there is asked all the same. Only a TPM counts, and that is connected to without a PIN. */
@@ -272,9 +280,20 @@ static enum coffer_err check_anchor(struct engine *engine, struct reason *reason
 	return ERR_OK;
 }
 
+/* What was handed over while this node was away comes first: without it the store may not be judged. Anybody who can write the database can leave something there that does not open: that alone keeps no node
+ * closed. */
+static enum coffer_err take_and_check(struct engine *engine, struct reason *reason)
+{
+	struct reason why = { "" };
+	enum coffer_err taken = generation_take(engine, &why), err = check_store(engine, reason);
+	if (taken && err == ERR_STATE) return reason_fail(reason, taken, "%s", reason_text(&why, taken));
+	if (taken) log_warn("the data key that waits for this node is not taken over: %s", reason_text(&why, taken));
+	return err == ERR_STATE ? ERR_BUSY : err; /* it comes yet */
+}
+
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
-	enum coffer_err err = check_store(engine, reason);
+	enum coffer_err err = take_and_check(engine, reason);
 	if (!err) err = check_anchor(engine, reason);
 	if (err && (engine->integrity_fault || engine->anchor_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
 		log_warn("the grants cannot be read; no administrator can approve anything");
@@ -293,7 +312,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	log_info("open: generation %u", ring_newest(txn_ring(engine->txn)));
 	anchor_thread_opened(engine->daemon);
 	audit_signer_opened(engine->daemon);
-	if (!admin_pool_call(engine->daemon, finish_master, engine)) log_warn("a change of the master secret is not finished before the next start");
+	if (!admin_pool_call(engine->daemon, finish_opening, engine)) log_warn("a change of the master secret is not finished before the next start");
 	return ERR_OK;
 }
 

@@ -106,6 +106,7 @@ enum coffer_err record_open(struct ring *ring, enum store_table table, const str
 {
 	ENSURE(ring_count(ring) > 0, ERR_SEALED);
 	enum coffer_err err = open_body(ring, table, row, plain);
+	if (err == ERR_NOT_FOUND && ring_is_behind(ring, row->generation)) return ERR_BUSY;
 	return err == ERR_OK || err == ERR_MEMORY ? err : ERR_CORRUPT;
 }
 

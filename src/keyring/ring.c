@@ -22,6 +22,7 @@ struct retired {
 
 struct ring {
 	struct domain_id domain;
+	bool shared;
 	struct retired *retired;
 	unsigned retired_count;
 	unsigned count;
@@ -53,6 +54,16 @@ void ring_free(struct ring *ring)
 	free(ring->retired);
 	free(ring->entries);
 	free(ring);
+}
+
+void ring_set_shared(struct ring *ring, bool shared)
+{
+	ring->shared = shared;
+}
+
+bool ring_is_behind(const struct ring *ring, uint32_t generation)
+{
+	return ring->shared && generation > ring_newest(ring);
 }
 
 const struct domain_id *ring_domain(const struct ring *ring)

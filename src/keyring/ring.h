@@ -3,6 +3,7 @@
 #ifndef COFFER_KEYRING_RING_H
 #define COFFER_KEYRING_RING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -36,6 +37,9 @@ void ring_remove(struct ring *ring, uint32_t generation);
 /* The audit subkey (32 bytes, moved) of a generation that left the ring: ring_subkey gives SUBKEY_AUDIT of it, and nothing else does. ERR_EXISTS: the
  * ring has it, or the generation itself; ERR_LIMIT, ERR_FIELD, ERR_MEMORY. */
 enum coffer_err ring_add_audit(struct ring *ring, uint32_t generation, struct secret **audit) MUST_USE;
+/* Several nodes share the domain: one of them may have made a generation that this one has not fetched yet (false at first). */
+void ring_set_shared(struct ring *ring, bool shared);
+bool ring_is_behind(const struct ring *ring, uint32_t generation); /* it is newer than all that are here, and can be fetched */
 /* 0 when the ring is empty. */
 uint32_t ring_newest(const struct ring *ring);
 unsigned ring_count(const struct ring *ring);

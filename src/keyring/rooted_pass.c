@@ -8,6 +8,15 @@
 #define ORPHANS_PAGE 64u     /* looked at in the time of one row */
 #define NAME_ROWS_MAX 65536u /* of a table: where the one row too many is looked for */
 
+/* Where several nodes write: one snapshot. Without a root that is under a data key to come nothing can be compared. */
+static enum coffer_err look(struct rooted *r)
+{
+	TRY(rooted_look(r, NULL));
+	if (r->verdict != ERR_STATE) return ERR_OK;
+	store_rollback(r->inner);
+	return ERR_STATE;
+}
+
 static const struct rooted_watch nobody = { .row = NULL };
 
 /* One row, out of the store's hands. Sealed bytes: on the ordinary heap. */
@@ -224,7 +233,7 @@ enum coffer_err rooted_store_check_small(struct store *s, const struct rooted_wa
 	if (!rooted_store_is(s) || !rooted_of(s)->ring) return ERR_OK;
 	struct rooted *r = rooted_of(s);
 	PRE(!s->in_transaction);
-	if (r->shared) TRY(rooted_look(r, NULL));
+	if (r->shared) TRY(look(r));
 	r->now = r->durable;
 	enum coffer_err err = check_tables(r, small, sizeof small / sizeof small[0], watch, out_faults);
 	if (!err) err = judge_head(r, watch, out_faults);
@@ -281,7 +290,7 @@ static enum coffer_err whole_table(struct rooted *r, const struct rooted_watch *
 {
 	enum store_table table = r->pass.table;
 	size_t faults = 0;
-	TRY(rooted_look(r, NULL));
+	TRY(look(r));
 	enum coffer_err err = check_tables(r, &table, 1, watch, &faults);
 	if (!err && table == STORE_AUDIT) err = judge_head(r, watch, &faults);
 	store_rollback(r->inner);

@@ -161,6 +161,7 @@ enum coffer_err rooted_store_attach(struct store *s, struct ring *ring, struct r
 	r->pass.active = false;
 	rooted_judge(r, ERR_OK, "%s", "");
 	if (!ring) return ERR_OK;
+	ring_set_shared(ring, r->shared);
 	enum coffer_err err = r->shared ? rooted_begin_peers(r) : ERR_OK;
 	if (!err) err = rooted_read(r, reason);
 	if (!err && r->shared) rooted_know_changes(r);

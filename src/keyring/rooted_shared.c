@@ -91,6 +91,14 @@ enum coffer_err rooted_store_floor(struct store *s, const uint8_t node_id[static
 	return ERR_OK;
 }
 
+enum coffer_err rooted_store_look_again(struct store *s, struct reason *reason)
+{
+	if (!rooted_store_is_shared(s)) return ERR_OK;
+	PRE(s->in_transaction && rooted_of(s)->ring);
+	TRY(rooted_read_peers(rooted_of(s)));
+	return rooted_store_verdict(s, reason);
+}
+
 void rooted_know_changes(struct rooted *r)
 {
 	for (size_t i = 0; i < r->peer_count; i++) {
@@ -354,4 +362,22 @@ void rooted_store_note_epoch(struct store *s, uint64_t epoch)
 	PRE(s->in_transaction && r->ring && r->shared);
 	r->now.root.epoch = epoch;
 	r->now.dirty = true;
+}
+
+enum coffer_err rooted_store_reseal_root(struct store *s, const uint8_t node_id[static UUID_LEN])
+{
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	struct rooted *r = rooted_of(s);
+	struct store_row wanted, row;
+	struct root root;
+	PRE(s->in_transaction && r->ring && r->shared);
+	ENSURE(memcmp(node_id, ring_domain(r->ring)->node_id, UUID_LEN) != 0, ERR_FIELD);
+	root_node_row_id(node_id, &wanted);
+	enum coffer_err err = store_get(r->inner, STORE_DOMAIN, view_of(wanted.id, wanted.id_len), &row);
+	if (err == ERR_NOT_FOUND || (!err && row.generation == ring_newest(r->ring))) return ERR_OK;
+	if (!err) err = root_from_row(r->ring, &row, &root);
+	TRY(err);
+	TRY(root_to_row(r->ring, &root, &row, &body));
+	r->now.dirty = true;
+	return store_put(r->inner, STORE_DOMAIN, &row, true);
 }

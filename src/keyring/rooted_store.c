@@ -146,6 +146,7 @@ static enum coffer_err find(struct rooted *r, enum store_table table, struct vie
 	enum coffer_err err = store_get(r->inner, table, id, &row);
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	TRY(err);
+	ENSURE(!ring_is_behind(r->ring, row.generation), ERR_BUSY); /* its entry would be another one */
 	out->version = row.version;
 	TRY(root_entry(r->ring, rooted_generation(r), table, &row, out->entry));
 	out->there = true;

@@ -29,10 +29,15 @@ typedef void rooted_changed_fn(void *arg, enum store_table table, struct view id
  * ERR_CORRUPT: the verdict, which is renewed by this: a root is older than was seen, cannot be used, or this node's was written by somebody else; ERR_STATE: a root is under a
  * data key that this node has not fetched yet. Then nothing counts as told. */
 enum coffer_err rooted_store_refresh(struct store *s, rooted_changed_fn *fn, void *arg, bool *out_everything, struct reason *reason) MUST_USE;
+/* Inside a transaction: the root of a node that writes no more (it was removed) is sealed again under the newest data key, as it is, so that it can be read when the older ones
+ * have left. One that is, or is not there, stays. ERR_CORRUPT: it does not open. */
+enum coffer_err rooted_store_reseal_root(struct store *s, const uint8_t node_id[static UUID_LEN]) MUST_USE;
 /* What the last refresh told was not taken in: the next one tells everything. */
 void rooted_store_hear_again(struct store *s);
 /* A node's root that may not be older than this: what was said of it at admission. Outside a transaction, with a ring. ERR_MEMORY. */
 enum coffer_err rooted_store_floor(struct store *s, const uint8_t node_id[static UUID_LEN], uint64_t version) MUST_USE;
+/* Inside a transaction: reads the other nodes' roots as they stand in it, and the verdict. Nothing for a store that one node writes. */
+enum coffer_err rooted_store_look_again(struct store *s, struct reason *reason) MUST_USE;
 /* The highest epoch that a node's root names, and naming one: inside a transaction, whose commit makes it durable; a lower one changes nothing. */
 uint64_t rooted_store_epoch(const struct store *s);
 void rooted_store_note_epoch(struct store *s, uint64_t epoch);

@@ -99,6 +99,7 @@ void rotation_restart(struct engine *engine)
 	pthread_mutex_lock(&r->lock);
 	r->total = total;
 	pthread_mutex_unlock(&r->lock);
+	r->awaits = false;
 	rotation_set_phase(engine, ROTATION_RESEAL);
 }
 
@@ -199,7 +200,7 @@ static enum coffer_err take_audit_key(void *arg, const struct store_row *row)
 	return err == ERR_MEMORY ? err : ERR_OK;
 }
 
-static enum coffer_err load_audit_keys(struct store *store, struct ring *ring)
+enum coffer_err rotation_load_audit_keys(struct store *store, struct ring *ring)
 {
 	return store_scan(store, STORE_DOMAIN, view_str(AUDIT_KEY_PREFIX), false, SIZE_MAX, take_audit_key, ring);
 }
@@ -222,7 +223,7 @@ enum coffer_err rotation_load(struct engine *engine, struct txn *txn, void *arg,
 	(void)arg;
 	(void)reason;
 	if (!r) return ERR_OK;
-	TRY(load_audit_keys(txn_store(txn), txn_ring(txn)));
+	TRY(rotation_load_audit_keys(txn_store(txn), txn_ring(txn)));
 	enum coffer_err err = read_record(txn_store(txn), txn_ring(txn), &record);
 	if (err == ERR_MEMORY) return err;
 	if (err) log_warn("what is known of earlier changes of the data key does not open: %s", err_text(err));
@@ -299,14 +300,13 @@ static void begun(void *arg)
 	rotation_tell(engine);
 }
 
-/* In the ring before it is in the store, because everything of the transaction is sealed under it; in doubt until the commit is known. */
-static enum coffer_err add_to_ring(struct engine *engine, struct txn *txn, const struct rotation_fresh *fresh)
+enum coffer_err rotation_add_to_ring(struct engine *engine, struct txn *txn, uint32_t generation, const struct secret *key)
 {
-	AUTO_SECRET struct secret *key = secret_copy(secret_bytes(fresh->key), secret_len(fresh->key));
-	ENSURE(key, ERR_MEMORY);
+	AUTO_SECRET struct secret *own = secret_copy(secret_bytes(key), secret_len(key));
+	ENSURE(own, ERR_MEMORY);
 	TRY(txn_on_commit(txn, begun, NULL, engine));
-	TRY(ring_add(txn_ring(txn), fresh->generation, &key));
-	engine->rotation->doubt = fresh->generation;
+	TRY(ring_add(txn_ring(txn), generation, &own));
+	engine->rotation->doubt = generation;
 	return ERR_OK;
 }
 
@@ -321,11 +321,12 @@ enum coffer_err rotation_begin(struct engine *engine, struct txn *txn, void *arg
 	if (fresh->generation != wanted) return reason_fail(reason, ERR_STATE, "another change of the data key came first");
 	enum coffer_err err = generation_get_domain_key(txn_store(txn), ring, &seed);
 	if (err) return reason_default(reason, err, "the domain's private key does not open: %s", err_text(err));
-	TRY(add_to_ring(engine, txn, fresh));
+	TRY(rotation_add_to_ring(engine, txn, fresh->generation, fresh->key));
 	TRY(seat_renew(engine, txn, reason));
 	err = recovery_add_generation(txn_store(txn), ring, seed, fresh->generation, reason);
 	if (err && err != ERR_NOT_FOUND) return err;
 	TRY(put_slot(engine, txn, fresh, seed));
+	TRY(rotation_hand_over(engine, txn, seed, fresh, reason));
 	struct rotation_record record = rotation_record_now(engine);
 	record.begun_ms = clock_wall_s() * 1000;
 	record.ended_ms = record.rows = 0;

@@ -49,6 +49,10 @@ engine_store_fn rotation_reseal; /* arg: struct rotation_budget */
 bool rotation_is_proven(struct engine *engine);
 /* The end of the old generations. arg unused. */
 engine_store_fn rotation_retire;
+/* Store lane, outside a transaction: generations whose slot of this node the master server took out of the store leave the ring. */
+enum coffer_err rotation_follow(struct engine *engine) MUST_USE;
+/* The phase is HELD because a node has not got the newest generation: it is looked for again soon. Store lane. */
+bool rotation_awaits_node(struct engine *engine);
 /* Held back for a while: the re-seal begins again, for what was mended meanwhile. */
 void rotation_again(struct engine *engine);
 

@@ -34,6 +34,7 @@ struct rotation {
 	_Atomic int phase;          /* enum rotation_phase */
 	/* store thread */
 	struct rotation_place place, next; /* committed, of the transaction under way */
+	bool awaits;                /* the phase is HELD because a node has not got the newest generation */
 	uint32_t doubt;             /* a generation of the ring whose commit is not known to be durable; 0: none */
 	uint64_t pass;              /* of the scrub that proves it */
 	uint64_t proven_below;      /* rows that the last one found under an old generation */
@@ -46,9 +47,26 @@ struct rotation {
 	char old_master[REASON_MAX]; /* why the master secret before the one in force still stands; "" where it does not */
 };
 
+/* ---- rotation_nodes.c: several nodes; nothing where one writes the store. Inside a transaction that only the master server makes. ---- */
+#define ROTATION_SLOT_ID (UUID_LEN + 4u)
+#define ROTATION_WAITS 128u /* bytes of who is waited for */
+/* Of a slot, and of the row that hands a generation over. */
+void rotation_slot_id(const uint8_t node_id[static UUID_LEN], uint32_t generation, uint8_t out[static ROTATION_SLOT_ID]);
+/* The newest of the ring from now on, so that everything of the transaction under way is sealed under it; in doubt until the commit is known (rotation_settle). Copies the key. */
+enum coffer_err rotation_add_to_ring(struct engine *engine, struct txn *txn, uint32_t generation, const struct secret *key) MUST_USE;
+/* A row of table 67 and an audit record for each member; who is admitted and has not joined is refused. ERR_STATE: a member that nothing can be handed to. */
+enum coffer_err rotation_hand_over(struct engine *engine, struct txn *txn, const struct secret *seed, const struct rotation_fresh *fresh, struct reason *reason) MUST_USE;
+/* Which members have no slot of the newest generation, in words; "": none. Rows that are missing for them are written again. */
+enum coffer_err rotation_look_after(struct engine *engine, struct txn *txn, char out_waits_for[static ROTATION_WAITS], struct reason *reason) MUST_USE;
+/* Before the older generations leave: the other nodes' slots of them, and the roots of removed nodes under the newest. */
+enum coffer_err rotation_leave_others(struct engine *engine, struct txn *txn) MUST_USE;
+
+enum coffer_err rotation_load_audit_keys(struct store *store, struct ring *ring) MUST_USE;
 void rotation_set_phase(struct engine *engine, enum rotation_phase phase);
 /* Tells status what the ring and the place say. */
 void rotation_tell(struct engine *engine);
+/* A member lacks the newest generation. */
+void rotation_await(struct engine *engine, const char *who);
 /* Why the old generation stays; logged when it is new. */
 void rotation_hold(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Inside a transaction: writes the record and keeps it with the commit. */

@@ -117,8 +117,13 @@ enum coffer_err rotation_reseal(struct engine *engine, struct txn *txn, void *ar
 	const struct rotation_budget *budget = arg;
 	struct rotation *r = engine->rotation;
 	uint64_t until = clock_mono_ms() + budget->ms;
-	(void)reason;
+	char waits_for[ROTATION_WAITS];
 	if (rotation_phase(engine) != ROTATION_RESEAL) return ERR_OK;
+	TRY(rotation_look_after(engine, txn, waits_for, reason)); /* who lacks the key could not read what is written again under it */
+	if (waits_for[0]) {
+		rotation_await(engine, waits_for);
+		return ERR_OK;
+	}
 	r->next = r->place;
 	struct rotation_place *place = &r->next;
 	TRY(txn_on_commit(txn, moved, NULL, engine));

@@ -123,6 +123,7 @@ static enum coffer_err write_end(struct engine *engine, struct txn *txn, struct 
 	AUTO_SECRET struct secret *seed = NULL;
 	uint32_t newest = ring_newest(ring);
 	ENSURE(ring_count(ring) <= ROTATION_GENERATIONS_MAX, ERR_LIMIT);
+	TRY(rotation_leave_others(engine, txn));
 	for (unsigned i = 0; i + 1 < ring_count(ring); i++) TRY(let_go(txn, l, ring_generation_at(ring, i)));
 	TRY(generation_get_domain_key(txn_store(txn), ring, &seed));
 	enum coffer_err err = recovery_drop_generations(txn_store(txn), ring, seed, newest, reason);
@@ -138,10 +139,16 @@ static enum coffer_err write_end(struct engine *engine, struct txn *txn, struct 
 
 enum coffer_err rotation_retire(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
+	char waits_for[ROTATION_WAITS];
 	(void)arg;
 	TRY(seat_check_master(engine, reason));
 	/* Its rows count under the keys that they had (docs/formats.md 14.1), and its stanza wraps these. */
 	if (store_snapshot_is_read(txn_store(txn))) return reason_fail(reason, ERR_BUSY, "a backup is being made; the older data keys leave when it is done");
+	TRY(rotation_look_after(engine, txn, waits_for, reason));
+	if (waits_for[0]) {
+		rotation_await(engine, waits_for);
+		return ERR_OK;
+	}
 	struct leaving *l = calloc(1, sizeof *l);
 	ENSURE(l, ERR_MEMORY);
 	l->engine = engine;

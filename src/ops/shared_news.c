@@ -6,6 +6,7 @@
 #include "access/quorum_record.h"
 #include "keyring/rooted_store.h"
 #include "ops/recovery_change.h"
+#include "ops/rotation.h"
 
 #define BIT(table) (1u << (table))
 
@@ -56,8 +57,8 @@ enum coffer_err shared_news_read(struct engine *engine, struct shared_news *out,
 		out->tables = BIT(STORE_TABLE_END) - BIT(STORE_OBJECT);
 	}
 	if (out->tables & BIT(STORE_OBJECT) && engine->after_destroy) engine->after_destroy(engine); /* no thread keeps a warm key of one */
-	if (!(out->tables & (BIT(STORE_GRANT) | BIT(STORE_DOMAIN) | BIT(STORE_RECOVERY)))) return ERR_OK;
-	enum coffer_err err = read_access(engine, reason);
+	enum coffer_err err = out->tables & BIT(STORE_SLOT) ? rotation_follow(engine) : ERR_OK;
+	if (!err && out->tables & (BIT(STORE_GRANT) | BIT(STORE_DOMAIN) | BIT(STORE_RECOVERY))) err = read_access(engine, reason);
 	if (err) rooted_store_hear_again(engine->store);
 	return err;
 }

@@ -28,6 +28,8 @@ equal "under the first epoch" "$(epoch)" 1
 equal "its record is there, a member's" "$(sql "SELECT state FROM coffer.record WHERE tbl = 6")" 2
 equal "and the card of the domain" "$(sql "SELECT length(body) FROM coffer.record WHERE tbl = 65 AND id = decode(repeat('00', 16), 'hex')")" 49
 equal "its name is not in the database" "$(sql "SELECT count(*) FROM coffer.record WHERE position('first' in encode(body || header, 'escape')) > 0")" 0
+has_transport() { [ "$(sql "SELECT count(*) FROM coffer.record WHERE tbl = 5 AND encode(id, 'escape') LIKE 'transport-%'")" = 1 ]; }
+within 10 "it has a transport key, so that later data keys can be handed to it" has_transport
 check "a key is made" coffer key create disk
 check "encrypt" seal
 check "the data key is changed" coffer rotate data-key --wait

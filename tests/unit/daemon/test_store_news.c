@@ -291,6 +291,44 @@ static void what_cannot_be_read_holds_nobody_up_and_is_read_later(void **state)
 	assert_int_equal(believed(&w->b, &c), 0);
 }
 
+static void put_waiting(struct world *w)
+{
+	struct store_row row = { .id = { 0xb0 }, .id_len = UUID_LEN + 4, .version = 1, .state = 1, .header = view_str("1"), .body = view_str("2") };
+	row.id[UUID_LEN + 3] = 2;
+	assert_int_equal(store_begin(w->inner, NULL), ERR_OK);
+	assert_int_equal(store_put(w->inner, STORE_REFRESH, &row, true), ERR_OK);
+	assert_int_equal(store_commit(w->inner, NULL), ERR_OK);
+}
+
+static void a_generation_that_waits_is_taken_by_an_admin_thread(void **state)
+{
+	struct world *w = *state;
+	struct daemon *d = &w->b.daemon;
+	assert_int_equal(job_queue_init(&d->admin_jobs, false), ERR_OK);
+	assert_int_equal(pthread_mutex_init(&d->engine.admin_lock, NULL), 0);
+	told = true;
+	assert_int_equal(hear(&w->b), ERR_OK);
+	assert_null(job_queue_take_one(&d->admin_jobs));
+	put_waiting(w);
+	for (unsigned i = 0; i < 2; i++) {
+		told = true;
+		assert_int_equal(hear(&w->b), ERR_OK);
+	}
+	struct job *job = job_queue_take_one(&d->admin_jobs);
+	assert_non_null(job);
+	assert_null(job_queue_take_one(&d->admin_jobs)); /* one is at it */
+	d->engine.state = ENGINE_SEALED; /* nothing to be taken here */
+	job->call(job->arg);
+	free(job);
+	d->engine.state = ENGINE_OPEN;
+	told = true;
+	assert_int_equal(hear(&w->b), ERR_OK);
+	job = job_queue_take_one(&d->admin_jobs);
+	assert_non_null(job);
+	free(job);
+	job_queue_done(&d->admin_jobs);
+}
+
 static void a_lost_connection_is_told(void **state)
 {
 	struct world *w = *state;
@@ -310,6 +348,7 @@ int main(void)
 		TEST(what_came_too_late_hears_the_news_and_runs_again),
 		TEST(it_does_not_run_again_for_ever),
 		TEST(what_cannot_be_read_holds_nobody_up_and_is_read_later),
+		TEST(a_generation_that_waits_is_taken_by_an_admin_thread),
 		TEST(a_lost_connection_is_told),
 	};
 	log_init("test", LOG_LEVEL_ERROR);
