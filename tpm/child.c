@@ -166,10 +166,21 @@ static enum coffer_err set_auth(struct tpm_device *dev, ESYS_TR object, struct v
 	return rc == TSS2_RC_SUCCESS ? ERR_OK : tpm_err_fail(reason, "Esys_TR_SetAuth", rc);
 }
 
-void tpm_child_unload(struct tpm_device *dev, ESYS_TR *object)
+/* The TSS puts the HMAC key of a command together in the session: session key, then the object's authorization value, and leaves it there. With zeros for a value it does so again here;
+ * Unseal has no parameter that could be encrypted, so the command is refused before anything is sent. */
+static void forget_in_session(struct tpm_device *dev, ESYS_TR object, ESYS_TR session)
+{
+	TPM2B_SENSITIVE_DATA *none = NULL;
+	if (tpm_session_encrypt(dev, session, true, false, NULL) != ERR_OK) return;
+	if (Esys_Unseal_Async(dev->esys, object, session, ESYS_TR_NONE, ESYS_TR_NONE) != TSS2_RC_SUCCESS) return;
+	(void)Esys_Unseal_Finish(dev->esys, &none); /* not with a TSS that was seen: sent all the same, so the answer, a refusal, is fetched */
+	Esys_Free(none);
+}
+
+void tpm_child_unload(struct tpm_device *dev, ESYS_TR session, ESYS_TR *object)
 {
 	if (*object == ESYS_TR_NONE) return;
-	if (!dev->dead) (void)!set_auth(dev, *object, view_of(NULL, 0), NULL);
+	if (!dev->dead && set_auth(dev, *object, view_of(NULL, 0), NULL) == ERR_OK) forget_in_session(dev, *object, session);
 	tpm_device_flush(dev, object);
 }
 
@@ -188,7 +199,7 @@ enum coffer_err tpm_child_load(struct tpm_device *dev, const struct tpm_key *key
 	if (c.rc != TSS2_RC_SUCCESS && tpm_err_map(c.rc).blame) return ERR_OK;
 	TRY(tpm_call_end(&c, reason));
 	enum coffer_err err = set_auth(dev, object, auth, reason);
-	if (err != ERR_OK) tpm_child_unload(dev, &object);
+	if (err != ERR_OK) tpm_child_unload(dev, session, &object);
 	*out = object;
 	return err;
 }

@@ -33,7 +33,7 @@ enum coffer_err tpm_child_point(enum tpm_child_use use, struct view ref, uint8_t
  * load, which is an answer and no failure. Ended by tpm_child_unload. */
 enum coffer_err tpm_child_load(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, enum tpm_child_use use, struct view ref, struct view auth,
 	ESYS_TR *out, struct reason *reason) MUST_USE;
-/* Zeros go over the TSS's copy of the authorization value; accepts ESYS_TR_NONE. */
-void tpm_child_unload(struct tpm_device *dev, ESYS_TR *object);
+/* Zeros go over the TSS's copies of the authorization value, that of the object and that of the session it was used in; accepts ESYS_TR_NONE. */
+void tpm_child_unload(struct tpm_device *dev, ESYS_TR session, ESYS_TR *object);
 
 #endif

@@ -52,7 +52,7 @@ static enum coffer_err sign(struct tpm_device *dev, const struct tpm_key *key, E
 	TRY(tpm_child_load(dev, key, session, TPM_CHILD_SIGN, view_of(wish->ref.data, wish->ref.len), wish->auth, &object, reason));
 	if (object == ESYS_TR_NONE) return ERR_OK;
 	enum coffer_err err = sign_with(dev, object, session, wish, out, reason);
-	tpm_child_unload(dev, &object);
+	tpm_child_unload(dev, session, &object);
 	return err;
 }
 

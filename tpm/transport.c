@@ -56,7 +56,7 @@ static enum coffer_err ecdh(struct tpm_device *dev, const struct tpm_key *key, E
 	TRY(tpm_child_load(dev, key, session, TPM_CHILD_DERIVE, view_of(wish->ref.data, wish->ref.len), wish->auth, &object, reason));
 	if (object == ESYS_TR_NONE) return ERR_OK;
 	enum coffer_err err = zgen(dev, object, session, wish->point, &out->shared, reason);
-	tpm_child_unload(dev, &object);
+	tpm_child_unload(dev, session, &object);
 	out->there = !err;
 	return err;
 }
@@ -93,7 +93,7 @@ static enum coffer_err public_point(struct tpm_device *dev, const struct tpm_key
 	TRY(tpm_session_encrypt(dev, session, true, true, reason));
 	TRY(tpm_child_load(dev, key, session, TPM_CHILD_DERIVE, ref, view_of(no_auth, sizeof no_auth), &object, reason));
 	if (object == ESYS_TR_NONE) return ERR_OK;
-	tpm_child_unload(dev, &object);
+	tpm_child_unload(dev, session, &object);
 	out->there = true;
 	return tpm_child_point(TPM_CHILD_DERIVE, ref, out->public_key);
 }
