@@ -1,6 +1,7 @@
 /* Making, finding and destroying key pairs. */
 #include "hsm/pair.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "crypto/ecdsa.h"
@@ -133,6 +134,28 @@ static enum coffer_err generate(struct hsm_session *s, const struct hsm_pair_use
 	return hsm_session_fail(s, reason, "C_GenerateKeyPair", rv);
 }
 
+static enum coffer_err check_made(struct hsm_session *s, const struct hsm_pair_use *use, const struct hsm_pair *p, uint8_t out_point[static HSM_PAIR_POINT_LEN],
+	struct reason *reason)
+{
+	bool ours = false;
+	TRY(is_ours(s, use, p->private_key, &ours, reason));
+	enum coffer_err err = ours ? hsm_pair_point(s, p->public_key, out_point, reason) : ERR_CORRUPT;
+	return err == ERR_CORRUPT ? reason_fail(reason, ERR_TOKEN_REFUSED, "the token makes no %s that stays in it", use->what) : err;
+}
+
+/* What was just made and is not used does not stay in the token; the error is the one that led here. */
+static enum coffer_err throw_away(struct hsm_session *s, const struct hsm_pair_use *use, const uint8_t *id, enum coffer_err err, struct reason *reason)
+{
+	char why[REASON_MAX];
+	struct reason ignored = { "" };
+	CK_RV rv = s->last_rv;
+	snprintf(why, sizeof why, "%s", reason ? reason_text(reason, err) : "");
+	enum coffer_err left = hsm_pair_destroy(s, use, id, &ignored);
+	s->last_rv = rv;
+	if (!left) return err;
+	return reason_fail(reason, err, "%.300s; the key pair that it made could not be destroyed and stays in it: remove '%s'", why, use->label);
+}
+
 enum coffer_err hsm_pair_make(struct hsm_session *s, const struct hsm_pair_use *use, const uint8_t id[static HSM_PAIR_ID_LEN], struct hsm_pair *out,
 	uint8_t out_point[static HSM_PAIR_POINT_LEN], struct reason *reason)
 {
@@ -147,8 +170,6 @@ enum coffer_err hsm_pair_make(struct hsm_session *s, const struct hsm_pair_use *
 	}
 	TRY(hsm_pair_destroy(s, use, id, reason));
 	TRY(generate(s, use, id, out, reason));
-	TRY(is_ours(s, use, out->private_key, &ours, reason));
-	if (!ours || hsm_pair_point(s, out->public_key, out_point, reason) != ERR_OK)
-		return reason_fail(reason, ERR_TOKEN_REFUSED, "the token makes no %s that stays in it", use->what);
-	return ERR_OK;
+	enum coffer_err err = check_made(s, use, out, out_point, reason);
+	return err ? throw_away(s, use, id, err, reason) : ERR_OK;
 }

@@ -321,18 +321,26 @@ const struct token_ops token_backend = {
 };
 
 /* PKCS#11 has no number that only goes up. */
-const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL };
+const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL, .drop = NULL };
 
 /* ---- erase ---- */
 
+static enum coffer_err erase_step(struct token *t, struct step *step, struct reason *reason)
+{
+	TRY(find_again(t, reason)); /* handles change with a login */
+	step->len = 1;
+	return hsm_object_destroy(&t->session, &t->key, reason);
+}
+
+/* A session or handle that is not valid says nothing of the key: it is searched by its id in a new session. Gone after the token was told to destroy it is destroyed. */
 static enum coffer_err p11_erase(struct token *t, struct reason *reason)
 {
+	struct step step = { .run = erase_step, .len = 0 };
 	TRY(require_attached(t, reason));
-	t->session.last_rv = CKR_OK;
-	TRY(find_again(t, reason)); /* handles change with a login */
-	TRY(hsm_object_destroy(&t->session, &t->key, reason));
-	t->attached = false;
-	return ERR_OK;
+	enum coffer_err err = run_step(t, &step, reason);
+	if (err == ERR_TOKEN_KEY_MISSING && step.len) err = ERR_OK;
+	if (!err) t->attached = false;
+	return err;
 }
 
 const struct token_erase_ops token_erase_backend = { .erase = p11_erase };

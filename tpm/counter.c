@@ -286,6 +286,41 @@ static enum coffer_err make(struct use *u, struct token_counter_answer *out)
 	return begin(u, found.well ? found.well : found.free, out);
 }
 
+/* ---- removing ---- */
+
+/* By the owner digest alone: who destroyed the master secret may have no record with the authorization value any more. */
+static enum coffer_err drop_at(struct use *u, uint32_t index, bool *out_removed)
+{
+	struct place p;
+	*out_removed = false;
+	TRY(look(u, index, &p));
+	enum coffer_err err = ERR_OK;
+	if (is_owners(u, &p, index)) {
+		err = undefine(u, &p);
+		*out_removed = !err;
+		if (!err) p.handle = ESYS_TR_NONE; /* the TSS forgot it with the index */
+	}
+	leave(u, &p);
+	return err;
+}
+
+static enum coffer_err drop(struct use *u, struct token_counter_answer *out)
+{
+	for (uint32_t i = 0; i < TPM_COUNTER_PLACES; i++) {
+		const uint32_t index = TPM_COUNTER_FIRST + i;
+		struct place p;
+		bool removed;
+		TRY(drop_at(u, index, &removed));
+		if (!removed) continue;
+		TRY(look(u, index, &p));
+		bool there = p.there;
+		leave(u, &p);
+		if (there) return reason_fail(u->reason, ERR_TOKEN, "the TPM says that it removed the counter at 0x%08" PRIX32 ", and still shows it", index);
+	}
+	out->state = TOKEN_COUNTER_NONE;
+	return ERR_OK;
+}
+
 /* ---- using ---- */
 
 static enum coffer_err read_ref(const struct token_counter_ref *ref, uint32_t *out_index, struct view *out_name)
@@ -370,4 +405,10 @@ enum coffer_err tpm_counter_raise(struct tpm_device *dev, const struct tpm_key *
 	struct token_counter_answer *out, struct reason *reason)
 {
 	return in_session(dev, key, wish, raise_it, out, reason);
+}
+
+enum coffer_err tpm_counter_drop(struct tpm_device *dev, const struct tpm_key *key, const struct token_counter_wish *wish,
+	struct token_counter_answer *out, struct reason *reason)
+{
+	return in_session(dev, key, wish, drop, out, reason);
 }

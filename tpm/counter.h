@@ -19,5 +19,8 @@ enum coffer_err tpm_counter_read(struct tpm_device *dev, const struct tpm_key *k
 	struct token_counter_answer *out, struct reason *reason) MUST_USE;
 enum coffer_err tpm_counter_raise(struct tpm_device *dev, const struct tpm_key *key, const struct token_counter_wish *wish,
 	struct token_counter_answer *out, struct reason *reason) MUST_USE;
+/* Primary loaded; the master may be gone. */
+enum coffer_err tpm_counter_drop(struct tpm_device *dev, const struct tpm_key *key, const struct token_counter_wish *wish,
+	struct token_counter_answer *out, struct reason *reason) MUST_USE;
 
 #endif

@@ -367,7 +367,22 @@ static enum coffer_err raise_counter(struct token *t, const struct token_counter
 	return tpm_run_step(t, raise_counter_step, &step, reason);
 }
 
-const struct token_counter_ops token_counter_backend = { .make = make_counter, .read = read_counter, .raise = raise_counter };
+/* The master secret may be gone: the primary alone carries the session. */
+static enum coffer_err drop_counter_step(struct token *t, void *arg, struct reason *reason)
+{
+	struct step *step = arg;
+	if (!t->key.profile) TRY(tpm_template_choose(&t->dev, &t->key.profile, reason));
+	TRY(tpm_key_load_primary(&t->dev, &t->key, reason));
+	return tpm_counter_drop(&t->dev, &t->key, step->wish, step->out_answer, reason);
+}
+
+static enum coffer_err drop_counter(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out, struct reason *reason)
+{
+	struct step step = { .wish = wish, .out_answer = out };
+	return tpm_run_step(t, drop_counter_step, &step, reason);
+}
+
+const struct token_counter_ops token_counter_backend = { .make = make_counter, .read = read_counter, .raise = raise_counter, .drop = drop_counter };
 
 /* ---- erase ---- */
 

@@ -249,6 +249,23 @@ bool grants_have_administrator(const struct grants *g)
 	return administrators(g) > 0;
 }
 
+static enum coffer_err count_row(void *arg, const struct store_row *row)
+{
+	(void)row;
+	++*(size_t *)arg;
+	return ERR_OK;
+}
+
+/* Two nodes that take the role from two administrators at the same time must not both succeed: each reads what the other writes, so one of them runs again (docs/formats.md section 23.1);
+ * and what was not heard of yet is noticed. */
+static enum coffer_err check_rows(struct txn *txn, const struct grants *from, struct reason *reason)
+{
+	size_t rows = 0;
+	TRY(store_scan(txn_store(txn), STORE_GRANT, view_of(NULL, 0), false, SIZE_MAX, count_row, &rows));
+	if (rows >= grants_count(from) + from->passed) return ERR_OK;
+	return reason_fail(reason, ERR_BUSY, "the grants were changed at another node just now; try again");
+}
+
 enum coffer_err grants_remove(struct txn *txn, const struct grants *from, const char *principal, enum role role, const char *scope,
 	struct grants **out, struct reason *reason)
 {
@@ -260,6 +277,7 @@ enum coffer_err grants_remove(struct txn *txn, const struct grants *from, const 
 	if (role == ROLE_ADMINISTRATOR && scope[0] == '\0' && administrators(from) == 1)
 		return reason_fail(reason, ERR_STATE, "%s is the last administrator; make another one first", principal);
 
+	if (role == ROLE_ADMINISTRATOR && scope[0] == '\0') TRY(check_rows(txn, from, reason));
 	struct grants *next = grants_new(count - 1);
 	ENSURE(next, ERR_MEMORY);
 	next->passed = from->passed;

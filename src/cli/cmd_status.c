@@ -61,14 +61,12 @@ static void print_integrity(const json_t *integrity)
 	line("", "accepted by an operator at %s (version %lld, %lld times in all)", when, whole(integrity, "accepted_version"), whole(integrity, "accepted"));
 }
 
-/* How long the token is good for at the pace since the counter was made; that is known from the second day on. */
+/* How long the token is good for at the pace so far is known from the second day on. */
 static void print_wear(const json_t *rollback)
 {
-	double days = (double)((long long)time(NULL) - whole(rollback, "made_at")) / 86400.0;
 	line("", "counter at %lld (%s), raised %lld times, good for %lld more", whole(rollback, "counter"), json_text(rollback, "place"), whole(rollback, "raises"),
 		whole(rollback, "raises_left"));
-	if (days >= 1 && whole(rollback, "raises") > 0)
-		line("", "at this pace for %.0f years", (double)whole(rollback, "raises_left") / ((double)whole(rollback, "raises") / days) / 365.25);
+	if (json_object_get(rollback, "years_left")) line("", "at this pace for %lld years", whole(rollback, "years_left"));
 }
 
 static void print_rollback(const json_t *rollback)

@@ -42,12 +42,12 @@ static bool comes_back_empty(struct cli *cli)
 static int report(struct cli *cli, const char *answer, size_t len)
 {
 	json_t *doc = json_loadb(answer, len, 0, NULL);
-	const char *master = doc ? json_text(doc, "master_secret") : "";
+	const char *master = doc ? json_text(doc, "master_secret") : "", *counter = doc ? json_text(doc, "counter") : "";
 	int status = EXIT_DONE;
-	if (cli->json) status = json_print(json_pack("{s:s, s:s}", "master_secret", master, "state", "wiped"));
+	if (cli->json) status = json_print(json_pack("{s:s, s:s, s:s}", "master_secret", master, "counter", counter, "state", "wiped"));
 	else if (!cli->quiet)
-		printf("master secret  %s\nstate folder   wiped; the daemon runs and knows no domain\n"
-			"Recovery shares with a backup, and copies of the store with a data key, still open the data: destroy them as well.\n", master);
+		printf("master secret  %s\ncounter        %s\nstate folder   wiped; the daemon runs and knows no domain\n"
+			"Recovery shares with a backup, and copies of the store with a data key, still open the data: destroy them as well.\n", master, counter);
 	json_decref(doc);
 	return status;
 }

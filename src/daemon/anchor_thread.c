@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/anchor_pace.h"
 #include "daemon/conn.h"
 #include "ops/anchor.h"
 
@@ -26,8 +27,7 @@ struct anchor_thread {
 	struct job_list held;    /* committed after the last record was written */
 	struct job_list covered; /* committed before it: the raise under way is theirs */
 	uint64_t held_ms, covered_ms; /* since when the oldest waits */
-	uint64_t last_ms;        /* when the last raise began; 0: none yet */
-	uint64_t paid_ms;        /* the bucket: raises so far are paid for up to then */
+	struct anchor_pace pace;
 };
 
 static void list_clear(struct job_list *l)
@@ -70,17 +70,10 @@ static struct job *take_all(struct anchor_thread *t)
 
 /* ---- pace, under the lock ---- */
 
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* Not before this. */
 static uint64_t allowed_ms(const struct anchor_thread *t)
 {
-	uint64_t burst = (uint64_t)(ANCHOR_BURST - 1) * ANCHOR_REFILL_MS;
-	uint64_t paid = t->paid_ms > burst ? t->paid_ms - burst : 0;
-	return t->last_ms ? later(t->last_ms + t->daemon->engine.config->anchor_interval_ms, paid) : 0;
+	return anchor_pace_allowed(&t->pace, t->daemon->engine.config->anchor_interval_ms);
 }
 
 static uint64_t next_ms(const struct anchor_thread *t)
@@ -90,13 +83,14 @@ static uint64_t next_ms(const struct anchor_thread *t)
 	if (engine_state_get(e) != ENGINE_OPEN || !anchor_protects(e->anchor)) return UINT64_MAX;
 	if (t->opened) return 0;
 	if (t->wanted) return allowed_ms(t);
-	return period && t->last_ms ? later(t->last_ms + period, allowed_ms(t)) : UINT64_MAX;
+	if (!period || !t->pace.last_ms) return UINT64_MAX;
+	uint64_t due = t->pace.last_ms + period, allowed = allowed_ms(t);
+	return due > allowed ? due : allowed;
 }
 
 static void note_begin(struct anchor_thread *t)
 {
-	t->last_ms = clock_mono_ms();
-	t->paid_ms = later(t->paid_ms, t->last_ms) + ANCHOR_REFILL_MS;
+	anchor_pace_take(&t->pace, clock_mono_ms());
 	t->opened = false;
 }
 
@@ -262,7 +256,7 @@ uint64_t anchor_thread_spacing_ms(struct daemon *d)
 	uint64_t interval = d->engine.config->anchor_interval_ms;
 	if (!t) return interval;
 	pthread_mutex_lock(&t->lock);
-	uint64_t allowed = allowed_ms(t), spacing = allowed > t->last_ms ? allowed - t->last_ms : interval;
+	uint64_t spacing = anchor_pace_spacing(&t->pace, interval);
 	pthread_mutex_unlock(&t->lock);
 	return spacing;
 }

@@ -9,8 +9,6 @@
 #include "daemon/daemon.h"
 
 #define ANCHOR_WAIT_MS 2000u          /* no answer waits longer for a raise */
-#define ANCHOR_BURST 360u             /* raises at the pace of anchor_interval; one more comes back every */
-#define ANCHOR_REFILL_MS 300000u
 
 /* With the store thread and the admin threads running. ERR_LIMIT: no thread; ERR_MEMORY. */
 enum coffer_err anchor_thread_start(struct daemon *d) MUST_USE;

@@ -29,8 +29,9 @@ enum coffer_err domain_fingerprint(const struct domain_id *domain, uint8_t out[s
 void domain_fingerprint_text(const struct domain_id *domain, char out[static DOMAIN_FINGERPRINT_TEXT])
 {
 	uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];
-	if (domain_fingerprint(domain, fingerprint) == ERR_OK) domain_fingerprint_format(fingerprint, out);
-	else snprintf(out, DOMAIN_FINGERPRINT_TEXT, "memory is short");
+	enum coffer_err err = domain_fingerprint(domain, fingerprint);
+	if (!err) domain_fingerprint_format(fingerprint, out);
+	else snprintf(out, DOMAIN_FINGERPRINT_TEXT, "not computed: %.25s", err == ERR_MEMORY ? "memory is short" : err_name(err));
 }
 
 void domain_fingerprint_format(const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN], char out[static DOMAIN_FINGERPRINT_TEXT])

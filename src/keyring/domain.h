@@ -18,7 +18,7 @@ struct domain_id {
 };
 
 enum coffer_err domain_fingerprint(const struct domain_id *domain, uint8_t out[static DOMAIN_FINGERPRINT_LEN]) MUST_USE;
-/* "memory is short" when it cannot be made now. */
+/* "not computed: " and why ("memory is short", or the name of the error) when it cannot be made now. */
 void domain_fingerprint_text(const struct domain_id *domain, char out[static DOMAIN_FINGERPRINT_TEXT]);
 /* The text of a fingerprint that came from elsewhere (a share). */
 void domain_fingerprint_format(const uint8_t fingerprint[static DOMAIN_FINGERPRINT_LEN],

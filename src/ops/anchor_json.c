@@ -1,7 +1,10 @@
 /* What protects against an older store, how far it reaches, and what it costs the token. */
 #include "ops/anchor_json.h"
 
+#include "base/clock.h"
 #include "ops/anchor.h"
+
+#define DAY_S 86400u
 
 static const char *sentence_of(const struct anchor_facts *f)
 {
@@ -13,6 +16,15 @@ static const char *sentence_of(const struct anchor_facts *f)
 static uint64_t left_of(uint64_t raises)
 {
 	return raises < ANCHOR_ENDURANCE ? ANCHOR_ENDURANCE - raises : 0;
+}
+
+/* At the pace so far, which is known from the second day on. */
+static void put_years(struct json_out *j, uint64_t raises, uint64_t made_s)
+{
+	uint64_t now = clock_wall_s();
+	if (!made_s || !raises || now < made_s + DAY_S) return;
+	double years = (double)left_of(raises) / (double)raises * (double)(now - made_s) / (365.25 * DAY_S);
+	json_u64(j, "years_left", (uint64_t)(years + 0.5));
 }
 
 static void put_counter(struct json_out *j, struct engine *engine, const struct anchor_facts *f, uint64_t root_version)
@@ -29,6 +41,7 @@ static void put_counter(struct json_out *j, struct engine *engine, const struct 
 	json_u64(j, "made_at", f->made_ms / 1000);
 	json_u64(j, "raises", raises);
 	json_u64(j, "raises_left", left_of(raises));
+	put_years(j, raises, f->made_ms / 1000);
 	if (engine->anchor_spacing_ms) json_u64(j, "interval_s", engine->anchor_spacing_ms(engine) / 1000);
 }
 

@@ -154,7 +154,7 @@ static enum coffer_err run_batch(struct run *run)
 	}
 	if (found) {
 		run->r->anchored = has_anchored(run->r->parsed); /* what was answered before may not be anchored yet */
-		return ERR_OK;
+		return dispatch_audit_again(run);
 	}
 	TRY(begin_answer(run));
 	if (undo && run->ctx.txn) TRY(run_or_undo(run));

@@ -172,3 +172,15 @@ enum coffer_err dispatch_audit(struct run *run, const struct op_row *row, enum c
 	ENSURE(engine->on_store, ERR_BUG);
 	return engine->on_store(engine, append, &entry, &ignored);
 }
+
+enum coffer_err dispatch_audit_again(struct run *run)
+{
+	struct engine *engine = run->r->engine;
+	const struct kmip_batch_item *first = &run->r->parsed->items[0];
+	if (!engine->seat || !engine->audit) return ERR_OK;
+	const struct audit_event event = { .principal = view_str(run->ctx.principal->text), .operation = first->id.operation, .status = RESULT_STATUS_SUCCESS,
+		.details = view_str("asked again under the same request id, and answered as then"), .request_id = view_of(run->request_id, sizeof run->request_id) };
+	TRY(audit_append(engine->audit, run->ctx.txn, &event));
+	run->r->audit_seq = audit_chain_length(engine->audit);
+	return ERR_OK;
+}

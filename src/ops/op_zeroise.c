@@ -12,6 +12,7 @@
 #include "ops/rotation_master.h"
 #include "ops/tables.h"
 #include "ops/token_of.h"
+#include "ops/zeroise_counter.h"
 #include "ops/zeroise_mark.h"
 
 /* The domain that is meant: a finger slipped on another node's socket ends nothing. */
@@ -82,25 +83,40 @@ static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **ou
 	if (!err || err == ERR_TOKEN_KEY_MISSING) return ERR_OK;
 	char why[REASON_MAX];
 	snprintf(why, sizeof why, "%s", reason_text(&ctx->reason, err));
-	return reason_fail(&ctx->reason, err, "the master secret could not be destroyed, so nothing was: %.300s; mend the token, or add --without-token", why);
+	/* A token that did not answer may have done it all the same. */
+	return reason_fail(&ctx->reason, err, "%s: %.300s; the state directory is not wiped; mend the token and give the command again, or add --without-token",
+		err == ERR_TOKEN_REFUSED ? "the master secret was not destroyed" : "it is not certain that the master secret is destroyed", why);
 }
 
-static enum coffer_err destroy_as_ordered(struct op_ctx *ctx, const char **out_what)
+/* What the answer says of what was in the token. */
+struct remains {
+	const char *master_secret, *counter;
+};
+
+/* The counter goes last, and that it stays hinders nothing: no secret is in it. */
+static enum coffer_err destroy_as_ordered(struct op_ctx *ctx, struct remains *out)
 {
+	struct reason why = { "" };
 	note_order(ctx->engine);
-	enum coffer_err err = destroy_master_secret(ctx, out_what);
-	if (err) withdraw_order(ctx->engine);
-	return err;
+	enum coffer_err err = destroy_master_secret(ctx, &out->master_secret);
+	if (err) {
+		withdraw_order(ctx->engine);
+		return err;
+	}
+	err = zeroise_drop_counter(ctx->engine, &out->counter, &why);
+	if (err) log_warn("zeroise: the counter in the token could not be removed: %s", reason_text(&why, err));
+	return ERR_OK;
 }
 
-static void put_answer(struct writer *out, const char *master_secret)
+static void put_answer(struct writer *out, const struct remains *remains)
 {
 	char text[512];
 	struct writer w;
 	writer_init(&w, (uint8_t *)text, sizeof text);
 	struct json_out j = { .w = &w };
 	json_begin(&j, NULL);
-	json_str(&j, "master_secret", master_secret);
+	json_str(&j, "master_secret", remains->master_secret);
+	json_str(&j, "counter", remains->counter);
 	json_str(&j, "state", "wiped by the restart that follows");
 	json_end(&j);
 	ttlv_put_text(out, TAG_COFFER_JSON, writer_view(&w));
@@ -122,10 +138,10 @@ static enum coffer_err check(struct op_ctx *ctx, struct ttlv_cursor *payload, st
 }
 
 /* *out_gone: the node is at fault, and nothing is asked of the token any more. */
-static enum coffer_err destroy(struct op_ctx *ctx, const struct wish *wish, const char **out_what, bool *out_gone)
+static enum coffer_err destroy(struct op_ctx *ctx, const struct wish *wish, struct remains *out, bool *out_gone)
 {
 	struct engine *e = ctx->engine;
-	if (!wish->without_token) TRY(destroy_as_ordered(ctx, out_what));
+	if (!wish->without_token) TRY(destroy_as_ordered(ctx, out));
 	enum coffer_err err = zeroise_mark_put(e->config->state_dir, &ctx->reason);
 	if (err && wish->without_token) return err;
 	*out_gone = true;
@@ -136,12 +152,12 @@ static enum coffer_err destroy(struct op_ctx *ctx, const struct wish *wish, cons
 static enum coffer_err carry_out(struct op_ctx *ctx, const struct wish *wish, struct writer *out)
 {
 	struct engine *e = ctx->engine;
-	const char *master_secret = "left in the token, as was asked";
+	struct remains remains = { "left in the token, as was asked", "left in the token, as was asked" };
 	bool gone = false;
 	say_begun(ctx);
 	bool held = !wish->without_token && audit_signer_hold_for(e, 4 * e->config->token_deadline_ms);
 	if (!wish->without_token && !held) log_warn("zeroise: a signature of the audit log does not end; it is not waited for, and its key may be made in the token again");
-	enum coffer_err err = destroy(ctx, wish, &master_secret, &gone);
+	enum coffer_err err = destroy(ctx, wish, &remains, &gone);
 	if (held) audit_signer_let(e);
 	if (!gone) return err;
 	if (err) {
@@ -150,7 +166,7 @@ static enum coffer_err carry_out(struct op_ctx *ctx, const struct wish *wish, st
 	}
 	quorum_done(ctx);
 	engine_note(e, "zeroised: the daemon starts anew");
-	put_answer(out, master_secret);
+	put_answer(out, &remains);
 	e->restart(e);
 	return ERR_OK;
 }

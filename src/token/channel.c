@@ -117,6 +117,7 @@ enum coffer_err channel_encode_request(const struct channel_request *request, st
 	case CHANNEL_COUNTER_MAKE:
 	case CHANNEL_COUNTER_READ:
 	case CHANNEL_COUNTER_RAISE:
+	case CHANNEL_COUNTER_DROP:
 		channel_write_wish(&w, &request->counter);
 		break;
 	case CHANNEL_SIGNER:
@@ -152,7 +153,7 @@ enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum cha
 		if (op == CHANNEL_DESCRIBE) write_info(&w, &reply->info);
 		if (op == CHANNEL_WRAP || op == CHANNEL_UNWRAP || op == CHANNEL_RANDOM) writer_bytes(&w, reply->bytes);
 		channel_policy_write_reply(&w, reply, op);
-		if (op >= CHANNEL_COUNTER_MAKE && op <= CHANNEL_COUNTER_RAISE) channel_write_counter(&w, &reply->counter);
+		if ((op >= CHANNEL_COUNTER_MAKE && op <= CHANNEL_COUNTER_RAISE) || op == CHANNEL_COUNTER_DROP) channel_write_counter(&w, &reply->counter);
 		if (op == CHANNEL_SIGNER || op == CHANNEL_SIGN) channel_write_signer(&w, &reply->signer);
 		if (is_transport(op)) channel_write_transport(&w, &reply->transport, op == CHANNEL_TRANSPORT_ECDH ? reply->bytes : view_of(NULL, 0));
 	}
@@ -198,6 +199,7 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 	case CHANNEL_COUNTER_MAKE:
 	case CHANNEL_COUNTER_READ:
 	case CHANNEL_COUNTER_RAISE:
+	case CHANNEL_COUNTER_DROP:
 		return channel_read_wish(r, &q->counter);
 	case CHANNEL_SIGNER:
 	case CHANNEL_SIGN:
@@ -214,7 +216,7 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 
 static bool is_op(uint16_t op)
 {
-	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_TRANSPORT_REMOVE) ||
+	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_COUNTER_DROP) ||
 		channel_is_policy((enum channel_op)op);
 }
 
@@ -250,6 +252,7 @@ static enum coffer_err read_result(struct reader *r, enum channel_op op, struct 
 	case CHANNEL_COUNTER_MAKE:
 	case CHANNEL_COUNTER_READ:
 	case CHANNEL_COUNTER_RAISE:
+	case CHANNEL_COUNTER_DROP:
 		return channel_read_counter(r, &out->counter);
 	case CHANNEL_SIGNER:
 	case CHANNEL_SIGN:

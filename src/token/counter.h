@@ -1,5 +1,5 @@
 /* A number in the token that only goes up, beside struct token_ops: the anchor of the store (docs/formats.md section 19). A backend whose tokens cannot
- * count leaves the calls NULL; what is asked of it then is ERR_UNSUPPORTED. Attached tokens only. Each call may be repeated. */
+ * count leaves the calls NULL; what is asked of it then is ERR_UNSUPPORTED. Attached tokens only, but for drop. Each call may be repeated. */
 #ifndef COFFER_TOKEN_COUNTER_H
 #define COFFER_TOKEN_COUNTER_H
 
@@ -47,6 +47,9 @@ struct token_counter_ops {
 	token_counter_fn *read;
 	/* Raises it when it is at `from`; then says what it is. */
 	token_counter_fn *raise;
+	/* Removes every counter of the owner, whatever its authorization value, and looks again. Of the wish only `owner` counts; the token need not be attached, so that it is
+	 * for who has destroyed the master secret. NONE. ERR_TOKEN: it says that it did, and still shows one. */
+	token_counter_fn *drop;
 };
 
 /* Of the one backend linked into this program. */

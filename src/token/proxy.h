@@ -105,6 +105,8 @@ enum coffer_err token_proxy_counter_read(struct token_proxy *p, const struct tok
 	struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_counter_raise(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason) MUST_USE;
+/* Removes the owner's counters; also when the token is open without its master secret (token_proxy_retarget without a binding). */
+enum coffer_err token_proxy_counter_drop(struct token_proxy *p, const uint8_t owner[static TOKEN_COUNTER_OWNER_LEN], struct reason *reason) MUST_USE;
 /* The signer calls (token/sign.h), each with the deadline of a call. ERR_UNSUPPORTED: this token signs nothing. ERR_STATE while there is no binding. */
 enum coffer_err token_proxy_signer_make(struct token_proxy *p, const struct token_signer_wish *wish, struct token_signer_answer *out,
 	struct reason *reason) MUST_USE;

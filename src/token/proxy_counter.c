@@ -1,4 +1,6 @@
 /* The counter calls of the token proxy. */
+#include <string.h>
+
 #include "token/proxy_internal.h"
 
 static enum coffer_err take_counter(struct proxy_job *job, const struct channel_reply *reply)
@@ -31,4 +33,13 @@ enum coffer_err token_proxy_counter_raise(struct token_proxy *p, const struct to
 	struct reason *reason)
 {
 	return count(p, CHANNEL_COUNTER_RAISE, wish, out, reason);
+}
+
+enum coffer_err token_proxy_counter_drop(struct token_proxy *p, const uint8_t owner[static TOKEN_COUNTER_OWNER_LEN], struct reason *reason)
+{
+	static const uint8_t none[TOKEN_COUNTER_AUTH_LEN];
+	struct token_counter_wish wish = { .auth = view_of(none, sizeof none) };
+	struct token_counter_answer answer;
+	memcpy(wish.owner, owner, sizeof wish.owner);
+	return count(p, CHANNEL_COUNTER_DROP, &wish, &answer, reason);
 }

@@ -127,6 +127,8 @@ static enum coffer_err run(struct service *s, const struct channel_request *requ
 		return token_backend.describe(s->token, &reply->info, &reply->reason);
 	case CHANNEL_RANDOM:
 		return make_random(s, request->random_len, &reply->reason);
+	case CHANNEL_COUNTER_DROP:
+		return serve_counter(s->token, request, reply);
 	default:
 		return run_attached(s, request, reply);
 	}

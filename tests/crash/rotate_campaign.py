@@ -73,8 +73,10 @@ class Node:
         self.socket = f"{self.home}/coffer.sock"
         self.sandbox = os.path.join(os.path.dirname(__file__), "../../scripts/sandbox")
         self.env = dict(os.environ, COFFER_BUILD=args.build, COFFER_SOCKET=self.socket)
-        subprocess.run([self.sandbox, "start", "--dir", folder, "--token", args.token, "--quiet", "--set", f"reseal_rate={args.rate}"], env=self.env, check=True)
+        subprocess.run([self.sandbox, "start", "--dir", folder, "--token", args.token, "--quiet", "--set", f"reseal_rate={args.rate}",
+                        *[w for s in args.set for w in ("--set", s)]], env=self.env, check=True)
         self.daemon = None
+        self.killing = False  # before the first kill nothing breaks off, so nothing may be refused
 
     def coffer(self, *words, check=True):
         done = subprocess.run([f"{self.bin}/coffer", *words], env=self.env, capture_output=True, text=True)
@@ -101,6 +103,7 @@ class Node:
             return int(f.read())
 
     def kill(self):
+        self.killing = True
         monitor, daemon = self.pid("monitor"), self.pid("cofferd")
         for p in (daemon, monitor):
             try:
@@ -135,7 +138,7 @@ class Load(threading.Thread):
         super().__init__(daemon=True)
         self.lib, self.node, self.sealed, self.number = lib, node, list(sealed.items()), number
         self.rng, self.ops, self.made, self.bad, self.done = random.Random(seed), 0, [], [], False
-        self.broken = 0
+        self.broken, self.refused = 0, 0  # since the kills began, and before
 
     def step(self, conn):
         key, (plain, sealed) = self.rng.choice(self.sealed)
@@ -150,8 +153,10 @@ class Load(threading.Thread):
         self.ops += 2
         if self.ops % 400 == 0:
             name = f"load-{self.number}-{self.ops}"
-            _, ok = conn.create([name])
+            st, ok = conn.create([name])
             self.made += ok
+            if st or not ok:
+                raise conn.fail(st)
 
     def run(self):
         conn = None
@@ -159,7 +164,9 @@ class Load(threading.Thread):
             try:
                 conn = conn or Conn(self.lib, self.node.socket)
                 self.step(conn)
-            except ConnectionError:
+            except ConnectionError as e:
+                if not self.node.killing:
+                    self.judge(f"no connection: {e}")
                 time.sleep(0.02)
             except RuntimeError as e:
                 self.judge(str(e))
@@ -169,7 +176,11 @@ class Load(threading.Thread):
             conn.close()
 
     def judge(self, text):
-        """While the daemon is killed and started calls break off; whatever speaks of data or keys is a finding."""
+        """Before the first kill each call that fails is a finding. While the daemon is killed and started calls break off; then whatever speaks of data or keys is one."""
+        if not self.node.killing:
+            self.refused += 1
+            self.bad.append(f"refused before the first kill: {text}")
+            return
         self.broken += 1
         if any(word in text for word in ("does not open", "no key", "integrity", "damaged", "altered")):
             self.bad.append(text)
@@ -256,12 +267,16 @@ def run(args, folder):
         node.coffer("rotate", "data-key")
         busy = throughput(loads, args.measure)
         how = phase(node)
+        refused = sum(x.refused for x in loads)
+        print(f"before the kills: {sum(x.ops for x in loads)} operations done, {refused} refused", flush=True)
         begun, _ = campaign(args, node, loads, rng)
         for x in loads:
             x.done = True
         for x in loads:
             x.join(60)
         bad = judge(args, lib, node, sealed, loads)
+        if idle <= 0 or busy <= 0:
+            bad.append(f"nothing was done before the kills: {idle:.0f} operations/s idle, {busy:.0f} while records are sealed again")
         made, broken = sum(len(x.made) for x in loads), sum(x.broken for x in loads)
         print(f"{args.records} records, {args.kills} kills, {begun + 1} changes of the data key; {made} keys made meanwhile, {broken} calls broken off")
         print(f"throughput: {idle:.0f} operations/s idle, {busy:.0f} while records are sealed again ({how} at its end)")
@@ -277,6 +292,7 @@ def main():
     p.add_argument("--kills", type=int, default=4)
     p.add_argument("--token", default="softhsm", choices=("softhsm", "swtpm"))
     p.add_argument("--rate", type=int, default=400, help="reseal_rate")
+    p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one more line of the node's configuration")
     p.add_argument("--longest", type=float, default=1.0, help="seconds before a kill, at most")
     p.add_argument("--patience", type=int, default=0, help="each time after so many kills, a change comes to its end")
     p.add_argument("--measure", type=float, default=1.0, help="seconds of each measurement")

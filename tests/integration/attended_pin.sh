@@ -44,7 +44,8 @@ written() { grep -rlaF "$1" "$home/state" "$home/cofferd.log" "$home/cofferd.con
 run_daemon
 refused "init without the PIN says how to give it" 1 'coffer unseal --pin|wants a PIN' coffer init --token "$uri" --recovery-shares 2 --recovery-threshold 2 --recovery-out "$work/shares"
 refused "init with a wrong PIN" 1 'PIN' coffer init --token "$uri" --pin-file "$work/wrong" --recovery-shares 2 --recovery-threshold 2 --recovery-out "$work/shares"
-check "init with the PIN" coffer init --token "$uri" --pin-file "$work/pin" --recovery-shares 2 --recovery-threshold 2 --recovery-out "$work/shares"
+refused "init with a wrong PIN that is typed" 1 'PIN' with_secret prompt "not-$pin" "$bin/coffer" init --token "$uri" --pin --recovery-shares 2 --recovery-threshold 2 --recovery-out "$work/shares"
+check "init with the PIN that is typed" with_secret prompt "$pin" "$bin/coffer" init --token "$uri" --pin --recovery-shares 2 --recovery-threshold 2 --recovery-out "$work/shares"
 check "a key" coffer key create k
 printf hello >"$work/plain"
 check "something sealed" coffer encrypt --key k -i "$work/plain" -o "$work/sealed"
@@ -75,6 +76,15 @@ equal "open" "$(status_field .state)" open
 equal "by its token" "$(status_field .opened_by)" token
 check "what was sealed opens" coffer decrypt -i "$work/sealed" -o "$work/back"
 same "as it was" "$work/plain" "$work/back"
+
+for way in $secret_ways; do
+  stop_daemon
+  run_daemon
+  refused "a wrong PIN by $way" 1 'PIN' with_secret "$way" "not-$pin" "$bin/coffer" unseal --pin
+  equal "said in status" "$(status_field .token.health)" 'wrong PIN'
+  check "the right PIN by $way" with_secret "$way" "$pin" "$bin/coffer" unseal --pin
+  equal "opens the node" "$(status_field .state) $(status_field .opened_by)" 'open token'
+done
 
 helper=$(pgrep -P "$(cat "$home/monitor.pid")" coffer-tokend)
 kill -9 "$helper"

@@ -34,6 +34,7 @@ fingerprint=$(status_field .domain.fingerprint)
 verify() { coffer audit verify "$@" --fingerprint "$fingerprint"; }
 exported() { [ "$(status_field ".audit_exports.$1.records")" -ge "$2" ]; }
 everything_is_exported() { local n; n=$(status_field .audit_records) && exported file "$n" && exported syslog "$n" && exported journal "$n"; }
+journal_lacks_some() { [ "$(status_field .audit_exports.journal.records)" -lt "$(status_field .audit_records)" ]; }
 made=0
 make_keys() { # make_keys N
   local n
@@ -171,10 +172,12 @@ coffer_audit_export_lost_total{export=\"file\"} 0"
 matches "and is told which records it lacks" "$(cat "$work/syslog.txt")" 'coffer-audit: \{"gap":[0-9]+,"to":[0-9]+,.*"why":"the receiver was away for too long"'
 kill "${sinks[1]}"
 make_keys 3
-within 5 "nobody listens for the journal" status_is .audit_exports.journal.state "$(status_field .audit_exports.journal.state)"
+within 5 "nobody listens for the journal, and status says so" status_is .audit_exports.journal.state 'the other side closed the connection'
+check "it lacks records meanwhile" journal_lacks_some
 python3 "$top/tests/integration/audit_sink.py" "$work/journal" "$work/journal.txt" &
 sinks[1]=$!
 within 10 "it is back, and gets what it lacked" everything_is_exported
+within 5 "and is well" status_is .audit_exports.journal.state well
 
 if [ -n "$small" ]; then
   head -c 8M /dev/zero >"$exports/fill" 2>/dev/null
@@ -197,7 +200,9 @@ within 15 "old records leave the store" test_taken_out
 first=$(($(status_field .audit_taken_out) + 1))
 matches "the log verifies from there on" "$(coffer audit verify)" 'from record [0-9]+ on: those before it were taken out'
 refused "what is gone is not exported" 1 'were taken out of the store' coffer audit export --from 1 "$work/gone"
-matches "nor shown" "$(coffer audit show --from 1 --limit 1)" "^ *([$((first % 10))]|[0-9]+)"
+# More may be taken out between two looks: what is shown first is none that was gone before, and none behind the first that is there afterwards.
+shown=$(coffer audit show --from 1 --limit 1 --json | jq -r '.[0].seq')
+check "nor shown: the first one is $shown" test "$shown" -ge "$first" -a "$shown" -le "$(($(status_field .audit_taken_out) + 1))"
 check "the store is whole" coffer store check
 check "an export of the rest" coffer audit export "$work/rest"
 key=$(status_field .audit_token.key)

@@ -106,6 +106,36 @@ within() {
 
 status_field() { coffer status --json 2>/dev/null | jq -r "$1"; }
 is_ready() { coffer status --quiet; }
+
+# The ways in which a command takes a secret: a descriptor, a file, a systemd credential, a prompt.
+# shellcheck disable=SC2034  # of the stories
+secret_ways="fd file credential prompt"
+with_secret() { # with_secret WAY SECRET COMMAND…
+  local way=$1 secret=$2; shift 2
+  case $way in
+  fd) "$@" --secret-fd 7 7< <(printf '%s' "$secret") ;;
+  file)
+    (umask 077; printf '%s\n' "$secret" >"$work/secret")
+    "$@" --secret-file "$work/secret" ;;
+  credential)
+    mkdir -p "$work/credentials"
+    (umask 077; printf '%s' "$secret" >"$work/credentials/of-coffer")
+    env CREDENTIALS_DIRECTORY="$work/credentials" "$@" --secret-credential of-coffer ;;
+  prompt) python3 "$top/tests/integration/prompted.py" "$secret" "$@" ;;
+  esac
+}
+
+# What stands in the sandbox's token, in one line, but for what others put there: a TPM's maker (endorsement key and certificates), the operator of SoftHSM (softhsm-config/provision.sh).
+# Of a TPM only while no daemon has it open.
+objects_in_token() { # objects_in_token swtpm|softhsm
+  if [ "$1" = swtpm ]; then
+    local tcti=swtpm:path=$home/token/swtpm.sock
+    { tpm2_getcap -T "$tcti" handles-persistent && tpm2_getcap -T "$tcti" handles-nv-index; } 2>&1 | sed 's/^- //' | grep -viE '^0x(8101000|1C0)' | tr '\n' ' ' | sed 's/ $//'
+  else
+    SOFTHSM2_CONF=$home/token/softhsm2.conf pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --login --pin "$(cat "$home"/token/pin)" -O 2>/dev/null |
+      sed -n 's/^ *label: *//p' | grep -vx transport | sort -u | tr '\n' ' ' | sed 's/ $//'
+  fi
+}
 status_is() { [ "$(status_field "$1")" = "$2" ]; }
 
 # A sanitizer that spoke in a process of the sandbox spoke into its log.

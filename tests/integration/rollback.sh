@@ -152,6 +152,9 @@ raises=$(($(counter) - from))
 echo "     $((2 * pace)) ends in $took ms: $raises raises"
 check "a burst of $((2 * pace)) raises once every 2 s at most, and at least once" test $raises -ge 1 -a $raises -le $((took / 2000 + 3))
 
+wear_is_shown() { local r; r=$(status_field .rollback.raises) && [ "$r" -ge "$raises" ] && coffer status | grep -q "raised $r times, good for $((500000 - r)) more"; }
+within 10 "status shows how often it was raised, and how often it can be" wear_is_shown
+
 # ---- the master secret changes while a raise is due ----
 for i in 1 2 3; do
   coffer key create "m$i" >/dev/null && coffer key revoke "m$i" --reason key-compromise >/dev/null && coffer key destroy "m$i" >/dev/null

@@ -44,5 +44,14 @@ kill -HUP "$(cat "$home/monitor.pid")"
 opens "put right and reloaded"
 restart
 opens "and after a restart"
-check "no PIN stands in a log" bash -c "! grep -rE '87654321|123456' '$home/cofferd.log'"
+for way in $secret_ways; do
+  check "changed, the new one by $way" with_secret "$way" "8765-$way" "$bin/coffer" token change-pin
+  check "the running node goes on" coffer token test
+  put_pin "8765-$way"
+  restart
+  opens "with the PIN that came by $way"
+done
+refused "two ways at once" 2 'exclude each other' with_secret fd 1111 "$bin/coffer" token change-pin --secret-file "$work/new-pin"
+refused "a descriptor that is not open" 1 'descriptor' coffer token change-pin --secret-fd 9
+check "no PIN stands in a log" bash -c "! grep -rE '87654321|123456|8765-' '$home/cofferd.log'"
 finish

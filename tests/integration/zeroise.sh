@@ -32,17 +32,33 @@ cp -a "$state" "$work/copy"
 
 # The token's objects: the master secret, and the key that signs the audit log.
 objects() { SOFTHSM2_CONF=$home/token/softhsm2.conf pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --login --pin "$(cat "$home"/token/pin)" --list-objects 2>/dev/null | grep -cE "label: +$1"; }
+export TPM2TOOLS_TCTI=swtpm:path=$home/token/swtpm.sock
 if [ "$token" = softhsm ]; then
   within 20 "the token signs the audit log" status_is .audit_token.state signed
+  equal "the token has these" "$(objects_in_token softhsm)" "coffer-audit master"
   check "it shows the master secret, and both halves of the signing key" [ "$(objects master)$(objects coffer-audit)" = 12 ]
 fi
 refused "which domain must be said" 2 '\-\-domain FINGERPRINT' coffer zeroise
 refused "another domain is refused" 1 "not this domain's fingerprint" coffer zeroise --domain RQDP-QN4Y-ZLAN-CAJY-XEBQ-FLHG-PWU6-KOVQ
 refused "a stranger may not" 1 'may not zeroise' as_stranger zeroise --domain "$domain"
+# A token that does not answer: nobody knows what became of the master secret, and that is what is said.
+hide_token() { if [ "$token" = swtpm ]; then kill -9 "$(cat "$home/token/swtpm.pid")" && rm -f "$home/token/swtpm.sock"; else mv "$home/token/tokens" "$home/token/away"; fi; }
+bring_token() { if [ "$token" = swtpm ]; then "$sandbox" start --dir "$dir" --token swtpm >/dev/null 2>&1; else mv "$home/token/away" "$home/token/tokens"; fi; }
+hide_token
+refused "without its token it is refused, and what is not known is not claimed" 1 'it is not certain that the master secret is destroyed: .*; the state directory is not wiped;' coffer zeroise --domain "$domain"
+absent "there is no order" "$state/zeroise.begun"
+bring_token
+within 20 "the token is back, and well" is_ready
+check "what was sealed opens" coffer decrypt -i "$work/m" -o "$work/p2"
+same "as it was" "$work/p" "$work/p2"
 # An order whose token was not asked any more is one that did not happen: the master secret is there, so the node opens.
 echo >"$state/zeroise.begun"
 give_to daemon "$state/zeroise.begun"
 stop_daemon
+if [ "$token" = swtpm ]; then
+  equal "the TPM has the master secret and the counter" "$(objects_in_token swtpm)" "0x81010C0F 0x1810C10"
+  counter_of=$(tpm2_nvreadpublic 0x01810C10 | sed -n 's/^ *authorization policy: *//p')
+fi
 start_daemon "with an order that came to nothing it starts"
 within 20 "and opens" is_ready
 absent "the order is gone" "$state/zeroise.begun"
@@ -51,7 +67,13 @@ same "the file opens" "$work/p" "$work/p2"
 out=$(coffer zeroise --domain "$domain" 2>&1) || bad "zeroise" "$out"
 matches "the master secret is destroyed" "$out" 'destroyed, and looked for again'
 matches "shares and copies are named" "$out" 'still open the data'
-[ "$token" != softhsm ] || equal "the token shows neither master secret nor signing key" "$(objects master)$(objects coffer-audit)" 00
+if [ "$token" = softhsm ]; then
+  equal "the token shows neither master secret nor signing key" "$(objects master)$(objects coffer-audit)" 00
+  equal "nor anything else of Coffer's" "$(objects_in_token softhsm)" ""
+else
+  matches "the counter is gone" "$out" '^counter +not in the token any more$'
+  equal "the TPM has nothing of Coffer's" "$(objects_in_token swtpm)" ""
+fi
 equal "the daemon is back, without a domain" uninitialised "$(status_field .state)"
 equal "nothing is left in the state folder" "" "$(left_in_state)"
 refused "nothing is served" 4 'init' coffer decrypt -i "$work/m"
@@ -74,8 +96,14 @@ rm -rf "$state"
 cp -a "$work/copy" "$state"
 echo >"$state/zeroise.begun"
 give_to daemon "$state"
+if [ "$token" = swtpm ]; then # the counter stands yet
+  check "a counter of this node" bash -c "printf %s $counter_of | xxd -r -p >'$work/policy' && tpm2_nvdefine -C o -s 8 -g sha256 -L '$work/policy' \
+    -a 'nt=counter|authwrite|authread|ownerread|no_da' -p guess 0x01810C10 && tpm2_nvincrement -P guess 0x01810C10"
+  equal "stands in the TPM" "$(objects_in_token swtpm)" "0x1810C10"
+fi
 start_daemon "with the order it starts"
 within 20 "finds no master secret, and ends the zeroise" status_is .state uninitialised
+[ "$token" != swtpm ] || equal "the counter went, too" "$(objects_in_token swtpm)" ""
 equal "nothing is left of the copy then" "" "$(left_in_state)"
 
 # The mark alone: a crash behind that.

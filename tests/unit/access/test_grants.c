@@ -114,6 +114,24 @@ static void the_last_administrator_cannot_be_removed(void **state)
 	grants_unref(grants);
 }
 
+/* Another node took the role from the other one, and this one has not heard of it. */
+static void an_administrator_is_not_removed_where_the_store_has_other_grants(void **state)
+{
+	struct world *w = *state;
+	struct grants *grants = NULL;
+	struct reason reason = { "" };
+	uint8_t id[UUID_LEN];
+	assert_int_equal(add(w, &grants, "unix:0", ROLE_ADMINISTRATOR, "", NULL), ERR_OK);
+	assert_int_equal(add(w, &grants, "unix:6", ROLE_ADMINISTRATOR, "", NULL), ERR_OK);
+	memcpy(id, grants_at(grants, 1)->id, sizeof id);
+	begin(w);
+	assert_int_equal(store_erase(txn_store(w->txn), STORE_GRANT, view_of(id, sizeof id)), ERR_OK);
+	commit(w);
+	assert_int_equal(take(w, &grants, "unix:0", ROLE_ADMINISTRATOR, "", &reason), ERR_BUSY);
+	assert_string_equal(reason.text, "the grants were changed at another node just now; try again");
+	grants_unref(grants);
+}
+
 static void only_what_is_there_is_removed(void **state)
 {
 	static const struct { const char *principal; enum role role; const char *scope; } absent[] = {
@@ -239,6 +257,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(grants_come_back_from_the_store_as_they_were, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_same_grant_twice_is_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_last_administrator_cannot_be_removed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_administrator_is_not_removed_where_the_store_has_other_grants, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_what_is_there_is_removed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_snapshot_outlives_the_one_that_follows_it, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(records_that_opened_are_still_read_strictly, set_up, tear_down),

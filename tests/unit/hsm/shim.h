@@ -2,7 +2,7 @@
  * $HSM_SHIM_MODULE names. From a test in the same process, arm it through the functions below (dlsym); from outside,
  * through $HSM_SHIM_CALL (C_Login …), $HSM_SHIM_NTH (from 1) and $HSM_SHIM_RV (number). $HSM_SHIM_HIDE: mechanism numbers,
  * separated by commas, that the token does not list. $HSM_SHIM_CARELESS: C_UnwrapKey opens altered data to what was wrapped
- * last. $HSM_SHIM_FLAGS: token flags that are set in addition. $HSM_SHIM_CONTROL: a file with one line, "CALL VALUE" (CALL or "any"
+ * last. $HSM_SHIM_FLAGS: token flags that are set in addition. $HSM_SHIM_LAX: private keys of pairs are made extractable. $HSM_SHIM_CONTROL: a file with one line, "CALL VALUE" (CALL or "any"
  * answers that) or "CALL sleep MILLISECONDS" (then goes on), read at each call. $HSM_SHIM_LOG: a file that gets a line "PID CALL" for
  * each call, and "PID FORKED" from every child of a process that loaded this module. */
 #ifndef COFFER_TESTS_UNIT_HSM_SHIM_H

@@ -25,7 +25,7 @@ static int load(void)
 
 int shimmed_setup(void **state)
 {
-	static const char *const settings[] = { "HSM_SHIM_HIDE", "HSM_SHIM_CARELESS", "HSM_SHIM_FLAGS" };
+	static const char *const settings[] = { "HSM_SHIM_HIDE", "HSM_SHIM_CARELESS", "HSM_SHIM_FLAGS", "HSM_SHIM_LAX" };
 	if (hsm_fixture_setup(state) != 0) return -1;
 	const struct hsm_fixture *f = *state;
 	setenv("HSM_SHIM_MODULE", f->softhsm, 1);

@@ -143,6 +143,30 @@ static void the_fingerprint_is_the_frozen_one(void **state)
 	assert_string_equal(text, "RQDP-QN4Y-ZLAN-CAJY-XEBQ-FLHG-PWU6-KOVQ");
 }
 
+enum coffer_err __real_hash_sha256(struct view bytes, uint8_t *out);
+enum coffer_err __wrap_hash_sha256(struct view bytes, uint8_t *out);
+static enum coffer_err hash_fails;
+
+enum coffer_err __wrap_hash_sha256(struct view bytes, uint8_t *out)
+{
+	return hash_fails ? hash_fails : __real_hash_sha256(bytes, out);
+}
+
+static void a_fingerprint_that_is_not_computed_says_why(void **state)
+{
+	static const struct { enum coffer_err err; const char *text; } rows[] = { { ERR_MEMORY, "not computed: memory is short" }, { ERR_CRYPTO, "not computed: CRYPTO" } };
+	struct domain_id domain;
+	char text[DOMAIN_FINGERPRINT_TEXT];
+	(void)state;
+	fixture_domain(&domain);
+	for (size_t i = 0; i < 2; i++) {
+		hash_fails = rows[i].err;
+		domain_fingerprint_text(&domain, text);
+		hash_fails = ERR_OK;
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -154,6 +178,7 @@ int main(void)
 		cmocka_unit_test(bad_data_keys_stay_with_the_caller),
 		cmocka_unit_test(the_ring_is_bounded_and_subkeys_outlive_growth),
 		cmocka_unit_test(the_fingerprint_is_the_frozen_one),
+		cmocka_unit_test(a_fingerprint_that_is_not_computed_says_why),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
 }

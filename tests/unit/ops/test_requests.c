@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "ops/request_record.h"
+#include "ops/seat.h"
 #include "store/store.h"
 #include "unit/ops/fixture.h"
 
@@ -40,6 +42,51 @@ static void repeated_request_has_one_effect(void **state)
 	assert_memory_equal(first.request.answer.ptr, again.request.answer.ptr, first.request.answer.len);
 	answer_free(&first);
 	answer_free(&again);
+}
+
+/* Where several nodes write the store. */
+static struct seat *take_seat(struct fix *f)
+{
+	static char name[] = "a";
+	f->config.node_name = name;
+	struct seat *seat = seat_new(&f->config);
+	assert_non_null(seat);
+	seat->seal_until_ms = UINT64_MAX;
+	f->engine.seat = seat;
+	return seat;
+}
+
+static void a_request_is_answered_again_behind_a_record_of_its_own(void **state)
+{
+	struct fix *f = *state;
+	struct answer first, again;
+	struct seat *seat = take_seat(f);
+	send_create(f, ADMIN, "k", id_one, &first);
+	uint64_t rows = fix_audit_rows(f);
+	send_create(f, ADMIN, "k", id_one, &again);
+	assert_int_equal(objects(f), 1);
+	assert_int_equal(fix_audit_rows(f), rows + 1);
+	assert_memory_equal(first.request.answer.ptr, again.request.answer.ptr, first.request.answer.len);
+	answer_free(&first);
+	answer_free(&again);
+	seat_free(seat);
+}
+
+static void nothing_new_is_sealed_without_a_master_server(void **state)
+{
+	struct fix *f = *state;
+	struct answer answer;
+	struct seat *seat = take_seat(f);
+	seat->seal_until_ms = clock_mono_ms();
+	send_create(f, ADMIN, "k", id_one, &answer);
+	assert_int_not_equal(answer.response.items[0].err, ERR_OK);
+	assert_int_equal(objects(f), 0);
+	answer_free(&answer);
+	seat->seal_until_ms = clock_mono_ms() + 60000;
+	send_create(f, ADMIN, "k", id_one, &answer);
+	assert_int_equal(answer.response.items[0].err, ERR_OK);
+	answer_free(&answer);
+	seat_free(seat);
 }
 
 /* Creates of keys that are named 0, 1, …; the item `taken` asks for the name 0 again, and the batch goes on behind it. */
@@ -209,6 +256,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
+		T(a_request_is_answered_again_behind_a_record_of_its_own), T(nothing_new_is_sealed_without_a_master_server),
 		T(repeated_request_has_one_effect), T(repeated_batch_has_one_effect), T(request_id_belongs_to_one_request_for_a_day), T(failed_request_may_be_sent_again),
 		T(a_damaged_record_is_damaged_and_stops_nobody_else),
 		T(audit_row_tells_whether_a_request_is_durable), T(aborted_transaction_leaves_neither_key_nor_audit_row),

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "token/counter.h"
+#include "token/erase.h"
 #include "tpm/counter.h"
 #include "unit/tpm/bench.h"
 
@@ -382,6 +383,57 @@ static void after_a_cut_at_any_command_the_next_make_ends_with_one_counter(void 
 	assert_true(nth > 12);
 }
 
+static unsigned counters(struct bench *b)
+{
+	unsigned n = 0;
+	token_backend.close(b->t);
+	b->t = NULL;
+	for (uint32_t i = 0; i < TPM_COUNTER_PLACES; i++) {
+		char command[64];
+		(void)snprintf(command, sizeof command, "tpm2_nvreadpublic 0x%08X >read 2>&1", TPM_COUNTER_FIRST + i);
+		n += swtpm_tool(&b->swtpm, command) == 0;
+	}
+	return n;
+}
+
+/* All of one owner, whatever they take for an authorization value, and nobody else's; with and without the master secret. */
+static void the_owners_counters_are_dropped_and_no_others(void **state)
+{
+	struct bench *b = *state;
+	struct token_counter_answer a = { .state = TOKEN_COUNTER_WELL };
+	struct token_counter_wish mine = wish_of(1, auth_bytes), theirs = wish_of(2, auth_bytes), drop = wish_of(1, other_auth);
+	assert_int_equal(token_counter_backend.make(b->t, &theirs, &a, NULL), ERR_OK);
+	assert_int_equal(token_counter_backend.make(b->t, &mine, &a, NULL), ERR_OK);
+	assert_int_equal(token_counter_backend.drop(b->t, &drop, &a, NULL), ERR_OK);
+	assert_int_equal(a.state, TOKEN_COUNTER_NONE);
+	assert_int_equal(token_counter_backend.drop(b->t, &drop, &a, NULL), ERR_OK); /* none is no failure */
+	assert_int_equal(state_of(b->t, &mine), TOKEN_COUNTER_NONE);
+	assert_int_equal(state_of(b->t, &theirs), TOKEN_COUNTER_WELL);
+	assert_int_equal(counters(b), 1);
+	bench_attach_again(b);
+	assert_int_equal(token_counter_backend.make(b->t, &mine, &a, NULL), ERR_OK);
+	assert_int_equal(token_erase_backend.erase(b->t, NULL), ERR_OK);
+	assert_int_equal(token_counter_backend.drop(b->t, &drop, &a, NULL), ERR_OK);
+	assert_int_equal(counters(b), 1);
+	assert_int_equal(help_count_handles(b->swtpm.tcti, TPM2_LOADED_SESSION_FIRST), 0);
+	assert_int_equal(help_count_handles(b->swtpm.tcti, TPM2_TRANSIENT_FIRST), 0);
+}
+
+/* A token that nobody attached to: the node comes back after a crash between the master secret and the counter. */
+static void a_token_without_its_master_secret_drops_the_counter(void **state)
+{
+	struct bench *b = *state;
+	struct token_counter_answer a;
+	struct token_counter_wish mine = wish_of(1, auth_bytes);
+	assert_int_equal(token_counter_backend.make(b->t, &mine, &a, NULL), ERR_OK);
+	assert_int_equal(token_erase_backend.erase(b->t, NULL), ERR_OK);
+	token_backend.close(b->t);
+	b->t = NULL;
+	assert_int_equal(token_backend.open(proxy_uri(b->proxy), &b->t, NULL), ERR_OK);
+	assert_int_equal(token_counter_backend.drop(b->t, &mine, &a, NULL), ERR_OK);
+	assert_int_equal(counters(b), 0);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 
 int main(void)
@@ -400,6 +452,8 @@ int main(void)
 		T(an_earlier_answer_is_not_taken_for_this_one),
 		T(after_a_cut_at_any_command_the_next_raise_ends_one_higher),
 		T(after_a_cut_at_any_command_the_next_make_ends_with_one_counter),
+		T(the_owners_counters_are_dropped_and_no_others),
+		T(a_token_without_its_master_secret_drops_the_counter),
 	};
 	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
