@@ -160,6 +160,21 @@ static const struct cmd_option rotate_master_options[] = {
 	{ "forget-old", 0, NULL, "change it although an earlier one, whose token is gone, was not destroyed" },
 	{ 0 },
 };
+static const struct cmd_option join_options[] = {
+	{ "domain", 0, "FINGERPRINT", "the domain to join, as 'coffer status' shows it on a node that is in it" },
+	{ "token", 't', "URI", "tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
+	{ "name", 0, "NAME", "of this node, for people (default: the machine's)" },
+	{ "answer", 0, "FINGERPRINT", "take no other answer than the one that 'coffer node approve' showed" },
+	{ "pin", 0, NULL, "ask for the token's PIN, in place of a pin-source in the URI" },
+	{ "pin-file", 0, "FILE", "read the token's PIN from a file" },
+	{ "anew", 0, NULL, "forget what was begun, and ask as a new node" },
+	{ "no-wait", 0, NULL, "ask, and do not wait for the answer" },
+	{ 0 },
+};
+static const struct cmd_option node_approve_options[] = {
+	{ "fingerprint", 0, "FINGERPRINT", "of the request, typed from the new node's own screen" },
+	{ 0 },
+};
 static const struct cmd_option rotate_options[] = {
 	{ "wait", 0, NULL, "until every record is sealed again and the older data key is gone" },
 	{ 0 },
@@ -242,6 +257,10 @@ const struct cmd commands[] = {
 	{ "zeroise", "", 0, 0, "destroy the master secret and all that this node has of its domain", zeroise_options, cmd_zeroise },
 	{ "rotate data-key", "", 0, 0, "a new data key; every record is sealed again in the background", rotate_options, cmd_rotate_data_key },
 	{ "rotate master", "", 0, 0, "a new master secret, in the token or in another one", rotate_master_options, cmd_rotate_master },
+	{ "node join", "", 0, 0, "this node, which has no domain, asks to join one that shares its store", join_options, cmd_node_join },
+	{ "node list", "", 0, 0, "the nodes of the domain, and who asks to join", NULL, cmd_node_list },
+	{ "node approve", "", 0, 0, "on the master server: answer the request with this fingerprint", node_approve_options, cmd_node_approve },
+	{ "node remove", "NODE", 1, 1, "on the master server: a node (name or id) is no member any more; the data key is changed", NULL, cmd_node_remove },
 	{ "promote", "", 0, 0, "this node becomes master server now", NULL, cmd_promote },
 	{ "step-down", "", 0, 0, "this node, which is master server, leaves that to others", NULL, cmd_step_down },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },

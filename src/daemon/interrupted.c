@@ -1,4 +1,4 @@
-/* After an init, a restore, or a change of the master secret or of its binding, that a crash interrupted. */
+/* After an init, a restore, a join, or a change of the master secret or of its binding, that a crash interrupted. */
 #include "daemon/interrupted.h"
 
 #include <stdio.h>
@@ -101,16 +101,49 @@ static void remove_empty_pending(const char *state)
 	if (snprintf(pending, sizeof pending, "%s/pending", state) < (int)sizeof pending) (void)rmdir(pending);
 }
 
+struct own_slots {
+	const uint8_t *node_id;
+	bool any;
+};
+
+static enum coffer_err look_for_own(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct own_slots *o = arg;
+	(void)engine;
+	enum coffer_err err = slot_any(txn_store(txn), o->node_id, &o->any);
+	return err ? reason_default(reason, err, "the wrapped data keys cannot be read: %s", err_text(err)) : ERR_OK;
+}
+
+/* Whether nothing of the pending identity's is in the store: what several nodes write holds rows of others. */
+static enum coffer_err nothing_of_it(struct daemon *d, const char *state, bool *out, struct reason *reason)
+{
+	char pending[4096];
+	struct identity next;
+	if (!d->config->store_shared) return interrupted_store_is_empty(d, out, reason);
+	snprintf(pending, sizeof pending, "%s/pending", state);
+	enum coffer_err err = identity_read(pending, &next, NULL);
+	if (err == ERR_CORRUPT) { /* not whole: of a node that has an identity it is looked at there */
+		snprintf(pending, sizeof pending, "%s/node.id", state);
+		*out = access(pending, F_OK) != 0;
+		return ERR_OK;
+	}
+	if (err) return reason_default(reason, err, "pending/node.id in %s cannot be read: %s", state, err_text(err));
+	struct own_slots own = { .node_id = next.domain.node_id };
+	TRY(d->engine.on_store(&d->engine, look_for_own, &own, reason));
+	*out = !own.any;
+	return ERR_OK;
+}
+
 enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)
 {
 	const char *state = d->engine.config->state_dir;
 	char pending[4096];
 	struct identity now, next;
-	bool empty;
+	bool empty = false;
 	restore_sweep(state);
 	remove_empty_pending(state);
 	if (snprintf(pending, sizeof pending, "%s/pending/node.id", state) >= (int)sizeof pending || access(pending, F_OK) != 0) return ERR_OK;
-	TRY(interrupted_store_is_empty(d, &empty, reason));
+	TRY(nothing_of_it(d, state, &empty, reason));
 	enum coffer_err there = empty ? ERR_NOT_FOUND : identity_read(state, &now, reason);
 	if (there && there != ERR_NOT_FOUND) return there; /* it may be the one that the slots name: not written over */
 	if (there == ERR_OK) {
@@ -125,10 +158,10 @@ enum coffer_err interrupted_settle(struct daemon *d, struct reason *reason)
 	}
 	if (reason) reason->text[0] = '\0';
 	if (!empty) {
-		log_warn("an init or a restore was interrupted after its last step: finished now");
+		log_warn("an init, a restore or a join was interrupted after its last step: finished now");
 		return identity_publish(state, reason);
 	}
-	log_warn("an init or a restore was interrupted before it was done: taken back");
+	log_warn("an init, a restore or a join was interrupted before it was done: taken back");
 	identity_withdraw(state);
 	return ERR_OK;
 }

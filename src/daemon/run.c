@@ -41,6 +41,7 @@
 #include "ops/audit_signer.h"
 #include "ops/attend.h"
 #include "ops/init_flow.h"
+#include "ops/join.h"
 #include "ops/key_rotation.h"
 #include "ops/rotation.h"
 #include "ops/backup.h"
@@ -297,6 +298,7 @@ static void stop(struct daemon *d)
 	listener_close(d);
 	alert_thread_stop(d);
 	init_drop(&d->engine);
+	join_drop(&d->engine);
 	bulk_flush_end(d, STOP_PATIENCE_MS);
 	audit_signer_stop(d);
 	anchor_thread_stop(d);

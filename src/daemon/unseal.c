@@ -15,6 +15,8 @@
 #include "daemon/interrupted.h"
 #include "daemon/store_thread.h"
 #include "daemon/zeroise.h"
+#include "domain/joining.h"
+#include "domain/node_record.h"
 #include "keyring/rooted_store.h"
 #include "keyring/slot.h"
 #include "objects/reindex.h"
@@ -61,6 +63,15 @@ static enum coffer_err copy_slot(void *arg, const struct store_row *row)
 	return ERR_OK;
 }
 
+/* The state beside a node's record is not secret; what is false about it keeps nobody in who has no slot. */
+static enum coffer_err no_slot(struct store *store, const struct domain_id *domain, struct reason *reason)
+{
+	struct store_row row;
+	if (store_get(store, STORE_NODE, view_of(domain->node_id, UUID_LEN), &row) == ERR_OK && row.state == NODE_REMOVED)
+		return reason_fail(reason, ERR_DENIED, "this node was removed from the domain; to join as a new one clear its state directory and run 'coffer node join'");
+	return reason_fail(reason, ERR_CORRUPT, "the store holds no wrapped data key of this node; restore the store");
+}
+
 static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct slots *s = arg;
@@ -69,8 +80,7 @@ static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *
 	memcpy(after, s->domain->node_id, UUID_LEN);
 	enum coffer_err err = store_scan(txn_store(txn), STORE_SLOT, view_of(after, sizeof after), false, 1024, copy_slot, s);
 	if (err && err != ERR_EXISTS) return reason_default(reason, err, "the wrapped data keys cannot be read: %s", err_text(err));
-	if (s->count == 0) return reason_fail(reason, ERR_CORRUPT, "the store holds no wrapped data key of this node; restore the store");
-	return ERR_OK;
+	return s->count ? ERR_OK : no_slot(txn_store(txn), s->domain, reason);
 }
 
 static enum coffer_err open_slot(struct engine *e, struct ring *ring, const struct slot_copy *copy, struct reason *reason)
@@ -424,6 +434,25 @@ static enum coffer_err look_for_domain(struct daemon *d, bool belongs, bool *out
 	return ERR_OK;
 }
 
+/* A node without a domain. What several nodes share may hold one that it joins; else a store with a domain and no node.id is not begun anew. */
+static enum coffer_err start_alone(struct daemon *d, bool empty, struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	struct joining begun = JOINING_NONE;
+	if (!empty && !d->config->store_shared) {
+		if (d->care.remote)
+			return reason_fail(reason, ERR_USAGE, "schema %s of the database holds a domain, and %s has no node.id; restore node.id, or after a zeroise give the node a new "
+				"schema", e->config->store_schema, e->config->state_dir);
+		return reason_fail(reason, ERR_USAGE, "the store in %s holds a domain, but node.id is missing beside it; restore node.id", e->config->state_dir);
+	}
+	if (joining_read(e->config->state_dir, &begun, NULL) == ERR_OK) engine_note(e, "this node asks to join a domain; run 'coffer node join' again, as it was begun");
+	else if (empty) engine_note(e, "run 'coffer init --token URI'");
+	else engine_note(e, "the store holds a domain; run 'coffer node join --domain FINGERPRINT --token URI'");
+	joining_clear(&begun);
+	e->state = ENGINE_UNINITIALISED;
+	return ERR_OK;
+}
+
 enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
 {
 	struct engine *e = &d->engine;
@@ -432,17 +461,8 @@ enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
 	enum coffer_err err = identity_read(e->config->state_dir, &e->identity, reason);
 	if (err && err != ERR_NOT_FOUND) return err;
 	TRY(look_for_domain(d, err != ERR_NOT_FOUND, &empty, reason));
-	if (err == ERR_NOT_FOUND) {
-		if (!empty && d->care.remote)
-			return reason_fail(reason, ERR_USAGE, "schema %s of the database holds a domain, and %s has no node.id; restore node.id, or after a zeroise give the node a new "
-				"schema", e->config->store_schema, e->config->state_dir);
-		if (!empty)
-			return reason_fail(reason, ERR_USAGE, "the store in %s holds a domain, but node.id is missing beside it; restore node.id",
-				e->config->state_dir);
-		e->state = ENGINE_UNINITIALISED;
-		engine_note(e, "run 'coffer init --token URI'");
-		return ERR_OK;
-	}
+	if (err == ERR_NOT_FOUND) return start_alone(d, empty, reason);
+	if (joining_erase(e->config->state_dir, reason) != ERR_OK) log_warn("%s", reason_text(reason, ERR_IO)); /* a crash right after it had joined */
 	e->domain = e->identity.domain;
 	if (empty) {
 		e->state = ENGINE_FAULT;

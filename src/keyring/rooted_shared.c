@@ -83,7 +83,7 @@ enum coffer_err rooted_store_floor(struct store *s, const uint8_t node_id[static
 {
 	if (!rooted_store_is(s)) return ERR_OK;
 	struct rooted *r = rooted_of(s);
-	PRE(!s->in_transaction && r->ring && r->shared);
+	PRE(r->ring && r->shared);
 	if (memcmp(node_id, ring_domain(r->ring)->node_id, UUID_LEN) == 0) return ERR_OK;
 	TRY(take_seen(r, node_id, version));
 	const struct rooted_peer *p = find_peer(r, node_id);
@@ -97,6 +97,30 @@ enum coffer_err rooted_store_look_again(struct store *s, struct reason *reason)
 	PRE(s->in_transaction && rooted_of(s)->ring);
 	TRY(rooted_read_peers(rooted_of(s)));
 	return rooted_store_verdict(s, reason);
+}
+
+static int by_node(const void *a, const void *b)
+{
+	return memcmp(((const struct rooted_node_version *)a)->node_id, ((const struct rooted_node_version *)b)->node_id, UUID_LEN);
+}
+
+void rooted_store_versions(const struct store *s, struct rooted_node_version *out, size_t cap, size_t *out_count)
+{
+	size_t n = 0;
+	*out_count = 0;
+	if (!rooted_store_is_shared(s)) return;
+	const struct rooted *r = (const struct rooted *)s;
+	if (r->ring && r->durable.own_there && n++ < cap) {
+		memcpy(out[0].node_id, ring_domain(r->ring)->node_id, UUID_LEN);
+		out[0].version = r->durable.root.version;
+	}
+	for (size_t i = 0; i < r->peer_count; i++) {
+		if (!r->peers[i].newest || n++ >= cap) continue;
+		memcpy(out[n - 1].node_id, r->peers[i].node_id, UUID_LEN);
+		out[n - 1].version = r->peers[i].newest;
+	}
+	*out_count = n;
+	qsort(out, n < cap ? n : cap, sizeof *out, by_node);
 }
 
 void rooted_know_changes(struct rooted *r)

@@ -34,10 +34,16 @@ enum coffer_err rooted_store_refresh(struct store *s, rooted_changed_fn *fn, voi
 enum coffer_err rooted_store_reseal_root(struct store *s, const uint8_t node_id[static UUID_LEN]) MUST_USE;
 /* What the last refresh told was not taken in: the next one tells everything. */
 void rooted_store_hear_again(struct store *s);
-/* A node's root that may not be older than this: what was said of it at admission. Outside a transaction, with a ring. ERR_MEMORY. */
+/* A node's root that may not be older than this: what was said of it at admission. With a ring. ERR_MEMORY. */
 enum coffer_err rooted_store_floor(struct store *s, const uint8_t node_id[static UUID_LEN], uint64_t version) MUST_USE;
 /* Inside a transaction: reads the other nodes' roots as they stand in it, and the verdict. Nothing for a store that one node writes. */
 enum coffer_err rooted_store_look_again(struct store *s, struct reason *reason) MUST_USE;
+/* How far each node's root is that was read last, this node's too; rising by node id. At most `cap`; *out_count: how many there are. */
+struct rooted_node_version {
+	uint8_t node_id[UUID_LEN];
+	uint64_t version;
+};
+void rooted_store_versions(const struct store *s, struct rooted_node_version *out, size_t cap, size_t *out_count);
 /* The highest epoch that a node's root names, and naming one: inside a transaction, whose commit makes it durable; a lower one changes nothing. */
 uint64_t rooted_store_epoch(const struct store *s);
 void rooted_store_note_epoch(struct store *s, uint64_t epoch);

@@ -120,3 +120,22 @@ enum coffer_err slot_parse(const struct store_row *row, struct slot *out, struct
 	*out = s;
 	return ERR_OK;
 }
+
+struct own_slot {
+	const uint8_t *node_id;
+	bool *out;
+};
+
+static enum coffer_err note_own(void *arg, const struct store_row *row)
+{
+	const struct own_slot *w = arg;
+	*w->out = row->id_len > UUID_LEN && memcmp(row->id, w->node_id, UUID_LEN) == 0;
+	return ERR_OK;
+}
+
+enum coffer_err slot_any(struct store *store, const uint8_t node_id[static UUID_LEN], bool *out)
+{
+	struct own_slot w = { node_id, out };
+	*out = false;
+	return store_scan(store, STORE_SLOT, view_of(node_id, UUID_LEN), false, 1, note_own, &w);
+}

@@ -39,4 +39,7 @@ enum coffer_err slot_accept(struct ring *ring, const struct store_row *row, cons
 /* A slot row of a domain that is open already: its form and its MAC. ERR_CORRUPT, ERR_VERSION; ERR_NOT_FOUND: the ring lacks its generation. */
 enum coffer_err slot_verify(struct ring *ring, const struct store_row *row) MUST_USE;
 
+/* Whether a node has any slot row. Store thread. */
+enum coffer_err slot_any(struct store *store, const uint8_t node_id[static UUID_LEN], bool *out) MUST_USE;
+
 #endif

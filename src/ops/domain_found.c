@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "domain/waiting.h"
+#include "keyring/slot.h"
 #include "ops/token_of.h"
 
 enum coffer_err domain_check_none(struct engine *engine, struct reason *reason)
@@ -15,13 +17,26 @@ enum coffer_err domain_check_none(struct engine *engine, struct reason *reason)
 	return reason_fail(reason, ERR_EXISTS, "the domain is initialised already (fingerprint %s)", fingerprint);
 }
 
+static enum coffer_err look_for_card(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)engine;
+	enum coffer_err err = waiting_has_card(txn_store(txn), arg);
+	return err ? reason_default(reason, err, "the store cannot be read: %s", err_text(err)) : ERR_OK;
+}
+
+enum coffer_err domain_check_store(struct engine *engine, struct reason *reason)
+{
+	bool there = false;
+	if (!engine->seat) return ERR_OK;
+	TRY(engine->on_store(engine, look_for_card, &there, reason));
+	return there ? reason_fail(reason, ERR_EXISTS, "the store holds a domain already; 'coffer node join' joins it, or give this node another schema (store_schema)") : ERR_OK;
+}
+
 /* The audit chain was moved back with what seemed lost: it is opened again from what is there. */
 static enum coffer_err read_back(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
-	uint64_t slots = 0;
 	(void)reason;
-	TRY(store_count(txn_store(txn), STORE_SLOT, &slots));
-	*(bool *)arg = slots > 0;
+	TRY(slot_any(txn_store(txn), engine->domain.node_id, arg)); /* other nodes have theirs */
 	audit_chain_free(TAKE(engine->audit));
 	return ERR_OK;
 }

@@ -17,6 +17,8 @@ struct domain_founding {
 
 /* ERR_EXISTS with the fingerprint when the node belongs to a domain. */
 enum coffer_err domain_check_none(struct engine *engine, struct reason *reason);
+/* ERR_EXISTS: the store is one that several nodes share, and holds a domain: this node joins it. */
+enum coffer_err domain_check_store(struct engine *engine, struct reason *reason) MUST_USE;
 enum coffer_err domain_found(struct engine *engine, const struct domain_founding *founding, struct reason *reason);
 
 #endif

@@ -57,6 +57,7 @@ struct engine_export {
 struct bulk; /* ops/bulk.h */
 struct quorum; /* access/quorum.h */
 struct init_pending; /* ops/init_flow.c */
+struct join; /* ops/join.h */
 struct restore; /* ops/restore.c */
 struct recovery_change; /* ops/recovery_change.h */
 struct store_check; /* ops/store_check.h */
@@ -88,12 +89,13 @@ struct engine {
 	struct grants *staged_grants;      /* a reference: the grants after the transaction under way; NULL while it changes none */
 
 	/* admin lane */
-	pthread_mutex_t admin_lock;        /* one init at a time; guards the seven below */
+	pthread_mutex_t admin_lock;        /* one init at a time; guards the eight below */
 	struct token_proxy *token;         /* NULL before init chose a token; set once (token_set), read without the lock by token_of; thread-safe object itself */
 	struct identity identity;
 	struct init_pending *pending;
 	struct backup *backup;             /* under way; NULL: none */
 	struct restore *restore;
+	struct join *join;                 /* of a node without a domain; NULL: none was begun in this process */
 	struct recovery_change *recovery_change; /* ops/recovery_change.h; NULL: none under way */
 	const struct token_spawner *spawner;
 

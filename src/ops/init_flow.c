@@ -10,6 +10,7 @@
 #include "crypto/sign.h"
 #include "keyring/generation.h"
 #include "ops/domain_found.h"
+#include "ops/token_of.h"
 #include "token/kind.h"
 #include "token/login.h"
 
@@ -57,25 +58,12 @@ static bool may_touch(const struct init_pending *p, const struct principal *prin
 	return (principal->is_unix && principal->uid == 0) || strcmp(p->owner, principal->text) == 0;
 }
 
-static enum coffer_err give_pin(struct token_proxy *proxy, struct view pin, struct reason *reason)
-{
-	AUTO_SECRET struct secret *secret = secret_copy(pin.ptr, pin.len);
-	ENSURE(secret, ERR_MEMORY);
-	return token_proxy_unlock(proxy, &secret, reason);
-}
-
 static enum coffer_err start_token(struct engine *engine, struct init_pending *p, struct view pin, struct reason *reason)
 {
 	enum token_kind kind;
 	TRY(token_kind_of_uri(p->identity.token_uri, &kind, reason));
 	strncpy(p->identity.token_kind, token_kind_name(kind), sizeof p->identity.token_kind - 1);
-	struct token_proxy_config config = {
-		.uri = p->identity.token_uri, .spawner = engine->spawner, .deadline_ms = engine->config->token_deadline_ms,
-		.probe_interval_ms = engine->config->token_probe_interval_ms, .on_health = engine->token_changed, .on_health_arg = engine->daemon,
-		.attended = pin.len > 0,
-	};
-	TRY(token_proxy_new(&config, &p->proxy, reason));
-	if (pin.len > 0) TRY(give_pin(p->proxy, pin, reason));
+	TRY(token_begin(engine, p->identity.token_uri, NULL, pin, &p->proxy, reason));
 	TRY(token_proxy_provision(p->proxy, &p->identity.binding, reason));
 	return token_proxy_describe(p->proxy, &p->info, reason);
 }
@@ -154,6 +142,8 @@ enum coffer_err init_begin(struct engine *engine, const struct principal *princi
 {
 	TRY(init_check_new(engine, reason));
 	TRY(check_wish(wish, reason));
+	TRY(domain_check_store(engine, reason));
+	if (engine->join) return reason_fail(reason, ERR_BUSY, "this node asks to join a domain ('coffer node join'); restart the daemon to make a domain instead");
 	if (engine->pending && !expired(engine->pending) && !may_touch(engine->pending, principal))
 		return reason_fail(reason, ERR_BUSY, "%s has begun an init; it ends by itself after 10 minutes", engine->pending->owner);
 	init_drop(engine);

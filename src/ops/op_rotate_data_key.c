@@ -43,21 +43,19 @@ static enum coffer_err write_for_certain(struct engine *e, struct rotation_fresh
 	return back.there ? ERR_OK : reason_fail(reason, ERR_IO, "the store could not write; the data key is as it was, try again");
 }
 
-/* Under admin_lock. */
-static enum coffer_err run(struct op_ctx *ctx, uint32_t *out_generation)
+enum coffer_err rotation_run(struct engine *e, const char *principal, uint32_t *out_generation, struct reason *reason)
 {
-	struct engine *e = ctx->engine;
 	AUTO_BUF struct buf blob = BUF_EMPTY;
 	AUTO_SECRET struct secret *key = secret_new(DATA_KEY_LEN);
-	struct rotation_fresh fresh = { .principal = ctx->principal->text };
+	struct rotation_fresh fresh = { .principal = principal };
 	ENSURE(key, ERR_MEMORY);
-	TRY(e->on_store(e, rotation_ask, &fresh, &ctx->reason));
+	TRY(e->on_store(e, rotation_ask, &fresh, reason));
 	TRY(rng_bytes(secret_mut(key), DATA_KEY_LEN));
-	TRY(wrap_and_prove(e, key, &blob, &ctx->reason));
+	TRY(wrap_and_prove(e, key, &blob, reason));
 	fresh.key = key;
 	fresh.blob = buf_view(&blob);
-	TRY(write_for_certain(e, &fresh, &ctx->reason));
-	log_info("the data key was changed to generation %u by %s", fresh.generation, ctx->principal->text);
+	TRY(write_for_certain(e, &fresh, reason));
+	log_info("the data key was changed to generation %u by %s", fresh.generation, principal);
 	*out_generation = fresh.generation;
 	return ERR_OK;
 }
@@ -66,7 +64,7 @@ enum coffer_err op_rotate_data_key(struct op_ctx *ctx, struct ttlv_cursor *paylo
 {
 	uint32_t generation = 0;
 	TRY(ttlv_done(payload));
-	TRY(run(ctx, &generation));
+	TRY(rotation_run(ctx->engine, ctx->principal->text, &generation, &ctx->reason));
 	ttlv_put_i32(out, TAG_COFFER_GENERATION, (int32_t)generation);
 	return ERR_OK;
 }

@@ -105,6 +105,7 @@ enum coffer_err restore_begin(struct engine *engine, const struct principal *pri
 	uint8_t out_id[static RESTORE_ID_LEN], struct reason *reason)
 {
 	TRY(domain_check_none(engine, reason));
+	TRY(domain_check_store(engine, reason));
 	if (engine->pending) return reason_fail(reason, ERR_BUSY, "an init waits for its proof; finish it first, or wait 10 minutes");
 	if (engine->restore && !may_replace(engine->restore, principal))
 		return reason_fail(reason, ERR_BUSY, "%s is restoring; try again later", engine->restore->owner);

@@ -39,6 +39,9 @@ engine_store_fn rotation_begin;
 /* Outside a transaction, before anything is written: a generation whose commit is in doubt stays in the ring if its slot row is there, else leaves it. */
 enum coffer_err rotation_settle(struct engine *engine) MUST_USE;
 
+/* The whole beginning: asked, made, wrapped by the token and opened again, written. Admin lane, admin_lock held. ERR_STATE, ERR_LIMIT, errors of token and store, each with its sentence. */
+enum coffer_err rotation_run(struct engine *engine, const char *principal, uint32_t *out_generation, struct reason *reason) MUST_USE;
+
 /* One step of the re-seal, a transaction. A failure changes nothing, and the step is made again. */
 struct rotation_budget {
 	size_t rows;

@@ -9,9 +9,8 @@
 #include "base/text.h"
 #include "crypto/rng.h"
 #include "domain/node_record.h"
+#include "domain/waiting.h"
 #include "keyring/rooted_store.h"
-
-#define CARD_HEADER 1u
 
 struct seat *seat_new(const struct config *config)
 {
@@ -35,16 +34,6 @@ void seat_free(struct seat *seat)
 
 /* ---- what a shared domain begins with ---- */
 
-static enum coffer_err put_card(struct store *store, const struct domain_id *domain)
-{
-	static const uint8_t header[] = { CARD_HEADER }, no_entries[] = { 0, 0 };
-	AUTO_BUF struct buf body = BUF_EMPTY;
-	struct store_row row = { .id_len = UUID_LEN, .version = 1, .state = 1, .header = view_of(header, sizeof header), .index = view_of(no_entries, sizeof no_entries) };
-	TRY(admission_card_write(domain, &body));
-	row.body = buf_view(&body);
-	return store_put(store, STORE_ADMISSION, &row, true); /* anybody may have written there */
-}
-
 static enum coffer_err put_founder(struct engine *engine, struct txn *txn, const char *token_kind, const char *principal)
 {
 	uint64_t now_ms = clock_wall_s() * 1000;
@@ -62,7 +51,7 @@ enum coffer_err seat_found(struct engine *engine, struct txn *txn, const char *t
 	if (!engine->seat) return ERR_OK;
 	enum coffer_err err = node_record_get(txn_store(txn), txn_ring(txn), ring_domain(txn_ring(txn))->node_id, &own);
 	if (err == ERR_NOT_FOUND) err = put_founder(engine, txn, token_kind, principal);
-	if (!err) err = put_card(txn_store(txn), ring_domain(txn_ring(txn)));
+	if (!err) err = waiting_put_card(txn_store(txn), ring_domain(txn_ring(txn)));
 	return err ? reason_default(reason, err, "the record of this node cannot be written: %s", err_text(err)) : ERR_OK;
 }
 

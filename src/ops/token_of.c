@@ -18,6 +18,28 @@ void token_set(struct engine *engine, struct token_proxy *proxy)
 	__atomic_store_n(&engine->token, proxy, __ATOMIC_RELEASE);
 }
 
+static enum coffer_err give_pin(struct token_proxy *proxy, struct view pin, struct reason *reason)
+{
+	AUTO_SECRET struct secret *secret = secret_copy(pin.ptr, pin.len);
+	ENSURE(secret, ERR_MEMORY);
+	return token_proxy_unlock(proxy, &secret, reason);
+}
+
+enum coffer_err token_begin(struct engine *engine, const char *uri, const struct token_binding *binding, struct view pin, struct token_proxy **out, struct reason *reason)
+{
+	struct token_proxy *proxy = NULL;
+	struct token_proxy_config config = {
+		.uri = uri, .binding = binding, .spawner = engine->spawner, .deadline_ms = engine->config->token_deadline_ms,
+		.probe_interval_ms = engine->config->token_probe_interval_ms, .on_health = engine->token_changed, .on_health_arg = engine->daemon,
+		.attended = pin.len > 0,
+	};
+	TRY(token_proxy_new(&config, &proxy, reason));
+	enum coffer_err err = pin.len ? give_pin(proxy, pin, reason) : ERR_OK;
+	if (err) token_proxy_free(proxy);
+	else *out = proxy;
+	return err;
+}
+
 enum coffer_err token_uri_take(struct op_ctx *ctx, struct ttlv_cursor *payload, char out[static TOKEN_URI_MAX + 1])
 {
 	struct view uri;

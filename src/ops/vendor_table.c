@@ -73,6 +73,12 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_STEP_DOWN,    "Step Down",     op_step_down,    NODES,       NONE,       STORE,  ALWAYS, OP_ALONE),
 	ROW(COFFER_ALERT_TEST,   "Alert Test",    op_alert_test,   TOKEN,       NONE,       WORKER, DENIED, 0),
 
+	/* several nodes */
+	ROW(COFFER_NODE_JOIN,    "Node Join",     op_node_join,    INIT,        NONE,       ADMIN,  DENIED, OP_UNINITIALISED_OK | OP_SEALED_OK | OP_ALONE | OP_ADMIN_LOCK),
+	ROW(COFFER_NODE_LIST,    "Node List",     op_node_list,    NODES,       NONE,       STORE,  DENIED, 0),
+	ROW(COFFER_NODE_APPROVE, "Node Approve",  op_node_approve, NODES,       NONE,       STORE,  ALWAYS, OP_ALONE | OP_FENCED),
+	ROW(COFFER_NODE_REMOVE,  "Node Remove",   op_node_remove,  NODES,       NONE,       ADMIN,  FAILED, OP_ALONE | OP_ADMIN_LOCK | OP_FENCED),
+
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
 	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },
 	{ .operation = OPERATION_RNG_SEED, .name = "RNG Seed", .run = op_rng_seed, .permission = PERMISSION_RANDOM,

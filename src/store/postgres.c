@@ -195,11 +195,11 @@ enum coffer_err store_open_postgres(const struct postgres_config *config, struct
 	return ERR_OK;
 }
 
-void store_postgres_server(struct store *base, char *out, size_t cap, uint32_t *out_version)
+void store_postgres_server(struct store *base, struct postgres_server *out)
 {
 	const struct postgres_store *s = self(base);
 	const char *host = PQhost(s->conn), *port = PQport(s->conn);
-	(void)snprintf(out, cap, "%s:%s", host ? host : "", port ? port : "");
 	int version = PQserverVersion(s->conn);
-	*out_version = version > 0 ? (uint32_t)version : 0;
+	*out = (struct postgres_server){ .version = version > 0 ? (uint32_t)version : 0, .timeline = s->timeline, .system = s->system };
+	(void)snprintf(out->name, sizeof out->name, "%s:%s", host ? host : "", port ? port : "");
 }

@@ -29,8 +29,14 @@ struct postgres_config {
  *   key that was rotated away. */
 enum coffer_err store_open_postgres(const struct postgres_config *config, struct store **out, struct reason *reason) MUST_USE;
 
-/* The server of an open store, for people: "host:port", a folder where it is a Unix socket; and its version, as 150004. out: cap bytes with NUL. */
-void store_postgres_server(struct store *s, char *out, size_t cap, uint32_t *out_version);
+/* The server of an open store. name, for people: "host:port", a folder where it is a Unix socket. version as 150004. system and timeline name the history that it writes: a promoted standby
+ * has the system of its primary server and a higher timeline; 0: it does not say. */
+struct postgres_server {
+	char name[256];
+	uint32_t version, timeline;
+	uint64_t system;
+};
+void store_postgres_server(struct store *s, struct postgres_server *out);
 
 /* What a connection string names, for who confines the process before it connects. ERR_USAGE: it cannot be read, holds a password (which belongs into a file), or sets what
  * Coffer sets itself. Caller closes. */

@@ -245,6 +245,28 @@ static enum coffer_err listen_again(struct postgres_store *s, struct reason *rea
 	return wake(s, "LISTEN", reason);
 }
 
+/* One bigint; 0 where the server does not give it to this user. */
+static enum coffer_err ask_server(struct postgres_store *s, const char *sql, uint64_t *out)
+{
+	PGresult *result = NULL;
+	enum coffer_err err = postgres_line(s, sql, &result, NULL);
+	*out = 0;
+	if (!err && PQntuples(result) == 1) err = postgres_load_u64(result, 0, 0, out);
+	PQclear(result);
+	return s->lost ? err : ERR_OK;
+}
+
+/* Which history it is that this server writes (docs/formats.md section 23.1). */
+static enum coffer_err know_server(struct postgres_store *s, struct reason *reason)
+{
+	uint64_t timeline;
+	enum coffer_err err = ask_server(s, "SELECT system_identifier FROM pg_control_system()", &s->system);
+	if (!err) err = ask_server(s, "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint", &timeline);
+	if (err) return postgres_lost(s, true, reason);
+	s->timeline = timeline <= UINT32_MAX ? (uint32_t)timeline : 0;
+	return ERR_OK;
+}
+
 enum coffer_err postgres_connect(struct postgres_store *s, struct reason *reason)
 {
 	uint64_t end_ms = clock_mono_ms() + s->connect_ms;
@@ -252,6 +274,7 @@ enum coffer_err postgres_connect(struct postgres_store *s, struct reason *reason
 	memset(s->prepared, 0, sizeof s->prepared);
 	s->conn = begin_connection(s);
 	enum coffer_err err = finish_connection(s, end_ms, reason);
+	if (!err) err = know_server(s, reason);
 	if (!err) err = take_lock(s, end_ms, reason);
 	if (!err) err = postgres_schema(s, reason);
 	if (!err) err = listen_again(s, reason);

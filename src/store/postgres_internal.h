@@ -28,6 +28,8 @@ struct postgres_store {
 	enum coffer_err doom;        /* this transaction can only be rolled back */
 	bool unknown;                /* outcome of a commit is unknown: only reopen helps */
 	bool warned;                 /* the server warned since it was last set to false */
+	uint64_t system;             /* of the server, and its timeline; 0: it does not say */
+	uint32_t timeline;
 	bool news;                   /* another connection has told of a change since the store was asked last */
 	bool lost;                   /* the connection does not answer, or not in time: it is not asked again */
 };

@@ -247,6 +247,8 @@ static void put_payload(const struct remote_answer *a, struct writer *w)
 		return;
 	case REMOTE_OPEN:
 		writer_u32(w, a->open.version);
+		writer_u64(w, a->open.system);
+		writer_u32(w, a->open.timeline);
 		writer_view_u16(w, a->open.server);
 		return;
 	default:
@@ -317,6 +319,8 @@ static enum coffer_err take_payload(struct reader *r, struct remote_answer *a)
 		return same <= 1 ? ERR_OK : ERR_INPUT;
 	case REMOTE_OPEN:
 		TRY(reader_u32(r, &a->open.version));
+		TRY(reader_u64(r, &a->open.system));
+		TRY(reader_u32(r, &a->open.timeline));
 		return take_text(r, 0, REMOTE_NAME_MAX, &a->open.server);
 	default:
 		return ERR_OK;

@@ -66,6 +66,8 @@ struct remote_answer {
 	struct view items;      /* of a page; taken out with the functions below, checked before */
 	struct {                /* OPEN */
 		uint32_t version;   /* of the server, as 150004 */
+		uint64_t system;    /* its history: store/postgres.h; 0: not known */
+		uint32_t timeline;
 		struct view server; /* host and port, for people */
 	} open;
 };

@@ -64,8 +64,7 @@ static enum coffer_err set_defaults(const char *passfile)
 	return !passfile[0] || setenv("PGPASSFILE", passfile, 1) == 0 ? ERR_OK : ERR_MEMORY;
 }
 
-enum coffer_err stored_open(void *arg, const struct remote_request *q, struct store **out, char server[static REMOTE_NAME_MAX + 1], uint32_t *out_version,
-	struct reason *reason)
+enum coffer_err stored_open(void *arg, const struct remote_request *q, struct store **out, struct stored_server *server, struct reason *reason)
 {
 	(void)arg;
 	AUTO_FREE char *conninfo = text_of(q->open.conninfo);
@@ -77,6 +76,9 @@ enum coffer_err stored_open(void *arg, const struct remote_request *q, struct st
 	const struct postgres_config config = { .conninfo = conninfo, .schema = schema, .writer = q->open.writer, .connect_ms = q->open.connect_ms,
 		.statement_ms = q->open.statement_ms };
 	TRY(store_open_postgres(&config, out, reason));
-	store_postgres_server(*out, server, REMOTE_NAME_MAX + 1, out_version);
+	struct postgres_server found;
+	store_postgres_server(*out, &found);
+	*server = (struct stored_server){ .version = found.version, .timeline = found.timeline, .system = found.system };
+	memcpy(server->name, found.name, sizeof server->name);
 	return ERR_OK;
 }

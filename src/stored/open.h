@@ -5,7 +5,6 @@
 #include "stored/serve.h"
 
 /* Confines the process to what this connection needs, then connects: stored_opener.open of the program. One try in the life of a process. */
-enum coffer_err stored_open(void *arg, const struct remote_request *q, struct store **out, char server[static REMOTE_NAME_MAX + 1], uint32_t *out_version,
-	struct reason *reason);
+enum coffer_err stored_open(void *arg, const struct remote_request *q, struct store **out, struct stored_server *server, struct reason *reason);
 
 #endif

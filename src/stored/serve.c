@@ -17,7 +17,7 @@ struct serving {
 	enum coffer_err failed;    /* in this transaction: every call returns it */
 	struct reason why;
 	struct remote_bytes in, items, out;
-	char server[REMOTE_NAME_MAX + 1];
+	struct stored_server server;
 };
 
 /* ---- pages ---- */
@@ -189,8 +189,11 @@ static bool is_in_order(const struct serving *v, const struct remote_request *q)
 
 static enum coffer_err open_store(struct serving *v, const struct remote_request *q, struct remote_answer *a)
 {
-	enum coffer_err err = v->opener->open(v->opener->arg, q, &v->store, v->server, &a->open.version, &v->why);
-	a->open.server = view_str(v->server);
+	enum coffer_err err = v->opener->open(v->opener->arg, q, &v->store, &v->server, &v->why);
+	a->open.version = v->server.version;
+	a->open.system = v->server.system;
+	a->open.timeline = v->server.timeline;
+	a->open.server = view_str(v->server.name);
 	return err;
 }
 

@@ -4,10 +4,16 @@
 
 #include "store/remote_wire.h"
 
-/* Opens the store that a request names, once. server: a buffer for host and port, for people; *out_version: of the server. Errors of the store's opening. */
+/* What the answer to OPEN says of it. */
+struct stored_server {
+	char name[REMOTE_NAME_MAX + 1]; /* host and port, for people */
+	uint32_t version, timeline;
+	uint64_t system;
+};
+
+/* Opens the store that a request names, once. Errors of the store's opening. */
 struct stored_opener {
-	enum coffer_err (*open)(void *arg, const struct remote_request *q, struct store **out, char server[static REMOTE_NAME_MAX + 1], uint32_t *out_version,
-		struct reason *reason);
+	enum coffer_err (*open)(void *arg, const struct remote_request *q, struct store **out, struct stored_server *server, struct reason *reason);
 	void *arg;
 };
 

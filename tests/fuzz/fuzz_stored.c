@@ -35,13 +35,11 @@ static void try_answer(struct view frame, enum remote_op op)
 	REQUIRE(writer_done(&w) == ERR_OK && view_equal(writer_view(&w), frame));
 }
 
-static enum coffer_err open_memory(void *arg, const struct remote_request *q, struct store **out, char server[static REMOTE_NAME_MAX + 1], uint32_t *out_version,
-	struct reason *reason)
+static enum coffer_err open_memory(void *arg, const struct remote_request *q, struct store **out, struct stored_server *server, struct reason *reason)
 {
 	(void)arg;
 	(void)reason;
-	(void)server;
-	*out_version = 1;
+	server->version = 1;
 	return q->open.writer == 13 ? ERR_BUSY : store_open_memory(out);
 }
 

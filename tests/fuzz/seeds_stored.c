@@ -84,7 +84,7 @@ static void seed_answers(void)
 	seed_answer("answer-find", &(struct remote_answer){ .op = REMOTE_FIND, .count = 1, .items = writer_view(&i) });
 	seed_answer("answer-same", &(struct remote_answer){ .op = REMOTE_SAME, .same = true });
 	seed_answer("answer-news", &(struct remote_answer){ .op = REMOTE_NEWS, .same = true });
-	seed_answer("answer-open", &(struct remote_answer){ .op = REMOTE_OPEN, .open = { 150004, view_str("localhost:5432") } });
+	seed_answer("answer-open", &(struct remote_answer){ .op = REMOTE_OPEN, .open = { 150004, 7000000000000000001, 2, view_str("localhost:5432") } });
 }
 
 static void seed_talk(const char *name, const struct remote_request *list, size_t count)

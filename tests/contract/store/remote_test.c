@@ -158,7 +158,7 @@ static void *lie(void *arg)
 {
 	struct liar *l = arg;
 	uint8_t byte[4096];
-	static const uint8_t open[] = { 0, 0, 0, 8, REMOTE_OPEN, 0, 0, 2, 0x49, 0xf4, 0, 0 };
+	static const uint8_t open[] = { 0, 0, 0, 20, REMOTE_OPEN, 0, 0, 2, 0x49, 0xf4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0 };
 	if (read(l->fd, byte, sizeof byte) > 0 && write(l->fd, open, sizeof open) == (ssize_t)sizeof open && read(l->fd, byte, sizeof byte) > 0)
 		(void)!write(l->fd, l->answer, l->len);
 	while (read(l->fd, byte, sizeof byte) > 0) ;

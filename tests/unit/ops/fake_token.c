@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "crypto/p256.h"
 
 #define MASK 0xa5u
 #define LONG_MS 60000u
@@ -23,6 +24,31 @@ static void xor_into(struct buf *out, struct view in, uint8_t mask)
 uint8_t fake_token_mask(const struct token_binding *binding)
 {
 	return binding->data_len == 3 ? (uint8_t)(MASK ^ 0x10u ^ binding->data[2]) : MASK;
+}
+
+/* One key, for whoever asked for it first; it answers nobody without what it was made with. */
+static enum coffer_err transport(struct fake_token *t, const struct channel_request *q, struct token_transport_answer *out, struct buf *bytes)
+{
+	const struct token_transport_wish *w = &q->transport;
+	uint8_t shared[TOKEN_TRANSPORT_SHARED_LEN];
+	if (q->op == CHANNEL_TRANSPORT_REMOVE) secret_free(TAKE(t->transport));
+	if (q->op == CHANNEL_TRANSPORT_MAKE && !t->transport) {
+		TRY(p256_generate(&t->transport));
+		t->transports++;
+		memcpy(t->transport_owner, w->owner, sizeof t->transport_owner);
+	}
+	if (q->op == CHANNEL_TRANSPORT_MAKE) { /* as a TPM: what is made again has a new authorization value */
+		ENSURE(memcmp(t->transport_owner, w->owner, sizeof t->transport_owner) == 0, ERR_LIMIT);
+		memcpy(t->transport_auth, w->auth.ptr, sizeof t->transport_auth);
+	}
+	out->there = t->transport != NULL;
+	if (!out->there) return ERR_OK;
+	out->ref = (struct token_transport_ref){ .data = { 7 }, .len = 1 };
+	TRY(p256_public_of(t->transport, out->public_key));
+	if (q->op != CHANNEL_TRANSPORT_ECDH) return ERR_OK;
+	ENSURE(memcmp(t->transport_auth, w->auth.ptr, sizeof t->transport_auth) == 0, ERR_AUTH);
+	TRY(p256_ecdh(t->transport, w->point, shared));
+	return buf_append(bytes, view_of(shared, sizeof shared));
 }
 
 static void fill(struct fake_token *t, const struct channel_request *q, struct channel_reply *r, struct buf *bytes)
@@ -66,6 +92,10 @@ static void fill(struct fake_token *t, const struct channel_request *q, struct c
 	case CHANNEL_SIGN:
 		if (t->on_signer) r->err = t->on_signer(q->op, &q->signer, &r->signer);
 		break;
+	case CHANNEL_TRANSPORT_MAKE:
+	case CHANNEL_TRANSPORT_PUBLIC:
+	case CHANNEL_TRANSPORT_ECDH:
+	case CHANNEL_TRANSPORT_REMOVE: r->err = transport(t, q, &r->transport, bytes); break;
 	default: break;
 	}
 }
@@ -152,4 +182,5 @@ void fake_token_init(struct fake_token *t)
 void fake_token_done(struct fake_token *t)
 {
 	for (unsigned i = 0; i < t->count; i++) join(&t->helpers[i]);
+	secret_free(TAKE(t->transport));
 }

@@ -25,6 +25,10 @@ struct fake_token {
 	enum coffer_err (*on_signer)(unsigned op, const struct token_signer_wish *wish, struct token_signer_answer *out);
 	/* Every call of a helper that stands in the n-th place; NULL: as fake_token.c fills it. bytes: what r->bytes will be. */
 	void (*on_request)(unsigned helper, const struct channel_request *q, struct channel_reply *r, struct buf *bytes);
+	/* The transport key: one, made when it is asked for. Helpers of one proxy are one after another. */
+	struct secret *transport;
+	uint8_t transport_owner[TOKEN_TRANSPORT_OWNER_LEN], transport_auth[TOKEN_TRANSPORT_AUTH_LEN];
+	_Atomic unsigned transports;       /* made so far */
 	unsigned count;
 	struct fake_helper { struct fake_token *token; int ours, theirs; pthread_t thread; bool ended; } helpers[FAKE_HELPERS_MAX];
 };

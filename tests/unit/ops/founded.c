@@ -157,6 +157,11 @@ struct founded *founded_new(void)
 	return make(NULL);
 }
 
+struct founded *founded_over(struct store *rows)
+{
+	return make(rows);
+}
+
 void founded_free(struct founded *n)
 {
 	char path[128];

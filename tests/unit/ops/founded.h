@@ -19,6 +19,8 @@ struct founded {
 void founded_reset(void);
 /* A node without a domain. */
 struct founded *founded_new(void);
+/* The same over these rows, which it takes. */
+struct founded *founded_over(struct store *rows);
 /* Init with shares; ADMIN becomes an administrator. */
 void founded_init(struct founded *n);
 void founded_free(struct founded *n);

@@ -1,0 +1,106 @@
+/* The nodes of a domain. */
+#include "client/admin_node.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "client/admin_fields.h"
+#include "client/call.h"
+
+#define TOKEN_TIMEOUT_MS 120000u
+#define URI_MAX 4096u
+
+static enum coffer_status take_json(struct call *call, char *text, size_t cap, size_t *out_len)
+{
+	struct view json;
+	if (ttlv_take_text(&call->answer.items[0].payload, TAG_COFFER_JSON, &json) != ERR_OK) return call_malformed(call);
+	if (json.len > cap) return COFFER_ENOSPACE;
+	if (json.len) memcpy(text, json.ptr, json.len);
+	*out_len = json.len;
+	return COFFER_OK;
+}
+
+static bool is_short(const char *text)
+{
+	return !text || strlen(text) <= 256;
+}
+
+static void put_join(struct call *call, const struct admin_join *join)
+{
+	ttlv_put_str(&call->w, TAG_COFFER_TOKEN_URI, join->token_uri);
+	if (join->pin) ttlv_put_bytes(&call->w, TAG_COFFER_TOKEN_PIN, view_of(secret_bytes(join->pin), secret_len(join->pin) - 1));
+	ttlv_put_str(&call->w, TAG_COFFER_FINGERPRINT, join->domain);
+	if (join->name) ttlv_put_str(&call->w, TAG_COFFER_NODE_NAME, join->name);
+	if (join->answer) ttlv_put_str(&call->w, TAG_COFFER_ANSWER_PRINT, join->answer);
+	if (join->anew) ttlv_put_bool(&call->w, TAG_COFFER_ANEW, true);
+}
+
+enum coffer_status admin_node_join(struct coffer *c, const struct admin_join *join, char *text, size_t cap, size_t *out_len, char *token, size_t token_cap)
+{
+	struct call call;
+	struct ttlv_item item;
+	token[0] = '\0';
+	if (strlen(join->token_uri) > URI_MAX) return conn_refuse(c, COFFER_EINVAL, "the token URI is too long");
+	if (!is_short(join->domain) || !is_short(join->name) || !is_short(join->answer) || (join->pin && secret_len(join->pin) > 256))
+		return conn_refuse(c, COFFER_EINVAL, "a fingerprint, a name or a PIN is too long");
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_NODE_JOIN, URI_MAX + 2048);
+	if (st) return st;
+	call.deadline_ms += TOKEN_TIMEOUT_MS;
+	put_join(&call, join);
+	st = call_run(&call, false);
+	if (!st) st = take_json(&call, text, cap, out_len);
+	while (!st && ttlv_next(&call.answer.items[0].payload, &item))
+		if (item.tag == TAG_COFFER_TOKEN_KEY_LABEL) (void)admin_text(&item, token, token_cap);
+	return call_end(&call, st);
+}
+
+enum coffer_status admin_node_list(struct coffer *c, char *text, size_t cap, size_t *out_len)
+{
+	struct call call;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_NODE_LIST, 64);
+	if (st) return st;
+	st = call_run(&call, false);
+	if (!st) st = take_json(&call, text, cap, out_len);
+	return call_end(&call, st);
+}
+
+static void take_node(struct call *call, struct admin_node *out)
+{
+	struct ttlv_item item;
+	struct view id;
+	int32_t generation;
+	while (ttlv_next(&call->answer.items[0].payload, &item)) {
+		if (item.tag == TAG_COFFER_NODE_ID && ttlv_get_bytes(&item, &id) == ERR_OK && id.len == UUID_LEN) text_uuid(id.ptr, out->id);
+		if (item.tag == TAG_COFFER_NODE_NAME) (void)admin_text(&item, out->name, sizeof out->name);
+		if (item.tag == TAG_COFFER_ANSWER_PRINT) (void)admin_text(&item, out->answer, sizeof out->answer);
+		if (item.tag == TAG_COFFER_LEFT_TO_DO) (void)admin_text(&item, out->left_to_do, sizeof out->left_to_do);
+		if (item.tag == TAG_COFFER_GENERATION && ttlv_get_i32(&item, &generation) == ERR_OK && generation > 0) out->generation = (uint32_t)generation;
+	}
+}
+
+enum coffer_status admin_node_approve(struct coffer *c, const char *fingerprint, struct admin_node *out)
+{
+	struct call call;
+	*out = (struct admin_node){ .generation = 0 };
+	if (!is_short(fingerprint)) return conn_refuse(c, COFFER_EINVAL, "a fingerprint has 8 groups of 4 characters");
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_NODE_APPROVE, 512);
+	if (st) return st;
+	ttlv_put_str(&call.w, TAG_COFFER_FINGERPRINT, fingerprint);
+	st = call_run(&call, true);
+	if (!st) take_node(&call, out);
+	return call_end(&call, st);
+}
+
+enum coffer_status admin_node_remove(struct coffer *c, const char *name_or_id, struct admin_node *out)
+{
+	struct call call;
+	*out = (struct admin_node){ .generation = 0 };
+	if (!is_short(name_or_id)) return conn_refuse(c, COFFER_EINVAL, "a node's name has at most 64 bytes");
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_NODE_REMOVE, 512);
+	if (st) return st;
+	call.deadline_ms += TOKEN_TIMEOUT_MS;
+	ttlv_put_str(&call.w, TAG_COFFER_NODE_NAME, name_or_id);
+	st = call_run(&call, false);
+	if (!st) take_node(&call, out);
+	return call_end(&call, st);
+}
