@@ -6,9 +6,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/admin_pool.h"
 #include "daemon/anchor_pace.h"
 #include "daemon/conn.h"
 #include "ops/anchor.h"
+
+#define ASK_AGAIN_MS 1000u
 
 struct job_list {
 	struct job *first, **end;
@@ -115,10 +118,11 @@ static void raise_now(struct anchor_thread *t)
 	pthread_mutex_unlock(&t->lock);
 	enum coffer_err err = anchor_raise(&t->daemon->engine, recorded, t, &reason);
 	pthread_mutex_lock(&t->lock);
-	t->failing = err != ERR_OK;
+	bool turned = err == ERR_BUSY; /* `rotate master` is at the token: that is no failure, and it comes to an end */
+	if (!turned) t->failing = err != ERR_OK;
 	if (err) t->wanted = true; /* again after the interval */
 	struct job *done = t->covered.first;
-	if (err) done = take_all(t);
+	if (err && !turned) done = take_all(t);
 	else list_clear(&t->covered);
 	pthread_mutex_unlock(&t->lock);
 	give_back(done);
@@ -214,11 +218,45 @@ bool anchor_thread_hold(struct daemon *d, struct job *job)
 	return waits;
 }
 
+/* ---- a token that comes back to a node that was opened without it ---- */
+
+static bool is_to_be_asked(struct engine *e)
+{
+	struct anchor_facts facts;
+	anchor_facts(e->anchor, &facts);
+	return facts.uncompared && engine_state_get(e) == ENGINE_OPEN;
+}
+
+static void ask_late(void *arg)
+{
+	struct daemon *d = arg;
+	struct engine *e = &d->engine;
+	struct reason reason = { "" };
+	pthread_mutex_lock(&e->admin_lock);
+	if (is_to_be_asked(e) && e->token && token_is_well(e)) {
+		enum coffer_err err = anchor_compare_late(e, &reason);
+		if (!err) anchor_thread_opened(d);
+		else log_warn("rollback: the counter of the token that is back: %s", reason_text(&reason, err));
+	}
+	pthread_mutex_unlock(&e->admin_lock);
+	d->ask_anchor_after_ms = clock_mono_ms() + ASK_AGAIN_MS;
+	d->asking_anchor = false;
+}
+
+/* Main thread. The token is there as long as the node is open or at a fault. */
+static void look_for_late(struct daemon *d)
+{
+	struct engine *e = &d->engine;
+	if (!is_to_be_asked(e) || clock_mono_ms() < d->ask_anchor_after_ms || atomic_exchange(&d->asking_anchor, true)) return;
+	if (!admin_pool_call(d, ask_late, d)) d->asking_anchor = false;
+}
+
 void anchor_thread_tick(struct daemon *d)
 {
 	struct anchor_thread *t = d->anchor_thread;
 	struct job *late = NULL;
 	if (!t) return;
+	look_for_late(d);
 	pthread_mutex_lock(&t->lock);
 	uint64_t now = clock_mono_ms();
 	bool held = t->held.first && now - t->held_ms >= ANCHOR_WAIT_MS, covered = t->covered.first && now - t->covered_ms >= ANCHOR_WAIT_MS;

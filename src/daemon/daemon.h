@@ -100,6 +100,8 @@ struct daemon {
 	struct audit_signer_thread *audit_signer_thread; /* daemon/audit_signer_thread.h */
 	struct audit_exports *audit_exports; /* daemon/audit_export.h; NULL: none is configured */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
+	_Atomic bool asking_anchor;   /* the counter of a token that came back is asked, or will be */
+	_Atomic uint64_t ask_anchor_after_ms; /* clock_mono_ms: not before */
 	_Atomic bool unseal_again;    /* the last one failed for want of memory or disk: the next tick tries again */
 	_Atomic bool restarting; /* the end is asked for so that the process is started anew */
 	bool draining;

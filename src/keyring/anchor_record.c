@@ -61,7 +61,7 @@ static enum coffer_err read_body(struct view body, struct anchor_record *out)
 	uint8_t stage;
 	reader_init(&r, body);
 	TRY(reader_u8(&r, &stage));
-	ENSURE(stage == ANCHOR_MAKING || stage == ANCHOR_MADE || stage == ANCHOR_MOVING, ERR_CORRUPT);
+	ENSURE(stage >= ANCHOR_MAKING && stage <= ANCHOR_LEFT, ERR_CORRUPT);
 	out->stage = (enum anchor_stage)stage;
 	TRY(read_auth(&r, out));
 	TRY(read_ref(&r, &out->ref));
@@ -75,7 +75,7 @@ static enum coffer_err read_body(struct view body, struct anchor_record *out)
 	TRY(reader_u64(&r, &out->overridden_from));
 	TRY(reader_u64(&r, &out->overridden_to));
 	TRY(reader_end(&r));
-	bool made = stage == ANCHOR_MADE;
+	bool made = stage == ANCHOR_MADE || stage == ANCHOR_LEFT;
 	ENSURE(made == (out->ref.len != 0) && made == (out->counter != 0) && out->first <= out->counter, ERR_CORRUPT);
 	return ERR_OK;
 }

@@ -6,8 +6,8 @@
 #include "keyring/record.h"
 #include "token/counter.h"
 
-/* MOVING: being made in a token that the node came to, where one of this node from before is of no use any more. */
-enum anchor_stage { ANCHOR_MAKING = 1, ANCHOR_MADE = 2, ANCHOR_MOVING = 3 };
+/* MOVING: being made in a token that the node came to, in the place of one from before if need be. LEFT: made, in a TPM that the node left for a token that cannot count. */
+enum anchor_stage { ANCHOR_MAKING = 1, ANCHOR_MADE = 2, ANCHOR_MOVING = 3, ANCHOR_LEFT = 4 };
 
 struct anchor_record {
 	enum anchor_stage stage;
@@ -36,7 +36,7 @@ bool anchor_record_is(const struct domain_id *domain, const struct store_row *ro
 enum coffer_err anchor_record_open(struct ring *ring, const struct store_row *row, struct anchor_record *out) MUST_USE;
 /* Writes it in the transaction under way, as its row_version + 1, which it then is. */
 enum coffer_err anchor_record_put(struct store *store, struct ring *ring, struct anchor_record *record) MUST_USE;
-/* For who moves this node to another token, in the transaction that writes its new slots: the next start makes a counter there. Fine when there is none. */
+/* Takes the record away, in the transaction under way. Fine when there is none. */
 enum coffer_err anchor_record_erase(struct store *store, struct ring *ring) MUST_USE;
 
 /* The owner digest: stands in the token, so that a counter of this node is known for one. ERR_MEMORY, ERR_CRYPTO. */

@@ -70,6 +70,7 @@ void anchor_set_level(struct anchor *a, enum anchor_level level, const char *sen
 {
 	pthread_mutex_lock(&a->lock);
 	a->facts.level = level;
+	if (level == ANCHOR_TOKEN || level == ANCHOR_NONE || level == ANCHOR_REFUSED) a->facts.uncompared = false;
 	snprintf(a->facts.sentence, sizeof a->facts.sentence, "%s", sentence);
 	pthread_mutex_unlock(&a->lock);
 }
@@ -156,7 +157,7 @@ enum anchor_verdict anchor_judge(uint64_t recorded, const struct token_counter_a
 
 #define GO_ON "; restore the newest copy, or go on with this one by 'coffer store accept --rollback --yes'"
 
-static enum coffer_err refuse(struct engine *engine, enum anchor_verdict verdict, const struct anchor_record *record, uint64_t value, struct reason *reason)
+enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict, const struct anchor_record *record, uint64_t value, struct reason *reason)
 {
 	struct anchor *a = engine->anchor;
 	char s[REASON_MAX];
@@ -184,6 +185,7 @@ static enum coffer_err refuse(struct engine *engine, enum anchor_verdict verdict
 		break;
 	}
 	a->verdict = verdict;
+	a->other_token = false;
 	a->confirmed = value;
 	anchor_know(a, record);
 	anchor_set_level(a, ANCHOR_REFUSED, s);
@@ -206,6 +208,9 @@ void anchor_go_without_token(struct engine *engine, enum coffer_err err, const s
 	(void)reason_fail(&sentence, err, "opened without the token, whose counter was not asked: an older store put back is not noticed: %.300s", reason_text(why, err));
 	log_warn("%s", sentence.text);
 	anchor_set_level(engine->anchor, ANCHOR_BROKEN, sentence.text);
+	pthread_mutex_lock(&engine->anchor->lock);
+	engine->anchor->facts.uncompared = true;
+	pthread_mutex_unlock(&engine->anchor->lock);
 }
 
 /* The authorization value is in the store before the token has it. */
@@ -219,7 +224,7 @@ static enum coffer_err make_first(struct engine *engine, struct anchor_record *r
 		TRY(engine->on_store(engine, store_record, record, reason));
 	}
 	enum coffer_err err = anchor_make(engine, record, moving, &other, &why);
-	if (other) return refuse(engine, ANCHOR_BEFORE, record, 0, reason);
+	if (other) return anchor_refuse(engine, ANCHOR_BEFORE, record, 0, reason);
 	if (err) return go_without(engine, err, &why);
 	pthread_mutex_lock(&engine->anchor->lock);
 	engine->anchor->facts.made_now = true;
@@ -231,11 +236,11 @@ static enum coffer_err make_first(struct engine *engine, struct anchor_record *r
 static enum coffer_err take_answer(struct engine *engine, struct anchor_record *record, const struct token_counter_answer *answer, struct reason *reason)
 {
 	struct anchor *a = engine->anchor;
-	if (record->stage != ANCHOR_MADE)
-		return answer->state == TOKEN_COUNTER_OTHER && record->stage != ANCHOR_MOVING ? refuse(engine, ANCHOR_BEFORE, record, 0, reason) : make_first(engine, record, reason);
+	if (record->stage != ANCHOR_MADE && record->stage != ANCHOR_LEFT)
+		return answer->state == TOKEN_COUNTER_OTHER && record->stage != ANCHOR_MOVING ? anchor_refuse(engine, ANCHOR_BEFORE, record, 0, reason) : make_first(engine, record, reason);
 	enum anchor_verdict verdict = anchor_judge(record->counter, answer);
 	uint64_t value = answer->state == TOKEN_COUNTER_WELL ? answer->value : 0;
-	if (verdict != ANCHOR_WELL && verdict != ANCHOR_STEP_BEHIND) return refuse(engine, verdict, record, value, reason);
+	if (verdict != ANCHOR_WELL && verdict != ANCHOR_STEP_BEHIND) return anchor_refuse(engine, verdict, record, value, reason);
 	a->confirmed = value;
 	anchor_know(a, record);
 	anchor_set_level(a, ANCHOR_TOKEN, "");
@@ -249,7 +254,7 @@ static enum coffer_err ask_token(struct engine *engine, struct anchor_record *re
 	if (!record->auth) TRY(anchor_record_new_auth(record)); /* which no counter takes */
 	TRY(anchor_wish(&engine->identity.domain, record, &wish));
 	enum coffer_err err = token_proxy_counter_read(engine->token, &wish, &answer, reason);
-	if (err == ERR_UNSUPPORTED && record->stage == ANCHOR_MADE) return refuse(engine, ANCHOR_ELSEWHERE, record, 0, reason);
+	if (err == ERR_UNSUPPORTED && record->stage == ANCHOR_MADE) return anchor_refuse(engine, ANCHOR_ELSEWHERE, record, 0, reason);
 	if (err == ERR_UNSUPPORTED) {
 		if (reason) reason->text[0] = '\0';
 		anchor_know(engine->anchor, record);
@@ -270,5 +275,33 @@ enum coffer_err anchor_check(struct engine *engine, struct reason *reason)
 	struct anchor_facts facts;
 	anchor_facts(engine->anchor, &facts);
 	engine->anchor_fault = facts.level == ANCHOR_REFUSED && err == ERR_CORRUPT;
+	return err;
+}
+
+void anchor_stop_serving(struct engine *engine)
+{
+	struct anchor_facts facts;
+	anchor_facts(engine->anchor, &facts);
+	engine_note(engine, "%s", facts.sentence);
+	log_error("the node stops serving: %s", facts.sentence);
+	engine->state = ENGINE_FAULT;
+}
+
+enum coffer_err anchor_compare_late(struct engine *engine, struct reason *reason)
+{
+	struct reason why = { "" };
+	char text[REASON_MAX + 64];
+	enum coffer_err err = anchor_check(engine, reason);
+	if (err && !engine->anchor_fault) return err;
+	struct anchor_facts facts;
+	pthread_mutex_lock(&engine->anchor->lock);
+	engine->anchor->facts.uncompared = false;
+	facts = engine->anchor->facts;
+	pthread_mutex_unlock(&engine->anchor->lock);
+	if (err) snprintf(text, sizeof text, "the token is back and its counter was asked: %s", facts.sentence);
+	else snprintf(text, sizeof text, "the token is back and its counter was asked: %s", facts.level == ANCHOR_TOKEN ? "the store is the newest" : "none");
+	if (!err) log_info("rollback: %s", text);
+	if (engine->on_store(engine, anchor_event, text, &why) != ERR_OK) log_warn("the audit log could not be told of it: %s", why.text);
+	if (err) anchor_stop_serving(engine);
 	return err;
 }

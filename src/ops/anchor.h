@@ -26,6 +26,7 @@ struct anchor_facts {
 	uint64_t raised_ms;             /* when, by the wall clock */
 	bool late;                      /* the last raise failed */
 	bool made_now;                  /* this start made the counter */
+	bool uncompared;                /* opened without the token; its counter is asked as soon as it is well */
 	uint32_t overridden;
 	uint64_t overridden_ms, overridden_from, overridden_to;
 };
@@ -51,8 +52,13 @@ void anchor_let_token(struct anchor *anchor);
  * the store. Admin lane, admin_lock held. An engine without an anchor: ERR_OK. */
 enum coffer_err anchor_check(struct engine *engine, struct reason *reason) MUST_USE;
 
-/* After anchor_check failed because the token did not answer, on a node that shares or passphrase open: it serves without, and says so. */
+/* After anchor_check failed because the token did not answer, on a node that shares or passphrase open: it serves without, and says so; facts.uncompared until it was asked. */
 void anchor_go_without_token(struct engine *engine, enum coffer_err err, const struct reason *why);
+/* An open node whose anchor_check found that it must not be served (engine->anchor_fault): the state becomes FAULT, with the sentence. Admin lane, admin_lock held. */
+void anchor_stop_serving(struct engine *engine);
+/* For an open node that was opened without the token (facts.uncompared), which is well now: asks its counter. What was found is in the audit log; FAULT where the store
+ * is not the one that the counter speaks of. Other errors: not asked yet. Admin lane, admin_lock held. */
+enum coffer_err anchor_compare_late(struct engine *engine, struct reason *reason) MUST_USE;
 
 /* Record, then raise, when anything was committed since the last one. recorded (may be NULL) is called on the store thread while the record is written: what was
  * committed until then is anchored when this succeeds; also called when there was nothing to do. ERR_BUSY: the token is turned to another

@@ -16,12 +16,15 @@ struct anchor {
 	struct anchor_facts facts;
 	/* admin lane, admin_lock or the one thread that raises */
 	enum anchor_verdict verdict;
+	bool other_token;      /* the verdict is on a counter in a token that `rotate master` was to go to */
 	uint64_t confirmed;    /* what the token said last; 0: nothing */
 };
 
 /* The record of a made counter beside what the token says. */
 enum anchor_verdict anchor_judge(uint64_t recorded, const struct token_counter_answer *answer);
 void anchor_set_level(struct anchor *a, enum anchor_level level, const char *sentence);
+/* Level REFUSED, with the sentence; ERR_CORRUPT. value: what the token says. */
+enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict, const struct anchor_record *record, uint64_t value, struct reason *reason) MUST_USE;
 /* What status shows of the record, and what the token said. */
 void anchor_know(struct anchor *a, const struct anchor_record *record);
 
@@ -29,6 +32,8 @@ struct anchor_write {
 	struct anchor_record *record;
 	bool found; /* load: there is one */
 };
+/* An event of the node itself, with these details (char *), into the audit log (engine_store_fn). */
+enum coffer_err anchor_event(struct engine *engine, struct txn *txn, void *details, struct reason *reason) MUST_USE;
 /* Of the store thread, inside a transaction (engine_store_fn). Load leaves ANCHOR_RECORD_NONE where there is none. */
 enum coffer_err anchor_load(struct engine *engine, struct txn *txn, void *write, struct reason *reason) MUST_USE;
 /* Sets root version and time, too. */

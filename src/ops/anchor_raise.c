@@ -34,7 +34,7 @@ static enum coffer_err record_on_store(struct engine *engine, struct txn *txn, v
 	return anchor_store(engine, txn, &r->record, reason);
 }
 
-static enum coffer_err node_event(struct engine *engine, struct txn *txn, void *details, struct reason *reason)
+enum coffer_err anchor_event(struct engine *engine, struct txn *txn, void *details, struct reason *reason)
 {
 	const struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	(void)reason;
@@ -57,7 +57,7 @@ static void tell(struct engine *engine, bool late, const char *why)
 	else snprintf(text, sizeof text, "rollback: anchored again, the counter is at %" PRIu64, a->confirmed);
 	if (late) log_warn("%s", text);
 	else log_info("%s", text);
-	enum coffer_err err = engine->on_store(engine, node_event, text, &ignored);
+	enum coffer_err err = engine->on_store(engine, anchor_event, text, &ignored);
 	if (err) log_warn("the audit log could not be told of it: %s", reason_text(&ignored, err));
 }
 
@@ -137,7 +137,7 @@ static enum coffer_err prepare_record(struct engine *engine, struct acceptance *
 		if (record->first > record->counter) record->first = record->counter;
 		return ERR_OK;
 	}
-	record->stage = ANCHOR_MAKING;
+	record->stage = a->other_token ? ANCHOR_MOVING : ANCHOR_MAKING;
 	record->ref = (struct token_counter_ref){ .len = 0 };
 	record->first = record->made_ms = record->counter = 0;
 	return anchor_record_new_auth(record);
@@ -164,6 +164,7 @@ static enum coffer_err anchor_anew(struct engine *engine, struct acceptance *acc
 {
 	bool other = false;
 	const struct raising r = { .record = acc->record };
+	if (engine->anchor->other_token) return ERR_OK; /* which is not in force: the record says what it is to be held against */
 	if (!acc->anew) return raise_token(engine, &r, reason);
 	if (engine->anchor->verdict == ANCHOR_ELSEWHERE) return ERR_OK;
 	return anchor_make(engine, &acc->record, true, &other, reason);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "kmip/enums.h"
 #include "kmip/tags.h"
+#include "ops/anchor.h"
 #include "ops/json_out.h"
 #include "ops/reseal.h"
 #include "ops/tables.h"
@@ -22,6 +23,17 @@ static const char *boot_text(enum token_boot boot)
 	}
 }
 
+/* The keys may open and the node yet not: the counter in the token is asked at a start, too. */
+static void look_at_anchor(struct engine *engine, struct token_policy_status *s)
+{
+	struct anchor_facts facts;
+	anchor_facts(engine->anchor, &facts);
+	bool refused = facts.level == ANCHOR_REFUSED, unknown = facts.uncompared || facts.late;
+	if (s->boot != TOKEN_BOOT_OPENS || (!refused && !unknown)) return;
+	s->boot = refused ? TOKEN_BOOT_CLOSED : TOKEN_BOOT_UNKNOWN;
+	snprintf(s->sentence, sizeof s->sentence, "%.*s", (int)sizeof s->sentence - 1, facts.sentence);
+}
+
 /* slots: how many wrapped data keys were bound anew; negative: none was to be. */
 static enum coffer_err put_policy(struct op_ctx *ctx, struct token_proxy *proxy, int slots, struct writer *out)
 {
@@ -30,6 +42,7 @@ static enum coffer_err put_policy(struct op_ctx *ctx, struct token_proxy *proxy,
 	struct writer w;
 	struct json_out j = { &w, false };
 	TRY(token_proxy_policy_status(proxy, &s, &ctx->reason));
+	look_at_anchor(ctx->engine, &s);
 	writer_init(&w, text, sizeof text);
 	json_begin(&j, NULL);
 	json_str(&j, "policy", s.policy);

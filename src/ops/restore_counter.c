@@ -29,7 +29,7 @@ static enum coffer_err ask(struct restoring *r, struct reason *reason)
 	struct domain_id domain;
 	struct token_counter_answer answer = { .state = TOKEN_COUNTER_NONE };
 	archive_domain(&r->result->facts.header, &domain);
-	bool named = r->anchor.stage == ANCHOR_MADE;
+	bool named = r->anchor.stage == ANCHOR_MADE || r->anchor.stage == ANCHOR_LEFT;
 	if (!r->anchor.auth) TRY(anchor_record_new_auth(&r->anchor)); /* which no counter takes */
 	if (named) TRY(read_counter(r, &domain, true, &answer, reason));
 	if (answer.state != TOKEN_COUNTER_WELL) {

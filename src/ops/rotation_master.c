@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "keyring/anchor_record.h"
 #include "keyring/slot.h"
 #include "kmip/enums.h"
 #include "ops/anchor_internal.h"
@@ -105,26 +104,11 @@ static enum coffer_err put_slot(struct txn *txn, struct master_flow *f, uint32_t
 static enum coffer_err append_changed(struct engine *engine, struct txn *txn, const struct master_flow *f)
 {
 	char details[512];
-	snprintf(details, sizeof details, "master secret: %.200s took the place of that in %s; wraps with %s", f->out->info.master_secret, f->before.token_kind,
-		f->after.binding.mechanism);
+	snprintf(details, sizeof details, "master secret: %.200s took the place of that in %s; wraps with %s%s", f->out->info.master_secret, f->before.token_kind,
+		f->after.binding.mechanism, f->counter == MASTER_COUNTER_MOVES ? "; a rollback counter is made anew" : "");
 	const struct audit_event event = { .principal = view_str(f->wish->principal), .operation = OPERATION_COFFER_ROTATE_MASTER,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);
-}
-
-/* A counter is of one token. What is to be made in the new one stands in the same transaction, so that a start after a crash makes it, and takes none that this node
- * had in that token before for one that the store should know. */
-static enum coffer_err move_anchor(struct engine *engine, struct txn *txn, const struct master_flow *f, struct reason *reason)
-{
-	struct anchor_record record = ANCHOR_RECORD_NONE;
-	enum coffer_err err = anchor_record_erase(txn_store(txn), txn_ring(txn));
-	if (err && err != ERR_NOT_FOUND) return err;
-	if (!engine->anchor || strcmp(f->after.token_kind, "tpm2") != 0) return ERR_OK;
-	record.stage = ANCHOR_MOVING;
-	err = anchor_record_new_auth(&record);
-	if (!err) err = anchor_store(engine, txn, &record, reason);
-	anchor_record_clear(&record);
-	return err;
 }
 
 static enum coffer_err write_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
@@ -137,7 +121,7 @@ static enum coffer_err write_slots(struct engine *engine, struct txn *txn, void 
 		if (err) return reason_default(reason, err, "the wrapped data key of generation %u cannot be written again: %s", ring_generation_at(ring, i), err_text(err));
 	}
 	TRY(master_record_put(txn, &f->record));
-	if (f->wish->uri[0]) TRY(move_anchor(engine, txn, f, reason));
+	TRY(rotation_anchor_write(engine, txn, f, reason));
 	struct rotation_record record = rotation_record_now(engine);
 	record.master_ms = clock_wall_s() * 1000;
 	TRY(rotation_put_record(engine, txn, &record));
@@ -295,8 +279,12 @@ static void anchor_again(struct engine *e, bool other_token, enum anchor_level b
 {
 	struct reason why = { "" };
 	if (!e->anchor) return;
-	enum coffer_err err = anchor_check(e, &why);
+	enum coffer_err err = e->anchor_fault ? ERR_CORRUPT : anchor_check(e, &why);
 	if (!err) return;
+	if (e->anchor_fault) {
+		anchor_stop_serving(e);
+		return;
+	}
 	log_warn("the counter in the token: %s", reason_text(&why, err));
 	struct anchor_facts facts;
 	anchor_facts(e->anchor, &facts);
@@ -328,6 +316,7 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	if (!err && (master_is_same_key(&f->old_info, &f->out->info) || master_opens(e, &f->keys[f->count - 1], &f->keys[f->count - 1].old)))
 		err = reason_fail(reason, ERR_EXISTS, "that is the master secret in force already, under another name");
 	if (!err) err = wrap_all(f, reason);
+	if (!err) err = rotation_anchor_plan(f, reason);
 	if (!err) err = put_in_force(f, reason);
 	if (err) {
 		back_to(f, &e->identity);
@@ -360,12 +349,14 @@ static enum coffer_err change_and_count(struct master_flow *f, struct reason *re
 {
 	struct engine *e = f->engine;
 	struct anchor_facts facts;
+	TRY(rotation_anchor_before(f, reason));
 	anchor_facts(e->anchor, &facts);
+	f->compared = facts.level == ANCHOR_TOKEN;
 	if (e->anchor) anchor_set_level(e->anchor, ANCHOR_UNKNOWN, "the master secret is being changed");
 	enum coffer_err err = change(f, reason);
 	bool moved = !master_is_same(&f->before, &e->identity);
 	flow_end(f);
-	anchor_again(e, moved && f->wish->uri[0], facts.level);
+	anchor_again(e, moved && f->counter == MASTER_COUNTER_MOVES, facts.level);
 	return err;
 }
 

@@ -13,6 +13,14 @@ struct moving {
 	struct buf old; /* wrapped by the one before, as it stands in the store; empty: not read */
 };
 
+/* What becomes of the counter in the transaction that puts the new master secret in force. */
+enum master_counter {
+	MASTER_COUNTER_STAYS,   /* as it is, or there is none */
+	MASTER_COUNTER_MOVES,   /* one is made where the node comes to */
+	MASTER_COUNTER_LEAVES,  /* to a token that cannot count: what the one left behind must say stays known */
+	MASTER_COUNTER_RETURNS  /* to the TPM that was left */
+};
+
 struct master_flow {
 	struct engine *engine;
 	const struct master_wish *wish;
@@ -22,6 +30,8 @@ struct master_flow {
 	struct token_info old_info;  /* as the token was last known */
 	struct moving keys[ROTATION_GENERATIONS_MAX];
 	unsigned count;
+	enum master_counter counter;
+	bool compared; /* the counter in force bears the store out */
 	bool written; /* read back: the slots name the new one */
 };
 
@@ -33,5 +43,13 @@ bool master_opens(struct engine *e, const struct moving *m, const struct buf *bl
 /* What the token says of two keys is the same. */
 bool master_is_same_key(const struct token_info *a, const struct token_info *b);
 bool master_is_same(const struct identity *a, const struct identity *b);
+
+
+/* Before anything is changed: a token in force that is well is asked. ERR_CORRUPT: the store is not the one that its counter speaks of; the node stops serving. Admin lane. */
+enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *reason) MUST_USE;
+/* With the new token attached: f->counter. ERR_CORRUPT: there is a counter of this node that stands against the store; nothing was changed, the caller lets the node stop serving. */
+enum coffer_err rotation_anchor_plan(struct master_flow *f, struct reason *reason) MUST_USE;
+/* In the transaction that writes the slots. */
+enum coffer_err rotation_anchor_write(struct engine *engine, struct txn *txn, const struct master_flow *f, struct reason *reason) MUST_USE;
 
 #endif

@@ -1,0 +1,114 @@
+/* The counter, when the master secret changes: what a token says is held against the store before anything takes its place (docs/formats.md section 17.2). */
+#include <string.h>
+
+#include "base/log.h"
+#include "keyring/rooted_store.h"
+#include "ops/anchor_internal.h"
+#include "ops/rotation_master_internal.h"
+
+enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct reason why = { "" };
+	struct token_health health;
+	if (!e->anchor) return ERR_OK;
+	token_proxy_health(e->token, &health);
+	if (health.state != TOKEN_WELL) return ERR_OK;
+	enum coffer_err err = anchor_check(e, &why);
+	if (!err) return ERR_OK;
+	if (e->anchor_fault) {
+		anchor_stop_serving(e);
+		return reason_fail(reason, err, "%s", reason_text(&why, err));
+	}
+	log_warn("the counter in the token in force: %s", reason_text(&why, err));
+	return ERR_OK;
+}
+
+static enum coffer_err ask(struct engine *e, const struct anchor_record *record, bool by_reference, struct token_counter_answer *out, struct reason *reason)
+{
+	struct token_counter_wish wish;
+	TRY(anchor_wish(&e->identity.domain, record, &wish));
+	if (!by_reference) wish.ref.len = 0;
+	return token_proxy_counter_read(e->token, &wish, out, reason);
+}
+
+/* It is the counter of the record that was found: under whatever name, this is the TPM that it is in. */
+static enum coffer_err judge_same(struct master_flow *f, const struct anchor_record *record, const struct token_counter_answer *answer, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	enum anchor_verdict verdict = anchor_judge(record->counter, answer);
+	f->counter = record->stage == ANCHOR_LEFT ? MASTER_COUNTER_RETURNS : MASTER_COUNTER_STAYS;
+	if (verdict == ANCHOR_WELL || verdict == ANCHOR_STEP_BEHIND) return ERR_OK;
+	return anchor_refuse(e, verdict, record, answer->value, reason);
+}
+
+/* A counter of this node that the record is not about: where the one in force bears the store out, it is of no use any more; else it may be the one that an older store does not know. */
+static enum coffer_err judge_unknown(struct master_flow *f, const struct anchor_record *record, bool compared, struct reason *reason)
+{
+	f->counter = MASTER_COUNTER_MOVES;
+	if (compared || record->stage == ANCHOR_MOVING) return ERR_OK;
+	return anchor_refuse(f->engine, ANCHOR_BEFORE, record, 0, reason);
+}
+
+static enum coffer_err plan(struct master_flow *f, struct anchor_record *record, bool compared, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct token_counter_answer answer = { .state = TOKEN_COUNTER_NONE };
+	bool knows = record->stage == ANCHOR_MADE || record->stage == ANCHOR_LEFT;
+	if (!record->auth) TRY(anchor_record_new_auth(record)); /* which no counter takes */
+	enum coffer_err err = ask(e, record, knows, &answer, reason);
+	if (err == ERR_UNSUPPORTED) {
+		if (reason) reason->text[0] = '\0';
+		f->counter = record->stage == ANCHOR_MADE ? MASTER_COUNTER_LEAVES : MASTER_COUNTER_STAYS;
+		return ERR_OK;
+	}
+	TRY(err);
+	if (knows && answer.state == TOKEN_COUNTER_WELL) return judge_same(f, record, &answer, reason);
+	if (knows) TRY(ask(e, record, false, &answer, reason));
+	if (answer.state == TOKEN_COUNTER_WELL && !knows) return ERR_OK; /* that whose making was cut off: it is finished */
+	if (answer.state != TOKEN_COUNTER_NONE) return judge_unknown(f, record, compared, reason);
+	f->counter = MASTER_COUNTER_MOVES;
+	return ERR_OK;
+}
+
+enum coffer_err rotation_anchor_plan(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct anchor_record record = ANCHOR_RECORD_NONE;
+	struct anchor_write load = { .record = &record };
+	f->counter = MASTER_COUNTER_STAYS;
+	if (!e->anchor || !rooted_store_is(e->store)) return ERR_OK;
+	enum coffer_err err = e->on_store(e, anchor_load, &load, reason);
+	if (!err) err = plan(f, &record, f->compared, reason);
+	anchor_record_clear(&record);
+	struct anchor_facts facts;
+	anchor_facts(e->anchor, &facts);
+	if (err != ERR_CORRUPT || facts.level != ANCHOR_REFUSED) return err;
+	e->anchor->other_token = true;
+	e->anchor_fault = true;
+	return err;
+}
+
+static enum coffer_err change_record(struct anchor_record *record, enum master_counter counter)
+{
+	if (counter == MASTER_COUNTER_LEAVES) record->stage = ANCHOR_LEFT;
+	if (counter == MASTER_COUNTER_RETURNS) record->stage = ANCHOR_MADE;
+	if (counter != MASTER_COUNTER_MOVES) return ERR_OK;
+	record->stage = ANCHOR_MOVING;
+	record->ref = (struct token_counter_ref){ .len = 0 };
+	record->first = record->made_ms = record->counter = 0;
+	return anchor_record_new_auth(record);
+}
+
+/* A counter is of one token. What is to be made in the new one stands in the same transaction, so that a start after a crash makes it. */
+enum coffer_err rotation_anchor_write(struct engine *engine, struct txn *txn, const struct master_flow *f, struct reason *reason)
+{
+	struct anchor_record record = ANCHOR_RECORD_NONE;
+	struct anchor_write load = { .record = &record };
+	if (f->counter == MASTER_COUNTER_STAYS) return ERR_OK;
+	enum coffer_err err = anchor_load(engine, txn, &load, reason);
+	if (!err) err = change_record(&record, f->counter);
+	if (!err) err = anchor_store(engine, txn, &record, reason);
+	anchor_record_clear(&record);
+	return err;
+}
