@@ -208,6 +208,7 @@ enum coffer_err audit_append(struct audit_chain *chain, struct txn *txn, const s
 	struct audit_header header = { .link_generation = ring_newest(txn_ring(txn)), .has_digest = true };
 
 	e.seq = chain->tail.seq + 1;
+	e.epoch = rooted_store_epoch(txn_store(txn)); /* the highest that this node saw; 0 where it writes alone */
 	e.time_ms = clock_wall_s() * 1000;
 	TRY(audit_row_encode(ring_domain(txn_ring(txn)), &e, &plain));
 	TRY(audit_link(txn_ring(txn), header.link_generation, e.seq, chain->tail.link, buf_view(&plain), header.link));

@@ -16,7 +16,7 @@
 struct audit_event {
 	uint64_t seq;          /* set by audit_append */
 	uint64_t time_ms;      /* set by audit_append */
-	uint64_t epoch;        /* 0: one node has none */
+	uint64_t epoch;        /* set by audit_append; 0: one node has none */
 	struct view principal;
 	uint32_t operation;    /* KMIP operation, vendor ones too; 0: an event of the daemon itself (details say which) */
 	uint32_t status;       /* KMIP Result Status: 0 success, 1 failed */

@@ -86,6 +86,7 @@ check "promote" coffer promote
 equal "promote: it is master server" "$(role)" master
 equal "promote: under a higher epoch" "$(epoch)" 3
 check "promote: encrypt" seal
+equal "promote: audit records are under it" "$(coffer audit export - | jq -s 'map(.epoch // 0) | max')" 3
 equal "both are in the audit log" "$(events 'is to be master server|is not to be master server')" 2
 
 # ---- without the database ----
