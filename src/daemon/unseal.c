@@ -265,7 +265,8 @@ static void finish_opening(void *arg)
 	if (err) log_warn("no later data key can be handed to this node: %s", reason_text(&reason, err));
 }
 
-/* Shares open a node whose start is attended before its token was ever connected to: the counter in there is asked all the same. Only a TPM counts, and that is connected to without a PIN. */
+/* Shares open a node whose start is attended before its token was ever connected to: the counter in there is asked all the same. Only a TPM counts, and that is connected to without a PIN.
+ * After a wrong PIN the counter's calls are served as they are (token_proxy_counter_read). */
 static void connect_for_anchor(struct engine *engine)
 {
 	struct token_health health;

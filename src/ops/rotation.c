@@ -370,7 +370,7 @@ void rotation_json(struct engine *engine, struct json_out *j)
 	if (!r) return;
 	pthread_mutex_lock(&r->lock);
 	json_begin(j, "rotation");
-	json_str(j, "phase", phase_names[r->phase]);
+	json_str(j, "phase", r->phase == ROTATION_HELD && r->awaits ? "waiting" : phase_names[r->phase]);
 	json_str(j, "sentence", r->sentence);
 	json_u64(j, "generations", r->generations);
 	json_u64(j, "rows_total", r->total);

@@ -32,9 +32,9 @@ struct rotation_record {
 
 struct rotation {
 	_Atomic int phase;          /* enum rotation_phase */
+	_Atomic bool awaits;        /* the phase is HELD because a node has not got the newest generation */
 	/* store thread */
 	struct rotation_place place, next; /* committed, of the transaction under way */
-	bool awaits;                /* the phase is HELD because a node has not got the newest generation */
 	uint32_t doubt;             /* a generation of the ring whose commit is not known to be durable; 0: none */
 	uint64_t pass;              /* of the scrub that proves it */
 	uint64_t proven_below;      /* rows that the last one found under an old generation */

@@ -11,8 +11,10 @@ static enum coffer_err drop(struct engine *e, struct reason *reason)
 	struct reason first = { "" };
 	TRY(anchor_owner(&e->identity.domain, owner));
 	if (token_proxy_counter_drop(e->token, owner, &first) == ERR_OK) return ERR_OK;
-	TRY(token_proxy_retarget(e->token, e->identity.token_uri, NULL, reason));
-	return token_proxy_counter_drop(e->token, owner, reason);
+	enum coffer_err err = token_proxy_retarget(e->token, e->identity.token_uri, NULL, reason);
+	if (!err) err = token_proxy_counter_drop(e->token, owner, reason);
+	(void)!token_proxy_retarget(e->token, e->identity.token_uri, &e->identity.binding, &first); /* bound as before, so that the command can be given again */
+	return err;
 }
 
 enum coffer_err zeroise_drop_counter(struct engine *engine, const char **out_what, struct reason *reason)

@@ -119,7 +119,7 @@ static enum coffer_err check_job(struct token_proxy *p, struct proxy_job *job)
 		return reason_fail(&job->reason, ERR_STATE, "this node has a master secret in its token already");
 	if ((op == CHANNEL_WRAP || op == CHANNEL_UNWRAP || (op >= CHANNEL_POLICY_STATUS && op != CHANNEL_COUNTER_DROP)) && !p->bound)
 		return reason_fail(&job->reason, ERR_STATE, "this node has no master secret in its token yet");
-	if (!proxy_state_serves(state)) return reason_fail(&job->reason, proxy_state_error(state), "%s", p->sentence.text);
+	if (!proxy_state_serves(state) && !proxy_counts_without_pin(p, op)) return reason_fail(&job->reason, proxy_state_error(state), "%s", p->sentence.text);
 	return ERR_OK;
 }
 

@@ -98,7 +98,8 @@ enum coffer_err token_proxy_erase(struct token_proxy *p, struct reason *reason) 
 enum coffer_err token_proxy_random(struct token_proxy *p, uint8_t *out, size_t len, struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_describe(struct token_proxy *p, struct token_info *out, struct reason *reason) MUST_USE;
 /* The counter calls (token/counter.h), each with the deadline of a call. ERR_UNSUPPORTED: this kind of token cannot count. ERR_STATE while there is no
- * binding. */
+ * binding. A TPM's counter wants no PIN: where it was wrong, the TPM is locked, or pin-source cannot be read, make, read and raise are served all the same, by
+ * a helper that has none, so that no try is spent. */
 enum coffer_err token_proxy_counter_make(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_counter_read(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,

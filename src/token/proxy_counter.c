@@ -3,6 +3,69 @@
 
 #include "token/proxy_internal.h"
 
+/* ---- without the PIN ---- */
+
+/* In a state that says that the PIN is what fails: it was refused, the token takes no try of one, or it cannot be read. */
+bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op)
+{
+	const bool counts = op == CHANNEL_COUNTER_READ || op == CHANNEL_COUNTER_MAKE || op == CHANNEL_COUNTER_RAISE;
+	if (!counts || !p->bound || p->helper.kind != TOKEN_KIND_TPM2) return false;
+	switch ((enum token_state)p->state) {
+	case TOKEN_WRONG_PIN:
+	case TOKEN_LOCKED:
+		return true;
+	case TOKEN_GONE:
+	case TOKEN_MISCONFIGURED:
+		return strstr(p->uri, "pin-source=") != NULL;
+	default:
+		return false;
+	}
+}
+
+/* The URI of a TPM without its pin-source. */
+static void strip_pin(char uri[static TOKEN_URI_MAX + 1])
+{
+	for (char *at = strchr(uri, '?'); at;) {
+		char *next = strchr(at + 1, '&');
+		if (strncmp(at + 1, "pin-source=", 11) != 0) {
+			at = next;
+			continue;
+		}
+		if (!next) *at = '\0';
+		else memmove(at + 1, next + 1, strlen(next + 1) + 1);
+		return;
+	}
+}
+
+static enum coffer_err open_without_pin(struct token_proxy *p, struct reason *reason)
+{
+	struct channel_request request = { .op = CHANNEL_OPEN };
+	struct channel_reply reply;
+	pthread_mutex_lock(&p->lock);
+	struct token_binding binding = p->binding;
+	memcpy(request.uri, p->uri, sizeof request.uri);
+	pthread_mutex_unlock(&p->lock);
+	strip_pin(request.uri);
+	TRY(proxy_helper_start(&p->helper, reason));
+	TRY(proxy_helper_call(&p->helper, &request, p->call_ms, &reply, reason));
+	request = (struct channel_request){ .op = CHANNEL_ATTACH, .binding = binding };
+	return proxy_helper_call(&p->helper, &request, p->call_ms, &reply, reason);
+}
+
+void proxy_count_without_pin(struct token_proxy *p, struct proxy_job *job)
+{
+	struct channel_reply reply;
+	struct reason ignored = { "" };
+	struct channel_request close = { .op = CHANNEL_CLOSE };
+	job->err = open_without_pin(p, &job->reason);
+	if (!job->err) job->err = proxy_helper_call(&p->helper, &job->request, job->limit_ms, &reply, &job->reason);
+	if (!job->err) job->err = job->take(job, &reply);
+	if (p->helper.fd >= 0) (void)!proxy_helper_call(&p->helper, &close, PROXY_CLOSE_MS, &reply, &ignored);
+	proxy_helper_end(&p->helper);
+}
+
+/* ---- calls ---- */
+
 static enum coffer_err take_counter(struct proxy_job *job, const struct channel_reply *reply)
 {
 	*(struct token_counter_answer *)job->out = reply->counter;

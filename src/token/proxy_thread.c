@@ -287,6 +287,10 @@ static void run_job(struct token_proxy *p, struct proxy_job *job)
 		turn(p, job);
 		return;
 	}
+	if (proxy_counts_without_pin(p, job->request.op)) {
+		proxy_count_without_pin(p, job);
+		return;
+	}
 	if (!proxy_state_serves(state_of(p))) {
 		job->err = reason_fail(&job->reason, proxy_state_error(state_of(p)), "%s", p->sentence.text);
 		return;

@@ -423,6 +423,17 @@ static void *open_ended(void)
 	return y;
 }
 
+/* The token has said what it has: nothing is asked of one that is still being opened. */
+static void await_token(struct house *h)
+{
+	struct token_health health = { .state = TOKEN_GONE };
+	for (unsigned i = 0; i < 200 && (health.state == TOKEN_GONE || health.state == TOKEN_STARTING || health.state == TOKEN_NOT_ANSWERING); i++) {
+		if (i) (void)usleep(20000);
+		token_proxy_retry(h->daemon.engine.token);
+		token_proxy_health(h->daemon.engine.token, &health);
+	}
+}
+
 /* Refused, and the node serves as before; or the mark is there and the node at fault; or the answer says what stands in the way, and it is given again. */
 static enum coffer_err run_ended(void *place, unsigned k)
 {
@@ -433,6 +444,7 @@ static enum coffer_err run_ended(void *place, unsigned k)
 	(void)k;
 	if (restarts) return ERR_OK; /* an answer that did not come through */
 	if (fault_place() == FAULT_AT_NOTHING && engine_state_get(e) == ENGINE_OPEN) founding_recover(y->house, false);
+	else if (fault_place() == FAULT_AT_NOTHING) await_token(y->house);
 	domain_fingerprint_text(&e->identity.domain, fingerprint);
 	ask_one(&a, OPERATION_COFFER_ZEROISE);
 	ttlv_put_str(&a.w, TAG_COFFER_FINGERPRINT, fingerprint);

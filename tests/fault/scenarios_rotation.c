@@ -78,7 +78,7 @@ static enum coffer_err take(struct yard *y, enum step step, bool *out_proven)
 static bool is_past_every_row(struct yard *y)
 {
 	const struct rotation_place *p = &engine_of(y)->rotation->place;
-	return p->table > STORE_DOMAIN && p->next == p->count;
+	return p->table > ROTATION_LAST_TABLE && p->next == p->count;
 }
 
 static enum coffer_err reseal_all(struct yard *y)
@@ -135,7 +135,7 @@ static enum coffer_err look(struct engine *engine, struct txn *txn, void *arg, s
 	fault_aside();
 	l->ring = txn_ring(txn);
 	enum coffer_err err = store_scan(txn_store(txn), STORE_SLOT, view_of(NULL, 0), false, 4096, look_at_slot, l);
-	for (unsigned t = STORE_OBJECT; !err && t <= STORE_DOMAIN; t++)
+	for (unsigned t = STORE_OBJECT; !err && t <= ROTATION_LAST_TABLE; t++)
 		err = store_scan(txn_store(txn), (enum store_table)t, view_of(NULL, 0), false, 4096, look_at_row, l);
 	fault_back();
 	return err;
@@ -276,7 +276,7 @@ static void prepare_lie(void *place, unsigned k)
 {
 	struct yard *y = place;
 	prepare_reseal(place, k);
-	engine_of(y)->rotation->place = (struct rotation_place){ .table = (enum store_table)(STORE_DOMAIN + 1) };
+	engine_of(y)->rotation->place = (struct rotation_place){ .table = (enum store_table)(ROTATION_LAST_TABLE + 1) };
 	MUST_OK(take(y, STEP_ASK, NULL));
 }
 

@@ -82,6 +82,15 @@ within 10 "node 2 hears of it" grants2
 kill2 "restart"
 within 20 "restart: node 2 opens by its own token" is2 open
 check "restart: and decrypts" on2 decrypt -i "$work/m1" -o "$work/o1"
+monitor=$(cat "$two/monitor.pid")
+kill -TERM "$monitor"
+within 30 "unpublished: node 2 is stopped" has_ended "$monitor"
+mkdir -m 700 "$two/state/pending"
+chown --reference="$two/state" "$two/state/pending"
+mv "$two/state/node.id" "$two/state/pending/" # as a crash leaves it between the rows and the file
+check "unpublished: it starts" "$sandbox" start --dir "$dir" --no-join --quiet
+within 20 "unpublished: it is open" is2 open
+check "unpublished: and node.id is in its place" test -s "$two/state/node.id"
 kill -9 "$(cat "$one/cofferd.pid")"
 check "node 2 decrypts while node 1 is gone" on2 decrypt -i "$work/m1" -o "$work/o1"
 open1() { [ "$(on1 status --json 2>/dev/null | jq -r .state)" = open ]; }

@@ -13,7 +13,7 @@ if [ "$token" = softhsm ]; then # without the security officer's PIN it ends in 
   kill -TERM "$(cat "$other/node-1/monitor.pid")" # its token alone stays
   trap '"$sandbox" stop --dir "$other" >/dev/null 2>&1; cleanup' EXIT
 fi
-start_sandbox --token "$token"
+start_sandbox --token "$token" --set anchor_interval=1s --set anchor_period=0
 use_sandbox
 shares=(--share-file "$dir/recovery/share-1.txt" --share-file "$dir/recovery/share-2.txt" --share-file "$dir/recovery/share-3.txt")
 pin=$home/token/pin
@@ -39,13 +39,54 @@ start_without() {
 coffer key create k >/dev/null || bad "a key"
 printf before | coffer encrypt -k k -o "$work/m" || bad "encrypt"
 
+# An older store put back: the counter wants no PIN, so shares do not open it, and no other try is spent. Then the newest again.
+older_store() { # $1: what is done to the PIN, $2: the health that follows
+  local out
+  stop_daemon
+  cp -a "$home/state" "$work/newest"
+  rm -rf "$home/state"
+  cp -a "$work/older" "$home/state"
+  "$1"
+  start_daemon "an older store, $2: it starts"
+  within 20 "and says that of the PIN" status_is .token.health "$2"
+  equal "sealed" "$(status_field .state)" sealed
+  spent=$(tries)
+  out=$(coffer unseal "${shares[@]}" 2>&1) && bad "shares do not open the older store" "$out" || matches "shares do not open the older store" "$out" 'rollback: the store is older than this node has been'
+  equal "it is at fault" "$(status_field .state)" fault
+  equal "no try was spent on it" "$(tries)" "$spent"
+  stop_daemon
+  rm -rf "$home/state"
+  mv "$work/newest" "$home/state"
+  put_pin a-pin-that-is-lost
+  start_daemon "the newest again"
+  opens "the newest"
+}
+wrong_pin() { put_pin no-longer-known; }
+no_pin() { rm "$pin"; }
+raised_past() { [ "$(status_field .rollback.counter)" -gt "$1" ]; }
+protects() { status_is .rollback.protection 'counter in the token'; }
+
 if [ "$token" = swtpm ]; then
   put_pin a-pin-that-is-lost
   check "the node wants a PIN" coffer token reseal --pin-source "file:$pin"
+  within 20 "a counter protects it" protects
+  stop_daemon
+  cp -a "$home/state" "$work/older"
+  start_daemon "after a copy of the state folder"
+  opens "with its PIN"
+  counter=$(status_field .rollback.counter)
+  coffer key create doomed >/dev/null && coffer key revoke doomed --reason key-compromise >/dev/null && coffer key destroy doomed >/dev/null || bad "a key destroyed"
+  within 20 "the counter was raised" raised_past "$counter"
+  older_store wrong_pin 'wrong PIN'
+  older_store no_pin gone
   start_without no-longer-known
   spent=$(tries)
   check "shares open it" coffer unseal "${shares[@]}"
   opens "by shares"
+  check "the counter was asked" protects
+  counter=$(status_field .rollback.counter)
+  coffer key create second >/dev/null && coffer key revoke second --reason key-compromise >/dev/null && coffer key destroy second >/dev/null || bad "another key destroyed"
+  within 20 "and is raised" raised_past "$counter"
   put_pin the-new-pin
   printf 'the-new-pin' >"$work/wish"
   refused "a change of the PIN does not help: it wants the old one" 1 'it is wrong, and is not tried again' coffer token change-pin --secret-file "$work/wish"

@@ -38,6 +38,11 @@ static void do_well(struct fake *f, const struct channel_request *q, struct chan
 	uint8_t bytes[static CHANNEL_RANDOM_MAX])
 {
 	switch (q->op) {
+	case CHANNEL_OPEN:
+		pthread_mutex_lock(&f->lock);
+		memcpy(f->opened, q->uri, sizeof f->opened);
+		pthread_mutex_unlock(&f->lock);
+		break;
 	case CHANNEL_PROVISION:
 		reply->binding = fake_binding;
 		break;
@@ -71,6 +76,9 @@ static void do_well(struct fake *f, const struct channel_request *q, struct chan
 	case CHANNEL_RANDOM:
 		memset(bytes, 0xa5, q->random_len);
 		reply->bytes = view_of(bytes, q->random_len);
+		break;
+	case CHANNEL_COUNTER_READ:
+		reply->counter = (struct token_counter_answer){ .state = TOKEN_COUNTER_WELL, .value = 7 };
 		break;
 	case CHANNEL_TRANSPORT_MAKE:
 	case CHANNEL_TRANSPORT_PUBLIC:

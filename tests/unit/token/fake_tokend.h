@@ -35,6 +35,7 @@ struct fake {
 	unsigned count[FAKE_OPS]; /* requests seen */
 	unsigned starts, kills;
 	struct token_binding attached; /* the last ATTACH */
+	char opened[TOKEN_URI_MAX + 1];  /* of the last OPEN */
 	char pin[TOKEN_PIN_MAX_LEN + 1]; /* of the last PIN */
 	char makes_uri[TOKEN_URI_MAX + 1]; /* of what POLICY_MAKE gives; "": that of the proxy */
 	struct fake_helper helpers[FAKE_HELPERS];
