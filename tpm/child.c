@@ -160,27 +160,16 @@ enum coffer_err tpm_child_make(struct tpm_device *dev, const struct tpm_key *key
 static enum coffer_err set_auth(struct tpm_device *dev, ESYS_TR object, struct view auth, struct reason *reason)
 {
 	TPM2B_AUTH value = { .size = TPM_CHILD_AUTH_LEN };
-	if (auth.len) memcpy(value.buffer, auth.ptr, TPM_CHILD_AUTH_LEN);
+	memcpy(value.buffer, auth.ptr, TPM_CHILD_AUTH_LEN);
 	TSS2_RC rc = Esys_TR_SetAuth(dev->esys, object, &value);
 	wipe(&value, sizeof value);
 	return rc == TSS2_RC_SUCCESS ? ERR_OK : tpm_err_fail(reason, "Esys_TR_SetAuth", rc);
 }
 
-/* The TSS puts the HMAC key of a command together in the session: session key, then the object's authorization value, and leaves it there. With zeros for a value it does so again here;
- * Unseal has no parameter that could be encrypted, so the command is refused before anything is sent. */
-static void forget_in_session(struct tpm_device *dev, ESYS_TR object, ESYS_TR session)
-{
-	TPM2B_SENSITIVE_DATA *none = NULL;
-	if (tpm_session_encrypt(dev, session, true, false, NULL) != ERR_OK) return;
-	if (Esys_Unseal_Async(dev->esys, object, session, ESYS_TR_NONE, ESYS_TR_NONE) != TSS2_RC_SUCCESS) return;
-	(void)Esys_Unseal_Finish(dev->esys, &none); /* not with a TSS that was seen: sent all the same, so the answer, a refusal, is fetched */
-	Esys_Free(none);
-}
-
 void tpm_child_unload(struct tpm_device *dev, ESYS_TR session, ESYS_TR *object)
 {
 	if (*object == ESYS_TR_NONE) return;
-	if (!dev->dead && set_auth(dev, *object, view_of(NULL, 0), NULL) == ERR_OK) forget_in_session(dev, *object, session);
+	tpm_session_forget(dev, session, *object);
 	tpm_device_flush(dev, object);
 }
 

@@ -56,9 +56,8 @@ static enum coffer_err name_of(const TPMS_NV_PUBLIC *pub, TPM2B_NAME *out)
 
 static void leave(struct use *u, struct place *p)
 {
-	const TPM2B_AUTH zeros = { .size = TOKEN_COUNTER_AUTH_LEN };
 	if (p->handle == ESYS_TR_NONE) return;
-	(void)Esys_TR_SetAuth(u->dev->esys, p->handle, &zeros); /* over the TSS's copy */
+	tpm_session_forget(u->dev, u->session, p->handle);
 	(void)Esys_TR_Close(u->dev->esys, &p->handle);
 	p->handle = ESYS_TR_NONE;
 }
@@ -182,6 +181,13 @@ static enum coffer_err write_ref(const struct place *p, struct token_counter_ref
 	return ERR_OK;
 }
 
+/* The TSS keeps the value that it was given until it is given another; without an object it refuses before anything is sent. */
+static void forget_defined(struct use *u, TPM2B_NV_PUBLIC *template)
+{
+	const TPM2B_AUTH zeros = { .size = TOKEN_COUNTER_AUTH_LEN };
+	(void)Esys_NV_DefineSpace_Async(u->dev->esys, TPM_NO_SUCH_OBJECT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &zeros, template);
+}
+
 static enum coffer_err define(struct use *u, uint32_t index)
 {
 	TPM2B_NV_PUBLIC template;
@@ -194,6 +200,7 @@ static enum coffer_err define(struct use *u, uint32_t index)
 	while (!err && tpm_call_again(&c))
 		c.rc = Esys_NV_DefineSpace(u->dev->esys, ESYS_TR_RH_OWNER, u->session, ESYS_TR_NONE, ESYS_TR_NONE, &auth, &template, &handle);
 	wipe(&auth, sizeof auth);
+	forget_defined(u, &template);
 	if (!err) err = tpm_call_end(&c, u->reason);
 	struct place made = { .handle = handle };
 	leave(u, &made);
@@ -233,6 +240,7 @@ static enum coffer_err judge_place(struct use *u, struct place *p, uint32_t inde
 		found->other = true;
 		return ERR_OK;
 	}
+	tpm_session_forget(u->dev, u->session, p->handle);
 	TRY(undefine(u, p));
 	p->handle = ESYS_TR_NONE; /* the TSS forgot it with the index */
 	if (!found->free) found->free = index;

@@ -33,6 +33,7 @@ void tpm_device_close(struct tpm_device *dev);
  *
  * Pauses grow from 10 ms to 1 s with jitter; after TPM_BUSY_MAX_MS the last answer stands. On a dead device the command
  * is not sent. */
+#define TPM_NO_SUCH_OBJECT ((ESYS_TR)0xFFFFFFFEu) /* an ESYS_TR that was never handed out */
 #define TPM_BUSY_MAX_MS 5000u
 struct tpm_call {
 	struct tpm_device *dev;

@@ -33,8 +33,6 @@ static enum coffer_err write_blob(const TPM2B_PUBLIC *pub, const TPM2B_PRIVATE *
 	return err;
 }
 
-#define NO_SUCH_OBJECT ((ESYS_TR)0xFFFFFFFEu) /* an ESYS_TR that was never handed out */
-
 /* A second call, which fails before anything is sent, puts an empty parameter over the TSS's copy. */
 void tpm_seal_forget(struct tpm_device *dev, const TPM2B_PUBLIC *template)
 {
@@ -42,7 +40,7 @@ void tpm_seal_forget(struct tpm_device *dev, const TPM2B_PUBLIC *template)
 	const TPM2B_DATA outside = { 0 };
 	const TPML_PCR_SELECTION pcrs = { 0 };
 	if (dev->dead) return;
-	(void)Esys_Create_Async(dev->esys, NO_SUCH_OBJECT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &empty, template,
+	(void)Esys_Create_Async(dev->esys, TPM_NO_SUCH_OBJECT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &empty, template,
 		&outside, &pcrs);
 }
 

@@ -1,6 +1,12 @@
 /* Opening salted and policy sessions. */
 #include "tpm/session.h"
 
+#include <string.h>
+
+#include <tss2/tss2_tcti.h>
+
+#define AUTH_LEN 32u
+
 static enum coffer_err set_flags(struct tpm_device *dev, ESYS_TR session, TPMA_SESSION flags, struct reason *reason)
 {
 	struct tpm_call c = tpm_call_begin(dev, "session attributes");
@@ -57,4 +63,43 @@ enum coffer_err tpm_session_open_policy(struct tpm_device *dev, const struct tpm
 	TRY(tpm_call_end(&c, reason));
 	*out = session;
 	return ERR_OK;
+}
+
+/* ---- forgetting ---- */
+
+static TSS2_RC take(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *command)
+{
+	(void)tcti;
+	(void)size;
+	(void)command;
+	return TSS2_RC_SUCCESS;
+}
+
+static TSS2_RC refuse(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response, int32_t timeout)
+{
+	static const uint8_t answer[] = { 0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x43 }; /* TPM2_RC_COMMAND_CODE */
+	(void)tcti;
+	(void)timeout;
+	if (response && *size < sizeof answer) return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+	if (response) memcpy(response, answer, sizeof answer);
+	*size = sizeof answer;
+	return TSS2_RC_SUCCESS;
+}
+
+/* The TSS puts the HMAC key of a command together in the session: session key, then the object's authorization value, and leaves it there. With a value that says nothing it does so again here,
+ * for a command that does not go to the TPM. */
+void tpm_session_forget(struct tpm_device *dev, ESYS_TR session, ESYS_TR object)
+{
+	TSS2_TCTI_CONTEXT_COMMON_V1 *tcti = (TSS2_TCTI_CONTEXT_COMMON_V1 *)dev->tcti;
+	TPM2B_SENSITIVE_DATA *none = NULL;
+	const TPM2B_AUTH nothing = { .size = AUTH_LEN, .buffer = { [AUTH_LEN - 1] = 1 } }; /* zeros at the end would be cut off */
+	if (object == ESYS_TR_NONE) return;
+	if (Esys_TR_SetAuth(dev->esys, object, &nothing) != TSS2_RC_SUCCESS || session == ESYS_TR_NONE) return;
+	const TSS2_TCTI_CONTEXT_COMMON_V1 before = *tcti;
+	tcti->transmit = take;
+	tcti->receive = refuse;
+	if (Esys_Unseal_Async(dev->esys, object, session, ESYS_TR_NONE, ESYS_TR_NONE) == TSS2_RC_SUCCESS) (void)Esys_Unseal_Finish(dev->esys, &none);
+	tcti->transmit = before.transmit;
+	tcti->receive = before.receive;
+	Esys_Free(none);
 }

@@ -22,5 +22,8 @@ enum coffer_err tpm_session_audit(struct tpm_device *dev, ESYS_TR session, struc
  * session beside it, which encrypts and authenticates. The caller flushes it. */
 enum coffer_err tpm_session_open_policy(struct tpm_device *dev, const struct tpm_profile *profile, ESYS_TR *out,
 	struct reason *reason) MUST_USE;
+/* Overwrites the authorization value that the TSS keeps for an object (32 bytes, set with Esys_TR_SetAuth) and the copy of it that a command left in the session. Nothing is sent.
+ * Before the object is flushed, closed or undefined; without effect on ESYS_TR_NONE. */
+void tpm_session_forget(struct tpm_device *dev, ESYS_TR session, ESYS_TR object);
 
 #endif

@@ -2,6 +2,7 @@
 at its last system call and searched; the node is searched after each group of them."""
 import os
 import secrets
+import shutil
 import subprocess
 
 import places
@@ -73,6 +74,20 @@ class Changes:
             self.markers.add_subkeys(bytes.fromhex(self.node.domain.replace("-", "")), name, int(name.rsplit("-", 1)[1]))
         return names
 
+    def counter(self):
+        """What the token's counter says; 0 of a token that cannot count."""
+        return self.node.status().get("rollback", {}).get("counter", 0)
+
+    def learn_counter(self, archive):
+        """Of the counter that the running node made: its record in a copy of the store, opened with the archive's keys. A copy that is not whole is made again."""
+        def ask():
+            copy = self.node.copy_state()
+            done = subprocess.run([self.build + "/tests/leak_learn_archive", archive, "--counter", copy, *self.shares()[1::2]], capture_output=True, timeout=60)
+            shutil.rmtree(copy)
+            return done.stdout.decode()
+        if self.token == "swtpm":
+            self.markers.add_learnt(wait_for("the new counter's record", 30, ask).replace("counter-auth", "restored-counter-auth"))
+
     # -- the node goes on
 
     def changed(self):
@@ -111,6 +126,33 @@ class Changes:
         self.put("changed", "backup archives", self.planted([self.node.asked], lambda paths: places.files(
             self.scanner, list(archives) + paths, "the archives", "control-key")))
 
+    def accepted(self):
+        """An older store is put back, refused because of the counter, and taken all the same."""
+        if self.token != "swtpm":
+            return
+        state, kept = self.node.home + "/state", self.work + "/own/kept"
+        self.node.stop()
+        subprocess.run(["cp", "-a", state, kept], check=True, timeout=60)
+        self.node.start()
+        self.node.stop()  # which raises it
+        shutil.rmtree(state)
+        os.rename(kept, state)
+        token = self.node.start_token()
+        try:
+            self.node.start_daemon()
+            wait_for("the node refuses the old store", 20, lambda: self.node.status()["state"] == "fault")
+            self.search_processes("refused", LIGHT)
+            self.held("accepted", ("store", "accept", "--rollback", "--yes"))
+            wait_for("the node is open", 20, lambda: self.node.status()["state"] == "open")
+            if self.node.status()["rollback"]["overridden"] != 1:
+                raise RuntimeError("the counter did not stand against the old store")
+            self.search_processes("accepted", () if self.full else LIGHT)
+            self.search_files("accepted")
+            self.node.stop_daemon()
+        finally:
+            self.node.end_token(token)
+        self.node.start()
+
     def unsealed(self):
         """The token is away: shares open the node."""
         self.held("unsealed", ("unseal", *self.shares()))
@@ -131,6 +173,7 @@ class Changes:
         self.search_token()
         self.held("restored", ("restore", self.node.asked + "/second.cfra", "--token", self.plain_uri(uri), *self.shares()))
         wait_for("the node is open", 20, lambda: self.node.status()["state"] == "open")
+        self.learn_counter(self.node.asked + "/second.cfra")
         self.search_processes("restored", () if self.full else LIGHT)
         self.search_files("restored")
 

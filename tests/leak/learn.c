@@ -1,11 +1,12 @@
-/* leak_learn STATE: prints the markers `data-key` and `domain-seed` of a node: what the owner of its token can learn offline. It opens the token that node.id
- * names, unwraps the slot of a (copied, stopped) store, lets the ring check it against key check, generation signature and MAC, and opens the record of
- * the domain key. One program for each backend. Lines as leak/forms.h reads them, masked. */
+/* leak_learn STATE: prints the markers `data-key`, `domain-seed` and, of a token that counts, `counter-auth` of a node: what the owner of its token can learn offline. It opens the token that
+ * node.id names, unwraps the slot of a (copied, stopped) store, lets the ring check it against key check, generation signature and MAC, and opens the records of
+ * the domain key and of the anchor. One program for each backend. Lines as leak/forms.h reads them, masked. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "crypto/ossl_mem.h"
+#include "keyring/anchor_record.h"
 #include "keyring/generation.h"
 #include "keyring/identity.h"
 #include "keyring/slot.h"
@@ -31,12 +32,23 @@ static enum coffer_err open_slot(void *arg, const struct store_row *row)
 	return slot_accept(l->ring, row, &slot, &key, l->reason);
 }
 
+static enum coffer_err print_counter(struct store *store, struct ring *ring)
+{
+	struct anchor_record record = ANCHOR_RECORD_NONE;
+	enum coffer_err err = anchor_record_read(store, ring, &record);
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	if (!err) err = marker_print("counter-auth", record.auth);
+	anchor_record_clear(&record);
+	return err;
+}
+
 static enum coffer_err learn_from(struct learn *l, struct store *store)
 {
 	AUTO_SECRET struct secret *seed = NULL;
 	TRY(store_scan(store, STORE_SLOT, view_of(NULL, 0), false, 1024, open_slot, l));
 	if (ring_count(l->ring) == 0) return reason_fail(l->reason, ERR_NOT_FOUND, "the store has no slot of this node");
 	TRY(generation_get_domain_key(store, l->ring, &seed));
+	TRY(print_counter(store, l->ring));
 	return marker_print("domain-seed", seed);
 }
 

@@ -1,5 +1,5 @@
-/* leak_learn_archive ARCHIVE [--passphrase] FILE…: prints the markers `data-key-N` of every generation that an archive carries: what who holds these shares (one file each), or this
- * passphrase, can learn offline. The archive is checked as `coffer backup verify` does. Lines as leak/forms.h reads them, masked. */
+/* leak_learn_archive ARCHIVE [--passphrase | --counter STATE] FILE…: prints the markers `data-key-N` of every generation that an archive carries: what who holds these shares (one file each),
+ * or this passphrase, can learn offline; with --counter the marker `counter-auth` alone, which the (copied) store of the node in STATE has sealed under one of these keys. The archive is checked as `coffer backup verify` does. Lines as leak/forms.h reads them, masked. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +8,8 @@
 #include "archive/archive.h"
 #include "base/arena.h"
 #include "crypto/ossl_mem.h"
+#include "keyring/anchor_record.h"
+#include "keyring/identity.h"
 #include "leak/marker.h"
 
 #define SHARES_MAX 8
@@ -15,6 +17,7 @@
 
 struct given {
 	bool passphrase;
+	const char *state; /* of the node whose counter is asked for, or NULL */
 	unsigned count;
 	char text[SHARES_MAX][TEXT_MAX];
 	struct view views[SHARES_MAX];
@@ -49,6 +52,39 @@ static enum coffer_err print_keys(const struct ring *ring)
 	return ERR_OK;
 }
 
+struct counter {
+	const struct identity *identity;
+	struct ring *ring;
+	unsigned found;
+};
+
+static enum coffer_err print_if_counter(void *arg, const struct store_row *row)
+{
+	struct counter *c = arg;
+	struct anchor_record record = ANCHOR_RECORD_NONE;
+	if (!anchor_record_is(&c->identity->domain, row)) return ERR_OK;
+	enum coffer_err err = anchor_record_open(c->ring, row, &record);
+	if (!err) err = marker_print("counter-auth", record.auth);
+	anchor_record_clear(&record);
+	c->found += !err;
+	return err;
+}
+
+static enum coffer_err print_counter(const char *state, struct ring *ring, struct reason *reason)
+{
+	struct identity identity;
+	struct counter c = { .identity = &identity, .ring = ring };
+	struct store *store = NULL;
+	char path[4096];
+	TRY(identity_read(state, &identity, reason));
+	(void)snprintf(path, sizeof path, "%s/store.db", state);
+	TRY(store_open_sqlite(path, &store, reason));
+	enum coffer_err err = store_scan(store, STORE_DOMAIN, view_of(NULL, 0), false, 1024, print_if_counter, &c);
+	store_close(store);
+	if (!err && !c.found) return reason_fail(reason, ERR_NOT_FOUND, "the store has no record of a counter");
+	return err;
+}
+
 static enum coffer_err learn(int fd, const struct given *g, struct reason *reason)
 {
 	struct archive *a = NULL;
@@ -56,7 +92,7 @@ static enum coffer_err learn(int fd, const struct given *g, struct reason *reaso
 	enum coffer_err err = archive_open(fd, &a, reason);
 	if (!err) err = archive_pass(a, NULL, NULL, reason);
 	if (!err) err = unlock(a, g, &ring, reason);
-	if (!err) err = print_keys(ring);
+	if (!err) err = g->state ? print_counter(g->state, ring, reason) : print_keys(ring);
 	ring_free(ring);
 	archive_free(a);
 	return err;
@@ -70,9 +106,12 @@ int main(int argc, char **argv)
 	if (argc > at && strcmp(argv[at], "--passphrase") == 0) {
 		given.passphrase = true;
 		at++;
+	} else if (argc > at + 1 && strcmp(argv[at], "--counter") == 0) {
+		given.state = argv[at + 1];
+		at += 2;
 	}
 	if (at >= argc || argc - at > SHARES_MAX) {
-		fprintf(stderr, "usage: leak_learn_archive ARCHIVE [--passphrase] FILE…\n");
+		fprintf(stderr, "usage: leak_learn_archive ARCHIVE [--passphrase | --counter STATE] FILE…\n");
 		return 2;
 	}
 	enum coffer_err err = arena_init((size_t)1 << 20, false, &reason);

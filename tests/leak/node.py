@@ -108,7 +108,7 @@ class Node:
 
     def begin(self, *settings):
         """Starts the sandbox; the caller finishes it."""
-        words = ["start", "--token", self.token, "--set", "log_level=debug"]
+        words = ["start", "--token", self.token, "--set", "log_level=debug", "--set", "anchor_interval=1s"]
         for setting in settings:
             words += ["--set", setting]
         return self.sandbox(*words)
@@ -208,17 +208,22 @@ class Node:
         except OSError:
             return ""
 
-    def learn(self):
-        """What the owner of the token can open offline, with a copy of the stopped node's state."""
+    def copy_state(self):
+        """A copy that is the caller's own, who takes it away."""
         copy = self.work + "/copy"
         shutil.copytree(self.home + "/state", copy)
         for folder, _, names in os.walk(copy):
             for path in [folder] + [f"{folder}/{n}" for n in names]:
                 os.chown(path, os.getuid(), os.getgid())
+        return copy
+
+    def learn(self, before=""):
+        """What the owner of the token can open offline, with a copy of the stopped node's state. The counter's authorization value gets the name before + counter-auth."""
+        copy = self.copy_state()
         program = f"{self.build}/tests/leak_learn_{'tpm' if self.token == 'swtpm' else 'hsm'}"
         env = dict(os.environ, SOFTHSM2_CONF=self.home + "/token/softhsm2.conf", **self.token_env)
         as_user = []
-        if os.getuid() == 0 and self.token == "softhsm":  # the PIN file belongs to the token's user, and the state has to
+        if os.getuid() == 0:  # the PIN file belongs to the token's user, and the state has to
             for folder, _, names in os.walk(copy):
                 for path in [folder] + [f"{folder}/{n}" for n in names]:
                     os.chown(path, TOKEND_UID, TOKEND_UID)
@@ -231,7 +236,10 @@ class Node:
         shutil.rmtree(copy)
         if done.returncode != 0:
             raise RuntimeError(done.stderr.decode())
-        self.markers.add_learnt(done.stdout.decode())
+        learnt = done.stdout.decode()
+        if ("counter-auth" in learnt) != (self.token == "swtpm"):
+            raise RuntimeError("a TPM counts, SoftHSM does not: " + " ".join(x.split()[0] for x in learnt.splitlines()))
+        self.markers.add_learnt(learnt.replace("counter-auth", before + "counter-auth"))
         domain = bytes.fromhex(self.domain.replace("-", ""))
         self.markers.add_subkeys(domain)
         return domain

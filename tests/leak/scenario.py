@@ -239,7 +239,9 @@ class Scenario(Changes):
         self.markers.forget("random")
 
     def destroyed(self):
+        before = self.counter()
         self.objects.destroy()
+        wait_for("the ends of the keys raise the counter", 30, lambda: self.token != "swtpm" or self.counter() > before)
         self.search_processes("destroyed", () if self.full else LIGHT)
         self.search_files("destroyed")
         self.search_texts("destroyed")
@@ -285,6 +287,7 @@ class Scenario(Changes):
             self.loaded()
             self.changed()
             self.destroyed()
+            self.accepted()
             self.sealed()
             self.search_files("stopped")
             self.table.ask(self.token, "L7 stolen disk", checks.stolen_disk(self.node.home + "/state"))

@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/cleanup.h"
+#include "token/counter.h"
 #include "token/transport.h"
 #include "unit/tpm/helpers.h"
 #include "unit/tpm/swtpm.h"
@@ -120,6 +121,50 @@ static void a_shared_secret_stays_in_the_arena(void **state)
 	swtpm_done(&s);
 }
 
+/* Each use by itself: what one leaves behind the next could write over. */
+static void use_counter(struct token *t, struct token_counter_wish *wish, const struct secret *auth)
+{
+	enum coffer_err (*const uses[])(struct token *t, const struct token_counter_wish *wish, struct token_counter_answer *out, struct reason *reason) = {
+		token_counter_backend.make, token_counter_backend.read, token_counter_backend.raise, token_counter_backend.make };
+	for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
+		struct token_counter_answer answer;
+		assert_int_equal(uses[i](t, wish, &answer, NULL), ERR_OK);
+		assert_int_equal(answer.state, TOKEN_COUNTER_WELL);
+		if (answer.ref.len) wish->ref = answer.ref;
+		wish->from = answer.value;
+		assert_stays(auth);
+	}
+}
+
+static void a_counters_authorization_value_stays_in_the_arena(void **state)
+{
+	(void)state;
+	struct swtpm s;
+	struct token_binding binding;
+	struct token_counter_answer answer;
+	AUTO_SECRET struct secret *auth = help_key();
+	AUTO_SECRET struct secret *other = secret_new(TOKEN_COUNTER_AUTH_LEN);
+	assert_non_null(other);
+	memset(secret_mut(other), 0xC7, TOKEN_COUNTER_AUTH_LEN);
+	secret_mut(auth)[TOKEN_COUNTER_AUTH_LEN - 1] |= 1;
+	struct token_counter_wish wish = { .auth = secret_view(auth), .owner = { 1 } };
+	swtpm_init(&s);
+	struct token *t = help_provision(s.uri, &binding);
+	use_counter(t, &wish, auth);
+	/* One that the counter refuses: looked for, and made in the place of that one. */
+	struct token_counter_wish another = { .auth = secret_view(other), .owner = { 1 } };
+	assert_int_equal(token_counter_backend.read(t, &another, &answer, NULL), ERR_OK);
+	assert_int_equal(answer.state, TOKEN_COUNTER_OTHER);
+	assert_stays(other);
+	another.replace = true;
+	use_counter(t, &another, other);
+	assert_int_equal(token_counter_backend.drop(t, &another, &answer, NULL), ERR_OK);
+	token_backend.close(t);
+	assert_stays(auth);
+	assert_stays(other);
+	swtpm_done(&s);
+}
+
 static void the_search_finds_a_copy_on_the_heap(void **state)
 {
 	(void)state;
@@ -135,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_data_key_stays_in_the_arena),
 		cmocka_unit_test(a_shared_secret_stays_in_the_arena),
+		cmocka_unit_test(a_counters_authorization_value_stays_in_the_arena),
 		cmocka_unit_test(the_search_finds_a_copy_on_the_heap),
 	};
 	if (SANITIZED) return 0; /* terabytes of shadow memory, and freed memory is kept on purpose */
