@@ -328,8 +328,11 @@ const struct token_counter_ops token_counter_backend = { .make = NULL, .read = N
 static enum coffer_err erase_step(struct token *t, struct step *step, struct reason *reason)
 {
 	TRY(find_again(t, reason)); /* handles change with a login */
+	struct hsm_key key = t->binding.key; /* it is looked for again by what is pinned, not by what the token says of it */
+	key.handle = t->key.handle;
+	key.public_key = t->key.public_key;
 	step->len = 1;
-	return hsm_object_destroy(&t->session, &t->key, reason);
+	return hsm_object_destroy(&t->session, &key, reason);
 }
 
 /* A session or handle that is not valid says nothing of the key: it is searched by its id in a new session. Gone after the token was told to destroy it is destroyed. */

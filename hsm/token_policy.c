@@ -22,15 +22,25 @@ static enum coffer_err policy_status(struct token *t, struct token_policy_status
 	return ERR_OK;
 }
 
+/* Nothing is tried again: whether the PIN was changed is not known after a failure, and a wrong one costs a try. */
 static enum coffer_err refused(struct token *t, CK_RV rv, struct reason *reason)
 {
-	if (rv != CKR_PIN_LEN_RANGE && rv != CKR_PIN_INVALID) return hsm_session_fail(&t->session, reason, "C_SetPIN", rv);
-	return reason_fail(reason, ERR_FIELD, "the token does not take this PIN (its length or its characters); nothing was changed");
+	if (rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_INVALID || rv == CKR_PIN_TOO_WEAK)
+		return reason_fail(reason, ERR_FIELD, "the token does not take this PIN (its length or its characters); nothing was changed");
+	enum coffer_err err = hsm_session_fail(&t->session, reason, "C_SetPIN", rv);
+	if (err == ERR_TOKEN_GONE) t->dead = true;
+	if (err == ERR_AUTH || err == ERR_TOKEN_LOCKED) {
+		t->session.pin_refused = true;
+		secret_free(TAKE(t->session.pin));
+	}
+	return err;
 }
 
 /* The PIN that logged in is the old one. The new one is tried by nobody: the token has just taken it. */
 static enum coffer_err set_pin(struct token *t, const struct secret *pin, struct reason *reason)
 {
+	if (t->dead) return reason_fail(reason, ERR_TOKEN_GONE, "the token was lost; the token helper must be started again");
+	if (t->session.pin_refused) return reason_fail(reason, ERR_AUTH, "the token refused the PIN before; it is not tried again until coffer is restarted");
 	if (!t->session.pin) return reason_fail(reason, ERR_STATE, "the token's PIN is given at the token itself; change it there");
 	struct secret *copy = secret_copy(secret_bytes(pin), secret_len(pin));
 	ENSURE(copy, ERR_MEMORY);

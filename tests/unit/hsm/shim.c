@@ -247,6 +247,10 @@ FORWARD_ENDING(C_Encrypt)
 FORWARD(C_DecryptInit, (S s, CK_MECHANISM *m, O k), (s, m, k))
 FORWARD_ENDING(C_Decrypt)
 FORWARD(C_GenerateRandom, (S s, B o, U n), (s, o, n))
+FORWARD(C_SetPIN, (S s, B old, U n, B new, U m), (s, old, n, new, m))
+FORWARD(C_SignInit, (S s, CK_MECHANISM *m, O k), (s, m, k))
+FORWARD_ENDING(C_Sign)
+FORWARD(C_DeriveKey, (S s, CK_MECHANISM *m, O k, CK_ATTRIBUTE *t, U n, O *o), (s, m, k, t, n, o))
 
 static CK_RV shim_C_GetMechanismInfo(CK_SLOT_ID s, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *i)
 {
@@ -283,6 +287,7 @@ EXPORT CK_RV C_GetFunctionList(CK_FUNCTION_LIST **out)
 	SET(C_CloseSession); SET(C_Login); SET(C_CreateObject); SET(C_DestroyObject); SET(C_GetAttributeValue);
 	SET(C_FindObjectsInit); SET(C_FindObjects); SET(C_FindObjectsFinal); SET(C_GenerateKey); SET(C_WrapKey); SET(C_UnwrapKey);
 	SET(C_EncryptInit); SET(C_Encrypt); SET(C_DecryptInit); SET(C_Decrypt); SET(C_GenerateRandom); SET(C_GenerateKeyPair);
+	SET(C_SetPIN); SET(C_SignInit); SET(C_Sign); SET(C_DeriveKey);
 	*out = &list;
 	return CKR_OK;
 }

@@ -82,6 +82,20 @@ static void destroyed_without_an_answer_is_destroyed(void **state)
 	}
 }
 
+/* Another key is in the token, and the token shows nothing of either: what was destroyed is looked for as it is pinned. */
+static void a_key_that_shows_nothing_of_itself_is_destroyed_alone(void **state)
+{
+	struct token_binding other;
+	struct reason why = { "" };
+	bool there;
+	token_backend.close(hsm_fixture_provision(*state, "token=coffer;object=other", HSM_SHIM_PATH, &other));
+	assert_int_equal(erase_with(*state, shim_arm, "C_GetAttributeValue", CKR_ATTRIBUTE_TYPE_INVALID, 1, &there), ERR_OK);
+	assert_false(there);
+	struct token *t = hsm_fixture_open(*state, "token=coffer;object=other", NULL);
+	hsm_fixture_expect(token_backend.attach(t, &other, &why), ERR_OK, &why);
+	token_backend.close(t);
+}
+
 /* ---- the signing key ---- */
 
 static enum coffer_err make_signer(const struct hsm_fixture *f, const char *refuse, struct reason *reason)
@@ -144,6 +158,7 @@ int main(void)
 		T(a_handle_that_is_not_valid_once_hinders_no_erase),
 		T(a_handle_that_is_never_valid_does_not_count_as_gone),
 		T(destroyed_without_an_answer_is_destroyed),
+		T(a_key_that_shows_nothing_of_itself_is_destroyed_alone),
 		T(a_pair_that_is_refused_does_not_stay),
 		T(a_pair_that_cannot_be_judged_does_not_stay),
 		T(a_pair_that_stays_all_the_same_is_told),

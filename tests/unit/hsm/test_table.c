@@ -9,6 +9,10 @@
 
 #include <cmocka.h>
 
+#include "token/erase.h"
+#include "token/policy.h"
+#include "token/sign.h"
+#include "token/transport.h"
 #include "unit/hsm/fixture.h"
 #include "unit/hsm/shimmed.h"
 
@@ -69,10 +73,14 @@ struct bench {
 	const struct hsm_fixture *f;
 	const char *path; /* of the URI: which key */
 	struct token *t;
-	struct token_binding binding;
+	struct token_binding binding, erased;
 	struct secret *plain;
 	struct buf blob;
 	bool counting; /* the calls of the operation alone: nothing is verified */
+	struct token_signer_ref signer;
+	struct token_transport_ref transport;
+	uint8_t point[TOKEN_TRANSPORT_POINT_LEN]; /* the other side's: its own public half */
+	struct secret *shared; /* what the transport key gives with the other side's point */
 	unsigned made;
 };
 
@@ -100,6 +108,7 @@ static void bench_done(struct bench *b)
 {
 	token_backend.close(b->t);
 	secret_free(b->plain);
+	secret_free(b->shared);
 	buf_free(&b->blob);
 }
 
@@ -174,13 +183,85 @@ static enum coffer_err do_random(struct bench *b)
 	return err;
 }
 
+/* ---- PIN, keys for signing and deriving, destroying ---- */
+
+/* The PIN that it has: what is changed and what is not is in force. */
+static enum coffer_err do_pin(struct bench *b)
+{
+	struct token_policy_made made;
+	AUTO_SECRET struct secret *pin = secret_copy(HSM_TEST_PIN, sizeof HSM_TEST_PIN - 1);
+	assert_non_null(pin);
+	enum coffer_err err = token_policy_backend.make(b->t, "", pin, &made, NULL);
+	assert_in_range(shim_calls("C_SetPIN"), 0, 1); /* a PIN try: never once more */
+	return err;
+}
+
+static enum coffer_err do_sign(struct bench *b)
+{
+	struct token_signer_answer answer;
+	struct token_signer_wish wish = { .ref = b->signer, .digest = { 9 } };
+	TRY(token_signer_backend.sign(b->t, &wish, &answer, NULL));
+	assert_true(answer.there);
+	return ERR_OK;
+}
+
+static enum coffer_err do_derive(struct bench *b)
+{
+	struct token_transport_answer answer = { .shared = NULL };
+	struct token_transport_wish wish = { .ref = b->transport };
+	memcpy(wish.point, b->point, sizeof b->point);
+	enum coffer_err err = token_transport_backend.ecdh(b->t, &wish, &answer, NULL);
+	AUTO_SECRET struct secret *shared = answer.shared;
+	assert_true((err == ERR_OK) == (shared != NULL));
+	if (!b->shared) b->shared = TAKE(shared);
+	else if (shared) assert_true(secret_equal(shared, b->shared));
+	return err;
+}
+
+static void make_pairs(struct bench *b)
+{
+	struct reason why = { "" };
+	struct token_signer_answer signer;
+	struct token_transport_answer transport;
+	const struct token_signer_wish sign = { .owner = { 1 } };
+	const struct token_transport_wish derive = { .owner = { 1 } };
+	hsm_fixture_expect(token_signer_backend.make(b->t, &sign, &signer, &why), ERR_OK, &why);
+	hsm_fixture_expect(token_transport_backend.make(b->t, &derive, &transport, &why), ERR_OK, &why);
+	b->signer = signer.ref;
+	b->transport = transport.ref;
+	memcpy(b->point, transport.public_key, sizeof b->point);
+}
+
+/* Before a cell is armed: a master secret that may go. */
+static void prepare_erase(struct bench *b)
+{
+	token_backend.close(TAKE(b->t));
+	shim_arm(NULL, 0, 0, 0);
+	b->t = hsm_fixture_provision(b->f, "token=coffer;object=erased", HSM_SHIM_PATH, &b->erased);
+}
+
+/* Destroyed is what a module that nobody disturbs has not any more. */
+static bool is_gone(struct bench *b)
+{
+	struct reason why = { "" };
+	token_backend.close(TAKE(b->t));
+	shim_arm(NULL, 0, 0, 0);
+	struct token *t = hsm_fixture_open(b->f, "token=coffer;object=erased", HSM_SHIM_PATH);
+	enum coffer_err err = token_backend.attach(t, &b->erased, &why);
+	token_backend.close(t);
+	if (err != ERR_OK) hsm_fixture_expect(err, ERR_TOKEN_KEY_MISSING, &why);
+	return err != ERR_OK;
+}
+
+static enum coffer_err do_erase(struct bench *b) { return token_erase_backend.erase(b->t, NULL); }
+
 static const char *const functions[] = { "C_Initialize", "C_Finalize", "C_GetSlotList", "C_GetTokenInfo", "C_GetMechanismInfo",
 	"C_OpenSession", "C_CloseSession", "C_Login", "C_CreateObject", "C_DestroyObject", "C_GetAttributeValue", "C_FindObjectsInit",
 	"C_FindObjects", "C_FindObjectsFinal", "C_GenerateKey", "C_WrapKey", "C_UnwrapKey", "C_EncryptInit", "C_Encrypt",
-	"C_DecryptInit", "C_Decrypt", "C_GenerateRandom" };
+	"C_DecryptInit", "C_Decrypt", "C_GenerateRandom", "C_SetPIN", "C_SignInit", "C_Sign", "C_DeriveKey" };
 #define FUNCTIONS (sizeof functions / sizeof functions[0])
 
-enum what { OPEN, ADOPT, MAKE, ATTACH, WRAP, UNWRAP, RANDOM, PROBE };
+enum what { OPEN, ADOPT, MAKE, ATTACH, WRAP, UNWRAP, RANDOM, PROBE, PIN, SIGN, DERIVE, ERASE, LOOK };
 
 struct operation {
 	const char *name;
@@ -196,6 +277,9 @@ static const struct operation operations[] = {
 static const struct operation gcm_operations[] = {
 	{ "wrap (GCM)", WRAP, do_wrap }, { "unwrap (GCM)", UNWRAP, do_unwrap }, { "attach (GCM)", ATTACH, do_attach },
 };
+static const struct operation key_operations[] = { { "change of the PIN", PIN, do_pin }, { "sign", SIGN, do_sign }, { "derive", DERIVE, do_derive } };
+/* The other one: the last of these calls alone, behind the destroying, which asks whether it is gone. */
+static const struct operation erase_operations[] = { { "erase", ERASE, do_erase }, { "erase, looks again", LOOK, do_erase } };
 static const struct operation make_operations[] = { { "provision (makes)", MAKE, do_make } };
 
 /* ---- one cell ---- */
@@ -205,6 +289,7 @@ struct cell {
 	const char *function;
 	const struct answer *answer;
 	bool forever;
+	unsigned nth; /* call of the function */
 };
 
 /* Whether a list of names, with one space between, holds this one. */
@@ -235,22 +320,36 @@ static enum coffer_err expected_of_provision(const struct cell *c, enum coffer_e
 	return c->forever ? ERR_UNSUPPORTED : ERR_OK;
 }
 
+static bool erases(const struct cell *c) { return c->op->what == ERASE || c->op->what == LOOK; }
+
+/* Changing the PIN: one that the token does not take is no wrong PIN; nothing is tried again. Destroying: one that the token refuses. */
+static bool expected_of_key_calls(const struct cell *c, enum coffer_err *out)
+{
+	CK_RV rv = c->answer->rv;
+	if (among(c->function, "C_SetPIN") && (rv == CKR_PIN_LEN_RANGE || rv == CKR_PIN_INVALID || rv == CKR_PIN_TOO_WEAK)) return *out = ERR_FIELD, true;
+	if (among(c->function, "C_SetPIN") && c->answer->class == REOPEN) return *out = hsm_err_map(rv).err, true;
+	if (!erases(c) || !among(c->function, "C_DestroyObject")) return false;
+	if (rv != CKR_ACTION_PROHIBITED && rv != CKR_ATTRIBUTE_READ_ONLY && rv != CKR_TOKEN_WRITE_PROTECTED) return false;
+	return *out = ERR_TOKEN_REFUSED, true;
+}
+
 /* The answers that mean something of their own to one call. */
 static bool expected_exception(const struct cell *c, enum coffer_err mapped, enum coffer_err *out)
 {
 	CK_RV rv = c->answer->rv;
 	bool once = !c->forever;
+	if (expected_of_key_calls(c, out)) return true;
 	if (among(c->function, "C_CloseSession C_Finalize")) return *out = ERR_OK, true;
 	if (among(c->function, "C_GetTokenInfo") && c->op->what == OPEN) return *out = ERR_TOKEN_GONE, true; /* shows no token */
 	if (among(c->function, "C_GetTokenInfo") && c->answer->class != REOPEN && mapped != ERR_MEMORY) return *out = ERR_TOKEN_GONE, true;
 	if (among(c->function, "C_OpenSession") && rv == CKR_TOKEN_WRITE_PROTECTED && once) return *out = ERR_OK, true;
 	if (among(c->function, "C_FindObjectsInit") && rv == CKR_OPERATION_ACTIVE && once) return *out = ERR_OK, true;
 	if (among(c->function, "C_GenerateKey") && template_refusal(rv) && once) return *out = ERR_OK, true;
-	if (!among(c->function, "C_GetAttributeValue") || c->op->what == UNWRAP) return false;
+	if (!among(c->function, "C_GetAttributeValue") || c->op->what == UNWRAP || c->op->what == DERIVE) return false;
 	if (rv == CKR_BUFFER_TOO_SMALL) return *out = ERR_TOO_LARGE, true;
 	if (rv != CKR_ATTRIBUTE_TYPE_INVALID) return false;
 	/* An attribute that the token does not have: read as 0. */
-	*out = c->op->what == ATTACH ? ERR_TOKEN_OTHER : c->op->what == ADOPT ? ERR_TOKEN_REFUSED : once ? ERR_OK : ERR_UNSUPPORTED;
+	*out = erases(c) ? ERR_OK : c->op->what == ATTACH ? ERR_TOKEN_OTHER : c->op->what == ADOPT ? ERR_TOKEN_REFUSED : once ? ERR_OK : ERR_UNSUPPORTED;
 	return true;
 }
 
@@ -289,53 +388,74 @@ static void judge(const struct cell *c, enum coffer_err err)
 		c->forever ? "for ever" : "once", err_name(err), err_name(wanted), logins, calls);
 }
 
+/* What stands there is what was said; it was destroyed too when the answer to that was lost, and when only looking again failed. */
+static void judge_erased(struct bench *b, const struct cell *c, enum coffer_err err)
+{
+	bool lost = c->answer->class == HERE && among(c->function, "C_DestroyObject"), gone = is_gone(b);
+	if (gone == (err == ERR_OK || lost || c->op->what == LOOK)) return;
+	fail_msg("%s, %s answers %s: %s, and it is %s", c->op->name, c->function, c->answer->name, err_name(err), gone ? "gone" : "there");
+}
+
 static void run_cell(struct bench *b, const struct cell *c)
 {
 	/* What "stands already" says is true, so the call took place. */
-	(c->answer->class == HERE ? shim_arm_after : shim_arm)(c->function, 1, c->answer->rv, c->forever);
+	if (erases(c)) prepare_erase(b);
+	(c->answer->class == HERE ? shim_arm_after : shim_arm)(c->function, c->nth, c->answer->rv, c->forever);
 	enum coffer_err err = c->op->run(b);
 	judge(c, err);
 	cells++;
 	mended += err == ERR_OK;
-	if (c->op->what == OPEN || c->op->what == MAKE) return; /* each opens the token for itself */
+	if (erases(c)) judge_erased(b, c, err);
+	if (c->op->what == OPEN || c->op->what == MAKE || erases(c)) return; /* each opens the token for itself */
 	shim_arm("none", 1, 0, 0);
 	/* After TOKEN_GONE the module is not touched again; after everything else the next call works. */
 	enum coffer_err after = do_unwrap(b);
 	if (err == ERR_TOKEN_GONE) assert_int_equal(shim_calls(NULL), 0);
 	else if (c->op->what != ADOPT && c->op->what != ATTACH) assert_int_equal(after, ERR_OK);
-	if (after != ERR_OK || among(c->function, "C_FindObjectsFinal")) bench_reopen(b);
+	if (c->op->what == PIN && c->answer->class == STOP && err != ERR_FIELD) {
+		shim_arm("C_GenerateRandom", 1, CKR_USER_NOT_LOGGED_IN, 0);
+		assert_int_equal(do_random(b), ERR_AUTH);
+		assert_int_equal(shim_calls("C_Login"), 0);
+	}
+	bool pin_is_gone = c->op->what == PIN && err != ERR_OK; /* it is not tried again */
+	if (after != ERR_OK || pin_is_gone || among(c->function, "C_FindObjectsFinal")) bench_reopen(b);
 }
 
-static bool uses(struct bench *b, const struct operation *op, const char *function)
+/* How often, undisturbed. */
+static unsigned uses(struct bench *b, const struct operation *op, const char *function)
 {
+	if (op->what == ERASE || op->what == LOOK) prepare_erase(b);
 	shim_arm("none", 1, 0, 0);
 	b->counting = true;
 	assert_int_equal(op->run(b), ERR_OK);
 	b->counting = false;
-	bool used = shim_calls(function) > 0;
+	unsigned used = shim_calls(function);
 	bench_reopen(b);
 	return used;
 }
 
-/* COFFER_HSM_STRIDE: only each n-th answer, for builds that are slow. */
-static size_t stride_wanted(void)
+/* COFFER_HSM_STRIDE: only each n-th answer, for builds that are slow. Of some operations a part alone, all of them with COFFER_TOKEN_FULL. */
+static size_t stride_wanted(const struct operation *op)
 {
+	static const unsigned part[] = { [SIGN] = 3, [DERIVE] = 3, [ERASE] = 9, [LOOK] = 9 };
 	const char *text = getenv("COFFER_HSM_STRIDE");
 	size_t stride = text ? strtoul(text, NULL, 10) : 1;
+	if (op->what >= SIGN && !getenv("COFFER_TOKEN_FULL")) stride *= part[op->what];
 	return stride ? stride : 1;
 }
 
 /* only: names of functions; NULL: all that the operation calls. */
 static void run_operations(struct bench *b, const struct operation *ops, size_t count, const char *only)
 {
-	const size_t stride = stride_wanted();
 	for (size_t o = 0; o < count; o++) {
+		const size_t stride = stride_wanted(&ops[o]);
 		unsigned functions_of_it = 0, before = cells;
 		for (size_t f = 0; f < FUNCTIONS; f++) {
-			if ((only && !among(functions[f], only)) || !uses(b, &ops[o], functions[f])) continue;
+			unsigned used = only && !among(functions[f], only) ? 0 : uses(b, &ops[o], functions[f]);
+			if (!used) continue;
 			functions_of_it++;
 			for (size_t i = f % stride; i < 2 * ANSWERS; i += stride) {
-				const struct cell c = { &ops[o], functions[f], &answers[i / 2], i % 2 };
+				const struct cell c = { &ops[o], functions[f], &answers[i / 2], i % 2, ops[o].what == LOOK ? used : 1 };
 				run_cell(b, &c);
 			}
 			bench_reopen(b);
@@ -350,6 +470,13 @@ static void each_call_answers_each_answer(void **state)
 	bench_init(&b, *state, "token=coffer");
 	run_operations(&b, operations, sizeof operations / sizeof operations[0], NULL);
 	run_operations(&b, make_operations, 1, "C_GenerateKey");
+	bench_reopen(&b);
+	make_pairs(&b);
+	run_operations(&b, key_operations, 1, "C_SetPIN");
+	run_operations(&b, key_operations + 1, 1, "C_FindObjectsInit C_FindObjects C_FindObjectsFinal C_SignInit C_Sign");
+	run_operations(&b, key_operations + 2, 1, "C_FindObjects C_DeriveKey C_GetAttributeValue C_DestroyObject");
+	run_operations(&b, erase_operations, 1, "C_GetAttributeValue C_FindObjectsInit C_FindObjects C_FindObjectsFinal C_DestroyObject");
+	run_operations(&b, erase_operations + 1, 1, "C_GetTokenInfo C_FindObjectsInit C_FindObjects C_FindObjectsFinal");
 	bench_done(&b);
 	setenv("HSM_SHIM_HIDE", "0x2109,0x210a", 1);
 	bench_init(&b, *state, "token=coffer;object=gcm");
