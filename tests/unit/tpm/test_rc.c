@@ -4,14 +4,17 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "token/counter.h"
+#include "token/erase.h"
 #include "token/policy.h"
 #include "token/sign.h"
 #include "tpm/tpm_err.h"
@@ -149,7 +152,55 @@ static enum coffer_err do_reseal(struct bench *b)
 	return token_policy_backend.make(b->t, "pcrs=sha256:7", NULL, &made, NULL);
 }
 
-enum what { OPEN, ADOPT, ATTACH, WRAP, UNWRAP, RANDOM, PROBE, DESCRIBE, COUNT, SIGN, RESEAL };
+/* Under a gate that wants a new PIN, which is proved. */
+static enum coffer_err do_pin(struct bench *b)
+{
+	char path[] = "/tmp/coffer-rc-XXXXXX", changes[64];
+	struct token_policy_made made;
+	int fd = mkstemp(path);
+	assert_true(fd >= 0 && write(fd, "1234", 4) == 4);
+	(void)close(fd);
+	(void)snprintf(changes, sizeof changes, "pin-source=file:%s", path);
+	enum coffer_err err = token_policy_backend.make(b->t, changes, NULL, &made, NULL);
+	(void)unlink(path);
+	return err;
+}
+
+static enum coffer_err do_count_drop(struct bench *b)
+{
+	struct token_counter_answer a;
+	return token_counter_backend.drop(b->t, &counter, &a, NULL);
+}
+
+static enum coffer_err do_erase(struct bench *b) { return token_erase_backend.erase(b->t, NULL); }
+
+/* What a drop or an erase took away is there again, before the next cell. */
+static void restock_counter(struct bench *b)
+{
+	proxy_clear(b->proxy);
+	counter.ref.len = 0;
+	assert_int_equal(do_count_make(b), ERR_OK);
+	assert_true(counter.ref.len > 0);
+}
+
+/* Out: whether the master secret was gone. */
+static bool restock_master(struct bench *b)
+{
+	token_backend.close(TAKE(b->t));
+	proxy_clear(b->proxy);
+	b->t = help_open(proxy_uri(b->proxy));
+	enum coffer_err err = do_attach(b);
+	if (err == ERR_OK) return false;
+	assert_int_equal(err, ERR_TOKEN_KEY_MISSING);
+	token_backend.close(TAKE(b->t));
+	b->t = help_provision(proxy_uri(b->proxy), &b->binding);
+	buf_free(&b->blob);
+	b->blob = BUF_EMPTY;
+	help_wrap(b->t, b->key, &b->blob);
+	return true;
+}
+
+enum what { OPEN, ADOPT, ATTACH, WRAP, UNWRAP, RANDOM, PROBE, DESCRIBE, COUNT, SIGN, RESEAL, DROP, ERASE };
 struct operation {
 	const char *name;
 	enum what what;
@@ -164,6 +215,7 @@ static const struct operation operations[] = {
 	{ "probe", PROBE, do_probe, 11 }, { "describe, health", DESCRIBE, do_describe, 5 },
 	{ "counter, make", COUNT, do_count_make, 29 }, { "counter, read", COUNT, do_count_read, 7 }, { "counter, raise", COUNT, do_count_raise, 11 },
 	{ "signing key, make", SIGN, do_sign_make, 5 }, { "reseal", RESEAL, do_reseal, 17 },
+	{ "change of the PIN", RESEAL, do_pin, 37 }, { "counter, drop", DROP, do_count_drop, 17 }, { "erase", ERASE, do_erase, 17 },
 };
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
@@ -183,10 +235,10 @@ static void print_cell(const struct cell *c, enum coffer_err err)
 		class_names[c->answer->class], err_name(err));
 }
 
-/* Failures that are meant to be passed over: what cannot be flushed is left to the next sweep, what describes is left out. */
+/* Failures that are meant to be passed over: what cannot be flushed is left to the next sweep, what describes is left out, the word of an orderly stop behind a PIN is a favour. */
 static bool passed_over(const struct cell *c)
 {
-	if (c->command == TPM2_CC_FlushContext || c->command == TPM2_CC_StirRandom) return true;
+	if (c->command == TPM2_CC_FlushContext || c->command == TPM2_CC_StirRandom || c->command == TPM2_CC_Shutdown) return true;
 	if (c->op->what == DESCRIBE) return c->nth > 3;                                     /* manufacturer, model */
 	if (c->op->what == COUNT && c->command == TPM2_CC_NV_Read) return tpm_err_map(c->answer->rc).err == ERR_AUTH; /* another one's */
 	if (c->op->what != ADOPT) return false;
@@ -214,7 +266,7 @@ static bool as_expected(const struct cell *c, enum coffer_err err)
 	case AGAIN:
 		return err == ERR_OK;
 	case ONCE:
-		return err == (c->op->what == OPEN || c->op->what == DESCRIBE ? v.err : ERR_OK);
+		return err == (c->op->what == OPEN || c->op->what == DESCRIBE || c->op->what == ERASE ? v.err : ERR_OK); /* an erase is not repeated */
 	default:
 		return err == (blamed ? ERR_CORRUPT : v.err);
 	}
@@ -231,18 +283,45 @@ static bool nothing_followed(struct bench *b, const struct cell *c)
 	return true;
 }
 
-static void run_cell(struct bench *b, const struct cell *c)
+/* Gone, and only then, when the TPM was told so and did not refuse. */
+static void judge_erased(struct bench *b, const struct cell *c, enum coffer_err err)
+{
+	uint32_t codes[COMMANDS_MAX];
+	size_t count = proxy_commands(b->proxy, codes, COMMANDS_MAX);
+	bool told = false, gone = restock_master(b);
+	for (size_t i = 0; i < count && i < COMMANDS_MAX; i++) told = told || (codes[i] == TPM2_CC_EvictControl && (i + 1 != c->nth || c->answer->class == AGAIN));
+	if (gone == told && (gone || err != ERR_OK)) return;
+	print_cell(c, err);
+	print_message("  the master secret is %s\n", gone ? "gone" : "there");
+	b->wrong++;
+}
+
+/* The command that got the answer: what a cell before this one left unloaded is loaded first. */
+static void find_command(struct bench *b, struct cell *c)
+{
+	uint32_t codes[COMMANDS_MAX];
+	size_t count = proxy_commands(b->proxy, codes, COMMANDS_MAX);
+	if (c->nth <= count && c->nth <= COMMANDS_MAX) c->command = codes[c->nth - 1];
+}
+
+static void run_cell(struct bench *b, struct cell *c)
 {
 	proxy_clear(b->proxy);
+	if (c->op->what == DROP) restock_counter(b);
 	if (c->op->what == COUNT) assert_int_equal(do_count_read(b), ERR_OK); /* the last cell may have raised it and not got to know */
 	prepare(b, c->op->what == OPEN);
 	proxy_answer_nth(b->proxy, PROXY_ANY, c->nth, c->answer->rc, 1);
 	enum coffer_err err = c->op->run(b);
+	find_command(b, c);
 	bool silent = c->answer->class != STOP || passed_over(c) || nothing_followed(b, c);
 	if (!as_expected(c, err) || !silent) {
 		print_cell(c, err);
 		print_message("%s\n", silent ? "  not as written down" : "  the TPM was asked again");
 		b->wrong++;
+	}
+	if (c->op->what == ERASE) {
+		judge_erased(b, c, err);
+		return;
 	}
 	if (c->answer->class == END && b->t) {
 		proxy_clear(b->proxy);
@@ -263,14 +342,16 @@ static void each_command_answers_each_answer(void **state)
 		const struct operation *op = &operations[o];
 		uint32_t codes[COMMANDS_MAX];
 		unsigned before = cells, at = 0;
+		if (op->what == DROP) restock_counter(b);
 		if (op->what == COUNT) assert_int_equal(op->run(b), ERR_OK); /* which makes the counter: from now on it is there */
 		prepare(b, op->what == OPEN);
 		assert_int_equal(op->run(b), ERR_OK);
 		unsigned last = (unsigned)proxy_commands(b->proxy, codes, COMMANDS_MAX);
 		assert_in_range(last, 1, COMMANDS_MAX);
-		bench_attach_again(b);
+		if (op->what == ERASE) (void)restock_master(b);
+		else bench_attach_again(b);
 		for (unsigned i = 0; i < last * ANSWERS; i++) {
-			const struct cell c = { op, i / ANSWERS + 1, last, codes[i / ANSWERS], &answers[i % ANSWERS] };
+			struct cell c = { op, i / ANSWERS + 1, last, codes[i / ANSWERS], &answers[i % ANSWERS] };
 			if (at++ % (full ? 1 : op->stride) != 0) continue;
 			run_cell(b, &c);
 			cells++;
@@ -294,6 +375,7 @@ static void a_busy_tpm_is_waited_for_at_each_command(void **state)
 	unsigned cells = 0;
 	bool full = getenv("COFFER_TOKEN_FULL") != NULL;
 	for (size_t o = 0; o < OPERATIONS; o++) {
+		if (operations[o].what == ERASE) continue; /* which is not done twice */
 		prepare(b, operations[o].what == OPEN);
 		assert_int_equal(operations[o].run(b), ERR_OK);
 		unsigned last = (unsigned)proxy_commands(b->proxy, NULL, 0);
