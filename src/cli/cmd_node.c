@@ -112,7 +112,7 @@ int cmd_node_list(struct cli *cli, const struct cmd_args *args)
 	return EXIT_DONE;
 }
 
-/* ---- approve and remove ---- */
+/* ---- approve, remove, accept ---- */
 
 int cmd_node_approve(struct cli *cli, const struct cmd_args *args)
 {
@@ -141,4 +141,16 @@ int cmd_node_remove(struct cli *cli, const struct cmd_args *args)
 		return cli_fail(EXIT_REFUSED, "it still knows the data key in force, which could not be changed: %s; run 'coffer rotate data-key' then", node.left_to_do);
 	if (!cli->quiet && !cli->json) printf("data key: generation %u is in force; it opens nothing newer\n", node.generation);
 	return status;
+}
+
+int cmd_node_accept(struct cli *cli, const struct cmd_args *args)
+{
+	struct admin_node node;
+	int status = cli_connect(cli);
+	if (status) return status;
+	enum coffer_status st = admin_node_accept(cli->conn, args->argv[0], &node);
+	if (st) return cli_fail_call(cli, st);
+	if (cli->json) return json_print(json_pack("{s:s, s:s}", "node", node.id, "name", node.name));
+	if (!cli->quiet) printf("node '%s' goes on; where it is another one than this, restart its daemon\n", node.name);
+	return EXIT_DONE;
 }

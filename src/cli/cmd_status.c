@@ -234,7 +234,7 @@ static void print_lead(const json_t *lead)
 	if (strcmp(role, "master") != 0 && master[0]) line("", "master server is node %s, epoch %lld", master, whole(lead, "epoch"));
 	if (strcmp(role, "master") != 0 && !master[0]) line("", "NO MASTER SERVER is seen (the last one had epoch %lld)", whole(lead, "epoch"));
 	if (strcmp(json_text(lead, "sealing"), "no") == 0) line("", "NOTHING NEW IS SEALED until there is one; what was sealed is opened");
-	if (strcmp(json_text(lead, "cloned"), "yes") == 0) line("", "TWO MACHINES run with the identity of this node: remove one, then run 'coffer node accept'");
+	if (strcmp(json_text(lead, "cloned"), "yes") == 0) line("", "TWO MACHINES run with the identity of this node: remove one, then run 'coffer node accept NODE'");
 }
 
 static void print_status(const json_t *doc)

@@ -91,16 +91,26 @@ enum coffer_status admin_node_approve(struct coffer *c, const char *fingerprint,
 	return call_end(&call, st);
 }
 
-enum coffer_status admin_node_remove(struct coffer *c, const char *name_or_id, struct admin_node *out)
+static enum coffer_status ask_about(struct coffer *c, uint32_t operation, const char *name_or_id, uint64_t more_ms, struct admin_node *out)
 {
 	struct call call;
 	*out = (struct admin_node){ .generation = 0 };
 	if (!is_short(name_or_id)) return conn_refuse(c, COFFER_EINVAL, "a node's name has at most 64 bytes");
-	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_NODE_REMOVE, 512);
+	enum coffer_status st = call_begin(&call, c, operation, 512);
 	if (st) return st;
-	call.deadline_ms += TOKEN_TIMEOUT_MS;
+	call.deadline_ms += more_ms;
 	ttlv_put_str(&call.w, TAG_COFFER_NODE_NAME, name_or_id);
 	st = call_run(&call, false);
 	if (!st) take_node(&call, out);
 	return call_end(&call, st);
+}
+
+enum coffer_status admin_node_remove(struct coffer *c, const char *name_or_id, struct admin_node *out)
+{
+	return ask_about(c, OPERATION_COFFER_NODE_REMOVE, name_or_id, TOKEN_TIMEOUT_MS, out);
+}
+
+enum coffer_status admin_node_accept(struct coffer *c, const char *name_or_id, struct admin_node *out)
+{
+	return ask_about(c, OPERATION_COFFER_NODE_ACCEPT, name_or_id, 0, out);
 }

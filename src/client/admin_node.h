@@ -32,5 +32,7 @@ struct admin_node {
 };
 enum coffer_status admin_node_approve(struct coffer *c, const char *fingerprint, struct admin_node *out);
 enum coffer_status admin_node_remove(struct coffer *c, const char *name_or_id, struct admin_node *out);
+/* One of two machines with its identity is gone. */
+enum coffer_status admin_node_accept(struct coffer *c, const char *name_or_id, struct admin_node *out);
 
 #endif

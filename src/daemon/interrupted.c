@@ -119,7 +119,7 @@ static enum coffer_err nothing_of_it(struct daemon *d, const char *state, bool *
 {
 	char pending[4096];
 	struct identity next;
-	if (!d->config->store_shared) return interrupted_store_is_empty(d, out, reason);
+	if (!d->engine.config->store_shared) return interrupted_store_is_empty(d, out, reason);
 	snprintf(pending, sizeof pending, "%s/pending", state);
 	enum coffer_err err = identity_read(pending, &next, NULL);
 	if (err == ERR_CORRUPT) { /* not whole: of a node that has an identity it is looked at there */

@@ -58,7 +58,7 @@ static const struct saying sayings[] = {
 	{ ROLE_SAY_MASTER, LOG_LEVEL_INFO, "this node is master server" },
 	{ ROLE_SAY_GONE, LOG_LEVEL_WARN, "no master server is seen: new data is not sealed once encrypt_grace is over, opening goes on" },
 	{ ROLE_SAY_BACK, LOG_LEVEL_INFO, "a master server is seen again" },
-	{ ROLE_SAY_TWIN, LOG_LEVEL_ERROR, "two machines run with the identity of this node: neither changes anything; remove one, then run 'coffer node accept'" },
+	{ ROLE_SAY_TWIN, LOG_LEVEL_ERROR, "two machines run with the identity of this node: neither changes anything; remove one, then run 'coffer node accept NODE'" },
 	{ ROLE_SAY_BEHIND, LOG_LEVEL_ERROR, "the store is older than what this node saw, or another history: it does not take part until an administrator has accepted it" },
 	{ ROLE_SAY_REMOVED, LOG_LEVEL_ERROR, "this node was removed from the domain" },
 	{ ROLE_SAY_STEPPED_DOWN, LOG_LEVEL_INFO, "this node stepped down: it leaves the lease to others" },

@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/shutdown.h"
-#include "ops/zeroise_counter.h"
 #include "ops/zeroise_mark.h"
 
 #define DEPTH_MAX 8u /* folders within folders: the daemon makes one */
@@ -108,7 +107,8 @@ enum coffer_err zeroise_finish(const char *dir, struct reason *reason)
 	return ERR_OK;
 }
 
-/* The order was given in front of the token's part, and that is done: what is left is the folder. */
+/* The order was given in front of the token's part, and that is done: what is left is the folder. The counter in the token is not touched: who can write the state folder could have it removed
+ * with a file, and an older copy would then be served. */
 static void go_on(void *arg)
 {
 	struct daemon *d = arg;
@@ -118,11 +118,9 @@ static void go_on(void *arg)
 	pthread_mutex_lock(&e->admin_lock);
 	if (e->token) token_proxy_health(e->token, &health);
 	if (engine_state_get(e) == ENGINE_SEALED && health.state == TOKEN_KEY_MISSING && zeroise_order_is_there(d->config->state_dir)) {
-		const char *counter;
-		log_warn("zeroise: was ordered, and the token has no master secret any more: it goes on");
-		enum coffer_err err = zeroise_drop_counter(e, &counter, &reason);
-		if (err) log_warn("zeroise: the counter %s: %s", counter, reason_text(&reason, err));
-		err = zeroise_mark_put(d->config->state_dir, &reason);
+		log_warn("zeroise: was ordered, and the token has no master secret any more: it goes on; a TPM may still have the node's counter, in which no secret is "
+			"(tpm2_getcap handles-nv-index, tpm2_nvundefine -C o)");
+		enum coffer_err err = zeroise_mark_put(d->config->state_dir, &reason);
 		if (err) log_error("zeroise: %s", reason_text(&reason, err));
 		else {
 			e->state = ENGINE_FAULT;

@@ -63,7 +63,7 @@ enum coffer_err fence_member(struct store *store, struct ring *ring, struct reas
 	twin_id(ring_domain(ring)->node_id, id);
 	enum coffer_err err = store_hold(store, STORE_LEASE, view_of(id, sizeof id), &row);
 	if (!err)
-		return reason_fail(reason, ERR_EXISTS, "two machines run with the identity of this node (one was cloned); remove one, then run 'coffer node accept'");
+		return reason_fail(reason, ERR_EXISTS, "two machines run with the identity of this node (one was cloned); remove one, then run 'coffer node accept NODE'");
 	ENSURE(err == ERR_NOT_FOUND, err);
 	return check_record(store, ring, reason);
 }

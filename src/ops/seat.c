@@ -102,6 +102,10 @@ enum coffer_err seat_check_member(struct engine *engine, struct reason *reason)
 	struct seat *s = engine->seat;
 	if (!s || !s->taken) return ERR_OK;
 	enum coffer_err err = fence_member(engine->store, txn_ring(engine->txn), reason);
+	if (err == ERR_EXISTS && s->accepting) {
+		TRY(fence_clear_twin(engine->store, ring_domain(txn_ring(engine->txn))->node_id));
+		err = fence_member(engine->store, txn_ring(engine->txn), reason);
+	}
 	if (err == ERR_EXISTS) role_twinned(&s->role, clock_mono_ms(), true);
 	return err;
 }

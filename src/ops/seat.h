@@ -26,6 +26,7 @@ struct seat {
 	_Atomic uint64_t seal_until_ms;  /* clock_mono_ms: new data may be sealed until then */
 	_Atomic bool gone;               /* no master server is seen */
 	_Atomic bool twin;               /* there are two of this node */
+	_Atomic bool accepting;          /* an administrator says that the other one is gone: the note leaves with the next transaction */
 	pthread_mutex_t lock;            /* guards the rest */
 	bool known;                      /* a master server is seen */
 	uint8_t master[UUID_LEN];        /* its node id */

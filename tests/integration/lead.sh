@@ -89,6 +89,26 @@ check "promote: encrypt" seal
 equal "promote: audit records are under it" "$(coffer audit export - | jq -s 'map(.epoch // 0) | max')" 3
 equal "both are in the audit log" "$(events 'is to be master server|is not to be master server')" 2
 
+# ---- a note that there are two of it stops it; an administrator takes it away ----
+own=$(coffer node list --json | jq -r '.nodes[0].id')
+epoch_before=$(epoch)
+sql "INSERT INTO coffer.record VALUES (64, convert_to('twin', 'UTF8') || decode('${own//-/}', 'hex'), 1, 1, 0, '\\x01', '\\x0000', '\\x01')" >/dev/null
+refused "cloned: nothing is changed" 1 'two machines run with the identity of this node' coffer key create while-cloned
+check "cloned: what was sealed is opened" coffer decrypt -i "$work/m" -o "$work/o"
+cloned() { [ "$(status_field .lead.cloned)" = yes ]; }
+within 5 "cloned: status says it" cloned
+within 10 "cloned: operators are told" raised node_cloned
+refused "cloned: another name takes no note away" 1 'two machines run with the identity of this node' coffer node accept nobody
+check "accepted by its name" coffer node accept first
+within 5 "accepted: it is master server" is_master
+equal "accepted: not under the epoch of before" "$(epoch)" $((epoch_before + 1))
+check "accepted: a key is made" coffer key create after-cloned
+equal "accepted: the note is gone" "$(sql "SELECT count(*) FROM coffer.record WHERE tbl = 64")" 1
+equal "accepted: the audit log has it" "$(events 'goes on: the other machine with its identity is gone')" 1
+check "accepted: once more changes nothing" coffer node accept "$own"
+equal "accepted: not the epoch either" "$(epoch)" $((epoch_before + 1))
+refused "accepted: there is no such node" 1 'no node of this domain has this name or id' coffer node accept nobody
+
 # ---- without the database ----
 check "away: the server is stopped" pg -m fast stop
 silent() { ! coffer encrypt -k disk -i "$work/p" -o "$work/no"; }
@@ -98,14 +118,14 @@ check "away: what was sealed is opened" coffer decrypt -i "$work/m" -o "$work/o"
 check "away: the server is started" pg_start
 within 10 "away: master server again" is_master
 within 5 "away: encrypt" seal
-equal "away: under the same epoch" "$(epoch)" 3
+equal "away: under the same epoch" "$(epoch)" 4
 
 # ---- stopped in order ----
 stop_daemon
 equal "stopped: the lease is given back" "$(sql "SELECT state FROM coffer.record WHERE tbl = 64")" 2
 "$sandbox" start --dir "$dir" --quiet --set store_shared=yes --set node_name=first --set lease_time=2s >/dev/null 2>&1
 check "started: encrypt" seal
-equal "started: under a higher epoch" "$(epoch)" 4
+equal "started: under a higher epoch" "$(epoch)" 5
 
 # ---- alone, on a store that several may write ----
 stop_daemon

@@ -132,12 +132,40 @@ static void who_was_removed_writes_nothing(void **state)
 	end(n);
 }
 
+static enum coffer_err note(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)engine;
+	(void)arg;
+	(void)reason;
+	return fence_note_twin(txn_store(txn), txn_ring(txn));
+}
+
+static void the_note_of_a_clone_stops_all_but_its_acceptance(void **state)
+{
+	(void)state;
+	founded_reset();
+	struct founded *n = founded_new();
+	struct engine *e = &n->fix.engine;
+	share(n);
+	founded_init(n);
+	assert_int_equal(take(n, NULL), ERR_OK);
+	assert_int_equal(e->on_store(e, note, NULL, NULL), ERR_OK);
+	assert_int_equal(e->on_store(e, check_member, NULL, NULL), ERR_EXISTS);
+	assert_true(e->seat->role.twin);
+	e->seat->accepting = true;
+	assert_int_equal(e->on_store(e, check_member, NULL, NULL), ERR_OK);
+	e->seat->accepting = false;
+	assert_int_equal(e->on_store(e, check_member, NULL, NULL), ERR_OK); /* the note is gone */
+	end(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(init_writes_founder_and_card),
 		cmocka_unit_test(a_domain_that_one_node_wrote_alone_is_moved),
 		cmocka_unit_test(who_was_removed_writes_nothing),
+		cmocka_unit_test(the_note_of_a_clone_stops_all_but_its_acceptance),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
