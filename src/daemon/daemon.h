@@ -33,6 +33,7 @@ struct store_care {
 	bool distrusted;          /* the latter; said once */
 	bool unchanged;           /* the last opening found what was durable before: objects in memory are still those of the store */
 	bool remote;              /* the store is a database behind coffer-stored; from the start */
+	char why[REASON_MAX];     /* it cannot be opened again, as it was told last; "" when it can */
 	unsigned lost;            /* commits of unknown outcome in a row */
 	uint64_t tried_ms;
 	uint64_t logged_ms;           /* when a failed transaction was last told to the log */

@@ -271,12 +271,25 @@ static enum coffer_err write_event(struct daemon *d, const char *what)
 	return err ? err : ERR_UNKNOWN_OUTCOME;
 }
 
+/* Why the database is not there, in the words of who tried: told by status, and by the log when it is another reason than the last one. */
+static void tell_why(struct daemon *d, const struct reason *why)
+{
+	char note[REASON_MAX];
+	if (!d->care.remote || !why->text[0] || strcmp(why->text, d->care.why) == 0) return;
+	memcpy(d->care.why, why->text, sizeof d->care.why);
+	snprintf(note, sizeof note, "%.300s; what is in memory is served and nothing is changed, and it is tried again by itself", why->text);
+	log_error("store: failed: %s", note);
+	engine_set_store_health(&d->engine, STORE_FAILED, note);
+}
+
 static enum coffer_err bring_back(struct daemon *d, struct reason *reason)
 {
 	struct reason why = { "" };
 	enum coffer_err err = open_again(d, &why);
 	if (err == ERR_CORRUPT && d->care.remote) distrust(d, &why);
+	else if (err) tell_why(d, &why);
 	if (err) return reason_fail(reason, err, "%s", reason_text(&why, err));
+	d->care.why[0] = '\0';
 	set_away(d, false);
 	return store_care_reload(d, reason);
 }

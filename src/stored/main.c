@@ -1,6 +1,7 @@
 /* coffer-stored: the one process that talks to a database, and has a network for it. It sees sealed bytes only. Started with the channel as descriptor 3 and its own user:
  * by the monitor, or (--peer) by a service manager that accepted a connection from cofferd. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/helper.h"
@@ -37,7 +38,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "coffer-stored: started by cofferd's monitor or by its socket's unit, not by hand\n");
 		return 2;
 	}
-	enum coffer_err err = helper_prepare(arguments.peer, &reason);
+	enum coffer_err err = setenv("HOME", "/nonexistent", 1) == 0 ? helper_prepare(arguments.peer, &reason) : ERR_MEMORY; /* libpq looks there for certificates of its own, and asks who this user is without */
 	if (err == ERR_OK) err = stored_serve(HELPER_CHANNEL_FD, &opener);
 	if (err == ERR_INPUT) reason_default(&reason, err, "the other end of the channel does not keep to its protocol; install all programs of one version");
 	return err == ERR_OK ? 0 : fail(&reason, err);
