@@ -17,11 +17,12 @@ mkdir -p "$ha"
 chown postgres: "$ha"
 as_postgres() { (cd / && HOME=$ha exec setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@"); }
 started=()
+declare -A pid_of
 begin_process() { # begin_process NAME COMMAND…
   local name=$1; shift
   (cd / && HOME=$ha exec setpriv --reuid=postgres --regid=postgres --clear-groups -- "$@") </dev/null >>"$ha/$name.log" 2>&1 &
   started+=($!)
-  eval "pid_$name=$!"
+  pid_of[$name]=$!
 }
 cleanup_ha() {
   cleanup_nodes
@@ -121,7 +122,7 @@ within 60 "the former one follows" synchronous 1
 # ---- the primary server and its Patroni killed ----
 opens 1 && opens 2 && ok "both nodes open" || bad "both nodes open"
 begun=$(date +%s%3N)
-{ kill -9 "$pid_db2"; wait "$pid_db2"; } 2>/dev/null
+{ kill -9 "${pid_of[db2]}"; wait "${pid_of[db2]}"; } 2>/dev/null
 kill -9 "$(head -1 "$ha/db2/postmaster.pid")"
 opens 1 && opens 2 && ok "with no server both nodes open" || bad "with no server both nodes open"
 within 90 "Patroni promotes the standby" is_leader 1
