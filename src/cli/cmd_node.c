@@ -18,7 +18,7 @@
 struct joining {
 	struct cli *cli;
 	struct admin_join wish;
-	struct secret *pin;
+	struct secret *pin, *enrolment;
 	bool shown;
 };
 
@@ -26,7 +26,8 @@ struct joining {
 static void show_request(const json_t *doc, const char *token)
 {
 	printf("node           %s (%s)\nmaster secret  %s\nfingerprint    %s\n", json_text(doc, "name"), json_text(doc, "node"), token, json_text(doc, "fingerprint"));
-	printf("on the master server, an administrator types it:\n    coffer node approve --fingerprint %s\n", json_text(doc, "fingerprint"));
+	if (strcmp(json_text(doc, "by"), "fingerprint") != 0) puts("it has an enrolment token: nobody has to approve it");
+	else printf("on the master server, an administrator types it:\n    coffer node approve --fingerprint %s\n", json_text(doc, "fingerprint"));
 	puts("waiting for the answer; this may be stopped and given again");
 	fflush(stdout);
 }
@@ -63,20 +64,31 @@ static int run_join(struct joining *j, bool wait)
 	return status;
 }
 
+/* PIN and enrolment token, where they were asked for. */
+static int take_secrets(struct joining *j, const struct cmd_args *args)
+{
+	const struct cmd *cmd = j->cli->cmd;
+	const char *file = args_get(cmd, args, "pin-file");
+	int status = EXIT_DONE;
+	if (file) status = secret_from_file(file, &j->pin);
+	else if (args_get(cmd, args, "pin")) status = prompt_secret("PIN of the token: ", &j->pin);
+	if (!status && (args_get(cmd, args, "enrolment") || secret_is_given(j->cli, args))) status = secret_from_args(j->cli, args, "Enrolment token: ", &j->enrolment);
+	j->wish.pin = j->pin;
+	j->wish.enrolment = j->enrolment;
+	return status;
+}
+
 int cmd_node_join(struct cli *cli, const struct cmd_args *args)
 {
 	const struct cmd *cmd = cli->cmd;
 	struct joining j = { .cli = cli, .wish = { .token_uri = args_get(cmd, args, "token"), .domain = args_get(cmd, args, "domain"), .name = args_get(cmd, args, "name"),
 		.answer = args_get(cmd, args, "answer"), .anew = args_get(cmd, args, "anew") != NULL } };
-	const char *file = args_get(cmd, args, "pin-file");
-	int status = EXIT_DONE;
 	if (!j.wish.domain) return cli_usage(cli, "--domain is needed: the domain's fingerprint, as 'coffer status' shows it on a node that is in it");
 	if (!j.wish.token_uri) j.wish.token_uri = ""; /* the one of the configuration */
-	if (file) status = secret_from_file(file, &j.pin);
-	else if (args_get(cmd, args, "pin")) status = prompt_secret("PIN of the token: ", &j.pin);
-	j.wish.pin = j.pin;
+	int status = take_secrets(&j, args);
 	if (!status) status = run_join(&j, args_get(cmd, args, "no-wait") == NULL);
 	secret_free(j.pin);
+	secret_free(j.enrolment);
 	return status;
 }
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/enrol_look.h"
 #include "daemon/store_care.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
@@ -102,6 +103,7 @@ static void hear_now(void *arg)
 	d->news.queued = false;
 	enum coffer_err err = store_news_hear(d);
 	if (err && !store_care_mend(d, err)) store_care_lost(d, err);
+	enrol_look(d);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
