@@ -105,12 +105,5 @@ enum coffer_err signer_record_put(struct store *store, struct ring *ring, struct
 
 enum coffer_err signer_owner(const struct domain_id *domain, uint8_t out[static TOKEN_SIGNER_OWNER_LEN])
 {
-	uint8_t input[96];
-	struct writer w;
-	writer_init(&w, input, sizeof input);
-	label_write(&w, "audit-signer-owner");
-	writer_bytes(&w, view_of(domain->id, UUID_LEN));
-	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
-	TRY(writer_done(&w));
-	return hash_sha256(writer_view(&w), out);
+	return domain_owner(domain, "audit-signer-owner", out);
 }

@@ -8,26 +8,14 @@
 #include "cli/json.h"
 #include "client/admin_lead.h"
 
-#define STATUS_MAX (64u * 1024u)
 #define ASK_EVERY_MS 50
 #define SLACK_MS 2000 /* beside lease_time: for the transaction and its answer */
 
-/* The "lead" of the status; the caller releases *out. */
+/* The caller releases *out. */
 static int look(struct cli *cli, json_t **out)
 {
-	static char text[STATUS_MAX];
-	size_t len;
-	enum coffer_status st = coffer_status_json(cli->conn, text, sizeof text, &len);
-	if (st) return cli_fail_call(cli, st);
-	json_t *doc = json_loadb(text, len, 0, NULL);
-	*out = json_incref(json_object_get(doc, "lead"));
-	json_decref(doc);
-	return *out ? EXIT_DONE : cli_fail(EXIT_REFUSED, "the daemon does not say who is master server");
-}
-
-static long long whole(const json_t *doc, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(doc, name));
+	int status = json_status_part(cli, "lead", out);
+	return status || *out ? status : cli_fail(EXIT_REFUSED, "the daemon does not say who is master server");
 }
 
 /* Until this node is master server, or is not, or lease_time is over; the caller releases *out. */
@@ -41,7 +29,7 @@ static int wait_until(struct cli *cli, bool master, json_t **out)
 		if ((strcmp(json_text(*out, "role"), "master") == 0) == master) return EXIT_DONE;
 		clock_gettime(CLOCK_MONOTONIC, &now);
 		long long waited = (long long)(now.tv_sec - begun.tv_sec) * 1000 + (now.tv_nsec - begun.tv_nsec) / 1000000;
-		if (waited > whole(*out, "lease_time_ms") + SLACK_MS) return EXIT_REFUSED;
+		if (waited > json_whole(*out, "lease_time_ms") + SLACK_MS) return EXIT_REFUSED;
 		json_decref(*out);
 		nanosleep(&pause, NULL);
 	}
@@ -53,7 +41,7 @@ static int finish(struct cli *cli, int status, json_t *lead, const char *refusal
 	const char *master = json_text(lead, "master");
 	if (status) status = cli_fail(EXIT_REFUSED, "%s%s%s", refusal, master[0] ? "; master server is node " : "", master);
 	if (!status && cli->json) return json_print(lead);
-	if (!status && !cli->quiet && strcmp(json_text(lead, "role"), "master") == 0) printf("this node is master server, epoch %lld\n", whole(lead, "epoch"));
+	if (!status && !cli->quiet && strcmp(json_text(lead, "role"), "master") == 0) printf("this node is master server, epoch %lld\n", json_whole(lead, "epoch"));
 	else if (!status && !cli->quiet) puts("this node is not master server any more; it leaves the lease to others until one has taken it, or 'coffer promote'");
 	json_decref(lead);
 	return status;

@@ -8,32 +8,20 @@
 #include "cli/json.h"
 #include "client/admin_rotate.h"
 
-#define STATUS_MAX (64u * 1024u)
 #define ASK_EVERY_MS 200
 
-static long long whole(const json_t *doc, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(doc, name));
-}
-
-/* The "rotation" of the status; the caller releases *out. */
+/* The caller releases *out. */
 static int look(struct cli *cli, json_t **out)
 {
-	static char text[STATUS_MAX];
-	size_t len;
-	enum coffer_status st = coffer_status_json(cli->conn, text, sizeof text, &len);
-	if (st) return cli_fail_call(cli, st);
-	json_t *doc = json_loadb(text, len, 0, NULL);
-	*out = json_incref(json_object_get(doc, "rotation"));
-	json_decref(doc);
-	return *out ? EXIT_DONE : cli_fail(EXIT_REFUSED, "the daemon does not say how far it is");
+	int status = json_status_part(cli, "rotation", out);
+	return status || *out ? status : cli_fail(EXIT_REFUSED, "the daemon does not say how far it is");
 }
 
 static void show_progress(const struct cli *cli, const json_t *r)
 {
 	if (cli->quiet || cli->json || !isatty(STDERR_FILENO)) return;
-	fprintf(stderr, "\r%s: %lld of %lld records seen, %lld sealed again ", json_text(r, "phase"), whole(r, "rows_seen"), whole(r, "rows_total"),
-		whole(r, "rows_resealed"));
+	fprintf(stderr, "\r%s: %lld of %lld records seen, %lld sealed again ", json_text(r, "phase"), json_whole(r, "rows_seen"), json_whole(r, "rows_total"),
+		json_whole(r, "rows_resealed"));
 	fflush(stderr);
 }
 
@@ -49,7 +37,7 @@ static int wait_for_end(struct cli *cli, long long *out_rows)
 		bool done = strcmp(phase, "none") == 0;
 		if (strcmp(phase, "held") == 0) status = cli_fail(EXIT_REFUSED, "%s", json_text(r, "sentence"));
 		if (!done) show_progress(cli, r);
-		*out_rows = whole(r, "data_key_rows");
+		*out_rows = json_whole(r, "data_key_rows");
 		json_decref(r);
 		if (done || status) {
 			if (!cli->quiet && !cli->json && isatty(STDERR_FILENO)) fputc('\n', stderr);

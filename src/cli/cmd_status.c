@@ -23,11 +23,6 @@ static void line(const char *name, const char *fmt, ...)
 	va_end(args);
 }
 
-static long long whole(const json_t *doc, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(doc, name));
-}
-
 static void print_token(const json_t *token)
 {
 	if (!json_is_object(token)) return;
@@ -39,8 +34,8 @@ static void print_token(const json_t *token)
 		line("master secret", "%s, wraps with %s", json_text(token, "master_secret"), json_text(token, "mechanism"));
 	if (warning[0]) line("", "%s", warning);
 	if (json_object_get(token, "probe_age_s"))
-		line("health probe", "%lld s ago, took %.1f ms, helper restarted %lld times", whole(token, "probe_age_s"),
-			(double)whole(token, "probe_us") / 1000.0, whole(token, "restarts"));
+		line("health probe", "%lld s ago, took %.1f ms, helper restarted %lld times", json_whole(token, "probe_age_s"),
+			(double)json_whole(token, "probe_us") / 1000.0, json_whole(token, "restarts"));
 }
 
 static void print_integrity(const json_t *integrity)
@@ -50,23 +45,23 @@ static void print_integrity(const json_t *integrity)
 	const char *sentence = json_text(integrity, "sentence");
 	if (strcmp(json_text(integrity, "health"), "well") != 0) {
 		line("integrity", "FAULT: %s", sentence);
-	} else if (whole(integrity, "passes")) {
-		line("integrity", "%s in %lld rows, %.1f s long, %lld s ago", sentence, whole(integrity, "rows"), (double)whole(integrity, "took_ms") / 1000.0,
-			(long long)time(NULL) - whole(integrity, "checked_at"));
+	} else if (json_whole(integrity, "passes")) {
+		line("integrity", "%s in %lld rows, %.1f s long, %lld s ago", sentence, json_whole(integrity, "rows"), (double)json_whole(integrity, "took_ms") / 1000.0,
+			(long long)time(NULL) - json_whole(integrity, "checked_at"));
 	} else {
 		line("integrity", "no fault at start, first pass under way");
 	}
-	if (!whole(integrity, "accepted")) return;
-	when_text((uint64_t)whole(integrity, "accepted_at"), when);
-	line("", "accepted by an operator at %s (version %lld, %lld times in all)", when, whole(integrity, "accepted_version"), whole(integrity, "accepted"));
+	if (!json_whole(integrity, "accepted")) return;
+	when_text((uint64_t)json_whole(integrity, "accepted_at"), when);
+	line("", "accepted by an operator at %s (version %lld, %lld times in all)", when, json_whole(integrity, "accepted_version"), json_whole(integrity, "accepted"));
 }
 
 /* How long the token is good for at the pace so far is known from the second day on. */
 static void print_wear(const json_t *rollback)
 {
-	line("", "counter at %lld (%s), raised %lld times, good for %lld more", whole(rollback, "counter"), json_text(rollback, "place"), whole(rollback, "raises"),
-		whole(rollback, "raises_left"));
-	if (json_object_get(rollback, "years_left")) line("", "at this pace for %lld years", whole(rollback, "years_left"));
+	line("", "counter at %lld (%s), raised %lld times, good for %lld more", json_whole(rollback, "counter"), json_text(rollback, "place"), json_whole(rollback, "raises"),
+		json_whole(rollback, "raises_left"));
+	if (json_object_get(rollback, "years_left")) line("", "at this pace for %lld years", json_whole(rollback, "years_left"));
 }
 
 static void print_rollback(const json_t *rollback)
@@ -79,23 +74,23 @@ static void print_rollback(const json_t *rollback)
 	} else if (!json_object_get(rollback, "counter")) {
 		line("rollback", "%s", sentence);
 	} else {
-		line("rollback", "%s, anchored at version %lld, %lld commits since", json_text(rollback, "protection"), whole(rollback, "anchored_version"),
-			whole(rollback, "unanchored"));
+		line("rollback", "%s, anchored at version %lld, %lld commits since", json_text(rollback, "protection"), json_whole(rollback, "anchored_version"),
+			json_whole(rollback, "unanchored"));
 		if (sentence[0]) line("", "NOT ANCHORED: %s", sentence);
 		print_wear(rollback);
-		if (whole(rollback, "interval_s") >= 60) line("", "raised so often that the next raises are %lld s apart", whole(rollback, "interval_s"));
+		if (json_whole(rollback, "interval_s") >= 60) line("", "raised so often that the next raises are %lld s apart", json_whole(rollback, "interval_s"));
 	}
-	if (!whole(rollback, "overridden")) return;
-	when_text((uint64_t)whole(rollback, "overridden_at"), when);
-	line("", "taken against the counter by an administrator at %s (%lld instead of %lld, %lld times in all)", when, whole(rollback, "overridden_from"),
-		whole(rollback, "overridden_to"), whole(rollback, "overridden"));
+	if (!json_whole(rollback, "overridden")) return;
+	when_text((uint64_t)json_whole(rollback, "overridden_at"), when);
+	line("", "taken against the counter by an administrator at %s (%lld instead of %lld, %lld times in all)", when, json_whole(rollback, "overridden_from"),
+		json_whole(rollback, "overridden_to"), json_whole(rollback, "overridden"));
 }
 
 static void print_audit_token(const json_t *token)
 {
 	if (!token) return;
 	const char *note = json_text(token, "note"), *key = json_text(token, "key");
-	if (strcmp(json_text(token, "state"), "signed") == 0) line("audit log", "signed by the token up to record %lld, %s", whole(token, "records"), json_text(token, "time"));
+	if (strcmp(json_text(token, "state"), "signed") == 0) line("audit log", "signed by the token up to record %lld, %s", json_whole(token, "records"), json_text(token, "time"));
 	else line("audit log", "%s%s%s", json_text(token, "state"), note[0] ? ": " : "", note);
 	if (key[0]) line("", "by its key %s", key);
 }
@@ -110,15 +105,15 @@ static void print_aead(const json_t *aead)
 static void print_memory(const json_t *doc, const json_t *memory)
 {
 	const json_t *objects = json_object_get(doc, "objects"), *heap = json_object_get(doc, "heap");
-	line("memory", "protection: %s, %lld of %lld KiB used", json_text(memory, "protection"), whole(memory, "used") / 1024,
-		whole(memory, "size") / 1024);
-	if (whole(memory, "refused")) line("", "%lld times there was none left; raise secret_memory", whole(memory, "refused"));
-	line("", "%lld of %lld objects open, %lld KiB ordinary memory", whole(objects, "open"), whole(objects, "open_limit"), whole(heap, "used") / 1024);
+	line("memory", "protection: %s, %lld of %lld KiB used", json_text(memory, "protection"), json_whole(memory, "used") / 1024,
+		json_whole(memory, "size") / 1024);
+	if (json_whole(memory, "refused")) line("", "%lld times there was none left; raise secret_memory", json_whole(memory, "refused"));
+	line("", "%lld of %lld objects open, %lld KiB ordinary memory", json_whole(objects, "open"), json_whole(objects, "open_limit"), json_whole(heap, "used") / 1024);
 }
 
 static void print_rings(const json_t *rings)
 {
-	if (rings) line("rings", "%lld, %lld of %lld KiB used", whole(rings, "count"), whole(rings, "bytes") / 1024, whole(rings, "limit") / 1024);
+	if (rings) line("rings", "%lld, %lld of %lld KiB used", json_whole(rings, "count"), json_whole(rings, "bytes") / 1024, json_whole(rings, "limit") / 1024);
 }
 
 /* Which generation is in force, how far a change is, and when the last one was. */
@@ -127,13 +122,13 @@ static void print_data_key(const json_t *doc, const json_t *rotation)
 	char when[32];
 	if (!json_object_get(doc, "generation")) return;
 	const char *phase = json_text(rotation, "phase"), *sentence = json_text(rotation, "sentence");
-	line("data key", "generation %lld%s", whole(doc, "generation"), whole(rotation, "generations") > 1 ? ", and older ones until no record needs them" : "");
+	line("data key", "generation %lld%s", json_whole(doc, "generation"), json_whole(rotation, "generations") > 1 ? ", and older ones until no record needs them" : "");
 	if (phase[0] && strcmp(phase, "none") != 0)
-		line("", "%s: %lld of %lld records seen, %lld sealed again", phase, whole(rotation, "rows_seen"), whole(rotation, "rows_total"),
-			whole(rotation, "rows_resealed"));
+		line("", "%s: %lld of %lld records seen, %lld sealed again", phase, json_whole(rotation, "rows_seen"), json_whole(rotation, "rows_total"),
+			json_whole(rotation, "rows_resealed"));
 	if (sentence[0]) line("", "%s", sentence);
-	if (whole(rotation, "data_key_begun")) {
-		when_text((uint64_t)whole(rotation, "data_key_begun"), when);
+	if (json_whole(rotation, "data_key_begun")) {
+		when_text((uint64_t)json_whole(rotation, "data_key_begun"), when);
 		line("", "changed at %s", when);
 	}
 	const char *old = json_text(rotation, "old_master");
@@ -145,13 +140,13 @@ static void print_schedule(const json_t *keys)
 {
 	char when[32];
 	const char *sentence = json_text(keys, "sentence");
-	if (!keys || (!whole(keys, "scheduled") && !whole(keys, "replaced"))) return;
-	line("scheduled", "%lld keys, %lld replaced since the start", whole(keys, "scheduled"), whole(keys, "replaced"));
-	if (whole(keys, "next")) {
-		when_text((uint64_t)whole(keys, "next"), when);
+	if (!keys || (!json_whole(keys, "scheduled") && !json_whole(keys, "replaced"))) return;
+	line("scheduled", "%lld keys, %lld replaced since the start", json_whole(keys, "scheduled"), json_whole(keys, "replaced"));
+	if (json_whole(keys, "next")) {
+		when_text((uint64_t)json_whole(keys, "next"), when);
 		line("", "the next one at %s", when);
 	}
-	if (sentence[0]) line("", "%lld cannot be replaced: %s", whole(keys, "failed"), sentence);
+	if (sentence[0]) line("", "%lld cannot be replaced: %s", json_whole(keys, "failed"), sentence);
 }
 
 /* A node that its token did not open comes back sealed. */
@@ -169,9 +164,9 @@ static void print_restored(const json_t *restored)
 {
 	char when[32], made[32];
 	if (!restored) return;
-	when_text((uint64_t)whole(restored, "at"), when);
-	when_text((uint64_t)whole(restored, "created_at"), made);
-	line("restored", "at %s by %s, from the archive of %s (version %lld)", when, json_text(restored, "by"), made, whole(restored, "version"));
+	when_text((uint64_t)json_whole(restored, "at"), when);
+	when_text((uint64_t)json_whole(restored, "created_at"), made);
+	line("restored", "at %s by %s, from the archive of %s (version %lld)", when, json_text(restored, "by"), made, json_whole(restored, "version"));
 }
 
 static void print_recovery(const json_t *doc)
@@ -181,11 +176,11 @@ static void print_recovery(const json_t *doc)
 	if (!text[0]) return;
 	line("recovery", "%s", text);
 	if (strncmp(text, "none", 4) == 0) return;
-	if (!whole(doc, "recovery_drilled_at")) {
+	if (!json_whole(doc, "recovery_drilled_at")) {
 		line("", "never drilled since it was made; 'coffer recovery test' does that and changes nothing");
 		return;
 	}
-	when_text((uint64_t)whole(doc, "recovery_drilled_at"), when);
+	when_text((uint64_t)json_whole(doc, "recovery_drilled_at"), when);
 	line("", "last drill: %s", when);
 }
 
@@ -194,9 +189,9 @@ static void print_backup(const json_t *doc)
 {
 	const json_t *backup = json_object_get(doc, "backup"), *age = json_object_get(backup, "verified_age_s");
 	const char *recovery = json_text(doc, "recovery");
-	long long max_age = whole(backup, "max_age_s"), old = (long long)json_integer_value(age);
+	long long max_age = json_whole(backup, "max_age_s"), old = (long long)json_integer_value(age);
 	if (!backup || strncmp(recovery, "none", 4) == 0) return;
-	if (!age) line("backup", "NONE VERIFIED, %lld made: 'coffer backup create', then 'coffer backup verify'", whole(backup, "count"));
+	if (!age) line("backup", "NONE VERIFIED, %lld made: 'coffer backup create', then 'coffer backup verify'", json_whole(backup, "count"));
 	else line("backup", "newest verified one %lld days %lld hours old%s", old / 86400, old % 86400 / 3600, max_age && old >= max_age ? ": TOO OLD, see backup_max_age" : "");
 }
 
@@ -207,10 +202,10 @@ static void print_alerts(const json_t *alerts)
 	char when[32];
 	json_t *raised;
 	json_object_foreach(json_object_get(alerts, "raised"), name, raised) {
-		when_text((uint64_t)whole(raised, "since"), when);
+		when_text((uint64_t)json_whole(raised, "since"), when);
 		line("ALERT", "%s since %s: %s", name, when, json_text(raised, "sentence"));
 	}
-	if (trouble[0]) line("notify_command", "NOT TOLD, %lld events wait: %s", whole(alerts, "pending"), trouble);
+	if (trouble[0]) line("notify_command", "NOT TOLD, %lld events wait: %s", json_whole(alerts, "pending"), trouble);
 }
 
 static void print_database(const json_t *database)
@@ -218,9 +213,9 @@ static void print_database(const json_t *database)
 	char when[32];
 	if (!database) return;
 	line("database", "%s, schema %s, PostgreSQL %s, last answer in %.1f ms", json_text(database, "server")[0] ? json_text(database, "server") : "not reached yet",
-		json_text(database, "schema"), json_text(database, "version")[0] ? json_text(database, "version") : "?", (double)whole(database, "latency_us") / 1000.0);
-	if (!whole(database, "lost_at")) return;
-	when_text((uint64_t)whole(database, "lost_at"), when);
+		json_text(database, "schema"), json_text(database, "version")[0] ? json_text(database, "version") : "?", (double)json_whole(database, "latency_us") / 1000.0);
+	if (!json_whole(database, "lost_at")) return;
+	when_text((uint64_t)json_whole(database, "lost_at"), when);
 	line("", "NOT REACHED since %s", when);
 }
 
@@ -229,12 +224,27 @@ static void print_lead(const json_t *lead)
 {
 	if (!lead) return;
 	const char *role = json_text(lead, "role"), *master = json_text(lead, "master");
-	if (strcmp(role, "master") == 0) line("role", "master server, epoch %lld; this node is %s", whole(lead, "epoch"), json_text(lead, "name"));
+	if (strcmp(role, "master") == 0) line("role", "master server, epoch %lld; this node is %s", json_whole(lead, "epoch"), json_text(lead, "name"));
 	else line("role", "%s; this node is %s", role, json_text(lead, "name"));
-	if (strcmp(role, "master") != 0 && master[0]) line("", "master server is node %s, epoch %lld", master, whole(lead, "epoch"));
-	if (strcmp(role, "master") != 0 && !master[0]) line("", "NO MASTER SERVER is seen (the last one had epoch %lld)", whole(lead, "epoch"));
+	if (strcmp(role, "master") != 0 && master[0]) line("", "master server is node %s, epoch %lld", master, json_whole(lead, "epoch"));
+	if (strcmp(role, "master") != 0 && !master[0]) line("", "NO MASTER SERVER is seen (the last one had epoch %lld)", json_whole(lead, "epoch"));
 	if (strcmp(json_text(lead, "sealing"), "no") == 0) line("", "NOTHING NEW IS SEALED until there is one; what was sealed is opened");
 	if (strcmp(json_text(lead, "cloned"), "yes") == 0) line("", "TWO MACHINES run with the identity of this node: remove one, then run 'coffer node accept NODE'");
+}
+
+/* Every node of the domain, as it last said of itself. */
+static void print_nodes(const json_t *doc)
+{
+	const char *id;
+	json_t *node;
+	json_object_foreach(json_object_get(doc, "nodes"), id, node) {
+		bool seen = json_object_get(node, "seen_at"), silent = strcmp(json_text(node, "silent"), "yes") == 0;
+		if (!seen) line("domain node", "%s (%s): NOT SEEN YET", json_text(node, "name"), json_text(node, "token"));
+		else line("domain node", "%s: %s, %s %s, generation %lld, %s, seen %lld s ago%s", json_text(node, "name"), json_text(node, "role"), json_text(node, "token"),
+			json_text(node, "token_health"), json_whole(node, "generation"), json_text(node, "version"), json_whole(node, "age_s"), silent ? ": SILENT" : "");
+	}
+	long long count = json_whole(doc, "nodes_count"), shown = (long long)json_object_size(json_object_get(doc, "nodes"));
+	if (count > shown) line("", "and %lld more: see 'coffer node list'", count - shown);
 }
 
 static void print_status(const json_t *doc)
@@ -248,13 +258,14 @@ static void print_status(const json_t *doc)
 	line("state", "%s", json_text(doc, "state"));
 	if (json_text(doc, "note")[0]) line("", "%s", json_text(doc, "note"));
 	if (json_object_get(doc, "clock_behind_s"))
-		line("clock", "%lld s behind the audit log: set it; until then dates of keys are judged by the audit log's time", whole(doc, "clock_behind_s"));
+		line("clock", "%lld s behind the audit log: set it; until then dates of keys are judged by the audit log's time", json_whole(doc, "clock_behind_s"));
 	print_alerts(json_object_get(doc, "alerts"));
 	if (domain) {
 		line("domain", "%s", json_text(domain, "fingerprint"));
 		line("node", "%s", json_text(doc, "node"));
 	}
 	print_lead(json_object_get(doc, "lead"));
+	print_nodes(doc);
 	print_token(json_object_get(doc, "token"));
 	print_opening(doc);
 	print_data_key(doc, json_object_get(doc, "rotation"));
@@ -265,17 +276,17 @@ static void print_status(const json_t *doc)
 	print_memory(doc, memory);
 	print_aead(json_object_get(doc, "aead"));
 	if (json_text(doc, "store")[0])
-		line("store", "%s, %lld audit records, %lld objects in memory", json_text(doc, "store"), whole(doc, "audit_records"),
-			whole(doc, "objects_in_memory"));
+		line("store", "%s, %lld audit records, %lld objects in memory", json_text(doc, "store"), json_whole(doc, "audit_records"),
+			json_whole(doc, "objects_in_memory"));
 	print_database(json_object_get(doc, "database"));
 	if (json_text(doc, "store_note")[0]) line("", "%s: %s", json_text(doc, "store_health"), json_text(doc, "store_note"));
 	print_integrity(json_object_get(doc, "integrity"));
 	print_rollback(json_object_get(doc, "rollback"));
 	print_audit_token(json_object_get(doc, "audit_token"));
-	line("connections", "%lld of %lld, %lld requests, %lld refused", whole(doc, "connections"), whole(doc, "connections_limit"), whole(doc, "requests"),
-		whole(doc, "refused"));
+	line("connections", "%lld of %lld, %lld requests, %lld refused", json_whole(doc, "connections"), json_whole(doc, "connections_limit"), json_whole(doc, "requests"),
+		json_whole(doc, "refused"));
 	print_rings(json_object_get(doc, "rings"));
-	line("version", "%s, running for %lld s", json_text(doc, "version"), whole(doc, "uptime_s"));
+	line("version", "%s, running for %lld s", json_text(doc, "version"), json_whole(doc, "uptime_s"));
 }
 
 /* 0 when open, the token is well and the store whole and taking changes; else 4. */

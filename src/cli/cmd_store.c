@@ -10,11 +10,6 @@
 #define REPORT_MAX (96u * 1024u)
 #define ASK_EVERY_MS 100
 
-static long long whole(const json_t *doc, const char *name)
-{
-	return (long long)json_integer_value(json_object_get(doc, name));
-}
-
 /* One answer; the caller releases *out. */
 static int ask(struct cli *cli, uint64_t pass, json_t **out)
 {
@@ -29,7 +24,7 @@ static int ask(struct cli *cli, uint64_t pass, json_t **out)
 static void show_progress(const struct cli *cli, const json_t *doc)
 {
 	if (cli->quiet || cli->json || !isatty(STDERR_FILENO)) return;
-	fprintf(stderr, "\rchecking: %lld rows ", whole(doc, "rows_so_far"));
+	fprintf(stderr, "\rchecking: %lld rows ", json_whole(doc, "rows_so_far"));
 	fflush(stderr);
 }
 
@@ -39,8 +34,8 @@ static int wait_for(struct cli *cli, json_t **out)
 	json_t *doc = NULL;
 	int status = ask(cli, 0, &doc);
 	if (status) return status;
-	uint64_t wanted = (uint64_t)whole(doc, "wanted");
-	while (!status && (uint64_t)whole(doc, "passes") < wanted) {
+	uint64_t wanted = (uint64_t)json_whole(doc, "wanted");
+	while (!status && (uint64_t)json_whole(doc, "passes") < wanted) {
 		struct timespec pause = { 0, ASK_EVERY_MS * 1000000L };
 		show_progress(cli, doc);
 		json_decref(doc);
@@ -62,7 +57,7 @@ int cmd_store_check(struct cli *cli, const struct cmd_args *args)
 	int status = cli_connect(cli);
 	if (!status) status = wait_for(cli, &doc);
 	if (status) return status;
-	long long faults = whole(doc, "faults");
+	long long faults = json_whole(doc, "faults");
 	int verdict = faults ? EXIT_SEALED : EXIT_DONE;
 	if (cli->json) {
 		status = json_print(doc);
@@ -71,7 +66,7 @@ int cmd_store_check(struct cli *cli, const struct cmd_args *args)
 	json_object_foreach(json_object_get(doc, "findings"), number, sentence) printf("%s\n", json_string_value(sentence));
 	long long shown = (long long)json_object_size(json_object_get(doc, "findings"));
 	if (faults > shown) printf("and %lld more\n", faults - shown);
-	if (!cli->quiet) printf("%lld rows checked in %lld ms: %s\n", whole(doc, "rows"), whole(doc, "took_ms"), faults ? "not whole" : "no fault");
+	if (!cli->quiet) printf("%lld rows checked in %lld ms: %s\n", json_whole(doc, "rows"), json_whole(doc, "took_ms"), faults ? "not whole" : "no fault");
 	json_decref(doc);
 	return verdict;
 }

@@ -10,16 +10,6 @@
 #define TOKEN_TIMEOUT_MS 120000u
 #define URI_MAX 4096u
 
-static enum coffer_status take_json(struct call *call, char *text, size_t cap, size_t *out_len)
-{
-	struct view json;
-	if (ttlv_take_text(&call->answer.items[0].payload, TAG_COFFER_JSON, &json) != ERR_OK) return call_malformed(call);
-	if (json.len > cap) return COFFER_ENOSPACE;
-	if (json.len) memcpy(text, json.ptr, json.len);
-	*out_len = json.len;
-	return COFFER_OK;
-}
-
 static bool is_short(const char *text)
 {
 	return !text || strlen(text) <= 256;
@@ -50,7 +40,7 @@ enum coffer_status admin_node_join(struct coffer *c, const struct admin_join *jo
 	call.deadline_ms += TOKEN_TIMEOUT_MS;
 	put_join(&call, join);
 	st = call_run(&call, false);
-	if (!st) st = take_json(&call, text, cap, out_len);
+	if (!st) st = call_take_json(&call, text, cap, out_len);
 	while (!st && ttlv_next(&call.answer.items[0].payload, &item))
 		if (item.tag == TAG_COFFER_TOKEN_KEY_LABEL) (void)admin_text(&item, token, token_cap);
 	return call_end(&call, st);
@@ -62,7 +52,7 @@ static enum coffer_status list(struct coffer *c, uint32_t operation, char *text,
 	enum coffer_status st = call_begin(&call, c, operation, 64);
 	if (st) return st;
 	st = call_run(&call, false);
-	if (!st) st = take_json(&call, text, cap, out_len);
+	if (!st) st = call_take_json(&call, text, cap, out_len);
 	return call_end(&call, st);
 }
 

@@ -18,16 +18,6 @@ static enum coffer_status take_id(struct call *call, uint32_t tag, uint8_t out[s
 	return COFFER_OK;
 }
 
-static enum coffer_status take_json(struct call *call, char *text, size_t cap, size_t *out_len)
-{
-	struct view report;
-	if (ttlv_take_text(&call->answer.items[0].payload, TAG_COFFER_JSON, &report) != ERR_OK) return call_malformed(call);
-	if (report.len > cap) return COFFER_ENOSPACE;
-	if (report.len) memcpy(text, report.ptr, report.len);
-	*out_len = report.len;
-	return COFFER_OK;
-}
-
 enum coffer_status backup_call_begin(struct coffer *c, uint8_t out_id[static BACKUP_ID_LEN])
 {
 	struct call call;
@@ -104,7 +94,7 @@ enum coffer_status backup_call_list(struct coffer *c, char *text, size_t cap, si
 	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_BACKUP_LIST, 64);
 	if (st) return st;
 	st = call_run(&call, false);
-	if (!st) st = take_json(&call, text, cap, out_len);
+	if (!st) st = call_take_json(&call, text, cap, out_len);
 	return call_end(&call, st);
 }
 
@@ -154,6 +144,6 @@ enum coffer_status restore_call_commit(struct coffer *c, const uint8_t id[static
 	ttlv_put_bytes(&call.w, TAG_COFFER_RESTORE_ID, view_of(id, BACKUP_ID_LEN));
 	put_order(&call, order);
 	st = call_run(&call, false);
-	if (!st) st = take_json(&call, text, cap, out_len);
+	if (!st) st = call_take_json(&call, text, cap, out_len);
 	return call_end(&call, st);
 }

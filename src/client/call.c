@@ -257,3 +257,13 @@ bool call_find_bytes(struct ttlv_cursor *payload, uint32_t tag, struct view *out
 		if (item.tag == tag) return ttlv_get_bytes(&item, out) == ERR_OK;
 	return false;
 }
+
+enum coffer_status call_take_json(struct call *call, char *text, size_t cap, size_t *out_len)
+{
+	struct view json;
+	if (ttlv_take_text(&call->answer.items[0].payload, TAG_COFFER_JSON, &json) != ERR_OK) return call_malformed(call);
+	if (json.len > cap) return COFFER_ENOSPACE;
+	if (json.len) memcpy(text, json.ptr, json.len);
+	*out_len = json.len;
+	return COFFER_OK;
+}

@@ -68,4 +68,7 @@ enum coffer_status call_item_status(struct coffer *c, const struct kmip_response
 enum coffer_status call_copy_out(struct call *call, struct view bytes, void *out, size_t out_cap, size_t *out_len);
 bool call_is_uuid(const char *key);
 
+/* The JSON document of an answer with one item, copied to text (cap bytes, no NUL behind it). COFFER_ENOSPACE. */
+enum coffer_status call_take_json(struct call *call, char *text, size_t cap, size_t *out_len);
+
 #endif

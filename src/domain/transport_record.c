@@ -74,12 +74,5 @@ enum coffer_err transport_record_get(struct store *store, struct ring *ring, str
 
 enum coffer_err transport_owner(const struct domain_id *domain, uint8_t out[static TRANSPORT_RECORD_OWNER_LEN])
 {
-	uint8_t input[128];
-	struct writer w;
-	writer_init(&w, input, sizeof input);
-	label_write(&w, "transport-owner");
-	writer_bytes(&w, view_of(domain->id, UUID_LEN));
-	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
-	TRY(writer_done(&w));
-	return hash_sha256(writer_view(&w), out);
+	return domain_owner(domain, "transport-owner", out);
 }

@@ -156,14 +156,7 @@ enum coffer_err anchor_record_erase(struct store *store, struct ring *ring)
 
 enum coffer_err anchor_owner(const struct domain_id *domain, uint8_t out[static TOKEN_COUNTER_OWNER_LEN])
 {
-	uint8_t input[96];
-	struct writer w;
-	writer_init(&w, input, sizeof input);
-	label_write(&w, "anchor-owner");
-	writer_bytes(&w, view_of(domain->id, UUID_LEN));
-	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
-	TRY(writer_done(&w));
-	return hash_sha256(writer_view(&w), out);
+	return domain_owner(domain, "anchor-owner", out);
 }
 
 enum coffer_err anchor_wish(const struct domain_id *domain, const struct anchor_record *record, struct token_counter_wish *out)

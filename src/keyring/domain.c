@@ -26,6 +26,18 @@ enum coffer_err domain_fingerprint(const struct domain_id *domain, uint8_t out[s
 	return ERR_OK;
 }
 
+enum coffer_err domain_owner(const struct domain_id *domain, const char *label, uint8_t out[static 32])
+{
+	uint8_t input[128];
+	struct writer w;
+	writer_init(&w, input, sizeof input);
+	label_write(&w, label);
+	writer_bytes(&w, view_of(domain->id, UUID_LEN));
+	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
+	TRY(writer_done(&w));
+	return hash_sha256(writer_view(&w), out);
+}
+
 void domain_fingerprint_text(const struct domain_id *domain, char out[static DOMAIN_FINGERPRINT_TEXT])
 {
 	uint8_t fingerprint[DOMAIN_FINGERPRINT_LEN];

@@ -18,6 +18,8 @@ struct domain_id {
 };
 
 enum coffer_err domain_fingerprint(const struct domain_id *domain, uint8_t out[static DOMAIN_FINGERPRINT_LEN]) MUST_USE;
+/* Whose an object in a token is: SHA-256(T(label) domain id (16) node id (16)), 32 bytes. Any thread. */
+enum coffer_err domain_owner(const struct domain_id *domain, const char *label, uint8_t out[static 32]) MUST_USE;
 /* "not computed: " and why ("memory is short", or the name of the error) when it cannot be made now. */
 void domain_fingerprint_text(const struct domain_id *domain, char out[static DOMAIN_FINGERPRINT_TEXT]);
 /* The text of a fingerprint that came from elsewhere (a share). */

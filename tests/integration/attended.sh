@@ -18,7 +18,6 @@ run_daemon() {
   setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
   within 10 "it answers" answers
 }
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
 restart() { stop_daemon; run_daemon; }
 set_start() { sed -i "s/^start = .*/start = $1/" "$home/cofferd.conf"; }
 last_audit() { coffer audit show --limit "${1:-6}"; }

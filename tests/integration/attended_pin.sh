@@ -27,7 +27,6 @@ give_to tokend "$work/tokens" "$SOFTHSM2_CONF"
 export COFFER_SOCKET=$home/coffer.sock
 uri="pkcs11:token=t;object=master?module-path=$module"
 
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
 run_daemon() {
   setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
   within 10 "it answers" answers

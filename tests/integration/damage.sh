@@ -8,11 +8,6 @@ start_sandbox --token softhsm --set scrub_interval=1s
 use_sandbox
 state=$home/state
 
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
-start_daemon() {
-  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
-  within 20 "$1" answers
-}
 sql() { # sql STATEMENT…: behind the daemon's back
   python3 -c 'import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])

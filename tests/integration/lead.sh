@@ -8,13 +8,8 @@ begin lead
 keep_softhsm
 start_sandbox --token softhsm --store postgres --set store_shared=yes --set node_name=first --set lease_time=2s --set store_connect_ms=1000 --set store_statement_ms=1000
 use_sandbox
-database=$dir/postgres
-pgbin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
-as=()
-[ "$(id -u)" != 0 ] || as=(setpriv --reuid=postgres --regid=postgres --clear-groups --)
-pg() { (cd / && "${as[@]}" "$pgbin/pg_ctl" -D "$database/data" -w -t 30 -l "$database/data/log" "$@") >/dev/null 2>&1; }
-pg_start() { pg -o "-c listen_addresses= -c unix_socket_directories=$database -c fsync=off -c max_connections=40" start; }
-sql() { PGPASSWORD=$(cat "$database/admin-password") "$pgbin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$database" -U admin -d coffer -c "$1" 2>&1; }
+postgres_of_sandbox
+sql() { pg_sql admin admin-password "$1"; }
 role() { status_field .lead.role; }
 epoch() { status_field .lead.epoch; }
 is_master() { [ "$(role)" = master ]; }

@@ -152,3 +152,21 @@ finish() {
   [ $failed = 0 ]
   exit $?
 }
+
+# What speaks to a client, also when it is not open.
+answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
+start_daemon() { # start_daemon WHAT: after stop_daemon, with the configuration of the sandbox
+  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+  within 20 "$1" answers
+}
+
+# The sandbox's PostgreSQL: pg and pg_start drive the server, pg_sql USER PASSWORD-FILE STATEMENT asks it.
+postgres_of_sandbox() {
+  database=$dir/postgres
+  pgbin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
+  as=()
+  [ "$(id -u)" != 0 ] || as=(setpriv --reuid=postgres --regid=postgres --clear-groups --)
+}
+pg() { (cd / && "${as[@]}" "$pgbin/pg_ctl" -D "$database/data" -w -t 30 -l "$database/data/log" "$@") >/dev/null 2>&1; }
+pg_start() { pg -o "-c listen_addresses= -c unix_socket_directories=$database -c fsync=off -c max_connections=40" start; }
+pg_sql() { PGPASSWORD=$(cat "$database/$2") "$pgbin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$database" -U "$1" -d coffer -c "$3" 2>&1; }

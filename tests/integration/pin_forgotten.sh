@@ -19,11 +19,6 @@ shares=(--share-file "$dir/recovery/share-1.txt" --share-file "$dir/recovery/sha
 pin=$home/token/pin
 [ "$token" = softhsm ] || pin=$work/pin
 
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
-start_daemon() {
-  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
-  within 20 "$1" answers
-}
 put_pin() { printf '%s' "$1" >"$pin.new"; chmod 600 "$pin.new"; give_to tokend "$pin.new"; mv "$pin.new" "$pin"; }
 opens() { within 20 "$1: it is open" status_is .state open; equal "$1: what was sealed opens" "$(coffer decrypt -i "$work/m" 2>&1)" before; }
 tries() { TPM2TOOLS_TCTI=swtpm:path=$home/token/swtpm.sock tpm2_getcap properties-variable | awk '/LOCKOUT_COUNTER/ { print $2 }'; }

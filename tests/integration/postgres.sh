@@ -8,13 +8,8 @@ begin postgres
 keep_softhsm
 start_sandbox --token softhsm --store postgres --set store_connect_ms=2000 --set store_statement_ms=2000
 use_sandbox
-database=$dir/postgres
-pgbin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
-as=()
-[ "$(id -u)" != 0 ] || as=(setpriv --reuid=postgres --regid=postgres --clear-groups --)
-pg() { (cd / && "${as[@]}" "$pgbin/pg_ctl" -D "$database/data" -w -t 30 -l "$database/data/log" "$@") >/dev/null 2>&1; }
-pg_start() { pg -o "-c listen_addresses= -c unix_socket_directories=$database -c fsync=off -c max_connections=40" start; }
-sql() { PGPASSWORD=$(cat "$database/$1") "$pgbin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$database" -U "$2" -d coffer -c "$3" 2>&1; }
+postgres_of_sandbox
+sql() { pg_sql "$2" "$1" "$3"; }
 stored() { pgrep -x coffer-stored -P "$(cat "$home/monitor.pid")"; }
 pid=$(cat "$home/cofferd.pid")
 

@@ -8,11 +8,6 @@ use_sandbox
 state=$home/state
 second=unix:65533 # as_stranger
 
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
-start_daemon() {
-  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
-  within 20 "$1" answers
-}
 asked=""
 asks() { # asks WHAT COMMAND…: it is refused until a second administrator approves; leaves the id in $asked
   local what=$1 err; shift

@@ -11,17 +11,12 @@ use_sandbox
 state=$home/state
 export TPM2TOOLS_TCTI=swtpm:path=$home/token/swtpm.sock
 
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
 ended() { ! kill -0 "$1" 2>/dev/null; }
 stop_daemon() { # the whole of it: it raises the counter last
   local pid
   pid=$(cat "$home/monitor.pid")
   kill -TERM "$pid"
   within 15 "stopped" ended "$pid"
-}
-start_daemon() {
-  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
-  within 20 "$1" answers
 }
 save() { rm -rf "${work:?}/$1"; cp -a "$state" "$work/$1"; }
 put_back() { rm -rf "${state:?}"; cp -a "$work/$1" "$state"; }

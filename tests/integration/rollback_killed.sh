@@ -12,7 +12,6 @@ daemon=""
 started=0
 export TPM2TOOLS_TCTI=swtpm:path=$home/token/swtpm.sock
 
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
 start_daemon() {
   started=$(date +%s)
   setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &

@@ -10,11 +10,6 @@ use_sandbox
 state=$home/state
 shares=(--share-file "$dir/recovery/share-1.txt" --share-file "$dir/recovery/share-2.txt" --share-file "$dir/recovery/share-3.txt")
 
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
-start_daemon() {
-  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
-  within 20 "$1" answers
-}
 restart() {
   stop_daemon
   start_daemon "$1: it starts again"

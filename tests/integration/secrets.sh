@@ -12,11 +12,6 @@ first=$dir
 stop_all() { for one in "$first" "$work"/box-*; do [ ! -d "$one" ] || "$sandbox" stop --dir "$one" >/dev/null 2>&1; done; }
 trap 'stop_all; cleanup' EXIT
 
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
-start_daemon() {
-  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
-  within 20 "$1" answers
-}
 box() { # box NAME: an empty one with a token of the same kind, the current one from then on
   dir=$work/box-$1
   home=$dir/node-1

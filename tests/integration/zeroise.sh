@@ -9,11 +9,6 @@ start_sandbox --token "$token"
 use_sandbox
 state=$home/state
 
-answers() { local rc=0; coffer status --quiet || rc=$?; [ $rc = 0 ] || [ $rc = 4 ]; }
-start_daemon() {
-  setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
-  within 20 "$1" answers
-}
 # What is left but the empty store of a node without a domain.
 left_in_state() {
   find "$state" -mindepth 1 ! -name lock ! -name 'store.*' ! -name node.root -printf '%P\n'
