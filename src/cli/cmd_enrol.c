@@ -41,11 +41,11 @@ static int report(struct cli *cli, const json_t *doc, const char *file, const st
 {
 	char ends[WHEN_TEXT_MAX];
 	int status = EXIT_DONE;
-	when_text((uint64_t)json_integer_value(json_object_get(doc, "ends")), ends);
+	when_text((uint64_t)json_whole(doc, "ends"), ends);
 	if (!file) status = show(token);
 	if (status || cli->quiet) return status;
 	printf("enrolment token '%s' admits %lld node(s) until %s; whoever has it gets the domain's data keys\n", json_text(doc, "name"),
-		(long long)json_integer_value(json_object_get(doc, "uses")), ends);
+		json_whole(doc, "uses"), ends);
 	puts("it is shown this once. On the new node: coffer node join --domain FINGERPRINT --token URI --enrolment");
 	return EXIT_DONE;
 }
@@ -85,23 +85,18 @@ int cmd_node_enrol(struct cli *cli, const struct cmd_args *args)
 static void print_entry(const json_t *entry)
 {
 	char ends[WHEN_TEXT_MAX];
-	when_text((uint64_t)json_integer_value(json_object_get(entry, "ends")), ends);
+	when_text((uint64_t)json_whole(entry, "ends"), ends);
 	printf("%s  %-20s %-8s %lld of %lld used, until %s, by %s\n", json_text(entry, "id"), json_text(entry, "name"), json_text(entry, "state"),
-		(long long)json_integer_value(json_object_get(entry, "used")), (long long)json_integer_value(json_object_get(entry, "uses")), ends, json_text(entry, "by"));
+		json_whole(entry, "used"), json_whole(entry, "uses"), ends, json_text(entry, "by"));
 }
 
 int cmd_node_enrolments(struct cli *cli, const struct cmd_args *args)
 {
-	static char text[LIST_MAX];
-	size_t len, i;
-	json_t *entry;
+	size_t i;
+	json_t *doc, *entry;
 	(void)args;
-	int status = cli_connect(cli);
+	int status = json_ask(cli, admin_node_enrolments, LIST_MAX, &doc);
 	if (status) return status;
-	enum coffer_status st = admin_node_enrolments(cli->conn, text, sizeof text, &len);
-	if (st) return cli_fail_call(cli, st);
-	json_t *doc = json_loadb(text, len, 0, NULL);
-	if (!doc) return cli_fail(EXIT_REFUSED, "the daemon's answer is no JSON");
 	if (cli->json) return json_print(doc);
 	if (!cli->quiet)
 		json_array_foreach(json_object_get(doc, "enrolments"), i, entry) print_entry(entry);

@@ -105,16 +105,11 @@ static void print_entry(const json_t *entry)
 
 int cmd_node_list(struct cli *cli, const struct cmd_args *args)
 {
-	static char text[LIST_MAX];
-	size_t len, i;
-	json_t *entry;
+	size_t i;
+	json_t *doc, *entry;
 	(void)args;
-	int status = cli_connect(cli);
+	int status = json_ask(cli, admin_node_list, LIST_MAX, &doc);
 	if (status) return status;
-	enum coffer_status st = admin_node_list(cli->conn, text, sizeof text, &len);
-	if (st) return cli_fail_call(cli, st);
-	json_t *doc = json_loadb(text, len, 0, NULL);
-	if (!doc) return cli_fail(EXIT_REFUSED, "the daemon's answer is no JSON");
 	if (cli->json) return json_print(doc);
 	if (!cli->quiet) {
 		json_array_foreach(json_object_get(doc, "nodes"), i, entry) print_entry(entry);

@@ -144,7 +144,7 @@ enum coffer_status admin_node_enrol(struct coffer *c, const struct admin_enrol *
 	if (wish->life_s) ttlv_put_i32(&call.w, TAG_COFFER_ENROLMENT_LIFE, (int32_t)wish->life_s);
 	st = call_run(&call, false);
 	if (!st) st = take_token(&call, &token);
-	if (!st) st = take_json(&call, text, cap, out_len);
+	if (!st) st = call_take_json(&call, text, cap, out_len);
 	if (!st) *out_token = TAKE(token);
 	secret_free(token);
 	return call_end(&call, st);
