@@ -12,6 +12,7 @@
 #define LIST_MAX (256u * 1024u)
 #define ANSWER_MAX 8192u
 #define ASK_EVERY_MS 500
+#define BUSY_TRIES 20u
 
 /* ---- join ---- */
 
@@ -20,6 +21,7 @@ struct joining {
 	struct admin_join wish;
 	struct secret *pin, *enrolment;
 	bool shown;
+	unsigned busy; /* times that the daemon was */
 };
 
 /* As for init: only what the person at this node can read from its own screen. */
@@ -38,9 +40,11 @@ static int step(struct joining *j, bool last, bool *out_member)
 	char text[ANSWER_MAX], token[1024];
 	size_t len;
 	enum coffer_status st = admin_node_join(j->cli->conn, &j->wish, text, sizeof text, &len, token, sizeof token);
+	if (st == COFFER_EBUSY && !last && ++j->busy < BUSY_TRIES) return EXIT_DONE; /* other nodes wrote at the same time */
 	if (st) return cli_fail_call(j->cli, st);
 	json_t *doc = json_loadb(text, len, 0, NULL);
 	if (!doc) return cli_fail(EXIT_REFUSED, "the daemon's answer is no JSON");
+	j->wish.anew = false;
 	*out_member = strcmp(json_text(doc, "state"), "member") == 0;
 	if (j->cli->json && (*out_member || last)) return json_print(doc);
 	if (*out_member && !j->cli->quiet) printf("this node is a member of domain %s\n", json_text(doc, "domain"));
@@ -58,7 +62,6 @@ static int run_join(struct joining *j, bool wait)
 	while (!status) {
 		status = step(j, !wait, &member);
 		if (member || !wait) break;
-		j->wish.anew = false;
 		if (!status) nanosleep(&pause, NULL);
 	}
 	return status;

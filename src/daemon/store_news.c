@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/enrol_look.h"
+#include "daemon/removal.h"
 #include "daemon/store_care.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
@@ -86,7 +87,8 @@ enum coffer_err store_news_hear(struct daemon *d)
 	uint64_t now = clock_mono_ms();
 	n->due = n->due || told;
 	if (err) return is_lost(err) ? err : ERR_OK;
-	if (!is_time(n, now, d->engine.config->refresh_interval_ms)) return ERR_OK;
+	if (!is_time(n, now, d->engine.config->refresh_interval_ms) && !removal_is_near(d)) return ERR_OK;
+	if (removal_heed(d)) return ERR_OK;
 	n->tried_ms = now;
 	err = shared_news_read(&d->engine, &news, &reason);
 	if (!err) n->due = false;
