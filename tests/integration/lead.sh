@@ -112,13 +112,14 @@ in_fault() { [ "$(status_field .state)" = fault ]; }
 within 20 "cloned, started anew: it does not open" in_fault
 matches "cloned, started anew: and says why" "$(coffer status 2>&1)" 'two machines run with the identity of this node'
 refused "cloned, started anew: nothing is served" 1 'after a fault' coffer decrypt -i "$work/m" -o "$work/o"
-refused "cloned, started anew: who is no administrator accepts nothing" 3 '.' as_stranger node accept first
+refused "cloned, started anew: who is no administrator accepts nothing" 1 'may not see, admit or remove nodes' as_stranger node accept first
 refused "cloned, started anew: another name" 1 'accepts itself alone' coffer node accept nobody
 within 10 "cloned, started anew: operators are told" raised node_cloned
 check "cloned, started anew: accepted at the node itself" coffer node accept first
 within 10 "cloned, started anew: it is open, and master server" is_master
 check "cloned, started anew: a key is made" coffer key create after-start
 equal "cloned, started anew: the audit log has it" "$(events 'goes on: the other machine with its identity is gone')" 3
+check "cloned, started anew: what was sealed is opened" coffer decrypt -i "$work/m" -o "$work/o"
 check "cloned, started anew: the audit log is whole" coffer audit verify
 epoch_now=$(epoch)
 
