@@ -130,7 +130,7 @@ static void who_waits_never_reads_that_it_is_held(void **state)
 	assert_int_equal(rotate(NULL), ERR_OK);
 	asking = true;
 	assert_int_equal(pthread_create(&thread, NULL, ask_for_status, e), 0);
-	for (unsigned i = 0; i < 20000; i++) {
+	for (unsigned i = 0; i < 1000000; i++) {
 		rotation_await(e, "node 'b'");
 		rotation_again(e);
 	}
