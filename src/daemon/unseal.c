@@ -304,24 +304,17 @@ static enum coffer_err take_and_check(struct engine *engine, struct reason *reas
 	return err == ERR_STATE ? ERR_BUSY : err; /* it comes yet */
 }
 
-/* The note of a clone: an administrator of the domain may take it away here too, so the grants are read. */
-static enum coffer_err take_seat(struct engine *engine, struct reason *reason)
-{
-	enum coffer_err err = engine->on_store(engine, seat_take, NULL, reason);
-	engine->twin_fault = err == ERR_EXISTS;
-	if (engine->twin_fault && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK) log_warn("the grants cannot be read; no administrator can accept anything");
-	return err;
-}
-
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
 	enum coffer_err err = take_and_check(engine, reason);
 	if (!err) err = mover_settle(engine, reason);
 	if (!err) err = check_anchor(engine, reason);
-	if (err && (engine->integrity_fault || engine->anchor_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
+	bool sound = !err;
+	if (sound) err = engine->on_store(engine, seat_take, NULL, reason);
+	engine->twin_fault = sound && err == ERR_EXISTS; /* the note of a clone: an administrator of the domain may take it away here too */
+	if (err && (engine->integrity_fault || engine->anchor_fault || engine->twin_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
 		log_warn("the grants cannot be read; no administrator can approve anything");
 	TRY(err);
-	TRY(take_seat(engine, reason));
 	TRY(pin_root(engine, reason));
 	TRY(engine->on_store(engine, rotation_load, NULL, reason));
 	key_rotation_wake(engine);
