@@ -262,6 +262,7 @@ const struct cmd commands[] = {
 	{ "node approve", "", 0, 0, "on the master server: answer the request with this fingerprint", node_approve_options, cmd_node_approve },
 	{ "node remove", "NODE", 1, 1, "on the master server: a node (name or id) is no member any more; the data key is changed", NULL, cmd_node_remove },
 	{ "node accept", "NODE", 1, 1, "of two machines that ran as this node (name or id) one is gone: it goes on", NULL, cmd_node_accept },
+	{ "node test-failover", "", 0, 0, "on the master server: a standby takes over and gives it back; how long each took", NULL, cmd_test_failover },
 	{ "promote", "", 0, 0, "this node becomes master server now", NULL, cmd_promote },
 	{ "step-down", "", 0, 0, "this node, which is master server, leaves that to others", NULL, cmd_step_down },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },
