@@ -1,8 +1,10 @@
 /* What the token saw of the archive's node: a restore onto the machine that made the archive is held against the counter there (docs/formats.md section 16.2). */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "ops/restore_internal.h"
+#include "token/kind.h"
 
 static enum restore_counter judge(struct restoring *r, const struct token_counter_answer *answer)
 {
@@ -63,7 +65,8 @@ enum coffer_err restore_compare_counter(struct restoring *r, struct reason *reas
 {
 	struct reason why = { "" };
 	enum coffer_err err = ask(r, &why);
-	if (err == ERR_UNSUPPORTED) return ERR_OK;
+	/* Of a TPM that is an error code, which nothing authenticates, and any TPM can count. */
+	if (err == ERR_UNSUPPORTED && strcmp(r->result->token.kind, token_kind_name(TOKEN_KIND_TPM2)) != 0) return ERR_OK;
 	if (err && r->wish->accept_older) {
 		log_warn("the token's counter for the archive's node could not be read: %s", reason_text(&why, err));
 		return ERR_OK;
