@@ -282,6 +282,7 @@ const struct cmd commands[] = {
 	{ "node enrol", "", 0, 0, "on the master server: make an enrolment token, by which nodes join without being approved", node_enrol_options, cmd_node_enrol },
 	{ "node enrolments", "", 0, 0, "the enrolment tokens, what is left of each and who used it", NULL, cmd_node_enrolments },
 	{ "node enrol-revoke", "NAME", 1, 1, "on the master server: an enrolment token (name or id) admits nobody any more", NULL, cmd_node_enrol_revoke },
+	{ "node test-failover", "", 0, 0, "on the master server: a standby takes over and gives it back; how long each took", NULL, cmd_test_failover },
 	{ "promote", "", 0, 0, "this node becomes master server now", NULL, cmd_promote },
 	{ "step-down", "", 0, 0, "this node, which is master server, leaves that to others", NULL, cmd_step_down },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },

@@ -80,6 +80,8 @@ within 5 "step-down: operators are told" raised master_lost
 check "promote" coffer promote
 equal "promote: it is master server" "$(role)" master
 equal "promote: under a higher epoch" "$(epoch)" 3
+refused "promote: no rehearsal without a standby" 1 'no standby was seen' coffer node test-failover
+equal "promote: and it is master server as before" "$(role) $(epoch)" "master 3"
 check "promote: encrypt" seal
 equal "promote: audit records are under it" "$(coffer audit export - | jq -s 'map(.epoch // 0) | max')" 3
 equal "both are in the audit log" "$(events 'is to be master server|is not to be master server')" 2
