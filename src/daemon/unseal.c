@@ -65,11 +65,11 @@ static enum coffer_err copy_slot(void *arg, const struct store_row *row)
 }
 
 /* The state beside a node's record is not secret; what is false about it keeps nobody in who has no slot. */
-static enum coffer_err no_slot(struct store *store, const struct domain_id *domain, struct reason *reason)
+static enum coffer_err no_slot(struct engine *engine, struct store *store, const struct domain_id *domain, struct reason *reason)
 {
 	struct store_row row;
-	if (store_get(store, STORE_NODE, view_of(domain->node_id, UUID_LEN), &row) == ERR_OK && row.state == NODE_REMOVED)
-		return reason_fail(reason, ERR_DENIED, "this node was removed from the domain; to join as a new one clear its state directory and run 'coffer node join'");
+	engine->removed = store_get(store, STORE_NODE, view_of(domain->node_id, UUID_LEN), &row) == ERR_OK && row.state == NODE_REMOVED;
+	if (engine->removed) return reason_fail(reason, ERR_DENIED, "%s", engine_removed_note);
 	return reason_fail(reason, ERR_CORRUPT, "the store holds no wrapped data key of this node; restore the store");
 }
 
@@ -77,11 +77,10 @@ static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *
 {
 	struct slots *s = arg;
 	uint8_t after[UUID_LEN + 4] = { 0 };
-	(void)engine;
 	memcpy(after, s->domain->node_id, UUID_LEN);
 	enum coffer_err err = store_scan(txn_store(txn), STORE_SLOT, view_of(after, sizeof after), false, 1024, copy_slot, s);
 	if (err && err != ERR_EXISTS) return reason_default(reason, err, "the wrapped data keys cannot be read: %s", err_text(err));
-	return s->count ? ERR_OK : no_slot(txn_store(txn), s->domain, reason);
+	return s->count ? ERR_OK : no_slot(engine, txn_store(txn), s->domain, reason);
 }
 
 static enum coffer_err open_slot(struct engine *e, struct ring *ring, const struct slot_copy *copy, struct reason *reason)
@@ -310,10 +309,12 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	enum coffer_err err = take_and_check(engine, reason);
 	if (!err) err = mover_settle(engine, reason);
 	if (!err) err = check_anchor(engine, reason);
-	if (err && (engine->integrity_fault || engine->anchor_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
+	bool sound = !err;
+	if (sound) err = engine->on_store(engine, seat_take, NULL, reason);
+	engine->twin_fault = sound && err == ERR_EXISTS; /* the note of a clone: an administrator of the domain may take it away here too */
+	if (err && (engine->integrity_fault || engine->anchor_fault || engine->twin_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
 		log_warn("the grants cannot be read; no administrator can approve anything");
 	TRY(err);
-	TRY(engine->on_store(engine, seat_take, NULL, reason));
 	TRY(pin_root(engine, reason));
 	TRY(engine->on_store(engine, rotation_load, NULL, reason));
 	key_rotation_wake(engine);
@@ -346,7 +347,7 @@ static enum coffer_err unseal(struct engine *e, struct reason *reason)
 {
 	struct ring *ring = NULL;
 	enum coffer_err err = open_ring(e, &ring, reason);
-	if (err) e->slot_fault = !may_pass(err);
+	if (err) e->slot_fault = !may_pass(err) && !e->removed;
 	TRY(err);
 	err = unseal_set_ring(e, &ring);
 	ring_free(ring);
