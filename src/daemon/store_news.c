@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/store_cache.h"
 #include "daemon/store_care.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
@@ -17,7 +18,7 @@ static bool can_hear(struct daemon *d)
 {
 	struct engine *e = &d->engine;
 	enum engine_state state = engine_state_get(e);
-	return (state == ENGINE_OPEN || state == ENGINE_DRAINING) && !d->care.away && rooted_store_is_shared(e->store);
+	return (state == ENGINE_OPEN || state == ENGINE_DRAINING) && !d->care.away && !e->cache.offline && rooted_store_is_shared(e->store);
 }
 
 void store_news_want(struct daemon *d)
@@ -89,6 +90,7 @@ enum coffer_err store_news_hear(struct daemon *d)
 	err = shared_news_read(&d->engine, &news, &reason);
 	if (!err) n->due = false;
 	if (!err) n->heard_ms = now;
+	if (!err) store_cache_heard(d);
 	if (err == ERR_BUSY) return ERR_OK; /* before the next one */
 	if (!is_lost(err) && begin_taking(d) && err == ERR_STATE) return ERR_OK; /* likewise, when it is here */
 	note(n, &reason, err);
@@ -102,6 +104,7 @@ static void hear_now(void *arg)
 	d->news.queued = false;
 	enum coffer_err err = store_news_hear(d);
 	if (err && !store_care_mend(d, err)) store_care_lost(d, err);
+	store_cache_care(d);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
