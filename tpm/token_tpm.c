@@ -112,13 +112,13 @@ static enum coffer_err provision_step(struct token *t, void *arg, struct reason 
 
 static enum coffer_err tpm_provision_token(struct token *t, struct token_binding *out, struct reason *reason)
 {
-	t->attached = false;
+	t->attached = t->pinned = false;
 	tpm_key_release(&t->dev, &t->key);
 	t->key = TPM_KEY_NONE;
 	t->key.handle = t->uri.handle;
 	TRY(tpm_run_step(t, provision_step, NULL, reason));
 	TRY(tpm_binding_encode(&t->key, &t->facts, out));
-	t->attached = true;
+	t->attached = t->pinned = true;
 	return ERR_OK;
 }
 
@@ -132,7 +132,7 @@ static enum coffer_err tpm_attach(struct token *t, const struct token_binding *b
 {
 	struct tpm_key key;
 	struct tpm_facts facts;
-	t->attached = false;
+	t->attached = t->pinned = false;
 	TRY(tpm_binding_decode(binding, &key, &facts, reason));
 	if (t->uri.handle_given && t->uri.handle != key.handle) {
 		return reason_fail(reason, ERR_USAGE,
@@ -142,6 +142,7 @@ static enum coffer_err tpm_attach(struct token *t, const struct token_binding *b
 	tpm_key_release(&t->dev, &t->key);
 	t->key = key;
 	t->facts = facts;
+	t->pinned = true;
 	TRY(tpm_run_step(t, attach_step, NULL, reason));
 	t->attached = true;
 	return ERR_OK;
@@ -322,24 +323,31 @@ const struct token_ops token_backend = {
 
 /* ---- counter ---- */
 
+/* It does not hang on the master secret, which may be gone or another one: the primary that the binding names carries the session, and says which TPM this is. */
+static enum coffer_err ready_to_count(struct token *t, struct reason *reason)
+{
+	if (!t->pinned) return reason_fail(reason, ERR_STATE, "the token was not held against this node's binding yet");
+	return tpm_key_load_primary(&t->dev, &t->key, reason);
+}
+
 static enum coffer_err make_counter_step(struct token *t, void *arg, struct reason *reason)
 {
 	struct step *step = arg;
-	TRY(tpm_ready(t, reason));
+	TRY(ready_to_count(t, reason));
 	return tpm_counter_make(&t->dev, &t->key, step->wish, step->out_answer, reason);
 }
 
 static enum coffer_err read_counter_step(struct token *t, void *arg, struct reason *reason)
 {
 	struct step *step = arg;
-	TRY(tpm_ready(t, reason));
+	TRY(ready_to_count(t, reason));
 	return tpm_counter_read(&t->dev, &t->key, step->wish, step->out_answer, reason);
 }
 
 static enum coffer_err raise_counter_step(struct token *t, void *arg, struct reason *reason)
 {
 	struct step *step = arg;
-	TRY(tpm_ready(t, reason));
+	TRY(ready_to_count(t, reason));
 	return tpm_counter_raise(&t->dev, &t->key, step->wish, step->out_answer, reason);
 }
 
@@ -347,7 +355,6 @@ static enum coffer_err make_counter(struct token *t, const struct token_counter_
 	struct reason *reason)
 {
 	struct step step = { .wish = wish, .out_answer = out };
-	TRY(tpm_require_attached(t, reason));
 	return tpm_run_step(t, make_counter_step, &step, reason);
 }
 
@@ -355,7 +362,6 @@ static enum coffer_err read_counter(struct token *t, const struct token_counter_
 	struct reason *reason)
 {
 	struct step step = { .wish = wish, .out_answer = out };
-	TRY(tpm_require_attached(t, reason));
 	return tpm_run_step(t, read_counter_step, &step, reason);
 }
 
@@ -363,7 +369,6 @@ static enum coffer_err raise_counter(struct token *t, const struct token_counter
 	struct reason *reason)
 {
 	struct step step = { .wish = wish, .out_answer = out };
-	TRY(tpm_require_attached(t, reason));
 	return tpm_run_step(t, raise_counter_step, &step, reason);
 }
 

@@ -13,6 +13,7 @@ struct token {
 	struct tpm_device dev;
 	struct tpm_key key;
 	bool attached;
+	bool pinned; /* key's Names are those of a binding, whether or not the master secret was found */
 	struct tpm_facts facts;
 	struct secret *pin; /* of the URI's pin-source, or what a person gave; NULL: none */
 	struct secret *made_pin; /* of the policy that was made last, until it is adopted; NULL: it has the same as before */

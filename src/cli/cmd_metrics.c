@@ -67,6 +67,11 @@ static const struct metric metrics[] = {
 	{ "coffer_alerts_total", "counter", "events since the domain was made", "alerts", "newest", NULL },
 	{ "coffer_alerts_pending", "gauge", "events that notify_command was not told yet", "alerts", "pending", NULL },
 	{ "coffer_alerts_dropped_total", "counter", "events that it will not be told any more", "alerts", "dropped", NULL },
+	{ "coffer_master", "gauge", "1 when this node is master server of its domain", "lead", "role", "master" },
+	{ "coffer_epoch", "gauge", "epoch of the lease as this node saw it last", "lead", "epoch", NULL },
+	{ "coffer_sealing_allowed", "gauge", "1 when a master server is there, or was within encrypt_grace", "lead", "sealing", "yes" },
+	{ "coffer_nodes", "gauge", "members of the domain", NULL, "nodes_count", NULL },
+	{ "coffer_nodes_silent", "gauge", "members that gave no sign of life for three refresh intervals", NULL, "nodes_silent", NULL },
 	{ "coffer_heap_used_bytes", "gauge", "ordinary memory in use", "heap", "used", NULL },
 };
 #define METRICS (sizeof metrics / sizeof metrics[0])
@@ -132,6 +137,21 @@ static json_int_t lost_of(const json_t *doc, const json_t *export)
 	return json_integer_value(json_object_get(export, "lost"));
 }
 
+/* One sample a node of the domain that gave a sign of life. */
+static void put_nodes(FILE *out, const json_t *doc, const char *name, const char *help, const char *member)
+{
+	const char *id;
+	json_t *node, *nodes = json_object_get(doc, "nodes");
+	if (json_object_size(nodes) == 0) return;
+	head(out, name, "gauge", help);
+	json_object_foreach(nodes, id, node) {
+		if (!json_object_get(node, member)) continue;
+		fprintf(out, "%s{node=\"", name);
+		label(out, json_text(node, "name"));
+		fprintf(out, "\"} %" JSON_INTEGER_FORMAT "\n", json_integer_value(json_object_get(node, member)));
+	}
+}
+
 static void put_backup(FILE *out, const json_t *doc)
 {
 	const json_t *backup = json_object_get(doc, "backup"), *age = json_object_get(backup, "verified_age_s");
@@ -173,6 +193,8 @@ static void print_metrics(FILE *out, const json_t *doc)
 	put_alerts(out, doc);
 	put_exports(out, doc, "coffer_audit_export_pending", "gauge", "records that a copy of the audit log lacks", pending_of);
 	put_exports(out, doc, "coffer_audit_export_ok", "gauge", "1 when the copy takes records", ok_of);
+	put_nodes(out, doc, "coffer_node_seen_timestamp_seconds", "when a node of the domain last gave a sign of life, by its own clock", "seen_at");
+	put_nodes(out, doc, "coffer_node_generation", "generation of the newest data key that a node has", "generation");
 	put_exports(out, doc, "coffer_audit_export_lost_total", "counter", "records that the copy was not given: it was away for too long, or could not take them", lost_of);
 }
 

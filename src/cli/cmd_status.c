@@ -242,6 +242,21 @@ static void print_lead(const json_t *lead)
 	if (strcmp(json_text(lead, "cloned"), "yes") == 0) line("", "TWO MACHINES run with the identity of this node: remove one, then run 'coffer node accept NODE'");
 }
 
+/* Every node of the domain, as it last said of itself. */
+static void print_nodes(const json_t *doc)
+{
+	const char *id;
+	json_t *node;
+	json_object_foreach(json_object_get(doc, "nodes"), id, node) {
+		bool seen = json_object_get(node, "seen_at"), silent = strcmp(json_text(node, "silent"), "yes") == 0;
+		if (!seen) line("domain node", "%s (%s): NOT SEEN YET", json_text(node, "name"), json_text(node, "token"));
+		else line("domain node", "%s: %s, %s %s, generation %lld, %s, seen %lld s ago%s", json_text(node, "name"), json_text(node, "role"), json_text(node, "token"),
+			json_text(node, "token_health"), json_whole(node, "generation"), json_text(node, "version"), json_whole(node, "age_s"), silent ? ": SILENT" : "");
+	}
+	long long count = json_whole(doc, "nodes_count"), shown = (long long)json_object_size(json_object_get(doc, "nodes"));
+	if (count > shown) line("", "and %lld more: see 'coffer node list'", count - shown);
+}
+
 static void print_status(const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"), *domain = json_object_get(doc, "domain");
@@ -260,6 +275,7 @@ static void print_status(const json_t *doc)
 		line("node", "%s", json_text(doc, "node"));
 	}
 	print_lead(json_object_get(doc, "lead"));
+	print_nodes(doc);
 	print_token(json_object_get(doc, "token"));
 	print_opening(doc);
 	print_data_key(doc, json_object_get(doc, "rotation"));

@@ -12,6 +12,7 @@
 #include "ops/anchor.h"
 
 #define ASK_AGAIN_MS 1000u
+#define ASK_UNWELL_AGAIN_MS 10000u /* with a helper of its own each time */
 
 struct job_list {
 	struct job *first, **end;
@@ -233,13 +234,14 @@ static void ask_late(void *arg)
 	struct engine *e = &d->engine;
 	struct reason reason = { "" };
 	pthread_mutex_lock(&e->admin_lock);
-	if (is_to_be_asked(e) && e->token && token_is_well(e)) {
+	const bool asks = is_to_be_asked(e) && e->token && token_proxy_counts(e->token), well = asks && token_is_well(e);
+	if (asks) {
 		enum coffer_err err = anchor_compare_late(e, &reason);
 		if (!err) anchor_thread_opened(d);
 		else log_warn("rollback: the counter of the token that is back: %s", reason_text(&reason, err));
 	}
 	pthread_mutex_unlock(&e->admin_lock);
-	d->ask_anchor_after_ms = clock_mono_ms() + ASK_AGAIN_MS;
+	d->ask_anchor_after_ms = clock_mono_ms() + (asks && !well ? ASK_UNWELL_AGAIN_MS : ASK_AGAIN_MS);
 	d->asking_anchor = false;
 }
 

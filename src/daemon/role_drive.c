@@ -270,6 +270,11 @@ void role_drive_behind(struct daemon *d)
 	if (is_driven(d)) role_store_behind(&d->engine.seat->role, clock_mono_ms());
 }
 
+void role_drive_well(struct daemon *d)
+{
+	if (is_driven(d)) role_store_well(&d->engine.seat->role, clock_mono_ms());
+}
+
 void role_drive_end(struct daemon *d)
 {
 	if (!is_driven(d) || d->care.away) return;

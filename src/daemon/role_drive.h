@@ -10,6 +10,8 @@ uint64_t role_drive(struct daemon *d);
 void role_drive_store(struct daemon *d, bool here);
 /* What was opened again is older than what this node saw. */
 void role_drive_behind(struct daemon *d);
+/* What was opened again lacks nothing that this node saw. */
+void role_drive_well(struct daemon *d);
 /* The process ends in order: a lease that this node holds is given back, so that another one need not wait. */
 void role_drive_end(struct daemon *d);
 

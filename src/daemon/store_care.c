@@ -225,7 +225,10 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 		}
 	}
 	d->care.distrusted = false;
-	if (!err) return ERR_OK;
+	if (!err) {
+		role_drive_well(d);
+		return ERR_OK;
+	}
 	set_away(d, true);
 	become_away(d);
 	return err;

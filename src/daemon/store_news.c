@@ -10,6 +10,7 @@
 #include "keyring/rooted_store.h"
 #include "ops/generation_take.h"
 #include "ops/shared_news.h"
+#include "ops/signs.h"
 
 #define AGAIN_MS 1000u /* after a reading that failed */
 #define TAKE_AGAIN_MS 2000u /* after a token that did not open what waits */
@@ -98,12 +99,25 @@ enum coffer_err store_news_hear(struct daemon *d)
 	return is_lost(err) ? err : ERR_OK;
 }
 
+/* For those who look from another node; what goes wrong with it is tried again, and the store's own care hears of a lost connection with the next call. */
+static void give_sign(struct daemon *d)
+{
+	struct engine *e = &d->engine;
+	struct node_sign sign;
+	struct reason reason = { "" };
+	if (!can_hear(d) || !signs_due(e, &sign)) return;
+	enum coffer_err err = store_thread_within(e, signs_write, &sign, &reason);
+	if (!err) err = store_thread_within(e, signs_read, NULL, &reason);
+	if (err) log_debug("the sign of life of this node cannot be written: %s", reason_text(&reason, err));
+}
+
 static void hear_now(void *arg)
 {
 	struct daemon *d = arg;
 	d->news.queued = false;
 	enum coffer_err err = store_news_hear(d);
 	if (err && !store_care_mend(d, err)) store_care_lost(d, err);
+	if (!err) give_sign(d);
 	store_cache_care(d);
 }
 

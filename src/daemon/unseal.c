@@ -196,7 +196,7 @@ static void finish_opening(void *arg)
 }
 
 /* Shares open a node whose start is attended before its token was ever connected to: the counter in there is asked all the same. Only a TPM counts, and that is connected to without a PIN.
- * After a wrong PIN the counter's calls are served as they are (token_proxy_counter_read). */
+ * After a wrong PIN, or where the TPM has no master secret of this node, the counter's calls are served as they are (token_proxy_counter_read). */
 static void connect_for_anchor(struct engine *engine)
 {
 	struct token_health health;
@@ -204,7 +204,7 @@ static void connect_for_anchor(struct engine *engine)
 	struct reason ignored = { "" };
 	token_proxy_health(engine->token, &health);
 	if (health.state != TOKEN_WAITING || strcmp(engine->identity.token_kind, token_kind_name(TOKEN_KIND_TPM2)) != 0) return;
-	if (token_proxy_unlock(engine->token, &none, &ignored) != ERR_OK) log_warn("the token's counter is not asked: %s", ignored.text);
+	if (token_proxy_unlock(engine->token, &none, &ignored) != ERR_OK && !token_proxy_counts(engine->token)) log_warn("the token's counter is not asked: %s", ignored.text);
 }
 
 /* Who opens a node by shares does so because its token is dead or not the right one: that it cannot be asked is no reason to stay closed. */

@@ -6,38 +6,16 @@
 #include "base/ct.h"
 #include "base/reader.h"
 #include "base/writer.h"
-#include "crypto/mac.h"
-#include "keyring/label.h"
-#include "keyring/record.h"
+#include "domain/row_mac.h"
 
 #define SCHEMA 1u
 #define FORMAT 1u
 #define STATE_HELD 1u
 #define STATE_FREE 2u
 #define FIELDS_LEN (LEASE_BODY_LEN - MAC_LEN)
-#define LABEL_BYTES (1u + sizeof LABEL_PREFIX - 1 + LABEL_MAX)
 
 static const uint8_t header[] = { SCHEMA };
 static const uint8_t no_entries[] = { 0, 0 };
-
-/* HMAC(node-record subkey, T("lease-mac") || R || LP(fields)) */
-static enum coffer_err make_mac(struct ring *ring, const struct store_row *row, struct view fields, uint8_t out[static MAC_LEN])
-{
-	AUTO_BUF struct buf binding = BUF_EMPTY;
-	uint8_t label[LABEL_BYTES], len[4];
-	const struct secret *key;
-	struct writer l, n;
-	writer_init(&l, label, sizeof label);
-	label_write(&l, "lease-mac");
-	writer_init(&n, len, sizeof len);
-	writer_u32(&n, (uint32_t)fields.len);
-	TRY(writer_done(&l));
-	TRY(writer_done(&n));
-	TRY(record_bind(ring_domain(ring), STORE_LEASE, row, &binding));
-	TRY(ring_subkey(ring, row->generation, SUBKEY_NODE_RECORD, &key));
-	const struct view parts[] = { writer_view(&l), buf_view(&binding), writer_view(&n), fields };
-	return mac_hmac_sha256(secret_view(key), parts, sizeof parts / sizeof parts[0], out);
-}
 
 static bool is_sound(const struct lease *l)
 {
@@ -62,7 +40,7 @@ enum coffer_err lease_to_row(struct ring *ring, struct lease *lease, struct stor
 	writer_u64(&w, lease->taken_ms);
 	writer_u32(&w, lease->holds_ms);
 	TRY(writer_done(&w));
-	TRY(make_mac(ring, &made, writer_view(&w), body + FIELDS_LEN));
+	TRY(row_mac(ring, &made, "lease-mac", writer_view(&w), body + FIELDS_LEN));
 	lease->generation = generation;
 	*row = made;
 	return ERR_OK;
@@ -94,7 +72,7 @@ static enum coffer_err read_row(struct ring *ring, const struct store_row *row, 
 	ENSURE(row->index.len == 0 || view_equal(row->index, view_of(no_entries, sizeof no_entries)), ERR_CORRUPT);
 	ENSURE(row->state == STATE_HELD || row->state == STATE_FREE, ERR_CORRUPT);
 	TRY(read_fields(row->body, l));
-	TRY(make_mac(ring, row, view_of(row->body.ptr, FIELDS_LEN), mac));
+	TRY(row_mac(ring, row, "lease-mac", view_of(row->body.ptr, FIELDS_LEN), mac));
 	return ct_equal(mac, row->body.ptr + FIELDS_LEN, MAC_LEN) ? ERR_OK : ERR_CORRUPT;
 }
 

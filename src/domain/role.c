@@ -150,6 +150,14 @@ void role_store_behind(struct domain_role *r, uint64_t now_ms)
 	role_disbelieve(r);
 }
 
+void role_store_well(struct domain_role *r, uint64_t now_ms)
+{
+	if (!r->behind) return;
+	r->behind = false;
+	r->retry_ms = now_ms;
+	r->known = false;
+}
+
 bool role_promote(struct domain_role *r, uint64_t now_ms)
 {
 	if (!r->config.may_take || r->twin || r->behind || r->removed) return false;

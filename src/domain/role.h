@@ -116,6 +116,8 @@ void role_saw(struct domain_role *r, uint64_t now_ms, const struct lease *found)
 void role_twinned(struct domain_role *r, uint64_t now_ms, bool noted);
 /* The store is older than what this node saw: the roots say so. */
 void role_store_behind(struct domain_role *r, uint64_t now_ms);
+/* It was opened again, and lacks nothing that this node saw: the newer one is back. What its lease says is looked at anew. */
+void role_store_well(struct domain_role *r, uint64_t now_ms);
 /* `coffer promote`: takes the lease without waiting. False: this node may not (member, removed, twin, store behind). */
 bool role_promote(struct domain_role *r, uint64_t now_ms);
 /* `coffer step-down`: stops at once, gives the lease back, and leaves it to others until one took it, it is promoted, or 20 lease times have passed. */

@@ -89,13 +89,12 @@ static enum coffer_err raise_token(struct engine *engine, const struct raising *
 	return take_raised(engine, r, &answer, reason);
 }
 
-/* Nothing is written while the token is away, or where the disk is full. A TPM's counter wants no PIN. */
+/* Nothing is written while the token is away, or where the disk is full. A TPM's counter wants neither PIN nor master secret. */
 static enum coffer_err check_ready(struct engine *engine, struct reason *reason)
 {
 	struct token_health health;
 	token_proxy_health(engine->token, &health);
-	const bool counts = health.state == TOKEN_WELL || health.state == TOKEN_WRONG_PIN || health.state == TOKEN_LOCKED;
-	if (!counts) return reason_fail(reason, ERR_TOKEN_GONE, "the token is %s", token_state_name(health.state));
+	if (!token_proxy_counts(engine->token)) return reason_fail(reason, ERR_TOKEN_GONE, "the token is %s", token_state_name(health.state));
 	if (engine_store_health(engine) != STORE_WELL) return engine_store_refuses(engine, ERR_IO, reason);
 	return ERR_OK;
 }

@@ -39,8 +39,8 @@ enum store_health engine_store_health(struct engine *engine)
 	return (enum store_health)atomic_load(&engine->store_health);
 }
 
-const char engine_store_hangs_note[] = "the disk does not answer: what is in memory is served, and nothing is changed until it does; look at the kernel's log and at "
-	"the disk";
+const char engine_store_hangs_note[] = "the store does not answer: what is in memory is served, and nothing is changed until it does; look at the kernel's log and "
+	"at the disk, or at the database";
 
 const char *store_health_name(enum store_health health)
 {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "domain/sign_row.h"
 #include "domain/waiting.h"
 #include "ops/seat.h"
 
@@ -76,5 +77,9 @@ static enum coffer_err erase_all(struct store *store, enum store_table table, co
 enum coffer_err nodes_erase_rows(struct txn *txn, const uint8_t node_id[static UUID_LEN])
 {
 	TRY(erase_all(txn_store(txn), STORE_SLOT, node_id));
-	return erase_all(txn_store(txn), STORE_REFRESH, node_id);
+	TRY(erase_all(txn_store(txn), STORE_REFRESH, node_id));
+	uint8_t sign[SIGN_ID_LEN];
+	sign_id(node_id, sign);
+	enum coffer_err err = store_erase(txn_store(txn), STORE_LEASE, view_of(sign, sizeof sign));
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }

@@ -3,7 +3,7 @@
 #include "ops/status_json.h"
 #include "ops/tables.h"
 
-#define STATUS_MAX (32u * 1024u) /* bytes */
+#define STATUS_MAX (60u * 1024u) /* bytes */
 
 /* root and the daemon's own user, or a role that includes it. */
 static bool may_read(const struct op_ctx *ctx)

@@ -10,10 +10,7 @@ enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *rea
 {
 	struct engine *e = f->engine;
 	struct reason why = { "" };
-	struct token_health health;
-	if (!e->anchor) return ERR_OK;
-	token_proxy_health(e->token, &health);
-	if (health.state != TOKEN_WELL) return ERR_OK;
+	if (!e->anchor || !token_proxy_counts(e->token)) return ERR_OK;
 	enum coffer_err err = anchor_check(e, &why);
 	if (!err) return ERR_OK;
 	if (e->anchor_fault) {

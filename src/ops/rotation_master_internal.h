@@ -45,7 +45,7 @@ bool master_is_same_key(const struct token_info *a, const struct token_info *b);
 bool master_is_same(const struct identity *a, const struct identity *b);
 
 
-/* Before anything is changed: a token in force that is well is asked. ERR_CORRUPT: the store is not the one that its counter speaks of; the node stops serving. Admin lane. */
+/* Before anything is changed: a token in force that counts (token_proxy_counts) is asked. ERR_CORRUPT: the store is not the one that its counter speaks of; the node stops serving. Admin lane. */
 enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *reason) MUST_USE;
 /* With the new token attached: f->counter. ERR_CORRUPT: there is a counter of this node that stands against the store; nothing was changed, the caller lets the node stop serving. */
 enum coffer_err rotation_anchor_plan(struct master_flow *f, struct reason *reason) MUST_USE;

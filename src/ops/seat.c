@@ -11,6 +11,7 @@
 #include "domain/node_record.h"
 #include "domain/waiting.h"
 #include "keyring/rooted_store.h"
+#include "ops/signs.h"
 
 struct seat *seat_new(const struct config *config)
 {
@@ -20,7 +21,9 @@ struct seat *seat_new(const struct config *config)
 	const char *name = config->node_name;
 	if (!name[0] && uname(&machine) == 0) name = machine.nodename;
 	text_printable(view_str(name[0] ? name : "node"), s->name, sizeof s->name);
-	if (pthread_mutex_init(&s->lock, NULL) == 0) return s;
+	s->signs = signs_new();
+	if (s->signs && pthread_mutex_init(&s->lock, NULL) == 0) return s;
+	signs_free(s->signs);
 	free(s);
 	return NULL;
 }
@@ -28,6 +31,7 @@ struct seat *seat_new(const struct config *config)
 void seat_free(struct seat *seat)
 {
 	if (!seat) return;
+	signs_free(seat->signs);
 	pthread_mutex_destroy(&seat->lock);
 	free(seat);
 }
@@ -89,6 +93,7 @@ void seat_leave(struct engine *engine)
 	struct seat *s = engine->seat;
 	if (!s) return;
 	s->taken = false;
+	s->signed_at_ms = 0;
 	s->master_until_ms = s->seal_until_ms = 0;
 	pthread_mutex_lock(&s->lock);
 	s->known = false;

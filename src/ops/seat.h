@@ -8,7 +8,10 @@
 #include "domain/admission.h"
 #include "domain/fence.h"
 #include "domain/role.h"
+#include "domain/sign_row.h"
 #include "ops/engine.h"
+
+struct signs; /* ops/signs.h */
 
 struct seat {
 	char name[ADMISSION_NAME_MAX + 1]; /* of this node: from the start */
@@ -20,6 +23,8 @@ struct seat {
 	unsigned to_record;        /* what the role said (ROLE_SAY_…) and the audit log does not have yet */
 	uint64_t record_at_ms;     /* when to try that again */
 	bool took_over;            /* the last taking was from another node */
+	struct node_sign own_sign; /* as it was written last; count 0: not yet */
+	uint64_t signed_at_ms;     /* clock_mono_ms: when that was tried last; 0: not yet */
 	/* any lane */
 	_Atomic uint64_t epoch;          /* of the lease as it was seen last */
 	_Atomic uint64_t master_until_ms; /* clock_mono_ms: this node believes to be master server until then; 0: it is not */
@@ -27,6 +32,7 @@ struct seat {
 	_Atomic bool gone;               /* no master server is seen */
 	_Atomic bool twin;               /* there are two of this node */
 	_Atomic bool accepting;          /* an administrator says that the other one is gone: the note leaves with the next transaction */
+	struct signs *signs;             /* of all nodes, as they were read last; its own lock */
 	pthread_mutex_t lock;            /* guards the rest */
 	bool known;                      /* a master server is seen */
 	uint8_t master[UUID_LEN];        /* its node id */

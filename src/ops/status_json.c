@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "crypto/aead_choose.h"
 #include "keyring/rooted_store.h"
@@ -18,6 +19,7 @@
 #include "ops/key_rotation.h"
 #include "ops/rotation.h"
 #include "ops/seat.h"
+#include "ops/signs.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
 #include "store/remote.h"
@@ -46,6 +48,7 @@ static enum coffer_err read_facts(struct engine *engine, struct txn *txn, void *
 	facts->audit_records = engine->audit ? audit_chain_length(engine->audit) : 0;
 	facts->audit_gone = engine->audit ? audit_chain_base(engine->audit)->seq : 0;
 	rooted_store_facts(engine->store, &facts->root);
+	if (signs_read(engine, txn, NULL, NULL) != ERR_OK) log_debug("the nodes' signs of life cannot be read now");
 	facts->has_backup = engine->audit && txn_ring(txn) && backup_status_read(txn, &facts->backup) == ERR_OK;
 	return ERR_OK;
 }
@@ -356,6 +359,7 @@ void status_json_full(struct engine *engine, struct writer *w)
 	put_objects(&j, engine);
 	uint64_t version = 0;
 	put_store(&j, engine, &version);
+	signs_json(engine, &j); /* as that has read them, when it could */
 	anchor_json(engine, version, &j);
 	put_connections(&j, engine);
 	json_u64(&j, "requests", engine->requests);

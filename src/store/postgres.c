@@ -184,6 +184,8 @@ enum coffer_err store_open_postgres(const struct postgres_config *config, struct
 	s->writer = config->writer;
 	s->connect_ms = config->connect_ms;
 	s->statement_ms = config->statement_ms;
+	s->known_system = config->system;
+	s->known_timeline = config->timeline;
 	s->conninfo = strdup(config->conninfo);
 	s->schema = strdup(config->schema);
 	enum coffer_err err = s->conninfo && s->schema ? postgres_connect(s, reason) : ERR_MEMORY;

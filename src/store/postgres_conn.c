@@ -144,36 +144,8 @@ static void take_notice(void *arg, const PGresult *result)
 	log_warn("the database warns: %s", text ? text : "without a text");
 }
 
-static PGconn *begin_connection(const struct postgres_store *s)
+static enum coffer_err finish_connection(struct postgres_store *s, struct reason *reason)
 {
-	char options[256], seconds[16];
-	snprintf(options, sizeof options, "-c search_path=%s,pg_temp -c default_transaction_isolation=serializable -c statement_timeout=%u -c lock_timeout=%u"
-		" -c idle_in_transaction_session_timeout=%u", s->schema, s->statement_ms / 4 * 3, s->statement_ms / 2, 4 * s->statement_ms); /* the server's deadlines come before ours, so that the connection stays */
-	snprintf(seconds, sizeof seconds, "%u", s->connect_ms / 1000 + 2); /* libpq's own, for each host; ours ends all of them */
-	const char *const names[] = { "dbname", "connect_timeout", "target_session_attrs", "application_name", "client_encoding", "options", NULL };
-	const char *const values[] = { s->conninfo, seconds, "read-write", "coffer", "UTF8", options, NULL };
-	return PQconnectStartParams(names, values, 1);
-}
-
-/* libpq's text may name hosts and users, never a password. */
-static enum coffer_err connect_fail(struct postgres_store *s, struct reason *reason)
-{
-	const char *text = PQerrorMessage(s->conn);
-	int len = (int)strcspn(text, "\n");
-	return reason_fail(reason, ERR_CLOSED, "no server of the database can be used: %.*s", len, text);
-}
-
-static enum coffer_err finish_connection(struct postgres_store *s, uint64_t end_ms, struct reason *reason)
-{
-	PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-	if (!s->conn) return reason_fail(reason, ERR_MEMORY, "out of memory in the connection to the database; give the process more memory");
-	if (PQstatus(s->conn) == CONNECTION_BAD) return connect_fail(s, reason);
-	while (state != PGRES_POLLING_OK) {
-		if (state == PGRES_POLLING_FAILED) return connect_fail(s, reason);
-		if (!wait_for(s->conn, state == PGRES_POLLING_WRITING, end_ms)) return postgres_lost(s, false, reason);
-		state = PQconnectPoll(s->conn);
-	}
-	if (PQsetnonblocking(s->conn, 1) != 0) return connect_fail(s, reason);
 	PQsetNoticeReceiver(s->conn, take_notice, s);
 	if (PQserverVersion(s->conn) < 140000)
 		return reason_fail(reason, ERR_UNSUPPORTED, "the database is older than PostgreSQL 14; use a newer one");
@@ -245,36 +217,13 @@ static enum coffer_err listen_again(struct postgres_store *s, struct reason *rea
 	return wake(s, "LISTEN", reason);
 }
 
-/* One bigint; 0 where the server does not give it to this user. */
-static enum coffer_err ask_server(struct postgres_store *s, const char *sql, uint64_t *out)
-{
-	PGresult *result = NULL;
-	enum coffer_err err = postgres_line(s, sql, &result, NULL);
-	*out = 0;
-	if (!err && PQntuples(result) == 1) err = postgres_load_u64(result, 0, 0, out);
-	PQclear(result);
-	return s->lost ? err : ERR_OK;
-}
-
-/* Which history it is that this server writes (docs/formats.md section 23.1). */
-static enum coffer_err know_server(struct postgres_store *s, struct reason *reason)
-{
-	uint64_t timeline;
-	enum coffer_err err = ask_server(s, "SELECT system_identifier FROM pg_control_system()", &s->system);
-	if (!err) err = ask_server(s, "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint", &timeline);
-	if (err) return postgres_lost(s, true, reason);
-	s->timeline = timeline <= UINT32_MAX ? (uint32_t)timeline : 0;
-	return ERR_OK;
-}
-
 enum coffer_err postgres_connect(struct postgres_store *s, struct reason *reason)
 {
 	uint64_t end_ms = clock_mono_ms() + s->connect_ms;
 	s->lost = false;
 	memset(s->prepared, 0, sizeof s->prepared);
-	s->conn = begin_connection(s);
-	enum coffer_err err = finish_connection(s, end_ms, reason);
-	if (!err) err = know_server(s, reason);
+	enum coffer_err err = postgres_find(s, end_ms, reason);
+	if (!err) err = finish_connection(s, reason);
 	if (!err) err = take_lock(s, end_ms, reason);
 	if (!err) err = postgres_schema(s, reason);
 	if (!err) err = listen_again(s, reason);

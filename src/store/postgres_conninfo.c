@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/postgres.h"
+#include "store/postgres_internal.h"
 
 struct store_conninfo {
 	PQconninfoOption *options;
@@ -13,7 +13,7 @@ struct store_conninfo {
 static const char *const file_parameters[] = { "passfile", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir" };
 _Static_assert(sizeof file_parameters / sizeof file_parameters[0] <= POSTGRES_FILES_MAX, "as the header says");
 
-static const char *value_of(const PQconninfoOption *option, const char *name)
+const char *postgres_conninfo_value(const PQconninfoOption *option, const char *name)
 {
 	for (; option->keyword; option++)
 		if (strcmp(option->keyword, name) == 0) return option->val && option->val[0] ? option->val : NULL;
@@ -23,10 +23,11 @@ static const char *value_of(const PQconninfoOption *option, const char *name)
 /* Who may read a configuration file would read a password there. */
 static enum coffer_err check(const PQconninfoOption *options, struct reason *reason)
 {
-	if (value_of(options, "password"))
+	if (postgres_conninfo_value(options, "password"))
 		return reason_fail(reason, ERR_USAGE, "store_conninfo holds a password; put it into a file of its own and name that in store_passfile");
-	if (value_of(options, "options")) return reason_fail(reason, ERR_USAGE, "store_conninfo sets 'options', which Coffer sets itself; take that out");
-	if (value_of(options, "service")) return reason_fail(reason, ERR_USAGE, "store_conninfo names a service file; write its parameters into store_conninfo");
+	if (postgres_hosts_count(options) > POSTGRES_HOSTS_MAX) return reason_fail(reason, ERR_USAGE, "store_conninfo names more than %u hosts; name those that are used", POSTGRES_HOSTS_MAX);
+	if (postgres_conninfo_value(options, "options")) return reason_fail(reason, ERR_USAGE, "store_conninfo sets 'options', which Coffer sets itself; take that out");
+	if (postgres_conninfo_value(options, "service")) return reason_fail(reason, ERR_USAGE, "store_conninfo names a service file; write its parameters into store_conninfo");
 	return ERR_OK;
 }
 
@@ -48,7 +49,7 @@ enum coffer_err store_conninfo_open(const char *conninfo, struct store_conninfo 
 void store_conninfo_files(const struct store_conninfo *c, void (*fn)(void *arg, const char *path), void *arg)
 {
 	for (size_t i = 0; i < sizeof file_parameters / sizeof file_parameters[0]; i++) {
-		const char *path = value_of(c->options, file_parameters[i]);
+		const char *path = postgres_conninfo_value(c->options, file_parameters[i]);
 		if (path) fn(arg, path);
 	}
 }

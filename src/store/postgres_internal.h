@@ -28,8 +28,8 @@ struct postgres_store {
 	enum coffer_err doom;        /* this transaction can only be rolled back */
 	bool unknown;                /* outcome of a commit is unknown: only reopen helps */
 	bool warned;                 /* the server warned since it was last set to false */
-	uint64_t system;             /* of the server, and its timeline; 0: it does not say */
-	uint32_t timeline;
+	uint64_t system, known_system; /* of the server, and of those that may be used; 0: it does not say, any */
+	uint32_t timeline, known_timeline;
 	bool news;                   /* another connection has told of a change since the store was asked last */
 	bool lost;                   /* the connection does not answer, or not in time: it is not asked again */
 };
@@ -49,6 +49,14 @@ void postgres_add_bytes(struct postgres_values *v, struct view bytes);
 /* A connection to a server that takes writes, with its session set up, the writer's lock held and the schema there. Sets s->conn. */
 enum coffer_err postgres_connect(struct postgres_store *s, struct reason *reason) MUST_USE;
 void postgres_disconnect(struct postgres_store *s);
+
+/* postgres_hosts.c: of the servers that the connection string names and that take writes, the one with the newest history: sets s->conn, s->system and s->timeline. ERR_CORRUPT: there is
+ * none but former primary servers, or servers of another system; ERR_CLOSED, ERR_TIMEOUT: there is none; ERR_MEMORY. Nothing was written to any of them. */
+enum coffer_err postgres_find(struct postgres_store *s, uint64_t end_ms, struct reason *reason) MUST_USE;
+/* postgres_conninfo.c: a parameter's value, borrowed; NULL: it has none. */
+const char *postgres_conninfo_value(const PQconninfoOption *option, const char *name);
+/* How many servers a connection string names that are tried each for itself; at least 1. */
+unsigned postgres_hosts_count(const PQconninfoOption *options);
 /* Sends a prepared statement and waits for its one result, which the caller clears. ERR_OK: *out is a result without an error. */
 enum coffer_err postgres_run(struct postgres_store *s, enum postgres_stmt_id id, const struct postgres_values *v, PGresult **out,
 	struct reason *reason) MUST_USE;

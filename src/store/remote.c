@@ -97,7 +97,11 @@ static enum coffer_err ask_commit(struct remote_store *s, struct reason *reason)
 		return reason_fail(reason, ERR_UNKNOWN_OUTCOME, "the database did not confirm a change (%s); whether it was made is not known until it is opened again",
 			err_text(err));
 	}
-	if (!a.err) return ERR_OK;
+	if (!a.err) {
+		if (s->opened_system) s->system = s->opened_system;
+		if (s->opened_timeline) s->timeline = s->opened_timeline;
+		return ERR_OK;
+	}
 	err = remote_answer_fail(&a, reason);
 	if (err == ERR_UNKNOWN_OUTCOME) {
 		s->unknown = true;

@@ -93,6 +93,7 @@ enum coffer_err remote_answer_fail(const struct remote_answer *a, struct reason 
 	return reason_fail(reason, a->err, "the database: %s", err_text(a->err));
 }
 
+/* What it is compared with later counts from the first commit on: until then whoever uses this store may find that it lacks what he knows, and want the one before back. */
 static void note_open(struct remote_store *s, const struct remote_answer *a)
 {
 	pthread_mutex_lock(&s->lock);
@@ -100,35 +101,23 @@ static void note_open(struct remote_store *s, const struct remote_answer *a)
 	memset(s->facts.server, 0, sizeof s->facts.server);
 	if (len) memcpy(s->facts.server, a->open.server.ptr, len);
 	s->facts.version = a->open.version;
+	s->opened_system = a->open.system;
+	s->opened_timeline = a->open.timeline;
 	s->facts.opened++;
 	s->facts.lost_wall_s = 0;
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* A standby that was promoted goes on with the history of its primary server, under a higher timeline. */
-static enum coffer_err check_server(struct remote_store *s, const struct remote_answer *a, struct reason *reason)
-{
-	if (s->system && a->open.system && a->open.system != s->system)
-		return reason_fail(reason, ERR_CORRUPT, "the server at %.*s is not the one that was used, nor a standby of it (another system identifier): it is not written to. Bring the right one "
-			"back; to go on with this one, restart the daemon, which compares what it holds", (int)a->open.server.len, (const char *)a->open.server.ptr);
-	if (a->open.timeline && a->open.timeline < s->timeline)
-		return reason_fail(reason, ERR_CORRUPT, "the server at %.*s is a former primary server that is back (timeline %u, and %u was seen): it lacks what was written since, and is not written to. Stop "
-			"it, or make it a standby of the new one", (int)a->open.server.len, (const char *)a->open.server.ptr, a->open.timeline, s->timeline);
-	if (a->open.system) s->system = a->open.system;
-	if (a->open.timeline) s->timeline = a->open.timeline;
-	return ERR_OK;
-}
-
 enum coffer_err remote_connect(struct remote_store *s, struct reason *reason)
 {
 	struct remote_request q = { .op = REMOTE_OPEN, .open = { .writer = s->writer, .connect_ms = s->connect_ms, .statement_ms = s->statement_ms,
-		.conninfo = view_str(s->conninfo), .schema = view_str(s->schema), .passfile = view_str(s->passfile) } };
+		.system = s->system, .timeline = s->timeline, .conninfo = view_str(s->conninfo), .schema = view_str(s->schema), .passfile = view_str(s->passfile) } };
 	struct remote_answer a;
 	if (s->fd >= 0) remote_drop(s);
 	TRY(s->spawner.start(s->spawner.arg, &s->fd, &s->instance, reason));
 	TRY(remote_ask(s, &q, &a, reason));
-	enum coffer_err err = a.err ? remote_answer_fail(&a, reason) : check_server(s, &a, reason);
-	if (err) {
+	if (a.err) {
+		enum coffer_err err = remote_answer_fail(&a, reason);
 		remote_drop(s);
 		return err;
 	}

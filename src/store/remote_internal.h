@@ -24,8 +24,8 @@ struct remote_store {
 	bool unknown;                /* outcome of a commit is unknown */
 	bool lost;                   /* only store_reopen helps */
 	struct remote_bytes out, in; /* sealed bytes only; `in` holds what views of the last answer borrow */
-	uint64_t system;             /* of the server that was used last, and the newest timeline seen; 0: not known */
-	uint32_t timeline;
+	uint64_t system, opened_system; /* of the server that confirmed a commit last, and of the one that is open now; 0: not known */
+	uint32_t timeline, opened_timeline;
 	pthread_mutex_t lock;        /* guards facts */
 	struct remote_facts facts;
 };

@@ -136,6 +136,8 @@ static void put_open(struct writer *w, const struct remote_request *q)
 	writer_u64(w, q->open.writer);
 	writer_u32(w, q->open.connect_ms);
 	writer_u32(w, q->open.statement_ms);
+	writer_u64(w, q->open.system);
+	writer_u32(w, q->open.timeline);
 	writer_view_u16(w, q->open.conninfo);
 	writer_view_u16(w, q->open.schema);
 	writer_view_u16(w, q->open.passfile);
@@ -173,6 +175,8 @@ static enum coffer_err take_open(struct reader *r, struct remote_request *q)
 	TRY(reader_u64(r, &q->open.writer));
 	TRY(reader_u32(r, &q->open.connect_ms));
 	TRY(reader_u32(r, &q->open.statement_ms));
+	TRY(reader_u64(r, &q->open.system));
+	TRY(reader_u32(r, &q->open.timeline));
 	TRY(take_text(r, 0, REMOTE_CONNINFO_MAX, &q->open.conninfo));
 	TRY(take_text(r, 1, REMOTE_NAME_MAX, &q->open.schema));
 	return take_text(r, 0, REMOTE_PATH_MAX, &q->open.passfile);

@@ -7,7 +7,7 @@
 #include "base/writer.h"
 #include "store/store.h"
 
-#define REMOTE_PROTOCOL 1u
+#define REMOTE_PROTOCOL 2u
 #define REMOTE_LEN_BYTES 4u                                    /* u32 before each frame: its length */
 #define REMOTE_ROW_MAX (STORE_HEADER_MAX + STORE_BODY_MAX + 2u + STORE_INDEX_MAX * STORE_INDEX_ENTRY_LEN + STORE_ID_MAX + 64u)
 #define REMOTE_PAGE_BYTES (256u * 1024u)                       /* rows of a page; the last one may go above it */
@@ -49,6 +49,8 @@ struct remote_request {
 	struct {                /* OPEN */
 		uint64_t writer;
 		uint32_t connect_ms, statement_ms;
+		uint64_t system;    /* of servers that may be used, and their lowest timeline: store/postgres.h; 0: any */
+		uint32_t timeline;
 		struct view conninfo, schema, passfile; /* without NUL */
 	} open;
 };

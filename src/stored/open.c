@@ -74,7 +74,7 @@ enum coffer_err stored_open(void *arg, const struct remote_request *q, struct st
 	TRY(confine_for(conninfo, passfile, reason));
 	TRY(set_defaults(passfile));
 	const struct postgres_config config = { .conninfo = conninfo, .schema = schema, .writer = q->open.writer, .connect_ms = q->open.connect_ms,
-		.statement_ms = q->open.statement_ms };
+		.statement_ms = q->open.statement_ms, .system = q->open.system, .timeline = q->open.timeline };
 	TRY(store_open_postgres(&config, out, reason));
 	struct postgres_server found;
 	store_postgres_server(*out, &found);

@@ -1,5 +1,6 @@
 /* A number in the token that only goes up, beside struct token_ops: the anchor of the store (docs/formats.md section 19). A backend whose tokens cannot
- * count leaves the calls NULL; what is asked of it then is ERR_UNSUPPORTED. Attached tokens only, but for drop. Each call may be repeated. */
+ * count leaves the calls NULL; what is asked of it then is ERR_UNSUPPORTED. For a token that was told the binding, also where
+ * attach then did not find the master secret: what the binding pins of the token itself must hold (else ERR_TOKEN_OTHER). ERR_STATE before; but for drop. Each call may be repeated. */
 #ifndef COFFER_TOKEN_COUNTER_H
 #define COFFER_TOKEN_COUNTER_H
 

@@ -98,14 +98,16 @@ enum coffer_err token_proxy_erase(struct token_proxy *p, struct reason *reason) 
 enum coffer_err token_proxy_random(struct token_proxy *p, uint8_t *out, size_t len, struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_describe(struct token_proxy *p, struct token_info *out, struct reason *reason) MUST_USE;
 /* The counter calls (token/counter.h), each with the deadline of a call. ERR_UNSUPPORTED: this kind of token cannot count. ERR_STATE while there is no
- * binding. A TPM's counter wants no PIN: where it was wrong, the TPM is locked, or pin-source cannot be read, make, read and raise are served all the same, by
- * a helper that has none, so that no try is spent. */
+ * binding. A TPM's counter wants neither PIN nor master secret: where the PIN was wrong, the TPM is locked, pin-source cannot be read, or the TPM answers and has no master secret of this node
+ * (or another one), make, read and raise are served all the same, by a helper that has no PIN, so that no try is spent. */
 enum coffer_err token_proxy_counter_make(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_counter_read(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_counter_raise(struct token_proxy *p, const struct token_counter_wish *wish, struct token_counter_answer *out,
 	struct reason *reason) MUST_USE;
+/* Whether make, read and raise would be tried in the state of now. Any thread. */
+bool token_proxy_counts(struct token_proxy *p);
 /* Removes the owner's counters; also when the token is open without its master secret (token_proxy_retarget without a binding). */
 enum coffer_err token_proxy_counter_drop(struct token_proxy *p, const uint8_t owner[static TOKEN_COUNTER_OWNER_LEN], struct reason *reason) MUST_USE;
 /* The signer calls (token/sign.h), each with the deadline of a call. ERR_UNSUPPORTED: this token signs nothing. ERR_STATE while there is no binding. */

@@ -5,7 +5,8 @@
 
 /* ---- without the PIN ---- */
 
-/* In a state that says that the PIN is what fails: it was refused, the token takes no try of one, or it cannot be read. */
+/* In a state that says that the PIN or the master secret is what fails: the PIN was refused, the token takes no try of one, or it cannot be read; the token answers, and the master secret is not
+ * there or not the one. A counter wants neither. */
 bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op)
 {
 	const bool counts = op == CHANNEL_COUNTER_READ || op == CHANNEL_COUNTER_MAKE || op == CHANNEL_COUNTER_RAISE;
@@ -13,6 +14,9 @@ bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op)
 	switch ((enum token_state)p->state) {
 	case TOKEN_WRONG_PIN:
 	case TOKEN_LOCKED:
+	case TOKEN_REFUSED:
+	case TOKEN_KEY_MISSING:
+	case TOKEN_OTHER:
 		return true;
 	case TOKEN_GONE:
 	case TOKEN_MISCONFIGURED:
@@ -37,6 +41,12 @@ static void strip_pin(char uri[static TOKEN_URI_MAX + 1])
 	}
 }
 
+/* Attach has told the helper what the binding pins; that the master secret is not there, or another one is, keeps no counter from being asked. */
+static bool is_of_master(enum coffer_err err)
+{
+	return err == ERR_TOKEN_KEY_MISSING || err == ERR_TOKEN_OTHER || err == ERR_TOKEN_REFUSED;
+}
+
 static enum coffer_err open_without_pin(struct token_proxy *p, struct reason *reason)
 {
 	struct channel_request request = { .op = CHANNEL_OPEN };
@@ -49,7 +59,8 @@ static enum coffer_err open_without_pin(struct token_proxy *p, struct reason *re
 	TRY(proxy_helper_start(&p->helper, reason));
 	TRY(proxy_helper_call(&p->helper, &request, p->call_ms, &reply, reason));
 	request = (struct channel_request){ .op = CHANNEL_ATTACH, .binding = binding };
-	return proxy_helper_call(&p->helper, &request, p->call_ms, &reply, reason);
+	enum coffer_err err = proxy_helper_call(&p->helper, &request, p->call_ms, &reply, reason);
+	return is_of_master(err) ? ERR_OK : err;
 }
 
 void proxy_count_without_pin(struct token_proxy *p, struct proxy_job *job)
@@ -62,6 +73,14 @@ void proxy_count_without_pin(struct token_proxy *p, struct proxy_job *job)
 	if (!job->err) job->err = job->take(job, &reply);
 	if (p->helper.fd >= 0) (void)!proxy_helper_call(&p->helper, &close, PROXY_CLOSE_MS, &reply, &ignored);
 	proxy_helper_end(&p->helper);
+}
+
+bool token_proxy_counts(struct token_proxy *p)
+{
+	pthread_mutex_lock(&p->lock);
+	bool counts = p->state == TOKEN_WELL || proxy_counts_without_pin(p, CHANNEL_COUNTER_READ);
+	pthread_mutex_unlock(&p->lock);
+	return counts;
 }
 
 /* ---- calls ---- */

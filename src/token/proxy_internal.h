@@ -117,7 +117,7 @@ struct token_proxy {
 void *proxy_thread_main(void *proxy);
 /* Queues the job and waits for it; the reason only on failure. Any thread but the proxy's. */
 enum coffer_err proxy_run(struct token_proxy *p, struct proxy_job *job, struct reason *reason) MUST_USE;
-/* Whether this is a call of a TPM's counter, which wants no PIN, and the state one that the PIN is the cause of. With the lock, or in the proxy's thread. */
+/* Whether this is a call of a TPM's counter, which wants neither PIN nor master secret, and the state one that these are the cause of. With the lock, or in the proxy's thread. */
 bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op);
 /* Runs it with a helper of its own that has no PIN, and so cannot spend a try; the state stays what it is. The proxy's thread, without the lock, in a state
  * without a helper. */

@@ -89,10 +89,6 @@ static enum coffer_err run_attached(struct service *s, const struct channel_requ
 		TRY(token_erase_backend.erase(s->token, &reply->reason));
 		s->attached = false;
 		return ERR_OK;
-	case CHANNEL_COUNTER_MAKE:
-	case CHANNEL_COUNTER_READ:
-	case CHANNEL_COUNTER_RAISE:
-		return serve_counter(s->token, request, reply);
 	case CHANNEL_SIGNER:
 	case CHANNEL_SIGN:
 		return serve_signer(s->token, request, reply);
@@ -127,8 +123,11 @@ static enum coffer_err run(struct service *s, const struct channel_request *requ
 		return token_backend.describe(s->token, &reply->info, &reply->reason);
 	case CHANNEL_RANDOM:
 		return make_random(s, request->random_len, &reply->reason);
+	case CHANNEL_COUNTER_MAKE:
+	case CHANNEL_COUNTER_READ:
+	case CHANNEL_COUNTER_RAISE:
 	case CHANNEL_COUNTER_DROP:
-		return serve_counter(s->token, request, reply);
+		return serve_counter(s->token, request, reply); /* which says by itself what it wants */
 	default:
 		return run_attached(s, request, reply);
 	}

@@ -146,14 +146,14 @@ within 4 "hangs: status says so" status_is .store_health hangs
 took=$((($(date +%s%N) - begun) / 1000000))
 equal "hangs: not ready, and status is there at once (noticed after $took ms)" "$(timeout 2 "$bin/coffer" status --quiet; echo $?)" 4
 equal "hangs: what comes is refused at once" "$(timeout 2 "$bin/coffer" key create hung-6 >"$work/hung-6" 2>&1; echo $?)" 1
-matches "hangs: with a sentence" "$(cat "$work/hung-6")" 'disk does not answer'
+matches "hangs: with a sentence" "$(cat "$work/hung-6")" 'store does not answer'
 served "hangs"
 equal "hangs: no change is acknowledged" "$(grep -l created "$work"/hung-*)" ""
 fault_over
 refused=1
 for ((t = 0; t < 6; t++)); do
   wait "${waiting[t]}"
-  if grep -q 'disk does not answer' "$work/hung-$t"; then
+  if grep -q 'store does not answer' "$work/hung-$t"; then
     refused=$((refused + 1))
     if is_there "hung-$t"; then bad "hangs: hung-$t was refused and is there"; fi
   elif ! grep -q 'created\|outcome' "$work/hung-$t"; then bad "hangs: hung-$t is told what became of it" "$(cat "$work/hung-$t")"

@@ -43,6 +43,20 @@ for n in 2 3; do
   refused "node $n does not change the data key, and says who does" 1 "not master server: node $(lead 1 master) is" at $n rotate data-key
 done
 
+# ---- at a glance ----
+glance() { at "$1" status --json | jq -r "[.nodes[] | select(.name == \"node-$2\")][0].$3"; } # glance N M FIELD: what node N says of node M
+for n in 1 2 3; do
+  for m in 1 2 3; do
+    is_seen() { [ "$(glance $n $m silent)" = no ]; }
+    within 5 "node $n sees node $m" is_seen
+  done
+done
+equal "who leads" "$(for m in 1 2 3; do glance 2 $m role; done | xargs)" "master standby standby"
+equal "which tokens are well, and which data key they have" "$(glance 3 2 token) $(glance 3 2 token_health) $(glance 3 2 generation)" "pkcs11 well 1"
+matches "for people too" "$(at 3 status)" 'node-2: standby, pkcs11 well, generation 1, [0-9.]+, seen [0-9]+ s ago'
+numbers() { at "$1" metrics | /usr/bin/python3 "$top/tests/integration/check_metrics.py" "${@:2}" | sed 's/.* //' | xargs; }
+equal "and for a monitoring system" "$(numbers 2 coffer_master coffer_epoch coffer_sealing_allowed coffer_nodes coffer_nodes_silent 'coffer_node_generation{node="node-3"}')" "0 1 1 3 0 1"
+
 # ---- killed under load ----
 touch "$work/go"
 open_loop() { # every result, with its time
@@ -73,6 +87,8 @@ if [ "$gap" -le $lease_time ]; then ok "killed: sealing was refused for $gap ms"
 equal "killed: under the next epoch" "$(lead "$next" epoch)" 2
 told() { at "$next" audit show --limit 1000 | grep -q "this node is master server (epoch 2)"; }
 within 5 "killed: the audit log of the new one says so" told
+is_silent() { [ "$(glance "$next" 1 silent)" = yes ] && [ "$(glance "$next" 1 role)" = standby ] && [ "$(numbers "$next" coffer_nodes_silent)" = 1 ]; }
+within 10 "killed: the others say that it is silent" is_silent
 check "killed: the old one is started again" "$sandbox" start --dir "$dir" "${set_all[@]}"
 equal "killed: as a standby" "$(lead 1 role)" standby
 within 10 "killed: it opens what was sealed" opens_at 1
@@ -119,6 +135,8 @@ done
 # ---- the data key is changed, and its master server lost behind that ----
 master=$(master_among 1 2 3)
 check "the data key is changed" at "$master" rotate data-key
+behind() { [ "$(glance 1 2 generation) $(glance 1 3 generation)" = "2 2" ]; }
+within 10 "and each says that it has it" behind
 for n in 1 2 3; do
   has_it() { [ "$(at $n status --json | jq .generation)" = 2 ]; }
   within 20 "node $n has the new one" has_it

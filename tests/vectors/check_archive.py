@@ -10,7 +10,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GENERATORS = ("make_admission.py", "make_anchor_record.py", "make_archive.py", "make_audit_export.py", "make_audit_token.py",
-              "make_object_record.py", "make_sealed.py", "make_tpm_policy.py", "make_version_root.py")
+              "make_lease.py", "make_object_record.py", "make_sealed.py", "make_sign.py", "make_tpm_policy.py", "make_version_root.py")
 passed = failed = 0
 
 

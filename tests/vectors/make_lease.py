@@ -23,11 +23,18 @@ def t(label):
     return bytes([len(text)]) + text
 
 
+def node_record_key():
+    return hkdf(hashes.SHA256(), DATA_KEY, DOMAIN, b"coffer v1 node-record" + GENERATION, 32)
+
+
+def shared_row(name, version, state):
+    """R of a row of table 64."""
+    return t(b"record") + DOMAIN + bytes([64]) + lp(name) + u(4, version) + u(4, state) + GENERATION + lp(b"\x01") + lp(u(2, 0))
+
+
 def body(version, state, epoch, life, taken, holds):
-    key = hkdf(hashes.SHA256(), DATA_KEY, DOMAIN, b"coffer v1 node-record" + GENERATION, 32)
-    row = t(b"record") + DOMAIN + bytes([64]) + lp(b"lease") + u(4, version) + u(4, state) + GENERATION + lp(b"\x01") + lp(u(2, 0))
     fields = b"\x01" + NODE + u(8, epoch) + life + u(8, taken) + u(4, holds)
-    return fields + hmac.new(key, t(b"lease-mac") + row + lp(fields), hashlib.sha256).digest()
+    return fields + hmac.new(node_record_key(), t(b"lease-mac") + shared_row(b"lease", version, state) + lp(fields), hashlib.sha256).digest()
 
 
 def make():
@@ -48,4 +55,5 @@ def main():
         f.write(text)
 
 
-main()
+if __name__ == "__main__":
+    main()

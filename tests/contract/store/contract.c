@@ -104,21 +104,35 @@ static void kill_stored(void *arg, uint32_t instance)
 
 const struct store_spawner contract_spawner = { start_stored, kill_stored, NULL };
 
-int contract_setup_remote(void **state)
+static int open_remote(struct contract *c)
 {
 	enum coffer_err lost = ERR_OK;
 	struct reason reason = { "" };
-	struct contract *c = calloc(1, sizeof *c);
-	const char *schema = contract_schema();
-	if (!c) return -1;
-	*state = c;
 	const struct remote_config config = {
-		.conninfo = getenv("COFFER_TEST_POSTGRES"), .schema = schema, .passfile = "", .writer = schemas, .connect_ms = 10000, .statement_ms = 20000,
+		.conninfo = getenv("COFFER_TEST_POSTGRES"), .schema = last_schema, .passfile = "", .writer = schemas, .connect_ms = 10000, .statement_ms = 20000,
 	};
 	if (!config.conninfo) return -1;
 	enum coffer_err err = store_open_remote(&config, &contract_spawner, &c->store, &lost, &reason);
 	if (err || lost) print_error("%s\n", reason_text(&reason, err ? err : lost));
 	return err || lost ? -1 : 0;
+}
+
+int contract_setup_remote(void **state)
+{
+	struct contract *c = calloc(1, sizeof *c);
+	(void)contract_schema();
+	if (!c) return -1;
+	*state = c;
+	return open_remote(c);
+}
+
+struct store *contract_reopen_remote(void **state)
+{
+	struct contract *c = *state;
+	store_close(c->store);
+	c->store = NULL;
+	assert_int_equal(open_remote(c), 0);
+	return c->store;
 }
 
 int contract_setup_postgres(void **state)

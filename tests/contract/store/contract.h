@@ -28,6 +28,8 @@ int contract_setup_memory(void **state);
 int contract_setup_postgres(void **state);
 /* The same behind a coffer-stored of its own: the program that is installed. */
 int contract_setup_remote(void **state);
+/* The same schema once more, by a process that knows nothing of before. */
+struct store *contract_reopen_remote(void **state);
 /* A rooted store in front of SQLite; teardown demands that its sums are those of its rows. */
 int contract_setup_rooted(void **state);
 int contract_teardown(void **state);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "contract.h"
 
 static void servers(const char *what, const char *name)
@@ -33,6 +34,18 @@ static void refused(struct store *s, const char *why)
 	assert_int_equal(store_get(s, STORE_OBJECT, view_str("a"), &row), ERR_CLOSED); /* and nothing is read there */
 }
 
+/* It takes connections, and does not answer. */
+static void does_not_wait_for_one(struct store *s)
+{
+	servers("freeze", "one");
+	uint64_t from = clock_mono_ms();
+	enum coffer_err err = store_reopen(s, NULL);
+	servers("thaw", "one");
+	assert_int_equal(err, ERR_OK);
+	assert_true(clock_mono_ms() - from < 5000); /* connect_ms is twice that */
+	contract_expect(s, STORE_OBJECT, "b2", "1");
+}
+
 static void a_promoted_standby_is_followed_and_no_other_server(void **state)
 {
 	struct store *s = contract_store(state);
@@ -44,14 +57,21 @@ static void a_promoted_standby_is_followed_and_no_other_server(void **state)
 	contract_expect(s, STORE_OBJECT, "a", "1");
 	contract_put(s, STORE_OBJECT, "b", "1");
 	servers("start", "one"); /* the first of the list, and it takes writes */
+	reopens(s);
+	contract_expect(s, STORE_OBJECT, "b", "1"); /* it was passed over */
+	s = contract_reopen_remote(state); /* who has seen neither goes by the timelines */
+	contract_expect(s, STORE_OBJECT, "b", "1");
+	contract_put(s, STORE_OBJECT, "b2", "1");
+	does_not_wait_for_one(s);
+	servers("stop", "two");
 	refused(s, "former primary server");
 	servers("stop", "one");
-	reopens(s);
-	contract_expect(s, STORE_OBJECT, "b", "1");
 	servers("anew", "one");
 	refused(s, "another system identifier");
-	servers("stop", "one");
+	servers("untouched", "one");
+	servers("start", "two");
 	reopens(s);
+	contract_expect(s, STORE_OBJECT, "b", "1");
 	contract_put(s, STORE_OBJECT, "c", "1");
 }
 

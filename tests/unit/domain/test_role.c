@@ -252,6 +252,26 @@ static void an_older_history_is_refused_until_it_is_accepted_and_no_epoch_is_use
 	assert_int_equal(b.row.epoch, 8);
 }
 
+static void a_node_goes_on_when_the_newer_history_is_back(void **state)
+{
+	struct bench b = begin('B', true);
+	(void)state;
+	b.row = lease_of('A', 7, 10, 1);
+	run(&b, b.now + 2000);
+	role_store_behind(&b.role, b.now); /* an older copy: the roots say so */
+	run(&b, b.now + 60000);
+	assert_true(role_said(&b.role) & ROLE_SAY_BEHIND);
+	assert_int_equal(b.row.epoch, 7);
+	assert_false(role_promote(&b.role, b.now));
+	role_store_well(&b.role, b.now);
+	run(&b, b.now + LEASE_TIME / 2);
+	assert_int_equal(b.row.epoch, 7); /* it begins to look anew */
+	run(&b, b.now + LEASE_TIME);
+	assert_int_equal(b.row.epoch, 8);
+	assert_int_equal(role_kind(&b.role, b.now), ROLE_MASTER);
+	assert_false(role_said(&b.role) & ROLE_SAY_BEHIND);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +285,7 @@ int main(void)
 		cmocka_unit_test(what_another_process_wrote_under_this_identity_stops_it),
 		cmocka_unit_test(its_own_older_write_and_one_in_doubt_are_no_twins),
 		cmocka_unit_test(an_older_history_is_refused_until_it_is_accepted_and_no_epoch_is_used_again),
+		cmocka_unit_test(a_node_goes_on_when_the_newer_history_is_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,7 @@ static void do_well(struct fake *f, const struct channel_request *q, struct chan
 		reply->bytes = view_of(bytes, q->random_len);
 		break;
 	case CHANNEL_COUNTER_READ:
+	case CHANNEL_COUNTER_RAISE:
 		reply->counter = (struct token_counter_answer){ .state = TOKEN_COUNTER_WELL, .value = 7 };
 		break;
 	case CHANNEL_TRANSPORT_MAKE:

@@ -383,6 +383,33 @@ static void a_counter_is_asked_without_the_pin(void **state)
 	fake_free(f);
 }
 
+/* The token answers, and its master secret is not there or not the one: attach fails, and the counter is asked all the same. A PKCS#11 token is not. */
+static void a_counter_is_asked_without_the_master_secret(void **state)
+{
+	static const uint8_t auth[TOKEN_COUNTER_AUTH_LEN] = { 1 };
+	static const struct { enum coffer_err err; enum token_state state; bool counts; } cases[] = {
+		{ ERR_TOKEN_KEY_MISSING, TOKEN_KEY_MISSING, true }, { ERR_TOKEN_OTHER, TOKEN_OTHER, true }, { ERR_TOKEN_REFUSED, TOKEN_REFUSED, true },
+		{ ERR_TOKEN_GONE, TOKEN_GONE, false },
+	};
+	const struct token_counter_wish wish = { .auth = view_of(auth, sizeof auth) };
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct fake *f = fake_new();
+		struct token_counter_answer answer = { .value = 0 };
+		fake_set(f, CHANNEL_ATTACH, FAKE_FAIL, cases[i].err);
+		struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
+		fake_await(p, cases[i].state, 2000);
+		assert_int_equal(token_proxy_counts(p), cases[i].counts);
+		assert_int_equal(token_proxy_counter_read(p, &wish, &answer, NULL), cases[i].counts ? ERR_OK : cases[i].err);
+		assert_int_equal(answer.value, cases[i].counts ? 7 : 0);
+		assert_int_equal(token_proxy_counter_raise(p, &wish, &answer, NULL), cases[i].counts ? ERR_OK : cases[i].err);
+		fake_set(f, CHANNEL_ATTACH, FAKE_FAIL, ERR_TOKEN); /* none of these: the helper never came to the binding */
+		if (cases[i].counts) assert_int_equal(token_proxy_counter_read(p, &wish, &answer, NULL), ERR_TOKEN);
+		token_proxy_free(p);
+		fake_free(f);
+	}
+}
+
 static void proxy_refuses_a_uri_that_is_none(void **state)
 {
 	struct fake *f = fake_new();
@@ -414,6 +441,7 @@ int main(void)
 		cmocka_unit_test(a_pin_is_there_again_on_the_way_back),
 		cmocka_unit_test(a_refused_pin_is_forgotten),
 		cmocka_unit_test(a_counter_is_asked_without_the_pin),
+		cmocka_unit_test(a_counter_is_asked_without_the_master_secret),
 		cmocka_unit_test(proxy_refuses_a_uri_that_is_none),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);

@@ -434,6 +434,34 @@ static void a_token_without_its_master_secret_drops_the_counter(void **state)
 	assert_int_equal(counters(b), 0);
 }
 
+/* The counter stays when the master secret goes: a store from before that is held against it. In front of a binding nothing is asked. */
+static void a_counter_does_not_hang_on_the_master_secret(void **state)
+{
+	struct bench *b = *state;
+	struct token_counter_answer a, made;
+	struct token_counter_wish mine = wish_of(1, auth_bytes);
+	assert_int_equal(token_counter_backend.make(b->t, &mine, &made, NULL), ERR_OK);
+	assert_int_equal(token_erase_backend.erase(b->t, NULL), ERR_OK);
+	token_backend.close(b->t);
+	b->t = NULL;
+	assert_int_equal(token_backend.open(proxy_uri(b->proxy), &b->t, NULL), ERR_OK);
+	assert_int_equal(token_counter_backend.read(b->t, &mine, &a, NULL), ERR_STATE);
+	assert_int_equal(token_backend.attach(b->t, &b->binding, NULL), ERR_TOKEN_KEY_MISSING);
+	assert_int_equal(state_of(b->t, &mine), TOKEN_COUNTER_WELL);
+	mine.ref = made.ref;
+	mine.from = made.value;
+	assert_int_equal(token_counter_backend.raise(b->t, &mine, &a, NULL), ERR_OK);
+	assert_int_equal(a.state, TOKEN_COUNTER_WELL);
+	assert_int_equal(a.value, made.value + 1);
+	assert_int_equal(token_backend.wrap(b->t, NULL, NULL, NULL), ERR_STATE);
+	token_backend.close(b->t);
+	b->t = NULL;
+	assert_int_equal(swtpm_tool(&b->swtpm, "tpm2_clear"), 0); /* the primary is another one then */
+	assert_int_equal(token_backend.open(proxy_uri(b->proxy), &b->t, NULL), ERR_OK);
+	assert_int_equal(token_backend.attach(b->t, &b->binding, NULL), ERR_TOKEN_OTHER);
+	assert_int_equal(token_counter_backend.read(b->t, &mine, &a, NULL), ERR_TOKEN_OTHER);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
 
 int main(void)
@@ -454,6 +482,7 @@ int main(void)
 		T(after_a_cut_at_any_command_the_next_make_ends_with_one_counter),
 		T(the_owners_counters_are_dropped_and_no_others),
 		T(a_token_without_its_master_secret_drops_the_counter),
+		T(a_counter_does_not_hang_on_the_master_secret),
 	};
 	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,115 @@
+/* The sign of life as a row. */
+#include "domain/sign_row.h"
+
+#include <string.h>
+
+#include "base/ct.h"
+#include "base/reader.h"
+#include "base/writer.h"
+#include "domain/row_mac.h"
+
+#define SCHEMA 1u
+#define FORMAT 1u
+#define STATE 1u
+
+static const uint8_t header[] = { SCHEMA };
+static const uint8_t no_entries[] = { 0, 0 };
+
+void sign_id(const uint8_t node_id[static UUID_LEN], uint8_t out[static SIGN_ID_LEN])
+{
+	memcpy(out, SIGN_PREFIX, sizeof SIGN_PREFIX - 1);
+	memcpy(out + sizeof SIGN_PREFIX - 1, node_id, UUID_LEN);
+}
+
+static bool is_printable(const char *text)
+{
+	size_t len = strnlen(text, SIGN_VERSION_MAX + 1);
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < 0x21 || text[i] > 0x7e) return false;
+	return len >= 1 && len <= SIGN_VERSION_MAX;
+}
+
+static bool is_sound(const struct node_sign *s)
+{
+	return s->count != 0 && s->role >= SIGN_MASTER && s->role <= SIGN_MEMBER && is_printable(s->version);
+}
+
+enum coffer_err sign_to_row(struct ring *ring, const struct node_sign *sign, struct store_row *row, uint8_t body[static SIGN_BODY_MAX])
+{
+	struct store_row made = { .id_len = SIGN_ID_LEN, .version = sign->count, .state = STATE, .generation = ring_newest(ring), .header = view_of(header, sizeof header),
+		.index = view_of(no_entries, sizeof no_entries) };
+	struct writer w;
+	ENSURE(made.generation != 0, ERR_SEALED);
+	ENSURE(is_sound(sign), ERR_FIELD);
+	sign_id(sign->node_id, made.id);
+	writer_init(&w, body, SIGN_BODY_MAX - MAC_LEN);
+	writer_u8(&w, FORMAT);
+	writer_u64(&w, sign->written_ms);
+	writer_u32(&w, sign->generation);
+	writer_u64(&w, sign->epoch);
+	writer_u8(&w, (uint8_t)sign->role);
+	writer_u8(&w, sign->token_well);
+	writer_u8(&w, (uint8_t)strlen(sign->version));
+	writer_bytes(&w, view_str(sign->version));
+	TRY(writer_done(&w));
+	struct view fields = writer_view(&w);
+	TRY(row_mac(ring, &made, "sign-mac", fields, body + fields.len));
+	made.body = view_of(body, fields.len + MAC_LEN);
+	*row = made;
+	return ERR_OK;
+}
+
+static enum coffer_err read_version(struct reader *r, char out[static SIGN_VERSION_MAX + 1])
+{
+	uint8_t len;
+	TRY(reader_u8(r, &len));
+	ENSURE(len <= SIGN_VERSION_MAX, ERR_CORRUPT);
+	TRY(reader_bytes(r, (uint8_t *)out, len));
+	out[len] = '\0';
+	return strlen(out) == len ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum coffer_err read_fields(struct view fields, struct node_sign *s)
+{
+	struct reader r;
+	uint8_t format, role, well;
+	reader_init(&r, fields);
+	TRY(reader_u8(&r, &format));
+	ENSURE(format == FORMAT, ERR_VERSION);
+	TRY(reader_u64(&r, &s->written_ms));
+	TRY(reader_u32(&r, &s->generation));
+	TRY(reader_u64(&r, &s->epoch));
+	TRY(reader_u8(&r, &role));
+	TRY(reader_u8(&r, &well));
+	TRY(read_version(&r, s->version));
+	TRY(reader_end(&r));
+	ENSURE(well <= 1, ERR_CORRUPT);
+	s->role = (enum sign_role)role;
+	s->token_well = well;
+	return is_sound(s) ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum coffer_err read_row(struct ring *ring, const struct store_row *row, struct node_sign *s)
+{
+	uint8_t mac[MAC_LEN];
+	ENSURE(row->id_len == SIGN_ID_LEN && memcmp(row->id, SIGN_PREFIX, sizeof SIGN_PREFIX - 1) == 0, ERR_CORRUPT);
+	ENSURE(row->header.len == sizeof header, ERR_CORRUPT);
+	ENSURE(row->header.ptr[0] == SCHEMA, ERR_VERSION);
+	ENSURE(row->index.len == 0 || view_equal(row->index, view_of(no_entries, sizeof no_entries)), ERR_CORRUPT);
+	ENSURE(row->state == STATE && row->body.len > MAC_LEN && row->body.len <= SIGN_BODY_MAX, ERR_CORRUPT);
+	struct view fields = view_of(row->body.ptr, row->body.len - MAC_LEN);
+	memcpy(s->node_id, row->id + sizeof SIGN_PREFIX - 1, UUID_LEN);
+	TRY(read_fields(fields, s));
+	TRY(row_mac(ring, row, "sign-mac", fields, mac));
+	return ct_equal(mac, row->body.ptr + fields.len, MAC_LEN) ? ERR_OK : ERR_CORRUPT;
+}
+
+enum coffer_err sign_from_row(struct ring *ring, const struct store_row *row, struct node_sign *out)
+{
+	struct node_sign s = { .count = row->version };
+	enum coffer_err err = read_row(ring, row, &s);
+	if (err == ERR_TRUNCATED || err == ERR_INPUT || err == ERR_FIELD) err = ERR_CORRUPT;
+	TRY(err);
+	*out = s;
+	return ERR_OK;
+}

@@ -1,0 +1,191 @@
+/* Signs of life: written, read, told. */
+#include "ops/signs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "domain/node_record.h"
+#include "ops/seat.h"
+#include "ops/token_of.h"
+#include "token/proxy.h"
+
+#define ROWS_MAX 512u      /* of table 64 that are looked at */
+#define COUNT_LAST (UINT32_MAX - 1)
+#define SILENT_AFTER 3u    /* times refresh_interval */
+
+struct signs *signs_new(void)
+{
+	struct signs *s = calloc(1, sizeof *s);
+	if (s && pthread_mutex_init(&s->lock, NULL) == 0) return s;
+	free(s);
+	return NULL;
+}
+
+void signs_free(struct signs *signs)
+{
+	if (!signs) return;
+	pthread_mutex_destroy(&signs->lock);
+	free(signs);
+}
+
+/* ---- this node's own ---- */
+
+static bool token_is_well(struct engine *engine)
+{
+	struct token_health health;
+	struct token_proxy *proxy = token_of(engine);
+	if (!proxy) return false;
+	token_proxy_health(proxy, &health);
+	return health.state == TOKEN_WELL;
+}
+
+static bool says_the_same(const struct node_sign *a, const struct node_sign *b)
+{
+	return a->generation == b->generation && a->epoch == b->epoch && a->role == b->role && a->token_well == b->token_well;
+}
+
+bool signs_due(struct engine *engine, struct node_sign *out)
+{
+	struct seat *s = engine->seat;
+	struct ring *ring = engine->txn ? txn_ring(engine->txn) : NULL;
+	if (!s || !s->taken || !ring) return false;
+	uint64_t since = clock_mono_ms() - s->signed_at_ms;
+	bool first = s->signed_at_ms == 0;
+	if (!first && since < SIGNS_PAUSE_MS) return false;
+	*out = (struct node_sign){ .count = 1, .written_ms = clock_wall_s() * 1000, .generation = ring_newest(ring), .epoch = s->epoch, .token_well = token_is_well(engine),
+		.role = seat_is_master(engine) ? SIGN_MASTER : engine->config->node_role == CONFIG_NODE_STANDBY ? SIGN_STANDBY : SIGN_MEMBER };
+	memcpy(out->node_id, ring_domain(ring)->node_id, UUID_LEN);
+	_Static_assert(sizeof COFFER_VERSION <= sizeof out->version, "the version fits");
+	memcpy(out->version, COFFER_VERSION, sizeof COFFER_VERSION);
+	bool due = first || since >= engine->config->refresh_interval_ms || !says_the_same(out, &s->own_sign);
+	if (due) s->signed_at_ms = clock_mono_ms();
+	return due;
+}
+
+enum coffer_err signs_write(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct node_sign *sign = arg, before;
+	uint8_t id[SIGN_ID_LEN], body[SIGN_BODY_MAX];
+	struct store_row row;
+	(void)reason;
+	sign_id(sign->node_id, id);
+	enum coffer_err err = store_get(txn_store(txn), STORE_LEASE, view_of(id, sizeof id), &row);
+	bool there = err == ERR_OK;
+	ENSURE(there || err == ERR_NOT_FOUND, err);
+	if (there && sign_from_row(txn_ring(txn), &row, &before) == ERR_OK && before.count < COUNT_LAST) sign->count = before.count + 1;
+	TRY(sign_to_row(txn_ring(txn), sign, &row, body));
+	TRY(store_put(txn_store(txn), STORE_LEASE, &row, there));
+	engine->seat->own_sign = *sign;
+	return ERR_OK;
+}
+
+/* ---- everybody's ---- */
+
+struct reading {
+	struct ring *ring;
+	struct signs *to;
+};
+
+static enum coffer_err note_node(void *arg, const struct node_record *n)
+{
+	struct signs *s = arg;
+	if (n->state != NODE_MEMBER) return ERR_OK;
+	if (s->count++ >= SIGNS_MAX) return ERR_OK;
+	struct sign_entry *e = &s->at[s->count - 1];
+	*e = (struct sign_entry){ .has_sign = false };
+	memcpy(e->name, n->name, sizeof e->name);
+	memcpy(e->token_kind, n->token_kind, sizeof e->token_kind);
+	memcpy(e->sign.node_id, n->node_id, UUID_LEN);
+	return ERR_OK;
+}
+
+static enum coffer_err note_sign(void *arg, const struct store_row *row)
+{
+	struct reading *r = arg;
+	struct node_sign sign;
+	if (sign_from_row(r->ring, row, &sign) != ERR_OK) return ERR_OK; /* another row of this table, or nobody's */
+	for (size_t i = 0; i < r->to->count && i < SIGNS_MAX; i++) {
+		struct sign_entry *e = &r->to->at[i];
+		if (memcmp(e->sign.node_id, sign.node_id, UUID_LEN) != 0) continue;
+		e->sign = sign;
+		e->has_sign = true;
+	}
+	return ERR_OK;
+}
+
+enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct seat *s = engine->seat;
+	struct reading r = { .ring = txn_ring(txn) };
+	(void)arg;
+	(void)reason;
+	if (!s || !s->taken || !r.ring) return ERR_OK;
+	struct signs *found = signs_new();
+	ENSURE(found, ERR_MEMORY);
+	r.to = found;
+	enum coffer_err err = node_record_each(txn_store(txn), r.ring, note_node, found);
+	if (!err) err = store_scan(txn_store(txn), STORE_LEASE, view_str(SIGN_PREFIX), false, ROWS_MAX, note_sign, &r);
+	if (!err) {
+		pthread_mutex_lock(&s->signs->lock);
+		s->signs->read_s = clock_wall_s();
+		s->signs->count = found->count;
+		memcpy(s->signs->at, found->at, sizeof found->at);
+		pthread_mutex_unlock(&s->signs->lock);
+	}
+	signs_free(found);
+	return err;
+}
+
+/* ---- for status ---- */
+
+static const char *role_now(struct engine *engine, const struct node_sign *sign)
+{
+	static const char *const names[] = { [SIGN_MASTER] = "master", [SIGN_STANDBY] = "standby", [SIGN_MEMBER] = "member" };
+	struct seat *s = engine->seat;
+	pthread_mutex_lock(&s->lock);
+	bool leads = s->known && memcmp(s->master, sign->node_id, UUID_LEN) == 0;
+	pthread_mutex_unlock(&s->lock);
+	if (leads) return "master";
+	return sign->role == SIGN_MASTER ? "standby" : names[sign->role]; /* it was master server when it said so */
+}
+
+static bool put_entry(struct engine *engine, struct json_out *j, const struct sign_entry *e, uint64_t now_s)
+{
+	char id[UUID_TEXT_LEN + 1];
+	uint64_t written_s = e->sign.written_ms / 1000, age = now_s > written_s ? now_s - written_s : 0;
+	bool silent = !e->has_sign || age > SILENT_AFTER * engine->config->refresh_interval_ms / 1000 + 1;
+	text_uuid(e->sign.node_id, id);
+	json_begin(j, id);
+	json_str(j, "name", e->name);
+	json_str(j, "token", e->token_kind);
+	if (e->has_sign) {
+		json_str(j, "role", role_now(engine, &e->sign));
+		json_str(j, "token_health", e->sign.token_well ? "well" : "not well");
+		json_u64(j, "generation", e->sign.generation);
+		json_u64(j, "epoch", e->sign.epoch);
+		json_str(j, "version", e->sign.version);
+		json_u64(j, "seen_at", written_s);
+		json_u64(j, "age_s", age);
+	}
+	json_str(j, "silent", silent ? "yes" : "no");
+	json_end(j);
+	return silent;
+}
+
+void signs_json(struct engine *engine, struct json_out *j)
+{
+	struct signs *s = engine->seat ? engine->seat->signs : NULL;
+	uint64_t now_s = clock_wall_s(), silent = 0;
+	if (!s) return;
+	pthread_mutex_lock(&s->lock);
+	if (s->read_s) {
+		json_begin(j, "nodes");
+		for (size_t i = 0; i < s->count && i < SIGNS_MAX; i++) silent += put_entry(engine, j, &s->at[i], now_s);
+		json_end(j);
+		json_u64(j, "nodes_count", s->count);
+		json_u64(j, "nodes_silent", silent);
+		json_u64(j, "nodes_read_at", s->read_s);
+	}
+	pthread_mutex_unlock(&s->lock);
+}

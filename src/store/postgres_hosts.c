@@ -1,0 +1,223 @@
+/* Which of several servers: all that the connection string names are asked at once, and of those that take writes the one with the newest history is the store's. So neither a
+ * server that does not answer nor a former primary server that is back stands in the way of the one behind it in the list. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/postgres_internal.h"
+
+#define GRACE_MS 500u /* how long the others are waited for when one has answered; at most a quarter of connect_ms */
+#define ITEM_MAX 256u
+#define LISTS 3
+
+static const char *const list_names[LISTS] = { "host", "hostaddr", "port" };
+
+struct candidate {
+	PGconn *conn;
+	PostgresPollingStatusType state; /* OK: it takes writes; FAILED: it does not, or is not there */
+};
+
+/* ---- the connection string ---- */
+
+/* 0: an item is empty or too long. */
+static unsigned count_items(const char *list)
+{
+	unsigned n = 0;
+	for (const char *at = list; at; n++) {
+		size_t len = strcspn(at, ",");
+		if (len == 0 || len >= ITEM_MAX) return 0;
+		at = at[len] ? at + len + 1 : NULL;
+	}
+	return n;
+}
+
+unsigned postgres_hosts_count(const PQconninfoOption *options)
+{
+	unsigned count[LISTS], n;
+	for (int i = 0; i < LISTS; i++) count[i] = count_items(postgres_conninfo_value(options, list_names[i]));
+	n = count[1] ? count[1] : count[0];
+	if (n < 2 || (count[0] && count[0] != n) || (count[2] > 1 && count[2] != n)) return 1;
+	for (int i = 0; i < LISTS; i++)
+		if (postgres_conninfo_value(options, list_names[i]) && !count[i]) return 1; /* what is not a plain list is libpq's to understand */
+	return n;
+}
+
+static void copy_item(const char *list, unsigned n, char out[static ITEM_MAX])
+{
+	out[0] = '\0';
+	if (!list) return;
+	if (!strchr(list, ',')) n = 0; /* one port for all */
+	for (; n; n--) list += strcspn(list, ",") + 1;
+	snprintf(out, ITEM_MAX, "%.*s", (int)strcspn(list, ","), list);
+}
+
+/* ---- connecting ---- */
+
+static PGconn *begin_connection(const struct postgres_store *s, const PQconninfoOption *hosts, unsigned n)
+{
+	char options[256], seconds[16], item[LISTS][ITEM_MAX] = { "" };
+	snprintf(options, sizeof options, "-c search_path=%s,pg_temp -c default_transaction_isolation=serializable -c statement_timeout=%u -c lock_timeout=%u"
+		" -c idle_in_transaction_session_timeout=%u", s->schema, s->statement_ms / 4 * 3, s->statement_ms / 2, 4 * s->statement_ms); /* the server's deadlines come before ours, so that the connection stays */
+	snprintf(seconds, sizeof seconds, "%u", s->connect_ms / 1000 + 2); /* libpq's own, for each address; ours ends all of them */
+	for (int i = 0; hosts && i < LISTS; i++) copy_item(postgres_conninfo_value(hosts, list_names[i]), n, item[i]);
+	const char *const names[] = { "dbname", "connect_timeout", "target_session_attrs", "application_name", "client_encoding", "options", "host", "hostaddr", "port", NULL };
+	const char *const values[] = { s->conninfo, seconds, "read-write", "coffer", "UTF8", options, item[0], item[1], item[2], NULL }; /* an empty one says nothing */
+	return PQconnectStartParams(names, values, 1);
+}
+
+static bool is_pending(const struct candidate *c)
+{
+	return c->state != PGRES_POLLING_OK && c->state != PGRES_POLLING_FAILED;
+}
+
+static bool any(const struct candidate *c, unsigned count, PostgresPollingStatusType state)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (c[i].state == state) return true;
+	return false;
+}
+
+static enum coffer_err begin_all(const struct postgres_store *s, const PQconninfoOption *options, struct candidate *c, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		c[i].conn = begin_connection(s, count > 1 ? options : NULL, i);
+		ENSURE(c[i].conn, ERR_MEMORY);
+		c[i].state = PQstatus(c[i].conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+	}
+	return ERR_OK;
+}
+
+/* Until the next of them has something to say; false: end_ms is over, or nobody is waited for. */
+static bool wait_for_one(struct candidate *c, unsigned count, uint64_t end_ms)
+{
+	struct pollfd p[POSTGRES_HOSTS_MAX];
+	unsigned at[POSTGRES_HOSTS_MAX], n = 0;
+	uint64_t now = clock_mono_ms();
+	for (unsigned i = 0; i < count; i++) {
+		if (!is_pending(&c[i])) continue;
+		p[n] = (struct pollfd){ .fd = PQsocket(c[i].conn), .events = c[i].state == PGRES_POLLING_WRITING ? POLLOUT : POLLIN };
+		at[n++] = i;
+	}
+	if (!n || now >= end_ms) return false;
+	int ready = poll(p, n, end_ms - now > INT32_MAX ? INT32_MAX : (int)(end_ms - now));
+	if (ready < 0) return errno == EINTR;
+	for (unsigned i = 0; i < n; i++)
+		if (p[i].revents) c[at[i]].state = PQconnectPoll(c[at[i]].conn);
+	return true;
+}
+
+static void wait_for_all(const struct postgres_store *s, struct candidate *c, unsigned count, uint64_t end_ms)
+{
+	bool answered = false;
+	uint64_t grace = s->connect_ms / 4 < GRACE_MS ? s->connect_ms / 4 : GRACE_MS;
+	while (wait_for_one(c, count, end_ms)) {
+		if (answered || !any(c, count, PGRES_POLLING_OK)) continue;
+		uint64_t soon = clock_mono_ms() + grace;
+		answered = true;
+		if (soon < end_ms) end_ms = soon;
+	}
+}
+
+/* ---- which one ---- */
+
+/* One bigint; 0 where the server does not give it to this user. */
+static enum coffer_err ask_server(struct postgres_store *s, const char *sql, uint64_t *out)
+{
+	PGresult *result = NULL;
+	enum coffer_err err = postgres_line(s, sql, &result, NULL);
+	*out = 0;
+	if (!err && PQntuples(result) == 1) err = postgres_load_u64(result, 0, 0, out);
+	PQclear(result);
+	return s->lost ? err : ERR_OK;
+}
+
+/* Which history it is that this server writes (docs/formats.md section 23.1). */
+static enum coffer_err know_server(struct postgres_store *s, uint64_t *system, uint32_t *timeline)
+{
+	uint64_t number;
+	TRY(ask_server(s, "SELECT system_identifier FROM pg_control_system()", system));
+	TRY(ask_server(s, "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint", &number));
+	*timeline = number <= UINT32_MAX ? (uint32_t)number : 0;
+	return ERR_OK;
+}
+
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+/* A standby that was promoted goes on with the history of its primary server, under a higher timeline. */
+static enum coffer_err check_server(const struct postgres_store *s, PGconn *conn, uint64_t system, uint32_t timeline, struct reason *reason)
+{
+	if (s->known_system && system && system != s->known_system)
+		return reason_fail(reason, ERR_CORRUPT, "the server at %.128s:%.16s is not the one that was used, nor a standby of it (another system identifier): it is not written to. Bring the right one "
+			"back; to go on with this one, restart the daemon, which compares what it holds", or_empty(PQhost(conn)), or_empty(PQport(conn)));
+	if (timeline && timeline < s->known_timeline)
+		return reason_fail(reason, ERR_CORRUPT, "the server at %.128s:%.16s is a former primary server that is back (timeline %u, and %u was seen): it lacks what was written since, and is not written to. Stop "
+			"it, or make it a standby of the new one", or_empty(PQhost(conn)), or_empty(PQport(conn)), timeline, s->known_timeline);
+	return ERR_OK;
+}
+
+/* libpq's texts may name hosts and users, never a password. */
+static enum coffer_err none_fail(const struct candidate *c, unsigned count, struct reason *reason)
+{
+	char text[REASON_MAX] = "";
+	size_t len = 0;
+	for (unsigned i = 0; i < count && len < sizeof text; i++) {
+		const char *said = PQerrorMessage(c[i].conn);
+		if (is_pending(&c[i])) return reason_fail(reason, ERR_TIMEOUT, "the database did not answer within its deadline; see whether its server is up and reachable");
+		len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", i ? "; " : "", (int)strcspn(said, "\n"), said);
+	}
+	return reason_fail(reason, ERR_CLOSED, "no server of the database can be used: %s", text);
+}
+
+/* Moves the best one into s->conn. */
+static enum coffer_err choose(struct postgres_store *s, struct candidate *c, unsigned count, struct reason *reason)
+{
+	struct candidate *best = NULL;
+	enum coffer_err err = ERR_CLOSED;
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t system = 0;
+		uint32_t timeline = 0;
+		if (c[i].state != PGRES_POLLING_OK || PQsetnonblocking(c[i].conn, 1) != 0) continue;
+		s->lost = false;
+		s->conn = c[i].conn;
+		enum coffer_err asked = know_server(s, &system, &timeline);
+		s->conn = NULL;
+		if (asked) { /* it ended meanwhile */
+			if (!best && err != ERR_CORRUPT) err = reason_fail(reason, asked, "the database did not say which server it is; see whether it is up and reachable");
+			continue;
+		}
+		asked = check_server(s, c[i].conn, system, timeline, best ? NULL : reason);
+		if (asked && !best) err = asked;
+		if (asked || (best && timeline <= s->timeline)) continue;
+		best = &c[i];
+		s->system = system;
+		s->timeline = timeline;
+	}
+	if (!best) return any(c, count, PGRES_POLLING_OK) ? err : none_fail(c, count, reason);
+	s->lost = false;
+	s->conn = best->conn;
+	best->conn = NULL;
+	return ERR_OK;
+}
+
+enum coffer_err postgres_find(struct postgres_store *s, uint64_t end_ms, struct reason *reason)
+{
+	struct candidate c[POSTGRES_HOSTS_MAX] = { { .conn = NULL } };
+	PQconninfoOption *options = PQconninfoParse(s->conninfo, NULL);
+	unsigned count = options ? postgres_hosts_count(options) : 1;
+	if (count > POSTGRES_HOSTS_MAX) count = POSTGRES_HOSTS_MAX; /* store_conninfo_open refuses it */
+	enum coffer_err err = begin_all(s, options, c, count);
+	if (err) err = reason_fail(reason, err, "out of memory in the connection to the database; give the process more memory");
+	if (!err) {
+		wait_for_all(s, c, count, end_ms);
+		err = choose(s, c, count, reason);
+	}
+	for (unsigned i = 0; i < count; i++) PQfinish(c[i].conn);
+	PQconninfoFree(options);
+	return err;
+}

@@ -1,0 +1,169 @@
+/* Signs of life: each node sees all others, a forged or damaged one counts as none, and one that stays out is told. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "ops/seat.h"
+#include "ops/signs.h"
+#include "unit/ops/nodes_world.h"
+
+static void sit(struct node *n, uint64_t refresh_ms)
+{
+	n->config.refresh_interval_ms = refresh_ms;
+	n->config.node_name = "";
+	n->engine.seat = seat_new(&n->config);
+	assert_non_null(n->engine.seat);
+	n->engine.seat->taken = true;
+}
+
+static int open_seated(void **state)
+{
+	if (world_open(state) != 0) return -1;
+	sit(&w.a, 60000);
+	sit(&w.b, 60000);
+	return 0;
+}
+
+static int close_seated(void **state)
+{
+	seat_free(w.a.engine.seat);
+	seat_free(w.b.engine.seat);
+	w.a.engine.seat = w.b.engine.seat = NULL;
+	return world_close(state);
+}
+
+static void give(struct node *n)
+{
+	struct node_sign sign;
+	assert_true(signs_due(&n->engine, &sign));
+	assert_int_equal(world_on_store(&n->engine, signs_write, &sign, NULL), ERR_OK);
+}
+
+/* "nodes" of the status at n. Caller frees. */
+static json_t *seen_by(struct node *n)
+{
+	static uint8_t text[65536];
+	struct writer out;
+	struct json_out j = { &out, false };
+	assert_int_equal(world_on_store(&n->engine, signs_read, NULL, NULL), ERR_OK);
+	writer_init(&out, text, sizeof text);
+	json_begin(&j, NULL);
+	signs_json(&n->engine, &j);
+	json_end(&j);
+	assert_int_equal(writer_done(&out), ERR_OK);
+	struct view made = writer_view(&out);
+	json_t *doc = json_loadb((const char *)made.ptr, made.len, 0, NULL);
+	assert_non_null(doc);
+	return doc;
+}
+
+static json_t *entry_of(json_t *doc, const struct node *n)
+{
+	char id[UUID_TEXT_LEN + 1];
+	text_uuid(n->engine.domain.node_id, id);
+	return json_object_get(json_object_get(doc, "nodes"), id);
+}
+
+static void is_silent(struct node *at, const struct node *of, const char *yes_or_no, long long all)
+{
+	json_t *doc = seen_by(at);
+	assert_non_null(entry_of(doc, of));
+	assert_string_equal(json_string_value(json_object_get(entry_of(doc, of), "silent")), yes_or_no);
+	assert_int_equal(json_integer_value(json_object_get(doc, "nodes_silent")), all);
+	json_decref(doc);
+}
+
+static void each_node_sees_what_the_others_say(void **state)
+{
+	(void)state;
+	give(&w.a);
+	is_silent(&w.a, &w.b, "yes", 1);
+	give(&w.b);
+	is_silent(&w.a, &w.b, "no", 0);
+	json_t *doc = seen_by(&w.b), *a = entry_of(doc, &w.a);
+	assert_int_equal(json_integer_value(json_object_get(doc, "nodes_count")), 2);
+	assert_int_equal(json_integer_value(json_object_get(a, "generation")), 1);
+	assert_string_equal(json_string_value(json_object_get(a, "role")), "standby"); /* no lease was seen */
+	assert_string_equal(json_string_value(json_object_get(a, "token_health")), "well");
+	json_decref(doc);
+}
+
+static void one_that_says_the_same_waits_for_the_interval(void **state)
+{
+	struct node_sign sign;
+	(void)state;
+	give(&w.a);
+	assert_false(signs_due(&w.a.engine, &sign));
+	w.a.engine.seat->signed_at_ms = clock_mono_ms() - SIGNS_PAUSE_MS - 1;
+	assert_false(signs_due(&w.a.engine, &sign));
+	w.a.engine.seat->epoch = 9; /* another one is master server since */
+	assert_true(signs_due(&w.a.engine, &sign));
+	assert_false(signs_due(&w.a.engine, &sign)); /* a pause first, also where it could not be written */
+	w.a.engine.seat->signed_at_ms = clock_mono_ms() - 60001;
+	w.a.engine.seat->own_sign = sign;
+	assert_true(signs_due(&w.a.engine, &sign));
+	seat_leave(&w.a.engine);
+	assert_false(signs_due(&w.a.engine, &sign));
+}
+
+static void bend(const struct node *n, bool erase)
+{
+	uint8_t id[SIGN_ID_LEN], body[SIGN_BODY_MAX];
+	struct store_row row;
+	sign_id(n->engine.domain.node_id, id);
+	assert_int_equal(store_begin(w.inner, NULL), ERR_OK);
+	assert_int_equal(store_get(w.inner, STORE_LEASE, view_of(id, sizeof id), &row), ERR_OK);
+	memcpy(body, row.body.ptr, row.body.len);
+	body[row.body.len - 1] ^= 1;
+	row.body = view_of(body, row.body.len);
+	if (erase) assert_int_equal(store_erase(w.inner, STORE_LEASE, view_of(id, sizeof id)), ERR_OK);
+	else assert_int_equal(store_put(w.inner, STORE_LEASE, &row, true), ERR_OK);
+	assert_int_equal(store_commit(w.inner, NULL), ERR_OK);
+}
+
+static void a_forged_one_counts_as_none_and_is_written_over(void **state)
+{
+	(void)state;
+	give(&w.a);
+	give(&w.b);
+	bend(&w.b, false);
+	is_silent(&w.a, &w.b, "yes", 1);
+	w.b.engine.seat->signed_at_ms = 0;
+	give(&w.b);
+	is_silent(&w.a, &w.b, "no", 0);
+	bend(&w.b, true);
+	is_silent(&w.a, &w.b, "yes", 1);
+}
+
+static void one_that_stays_out_is_silent_after_three_intervals(void **state)
+{
+	(void)state;
+	give(&w.a);
+	struct node_sign old;
+	assert_true(signs_due(&w.b.engine, &old));
+	old.written_ms -= 4000;
+	assert_int_equal(world_on_store(&w.b.engine, signs_write, &old, NULL), ERR_OK);
+	is_silent(&w.a, &w.b, "no", 0);
+	w.a.config.refresh_interval_ms = 500;
+	is_silent(&w.a, &w.b, "yes", 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_node_sees_what_the_others_say, open_seated, close_seated),
+		cmocka_unit_test_setup_teardown(one_that_says_the_same_waits_for_the_interval, open_seated, close_seated),
+		cmocka_unit_test_setup_teardown(a_forged_one_counts_as_none_and_is_written_over, open_seated, close_seated),
+		cmocka_unit_test_setup_teardown(one_that_stays_out_is_silent_after_three_intervals, open_seated, close_seated),
+	};
+	log_init("test", LOG_LEVEL_ERROR);
+	if (arena_init(16u << 20, false, NULL) != ERR_OK) return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
