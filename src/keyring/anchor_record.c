@@ -55,6 +55,12 @@ static enum coffer_err read_ref(struct reader *r, struct token_counter_ref *out)
 	return ERR_OK;
 }
 
+enum coffer_err anchor_record_read_name(struct reader *r, struct anchor_record *out)
+{
+	TRY(read_auth(r, out));
+	return read_ref(r, &out->ref);
+}
+
 static enum coffer_err read_body(struct view body, struct anchor_record *out)
 {
 	struct reader r;
@@ -63,8 +69,7 @@ static enum coffer_err read_body(struct view body, struct anchor_record *out)
 	TRY(reader_u8(&r, &stage));
 	ENSURE(stage >= ANCHOR_MAKING && stage <= ANCHOR_LEFT, ERR_CORRUPT);
 	out->stage = (enum anchor_stage)stage;
-	TRY(read_auth(&r, out));
-	TRY(read_ref(&r, &out->ref));
+	TRY(anchor_record_read_name(&r, out));
 	TRY(reader_u64(&r, &out->first));
 	TRY(reader_u64(&r, &out->made_ms));
 	TRY(reader_u64(&r, &out->counter));
@@ -112,14 +117,19 @@ enum coffer_err anchor_record_read(struct store *store, struct ring *ring, struc
 	return anchor_record_open(ring, &row, out);
 }
 
+void anchor_record_write_name(struct writer *w, const struct anchor_record *record)
+{
+	writer_bytes(w, secret_view(record->auth));
+	writer_view_u32(w, view_of(record->ref.data, record->ref.len));
+	writer_view_u32(w, view_str(record->ref.place));
+}
+
 static enum coffer_err write_body(const struct anchor_record *record, struct buf *out)
 {
 	struct writer w;
 	writer_init_buf(&w, out, BODY_MAX);
 	writer_u8(&w, (uint8_t)record->stage);
-	writer_bytes(&w, secret_view(record->auth));
-	writer_view_u32(&w, view_of(record->ref.data, record->ref.len));
-	writer_view_u32(&w, view_str(record->ref.place));
+	anchor_record_write_name(&w, record);
 	writer_u64(&w, record->first);
 	writer_u64(&w, record->made_ms);
 	writer_u64(&w, record->counter);

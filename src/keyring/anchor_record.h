@@ -2,7 +2,9 @@
 #ifndef COFFER_KEYRING_ANCHOR_RECORD_H
 #define COFFER_KEYRING_ANCHOR_RECORD_H
 
+#include "base/reader.h"
 #include "base/secret.h"
+#include "base/writer.h"
 #include "keyring/record.h"
 #include "token/counter.h"
 
@@ -36,6 +38,9 @@ bool anchor_record_is(const struct domain_id *domain, const struct store_row *ro
 enum coffer_err anchor_record_open(struct ring *ring, const struct store_row *row, struct anchor_record *out) MUST_USE;
 /* Writes it in the transaction under way, as its row_version + 1, which it then is. */
 enum coffer_err anchor_record_put(struct store *store, struct ring *ring, struct anchor_record *record) MUST_USE;
+/* What names a counter, and lets it be read and raised: authorization value, reference and place, as they stand in the record. The caller clears *out, also after an error. */
+enum coffer_err anchor_record_read_name(struct reader *r, struct anchor_record *out) MUST_USE;
+void anchor_record_write_name(struct writer *w, const struct anchor_record *record);
 /* Takes the record away, in the transaction under way. Fine when there is none. */
 enum coffer_err anchor_record_erase(struct store *store, struct ring *ring) MUST_USE;
 

@@ -213,12 +213,13 @@ void anchor_go_without_token(struct engine *engine, enum coffer_err err, const s
 	pthread_mutex_unlock(&engine->anchor->lock);
 }
 
-/* The authorization value is in the store before the token has it. */
-static enum coffer_err make_first(struct engine *engine, struct anchor_record *record, struct reason *reason)
+/* The authorization value is in the store before the token has it. Where the token has no counter of this node the value is new at each try, so that a copy from a time when none could be made
+ * knows nothing that the counter takes which is made at last. */
+static enum coffer_err make_first(struct engine *engine, struct anchor_record *record, bool none, struct reason *reason)
 {
 	struct reason why = { "" };
-	bool other = false, moving = record->stage == ANCHOR_MOVING;
-	if (record->stage != ANCHOR_MAKING && !moving) {
+	bool other = false, moving = record->stage == ANCHOR_MOVING && !none;
+	if (none || (record->stage != ANCHOR_MAKING && !moving)) {
 		record->stage = ANCHOR_MAKING;
 		TRY(anchor_record_new_auth(record));
 		TRY(engine->on_store(engine, store_record, record, reason));
@@ -237,7 +238,8 @@ static enum coffer_err take_answer(struct engine *engine, struct anchor_record *
 {
 	struct anchor *a = engine->anchor;
 	if (record->stage != ANCHOR_MADE && record->stage != ANCHOR_LEFT)
-		return answer->state == TOKEN_COUNTER_OTHER && record->stage != ANCHOR_MOVING ? anchor_refuse(engine, ANCHOR_BEFORE, record, 0, reason) : make_first(engine, record, reason);
+		return answer->state == TOKEN_COUNTER_OTHER && record->stage != ANCHOR_MOVING ? anchor_refuse(engine, ANCHOR_BEFORE, record, 0, reason)
+			: make_first(engine, record, answer->state == TOKEN_COUNTER_NONE, reason);
 	enum anchor_verdict verdict = anchor_judge(record->counter, answer);
 	uint64_t value = answer->state == TOKEN_COUNTER_WELL ? answer->value : 0;
 	if (verdict != ANCHOR_WELL && verdict != ANCHOR_STEP_BEHIND) return anchor_refuse(engine, verdict, record, value, reason);

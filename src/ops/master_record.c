@@ -10,6 +10,7 @@
 
 #define RECORD "master-change"
 #define FORMAT 1u
+#define FORMAT_LEFT 2u /* and a counter that was left */
 #define KIND_MAX 15u
 #define MECHANISM_MAX 39u
 #define DEFAULT_TPM_HANDLE 0x81010C0Fu
@@ -32,7 +33,7 @@ static enum coffer_err decode(struct view plain, struct master_record *out)
 	uint8_t format;
 	reader_init(&r, plain);
 	TRY(reader_u8(&r, &format));
-	ENSURE(format == FORMAT, ERR_VERSION);
+	ENSURE(format == FORMAT || format == FORMAT_LEFT, ERR_VERSION);
 	TRY(reader_u8(&r, &out->phase));
 	ENSURE(out->phase == 1 || out->phase == 2, ERR_CORRUPT);
 	TRY(take_text(&r, TOKEN_URI_MAX, out->uri));
@@ -42,6 +43,10 @@ static enum coffer_err decode(struct view plain, struct master_record *out)
 	TRY(reader_view_u32(&r, TOKEN_BINDING_MAX, &data));
 	if (data.len) memcpy(out->binding.data, data.ptr, data.len);
 	out->binding.data_len = data.len;
+	if (format == FORMAT_LEFT) {
+		TRY(anchor_record_read_name(&r, &out->left));
+		TRY(reader_u64(&r, &out->left.counter));
+	}
 	return reader_end(&r);
 }
 
@@ -53,6 +58,7 @@ enum coffer_err master_record_read(struct txn *txn, struct master_record *out)
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	TRY(err);
 	err = decode(buf_view(&plain), out);
+	if (err) anchor_record_clear(&out->left);
 	return err == ERR_OK || err == ERR_VERSION ? err : ERR_CORRUPT;
 }
 
@@ -63,19 +69,23 @@ bool master_record_is(const struct store_row *row)
 
 enum coffer_err master_record_put(struct txn *txn, const struct master_record *record)
 {
-	uint8_t plain[DOMAIN_RECORD_MAX];
+	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct writer w;
 	if (record->phase == 0) return domain_record_erase(txn_store(txn), RECORD);
-	writer_init(&w, plain, sizeof plain);
-	writer_u8(&w, FORMAT);
+	writer_init_buf(&w, &plain, DOMAIN_RECORD_MAX);
+	writer_u8(&w, record->left.auth ? FORMAT_LEFT : FORMAT);
 	writer_u8(&w, record->phase);
 	writer_view_u32(&w, view_str(record->uri));
 	writer_view_u32(&w, view_str(record->kind));
 	writer_bytes(&w, view_of(record->binding.master_secret_id, TOKEN_MS_ID_LEN));
 	writer_view_u32(&w, view_str(record->binding.mechanism));
 	writer_view_u32(&w, view_of(record->binding.data, record->binding.data_len));
+	if (record->left.auth) {
+		anchor_record_write_name(&w, &record->left);
+		writer_u64(&w, record->left.counter);
+	}
 	TRY(writer_done(&w));
-	return domain_record_put(txn_store(txn), txn_ring(txn), RECORD, writer_view(&w));
+	return domain_record_put(txn_store(txn), txn_ring(txn), RECORD, buf_view(&plain));
 }
 
 /* Another handle: the ones that follow. */

@@ -232,6 +232,7 @@ enum coffer_err rotation_load(struct engine *engine, struct txn *txn, void *arg,
 	pthread_mutex_unlock(&r->lock);
 	struct master_record master;
 	if (master_record_read(txn, &master) == ERR_OK) rotation_tell_old(engine, master.phase == 2 ? "its token is asked for it" : "");
+	anchor_record_clear(&master.left);
 	rotation_set_phase(engine, ROTATION_NONE);
 	if (ring_count(txn_ring(txn)) > 1) {
 		rotation_restart(engine);

@@ -1,4 +1,5 @@
 /* The counter, when the master secret changes: what a token says is held against the store before anything takes its place (docs/formats.md section 17.2). */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -34,7 +35,11 @@ static enum coffer_err judge_same(struct master_flow *f, const struct anchor_rec
 {
 	struct engine *e = f->engine;
 	enum anchor_verdict verdict = anchor_judge(record->counter, answer);
-	f->counter = record->stage == ANCHOR_LEFT ? MASTER_COUNTER_RETURNS : MASTER_COUNTER_STAYS;
+	bool is_left = record->stage == ANCHOR_LEFT;
+	f->value = answer->value;
+	/* It was to be raised when it was left, and once more before that. */
+	if (is_left && verdict == ANCHOR_TOKEN_OLD && answer->value + 2 == record->counter) verdict = ANCHOR_STEP_BEHIND;
+	f->counter = is_left ? MASTER_COUNTER_RETURNS : MASTER_COUNTER_STAYS;
 	if (verdict == ANCHOR_WELL || verdict == ANCHOR_STEP_BEHIND) return ERR_OK;
 	return anchor_refuse(e, verdict, record, answer->value, reason);
 }
@@ -64,7 +69,7 @@ static enum coffer_err plan(struct master_flow *f, struct anchor_record *record,
 	if (knows) TRY(ask(e, record, false, &answer, reason));
 	if (answer.state == TOKEN_COUNTER_WELL && !knows) return ERR_OK; /* that whose making was cut off: it is finished */
 	if (answer.state != TOKEN_COUNTER_NONE) return judge_unknown(f, record, compared, reason);
-	f->counter = MASTER_COUNTER_MOVES;
+	f->counter = MASTER_COUNTER_BEGINS;
 	return ERR_OK;
 }
 
@@ -77,6 +82,10 @@ enum coffer_err rotation_anchor_plan(struct master_flow *f, struct reason *reaso
 	if (!e->anchor || !rooted_store_is(e->store)) return ERR_OK;
 	enum coffer_err err = e->on_store(e, anchor_load, &load, reason);
 	if (!err) err = plan(f, &record, f->compared, reason);
+	if (!err && record.stage == ANCHOR_MADE && (rotation_anchor_makes(f) || f->counter == MASTER_COUNTER_LEAVES)) {
+		f->left = record;
+		record = ANCHOR_RECORD_NONE;
+	}
 	anchor_record_clear(&record);
 	struct anchor_facts facts;
 	anchor_facts(e->anchor, &facts);
@@ -86,12 +95,24 @@ enum coffer_err rotation_anchor_plan(struct master_flow *f, struct reason *reaso
 	return err;
 }
 
-static enum coffer_err change_record(struct anchor_record *record, enum master_counter counter)
+bool rotation_anchor_makes(const struct master_flow *f)
 {
-	if (counter == MASTER_COUNTER_LEAVES) record->stage = ANCHOR_LEFT;
-	if (counter == MASTER_COUNTER_RETURNS) record->stage = ANCHOR_MADE;
-	if (counter != MASTER_COUNTER_MOVES) return ERR_OK;
-	record->stage = ANCHOR_MOVING;
+	return f->counter == MASTER_COUNTER_BEGINS || f->counter == MASTER_COUNTER_MOVES;
+}
+
+static enum coffer_err change_record(struct anchor_record *record, const struct master_flow *f)
+{
+	const enum master_counter counter = f->counter;
+	if (counter == MASTER_COUNTER_LEAVES) {
+		record->stage = ANCHOR_LEFT;
+		record->counter++; /* rotation_anchor_leave */
+	}
+	if (counter == MASTER_COUNTER_RETURNS) {
+		record->stage = ANCHOR_MADE;
+		record->counter = f->value;
+	}
+	if (!rotation_anchor_makes(f)) return ERR_OK;
+	record->stage = counter == MASTER_COUNTER_MOVES ? ANCHOR_MOVING : ANCHOR_MAKING;
 	record->ref = (struct token_counter_ref){ .len = 0 };
 	record->first = record->made_ms = record->counter = 0;
 	return anchor_record_new_auth(record);
@@ -104,8 +125,27 @@ enum coffer_err rotation_anchor_write(struct engine *engine, struct txn *txn, co
 	struct anchor_write load = { .record = &record };
 	if (f->counter == MASTER_COUNTER_STAYS) return ERR_OK;
 	enum coffer_err err = anchor_load(engine, txn, &load, reason);
-	if (!err) err = change_record(&record, f->counter);
+	if (!err) err = change_record(&record, f);
 	if (!err) err = anchor_store(engine, txn, &record, reason);
 	anchor_record_clear(&record);
 	return err;
+}
+
+enum coffer_err rotation_anchor_leave(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	const struct anchor_record *left = &f->record.left;
+	struct token_counter_wish wish;
+	struct token_counter_answer answer;
+	if (!left->auth) return ERR_OK;
+	TRY(anchor_wish(&e->identity.domain, left, &wish));
+	TRY(token_proxy_counter_read(e->token, &wish, &answer, reason));
+	/* At most two: the last raise may not have reached it. */
+	for (unsigned i = 0; i < 2 && answer.state == TOKEN_COUNTER_WELL && answer.value <= left->counter; i++) {
+		wish.from = answer.value;
+		TRY(token_proxy_counter_raise(e->token, &wish, &answer, reason));
+	}
+	if (answer.state == TOKEN_COUNTER_WELL && answer.value <= left->counter)
+		return reason_fail(reason, ERR_TOKEN, "the counter in the token that was left does not go up: it stays at %" PRIu64, answer.value);
+	return ERR_OK;
 }

@@ -105,7 +105,7 @@ static enum coffer_err append_changed(struct engine *engine, struct txn *txn, co
 {
 	char details[512];
 	snprintf(details, sizeof details, "master secret: %.200s took the place of that in %s; wraps with %s%s", f->out->info.master_secret, f->before.token_kind,
-		f->after.binding.mechanism, f->counter == MASTER_COUNTER_MOVES ? "; a rollback counter is made anew" : "");
+		f->after.binding.mechanism, rotation_anchor_makes(f) ? "; a rollback counter is made anew" : "");
 	const struct audit_event event = { .principal = view_str(f->wish->principal), .operation = OPERATION_COFFER_ROTATE_MASTER,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);
@@ -208,7 +208,8 @@ static void back_to(struct master_flow *f, const struct identity *to)
 static enum coffer_err write_for_certain(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
-	f->record = (struct master_record){ .phase = 2, .binding = f->before.binding };
+	f->record = (struct master_record){ .phase = 2, .binding = f->before.binding, .left = f->left };
+	f->left = ANCHOR_RECORD_NONE;
 	snprintf(f->record.uri, sizeof f->record.uri, "%s", f->before.token_uri);
 	snprintf(f->record.kind, sizeof f->record.kind, "%s", f->before.token_kind);
 	enum coffer_err err = e->on_store(e, write_slots, f, reason);
@@ -247,12 +248,14 @@ static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
 	struct token_info info, now;
+	struct reason why = { "" };
 	f->out->old_destroyed = f->out->old_adopted = false; /* of one before this one */
 	enum coffer_err err = e->on_store(e, read_slots, f, reason);
 	if (!err) err = prove(f, reason);
 	if (!err) err = token_proxy_describe(e->token, &now, reason);
 	if (err) return err;
 	err = token_proxy_retarget(e->token, f->record.uri, &f->record.binding, reason);
+	enum coffer_err left = token_proxy_counts(e->token) ? rotation_anchor_leave(f, &why) : ERR_OK;
 	if (!err) err = token_proxy_describe(e->token, &info, reason);
 	const struct moving *newest = &f->keys[f->count - 1];
 	f->out->old_adopted = !err && !info.made_here;
@@ -262,12 +265,14 @@ static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 	if (!err && info.made_here) err = token_proxy_erase(e->token, reason);
 	if (err == ERR_TOKEN_KEY_MISSING) err = ERR_OK;
 	f->out->old_destroyed = !err && !f->out->old_adopted;
+	if (!err && left) err = reason_fail(reason, left, "the counter in the token that was left could not be raised once more: %.300s", reason_text(&why, left));
 	back_to(f, &e->identity);
 	return err;
 }
 
 static enum coffer_err end(struct master_flow *f, struct reason *reason)
 {
+	anchor_record_clear(&f->record.left);
 	f->record = (struct master_record){ .phase = 0 };
 	TRY(f->engine->on_store(f->engine, store_end, f, reason));
 	rotation_tell_old(f->engine, "");
@@ -356,7 +361,7 @@ static enum coffer_err change_and_count(struct master_flow *f, struct reason *re
 	enum coffer_err err = change(f, reason);
 	bool moved = !master_is_same(&f->before, &e->identity);
 	flow_end(f);
-	anchor_again(e, moved && f->counter == MASTER_COUNTER_MOVES, facts.level);
+	anchor_again(e, moved && rotation_anchor_makes(f), facts.level);
 	return err;
 }
 
@@ -365,12 +370,14 @@ enum coffer_err rotation_master(struct engine *engine, const struct master_wish 
 	struct master_flow f = { .engine = engine, .wish = wish, .out = out, .before = engine->identity, .after = engine->identity };
 	*out = (struct master_change){ .old_destroyed = false };
 	if (!engine->token) return reason_fail(reason, ERR_TOKEN_GONE, "the node has no token now");
-	TRY(engine->on_store(engine, load, &f, reason));
-	TRY(identity_settled(engine->config->state_dir, &engine->identity, reason));
+	enum coffer_err err = engine->on_store(engine, load, &f, reason);
+	if (!err) err = identity_settled(engine->config->state_dir, &engine->identity, reason);
 	keep_raises(engine);
-	enum coffer_err err = settle_earlier(&f, reason);
+	if (!err) err = settle_earlier(&f, reason);
 	if (!err) err = change_and_count(&f, reason);
 	let_raises(engine);
+	anchor_record_clear(&f.left);
+	anchor_record_clear(&f.record.left);
 	return err;
 }
 
@@ -391,6 +398,7 @@ void rotation_master_finish(struct engine *engine)
 		if (err) log_warn("the master secret before this one is not destroyed yet: %s", reason_text(&why, err));
 		if (err) rotation_tell_old(engine, reason_text(&why, err));
 	}
+	anchor_record_clear(&f.record.left);
 	flow_end(&f);
 	pthread_mutex_unlock(&engine->admin_lock);
 }

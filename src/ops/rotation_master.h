@@ -2,6 +2,7 @@
 #ifndef COFFER_OPS_ROTATION_MASTER_H
 #define COFFER_OPS_ROTATION_MASTER_H
 
+#include "keyring/anchor_record.h"
 #include "ops/engine.h"
 
 struct master_wish {
@@ -26,7 +27,9 @@ struct master_record {
 	char uri[TOKEN_URI_MAX + 1];
 	char kind[16];
 	struct token_binding binding;
+	struct anchor_record left; /* phase 2: the counter in the token of uri that the node left; auth NULL: none. Its auth, ref and counter alone; owned */
 };
+/* The caller clears record.left; after an error there is none. */
 enum coffer_err master_record_read(struct txn *txn, struct master_record *out) MUST_USE;
 enum coffer_err master_record_put(struct txn *txn, const struct master_record *record) MUST_USE;
 /* Whether the row of table 5 is that record. */

@@ -16,7 +16,8 @@ struct moving {
 /* What becomes of the counter in the transaction that puts the new master secret in force. */
 enum master_counter {
 	MASTER_COUNTER_STAYS,   /* as it is, or there is none */
-	MASTER_COUNTER_MOVES,   /* one is made where the node comes to */
+	MASTER_COUNTER_BEGINS,  /* one is made where the node comes to, which has none of this node */
+	MASTER_COUNTER_MOVES,   /* the same, and it takes the place of one of this node that the record is not about */
 	MASTER_COUNTER_LEAVES,  /* to a token that cannot count: what the one left behind must say stays known */
 	MASTER_COUNTER_RETURNS  /* to the TPM that was left */
 };
@@ -31,6 +32,8 @@ struct master_flow {
 	struct moving keys[ROTATION_GENERATIONS_MAX];
 	unsigned count;
 	enum master_counter counter;
+	struct anchor_record left;    /* the counter in the token in force, which the node is about to leave; auth NULL: none. Owned, as record.left */
+	uint64_t value;               /* RETURNS: what the counter says */
 	bool compared; /* the counter in force bears the store out */
 	bool written; /* read back: the slots name the new one */
 };
@@ -47,8 +50,13 @@ bool master_is_same(const struct identity *a, const struct identity *b);
 
 /* Before anything is changed: a token in force that counts (token_proxy_counts) is asked. ERR_CORRUPT: the store is not the one that its counter speaks of; the node stops serving. Admin lane. */
 enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *reason) MUST_USE;
+/* Whether one is to be made in the token that the node comes to. */
+bool rotation_anchor_makes(const struct master_flow *f);
 /* With the new token attached: f->counter. ERR_CORRUPT: there is a counter of this node that stands against the store; nothing was changed, the caller lets the node stop serving. */
 enum coffer_err rotation_anchor_plan(struct master_flow *f, struct reason *reason) MUST_USE;
+/* Attached to the token that was left (record.uri), if need be without its master secret: its counter goes above what any store of then knows, so that a copy of then is older than the counter.
+ * ERR_OK too when nothing is to be raised. May be repeated. */
+enum coffer_err rotation_anchor_leave(struct master_flow *f, struct reason *reason) MUST_USE;
 /* In the transaction that writes the slots. */
 enum coffer_err rotation_anchor_write(struct engine *engine, struct txn *txn, const struct master_flow *f, struct reason *reason) MUST_USE;
 

@@ -1,0 +1,142 @@
+#!/bin/bash
+# What a node leaves behind when it goes from one token to another: the last copy from before is older than the counter of the TPM that it left, also where that TPM could only be asked later; a
+# token that cannot count lies between a TPM and its return; and a copy of a time when the new TPM could make no counter is refused once it has one.
+# shellcheck source=tests/integration/lib.sh
+# shellcheck disable=SC2317  # functions are called by name
+. "$(dirname "$0")/lib.sh"
+begin rollback-left
+# Another node's sandbox only for its token.
+other=$work/other
+"$sandbox" start --dir "$other" --token softhsm --quiet >"$work/other.out" 2>&1 || bad "the other token starts" "$(tail -3 "$work/other.out")"
+hsm=$(COFFER_SOCKET=$other/node-1/coffer.sock coffer status --json | jq -r .token.uri)
+hsm=${hsm/\?/;id=%0A%0B?}
+kill -TERM "$(cat "$other/node-1/monitor.pid")"
+trap 'kill_second; "$sandbox" stop --dir "$other" >/dev/null 2>&1; cleanup' EXIT
+start_sandbox --token swtpm --set anchor_interval=1s --set anchor_period=0 --set token_deadline=4s --set token_probe_interval=1s --set "tokend_environment=SOFTHSM2_CONF=$other/node-1/token/softhsm2.conf"
+use_sandbox
+state=$home/state
+shares=(--share-file "$dir/recovery/share-1.txt" --share-file "$dir/recovery/share-2.txt" --share-file "$dir/recovery/share-3.txt")
+first=$(status_field .token.uri)
+tpm=$home/second
+second="tpm2:swtpm:path=$tpm/swtpm.sock"
+export TPM2TOOLS_TCTI=swtpm:path=$tpm/swtpm.sock
+
+kill_second() { [ ! -s "$tpm/pid" ] || kill -9 "$(cat "$tpm/pid")" 2>/dev/null; }
+second_on() {
+  local as=()
+  [ "$(id -u)" != 0 ] || as=(setpriv --reuid 64202 --regid 64202 --clear-groups)
+  (cd / && umask 077 && exec setsid "${as[@]}" swtpm socket --tpm2 --tpmstate "dir=$tpm" --server "type=unixio,path=$tpm/swtpm.sock" --ctrl "type=unixio,path=$tpm/swtpm.sock.ctrl" \
+    --flags not-need-init,startup-clear --pid "file=$tpm/pid" </dev/null >>"$work/swtpm.log" 2>&1) &
+  within 10 "the second TPM is there" test -S "$tpm/swtpm.sock"
+}
+second_off() {
+  local pid; pid=$(cat "$tpm/pid")
+  kill -TERM "$pid"
+  within 10 "the second TPM is off" has_ended "$pid"
+  rm -f "$tpm"/*.sock*
+}
+save() { rm -rf "${work:?}/$1"; cp -a "$state" "$work/$1"; }
+save_last() { # save_last COPY: of the running node, whose counter says what the copy says
+  local pid; pid=$(cat "$home/cofferd.pid")
+  within 20 "$1: its counter is well" status_is .rollback.health well
+  kill -STOP "$pid"
+  save "$1"
+  kill -CONT "$pid"
+}
+put_back() { rm -rf "${state:?}"; cp -a "$work/$1" "$state"; }
+open_again() { # open_again WHAT
+  start_daemon "$1: it starts"
+  within 20 "$1: it opens by itself" is_ready
+}
+shares_do_not_open() { # shares_do_not_open WHAT COPY
+  put_back "$2"
+  start_daemon "$1: with the copy it starts"
+  within 20 "$1: and stays sealed" status_is .token.health 'key missing'
+  refused "$1: shares do not open it" 1 'rollback: the store is older than this node has been' coffer unseal "${shares[@]}"
+  equal "$1: the node is at fault" "$(status_field .state)" fault
+  stop_daemon
+}
+indexes() { for i in 0 1 2 3 4 5 6 7; do "$@" "0x01810C1$i" >/dev/null 2>&1 || echo "0x01810C1$i"; done; }
+make_index() { tpm2_nvdefine -C o -s 8 -a 'ownerwrite|ownerread' "$1"; }
+
+mkdir -m 700 "$tpm"
+give_to tokend "$tpm"
+second_on
+coffer key create k >/dev/null || bad "a key"
+printf before | coffer encrypt -k k -o "$work/m"
+within 20 "there is a counter" status_is .rollback.protection 'counter in the token'
+equal "the second TPM has no place left for a counter" "$(indexes make_index)" ""
+save_last first-last
+
+# ---- to a TPM that can make no counter yet ----
+check "full: another TPM takes over" coffer rotate master --token "$second"
+equal "full: status says that nothing protects" "$(status_field .rollback.protection)" 'none yet'
+stop_daemon
+save full
+equal "full: its places are free again" "$(indexes tpm2_nvundefine -C o)" ""
+open_again "full"
+equal "full: the counter is made" "$(status_field .rollback.protection)" 'counter in the token'
+stop_daemon
+save second
+put_back full
+start_daemon "full: with the copy of then it starts"
+within 20 "full: and is at fault" status_is .state fault
+matches "full: and says why" "$(status_field .note)" '^rollback: the token has a counter of this node that the store does not know'
+stop_daemon
+
+# ---- the TPM that was left ----
+shares_do_not_open "left" first-last
+
+# ---- left for a token that cannot count ----
+put_back second
+open_again "hsm"
+coffer key create doomed >/dev/null && printf gone | coffer encrypt -k doomed -o "$work/d"
+save_last second-last
+check "hsm: a token that cannot count takes over" coffer rotate master --token "$hsm"
+equal "hsm: status says that nothing protects" "$(status_field .rollback.protection)" 'none in the token'
+stop_daemon
+save hsm
+shares_do_not_open "hsm" second-last
+put_back hsm
+open_again "back"
+out=$(coffer rotate master --token "$second" 2>&1) && ok "back: the TPM takes over again" || bad "back: the TPM takes over again" "$out"
+equal "back: its counter protects again" "$(status_field .rollback.protection)" 'counter in the token'
+equal "back: nobody had to take anything" 0 "$(status_field .rollback.overridden)"
+coffer key revoke doomed --reason key-compromise >/dev/null && check "back: a key is destroyed" coffer key destroy doomed
+stop_daemon
+save back
+
+# ---- a copy of the time with the token that cannot count, and the way to the TPM from it ----
+put_back hsm
+start_daemon "hsm copy: it starts"
+within 20 "hsm copy: and stays sealed" status_is .token.health 'key missing'
+check "hsm copy: shares open it: its token cannot be asked" coffer unseal "${shares[@]}"
+refused "hsm copy: the TPM does not take over" 1 'rollback: the store is older than this node has been.*coffer store accept --rollback' coffer rotate master --token "$second?handle=0x81010D07"
+equal "hsm copy: the node is at fault" "$(status_field .state)" fault
+refused "hsm copy: what was destroyed does not decrypt" 1 'stopped serving' coffer decrypt -i "$work/d" -o "$work/o"
+stop_daemon
+
+# ---- left while it was away ----
+put_back back
+open_again "away"
+stop_daemon
+save away-last
+second_off
+start_daemon "away: without its TPM it starts"
+within 20 "away: and stays sealed" status_is .state sealed
+check "away: shares open it" coffer unseal "${shares[@]}"
+refused "away: the first TPM does not take over: it has a counter, and nothing bears the store out" 1 'rollback: the token has a counter of this node that the store does not know' coffer rotate master --token "$first"
+stop_daemon
+start_daemon "away: it starts again"
+within 20 "away: and stays sealed" status_is .state sealed
+check "away: shares open it" coffer unseal "${shares[@]}"
+check "away: a token that cannot count takes over" coffer rotate master --token "$hsm"
+matches "away: the earlier one is on record" "$(coffer status)" 'not destroyed'
+stop_daemon
+second_on
+open_again "away: the TPM is back"
+settled() { ! coffer status | grep -q 'not destroyed'; }
+within 20 "away: its master secret is destroyed" settled
+stop_daemon
+shares_do_not_open "away" away-last
+finish
