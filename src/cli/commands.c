@@ -149,6 +149,12 @@ static const struct cmd_option zeroise_options[] = {
 	{ "without-token", 0, NULL, "the token cannot be reached: leave the master secret in it" },
 	{ 0 },
 };
+static const struct cmd_option migrate_options[] = {
+	{ "to", 0, "postgres|sqlite", "where the configuration, as it is written now, has the store" },
+	{ "yes", 0, NULL, "you mean it: the daemon starts anew and moves it" },
+	{ "no-wait", 0, NULL, "do not wait until the store is in its new place" },
+	{ 0 },
+};
 static const struct cmd_option accept_options[] = {
 	{ "yes", 0, NULL, "you have read what is wrong" },
 	{ "rollback", 0, NULL, "after a rollback: take the store against the counter in the token" },
@@ -269,6 +275,7 @@ const struct cmd commands[] = {
 	{ "audit export", "FILE", 1, 1, "records with signed checkpoints, one JSON object a line (- is standard output)", audit_export_options, cmd_audit_export },
 	{ "store check", "", 0, 0, "read the whole store now and say what is wrong with it", NULL, cmd_store_check },
 	{ "store accept", "", 0, 0, "after an integrity fault or a rollback: go on with the store as it is", accept_options, cmd_store_accept },
+	{ "store migrate", "", 0, 0, "move the store from SQLite to PostgreSQL, or back, verified", migrate_options, cmd_store_migrate },
 	{ "backup create", "FILE", 1, 1, "an archive of everything, while the daemon serves", NULL, cmd_backup_create },
 	{ "backup verify", "FILE", 1, 1, "is the archive whole, does it open, what does it hold; needs no daemon", verify_options, cmd_backup_verify },
 	{ "backup list", "", 0, 0, "backups made, and whether they were verified", NULL, cmd_backup_list },

@@ -13,7 +13,7 @@ cmd_fn cmd_encrypt, cmd_decrypt, cmd_rewrap, cmd_random, cmd_mac, cmd_hash;
 cmd_fn cmd_rotate_data_key, cmd_rotate_master;
 cmd_fn cmd_promote, cmd_step_down;
 cmd_fn cmd_quorum, cmd_quorum_set, cmd_approve, cmd_zeroise;
-cmd_fn cmd_grant, cmd_revoke_grant, cmd_grants, cmd_audit_show, cmd_audit_verify, cmd_audit_export, cmd_store_check, cmd_store_accept;
+cmd_fn cmd_grant, cmd_revoke_grant, cmd_grants, cmd_audit_show, cmd_audit_verify, cmd_audit_export, cmd_store_check, cmd_store_accept, cmd_store_migrate;
 cmd_fn cmd_node_join, cmd_node_list, cmd_node_approve, cmd_node_remove, cmd_node_accept;
 cmd_fn cmd_backup_create, cmd_backup_verify, cmd_backup_list, cmd_restore;
 

@@ -177,18 +177,10 @@ enum coffer_status admin_token_provision(struct coffer *c, const char *token_uri
 enum coffer_status admin_store_check(struct coffer *c, uint64_t pass, char *text, size_t cap, size_t *out_len)
 {
 	struct call call;
-	struct view report;
 	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_STORE_CHECK, 64);
 	if (st) return st;
 	if (pass) ttlv_put_i64(&call.w, TAG_COFFER_CHECK_PASS, (int64_t)pass);
-	st = call_run(&call, false);
-	if (!st && ttlv_take_text(&call.answer.items[0].payload, TAG_COFFER_JSON, &report) != ERR_OK) st = call_malformed(&call);
-	if (!st && report.len > cap) st = COFFER_ENOSPACE;
-	if (!st) {
-		if (report.len) memcpy(text, report.ptr, report.len);
-		*out_len = report.len;
-	}
-	return call_end(&call, st);
+	return call_end_json(&call, text, cap, out_len);
 }
 
 /* Without fields; it may take as long as an init. */
@@ -209,4 +201,14 @@ enum coffer_status admin_store_accept(struct coffer *c)
 enum coffer_status admin_anchor_accept(struct coffer *c)
 {
 	return run_bare(c, OPERATION_COFFER_ANCHOR_ACCEPT);
+}
+
+enum coffer_status admin_store_migrate(struct coffer *c, const char *to, char *json, size_t cap, size_t *out_len)
+{
+	struct call call;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_STORE_MIGRATE, 128);
+	if (st) return st;
+	call.deadline_ms += INIT_TIMEOUT_MS;
+	ttlv_put_str(&call.w, TAG_COFFER_STORE_KIND, to);
+	return call_end_json(&call, json, cap, out_len);
 }

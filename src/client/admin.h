@@ -79,5 +79,7 @@ enum coffer_status admin_store_check(struct coffer *c, uint64_t pass, char *text
 enum coffer_status admin_store_accept(struct coffer *c);
 /* Takes the store as it is, against the counter in the token. */
 enum coffer_status admin_anchor_accept(struct coffer *c);
+/* Orders that the store is moved to "postgres" or "sqlite"; the daemon starts anew and does it. json: what was ordered. */
+enum coffer_status admin_store_migrate(struct coffer *c, const char *to, char *json, size_t cap, size_t *out_len);
 
 #endif

@@ -7,24 +7,11 @@
 #define RESEAL_TIMEOUT_MS 120000u /* a slow TPM wraps a data key in two seconds */
 #define CHANGES_MAX 1024u
 
-static enum coffer_status run(struct call *call, char *text, size_t cap, size_t *out_len)
-{
-	struct view report;
-	enum coffer_status st = call_run(call, false);
-	if (!st && ttlv_take_text(&call->answer.items[0].payload, TAG_COFFER_JSON, &report) != ERR_OK) st = call_malformed(call);
-	if (!st && report.len > cap) st = COFFER_ENOSPACE;
-	if (!st) {
-		if (report.len) memcpy(text, report.ptr, report.len);
-		*out_len = report.len;
-	}
-	return call_end(call, st);
-}
-
 enum coffer_status admin_token_policy(struct coffer *c, char *text, size_t cap, size_t *out_len)
 {
 	struct call call;
 	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_TOKEN_POLICY, 64);
-	return st ? st : run(&call, text, cap, out_len);
+	return st ? st : call_end_json(&call, text, cap, out_len);
 }
 
 enum coffer_status admin_token_reseal(struct coffer *c, const char *changes, char *text, size_t cap, size_t *out_len)
@@ -35,7 +22,7 @@ enum coffer_status admin_token_reseal(struct coffer *c, const char *changes, cha
 	if (st) return st;
 	call.deadline_ms += RESEAL_TIMEOUT_MS;
 	ttlv_put_str(&call.w, TAG_COFFER_POLICY_CHANGES, changes);
-	return run(&call, text, cap, out_len);
+	return call_end_json(&call, text, cap, out_len);
 }
 
 enum coffer_status admin_token_change_pin(struct coffer *c, const struct secret *pin, char *text, size_t cap, size_t *out_len)
@@ -47,5 +34,5 @@ enum coffer_status admin_token_change_pin(struct coffer *c, const struct secret 
 	if (st) return st;
 	call.deadline_ms += RESEAL_TIMEOUT_MS;
 	ttlv_put_bytes(&call.w, TAG_COFFER_TOKEN_PIN, bytes);
-	return run(&call, text, cap, out_len);
+	return call_end_json(&call, text, cap, out_len);
 }

@@ -267,3 +267,10 @@ enum coffer_status call_take_json(struct call *call, char *text, size_t cap, siz
 	*out_len = json.len;
 	return COFFER_OK;
 }
+
+enum coffer_status call_end_json(struct call *call, char *text, size_t cap, size_t *out_len)
+{
+	enum coffer_status st = call_run(call, false);
+	if (!st) st = call_take_json(call, text, cap, out_len);
+	return call_end(call, st);
+}

@@ -70,5 +70,7 @@ bool call_is_uuid(const char *key);
 
 /* The JSON document of an answer with one item, copied to text (cap bytes, no NUL behind it). COFFER_ENOSPACE. */
 enum coffer_status call_take_json(struct call *call, char *text, size_t cap, size_t *out_len);
+/* call_run, that, and call_end. */
+enum coffer_status call_end_json(struct call *call, char *text, size_t cap, size_t *out_len);
 
 #endif

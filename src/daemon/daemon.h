@@ -112,6 +112,7 @@ struct daemon {
 	struct service *service;      /* to that one */
 	struct scrubber *scrubber;    /* daemon/scrubber.h */
 	struct rotator *rotator;      /* daemon/rotator.h */
+	struct mover *mover;          /* daemon/mover.h; NULL in tests that do not */
 	struct bulk_flush *bulk_flush; /* daemon/bulk_flush.h */
 	struct backup_look *backup_look; /* daemon/backup_look.h */
 	struct alert_thread *alert_thread; /* daemon/alert_thread.h */

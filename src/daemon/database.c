@@ -52,14 +52,21 @@ static enum coffer_err read_writer(const struct config *config, uint64_t *out, s
 	return reason_fail(reason, ERR_USAGE, "%s is not 16 hexadecimal digits and an end of line; remove it, and the next start makes a new one", path);
 }
 
+enum coffer_err database_connect(struct daemon *d, const struct database_address *at, struct store **out, enum coffer_err *out_lost, struct reason *reason)
+{
+	const struct config *c = d->config;
+	struct remote_config config = { .conninfo = at->conninfo, .schema = at->schema, .passfile = at->passfile,
+		.connect_ms = c->store_connect_ms, .statement_ms = c->store_statement_ms };
+	TRY(read_writer(c, &config.writer, reason));
+	return store_open_remote(&config, link_store_spawner(d), out, out_lost, reason);
+}
+
 enum coffer_err database_open(struct daemon *d, struct store **out, struct reason *reason)
 {
 	const struct config *c = d->config;
-	struct remote_config config = { .conninfo = c->store_conninfo, .schema = c->store_schema, .passfile = c->store_passfile,
-		.connect_ms = c->store_connect_ms, .statement_ms = c->store_statement_ms };
+	const struct database_address at = { c->store_conninfo, c->store_schema, c->store_passfile };
 	enum coffer_err lost = ERR_OK;
-	TRY(read_writer(c, &config.writer, reason));
-	TRY(store_open_remote(&config, link_store_spawner(d), out, &lost, reason));
+	TRY(database_connect(d, &at, out, &lost, reason));
 	d->care.remote = true;
 	d->engine.database = *out;
 	if (!lost) return ERR_OK;

@@ -10,4 +10,11 @@
  * threads. ERR_USAGE, ERR_SCHEMA, ERR_UNSUPPORTED, ERR_IO, ERR_MEMORY. */
 enum coffer_err database_open(struct daemon *d, struct store **out, struct reason *reason) MUST_USE;
 
+/* The same for a database that is not, or not yet, the node's store, with the deadlines of the configuration and this node's writer: *out_lost as in store_open_remote. Any thread but
+ * the main one. Caller closes. */
+struct database_address {
+	const char *conninfo, *schema, *passfile;
+};
+enum coffer_err database_connect(struct daemon *d, const struct database_address *at, struct store **out, enum coffer_err *out_lost, struct reason *reason) MUST_USE;
+
 #endif

@@ -25,6 +25,7 @@
 #include "daemon/descriptors.h"
 #include "daemon/link.h"
 #include "daemon/listener.h"
+#include "daemon/mover.h"
 #include "daemon/shutdown.h"
 #include "daemon/state_dir.h"
 #include "daemon/rotator.h"
@@ -278,6 +279,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	ENSURE(d->base, ERR_MEMORY);
 	TRY(shutdown_catch_signals(d));
 	TRY(link_open(d, options, reason));
+	TRY(mover_start(d, reason));
 	TRY(open_store(d, reason));
 	TRY(store_cache_start(d, reason));
 	TRY(store_care_start(d, reason));
@@ -298,6 +300,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 static void stop(struct daemon *d)
 {
 	listener_close(d);
+	mover_stop(d);
 	alert_thread_stop(d);
 	init_drop(&d->engine);
 	join_drop(&d->engine);
@@ -327,6 +330,7 @@ static void stop(struct daemon *d)
 	if (d->engine.txn) ring_free(txn_ring(d->engine.txn));
 	txn_free(d->engine.txn);
 	audit_chain_free(d->engine.audit);
+	mover_free(d);
 	store_close(d->engine.store);
 	store_cache_stop(d);
 	store_check_free(d->engine.check);

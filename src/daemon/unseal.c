@@ -13,6 +13,7 @@
 #include "daemon/audit_signer_thread.h"
 #include "daemon/link.h"
 #include "daemon/interrupted.h"
+#include "daemon/mover.h"
 #include "daemon/store_cache.h"
 #include "daemon/store_thread.h"
 #include "daemon/zeroise.h"
@@ -74,15 +75,16 @@ static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 {
 	struct rooted_facts facts;
 	struct anchor_facts anchor;
-	char opening[256], details[640];
+	char opening[256], details[1152];
 	rooted_store_facts(e->store, &facts);
 	anchor_facts(e->anchor, &anchor);
 	attend_opening(e->attend, opening, sizeof opening);
-	snprintf(details, sizeof details, "%s opened the data key%s%s%s%s%s", opening[0] ? opening : "the token",
+	snprintf(details, sizeof details, "%s opened the data key%s%s%s%s%s%s%s", opening[0] ? opening : "the token",
 		facts.mark_missing ? "; node.root, the mark of the newest version, was missing" : "",
 		anchor.made_now ? "; a rollback counter was made in the token: " : "", anchor.made_now ? anchor.place : "",
 		anchor.uncompared ? "; the counter in the token was not compared: the token does not answer" : "",
-		e->cache.offline ? "; until now the node served from its cache, because the database did not answer" : "");
+		e->cache.offline ? "; until now the node served from its cache, because the database did not answer" : "",
+		e->moved[0] ? "; " : "", e->moved);
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	return audit_append(e->audit, txn, &event);
 }
@@ -241,6 +243,7 @@ static void open_cache(void *arg)
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
 	enum coffer_err err = take_and_check(engine, reason);
+	if (!err) err = mover_settle(engine, reason);
 	if (!err) err = check_anchor(engine, reason);
 	if (err && (engine->integrity_fault || engine->anchor_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
 		log_warn("the grants cannot be read; no administrator can approve anything");
@@ -253,6 +256,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
 	ENSURE(store_thread_do(engine->daemon, open_cache, engine->daemon), ERR_BUSY);
 	zeroise_forget_order(engine);
+	mover_opened(engine);
 	alert_thread_know(engine->daemon);
 	engine_note(engine, "%s", "");
 	engine->state = ENGINE_OPEN;
@@ -402,7 +406,8 @@ static enum coffer_err start_alone(struct daemon *d, bool empty, struct reason *
 	return ERR_OK;
 }
 
-enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
+/* The store is in its place. */
+static enum coffer_err start_with_store(struct daemon *d, struct reason *reason)
 {
 	struct engine *e = &d->engine;
 	bool empty;
@@ -415,11 +420,16 @@ enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
 	e->domain = e->identity.domain;
 	if (empty) {
 		e->state = ENGINE_FAULT;
-		engine_note(e, "this node belongs to a domain, but the store is empty; restore the store, or remove node.id to begin anew");
+		engine_note(e, "this node belongs to a domain, but the store is empty; restore the store, put back the configuration's store lines where they were changed ('coffer store migrate' moves a store), or remove node.id to begin anew");
 		log_error("the store is empty although node.id is there: restore the store");
 		return ERR_OK;
 	}
 	return start_proxy(d, reason);
+}
+
+enum coffer_err unseal_start(struct daemon *d, struct reason *reason)
+{
+	return mover_goes_first(d, start_with_store) ? ERR_OK : start_with_store(d, reason);
 }
 
 void unseal_stop(struct daemon *d)

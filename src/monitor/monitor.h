@@ -42,6 +42,7 @@ struct monitor {
 	const char *config_path;
 	bool config_given;           /* else the file may be absent */
 	struct spawn_user cofferd_user, tokend_user, stored_user;
+	bool stored_absent; /* user_stored is no user here; nothing is started as somebody else */
 	unsigned state;              /* enum monitor_state */
 	int signal_fd;
 	pid_t cofferd_pid;           /* 0: none */

@@ -26,6 +26,17 @@ static enum coffer_err find_user(const char *key, const char *name, struct spawn
 	return ERR_OK;
 }
 
+/* A store in a file may be moved to a database while the monitor runs: then the user is needed who was not before. */
+static enum coffer_err find_stored_user(struct monitor *m, struct reason *reason)
+{
+	struct reason why = { "" };
+	m->stored_absent = false;
+	if (strcmp(m->config.store, "postgres") == 0) return find_user("user_stored", m->config.user_stored, &m->stored_user, reason);
+	m->stored_absent = process_parse_user(m->config.user_stored, &m->stored_user.uid, &m->stored_user.gid, &why) != ERR_OK;
+	m->stored_user.change = !m->stored_absent && m->stored_user.uid != 0;
+	return ERR_OK;
+}
+
 static enum coffer_err find_users(struct monitor *m, struct reason *reason)
 {
 	m->cofferd_user = (struct spawn_user){ false, geteuid(), getegid() };
@@ -33,7 +44,7 @@ static enum coffer_err find_users(struct monitor *m, struct reason *reason)
 	if (geteuid() != 0) return ERR_OK;
 	TRY(find_user("user_cofferd", m->config.user_cofferd, &m->cofferd_user, reason));
 	TRY(find_user("user_tokend", m->config.user_tokend, &m->tokend_user, reason));
-	if (strcmp(m->config.store, "postgres") == 0) TRY(find_user("user_stored", m->config.user_stored, &m->stored_user, reason));
+	TRY(find_stored_user(m, reason));
 	if (m->cofferd_user.change && (m->cofferd_user.uid == m->stored_user.uid) && strcmp(m->config.store, "postgres") == 0)
 		log_warn("user_cofferd and user_stored are the same user: the process with the network can signal the key-holding process");
 	if (m->cofferd_user.change && m->cofferd_user.uid == m->tokend_user.uid)

@@ -43,6 +43,8 @@ static enum coffer_err run_tokend(struct monitor *m, enum token_kind kind, int f
 static enum coffer_err run_stored(struct monitor *m, int fd, pid_t *out_pid, struct reason *reason)
 {
 	char name[] = "coffer-stored", path[PATH_MAX], debug[] = "--debug";
+	if (m->stored_absent)
+		return reason_fail(reason, ERR_USAGE, "user_stored: there is no user %.64s for it; make that user, or name another one, and restart the monitor", m->config.user_stored);
 	TRY(spawn_find(name, path, reason));
 	char *const argv[] = { name, m->config.log_level == LOG_LEVEL_DEBUG ? debug : NULL, NULL };
 	struct spawn_plan plan = { .program = path, .argv = argv, .keep = environment_kept, .user = &m->stored_user, .fd = fd };

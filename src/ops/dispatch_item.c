@@ -43,6 +43,8 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 		if (principal_is_own(run->ctx.principal)) return ERR_OK;
 		return reason_fail(reason, ERR_UNINITIALISED, "the domain is not initialised; root or the daemon's user can run 'coffer init'");
 	case ENGINE_SEALED:
+		if (run->r->engine->moving && row->operation != OPERATION_COFFER_STATUS && row->operation != OPERATION_COFFER_ZEROISE)
+			return reason_fail(reason, ERR_BUSY, "the store is being moved; 'coffer status' says how far that is");
 		if (row->flags & OP_SEALED_OK) return ERR_OK;
 		return reason_fail(reason, ERR_SEALED, "the node is sealed: its token has not opened the data key; 'coffer status' says why");
 	case ENGINE_STARTING:

@@ -76,6 +76,7 @@ struct key_rotation; /* ops/key_rotation.h */
 struct rotation; /* ops/rotation.h */
 struct seat; /* ops/seat.h */
 struct token_spawner; /* token/proxy.h */
+struct move_order; /* ops/move_order.h */
 
 struct engine;
 typedef enum coffer_err engine_store_fn(struct engine *engine, struct txn *txn, void *arg, struct reason *reason);
@@ -133,6 +134,8 @@ struct engine {
 	void (*after_squeeze)(struct engine *engine);
 	/* The process ends in order and is started anew. Any lane. May be NULL. */
 	void (*restart)(struct engine *engine);
+	/* Whether the store may be moved as the order says (to_database, move_id), as far as that is seen before the move; fills in the database's address. Admin lane. May be NULL. */
+	enum coffer_err (*look_at_move)(struct engine *engine, struct move_order *order, struct reason *reason);
 	/* How far apart raises of the counter are kept now, in ms. Any lane. May be NULL. */
 	uint64_t (*anchor_spacing_ms)(struct engine *engine);
 	/* Asks for a pass over the store now. Any lane. May be NULL. */
@@ -156,7 +159,13 @@ struct engine {
 	struct engine_export exports[ENGINE_EXPORTS]; /* any lane */
 	struct audit_signer *audit_signer; /* the token's signature in the audit log; NULL: none. Its calls say who may */
 
+	_Atomic bool moving;               /* the state is SEALED because the store is being moved */
+	char moved[512];                   /* what the record of the next opening says of a move; "": nothing. Admin lane, admin_lock held */
+
 	/* for status, any lane */
+	_Atomic int move_phase;            /* enum move_phase (ops/move_order.h) */
+	_Atomic bool move_to_database;
+	_Atomic uint64_t move_rows;        /* copied or compared by this process */
 	uint64_t started_wall_s;
 	_Atomic uint64_t connections, requests, bulk_bytes, refused;
 	_Atomic uint64_t rings, ring_bytes; /* memory shared with clients */

@@ -17,6 +17,7 @@
 #include "ops/attend.h"
 #include "ops/json_out.h"
 #include "ops/key_rotation.h"
+#include "ops/move_order.h"
 #include "ops/rotation.h"
 #include "ops/seat.h"
 #include "ops/signs.h"
@@ -278,6 +279,19 @@ static void put_lead(struct json_out *j, struct engine *engine)
 	json_end(j);
 }
 
+/* Of a store that is, or was, moved. */
+static void put_move(struct json_out *j, struct engine *engine)
+{
+	enum move_phase phase = (enum move_phase)engine->move_phase;
+	if (phase == MOVE_NONE) return;
+	json_begin(j, "move");
+	json_str(j, "to", engine->move_to_database ? "postgres" : "sqlite");
+	json_str(j, "phase", move_phase_name(phase));
+	json_str(j, "active", engine->moving ? "yes" : "no");
+	json_u64(j, "rows", engine->move_rows);
+	json_end(j);
+}
+
 /* *out_version: of the root, where it is known. */
 static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_version)
 {
@@ -291,6 +305,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	json_str(j, "store_note", hangs ? engine_store_hangs_note : note);
 	if (engine->database) put_database(j, engine->database);
 	put_cache(j, &engine->cache);
+	put_move(j, engine);
 	if (hangs || engine->store_away) return; /* its thread would not answer */
 	bool open = engine_state_get(engine) == ENGINE_OPEN;
 	if (!open && !engine->integrity_fault) return;

@@ -62,6 +62,7 @@ op_fn op_set_quorum;
 op_fn op_seal_stream;
 op_fn op_status;
 op_fn op_store_accept;
+op_fn op_store_migrate;
 op_fn op_anchor_accept;
 op_fn op_store_check;
 op_fn op_token_test, op_token_provision, op_token_policy, op_token_reseal, op_token_change_pin;

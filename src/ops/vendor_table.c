@@ -29,6 +29,7 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_TOKEN_PROVISION, "Token Provision", op_token_provision, INIT, NONE,     ADMIN,  ALWAYS, MAKES_DOMAIN | OP_ADMIN_LOCK),
 	ROW(COFFER_STORE_CHECK,  "Store Check",   op_store_check,  AUDIT_READ,       NONE,       ADMIN,  DENIED, 0),
 	ROW(COFFER_STORE_ACCEPT, "Store Accept",  op_store_accept, INIT,        NONE,       ADMIN,  DENIED, OP_ALONE | OP_ANCHORED | OP_ADMIN_LOCK),
+	ROW(COFFER_STORE_MIGRATE, "Store Migrate", op_store_migrate, INIT,     NONE,       ADMIN,  FAILED, OP_ALONE | OP_ADMIN_LOCK),
 	ROW(COFFER_MAP_RING,     "Map Ring",      op_map_ring,     NONE,        NONE,       ADMIN,  NEVER,  OP_ALONE),
 	/* backup and restore */
 	ROW(COFFER_BACKUP_BEGIN, "Backup Begin",  op_backup_begin, BACKUP,      NONE,       ADMIN,  ALWAYS, OP_ALONE),

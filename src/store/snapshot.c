@@ -152,15 +152,9 @@ void store_snapshot_break(struct store_snapshot *s)
 	(void)give_up(s, ERR_UNKNOWN_OUTCOME);
 }
 
-static struct store *lowest(struct store *s)
-{
-	while (s->ops->beneath) s = s->ops->beneath(s);
-	return s;
-}
-
 enum coffer_err store_snapshot_begin(struct store *s, const struct store_snapshot_plan *plan, struct store_snapshot **out)
 {
-	struct store *store = lowest(s);
+	struct store *store = store_lowest(s);
 	PRE(!store->in_callback && !store->in_savepoint);
 	ENSURE(!store->snapshot, ERR_BUSY);
 	struct store_snapshot *snapshot = calloc(1, sizeof *snapshot);
@@ -261,13 +255,13 @@ enum coffer_err store_snapshot_read(struct store_snapshot *s, size_t bytes, stor
 
 bool store_snapshot_is_read(struct store *s)
 {
-	const struct store_snapshot *snapshot = lowest(s)->snapshot;
+	const struct store_snapshot *snapshot = store_lowest(s)->snapshot;
 	return snapshot && !snapshot->broken && clock_mono_ms() - snapshot->read_mono_ms <= snapshot->plan.idle_ms;
 }
 
 void store_snapshot_clear(struct store *s)
 {
-	store_snapshot_end(lowest(s)->snapshot);
+	store_snapshot_end(store_lowest(s)->snapshot);
 }
 
 void store_snapshot_end(struct store_snapshot *s)

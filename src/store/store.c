@@ -28,6 +28,12 @@ bool store_index_is_valid(struct view index)
 	return true;
 }
 
+struct store *store_lowest(struct store *s)
+{
+	while (s->ops->beneath) s = s->ops->beneath(s);
+	return s;
+}
+
 bool store_is_table(enum store_table table)
 {
 	return (table >= STORE_OBJECT && table < STORE_TABLE_END) || (table >= STORE_LEASE && table < STORE_SHARED_END);

@@ -33,7 +33,8 @@ enum store_table {
 	STORE_ADMISSION = 65, /* the domain's card and requests to join (section 23.3); id: node id (16) */
 	STORE_CHANGE = 66,  /* what a node's commits changed; id: node id (16) | number (8) */
 	STORE_REFRESH = 67, /* later generations of the data key for a member (section 23.3); id: node id (16) | generation (4) */
-	STORE_SHARED_END = 68
+	STORE_MOVE = 68,    /* what a move of the store from one place to another left there (store/move.h); id: "mark" */
+	STORE_SHARED_END = 69
 };
 #define STORE_SHARED_COUNT (STORE_SHARED_END - STORE_LEASE)
 
@@ -182,6 +183,8 @@ enum coffer_err store_reopen(struct store *s, struct reason *reason) MUST_USE;
  * Asks no server. Outside a transaction. ERR_CLOSED: the connection is lost. */
 enum coffer_err store_take_news(struct store *s, bool *out) MUST_USE;
 
+/* The one below all that stand in front of it. */
+struct store *store_lowest(struct store *s);
 /* True when the number is a table's. */
 bool store_is_table(enum store_table table);
 /* True when the bytes are an index column: empty, or count and exactly that many entries, sorted as bytes, none doubled. */

@@ -170,3 +170,12 @@ postgres_of_sandbox() {
 pg() { (cd / && "${as[@]}" "$pgbin/pg_ctl" -D "$database/data" -w -t 30 -l "$database/data/log" "$@") >/dev/null 2>&1; }
 pg_start() { pg -o "-c listen_addresses= -c unix_socket_directories=$database -c fsync=off -c max_connections=40" start; }
 pg_sql() { PGPASSWORD=$(cat "$database/$2") "$pgbin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$database" -U "$1" -d coffer -c "$3" 2>&1; }
+
+# asks WHAT COMMAND…: it is refused until a second administrator approves; leaves the id in $asked
+asked=""
+asks() {
+  local what=$1 err; shift
+  if err=$("$@" 2>&1 >/dev/null); then bad "$what" "it was done"; return; fi
+  asked=$(grep -oE "coffer approve [A-Z2-7]{4}-[A-Z2-7]{4}" <<<"$err" | cut -d' ' -f3)
+  if [ -n "$asked" ]; then ok "$what"; else bad "$what" "$err"; fi
+}

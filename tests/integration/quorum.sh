@@ -8,14 +8,6 @@ use_sandbox
 state=$home/state
 second=unix:65533 # as_stranger
 
-asked=""
-asks() { # asks WHAT COMMAND…: it is refused until a second administrator approves; leaves the id in $asked
-  local what=$1 err; shift
-  if err=$("$@" 2>&1 >/dev/null); then bad "$what" "it was done"; return; fi
-  asked=$(grep -oE "coffer approve [A-Z2-7]{4}-[A-Z2-7]{4}" <<<"$err" | cut -d' ' -f3)
-  if [ -n "$asked" ]; then ok "$what"; else bad "$what" "$err"; fi
-}
-
 matches "one is enough until it is said" "$(coffer quorum)" 'need 1 administrator$'
 refused "two need two" 1 'only one administrator' coffer quorum set 2
 refused "three is no quorum" 2 "set 1" coffer quorum set 3
