@@ -12,21 +12,24 @@
 #define LIST_MAX (256u * 1024u)
 #define ANSWER_MAX 8192u
 #define ASK_EVERY_MS 500
+#define BUSY_TRIES 20u
 
 /* ---- join ---- */
 
 struct joining {
 	struct cli *cli;
 	struct admin_join wish;
-	struct secret *pin;
+	struct secret *pin, *enrolment;
 	bool shown;
+	unsigned busy; /* times that the daemon was */
 };
 
 /* As for init: only what the person at this node can read from its own screen. */
 static void show_request(const json_t *doc, const char *token)
 {
 	printf("node           %s (%s)\nmaster secret  %s\nfingerprint    %s\n", json_text(doc, "name"), json_text(doc, "node"), token, json_text(doc, "fingerprint"));
-	printf("on the master server, an administrator types it:\n    coffer node approve --fingerprint %s\n", json_text(doc, "fingerprint"));
+	if (strcmp(json_text(doc, "by"), "fingerprint") != 0) puts("it has an enrolment token: nobody has to approve it");
+	else printf("on the master server, an administrator types it:\n    coffer node approve --fingerprint %s\n", json_text(doc, "fingerprint"));
 	puts("waiting for the answer; this may be stopped and given again");
 	fflush(stdout);
 }
@@ -37,9 +40,11 @@ static int step(struct joining *j, bool last, bool *out_member)
 	char text[ANSWER_MAX], token[1024];
 	size_t len;
 	enum coffer_status st = admin_node_join(j->cli->conn, &j->wish, text, sizeof text, &len, token, sizeof token);
+	if (st == COFFER_EBUSY && !last && ++j->busy < BUSY_TRIES) return EXIT_DONE; /* other nodes wrote at the same time */
 	if (st) return cli_fail_call(j->cli, st);
 	json_t *doc = json_loadb(text, len, 0, NULL);
 	if (!doc) return cli_fail(EXIT_REFUSED, "the daemon's answer is no JSON");
+	j->wish.anew = false;
 	*out_member = strcmp(json_text(doc, "state"), "member") == 0;
 	if (j->cli->json && (*out_member || last)) return json_print(doc);
 	if (*out_member && !j->cli->quiet) printf("this node is a member of domain %s\n", json_text(doc, "domain"));
@@ -57,9 +62,22 @@ static int run_join(struct joining *j, bool wait)
 	while (!status) {
 		status = step(j, !wait, &member);
 		if (member || !wait) break;
-		j->wish.anew = false;
 		if (!status) nanosleep(&pause, NULL);
 	}
+	return status;
+}
+
+/* PIN and enrolment token, where they were asked for. */
+static int take_secrets(struct joining *j, const struct cmd_args *args)
+{
+	const struct cmd *cmd = j->cli->cmd;
+	const char *file = args_get(cmd, args, "pin-file");
+	int status = EXIT_DONE;
+	if (file) status = secret_from_file(file, &j->pin);
+	else if (args_get(cmd, args, "pin")) status = prompt_secret("PIN of the token: ", &j->pin);
+	if (!status && (args_get(cmd, args, "enrolment") || secret_is_given(j->cli, args))) status = secret_from_args(j->cli, args, "Enrolment token: ", &j->enrolment);
+	j->wish.pin = j->pin;
+	j->wish.enrolment = j->enrolment;
 	return status;
 }
 
@@ -68,15 +86,12 @@ int cmd_node_join(struct cli *cli, const struct cmd_args *args)
 	const struct cmd *cmd = cli->cmd;
 	struct joining j = { .cli = cli, .wish = { .token_uri = args_get(cmd, args, "token"), .domain = args_get(cmd, args, "domain"), .name = args_get(cmd, args, "name"),
 		.answer = args_get(cmd, args, "answer"), .anew = args_get(cmd, args, "anew") != NULL } };
-	const char *file = args_get(cmd, args, "pin-file");
-	int status = EXIT_DONE;
 	if (!j.wish.domain) return cli_usage(cli, "--domain is needed: the domain's fingerprint, as 'coffer status' shows it on a node that is in it");
 	if (!j.wish.token_uri) j.wish.token_uri = ""; /* the one of the configuration */
-	if (file) status = secret_from_file(file, &j.pin);
-	else if (args_get(cmd, args, "pin")) status = prompt_secret("PIN of the token: ", &j.pin);
-	j.wish.pin = j.pin;
+	int status = take_secrets(&j, args);
 	if (!status) status = run_join(&j, args_get(cmd, args, "no-wait") == NULL);
 	secret_free(j.pin);
+	secret_free(j.enrolment);
 	return status;
 }
 
@@ -93,16 +108,11 @@ static void print_entry(const json_t *entry)
 
 int cmd_node_list(struct cli *cli, const struct cmd_args *args)
 {
-	static char text[LIST_MAX];
-	size_t len, i;
-	json_t *entry;
+	size_t i;
+	json_t *doc, *entry;
 	(void)args;
-	int status = cli_connect(cli);
+	int status = json_ask(cli, admin_node_list, LIST_MAX, &doc);
 	if (status) return status;
-	enum coffer_status st = admin_node_list(cli->conn, text, sizeof text, &len);
-	if (st) return cli_fail_call(cli, st);
-	json_t *doc = json_loadb(text, len, 0, NULL);
-	if (!doc) return cli_fail(EXIT_REFUSED, "the daemon's answer is no JSON");
 	if (cli->json) return json_print(doc);
 	if (!cli->quiet) {
 		json_array_foreach(json_object_get(doc, "nodes"), i, entry) print_entry(entry);

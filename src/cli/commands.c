@@ -173,8 +173,19 @@ static const struct cmd_option join_options[] = {
 	{ "answer", 0, "FINGERPRINT", "take no other answer than the one that 'coffer node approve' showed" },
 	{ "pin", 0, NULL, "ask for the token's PIN, in place of a pin-source in the URI" },
 	{ "pin-file", 0, "FILE", "read the token's PIN from a file" },
+	{ "enrolment", 0, NULL, "with an enrolment token, which is asked for: nobody has to approve" },
+	{ "secret-file", 0, "FILE", "read the enrolment token from a file" },
+	{ "secret-fd", 0, "N", "read the enrolment token from an open descriptor" },
+	{ "secret-credential", 0, "NAME", "read the enrolment token from a systemd credential" },
 	{ "anew", 0, NULL, "forget what was begun, and ask as a new node" },
 	{ "no-wait", 0, NULL, "ask, and do not wait for the answer" },
+	{ 0 },
+};
+static const struct cmd_option node_enrol_options[] = {
+	{ "name", 0, "NAME", "of the token, for people (default: made up)" },
+	{ "uses", 0, "N", "how many nodes it admits, up to 64 (default: 1)" },
+	{ "lifetime", 0, "TIME", "how long it counts, up to 7d (default: 1h)" },
+	{ "out", 0, "FILE", "write it to a new file instead of showing it" },
 	{ 0 },
 };
 static const struct cmd_option node_approve_options[] = {
@@ -268,6 +279,10 @@ const struct cmd commands[] = {
 	{ "node approve", "", 0, 0, "on the master server: answer the request with this fingerprint", node_approve_options, cmd_node_approve },
 	{ "node remove", "NODE", 1, 1, "on the master server: a node (name or id) is no member any more; the data key is changed", NULL, cmd_node_remove },
 	{ "node accept", "NODE", 1, 1, "of two machines that ran as this node (name or id) one is gone: it goes on", NULL, cmd_node_accept },
+	{ "node enrol", "", 0, 0, "on the master server: make an enrolment token, by which nodes join without being approved", node_enrol_options, cmd_node_enrol },
+	{ "node enrolments", "", 0, 0, "the enrolment tokens, what is left of each and who used it", NULL, cmd_node_enrolments },
+	{ "node enrol-revoke", "NAME", 1, 1, "on the master server: an enrolment token (name or id) admits nobody any more", NULL, cmd_node_enrol_revoke },
+	{ "node test-failover", "", 0, 0, "on the master server: a standby takes over and gives it back; how long each took", NULL, cmd_test_failover },
 	{ "promote", "", 0, 0, "this node becomes master server now", NULL, cmd_promote },
 	{ "step-down", "", 0, 0, "this node, which is master server, leaves that to others", NULL, cmd_step_down },
 	{ "audit show", "", 0, 0, "records of the audit log", audit_options, cmd_audit_show },

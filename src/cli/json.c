@@ -1,6 +1,9 @@
 /* JSON output. */
 #include "cli/json.h"
 
+#include <stdlib.h>
+
+#include "base/cleanup.h"
 #include "cli/cli.h"
 
 #define STATUS_MAX (64u * 1024u)
@@ -37,4 +40,17 @@ int json_status_part(struct cli *cli, const char *name, json_t **out)
 	*out = json_incref(json_object_get(doc, name));
 	json_decref(doc);
 	return EXIT_DONE;
+}
+
+int json_ask(struct cli *cli, json_call *call, size_t cap, json_t **out)
+{
+	size_t len;
+	int status = cli_connect(cli);
+	if (status) return status;
+	AUTO_FREE char *text = malloc(cap);
+	if (!text) return cli_fail(EXIT_REFUSED, "out of memory");
+	enum coffer_status st = call(cli->conn, text, cap, &len);
+	if (st) return cli_fail_call(cli, st);
+	*out = json_loadb(text, len, 0, NULL);
+	return *out ? EXIT_DONE : cli_fail(EXIT_REFUSED, "the daemon's answer is no JSON");
 }

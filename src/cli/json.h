@@ -16,4 +16,8 @@ long long json_whole(const json_t *doc, const char *name);
 /* A member of the daemon's status, which the connection is asked for: *out is the caller's to release, NULL where it is absent. An exit status. */
 int json_status_part(struct cli *cli, const char *name, json_t **out);
 
+/* The document that one call answers: connects, asks, and reads at most cap bytes. *out is the caller's to release. An exit status. */
+typedef enum coffer_status json_call(struct coffer *c, char *text, size_t cap, size_t *out_len);
+int json_ask(struct cli *cli, json_call *call, size_t cap, json_t **out);
+
 #endif

@@ -11,16 +11,21 @@
 #include "cli/cli.h"
 #include "cli/files.h"
 
-static int write_share(const char *folder, size_t number, const struct secret *text)
+int secret_file_write(const char *path, const struct secret *text)
 {
-	char path[4096];
-	snprintf(path, sizeof path, "%s/share-%zu.txt", folder, number);
 	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0) return cli_fail(EXIT_REFUSED, "%s cannot be made: %s", path, strerror(errno));
 	size_t len = strlen((const char *)secret_bytes(text));
 	if (write(fd, secret_bytes(text), len) != (ssize_t)len || fsync(fd) != 0)
 		return cli_fail(EXIT_REFUSED, "%s cannot be written: %s", path, strerror(errno));
 	return EXIT_DONE;
+}
+
+static int write_share(const char *folder, size_t number, const struct secret *text)
+{
+	char path[4096];
+	snprintf(path, sizeof path, "%s/share-%zu.txt", folder, number);
+	return secret_file_write(path, text);
 }
 
 int share_files_write(const char *folder, struct secret *const *shares, size_t count)

@@ -15,9 +15,10 @@ struct admin_join {
 	const char *name;           /* NULL: as it was, or the configuration's */
 	const char *answer;         /* fingerprint of the answer that it must be; NULL: any */
 	const struct secret *pin;   /* of the token, with a NUL behind it that is not part of it; NULL: none */
+	const struct secret *enrolment; /* an enrolment token's text, likewise; NULL: none */
 	bool anew;
 };
-/* This node asks to join, or goes on with that. *out_len = bytes of the JSON document in text, not NUL-terminated: state ("waiting", "member"), domain, node, name, fingerprint. token: one line
+/* This node asks to join, or goes on with that. *out_len = bytes of the JSON document in text, not NUL-terminated: state ("waiting", "member"), domain, node, name, fingerprint, by. token: one line
  * about the master secret. */
 enum coffer_status admin_node_join(struct coffer *c, const struct admin_join *join, char *text, size_t cap, size_t *out_len, char *token, size_t token_cap);
 /* A JSON document: nodes, waiting. */
@@ -34,5 +35,16 @@ enum coffer_status admin_node_approve(struct coffer *c, const char *fingerprint,
 enum coffer_status admin_node_remove(struct coffer *c, const char *name_or_id, struct admin_node *out);
 /* One of two machines with its identity is gone. */
 enum coffer_status admin_node_accept(struct coffer *c, const char *name_or_id, struct admin_node *out);
+
+struct admin_enrol {
+	const char *name;           /* NULL: one is made up */
+	uint32_t uses, life_s;      /* 0: the daemon's own */
+};
+/* *out_token: the token's text, with a NUL behind it that is not part of it; the caller's to free. The JSON document about it as in a list. */
+enum coffer_status admin_node_enrol(struct coffer *c, const struct admin_enrol *wish, struct secret **out_token, char *text, size_t cap, size_t *out_len);
+/* A JSON document: enrolments. */
+enum coffer_status admin_node_enrolments(struct coffer *c, char *text, size_t cap, size_t *out_len);
+/* name: of what was revoked. */
+enum coffer_status admin_node_enrol_revoke(struct coffer *c, const char *name_or_id, char *name, size_t cap);
 
 #endif

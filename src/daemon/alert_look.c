@@ -100,7 +100,7 @@ static void look_at_seat(struct daemon *d, bool open)
 	const struct engine *e = &d->engine;
 	if (!e->seat) return;
 	say(d, ALERT_MASTER_LOST, open, e->seat->gone, "no master server is seen: new data is not sealed once encrypt_grace is over; see whether a standby runs, or run 'coffer promote' on a node");
-	say(d, ALERT_NODE_CLONED, open, e->seat->twin, "two machines run with the identity of this node, so neither changes anything: remove one, then run 'coffer node accept NODE'");
+	say(d, ALERT_NODE_CLONED, open || e->twin_fault, e->seat->twin || e->twin_fault, "two machines run with the identity of this node, so neither changes anything: remove one, then run 'coffer node accept NODE'");
 	say(d, ALERT_DATABASE_LOST, true, e->store_away, "the database does not answer: what is in memory is served and nothing is changed; see whether its server is up and reachable");
 }
 

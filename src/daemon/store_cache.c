@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/store_cache_internal.h"
@@ -279,6 +280,18 @@ static void end_keeping(struct daemon *d, enum coffer_err err)
 	} else if (err != ERR_CLOSED && err != ERR_TIMEOUT && err != ERR_BUSY && err != ERR_UNKNOWN_OUTCOME && err != ERR_NOT_FOUND) {
 		begin_anew(d, err_text(err));
 	}
+}
+
+void store_cache_leave(struct daemon *d)
+{
+	struct store_cache *c = &d->cache;
+	struct ring *ring = c->ring ? c->ring : txn_ring(d->engine.txn);
+	if (!c->cache) return;
+	c->left = c->refused = true;
+	txn_free(TAKE(c->txn));
+	enum coffer_err err = ring ? cache_begin_anew(c->cache, ring, rooted_store_mark(d->engine.store), NULL) : ERR_OK, gone = cache_remove(c->cache);
+	if (err || gone) log_error("the cache of this node, which was removed from the domain, cannot be removed: %s", err_text(gone ? gone : err));
+	store_cache_tell(d);
 }
 
 void store_cache_heard(struct daemon *d)

@@ -32,6 +32,8 @@ void store_cache_opened(struct daemon *d);
 void store_cache_follow_ring(struct daemon *d, struct ring *ring);
 /* An object for the request, from the cache. ERR_IO with a sentence: it is not there. */
 enum coffer_err store_cache_load(struct daemon *d, struct request *r, struct reason *reason) MUST_USE;
+/* This node is not in the domain any more: nothing stays in it, and it opens nothing. */
+void store_cache_leave(struct daemon *d);
 /* Before grants and the like are read from the database into memory: it has them as they stand there. */
 void store_cache_take_start(struct daemon *d);
 /* The changes of the other nodes were read until now. */

@@ -43,7 +43,7 @@ void store_cache_stop(struct daemon *d)
 
 bool store_cache_may_open(struct daemon *d)
 {
-	return d->cache.cache && !d->cache.refused;
+	return d->cache.cache && d->cache.txn && !d->cache.refused;
 }
 
 struct reading {

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_pool.h"
+#include "daemon/enrol_look.h"
+#include "daemon/removal.h"
 #include "daemon/store_cache.h"
 #include "daemon/store_care.h"
 #include "daemon/store_thread.h"
@@ -86,7 +88,8 @@ enum coffer_err store_news_hear(struct daemon *d)
 	uint64_t now = clock_mono_ms();
 	n->due = n->due || told;
 	if (err) return is_lost(err) ? err : ERR_OK;
-	if (!is_time(n, now, d->engine.config->refresh_interval_ms)) return ERR_OK;
+	if (!is_time(n, now, d->engine.config->refresh_interval_ms) && !removal_is_near(d)) return ERR_OK;
+	if (removal_heed(d)) return ERR_OK;
 	n->tried_ms = now;
 	err = shared_news_read(&d->engine, &news, &reason);
 	if (!err) n->due = false;
@@ -118,6 +121,7 @@ static void hear_now(void *arg)
 	enum coffer_err err = store_news_hear(d);
 	if (err && !store_care_mend(d, err)) store_care_lost(d, err);
 	if (!err) give_sign(d);
+	enrol_look(d);
 	store_cache_care(d);
 }
 

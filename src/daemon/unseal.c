@@ -245,10 +245,12 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	enum coffer_err err = take_and_check(engine, reason);
 	if (!err) err = mover_settle(engine, reason);
 	if (!err) err = check_anchor(engine, reason);
-	if (err && (engine->integrity_fault || engine->anchor_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
+	bool sound = !err;
+	if (sound) err = engine->on_store(engine, seat_take, NULL, reason);
+	engine->twin_fault = sound && err == ERR_EXISTS; /* the note of a clone: an administrator of the domain may take it away here too */
+	if (err && (engine->integrity_fault || engine->anchor_fault || engine->twin_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
 		log_warn("the grants cannot be read; no administrator can approve anything");
 	TRY(err);
-	TRY(engine->on_store(engine, seat_take, NULL, reason));
 	TRY(pin_root(engine, reason));
 	TRY(engine->on_store(engine, rotation_load, NULL, reason));
 	key_rotation_wake(engine);
@@ -281,7 +283,7 @@ enum coffer_err unseal_from_store(struct engine *e, struct reason *reason)
 {
 	struct ring *ring = NULL;
 	enum coffer_err err = unseal_read_ring(e, false, &ring, reason);
-	if (err) e->slot_fault = !unseal_may_pass(err);
+	if (err) e->slot_fault = !unseal_may_pass(err) && !e->removed;
 	TRY(err);
 	err = unseal_set_ring(e, &ring);
 	ring_free(ring);

@@ -37,11 +37,14 @@ static enum coffer_err copy_slot(void *arg, const struct store_row *row)
 }
 
 /* The state beside a node's record is not secret; what is false about it keeps nobody in who has no slot. */
-static enum coffer_err no_slot(struct store *store, const struct domain_id *domain, struct reason *reason)
+static enum coffer_err no_slot(struct engine *engine, struct store *store, const struct domain_id *domain, struct reason *reason)
 {
 	struct store_row row;
-	if (store_get(store, STORE_NODE, view_of(domain->node_id, UUID_LEN), &row) == ERR_OK && row.state == NODE_REMOVED)
-		return reason_fail(reason, ERR_DENIED, "this node was removed from the domain; to join as a new one clear its state directory and run 'coffer node join'");
+	engine->removed = store_get(store, STORE_NODE, view_of(domain->node_id, UUID_LEN), &row) == ERR_OK && row.state == NODE_REMOVED;
+	if (engine->removed) {
+		store_cache_leave(engine->daemon);
+		return reason_fail(reason, ERR_DENIED, "%s", engine_removed_note);
+	}
 	return reason_fail(reason, ERR_CORRUPT, "the store holds no wrapped data key of this node; restore the store");
 }
 
@@ -49,11 +52,10 @@ static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *
 {
 	struct slots *s = arg;
 	uint8_t after[UUID_LEN + 4] = { 0 };
-	(void)engine;
 	memcpy(after, s->domain->node_id, UUID_LEN);
 	enum coffer_err err = store_scan(txn_store(txn), STORE_SLOT, view_of(after, sizeof after), false, 1024, copy_slot, s);
 	if (err && err != ERR_EXISTS) return reason_default(reason, err, "the wrapped data keys cannot be read: %s", err_text(err));
-	return s->count ? ERR_OK : no_slot(txn_store(txn), s->domain, reason);
+	return s->count ? ERR_OK : no_slot(engine, txn_store(txn), s->domain, reason);
 }
 
 static enum coffer_err open_slot(struct engine *e, struct ring *ring, const struct slot_copy *copy, struct reason *reason)

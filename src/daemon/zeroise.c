@@ -157,5 +157,5 @@ void zeroise_restart(struct engine *engine)
 	struct daemon *d = engine->daemon;
 	static const struct timeval now = { 0, 0 };
 	d->restarting = true;
-	if (event_base_once(d->base, -1, EV_TIMEOUT, on_restart, d, &now) != 0) log_error("restart the daemon, so that what was ordered is carried out");
+	if (event_base_once(d->base, -1, EV_TIMEOUT, on_restart, d, &now) != 0) log_error("the daemon cannot start itself anew: restart it");
 }

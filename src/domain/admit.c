@@ -30,7 +30,7 @@ static enum coffer_err check_enrolment(struct asking *a, struct store *store, st
 	if (err == ERR_NOT_FOUND)
 		return reason_fail(a->reason, ERR_NOT_FOUND, "the domain knows no such enrolment token; make one with 'coffer node enrol', or approve the request by its fingerprint");
 	if (err) return reason_fail(a->reason, err, "the record of the enrolment token does not open; look at 'coffer status'");
-	return enrolment_check(&a->enrolment, &a->q, a->wish->now_ms, a->reason);
+	return enrolment_check(&a->enrolment, &a->q, a->wish->date_ms, a->reason);
 }
 
 /* An operator who typed the fingerprint needs no evidence, but evidence that does not hold is refused all the same: something is wrong. */
@@ -108,7 +108,7 @@ static void make_record(const struct asking *a, struct node_record *n)
 	memcpy(n->token_kind, a->q.token_kind, sizeof n->token_kind);
 	memcpy(n->transport_key, a->q.transport_key, sizeof n->transport_key);
 	memcpy(n->request_digest, a->digest, sizeof a->digest);
-	snprintf(n->principal, sizeof n->principal, "%s", a->wish->principal);
+	snprintf(n->principal, sizeof n->principal, "%s", a->wish->principal ? a->wish->principal : a->enrolment.principal);
 }
 
 static enum coffer_err answer_it(const struct asking *a, struct ring *ring, const struct secret *domain_seed, struct admitted *out, struct buf *out_row)
@@ -130,7 +130,8 @@ static enum coffer_err decide(struct asking *a, struct store *store, struct ring
 	if (!out->again && a->nodes >= ANSWER_ROOTS_MAX) return reason_fail(a->reason, ERR_LIMIT, "a domain has at most %u nodes; remove one first", ANSWER_ROOTS_MAX);
 	TRY(answer_it(a, ring, domain_seed, out, out_row));
 	if (a->q.evidence == ADMISSION_BY_ENROLMENT) {
-		memcpy(a->enrolment.used_by, a->q.node_id, UUID_LEN);
+		memcpy(out->enrolment, a->enrolment.name, sizeof out->enrolment);
+		TRY(enrolment_use(&a->enrolment, a->q.node_id));
 		TRY(enrolment_put(store, ring, &a->enrolment));
 	}
 	if (out->again) return ERR_OK;

@@ -10,8 +10,9 @@
 struct admit_wish {
 	struct view row;                 /* of table 65, as it stands there */
 	const uint8_t *fingerprint;      /* DOMAIN_FINGERPRINT_LEN bytes that an operator typed; NULL: the evidence alone decides */
-	const char *principal;           /* who approves; of an enrolment token, who made it */
-	uint64_t now_ms;
+	const char *principal;           /* who approves; NULL, with an enrolment token: who made that */
+	uint64_t now_ms;                 /* the wall clock: of the request's age */
+	uint64_t date_ms;                /* clock_date_s: of an enrolment token's end */
 	uint64_t epoch;
 	const struct answer_root *roots; /* as in struct answer_plan */
 	size_t root_count;
@@ -22,6 +23,7 @@ struct admitted {
 	struct node_record record;
 	bool again;                      /* the same request once more: its answer is made anew, no record is added */
 	uint8_t answer_print[DOMAIN_FINGERPRINT_LEN];
+	char enrolment[ADMISSION_NAME_MAX + 1]; /* name of the token that was used; "": none */
 };
 
 /* Writes node record and, where a token was used, its record; appends the new row of table 65 to *out_row. Every refusal has a sentence of its own and leaves the store

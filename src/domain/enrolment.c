@@ -1,24 +1,18 @@
-/* Enrolment tokens: text, proofs, and the record that the domain keeps. */
+/* Enrolment tokens: text, proofs, and whom they admit. */
 #include "domain/enrolment.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/ct.h"
-#include "base/reader.h"
 #include "base/writer.h"
 #include "crypto/hash.h"
 #include "crypto/mac.h"
 #include "crypto/rng.h"
-#include "keyring/domain_record.h"
 #include "keyring/label.h"
 
 #define CHECK_LEN 3u
 #define CHARACTERS 56u /* base32 of token and check */
 #define GROUP 4u
-#define KEY_LEN 32u
-#define RECORD_PREFIX "enrolment-"
-#define RECORD_NAME_LEN (sizeof RECORD_PREFIX + 2 * ADMISSION_ENROLMENT_ID_LEN) /* with NUL */
 
 /* SHA-256(T(label) || token), in the arena while it lasts. */
 static enum coffer_err derive(const struct secret *token, const char *label, struct secret **out)
@@ -128,96 +122,61 @@ static enum coffer_err proof_of(const struct secret *key, const struct admission
 	return mac_hmac_sha256(secret_view(key), &part, 1, out);
 }
 
-enum coffer_err enrolment_prove(const struct secret *token, struct admission_request *request)
+enum coffer_err enrolment_prove_again(const struct secret *key, const uint8_t id[static ADMISSION_ENROLMENT_ID_LEN], struct admission_request *request)
 {
-	AUTO_SECRET struct secret *key = NULL;
-	TRY(enrolment_key(token, &key));
-	TRY(enrolment_id(token, request->enrolment_id));
+	ENSURE(secret_len(key) == ENROLMENT_KEY_LEN, ERR_FIELD);
+	memcpy(request->enrolment_id, id, ADMISSION_ENROLMENT_ID_LEN);
 	TRY(proof_of(key, request, request->enrolment_mac));
 	request->evidence = ADMISSION_BY_ENROLMENT;
 	return ERR_OK;
 }
 
-static bool is_unused(const struct enrolment *e)
+enum coffer_err enrolment_prove(const struct secret *token, struct admission_request *request)
 {
-	static const uint8_t nobody[UUID_LEN];
-	return memcmp(e->used_by, nobody, UUID_LEN) == 0;
+	uint8_t id[ADMISSION_ENROLMENT_ID_LEN];
+	AUTO_SECRET struct secret *key = NULL;
+	TRY(enrolment_key(token, &key));
+	TRY(enrolment_id(token, id));
+	return enrolment_prove_again(key, id, request);
+}
+
+/* ---- judging ---- */
+
+bool enrolment_is_used_by(const struct enrolment *e, const uint8_t node_id[static UUID_LEN])
+{
+	for (unsigned i = 0; i < e->used_count; i++)
+		if (memcmp(e->used_by[i], node_id, UUID_LEN) == 0) return true;
+	return false;
+}
+
+enum coffer_err enrolment_use(struct enrolment *e, const uint8_t node_id[static UUID_LEN])
+{
+	if (enrolment_is_used_by(e, node_id)) return ERR_OK;
+	ENSURE(e->used_count < e->uses && e->used_count < ENROLMENT_USES_MAX, ERR_LIMIT);
+	memcpy(e->used_by[e->used_count++], node_id, UUID_LEN);
+	return ERR_OK;
+}
+
+/* Who took it is said before that it is over: whose node that is not has to know. */
+static enum coffer_err check_uses(const struct enrolment *e, const uint8_t *node_id, struct reason *reason)
+{
+	char last[UUID_TEXT_LEN + 1];
+	if (e->used_count < e->uses || enrolment_is_used_by(e, node_id)) return ERR_OK;
+	text_uuid(e->used_by[e->used_count - 1], last);
+	if (e->uses == 1)
+		return reason_fail(reason, ERR_STATE, "the enrolment token was used by node %s; if that is none of yours, run 'coffer node remove' with it", last);
+	return reason_fail(reason, ERR_STATE, "the enrolment token was used up by %u nodes, the last one %s; see 'coffer node enrolments'", e->uses, last);
 }
 
 enum coffer_err enrolment_check(const struct enrolment *e, const struct admission_request *request, uint64_t now_ms, struct reason *reason)
 {
 	uint8_t mac[ADMISSION_MAC_LEN];
-	char node[UUID_TEXT_LEN + 1];
 	TRY(proof_of(e->key, request, mac));
 	if (request->evidence != ADMISSION_BY_ENROLMENT || !ct_equal(mac, request->enrolment_mac, sizeof mac))
 		return reason_fail(reason, ERR_CONTEXT, "the request does not show that its node has the enrolment token; it is not taken: tell an administrator");
-	if (!is_unused(e) && memcmp(e->used_by, request->node_id, UUID_LEN) != 0) {
-		text_uuid(e->used_by, node);
-		return reason_fail(reason, ERR_STATE, "the enrolment token was used by node %s; if that is none of yours, run 'coffer node remove' with it", node);
-	}
+	if (e->revoked_ms) return reason_fail(reason, ERR_STATE, "the enrolment token was revoked; ask an administrator for another one");
+	TRY(check_uses(e, request->node_id, reason));
 	if (now_ms >= e->ends_ms || now_ms < e->made_ms)
 		return reason_fail(reason, ERR_STATE, "the enrolment token is over; make another one with 'coffer node enrol'");
-	return ERR_OK;
-}
-
-/* ---- record ---- */
-
-static void record_name(const uint8_t *id, char out[static RECORD_NAME_LEN])
-{
-	memcpy(out, RECORD_PREFIX, sizeof RECORD_PREFIX - 1);
-	text_hex(view_of(id, ADMISSION_ENROLMENT_ID_LEN), out + sizeof RECORD_PREFIX - 1);
-}
-
-void enrolment_clear(struct enrolment *e)
-{
-	secret_free(e->key);
-	*e = (struct enrolment){ .key = NULL };
-}
-
-enum coffer_err enrolment_put(struct store *store, struct ring *ring, const struct enrolment *e)
-{
-	AUTO_BUF struct buf plain = BUF_EMPTY;
-	char name[RECORD_NAME_LEN];
-	struct writer w;
-	ENSURE(secret_len(e->key) == KEY_LEN, ERR_FIELD);
-	record_name(e->id, name);
-	writer_init_buf(&w, &plain, DOMAIN_RECORD_MAX);
-	writer_bytes(&w, secret_view(e->key));
-	writer_u64(&w, e->made_ms);
-	writer_u64(&w, e->ends_ms);
-	writer_view_u32(&w, view_of(e->principal, strnlen(e->principal, ENROLMENT_PRINCIPAL_MAX)));
-	writer_bytes(&w, view_of(e->used_by, UUID_LEN));
-	TRY(writer_done(&w));
-	return domain_record_put(store, ring, name, buf_view(&plain));
-}
-
-static enum coffer_err read_record(struct view plain, struct enrolment *e)
-{
-	struct reader r;
-	struct view key, principal;
-	reader_init(&r, plain);
-	TRY(reader_view(&r, KEY_LEN, &key));
-	TRY(reader_u64(&r, &e->made_ms));
-	TRY(reader_u64(&r, &e->ends_ms));
-	TRY(reader_view_u32(&r, ENROLMENT_PRINCIPAL_MAX, &principal));
-	ENSURE(principal.len >= 1 && text_is_utf8(principal), ERR_CORRUPT);
-	memcpy(e->principal, principal.ptr, principal.len);
-	TRY(reader_bytes(&r, e->used_by, UUID_LEN));
-	TRY(reader_end(&r));
-	e->key = secret_copy(key.ptr, key.len);
-	return e->key ? ERR_OK : ERR_MEMORY;
-}
-
-enum coffer_err enrolment_get(struct store *store, struct ring *ring, const uint8_t id[static ADMISSION_ENROLMENT_ID_LEN], struct enrolment *out)
-{
-	AUTO_BUF struct buf plain = BUF_EMPTY;
-	struct enrolment e = { .key = NULL };
-	char name[RECORD_NAME_LEN];
-	record_name(id, name);
-	TRY(domain_record_get(store, ring, name, &plain));
-	enum coffer_err err = read_record(buf_view(&plain), &e);
-	if (err) return err == ERR_MEMORY ? err : ERR_CORRUPT;
-	memcpy(e.id, id, sizeof e.id);
-	*out = e;
 	return ERR_OK;
 }

@@ -260,6 +260,14 @@ enum coffer_err cache_begin_anew(struct cache *c, struct ring *ring, struct root
 	return cache_commit(c);
 }
 
+enum coffer_err cache_remove(struct cache *c)
+{
+	store_close(TAKE(c->store));
+	cache_detach(c);
+	c->durable = c->now = (struct level){ .version = c->durable.version };
+	return remove_files(c->path);
+}
+
 /* ---- writing ---- */
 
 enum coffer_err cache_begin(struct cache *c)

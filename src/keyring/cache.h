@@ -33,6 +33,9 @@ void cache_set_ring(struct cache *c, struct ring *ring);
 /* All rows go: the file is removed and made again. Attached afterwards, and empty. When it fails what stands there is not trusted by any later start where the mark could be written. */
 enum coffer_err cache_begin_anew(struct cache *c, struct ring *ring, struct root_mark *mark, struct reason *reason) MUST_USE;
 
+/* The file is gone; nothing is in the cache until cache_begin_anew. ERR_IO. */
+enum coffer_err cache_remove(struct cache *c) MUST_USE;
+
 /* One transaction; attached. What is written counts with cache_commit. */
 enum coffer_err cache_begin(struct cache *c) MUST_USE;
 /* Puts a copy in place of an older one. ERR_FULL: it would take more than the limit; nothing was changed. ERR_FIELD: a row without a generation. */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "keyring/rooted_store.h"
 #include "ops/anchor_internal.h"
+#include "token/kind.h"
 
 struct anchor *anchor_new(void)
 {
@@ -72,6 +73,15 @@ void anchor_set_level(struct anchor *a, enum anchor_level level, const char *sen
 	a->facts.level = level;
 	if (level == ANCHOR_TOKEN || level == ANCHOR_NONE || level == ANCHOR_REFUSED) a->facts.uncompared = false;
 	snprintf(a->facts.sentence, sizeof a->facts.sentence, "%s", sentence);
+	pthread_mutex_unlock(&a->lock);
+}
+
+void anchor_set_uncompared(struct anchor *a, const char *sentence)
+{
+	log_warn("%s", sentence);
+	anchor_set_level(a, ANCHOR_BROKEN, sentence);
+	pthread_mutex_lock(&a->lock);
+	a->facts.uncompared = true;
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -177,6 +187,9 @@ enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict
 		snprintf(s, sizeof s, "rollback: another counter stands in the place of this node's (%s): nobody can tell whether the store is the newest" GO_ON,
 			record->ref.place);
 		break;
+	case ANCHOR_DAMAGED:
+		snprintf(s, sizeof s, "rollback: what the store has on record of the token's counter is damaged: nobody can tell whether it is the newest" GO_ON);
+		break;
 	case ANCHOR_ELSEWHERE:
 		snprintf(s, sizeof s, "rollback: the counter of this store is in another token (%s), and this one cannot count" GO_ON, record->ref.place);
 		break;
@@ -206,11 +219,7 @@ void anchor_go_without_token(struct engine *engine, enum coffer_err err, const s
 {
 	struct reason sentence = { "" };
 	(void)reason_fail(&sentence, err, "opened without the token, whose counter was not asked: an older store put back is not noticed: %.300s", reason_text(why, err));
-	log_warn("%s", sentence.text);
-	anchor_set_level(engine->anchor, ANCHOR_BROKEN, sentence.text);
-	pthread_mutex_lock(&engine->anchor->lock);
-	engine->anchor->facts.uncompared = true;
-	pthread_mutex_unlock(&engine->anchor->lock);
+	anchor_set_uncompared(engine->anchor, sentence.text);
 }
 
 /* The authorization value is in the store before the token has it. Where the token has no counter of this node the value is new at each try, so that a copy from a time when none could be made
@@ -256,7 +265,12 @@ static enum coffer_err ask_token(struct engine *engine, struct anchor_record *re
 	if (!record->auth) TRY(anchor_record_new_auth(record)); /* which no counter takes */
 	TRY(anchor_wish(&engine->identity.domain, record, &wish));
 	enum coffer_err err = token_proxy_counter_read(engine->token, &wish, &answer, reason);
-	if (err == ERR_UNSUPPORTED && record->stage == ANCHOR_MADE) return anchor_refuse(engine, ANCHOR_ELSEWHERE, record, 0, reason);
+	bool is_tpm = strcmp(engine->identity.token_kind, token_kind_name(TOKEN_KIND_TPM2)) == 0;
+	if (err == ERR_UNSUPPORTED && (record->stage == ANCHOR_MADE || (is_tpm && record->stage == ANCHOR_LEFT))) return anchor_refuse(engine, ANCHOR_ELSEWHERE, record, 0, reason);
+	if (err == ERR_UNSUPPORTED && is_tpm) { /* which is an error code, that nothing authenticates: there is no counter to lose, and nobody calls it well */
+		anchor_know(engine->anchor, record);
+		return go_without(engine, err, reason);
+	}
 	if (err == ERR_UNSUPPORTED) {
 		if (reason) reason->text[0] = '\0';
 		anchor_know(engine->anchor, record);
@@ -272,7 +286,8 @@ enum coffer_err anchor_check(struct engine *engine, struct reason *reason)
 	struct anchor_write load = { .record = &record };
 	if (!engine->anchor || !rooted_store_is(engine->store)) return ERR_OK;
 	enum coffer_err err = engine->on_store(engine, anchor_load, &load, reason);
-	if (!err) err = ask_token(engine, &record, reason);
+	if (err == ERR_CORRUPT) err = anchor_refuse(engine, ANCHOR_DAMAGED, &record, 0, reason);
+	else if (!err) err = ask_token(engine, &record, reason);
 	anchor_record_clear(&record);
 	struct anchor_facts facts;
 	anchor_facts(engine->anchor, &facts);

@@ -7,7 +7,7 @@
 /* How the token's answer stands to the record; the rows of docs/formats.md section 19.4. */
 enum anchor_verdict {
 	ANCHOR_WELL, ANCHOR_STEP_BEHIND,                      /* to be served */
-	ANCHOR_STORE_OLD, ANCHOR_TOKEN_OLD, ANCHOR_GONE, ANCHOR_REPLACED, ANCHOR_BEFORE, ANCHOR_ELSEWHERE /* refused */
+	ANCHOR_STORE_OLD, ANCHOR_TOKEN_OLD, ANCHOR_GONE, ANCHOR_REPLACED, ANCHOR_BEFORE, ANCHOR_ELSEWHERE, ANCHOR_DAMAGED /* refused */
 };
 
 struct anchor {
@@ -25,6 +25,8 @@ enum anchor_verdict anchor_judge(uint64_t recorded, const struct token_counter_a
 void anchor_set_level(struct anchor *a, enum anchor_level level, const char *sentence);
 /* Level REFUSED, with the sentence; ERR_CORRUPT. value: what the token says. */
 enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict, const struct anchor_record *record, uint64_t value, struct reason *reason) MUST_USE;
+/* Level BROKEN, with the sentence, and the token is asked as soon as it answers. */
+void anchor_set_uncompared(struct anchor *a, const char *sentence);
 /* What status shows of the record, and what the token said. */
 void anchor_know(struct anchor *a, const struct anchor_record *record);
 

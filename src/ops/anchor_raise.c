@@ -149,11 +149,14 @@ static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, v
 	char details[512];
 	struct anchor_write load = { .record = &acc->record };
 	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason));
-	TRY(anchor_load(engine, txn, &load, reason));
+	enum coffer_err err = anchor_load(engine, txn, &load, reason);
+	const bool damaged = err == ERR_CORRUPT && engine->anchor->verdict == ANCHOR_DAMAGED;
+	if (damaged) err = anchor_record_erase(txn_store(txn), txn_ring(txn));
+	TRY(err);
 	TRY(prepare_record(engine, acc));
 	TRY(anchor_store(engine, txn, &acc->record, reason));
-	snprintf(details, sizeof details, "store taken as it is against the token's counter: the store knows of %" PRIu64 ", the token says %" PRIu64 "%s%s%s",
-		acc->record.overridden_from, acc->record.overridden_to, acc->anew ? "; another counter is made" : "", acc->by[0] ? "; " : "", acc->by);
+	snprintf(details, sizeof details, "store taken as it is against the token's counter: the store knows of %" PRIu64 ", the token says %" PRIu64 "%s%s%s%s",
+		acc->record.overridden_from, acc->record.overridden_to, damaged ? "; its record was damaged" : "", acc->anew ? "; another counter is made" : "", acc->by[0] ? "; " : "", acc->by);
 	const struct audit_event event = { .principal = view_str(acc->principal->text), .operation = OPERATION_COFFER_ANCHOR_ACCEPT,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);

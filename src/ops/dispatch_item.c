@@ -27,7 +27,8 @@ static bool serves_at_fault(struct engine *e, uint32_t operation)
 	case OPERATION_COFFER_UNSEAL: return e->slot_fault;
 	case OPERATION_COFFER_STORE_CHECK: case OPERATION_COFFER_STORE_ACCEPT: return e->integrity_fault;
 	case OPERATION_COFFER_ANCHOR_ACCEPT: return e->anchor_fault;
-	case OPERATION_COFFER_APPROVE: case OPERATION_COFFER_LIST_APPROVALS: return e->integrity_fault || e->anchor_fault;
+	case OPERATION_COFFER_NODE_ACCEPT: return e->twin_fault;
+	case OPERATION_COFFER_APPROVE: case OPERATION_COFFER_LIST_APPROVALS: return e->integrity_fault || e->anchor_fault || e->twin_fault;
 	default: return false;
 	}
 }
@@ -53,6 +54,7 @@ static enum coffer_err check_state(struct run *run, const struct op_row *row)
 		return reason_fail(reason, ERR_BUSY, "the daemon is stopping; try again when it runs again");
 	case ENGINE_FAULT:
 		if (serves_at_fault(run->r->engine, row->operation)) return ERR_OK;
+		if (run->r->engine->removed) return reason_fail(reason, ERR_STATE, "%s", engine_removed_note);
 		if (row->operation == OPERATION_COFFER_STORE_ACCEPT && run->r->engine->anchor_fault)
 			return reason_fail(reason, ERR_STATE, "the node stopped serving because of a rollback, which this does not accept; read 'coffer status', then run 'coffer store accept --rollback --yes'");
 		if (row->operation == OPERATION_COFFER_ANCHOR_ACCEPT && run->r->engine->integrity_fault)

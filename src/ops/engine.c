@@ -39,6 +39,7 @@ enum store_health engine_store_health(struct engine *engine)
 	return (enum store_health)atomic_load(&engine->store_health);
 }
 
+const char engine_removed_note[] = "this node was removed from the domain; to join as a new one clear its state directory and run 'coffer node join'";
 const char engine_store_hangs_note[] = "the store does not answer: what is in memory is served, and nothing is changed until it does; look at the kernel's log and "
 	"at the disk, or at the database";
 

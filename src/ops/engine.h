@@ -145,6 +145,8 @@ struct engine {
 	struct alerts *alerts;             /* what operators are told; NULL: nothing is. Any lane */
 	struct attend *attend;             /* who wants to unseal a sealed node; NULL in tests that do not. Any lane */
 	struct store_check *check;         /* what is known of the store's integrity; NULL: it is not checked. Its calls say who may */
+	_Atomic bool twin_fault;           /* the state is FAULT because the note of a clone stands: an administrator may say that the other machine is gone */
+	_Atomic bool removed;              /* the state is FAULT because the node is no member of its domain any more: nothing mends that */
 	_Atomic bool slot_fault;           /* the state is FAULT because this node's wrapped data key is damaged or gone: shares may open it */
 	struct rotation *rotation;         /* changes of the data key; NULL: there are none. Its calls say who may */
 	struct key_rotation *key_rotation; /* keys that are replaced by a schedule; NULL: none are. Its calls say who may */
@@ -194,6 +196,8 @@ enum coffer_err engine_store_refuses(struct engine *engine, enum coffer_err err,
 enum coffer_err engine_offline_refuses(struct engine *engine, struct reason *reason);
 /* Why nothing is asked of a store that hangs. */
 extern const char engine_store_hangs_note[];
+/* What is said where engine->removed. */
+extern const char engine_removed_note[];
 void engine_note(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "crypto/rng.h"
+#include "domain/enrolment.h"
 #include "domain/waiting.h"
 #include "ops/domain_found.h"
 #include "ops/seat.h"
@@ -144,13 +145,49 @@ static enum coffer_err name_of(const struct join *j, const struct join_wish *wis
 	return reason_fail(reason, ERR_FIELD, "a node's name has 1 to %u printable bytes of UTF-8; give one with --name", ADMISSION_NAME_MAX);
 }
 
+/* ---- evidence ---- */
+
+/* The token that was given: its id, and its key, which is kept as what else this join has. */
+static enum coffer_err take_enrolment(struct join *j, struct view text, uint8_t out_id[static ADMISSION_ENROLMENT_ID_LEN], struct reason *reason)
+{
+	AUTO_SECRET struct secret *token = NULL, *key = NULL;
+	TRY(enrolment_token_parse(text, &token, reason));
+	TRY(enrolment_id(token, out_id));
+	TRY(enrolment_key(token, &key));
+	return join_keep_enrolment(j, key, reason);
+}
+
+/* The proof covers the request, so that another request needs another one. Without a token it is the one that this join was begun with, where there is one. */
+static enum coffer_err prove(struct join *j, const struct join_wish *wish, struct admission_request *q, struct reason *reason)
+{
+	AUTO_SECRET struct secret *key = NULL;
+	struct admission_request before = { .evidence = ADMISSION_BY_FINGERPRINT };
+	uint8_t id[ADMISSION_ENROLMENT_ID_LEN];
+	if (j->kept.request.len) TRY(admission_request_read(buf_view(&j->kept.request), &before, reason));
+	if (wish->enrolment.len) TRY(take_enrolment(j, wish->enrolment, id, reason));
+	else if (before.evidence == ADMISSION_BY_ENROLMENT) memcpy(id, before.enrolment_id, sizeof id);
+	else return ERR_OK;
+	TRY(join_unwrap_enrolment(j, &key, reason));
+	return enrolment_prove_again(key, id, q);
+}
+
+/* Whether the request has the token that is given now. */
+static bool is_by(const struct admission_request *q, struct view text)
+{
+	AUTO_SECRET struct secret *token = NULL;
+	uint8_t id[ADMISSION_ENROLMENT_ID_LEN];
+	if (!text.len) return true;
+	if (q->evidence != ADMISSION_BY_ENROLMENT || enrolment_token_parse(text, &token, NULL) != ERR_OK || enrolment_id(token, id) != ERR_OK) return false;
+	return memcmp(id, q->enrolment_id, sizeof id) == 0;
+}
+
 /* Whether what was asked is still what is to be asked. */
 static bool is_current(const struct join *j, const struct join_wish *wish)
 {
 	struct admission_request q;
 	uint64_t now_ms = clock_wall_s() * 1000;
 	if (j->kept.stage != JOINING_ASKED || admission_request_read(buf_view(&j->kept.request), &q, NULL) != ERR_OK) return false;
-	if (wish->name.len && !view_equal_str(wish->name, q.name)) return false;
+	if ((wish->name.len && !view_equal_str(wish->name, q.name)) || !is_by(&q, wish->enrolment)) return false;
 	return (now_ms > q.created_ms ? now_ms - q.created_ms : q.created_ms - now_ms) < FRESH_MS;
 }
 
@@ -164,6 +201,7 @@ static enum coffer_err make_request(struct engine *engine, struct join *j, const
 	TRY(name_of(j, wish, engine->seat->name, &q, reason));
 	TRY(join_public_key(j, q.transport_key, reason));
 	TRY(rng_bytes(q.nonce, sizeof q.nonce));
+	TRY(prove(j, wish, &q, reason));
 	TRY(admission_request_write(&q, &request));
 	buf_clear(&j->kept.request);
 	TRY(buf_append(&j->kept.request, buf_view(&request)));
@@ -214,6 +252,7 @@ static enum coffer_err fill(const struct join *j, struct join_result *out, struc
 	TRY(admission_digest(buf_view(&j->kept.request), digest));
 	admission_fingerprint_text(digest, out->request);
 	memcpy(out->name, q.name, sizeof out->name);
+	out->by_enrolment = q.evidence == ADMISSION_BY_ENROLMENT;
 	out->domain = j->kept.domain;
 	out->token = j->info;
 	return ERR_OK;
@@ -250,9 +289,17 @@ static enum coffer_err prepare(struct engine *engine, const struct join_wish *wi
 	return is_current(j, wish) ? ERR_OK : make_request(engine, j, wish, reason);
 }
 
+/* A token that is mistyped makes nothing. */
+static enum coffer_err check_enrolment(const struct join_wish *wish, struct reason *reason)
+{
+	AUTO_SECRET struct secret *token = NULL;
+	return wish->enrolment.len ? enrolment_token_parse(wish->enrolment, &token, reason) : ERR_OK;
+}
+
 enum coffer_err join_run(struct engine *engine, const struct principal *principal, const struct join_wish *wish, struct join_result *out, struct reason *reason)
 {
 	*out = (struct join_result){ .member = false };
+	TRY(check_enrolment(wish, reason));
 	TRY(check_free(engine, reason));
 	TRY(load(engine, reason));
 	enum coffer_err err = prepare(engine, wish, reason);

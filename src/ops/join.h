@@ -11,6 +11,7 @@ struct join_wish {
 	uint8_t domain[DOMAIN_FINGERPRINT_LEN];  /* as it was typed */
 	struct view name;                        /* of the node; empty: as it was, or the configuration's. Borrowed */
 	struct view pin;                         /* of the token, in place of its pin-source; empty: none. Secret, borrowed */
+	struct view enrolment;                   /* an enrolment token's text, where there is one; empty: as it was begun. Secret, borrowed */
 	bool has_answer;                         /* the next: the answer must be the one with this fingerprint */
 	uint8_t answer[DOMAIN_FINGERPRINT_LEN];
 	bool anew;                               /* what was begun is forgotten first */
@@ -20,6 +21,7 @@ struct join_result {
 	bool member;                             /* false: the request waits */
 	struct domain_id domain;
 	char name[ADMISSION_NAME_MAX + 1];
+	bool by_enrolment;                       /* nobody has to type anything */
 	char request[DOMAIN_FINGERPRINT_TEXT];   /* what is typed at the master server */
 	struct token_info token;
 };
@@ -47,6 +49,9 @@ enum coffer_err join_make_keys(struct engine *engine, struct join *j, struct vie
 enum coffer_err join_public_key(struct join *j, uint8_t out[static HPKE_PUBLIC_LEN], struct reason *reason) MUST_USE;
 /* What the master secret wrapped; the caller's to free. */
 enum coffer_err join_unwrap_auth(struct join *j, struct secret **out, struct reason *reason) MUST_USE;
+/* The key of the enrolment token that was given: kept wrapped, and back again (ERR_NOT_FOUND: there is none). */
+enum coffer_err join_keep_enrolment(struct join *j, const struct secret *key, struct reason *reason) MUST_USE;
+enum coffer_err join_unwrap_enrolment(struct join *j, struct secret **out, struct reason *reason) MUST_USE;
 /* What the token keeps of the transport key; a token that does not answer keeps it. */
 void join_remove_key(struct join *j);
 /* join_end.c. The answer opened, the ring wrapped by this node's token, the rows, the domain: this node is a member. */

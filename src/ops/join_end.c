@@ -64,14 +64,16 @@ static enum coffer_err check_print(struct ending *e, const struct join_wish *wis
 static enum coffer_err open_answer(struct ending *e, const struct join_wish *wish, struct view answer, struct reason *reason)
 {
 	const struct join *j = e->join;
+	AUTO_SECRET struct secret *enrolment = NULL;
 	const struct answer_key key = { .dh = by_token, .arg = e, .public_key = e->request.transport_key };
 	TRY(admission_request_read(buf_view(&j->kept.request), &e->request, reason));
 	TRY(admission_digest(buf_view(&j->kept.request), e->digest));
 	TRY(check_print(e, wish, answer, reason));
+	if (e->request.evidence == ADMISSION_BY_ENROLMENT) TRY(join_unwrap_enrolment(e->join, &enrolment, reason));
 	TRY(join_unwrap_auth(e->join, &e->auth, reason));
 	e->ring = ring_new(&j->kept.domain);
 	ENSURE(e->ring, ERR_MEMORY);
-	return answer_open(e->ring, buf_view(&j->kept.request), NULL, &key, answer, &e->opened, reason);
+	return answer_open(e->ring, buf_view(&j->kept.request), enrolment, &key, answer, &e->opened, reason);
 }
 
 /* Each data key under this node's own master secret, and back again. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "crypto/rng.h"
+#include "domain/enrolment.h"
 #include "domain/transport_record.h"
 #include "ops/join.h"
 #include "ops/token_of.h"
@@ -36,13 +37,13 @@ static enum coffer_err make_transport(struct join *j, const struct secret *auth,
 	return buf_append(&j->kept.reference, view_of(answer.ref.data, answer.ref.len));
 }
 
-static enum coffer_err wrap_auth(struct join *j, const struct secret *auth, struct reason *reason)
+static enum coffer_err wrap(struct join *j, const struct secret *key, struct buf *out, struct reason *reason)
 {
 	AUTO_SECRET struct secret *back = NULL;
-	buf_clear(&j->kept.wrapped_auth);
-	TRY(token_proxy_wrap(j->proxy, auth, &j->kept.wrapped_auth, reason));
-	TRY(token_proxy_unwrap(j->proxy, buf_view(&j->kept.wrapped_auth), &back, reason));
-	return secret_equal(auth, back) ? ERR_OK : reason_fail(reason, ERR_TOKEN, "the token wraps a key, but another one comes back: it cannot be used");
+	buf_clear(out);
+	TRY(token_proxy_wrap(j->proxy, key, out, reason));
+	TRY(token_proxy_unwrap(j->proxy, buf_view(out), &back, reason));
+	return secret_equal(key, back) ? ERR_OK : reason_fail(reason, ERR_TOKEN, "the token wraps a key, but another one comes back: it cannot be used");
 }
 
 enum coffer_err join_make_keys(struct engine *engine, struct join *j, struct view pin, struct reason *reason)
@@ -54,7 +55,7 @@ enum coffer_err join_make_keys(struct engine *engine, struct join *j, struct vie
 	TRY(token_proxy_describe(j->proxy, &j->info, reason));
 	TRY(fresh_auth(&auth));
 	TRY(make_transport(j, auth, reason));
-	TRY(wrap_auth(j, auth, reason));
+	TRY(wrap(j, auth, &j->kept.wrapped_auth, reason));
 	j->kept.binding = binding;
 	j->kept.stage = JOINING_KEYS;
 	return joining_write(engine->config->state_dir, &j->kept, reason);
@@ -72,13 +73,32 @@ enum coffer_err join_public_key(struct join *j, uint8_t out[static HPKE_PUBLIC_L
 	return ERR_OK;
 }
 
+static enum coffer_err unwrap(struct join *j, const struct buf *wrapped, size_t len, struct secret **out, struct reason *reason)
+{
+	AUTO_SECRET struct secret *key = NULL;
+	TRY(token_proxy_unwrap(j->proxy, buf_view(wrapped), &key, reason));
+	if (secret_len(key) != len) return reason_fail(reason, ERR_CORRUPT, "what is kept of the join under way is damaged; add --anew to forget it");
+	*out = TAKE(key);
+	return ERR_OK;
+}
+
 enum coffer_err join_unwrap_auth(struct join *j, struct secret **out, struct reason *reason)
 {
-	AUTO_SECRET struct secret *auth = NULL;
-	TRY(token_proxy_unwrap(j->proxy, buf_view(&j->kept.wrapped_auth), &auth, reason));
-	if (secret_len(auth) != TOKEN_TRANSPORT_AUTH_LEN) return reason_fail(reason, ERR_CORRUPT, "what is kept of the join under way is damaged; add --anew to forget it");
-	*out = TAKE(auth);
-	return ERR_OK;
+	return unwrap(j, &j->kept.wrapped_auth, TOKEN_TRANSPORT_AUTH_LEN, out, reason);
+}
+
+enum coffer_err join_keep_enrolment(struct join *j, const struct secret *key, struct reason *reason)
+{
+	AUTO_BUF struct buf wrapped = BUF_EMPTY;
+	TRY(wrap(j, key, &wrapped, reason)); /* what was kept stays where that fails */
+	buf_clear(&j->kept.wrapped_enrolment);
+	return buf_append(&j->kept.wrapped_enrolment, buf_view(&wrapped));
+}
+
+enum coffer_err join_unwrap_enrolment(struct join *j, struct secret **out, struct reason *reason)
+{
+	ENSURE(j->kept.wrapped_enrolment.len, ERR_NOT_FOUND);
+	return unwrap(j, &j->kept.wrapped_enrolment, ENROLMENT_KEY_LEN, out, reason);
 }
 
 void join_remove_key(struct join *j)

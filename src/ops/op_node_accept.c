@@ -9,6 +9,7 @@
 #include "kmip/enums.h"
 #include "kmip/tags.h"
 #include "ops/nodes.h"
+#include "ops/open_again.h"
 #include "ops/seat.h"
 #include "ops/tables.h"
 
@@ -32,6 +33,7 @@ static enum coffer_err append(struct engine *engine, struct txn *txn, const stru
 	snprintf(details, sizeof details, "node %s '%s' goes on: the other machine with its identity is gone%s%s", node, a->node.name, a->ctx->detail[0] ? "; " : "", a->ctx->detail);
 	const struct audit_event event = { .principal = view_str(a->ctx->principal->text), .operation = OPERATION_COFFER_NODE_ACCEPT,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
+	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, NULL)); /* the node did not open */
 	return audit_append(engine->audit, txn, &event);
 }
 
@@ -61,11 +63,14 @@ enum coffer_err op_node_accept(struct op_ctx *ctx, struct ttlv_cursor *payload, 
 	TRY(ttlv_take_text(payload, TAG_COFFER_NODE_NAME, &a.wanted));
 	TRY(ttlv_done(payload));
 	if (!e->seat) return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "this domain has one node: its store is not shared (configuration key store_shared)");
-	e->seat->accepting = names_this_node(e, a.wanted);
+	bool own = names_this_node(e, a.wanted);
+	if (e->twin_fault && !own) return reason_fail(&ctx->reason, ERR_STATE, "this node is stopped, and accepts itself alone; give its own name or id, or ask another node");
+	e->seat->accepting = own;
 	enum coffer_err err = e->on_store(e, accept_it, &a, &ctx->reason);
 	e->seat->accepting = false;
 	if (err == ERR_UNKNOWN_OUTCOME) return reason_default(&ctx->reason, err, "whether the node may go on is not known; give the command again");
 	TRY(err);
+	if (e->twin_fault) TRY(open_again(e, &ctx->reason));
 	log_warn("node '%s' goes on, says %s: the other machine with its identity is gone", a.node.name, ctx->principal->text);
 	ttlv_put_bytes(out, TAG_COFFER_NODE_ID, view_of(a.node.node_id, UUID_LEN));
 	ttlv_put_str(out, TAG_COFFER_NODE_NAME, a.node.name);

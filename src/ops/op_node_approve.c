@@ -4,14 +4,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "domain/admit.h"
 #include "domain/waiting.h"
-#include "keyring/generation.h"
-#include "keyring/rooted_store.h"
 #include "kmip/tags.h"
+#include "ops/admit_answer.h"
 #include "ops/nodes.h"
 #include "ops/quorum_ask.h"
-#include "ops/seat.h"
 #include "ops/tables.h"
 
 static enum coffer_err take_fingerprint(struct op_ctx *ctx, struct ttlv_cursor *payload, uint8_t out[static DOMAIN_FINGERPRINT_LEN])
@@ -37,39 +34,11 @@ static enum coffer_err ask_quorum(struct op_ctx *ctx, struct view row, const uin
 	return quorum_ask(ctx, act);
 }
 
-/* How far each root is: what the new node may hold the store to. */
-static enum coffer_err take_roots(struct op_ctx *ctx, struct answer_root out[static ANSWER_ROOTS_MAX], size_t *out_count)
-{
-	struct rooted_node_version versions[ANSWER_ROOTS_MAX];
-	rooted_store_versions(ctx->engine->store, versions, ANSWER_ROOTS_MAX, out_count);
-	if (*out_count > ANSWER_ROOTS_MAX) return reason_fail(&ctx->reason, ERR_LIMIT, "a domain has had at most %u nodes, removed ones too", ANSWER_ROOTS_MAX);
-	for (size_t i = 0; i < *out_count; i++) {
-		memcpy(out[i].node_id, versions[i].node_id, UUID_LEN);
-		out[i].version = versions[i].version;
-	}
-	return ERR_OK;
-}
-
-/* No lease below this one counts for the new node. */
-static uint64_t epoch_of(struct engine *engine)
-{
-	uint64_t known = rooted_store_epoch(engine->store), own = role_mine(&engine->seat->role)->epoch;
-	return own > known ? own : known;
-}
-
 static enum coffer_err answer(struct op_ctx *ctx, struct view row, const uint8_t typed[static DOMAIN_FINGERPRINT_LEN], struct admitted *out)
 {
-	AUTO_SECRET struct secret *seed = NULL;
 	AUTO_BUF struct buf answered = BUF_EMPTY;
-	struct answer_root roots[ANSWER_ROOTS_MAX];
-	struct store *store = txn_store(ctx->txn);
-	struct admit_wish wish = { .row = row, .fingerprint = typed, .principal = ctx->principal->text, .now_ms = clock_wall_s() * 1000,
-		.epoch = epoch_of(ctx->engine), .roots = roots };
-	TRY(take_roots(ctx, roots, &wish.root_count));
-	enum coffer_err err = generation_get_domain_key(store, txn_ring(ctx->txn), &seed);
-	if (err) return reason_default(&ctx->reason, err, "the domain's private key does not open: %s", err_text(err));
-	TRY(admit(store, txn_ring(ctx->txn), seed, &wish, out, &answered, &ctx->reason));
-	return waiting_put(store, out->record.node_id, buf_view(&answered));
+	TRY(admit_answer(ctx->engine, ctx->txn, row, typed, ctx->principal->text, out, &answered, &ctx->reason));
+	return waiting_put(txn_store(ctx->txn), out->record.node_id, buf_view(&answered));
 }
 
 static void put_result(struct op_ctx *ctx, const struct admitted *done, const uint8_t typed[static DOMAIN_FINGERPRINT_LEN], struct writer *out)

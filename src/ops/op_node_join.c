@@ -26,6 +26,7 @@ static enum coffer_err take_wish(struct op_ctx *ctx, struct ttlv_cursor *payload
 	TRY(ttlv_take_optional_text(payload, TAG_COFFER_NODE_NAME, &wish->name, NULL));
 	TRY(ttlv_take_optional_text(payload, TAG_COFFER_ANSWER_PRINT, &answer, &wish->has_answer));
 	TRY(ttlv_take_optional_bool(payload, TAG_COFFER_ANEW, &wish->anew, NULL));
+	TRY(ttlv_take_optional_bytes(payload, TAG_COFFER_ENROLMENT_TOKEN, &wish->enrolment, NULL));
 	TRY(ttlv_done(payload));
 	TRY(take_fingerprint(ctx, domain, wish->domain));
 	return wish->has_answer ? take_fingerprint(ctx, answer, wish->answer) : ERR_OK;
@@ -45,6 +46,7 @@ static void put_answer(const struct join_result *r, struct writer *out)
 	json_str(&j, "node", node);
 	json_str(&j, "name", r->name);
 	json_str(&j, "fingerprint", r->request);
+	json_str(&j, "by", r->by_enrolment ? "enrolment token" : "fingerprint");
 	json_end(&j);
 	ttlv_put_text(out, TAG_COFFER_JSON, writer_view(&w));
 	token_line_put(out, &r->token);

@@ -4,6 +4,7 @@
 
 #include "base/fdio.h"
 #include "base/log.h"
+#include "domain/transport_record.h"
 #include "kmip/enums.h"
 #include "kmip/tags.h"
 #include "ops/audit_signer.h"
@@ -14,6 +15,7 @@
 #include "ops/token_of.h"
 #include "ops/zeroise_counter.h"
 #include "ops/zeroise_mark.h"
+#include "token/proxy_transport.h"
 
 /* The domain that is meant: a finger slipped on another node's socket ends nothing. */
 static enum coffer_err check_domain(struct op_ctx *ctx, struct view wanted)
@@ -73,11 +75,22 @@ static void withdraw_order(struct engine *e)
 		log_error("zeroise: " ZEROISE_ORDER " in %s cannot be removed: remove it by hand, or a start that finds no master secret wipes the folder", e->config->state_dir);
 }
 
+/* Of a member of several nodes: later data keys were handed to it. In a PKCS#11 token that is a pair of its own; a TPM keeps none, what was wrapped for it goes with the state folder. */
+static void drop_transport(struct engine *e)
+{
+	uint8_t owner[TRANSPORT_RECORD_OWNER_LEN];
+	struct reason why = { "" };
+	enum coffer_err err = transport_owner(&e->identity.domain, owner);
+	if (!err) err = token_proxy_transport_remove(e->token, owner, &why);
+	if (err && err != ERR_UNSUPPORTED) log_warn("zeroise: the transport key in the token could not be removed: %s", reason_text(&why, err));
+}
+
 static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **out_what)
 {
 	struct engine *e = ctx->engine;
 	if (!e->token) return reason_fail(&ctx->reason, ERR_TOKEN_GONE, "the token is not connected; start the daemon with it, or add --without-token");
 	audit_signer_drop(e); /* a token that is not attached to its master secret any more takes no order */
+	drop_transport(e);
 	enum coffer_err err = token_proxy_erase(e->token, &ctx->reason);
 	*out_what = err == ERR_TOKEN_KEY_MISSING ? "not there any more; if another token held it, destroy it there" : "destroyed, and looked for again";
 	if (!err || err == ERR_TOKEN_KEY_MISSING) return ERR_OK;

@@ -1,8 +1,10 @@
 /* What the token saw of the archive's node: a restore onto the machine that made the archive is held against the counter there (docs/formats.md section 16.2). */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "ops/restore_internal.h"
+#include "token/kind.h"
 
 static enum restore_counter judge(struct restoring *r, const struct token_counter_answer *answer)
 {
@@ -22,6 +24,11 @@ static enum coffer_err read_counter(struct restoring *r, const struct domain_id 
 	return token_proxy_counter_read(r->proxy, &wish, out, reason);
 }
 
+static bool names_counter(const struct restoring *r)
+{
+	return r->anchor.stage == ANCHOR_MADE || r->anchor.stage == ANCHOR_LEFT;
+}
+
 /* The counter that the archive names. Where it is not, in another token as well as in this one after a removal, any other of the archive's node counts, which the token knows by its owner
  * digest. The record is not one of this node: its authorization value serves to read alone. */
 static enum coffer_err ask(struct restoring *r, struct reason *reason)
@@ -29,7 +36,7 @@ static enum coffer_err ask(struct restoring *r, struct reason *reason)
 	struct domain_id domain;
 	struct token_counter_answer answer = { .state = TOKEN_COUNTER_NONE };
 	archive_domain(&r->result->facts.header, &domain);
-	bool named = r->anchor.stage == ANCHOR_MADE || r->anchor.stage == ANCHOR_LEFT;
+	bool named = names_counter(r);
 	if (!r->anchor.auth) TRY(anchor_record_new_auth(&r->anchor)); /* which no counter takes */
 	if (named) TRY(read_counter(r, &domain, true, &answer, reason));
 	if (answer.state != TOKEN_COUNTER_WELL) {
@@ -63,7 +70,8 @@ enum coffer_err restore_compare_counter(struct restoring *r, struct reason *reas
 {
 	struct reason why = { "" };
 	enum coffer_err err = ask(r, &why);
-	if (err == ERR_UNSUPPORTED) return ERR_OK;
+	/* Of a TPM that is an error code, which nothing authenticates, and any TPM can count: where there was a counter it is not believed. */
+	if (err == ERR_UNSUPPORTED && (!names_counter(r) || strcmp(r->result->token.kind, token_kind_name(TOKEN_KIND_TPM2)) != 0)) return ERR_OK;
 	if (err && r->wish->accept_older) {
 		log_warn("the token's counter for the archive's node could not be read: %s", reason_text(&why, err));
 		return ERR_OK;

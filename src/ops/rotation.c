@@ -64,20 +64,35 @@ void rotation_tell(struct engine *engine)
 	pthread_mutex_unlock(&r->lock);
 }
 
-void rotation_hold(struct engine *engine, const char *fmt, ...)
+/* Phase and why in one: who asks for the status meanwhile never reads that something holds it which is only waited for. */
+static void hold(struct engine *engine, bool awaits, const char *fmt, va_list args)
 {
 	struct rotation *r = engine->rotation;
 	char sentence[sizeof r->sentence];
-	va_list args;
-	va_start(args, fmt);
 	vsnprintf(sentence, sizeof sentence, fmt, args);
-	va_end(args);
 	pthread_mutex_lock(&r->lock);
 	bool news = strcmp(sentence, r->sentence) != 0;
 	memcpy(r->sentence, sentence, sizeof sentence);
-	pthread_mutex_unlock(&r->lock);
+	r->awaits = awaits;
 	rotation_set_phase(engine, ROTATION_HELD);
+	pthread_mutex_unlock(&r->lock);
 	if (news) log_warn("change of the data key: %s", sentence);
+}
+
+void rotation_hold(struct engine *engine, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	hold(engine, false, fmt, args);
+	va_end(args);
+}
+
+void rotation_wait(struct engine *engine, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	hold(engine, true, fmt, args);
+	va_end(args);
 }
 
 void rotation_tell_old(struct engine *engine, const char *sentence)
@@ -98,9 +113,9 @@ void rotation_restart(struct engine *engine)
 	r->place = (struct rotation_place){ .table = STORE_OBJECT, .written = written };
 	pthread_mutex_lock(&r->lock);
 	r->total = total;
-	pthread_mutex_unlock(&r->lock);
 	r->awaits = false;
 	rotation_set_phase(engine, ROTATION_RESEAL);
+	pthread_mutex_unlock(&r->lock);
 }
 
 void rotation_again(struct engine *engine)

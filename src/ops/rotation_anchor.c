@@ -6,6 +6,7 @@
 #include "keyring/rooted_store.h"
 #include "ops/anchor_internal.h"
 #include "ops/rotation_master_internal.h"
+#include "token/kind.h"
 
 enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *reason)
 {
@@ -59,6 +60,8 @@ static enum coffer_err plan(struct master_flow *f, struct anchor_record *record,
 	bool knows = record->stage == ANCHOR_MADE || record->stage == ANCHOR_LEFT;
 	if (!record->auth) TRY(anchor_record_new_auth(record)); /* which no counter takes */
 	enum coffer_err err = ask(e, record, knows, &answer, reason);
+	if (err == ERR_UNSUPPORTED && knows && strcmp(f->after.token_kind, token_kind_name(TOKEN_KIND_TPM2)) == 0)
+		return reason_fail(reason, ERR_TOKEN, "this node has a counter, and the TPM answers that it cannot count, which any TPM can: nothing was changed; something may stand between, or name another token");
 	if (err == ERR_UNSUPPORTED) {
 		if (reason) reason->text[0] = '\0';
 		f->counter = record->stage == ANCHOR_MADE ? MASTER_COUNTER_LEAVES : MASTER_COUNTER_STAYS;

@@ -69,6 +69,8 @@ void rotation_tell(struct engine *engine);
 void rotation_await(struct engine *engine, const char *who);
 /* Why the old generation stays; logged when it is new. */
 void rotation_hold(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what ends by itself: a node that comes yet. */
+void rotation_wait(struct engine *engine, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Inside a transaction: writes the record and keeps it with the commit. */
 enum coffer_err rotation_put_record(struct engine *engine, struct txn *txn, const struct rotation_record *record) MUST_USE;
 /* What status says of the master secret before the one in force; "" nothing. Any thread. */

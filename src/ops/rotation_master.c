@@ -224,7 +224,8 @@ static enum coffer_err put_in_force(struct master_flow *f, struct reason *reason
 	struct engine *e = f->engine;
 	enum coffer_err err = identity_prepare(e->config->state_dir, &f->after, reason);
 	if (!err) err = write_for_certain(f, reason);
-	if (err == ERR_UNKNOWN_OUTCOME)
+	f->unknown = err == ERR_UNKNOWN_OUTCOME;
+	if (f->unknown)
 		return reason_fail(reason, err, "the store failed and could not be read again: restart the daemon, it finds which master secret is in force");
 	if (err) {
 		identity_withdraw(e->config->state_dir);
@@ -279,11 +280,16 @@ static enum coffer_err end(struct master_flow *f, struct reason *reason)
 	return ERR_OK;
 }
 
-/* In force is another token, or the same one again: the counter is made there, or asked. */
-static void anchor_again(struct engine *e, bool other_token, enum anchor_level before)
+/* In force is another token, or the same one again: the counter is made there, or asked. Where nobody knows which, it is not touched: what the record means is known after a restart. */
+static void anchor_again(struct engine *e, const struct master_flow *f, bool moved, enum anchor_level before)
 {
 	struct reason why = { "" };
+	const bool other_token = moved && (rotation_anchor_makes(f) || f->counter == MASTER_COUNTER_RETURNS);
 	if (!e->anchor) return;
+	if (f->unknown) {
+		anchor_set_level(e->anchor, ANCHOR_BROKEN, "the store failed while the master secret was changed: restart the daemon, it finds which token is to be asked");
+		return;
+	}
 	enum coffer_err err = e->anchor_fault ? ERR_CORRUPT : anchor_check(e, &why);
 	if (!err) return;
 	if (e->anchor_fault) {
@@ -294,8 +300,9 @@ static void anchor_again(struct engine *e, bool other_token, enum anchor_level b
 	struct anchor_facts facts;
 	anchor_facts(e->anchor, &facts);
 	if (facts.level != ANCHOR_UNKNOWN) return;
-	/* Record and counter of the token in force are as they were: raises go on when it answers. Those of another one are made at the next start. */
-	anchor_set_level(e->anchor, other_token ? ANCHOR_BROKEN : before, reason_text(&why, err));
+	/* Record and counter of the token in force are as they were: raises go on when it answers. Those of another one are made, or compared, as soon as it does. */
+	if (other_token) anchor_set_uncompared(e->anchor, reason_text(&why, err));
+	else anchor_set_level(e->anchor, before, reason_text(&why, err));
 }
 
 /* The token is not turned to another one while a raise or a signature is under way, and none begins meanwhile. */
@@ -361,7 +368,7 @@ static enum coffer_err change_and_count(struct master_flow *f, struct reason *re
 	enum coffer_err err = change(f, reason);
 	bool moved = !master_is_same(&f->before, &e->identity);
 	flow_end(f);
-	anchor_again(e, moved && rotation_anchor_makes(f), facts.level);
+	anchor_again(e, f, moved, facts.level);
 	return err;
 }
 

@@ -35,6 +35,7 @@ struct master_flow {
 	struct anchor_record left;    /* the counter in the token in force, which the node is about to leave; auth NULL: none. Owned, as record.left */
 	uint64_t value;               /* RETURNS: what the counter says */
 	bool compared; /* the counter in force bears the store out */
+	bool unknown; /* whether the new one is in force: the store could not say */
 	bool written; /* read back: the slots name the new one */
 };
 

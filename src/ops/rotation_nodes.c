@@ -221,8 +221,7 @@ enum coffer_err rotation_leave_others(struct engine *engine, struct txn *txn)
 
 void rotation_await(struct engine *engine, const char *who)
 {
-	engine->rotation->awaits = true;
-	rotation_hold(engine, "%s has not fetched generation %u yet: the older data keys stay until it has, or was removed ('coffer node remove')", who, ring_newest(txn_ring(engine->txn)));
+	rotation_wait(engine, "%s has not fetched generation %u yet: the older data keys stay until it has, or was removed ('coffer node remove')", who, ring_newest(txn_ring(engine->txn)));
 	rotation_tell(engine);
 }
 

@@ -10,7 +10,9 @@
 #include "crypto/rng.h"
 #include "domain/node_record.h"
 #include "domain/waiting.h"
+#include "keyring/record.h"
 #include "keyring/rooted_store.h"
+#include "keyring/slot.h"
 #include "ops/signs.h"
 
 struct seat *seat_new(const struct config *config)
@@ -112,6 +114,7 @@ enum coffer_err seat_check_member(struct engine *engine, struct reason *reason)
 		err = fence_member(engine->store, txn_ring(engine->txn), reason);
 	}
 	if (err == ERR_EXISTS) role_twinned(&s->role, clock_mono_ms(), true);
+	if (err == ERR_DENIED) s->denied = true;
 	return err;
 }
 
@@ -123,7 +126,22 @@ enum coffer_err seat_check_master(struct engine *engine, struct reason *reason)
 	enum coffer_err err = fence_check(engine->store, txn_ring(engine->txn), role_mine(&s->role), reason);
 	if (err == ERR_STATE) s->look_again = true;
 	if (err == ERR_EXISTS) role_twinned(&s->role, clock_mono_ms(), true);
+	if (err == ERR_DENIED) s->denied = true;
 	return err;
+}
+
+bool seat_was_removed(struct engine *engine)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct store_row row;
+	bool slots = true;
+	struct ring *ring = txn_ring(engine->txn);
+	if (!engine->seat || !engine->seat->taken || !ring) return false;
+	const uint8_t *own = ring_domain(ring)->node_id;
+	if (store_get(engine->store, STORE_NODE, view_of(own, UUID_LEN), &row) != ERR_OK || row.state != NODE_REMOVED) return false;
+	bool newer = row.generation > ring_newest(ring);
+	if (!newer) return record_open(ring, STORE_NODE, &row, &plain) == ERR_OK;
+	return slot_any(engine->store, own, &slots) == ERR_OK && !slots;
 }
 
 static void renewed(void *arg)

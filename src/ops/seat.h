@@ -19,6 +19,7 @@ struct seat {
 	bool taken;                /* the store is open and has this node's record: transactions that write are fenced, and the role is driven */
 	struct domain_role role;   /* valid while taken */
 	struct lease renewed;      /* by seat_renew, in the transaction under way */
+	bool denied;               /* a fence said that this node is no member: seat_was_removed is asked now */
 	bool look_again;           /* a fence said that the lease is another */
 	unsigned to_record;        /* what the role said (ROLE_SAY_…) and the audit log does not have yet */
 	uint64_t record_at_ms;     /* when to try that again */
@@ -56,6 +57,10 @@ void seat_leave(struct engine *engine);
 enum coffer_err seat_check_member(struct engine *engine, struct reason *reason) MUST_USE;
 /* The same for what only the master server may write; before anything is read that decides on it. ERR_STATE: this node is not; the sentence names who is. Errors as fence_check. */
 enum coffer_err seat_check_master(struct engine *engine, struct reason *reason) MUST_USE;
+
+/* Store lane. Whether the store says that this node was removed, in a way that it can tell: its own record, sealed as removed; or, where that is under a newer data key than it has, no wrapped data key of it
+ * either. False where the store does not answer. From a store that others write a yes may be false: it costs this node its service, and gives nobody anything (docs/formats.md section 23.3). */
+bool seat_was_removed(struct engine *engine);
 
 /* In a transaction that began with seat_check_master and has just made another data key the newest of the ring: the lease is written anew under it, because one under an older
  * key is refused (docs/formats.md section 23.2). What became of it the role learns from the transaction's end. Errors as lease_write. */

@@ -54,7 +54,7 @@ const struct op_row vendor_rows[] = {
 	/* unseal and recovery */
 	ROW(COFFER_UNSEAL,       "Unseal",        op_unseal,       UNSEAL,      NONE,       ADMIN,  ALWAYS, OP_SEALED_OK | OP_ALONE),
 	ROW(COFFER_RECOVERY_NEW, "Recovery New",  op_recovery_new, RECOVERY,    NONE,       ADMIN,  ALWAYS, OP_ALONE | OP_SECRET_ANSWER | OP_ADMIN_LOCK),
-	ROW(COFFER_RECOVERY_CONFIRM, "Recovery Confirm", op_recovery_confirm, RECOVERY, NONE, ADMIN, ALWAYS, OP_ALONE | OP_ADMIN_LOCK),
+	ROW(COFFER_RECOVERY_CONFIRM, "Recovery Confirm", op_recovery_confirm, RECOVERY, NONE, ADMIN, ALWAYS, OP_ALONE | OP_ANCHORED | OP_ADMIN_LOCK),
 	ROW(COFFER_RECOVERY_TEST, "Recovery Test", op_recovery_test, RECOVERY,  NONE,       ADMIN,  ALWAYS, OP_ALONE),
 
 	/* zeroise and quorum */
@@ -80,6 +80,9 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_NODE_APPROVE, "Node Approve",  op_node_approve, NODES,       NONE,       STORE,  ALWAYS, OP_ALONE | OP_FENCED),
 	ROW(COFFER_NODE_REMOVE,  "Node Remove",   op_node_remove,  NODES,       NONE,       ADMIN,  FAILED, OP_ALONE | OP_ADMIN_LOCK | OP_FENCED),
 	ROW(COFFER_NODE_ACCEPT,  "Node Accept",   op_node_accept,  NODES,       NONE,       ADMIN,  FAILED, OP_ALONE | OP_ADMIN_LOCK),
+	ROW(COFFER_NODE_ENROL,   "Node Enrol",    op_node_enrol,   NODES,       NONE,       STORE,  ALWAYS, OP_ALONE | OP_FENCED | OP_SECRET_ANSWER),
+	ROW(COFFER_NODE_ENROLMENTS, "Node Enrolments", op_node_enrolments, NODES, NONE,     STORE,  DENIED, 0),
+	ROW(COFFER_NODE_ENROL_REVOKE, "Node Enrol Revoke", op_node_enrol_revoke, NODES, NONE, STORE, ALWAYS, OP_ALONE | OP_FENCED),
 
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
 	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },

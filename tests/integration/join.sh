@@ -136,7 +136,13 @@ refused "a node does not remove itself" 1 'does not remove itself' on1 node remo
 check "node 2 is removed" on1 node remove "$id"
 equal "its record says so" "$(field1 ".nodes[] | select(.id == \"$id\") | .state")" removed
 equal "the data key is another one" "$(on1 status --json | jq -r .generation)" 2
-refused "removed: it writes nothing" 1 'removed' on2 key create later
+within 10 "removed: it hears of it and closes" is2 fault
+refused "removed: what it had in memory is gone" 1 'this node was removed from the domain' on2 decrypt -i "$work/m1" -o "$work/o1"
+refused "removed: it writes nothing" 1 'this node was removed from the domain' on2 key create later
+refused "removed: nor opens" 1 'this node was removed from the domain' on2 unseal --token
+matches "removed: status says so" "$(on2 status 2>&1)" 'this node was removed from the domain'
+alerted2() { grep -q '"name": *"node_removed"\|node_removed' "$two/cofferd.log" "$two/state/node.alerts" || on2 status --json | grep -q node_removed; }
+within 10 "removed: the alert is told" alerted2
 refused "removed twice" 1 'removed already' on1 node remove "$id"
 for name in $(field1 '.nodes[] | select(.state != "removed" and .this == "no") | .id'); do on1 node remove "$name" >/dev/null 2>&1; done # those that were killed; a rotation that runs says so
 equal "nobody else is left" "$(field1 '[.nodes[] | select(.state != "removed")] | length')" 1
@@ -145,7 +151,7 @@ check "node 1 opens what is older" on1 decrypt -i "$work/m1" -o "$work/o1"
 kill2 "removed"
 within 20 "removed: it does not open again" is2 fault
 matches "removed: and says why" "$(on2 status 2>&1)" 'was removed from the domain'
-refused "removed: it decrypts nothing" 1 'fault' on2 decrypt -i "$work/m3" -o "$work/o3"
+refused "removed: it decrypts nothing" 1 'was removed' on2 decrypt -i "$work/m3" -o "$work/o3"
 fresh2 "removed"
 print=$(join --name again --no-wait --json | jq -r .fingerprint)
 check "removed: it asks as a new one" on1 node approve --fingerprint "$print"

@@ -122,6 +122,22 @@ check "step-down" at $next step-down
 took=$(now_ms); other=$(master_beside $next); took=$(($(now_ms) - took))
 if [ -n "$other" ]; then ok "step-down: node $other took over after $took ms"; else bad "step-down: another one takes over"; fi
 
+# ---- a rehearsal ----
+rehearse() { at "$1" node test-failover --json >"$work/rehearsal"; }
+old=$(master_among 1 2 3)
+before=$(lead "$old" epoch)
+sees_standbys() { at "$old" status --json | jq -e '[.nodes[] | select(.role == "standby" and .silent == "no")] | length == 2'; }
+within 20 "rehearsal: two standbys are seen" sees_standbys
+refused "rehearsal: not at a standby" 1 'this node is not master server' at $((old % 3 + 1)) node test-failover
+check "rehearsal" rehearse "$old"
+matches "rehearsal: another one took it" "$(jq -r .taken_by "$work/rehearsal")" "^[0-9a-f-]{36}$"
+took=$(jq .taken_after_ms "$work/rehearsal")
+if [ "$took" -le $lease_time ]; then ok "rehearsal: after $took ms, given back after $(jq .given_back_after_ms "$work/rehearsal") ms"; else bad "rehearsal: within $lease_time ms" "$took ms"; fi
+equal "rehearsal: this one is master server again" "$(lead "$old" role)" master
+equal "rehearsal: two epochs later" "$(lead "$old" epoch)" $((before + 2))
+rehearsed() { [ "$(at "$old" audit show --limit 1000 --json | jq '[.[] | select(.details | test("is not to be master server"))] | length')" -ge 1 ]; }
+check "rehearsal: the audit log has it" rehearsed
+
 # ---- all at once ----
 for n in 1 2 3; do kill -9 "$(cat "$dir/node-$n/monitor.pid")" "$(cat "$dir/node-$n/cofferd.pid")"; done
 check "all killed: and started" "$sandbox" start --dir "$dir" "${set_all[@]}"

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "keyring/domain_record.h"
 #include "unit/domain/world.h"
 #include "unit/keyring/fixture.h"
 #include "unit/keyring/frozen.h"
@@ -223,8 +224,8 @@ static void an_enrolment_proves_its_request_alone(void **state)
 	AUTO_BUF struct buf bytes = BUF_EMPTY;
 	AUTO_BUF struct buf ignored = BUF_EMPTY;
 	AUTO_SECRET struct secret *token = world_token(), *wrong = rising_secret(0x81, ENROLMENT_TOKEN_LEN), *wrong_key = NULL;
-	struct enrolment e = { .made_ms = 1000, .ends_ms = 5000, .principal = "unix:0" };
-	struct reason why[4] = { { "" } };
+	struct enrolment e = { .made_ms = 1000, .ends_ms = 5000, .principal = "unix:0", .name = "rack 3", .uses = 1 };
+	struct reason why[5] = { { "" } };
 	(void)state;
 	world_request("request-enrolment", &q, &bytes);
 	world_request("request", &plain, &ignored);
@@ -242,13 +243,21 @@ static void an_enrolment_proves_its_request_alone(void **state)
 	other = q;
 	other.evidence = ADMISSION_BY_FINGERPRINT;
 	assert_int_equal(enrolment_check(&e, &other, 2000, &why[1]), ERR_CONTEXT);
-	memcpy(e.used_by, q.node_id, UUID_LEN); /* the same node once more: its commit had an unknown outcome */
+	assert_int_equal(enrolment_use(&e, q.node_id), ERR_OK); /* the same node once more: its commit had an unknown outcome */
 	assert_int_equal(enrolment_check(&e, &q, 2000, NULL), ERR_OK);
-	e.used_by[0] ^= 1;
+	assert_int_equal(enrolment_use(&e, q.node_id), ERR_OK);
+	assert_int_equal(e.used_count, 1);
+	e.used_by[0][0] ^= 1;
+	assert_int_equal(enrolment_use(&e, q.node_id), ERR_LIMIT);
 	assert_int_equal(enrolment_check(&e, &q, 2000, &why[2]), ERR_STATE);
 	assert_int_equal(enrolment_check(&e, &q, 9000, &why[2]), ERR_STATE); /* who took it is said rather than that it is over */
 	assert_non_null(strstr(why[2].text, "used by node 11111213-"));
-	memset(e.used_by, 0, UUID_LEN);
+	e.uses = 2; /* room for one more */
+	assert_int_equal(enrolment_check(&e, &q, 2000, NULL), ERR_OK);
+	e.revoked_ms = 1500;
+	assert_int_equal(enrolment_check(&e, &q, 2000, &why[4]), ERR_STATE);
+	assert_non_null(strstr(why[4].text, "was revoked"));
+	e.revoked_ms = 0;
 	assert_int_equal(enrolment_key(wrong, &wrong_key), ERR_OK);
 	secret_free(e.key);
 	e.key = TAKE(wrong_key);
@@ -263,7 +272,8 @@ static void an_enrolment_is_kept_sealed(void **state)
 {
 	struct store *store = NULL;
 	struct ring *ring = fixture_ring(1);
-	struct enrolment e = { .id = { 9 }, .made_ms = 1, .ends_ms = 2, .principal = "unix:1000", .used_by = { 7 } }, back;
+	struct enrolment e = { .id = { 9 }, .made_ms = 1, .ends_ms = 2, .revoked_ms = 3, .principal = "unix:1000", .name = "rack 3", .uses = 3, .used_count = 2,
+		.used_by = { { 7 }, { 8 } } }, back;
 	struct store_row row;
 	AUTO_SECRET struct secret *token = world_token();
 	(void)state;
@@ -273,13 +283,50 @@ static void an_enrolment_is_kept_sealed(void **state)
 	assert_int_equal(enrolment_get(store, ring, e.id, &back), ERR_NOT_FOUND);
 	assert_int_equal(enrolment_put(store, ring, &e), ERR_OK);
 	assert_int_equal(enrolment_get(store, ring, e.id, &back), ERR_OK);
-	assert_true(secret_equal(e.key, back.key) && back.made_ms == 1 && back.ends_ms == 2);
+	assert_true(secret_equal(e.key, back.key) && back.made_ms == 1 && back.ends_ms == 2 && back.revoked_ms == 3 && back.uses == 3 && back.used_count == 2);
 	assert_string_equal(back.principal, "unix:1000");
-	assert_memory_equal(back.used_by, e.used_by, UUID_LEN);
+	assert_string_equal(back.name, "rack 3");
+	assert_memory_equal(back.used_by, e.used_by, sizeof e.used_by);
 	assert_int_equal(store_get(store, STORE_DOMAIN, view_str("enrolment-09000000000000000000000000000000"), &row), ERR_OK);
 	for (size_t at = 0; at + 32 <= row.body.len; at++) assert_memory_not_equal(row.body.ptr + at, secret_bytes(e.key), 32);
 	enrolment_clear(&back);
+	e.used_count = 4; /* more than it admits */
+	assert_int_equal(enrolment_put(store, ring, &e), ERR_FIELD);
 	enrolment_clear(&e);
+	store_rollback(store);
+	store_close(store);
+	ring_free(ring);
+}
+
+static enum coffer_err count_names(void *arg, const struct enrolment *e)
+{
+	unsigned *count = arg;
+	assert_true(e->name[0] == 'a' + (char)e->id[0]);
+	return ++*count == 9 ? ERR_LIMIT : ERR_OK;
+}
+
+static void enrolments_are_listed_and_those_that_are_long_over_go(void **state)
+{
+	struct store *store = NULL;
+	struct ring *ring = fixture_ring(1);
+	unsigned count = 0;
+	(void)state;
+	assert_int_equal(store_open_memory(&store), ERR_OK);
+	assert_int_equal(store_begin(store, NULL), ERR_OK);
+	assert_int_equal(domain_record_put(store, ring, "enrolmentz", view_str("behind them")), ERR_OK);
+	for (uint8_t i = 0; i < 5; i++) {
+		struct enrolment e = { .id = { i }, .made_ms = 1, .ends_ms = 1000u * i + 1, .principal = "unix:0", .name = { (char)('a' + i) }, .uses = 1, .key = rising_secret(i, 32) };
+		assert_int_equal(enrolment_put(store, ring, &e), ERR_OK);
+		enrolment_clear(&e);
+	}
+	assert_int_equal(enrolment_each(store, ring, count_names, &count), ERR_OK);
+	assert_int_equal(count, 5);
+	assert_int_equal(enrolment_tidy(store, ring, ENROLMENT_KEEP_MS + 2001), ERR_OK);
+	count = 0;
+	assert_int_equal(enrolment_each(store, ring, count_names, &count), ERR_OK);
+	assert_int_equal(count, 2);
+	count = 8;
+	assert_int_equal(enrolment_each(store, ring, count_names, &count), ERR_LIMIT);
 	store_rollback(store);
 	store_close(store);
 	ring_free(ring);
@@ -299,6 +346,7 @@ int main(void)
 		cmocka_unit_test(an_enrolment_token_reads_as_it_was_shown),
 		cmocka_unit_test(an_enrolment_proves_its_request_alone),
 		cmocka_unit_test(an_enrolment_is_kept_sealed),
+		cmocka_unit_test(enrolments_are_listed_and_those_that_are_long_over_go),
 	};
 	return cmocka_run_group_tests(tests, start, frozen_stop);
 }

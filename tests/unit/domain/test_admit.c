@@ -59,7 +59,7 @@ static void house_new(struct house *h, const char *request)
 	assert_int_equal(node_record_put(h->store, h->plan.ring, &n), ERR_OK);
 	assert_int_equal(store_commit(h->store, NULL), ERR_OK);
 	assert_int_equal(store_begin(h->store, NULL), ERR_OK);
-	h->wish = (struct admit_wish){ .fingerprint = h->digest, .principal = "unix:0", .now_ms = NOW, .epoch = 7, .roots = h->plan.roots, .root_count = 2 };
+	h->wish = (struct admit_wish){ .fingerprint = h->digest, .principal = "unix:0", .now_ms = NOW, .date_ms = NOW, .epoch = 7, .roots = h->plan.roots, .root_count = 2 };
 	ask(h);
 }
 
@@ -249,7 +249,7 @@ static void an_enrolment_token_approves_once(void **state)
 {
 	struct house h;
 	struct admitted out;
-	struct enrolment e = { .made_ms = NOW - 1, .ends_ms = NOW + 1000, .principal = "unix:1000" }, kept;
+	struct enrolment e = { .made_ms = NOW - 1, .ends_ms = NOW + 1000, .principal = "unix:1000", .name = "rack 3", .uses = 1 }, kept;
 	AUTO_SECRET struct secret *token = world_token();
 	AUTO_BUF struct buf row = BUF_EMPTY;
 	AUTO_BUF struct buf again = BUF_EMPTY;
@@ -260,24 +260,27 @@ static void an_enrolment_token_approves_once(void **state)
 	assert_int_equal(enrolment_key(token, &e.key), ERR_OK);
 	assert_int_equal(enrolment_id(token, e.id), ERR_OK);
 	assert_int_equal(enrolment_put(h.store, h.plan.ring, &e), ERR_OK);
-	h.wish.now_ms = NOW + 1000;
+	h.wish.date_ms = NOW + 1000;
 	assert_refused(&h, ERR_STATE, "is over");
-	h.wish.now_ms = NOW;
+	h.wish.date_ms = NOW;
 	h.q.enrolment_mac[0] ^= 1;
 	ask(&h);
 	assert_refused(&h, ERR_CONTEXT, "does not show");
 	h.wish.fingerprint = h.digest; /* nor does a typed fingerprint make false evidence good */
 	assert_refused(&h, ERR_CONTEXT, "does not show");
 	h.wish.fingerprint = NULL;
+	h.wish.principal = NULL; /* who made the token is who approves */
 	h.q.enrolment_mac[0] ^= 1;
 	ask(&h);
 	assert_int_equal(decide(&h, &out, &row, NULL), ERR_OK);
 	assert_int_equal(out.record.origin, NODE_BY_ENROLMENT);
+	assert_string_equal(out.enrolment, "rack 3");
 	assert_opens(&h, &row, e.key, &out);
 	assert_int_equal(decide(&h, &out, &again, NULL), ERR_OK); /* the same request once more */
 	assert_true(out.again);
 	assert_int_equal(enrolment_get(h.store, h.plan.ring, e.id, &kept), ERR_OK);
-	assert_memory_equal(kept.used_by, h.q.node_id, UUID_LEN);
+	assert_true(kept.used_count == 1 && enrolment_is_used_by(&kept, h.q.node_id));
+	assert_string_equal(out.record.principal, "unix:1000");
 	enrolment_clear(&kept);
 	h.q.node_id[15] ^= 1; /* another node with the same token, and a proof of its own */
 	memcpy(h.q.name, "other", 6);

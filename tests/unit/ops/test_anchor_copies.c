@@ -1,10 +1,16 @@
-/* Copies of the store put back from moments at which it had no made counter, or left one. */
+/* Copies of the store put back from moments at which it had no made counter, a record that is damaged, and a TPM that says that it cannot count. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <string.h>
+
+#include "keyring/domain_record.h"
+#include "ops/restore_internal.h"
+#include "ops/rotation_master_internal.h"
 #include "test_arena.h"
 #include "unit/ops/anchor_node.h"
 
@@ -72,6 +78,105 @@ static void a_copy_of_a_move_that_found_nothing_is_refused(void **state)
 	anchor_record_clear(&copy);
 }
 
+/* The row is there and does not open. */
+static void damage_record(struct node *n)
+{
+	static const uint8_t header[] = { 1 };
+	struct anchor_record now = record_of(n);
+	struct store_row row = { .version = now.row_version + 1, .generation = 1, .header = view_of(header, 1), .body = view_str("this was a record and is none any more") };
+	anchor_record_clear(&now);
+	domain_record_node_id("anchor-", &n->engine.domain, &row);
+	assert_int_equal(txn_begin(n->engine.txn, NULL), ERR_OK);
+	assert_int_equal(store_put(txn_store(n->engine.txn), STORE_DOMAIN, &row, true), ERR_OK);
+	assert_int_equal(txn_commit(n->engine.txn, NULL), ERR_OK);
+}
+
+static void a_damaged_record_is_refused_until_root_takes_the_store(void **state)
+{
+	struct node *n = *state;
+	struct principal root;
+	struct reason why = { "" };
+	struct anchor_facts f;
+	principal_from_uid(0, 1, &root);
+	checks_well(n);
+	damage_record(n);
+	next_life(n);
+	is_refused(n, "is damaged");
+	assert_int_equal(chip.place, 1); /* nothing is made anew by itself */
+	if (anchor_accept(&n->engine, &root, "", &why) != ERR_OK) fail_msg("not taken: %s", why.text);
+	assert_int_equal(chip.place, 2);
+	next_life(n);
+	checks_well(n);
+	anchor_facts(n->engine.anchor, &f);
+	assert_int_equal(f.overridden, 1);
+}
+
+/* An error code, which whoever sits on the bus can send. */
+static enum coffer_err cannot_count(unsigned op, const struct token_counter_wish *w, struct token_counter_answer *out)
+{
+	(void)op; (void)w; (void)out;
+	return ERR_UNSUPPORTED;
+}
+
+static void set_kind(char kind[16], const char *name)
+{
+	(void)snprintf(kind, 16, "%s", name);
+}
+
+static void a_tpm_that_says_it_cannot_count_is_not_believed(void **state)
+{
+	struct node *n = *state;
+	struct reason why = { "" };
+	set_kind(n->engine.identity.token_kind, "tpm2");
+	n->token.on_counter = cannot_count;
+	assert_int_equal(anchor_check(&n->engine, NULL), ERR_OK); /* there never was a counter */
+	assert_int_equal(level_of(n), ANCHOR_BROKEN);
+	next_life(n);
+	checks_well(n);
+	/* Another token is to take over. */
+	struct master_flow f = { .engine = &n->engine };
+	n->token.on_counter = cannot_count;
+	set_kind(f.after.token_kind, "tpm2");
+	assert_int_equal(rotation_anchor_plan(&f, &why), ERR_TOKEN);
+	assert_non_null(strstr(why.text, "which any TPM can"));
+	set_kind(f.after.token_kind, "pkcs11");
+	assert_int_equal(rotation_anchor_plan(&f, NULL), ERR_OK);
+	assert_int_equal(f.counter, MASTER_COUNTER_LEAVES);
+	anchor_record_clear(&f.left);
+	/* One that was left says so when it is in force. */
+	struct anchor_record copy = record_of(n);
+	copy.stage = ANCHOR_LEFT;
+	put_back(n, &copy);
+	anchor_record_clear(&copy);
+	next_life(n);
+	n->token.on_counter = cannot_count;
+	is_refused(n, "in another token");
+	set_kind(n->engine.identity.token_kind, "pkcs11");
+	assert_int_equal(anchor_check(&n->engine, NULL), ERR_OK);
+	assert_int_equal(level_of(n), ANCHOR_NONE);
+}
+
+static void a_restore_does_not_believe_it_either(void **state)
+{
+	struct node *n = *state;
+	struct restore_wish wish = { .accept_older = false };
+	static struct restore_result result;
+	struct restoring r = { .engine = &n->engine, .wish = &wish, .result = &result, .proxy = n->engine.token };
+	struct reason why = { "" };
+	n->token.on_counter = cannot_count;
+	set_kind(result.token.kind, "tpm2");
+	assert_int_equal(restore_compare_counter(&r, &why), ERR_OK); /* the archive's node had no counter */
+	r.anchor.stage = ANCHOR_MADE;
+	set_kind(result.token.kind, "pkcs11");
+	assert_int_equal(restore_compare_counter(&r, &why), ERR_OK);
+	set_kind(result.token.kind, "tpm2");
+	assert_int_equal(restore_compare_counter(&r, &why), ERR_UNSUPPORTED);
+	assert_non_null(strstr(why.text, "--accept-older"));
+	wish.accept_older = true;
+	assert_int_equal(restore_compare_counter(&r, &why), ERR_OK);
+	anchor_record_clear(&r.anchor);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start_node, stop_node)
 
 int main(void)
@@ -79,6 +184,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_copy_of_when_no_counter_could_be_made_is_refused),
 		T(a_copy_of_a_move_that_found_nothing_is_refused),
+		T(a_damaged_record_is_refused_until_root_takes_the_store),
+		T(a_tpm_that_says_it_cannot_count_is_not_believed),
+		T(a_restore_does_not_believe_it_either),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);
 }

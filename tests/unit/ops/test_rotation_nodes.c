@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +100,45 @@ static enum coffer_err look(struct node *n, const uint8_t id[static UUID_LEN])
 {
 	AUTO_OBJECT struct object *o = NULL;
 	return txn_object(n->engine.txn, id, &o);
+}
+
+static atomic_bool asking;
+
+/* Somebody who waits for the end, as 'coffer rotate data-key --wait' does. */
+static void *ask_for_status(void *arg)
+{
+	struct engine *e = arg;
+	uintptr_t held = 0;
+	while (asking) {
+		char text[4096];
+		struct writer writer;
+		struct json_out j = { .w = &writer };
+		writer_init(&writer, text, sizeof text);
+		rotation_json(e, &j);
+		struct view said = writer_view(&writer);
+		held += memmem(said.ptr, said.len, "\"phase\":\"held\"", 14) != NULL;
+	}
+	return (void *)held; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+static void who_waits_never_reads_that_it_is_held(void **state)
+{
+	pthread_t thread;
+	void *held;
+	struct engine *e = &w.a.engine;
+	(void)state;
+	assert_int_equal(rotate(NULL), ERR_OK);
+	asking = true;
+	assert_int_equal(pthread_create(&thread, NULL, ask_for_status, e), 0);
+	for (unsigned i = 0; i < 1000000; i++) {
+		rotation_await(e, "node 'b'");
+		rotation_again(e);
+	}
+	asking = false;
+	pthread_join(thread, &held);
+	assert_null(held);
+	rotation_hold(e, "%s", "for a reason");
+	assert_false(rotation_awaits_node(e));
 }
 
 static void each_member_takes_it_and_then_the_old_one_leaves(void **state)
@@ -290,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_member_takes_it_and_then_the_old_one_leaves),
 		TEST(a_row_under_a_key_to_come_is_not_written_over),
+		TEST(who_waits_never_reads_that_it_is_held),
 		TEST(it_can_be_done_again),
 		TEST(each_wrap_is_audited_and_one_that_was_taken_away_is_made_again),
 		TEST(a_token_that_does_not_open_it_takes_nothing_and_may_try_again),

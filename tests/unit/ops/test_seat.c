@@ -110,6 +110,32 @@ static enum coffer_err check_master(struct engine *engine, struct txn *txn, void
 	return seat_check_master(engine, reason);
 }
 
+/* As who writes the database can. */
+static void edit_own(struct founded *n, uint8_t node_state, uint32_t generation)
+{
+	struct store_row row;
+	struct store *inner = n->inner;
+	assert_int_equal(store_begin(inner, NULL), ERR_OK);
+	assert_int_equal(store_get(inner, STORE_NODE, view_of(n->fix.engine.domain.node_id, UUID_LEN), &row), ERR_OK);
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	assert_int_equal(buf_append(&body, row.body), ERR_OK);
+	row.body = buf_view(&body);
+	row.state = node_state;
+	if (generation) row.generation = generation;
+	assert_int_equal(store_put(inner, STORE_NODE, &row, true), ERR_OK);
+	assert_int_equal(store_commit(inner, NULL), ERR_OK);
+}
+
+static void take_slots(struct founded *n)
+{
+	uint8_t id[UUID_LEN + 4] = { 0 };
+	memcpy(id, n->fix.engine.domain.node_id, UUID_LEN);
+	id[UUID_LEN + 3] = 1;
+	assert_int_equal(store_begin(n->inner, NULL), ERR_OK);
+	assert_int_equal(store_erase(n->inner, STORE_SLOT, view_of(id, sizeof id)), ERR_OK);
+	assert_int_equal(store_commit(n->inner, NULL), ERR_OK);
+}
+
 static void who_was_removed_writes_nothing(void **state)
 {
 	struct reason why = { "" };
@@ -124,8 +150,21 @@ static void who_was_removed_writes_nothing(void **state)
 	assert_int_equal(e->on_store(e, check_member, NULL, NULL), ERR_OK);
 	assert_int_equal(e->on_store(e, check_master, NULL, &why), ERR_STATE);
 	assert_string_equal(why.text, "nobody is master server now; wait for one, or run 'coffer promote' on a node");
+	assert_false(seat_was_removed(e) || e->seat->denied);
 	assert_int_equal(e->on_store(e, remove_self, NULL, NULL), ERR_OK);
+	assert_true(seat_was_removed(e));
 	assert_int_equal(e->on_store(e, check_member, NULL, NULL), ERR_DENIED);
+	assert_true(e->seat->denied);
+	edit_own(n, NODE_MEMBER, 0); /* the state beside the record alone says nothing */
+	assert_false(seat_was_removed(e));
+	edit_own(n, NODE_REMOVED, 7); /* under a newer data key: then it is believed of a node without a wrapped one */
+	assert_false(seat_was_removed(e));
+	take_slots(n);
+	assert_true(seat_was_removed(e));
+	edit_own(n, NODE_MEMBER, 7);
+	assert_false(seat_was_removed(e));
+	edit_own(n, NODE_REMOVED, 1); /* as it was, and as it is sealed */
+	assert_true(seat_was_removed(e));
 	seat_leave(e);
 	assert_int_equal(take(n, NULL), ERR_DENIED);
 	assert_false(e->seat->taken);

@@ -1,0 +1,151 @@
+/* What the domain keeps of its enrolment tokens: table 5. */
+#include "domain/enrolment.h"
+
+#include <string.h>
+
+#include "base/reader.h"
+#include "base/writer.h"
+#include "keyring/domain_record.h"
+
+#define RECORD_PREFIX "enrolment-"
+#define PREFIX_LEN (sizeof RECORD_PREFIX - 1)
+#define RECORD_NAME_LEN (sizeof RECORD_PREFIX + 2 * ADMISSION_ENROLMENT_ID_LEN) /* with NUL */
+
+static void record_name(const uint8_t *id, char out[static RECORD_NAME_LEN])
+{
+	memcpy(out, RECORD_PREFIX, PREFIX_LEN);
+	text_hex(view_of(id, ADMISSION_ENROLMENT_ID_LEN), out + PREFIX_LEN);
+}
+
+void enrolment_clear(struct enrolment *e)
+{
+	secret_free(e->key);
+	*e = (struct enrolment){ .key = NULL };
+}
+
+static bool is_sound(const struct enrolment *e)
+{
+	struct view name = view_of(e->name, strnlen(e->name, sizeof e->name));
+	return e->key && secret_len(e->key) == ENROLMENT_KEY_LEN && name.len >= 1 && name.len <= ADMISSION_NAME_MAX && text_is_utf8(name) && e->uses >= 1 &&
+		e->uses <= ENROLMENT_USES_MAX && e->used_count <= e->uses;
+}
+
+enum coffer_err enrolment_put(struct store *store, struct ring *ring, const struct enrolment *e)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	char name[RECORD_NAME_LEN];
+	struct writer w;
+	ENSURE(is_sound(e), ERR_FIELD);
+	record_name(e->id, name);
+	writer_init_buf(&w, &plain, DOMAIN_RECORD_MAX);
+	writer_bytes(&w, secret_view(e->key));
+	writer_u64(&w, e->made_ms);
+	writer_u64(&w, e->ends_ms);
+	writer_u64(&w, e->revoked_ms);
+	writer_view_u32(&w, view_of(e->principal, strnlen(e->principal, ENROLMENT_PRINCIPAL_MAX)));
+	writer_view_u32(&w, view_of(e->name, strnlen(e->name, ADMISSION_NAME_MAX)));
+	writer_u8(&w, (uint8_t)e->uses);
+	writer_u8(&w, (uint8_t)e->used_count);
+	for (unsigned i = 0; i < e->used_count; i++) writer_bytes(&w, view_of(e->used_by[i], UUID_LEN));
+	TRY(writer_done(&w));
+	return domain_record_put(store, ring, name, buf_view(&plain));
+}
+
+static enum coffer_err read_uses(struct reader *r, struct enrolment *e)
+{
+	uint8_t uses, used;
+	TRY(reader_u8(r, &uses));
+	TRY(reader_u8(r, &used));
+	ENSURE(uses >= 1 && uses <= ENROLMENT_USES_MAX && used <= uses, ERR_CORRUPT);
+	e->uses = uses;
+	for (e->used_count = 0; e->used_count < used; e->used_count++) TRY(reader_bytes(r, e->used_by[e->used_count], UUID_LEN));
+	return reader_end(r);
+}
+
+static enum coffer_err read_record(struct view plain, struct enrolment *e)
+{
+	struct reader r;
+	struct view key, principal, name;
+	reader_init(&r, plain);
+	TRY(reader_view(&r, ENROLMENT_KEY_LEN, &key));
+	TRY(reader_u64(&r, &e->made_ms));
+	TRY(reader_u64(&r, &e->ends_ms));
+	TRY(reader_u64(&r, &e->revoked_ms));
+	TRY(reader_view_u32(&r, ENROLMENT_PRINCIPAL_MAX, &principal));
+	TRY(reader_view_u32(&r, ADMISSION_NAME_MAX, &name));
+	ENSURE(principal.len >= 1 && text_is_utf8(principal) && name.len >= 1 && text_is_utf8(name), ERR_CORRUPT);
+	memcpy(e->principal, principal.ptr, principal.len);
+	memcpy(e->name, name.ptr, name.len);
+	TRY(read_uses(&r, e));
+	e->key = secret_copy(key.ptr, key.len);
+	return e->key ? ERR_OK : ERR_MEMORY;
+}
+
+enum coffer_err enrolment_get(struct store *store, struct ring *ring, const uint8_t id[static ADMISSION_ENROLMENT_ID_LEN], struct enrolment *out)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct enrolment e = { .key = NULL };
+	char name[RECORD_NAME_LEN];
+	record_name(id, name);
+	TRY(domain_record_get(store, ring, name, &plain));
+	enum coffer_err err = read_record(buf_view(&plain), &e);
+	if (err) return err == ERR_MEMORY ? err : ERR_CORRUPT;
+	memcpy(e.id, id, sizeof e.id);
+	*out = e;
+	return ERR_OK;
+}
+
+/* ---- all of them ---- */
+
+/* Ids alone: a scan makes no other call. */
+struct ids {
+	uint8_t ids[ENROLMENTS_MAX][ADMISSION_ENROLMENT_ID_LEN];
+	size_t count;
+};
+
+static enum coffer_err take_id(void *arg, const struct store_row *row)
+{
+	struct ids *ids = arg;
+	if (row->id_len != PREFIX_LEN + 2 * ADMISSION_ENROLMENT_ID_LEN || memcmp(row->id, RECORD_PREFIX, PREFIX_LEN) != 0) return ERR_EXISTS; /* behind them */
+	if (ids->count == ENROLMENTS_MAX) return ERR_EXISTS;
+	if (text_unhex(view_of(row->id + PREFIX_LEN, 2 * ADMISSION_ENROLMENT_ID_LEN), ids->ids[ids->count], ADMISSION_ENROLMENT_ID_LEN) == ERR_OK) ids->count++;
+	return ERR_OK;
+}
+
+static enum coffer_err gather(struct store *store, struct ids *out)
+{
+	*out = (struct ids){ .count = 0 };
+	enum coffer_err err = store_scan(store, STORE_DOMAIN, view_str(RECORD_PREFIX), false, ENROLMENTS_MAX + 1, take_id, out);
+	return err == ERR_EXISTS ? ERR_OK : err;
+}
+
+enum coffer_err enrolment_each(struct store *store, struct ring *ring, enrolment_fn *fn, void *arg)
+{
+	struct ids ids;
+	TRY(gather(store, &ids));
+	for (size_t i = 0; i < ids.count; i++) {
+		struct enrolment e = { .key = NULL };
+		TRY(enrolment_get(store, ring, ids.ids[i], &e));
+		enum coffer_err err = fn(arg, &e);
+		enrolment_clear(&e);
+		TRY(err);
+	}
+	return ERR_OK;
+}
+
+enum coffer_err enrolment_tidy(struct store *store, struct ring *ring, uint64_t now_ms)
+{
+	struct ids ids;
+	char name[RECORD_NAME_LEN];
+	TRY(gather(store, &ids));
+	for (size_t i = 0; i < ids.count; i++) {
+		struct enrolment e = { .key = NULL };
+		TRY(enrolment_get(store, ring, ids.ids[i], &e));
+		bool old = now_ms >= e.ends_ms && now_ms - e.ends_ms >= ENROLMENT_KEEP_MS;
+		enrolment_clear(&e);
+		if (!old) continue;
+		record_name(ids.ids[i], name);
+		TRY(domain_record_erase(store, name));
+	}
+	return ERR_OK;
+}
