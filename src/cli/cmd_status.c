@@ -219,6 +219,16 @@ static void print_database(const json_t *database)
 	line("", "NOT REACHED since %s", when);
 }
 
+static void print_cache(const json_t *cache)
+{
+	char when[32];
+	if (!cache) return;
+	when_text((uint64_t)json_whole(cache, "as_of"), when);
+	line("cache", "%s: %lld records, %lld of %lld KiB", json_text(cache, "state"), json_whole(cache, "rows"), (json_whole(cache, "bytes") + 1023) / 1024, json_whole(cache, "limit") / 1024);
+	if (strcmp(json_text(cache, "serving"), "yes") == 0) line("", "SERVING FROM IT, with what was known at %s", when);
+	else if (json_whole(cache, "as_of")) line("", "knows the other nodes' changes until %s", when);
+}
+
 /* Where several nodes write one store. */
 static void print_lead(const json_t *lead)
 {
@@ -279,6 +289,7 @@ static void print_status(const json_t *doc)
 		line("store", "%s, %lld audit records, %lld objects in memory", json_text(doc, "store"), json_whole(doc, "audit_records"),
 			json_whole(doc, "objects_in_memory"));
 	print_database(json_object_get(doc, "database"));
+	print_cache(json_object_get(doc, "cache"));
 	if (json_text(doc, "store_note")[0]) line("", "%s: %s", json_text(doc, "store_health"), json_text(doc, "store_note"));
 	print_integrity(json_object_get(doc, "integrity"));
 	print_rollback(json_object_get(doc, "rollback"));

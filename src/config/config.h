@@ -78,6 +78,7 @@ struct config {
 	uint64_t token_probe_interval_ms;
 	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */
 	uint32_t object_cache;         /* objects kept in memory */
+	size_t cache_size;             /* bytes of rows that are kept beside a database; 0: none */
 	size_t store_cache;            /* bytes of ordinary memory for pages of the store */
 	char *notify_command;          /* words, the first an absolute path; "": none */
 	uint64_t notify_timeout_ms;    /* of one run */

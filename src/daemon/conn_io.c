@@ -80,7 +80,7 @@ static bool submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
 		request_fail(r, reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note), &reason);
 		return false;
 	}
-	if (queue == &c->worker->daemon->store_jobs && c->worker->daemon->engine.store_away) {
+	if (queue == &c->worker->daemon->store_jobs && c->worker->daemon->engine.store_away && !(kind == JOB_LOAD && c->worker->daemon->engine.cache.well)) {
 		request_fail(r, engine_store_refuses(&c->worker->daemon->engine, ERR_IO, &reason), &reason);
 		return false;
 	}

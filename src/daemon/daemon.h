@@ -55,6 +55,24 @@ struct store_news {
 	struct event *timer;      /* main thread; NULL: one node writes the store */
 };
 
+/* daemon/store_cache.c; of the store thread. */
+struct store_cache {
+	struct cache *cache;      /* NULL: there is none. From the start */
+	struct txn *txn;          /* over its rows; NULL: they cannot be read */
+	struct ring *ring;        /* data keys of a node that was opened from it; NULL once it has opened from the database */
+	struct store_cache_wanted {
+		uint8_t id[UUID_LEN];
+		uint32_t version;     /* no older one is taken */
+		bool compare;         /* also where it stands there already */
+	} *wanted;                /* objects to be read */
+	size_t wanted_count, wanted_cap;
+	uint64_t heard_wall_ms;   /* until then the changes of other nodes are known; 0: none were read yet */
+	uint64_t again_ms;        /* clock_mono_ms: nothing is kept before */
+	bool failed, full;        /* said once */
+	bool left;                /* this node is not in the domain any more */
+	_Atomic bool refused;     /* it does not open the node */
+};
+
 struct daemon {
 	struct config *config;
 	struct config *retired[DAEMON_RETIRED_MAX];
@@ -84,6 +102,7 @@ struct daemon {
 	struct op_local *store_local;
 	struct store_care care;
 	struct store_news news;
+	struct store_cache cache;
 	struct event *care_timer;
 	struct job_queue admin_jobs;
 	pthread_t admin_threads[DAEMON_ADMINS];
@@ -102,6 +121,7 @@ struct daemon {
 	struct anchor_thread *anchor_thread; /* daemon/anchor_thread.h */
 	struct audit_signer_thread *audit_signer_thread; /* daemon/audit_signer_thread.h */
 	struct audit_exports *audit_exports; /* daemon/audit_export.h; NULL: none is configured */
+	_Atomic bool returning_failed; /* the database is back, and does not open the node that its cache opened; said once */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	_Atomic bool asking_anchor;   /* the counter of a token that came back is asked, or will be */
 	_Atomic uint64_t ask_anchor_after_ms; /* clock_mono_ms: not before */

@@ -2,6 +2,7 @@
 #include "daemon/removal.h"
 
 #include "base/log.h"
+#include "daemon/store_cache.h"
 #include "ops/alert.h"
 #include "ops/seat.h"
 
@@ -16,6 +17,7 @@ bool removal_heed(struct daemon *d)
 	if (e->removed) return true;
 	if (e->seat) e->seat->denied = false;
 	if (!seat_was_removed(e)) return false;
+	store_cache_leave(d);
 	e->removed = true;
 	e->state = ENGINE_FAULT;
 	engine_note(e, "%s", engine_removed_note);

@@ -31,6 +31,7 @@
 #include "daemon/rotator.h"
 #include "daemon/scrubber.h"
 #include "daemon/segment_ring.h"
+#include "daemon/store_cache.h"
 #include "daemon/store_care.h"
 #include "daemon/store_news.h"
 #include "daemon/store_thread.h"
@@ -280,6 +281,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(link_open(d, options, reason));
 	TRY(mover_start(d, reason));
 	TRY(open_store(d, reason));
+	TRY(store_cache_start(d, reason));
 	TRY(store_care_start(d, reason));
 	TRY(bulk_flush_start(d));
 	TRY(backup_look_start(d));
@@ -330,6 +332,7 @@ static void stop(struct daemon *d)
 	audit_chain_free(d->engine.audit);
 	mover_free(d);
 	store_close(d->engine.store);
+	store_cache_stop(d);
 	store_check_free(d->engine.check);
 	quorum_free(d->engine.quorum);
 	anchor_free(d->engine.anchor);

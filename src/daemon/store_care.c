@@ -1,5 +1,6 @@
 /* Judging a store that fails, opening it again, and the reserve. */
 #include "daemon/store_care.h"
+#include "daemon/store_cache.h"
 #include "daemon/store_news.h"
 
 #include <errno.h>
@@ -216,6 +217,7 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 		if (e->after_destroy) e->after_destroy(e);
 	}
 	if (!err && e->audit) {
+		store_cache_take_start(d);
 		err = txn_begin(e->txn, reason);
 		if (!err) {
 			err = read_all(e, reason);

@@ -6,6 +6,7 @@
 #include "daemon/admin_pool.h"
 #include "daemon/enrol_look.h"
 #include "daemon/removal.h"
+#include "daemon/store_cache.h"
 #include "daemon/store_care.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
@@ -20,7 +21,7 @@ static bool can_hear(struct daemon *d)
 {
 	struct engine *e = &d->engine;
 	enum engine_state state = engine_state_get(e);
-	return (state == ENGINE_OPEN || state == ENGINE_DRAINING) && !d->care.away && rooted_store_is_shared(e->store);
+	return (state == ENGINE_OPEN || state == ENGINE_DRAINING) && !d->care.away && !e->cache.offline && rooted_store_is_shared(e->store);
 }
 
 void store_news_want(struct daemon *d)
@@ -93,6 +94,7 @@ enum coffer_err store_news_hear(struct daemon *d)
 	err = shared_news_read(&d->engine, &news, &reason);
 	if (!err) n->due = false;
 	if (!err) n->heard_ms = now;
+	if (!err) store_cache_heard(d);
 	if (err == ERR_BUSY) return ERR_OK; /* before the next one */
 	if (!is_lost(err) && begin_taking(d) && err == ERR_STATE) return ERR_OK; /* likewise, when it is here */
 	note(n, &reason, err);
@@ -120,6 +122,7 @@ static void hear_now(void *arg)
 	if (err && !store_care_mend(d, err)) store_care_lost(d, err);
 	if (!err) give_sign(d);
 	enrol_look(d);
+	store_cache_care(d);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

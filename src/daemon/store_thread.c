@@ -13,6 +13,7 @@
 #include "daemon/audit_export.h"
 #include "daemon/conn.h"
 #include "daemon/role_drive.h"
+#include "daemon/store_cache.h"
 #include "daemon/store_care.h"
 #include "daemon/store_news.h"
 #include "keyring/rooted_store.h"
@@ -166,6 +167,7 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	struct engine *e = &d->engine;
 	*out_gone = false;
 	if (first) append(&round->requests_end, first);
+	if (e->cache.offline) return engine_offline_refuses(e, reason);
 	TRY(begin(d, reason));
 	if (first) run_waiting(d, first, round);
 	else run_again(d, round);
@@ -182,13 +184,26 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	return err;
 }
 
+/* The cache has it where the store is away: that is opened again by others, nobody waits for it here. */
+static bool loads_from_cache(const struct daemon *d)
+{
+	return d->engine.cache.offline || (d->care.away && d->engine.cache.well);
+}
+
+static enum coffer_err load(struct daemon *d, struct request *r, struct reason *reason)
+{
+	if (loads_from_cache(d)) return store_cache_load(d, r, reason);
+	enum coffer_err err = store_care_readable(d, reason);
+	if (!err) err = request_load(r, d->engine.txn);
+	if (err && store_care_mend(d, err)) err = request_load(r, d->engine.txn);
+	if (err) store_care_lost(d, err);
+	return err && loads_from_cache(d) ? store_cache_load(d, r, reason) : err;
+}
+
 static void run_load(struct daemon *d, struct job *job)
 {
 	struct reason reason = { "" };
-	enum coffer_err err = store_care_readable(d, &reason);
-	if (!err) err = request_load(&job->request, d->engine.txn);
-	if (err && store_care_mend(d, err)) err = request_load(&job->request, d->engine.txn);
-	if (err) store_care_lost(d, err);
+	enum coffer_err err = load(d, &job->request, &reason);
 	if (err) request_fail(&job->request, err, &reason);
 	sweep_if_squeezed(d);
 	give_back(job);
@@ -263,85 +278,6 @@ static void *store_main(void *arg)
 	}
 	role_drive_end(d);
 	return NULL;
-}
-
-/* A call that somebody waits for. Who gives it up before it has begun leaves it to the store thread, which only frees it. */
-enum waited_state { WAITED_QUEUED, WAITED_RUNS, WAITED_DONE, WAITED_GIVEN_UP };
-
-struct waited {
-	void (*fn)(void *arg);
-	void *arg;
-	enum waited_state state;
-	bool stays; /* memory was short: it lies on the caller's stack, and is not given up */
-	pthread_mutex_t lock;
-	pthread_cond_t finished;
-	struct job job;
-};
-
-static void end_waited(struct waited *w)
-{
-	pthread_cond_destroy(&w->finished);
-	pthread_mutex_destroy(&w->lock);
-}
-
-static void run_waited(void *arg)
-{
-	struct waited *w = arg;
-	pthread_mutex_lock(&w->lock);
-	bool wanted = w->state == WAITED_QUEUED;
-	if (wanted) w->state = WAITED_RUNS;
-	pthread_mutex_unlock(&w->lock);
-	if (!wanted) { /* given up: it does not lie on a stack */
-		end_waited(w);
-		free(w);
-		return;
-	}
-	w->fn(w->arg);
-	pthread_mutex_lock(&w->lock);
-	w->state = WAITED_DONE;
-	pthread_cond_signal(&w->finished);
-	pthread_mutex_unlock(&w->lock);
-}
-
-/* Until it is done, or the store hangs and it has not begun. */
-static bool wait_for(struct daemon *d, struct waited *w)
-{
-	pthread_mutex_lock(&w->lock);
-	while (w->state != WAITED_DONE) {
-		struct timespec until;
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec++;
-		pthread_cond_timedwait(&w->finished, &w->lock, &until);
-		if (w->state == WAITED_QUEUED && (d->engine.store_hangs || d->engine.store_away) && !w->stays) w->state = WAITED_GIVEN_UP;
-		if (w->state == WAITED_GIVEN_UP) break;
-	}
-	bool done = w->state == WAITED_DONE;
-	pthread_mutex_unlock(&w->lock);
-	return done;
-}
-
-bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg)
-{
-	pthread_condattr_t attr;
-	struct waited own = { .stays = true }, *w = &own;
-	if (d->engine.store_hangs || d->engine.store_away) return false;
-	struct waited *apart = calloc(1, sizeof *apart);
-	if (apart) w = apart;
-	if (pthread_mutex_init(&w->lock, NULL) != 0 || pthread_condattr_init(&attr) != 0) {
-		free(apart);
-		return false;
-	}
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->finished, &attr);
-	pthread_condattr_destroy(&attr);
-	w->fn = fn;
-	w->arg = arg;
-	w->job = (struct job){ .kind = JOB_CALL, .call = run_waited, .arg = w };
-	bool put = job_queue_put(&d->store_jobs, &w->job);
-	if (put && !wait_for(d, w)) return false;
-	end_waited(w);
-	free(apart);
-	return put;
 }
 
 /* Requests that have not begun are answered; calls wait for the disk, or for who gives them up. */
@@ -430,6 +366,7 @@ static void run_call(void *arg)
 enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason)
 {
 	struct store_call call = { engine, fn, arg, reason, ERR_OK };
+	if (engine->cache.offline && !store_thread_may_open()) return engine_offline_refuses(engine, reason);
 	if (!store_thread_do(engine->daemon, run_call, &call))
 		return reason_fail(reason, ERR_BUSY, "%s", engine->store_hangs ? engine_store_hangs_note : engine->store_away ? "the database does not answer; see whether its server is up and reachable" : "the daemon is stopping, or memory is short");
 	return call.err;

@@ -9,6 +9,11 @@ enum coffer_err store_thread_start(struct daemon *d) MUST_USE;
 void store_thread_stop(struct daemon *d);
 /* Runs fn(arg) on the store thread, outside a transaction, and waits for it. Same callers as below. False when the daemon is stopping. */
 bool store_thread_do(struct daemon *d, void (*fn)(void *arg), void *arg);
+/* The same also while the store is away: for what does not ask it. */
+bool store_thread_do_away(struct daemon *d, void (*fn)(void *arg), void *arg);
+/* The calling thread is the one that opens a node from the store which its cache opened: until that is done all others are refused. */
+void store_thread_opens(bool opens);
+bool store_thread_may_open(void);
 /* engine->on_store: waits for the store thread. Not from a worker, not from the store thread itself. */
 enum coffer_err store_thread_call(struct engine *engine, engine_store_fn *fn, void *arg, struct reason *reason) MUST_USE;
 /* The same on the store thread itself, from a call that runs there. */

@@ -1,5 +1,5 @@
 /* Unsealing: wrapped data keys of this node, opened by its token, into the ring. */
-#include "daemon/unseal.h"
+#include "daemon/unseal_internal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "daemon/link.h"
 #include "daemon/interrupted.h"
 #include "daemon/mover.h"
+#include "daemon/store_cache.h"
 #include "daemon/store_thread.h"
 #include "daemon/zeroise.h"
 #include "domain/joining.h"
@@ -34,78 +35,6 @@
 #include "ops/token_of.h"
 #include "ops/transport_own.h"
 
-/* The slot rows of this node, copied out of the store. */
-struct slot_copy {
-	struct store_row row;
-	struct buf bytes; /* header, index, body */
-};
-
-struct slots {
-	const struct domain_id *domain;
-	struct slot_copy copies[64];
-	size_t count;
-};
-
-static enum coffer_err copy_slot(void *arg, const struct store_row *row)
-{
-	struct slots *s = arg;
-	if (row->id_len != UUID_LEN + 4 || memcmp(row->id, s->domain->node_id, UUID_LEN) != 0) return ERR_EXISTS; /* another node's: enough */
-	ENSURE(s->count < sizeof s->copies / sizeof s->copies[0], ERR_LIMIT);
-	struct slot_copy *copy = &s->copies[s->count++];
-	copy->bytes = BUF_EMPTY;
-	TRY(buf_reserve(&copy->bytes, row->header.len + row->index.len + row->body.len + 1));
-	TRY(buf_append(&copy->bytes, row->header));
-	TRY(buf_append(&copy->bytes, row->index));
-	TRY(buf_append(&copy->bytes, row->body));
-	copy->row = *row;
-	copy->row.header = view_of(copy->bytes.ptr, row->header.len);
-	copy->row.index = view_of(copy->bytes.ptr + row->header.len, row->index.len);
-	copy->row.body = view_of(copy->bytes.ptr + row->header.len + row->index.len, row->body.len);
-	return ERR_OK;
-}
-
-/* The state beside a node's record is not secret; what is false about it keeps nobody in who has no slot. */
-static enum coffer_err no_slot(struct engine *engine, struct store *store, const struct domain_id *domain, struct reason *reason)
-{
-	struct store_row row;
-	engine->removed = store_get(store, STORE_NODE, view_of(domain->node_id, UUID_LEN), &row) == ERR_OK && row.state == NODE_REMOVED;
-	if (engine->removed) return reason_fail(reason, ERR_DENIED, "%s", engine_removed_note);
-	return reason_fail(reason, ERR_CORRUPT, "the store holds no wrapped data key of this node; restore the store");
-}
-
-static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
-{
-	struct slots *s = arg;
-	uint8_t after[UUID_LEN + 4] = { 0 };
-	memcpy(after, s->domain->node_id, UUID_LEN);
-	enum coffer_err err = store_scan(txn_store(txn), STORE_SLOT, view_of(after, sizeof after), false, 1024, copy_slot, s);
-	if (err && err != ERR_EXISTS) return reason_default(reason, err, "the wrapped data keys cannot be read: %s", err_text(err));
-	return s->count ? ERR_OK : no_slot(engine, txn_store(txn), s->domain, reason);
-}
-
-static enum coffer_err open_slot(struct engine *e, struct ring *ring, const struct slot_copy *copy, struct reason *reason)
-{
-	struct slot slot;
-	AUTO_SECRET struct secret *key = NULL;
-	TRY(slot_parse(&copy->row, &slot, reason));
-	TRY(slot_check_binding(&slot, e->identity.token_kind, &e->identity.binding, reason));
-	TRY(token_proxy_unwrap(e->token, slot.blob, &key, reason));
-	return slot_accept(ring, &copy->row, &slot, &key, reason);
-}
-
-static enum coffer_err open_ring(struct engine *e, struct ring **out, struct reason *reason)
-{
-	struct slots slots = { .domain = &e->identity.domain, .count = 0 };
-	struct ring *ring = ring_new(&e->identity.domain);
-	ENSURE(ring, ERR_MEMORY);
-	enum coffer_err err = e->on_store(e, read_slots, &slots, reason);
-	for (size_t i = 0; i < slots.count && !err; i++) err = open_slot(e, ring, &slots.copies[i], reason);
-	for (size_t i = 0; i < slots.count; i++) buf_free(&slots.copies[i].bytes);
-	if (err) ring_free(ring);
-	else *out = ring;
-	return err;
-}
-
 struct set_ring {
 	struct engine *engine;
 	struct ring *ring;
@@ -121,6 +50,7 @@ static void set_ring_on_store(void *arg)
 	s->err = rooted_store_attach(e->store, s->ring, &s->reason);
 	if (s->err) return;
 	txn_set_ring(e->txn, s->ring);
+	store_cache_follow_ring(e->daemon, s->ring);
 	if (s->ring) e->domain = *ring_domain(s->ring);
 	if (!s->ring) {
 		seat_leave(e);
@@ -145,14 +75,15 @@ static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 {
 	struct rooted_facts facts;
 	struct anchor_facts anchor;
-	char opening[256], details[1024];
+	char opening[256], details[1152];
 	rooted_store_facts(e->store, &facts);
 	anchor_facts(e->anchor, &anchor);
 	attend_opening(e->attend, opening, sizeof opening);
-	snprintf(details, sizeof details, "%s opened the data key%s%s%s%s%s%s", opening[0] ? opening : "the token",
+	snprintf(details, sizeof details, "%s opened the data key%s%s%s%s%s%s%s", opening[0] ? opening : "the token",
 		facts.mark_missing ? "; node.root, the mark of the newest version, was missing" : "",
 		anchor.made_now ? "; a rollback counter was made in the token: " : "", anchor.made_now ? anchor.place : "",
 		anchor.uncompared ? "; the counter in the token was not compared: the token does not answer" : "",
+		e->cache.offline ? "; until now the node served from its cache, because the database did not answer" : "",
 		e->moved[0] ? "; " : "", e->moved);
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	return audit_append(e->audit, txn, &event);
@@ -304,6 +235,11 @@ static enum coffer_err take_and_check(struct engine *engine, struct reason *reas
 	return err == ERR_STATE ? ERR_BUSY : err; /* it comes yet */
 }
 
+static void open_cache(void *arg)
+{
+	store_cache_opened(arg);
+}
+
 enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 {
 	enum coffer_err err = take_and_check(engine, reason);
@@ -320,6 +256,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	key_rotation_wake(engine);
 	TRY(reindex(engine, reason));
 	TRY(engine->on_store(engine, open_on_store, NULL, reason));
+	ENSURE(store_thread_do(engine->daemon, open_cache, engine->daemon), ERR_BUSY);
 	zeroise_forget_order(engine);
 	mover_opened(engine);
 	alert_thread_know(engine->daemon);
@@ -333,7 +270,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	return ERR_OK;
 }
 
-static bool may_pass(enum coffer_err err)
+bool unseal_may_pass(enum coffer_err err)
 {
 	switch (err_class(err)) {
 	case ERR_CLASS_token: case ERR_CLASS_memory: return true;
@@ -342,17 +279,27 @@ static bool may_pass(enum coffer_err err)
 	}
 }
 
-/* Under admin_lock. */
-static enum coffer_err unseal(struct engine *e, struct reason *reason)
+enum coffer_err unseal_from_store(struct engine *e, struct reason *reason)
 {
 	struct ring *ring = NULL;
-	enum coffer_err err = open_ring(e, &ring, reason);
-	if (err) e->slot_fault = !may_pass(err) && !e->removed;
+	enum coffer_err err = unseal_read_ring(e, false, &ring, reason);
+	if (err) e->slot_fault = !unseal_may_pass(err) && !e->removed;
 	TRY(err);
 	err = unseal_set_ring(e, &ring);
 	ring_free(ring);
 	TRY(err);
 	return unseal_open(e, reason);
+}
+
+/* What the cache says is of no weight beside a database that is there; what it lacks only keeps the node sealed. */
+static enum coffer_err unseal(struct engine *e, struct reason *reason)
+{
+	struct reason why = { "" };
+	enum coffer_err err = unseal_from_store(e, reason);
+	if (!err || !e->store_away || !store_cache_may_open(e->daemon)) return err;
+	err = unseal_from_cache(e, &why);
+	if (!err || err_class(err) == ERR_CLASS_token || err == ERR_AUTH) return err ? reason_fail(reason, err, "%s", reason_text(&why, err)) : ERR_OK;
+	return reason_fail(reason, ERR_IO, "the database does not answer, and %s", reason_text(&why, err));
 }
 
 /* Under admin_lock, on a sealed node. What the token answered may pass, and so may want of memory or disk; a store that is damaged stays so. */
@@ -361,9 +308,9 @@ static enum coffer_err unseal_and_note(struct engine *e, struct reason *reason)
 	struct daemon *d = e->daemon;
 	enum coffer_err err = unseal(e, reason);
 	if (!err) return ERR_OK;
-	engine_note(e, "%s%s", may_pass(err) ? "sealed: " : "", reason_text(reason, err));
+	engine_note(e, "%s%s", unseal_may_pass(err) ? "sealed: " : "", reason_text(reason, err));
 	log_error("the domain does not open: %s", reason_text(reason, err));
-	if (may_pass(err)) d->unseal_again = err_class(err) != ERR_CLASS_token && err != ERR_AUTH;
+	if (unseal_may_pass(err)) d->unseal_again = err_class(err) != ERR_CLASS_token && err != ERR_AUTH;
 	else e->state = ENGINE_FAULT;
 	return err;
 }
@@ -406,6 +353,7 @@ void unseal_later(struct engine *engine)
 
 void unseal_tick(struct daemon *d)
 {
+	unseal_offline_tick(d);
 	if (!d->unseal_again || d->engine.state != ENGINE_SEALED || atomic_exchange(&d->unsealing, true)) return;
 	d->unseal_again = false;
 	if (admin_pool_call(d, unseal_job, d)) return;

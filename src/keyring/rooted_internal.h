@@ -21,11 +21,6 @@ struct rooted_level {
 #define ROOTED_CHANGES_KEPT 16384u /* change rows of a node; older ones go */
 #define ROOTED_CHANGES_READ 4096u /* who is further behind forgets everything */
 
-struct rooted_changed {
-	uint8_t table, id_len;
-	uint8_t id[STORE_ID_MAX];
-};
-
 /* Another node that writes the same store. */
 struct rooted_peer {
 	uint8_t node_id[UUID_LEN];
@@ -63,7 +58,9 @@ struct rooted {
 	bool unheard;                    /* what was told was not taken in */
 	struct rooted_peer *peers;
 	size_t peer_count, peer_cap;
-	struct rooted_changed *changed;  /* ROOTED_CHANGED_MAX of them */
+	struct rooted_row_id *changed;   /* ROOTED_CHANGED_MAX of them */
+	rooted_commits_fn *commits;      /* NULL: nobody wants to know */
+	void *commits_arg;
 };
 
 struct rooted *rooted_of(struct store *s);

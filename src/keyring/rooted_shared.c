@@ -67,7 +67,9 @@ static struct rooted_peer *take_in(struct rooted *r, const uint8_t node_id[stati
 
 static enum coffer_err take_seen(void *arg, const uint8_t node_id[static UUID_LEN], uint64_t version)
 {
-	struct rooted_peer *p = take_in(arg, node_id);
+	struct rooted *r = arg;
+	if (memcmp(node_id, ring_domain(r->ring)->node_id, UUID_LEN) == 0) return ERR_OK; /* its cache's (keyring/cache.h) */
+	struct rooted_peer *p = take_in(r, node_id);
 	ENSURE(p, ERR_MEMORY);
 	if (version > p->newest) p->newest = version;
 	return ERR_OK;

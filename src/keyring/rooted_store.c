@@ -84,6 +84,13 @@ enum coffer_err rooted_write(struct rooted *r)
 	return r->shared ? rooted_wrote_own(r, buf_view(&body)) : ERR_OK;
 }
 
+static void tell_commit(struct rooted *r)
+{
+	bool everything = r->accepting || r->now.changed > ROOTED_CHANGED_MAX;
+	if (!r->commits || !r->now.dirty || (!everything && r->now.changed == 0)) return;
+	r->commits(r->commits_arg, everything ? NULL : r->changed, everything ? 0 : r->now.changed, everything);
+}
+
 static enum coffer_err commit(struct store *base, struct reason *reason)
 {
 	struct rooted *r = rooted_of(base);
@@ -93,6 +100,7 @@ static enum coffer_err commit(struct store *base, struct reason *reason)
 		rollback(base);
 		return reason_fail(reason, err, "the store took back the whole change because a write in it failed: %s", err_text(err));
 	}
+	tell_commit(r);
 	err = store_commit(r->inner, reason);
 	if (!err) {
 		bool wrote = r->now.dirty;
@@ -400,6 +408,18 @@ enum coffer_err rooted_store_share(struct store *s)
 bool rooted_store_is_shared(const struct store *s)
 {
 	return rooted_store_is(s) && ((const struct rooted *)s)->shared;
+}
+
+void rooted_store_on_commit(struct store *s, rooted_commits_fn *fn, void *arg)
+{
+	struct rooted *r = rooted_of(s);
+	r->commits = fn;
+	r->commits_arg = arg;
+}
+
+struct root_mark *rooted_store_mark(struct store *s)
+{
+	return rooted_of(s)->mark;
 }
 
 void rooted_store_set_mark(struct store *s, struct root_mark *mark)

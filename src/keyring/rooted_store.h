@@ -16,6 +16,9 @@ bool rooted_store_is(const struct store *s);
 /* Moves the mark in; before a ring is attached. Without one an older store put back is not noticed. */
 void rooted_store_set_mark(struct store *s, struct root_mark *mark);
 
+/* The mark, borrowed; NULL: there is none. */
+struct root_mark *rooted_store_mark(struct store *s);
+
 /* The store is one that several nodes write: each has a root of its own, of what it changed (docs/formats.md section 23.1). Before a ring is attached, for good. Then:
  * - a write made from an older row than the one that stands there dooms its transaction (ERR_BUSY): rooted_store_refresh, and run it again;
  * - what others changed is told by rooted_store_refresh alone.
@@ -24,6 +27,13 @@ bool rooted_store_is_shared(const struct store *s);
 enum coffer_err rooted_store_share(struct store *s) MUST_USE;
 
 typedef void rooted_changed_fn(void *arg, enum store_table table, struct view id);
+/* Before each commit of this node: the rows that it changes, so that copies of them elsewhere leave before it is there. everything: all that there are (rows is NULL). What fn keeps it mends by itself. */
+struct rooted_row_id {
+	uint8_t table, id_len;
+	uint8_t id[STORE_ID_MAX];
+};
+typedef void rooted_commits_fn(void *arg, const struct rooted_row_id *rows, size_t count, bool everything);
+void rooted_store_on_commit(struct store *s, rooted_commits_fn *fn, void *arg);
 /* Reads the other nodes' roots, and tells fn each row that they changed since the last time (of every table but audit and requests; no store call in it).
  * *out_everything: more may have changed than was told, so that all that was read from the store is to be forgotten. Outside a transaction; nothing for any other store.
  * ERR_CORRUPT: the verdict, which is renewed by this: a root is older than was seen, cannot be used, or this node's was written by somebody else; ERR_STATE: a root is under a

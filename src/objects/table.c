@@ -19,6 +19,8 @@ struct object_table {
 	size_t max_bytes, max_heap;
 	size_t squeeze_hand;     /* shard where the next object is looked for that leaves for want of bytes */
 	size_t bytes_left, heap_left; /* with those who left since the last sweep of the caches */
+	object_table_watch_fn *watch;
+	void *watch_arg;
 	uint64_t seed; /* so that nobody can choose names that collide */
 };
 
@@ -187,6 +189,12 @@ void object_table_limit_bytes(struct object_table *t, size_t secret_bytes, size_
 	t->max_heap = heap_bytes;
 }
 
+void object_table_watch(struct object_table *t, object_table_watch_fn *fn, void *arg)
+{
+	t->watch = fn;
+	t->watch_arg = arg;
+}
+
 bool object_table_squeezed(struct object_table *t)
 {
 	bool squeezed = t->bytes_left > t->max_bytes / SWEEP_PART || t->heap_left > t->max_heap / SWEEP_PART;
@@ -207,6 +215,7 @@ enum coffer_err object_table_publish(struct object_table *t, struct object *o)
 	} else if (hashmap_count(map) >= t->max_per_shard) {
 		evict_one(t, map); /* before the new one is in, so that it is never the one that leaves */
 	}
+	if (t->watch) t->watch(t->watch_arg, o);
 	make_room(t, o);
 	enum coffer_err err = hashmap_put(map, hash, view_of(o->id, UUID_LEN), same_id, o, &old);
 	if (!err) count_in(t, o);

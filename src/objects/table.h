@@ -17,6 +17,9 @@ void object_table_free(struct object_table *t);
 /* What the objects take together: secret_bytes of the arena (with what it keeps beside each), heap_bytes of ordinary memory for attributes. Beyond that
  * objects leave, those not found lately first. Default: no limit. Before it is used. */
 void object_table_limit_bytes(struct object_table *t, size_t secret_bytes, size_t heap_bytes);
+/* Who wants to know of each object that comes into memory, before anybody finds it there. On the store thread; no call of the table in it but object_table_get. Before it is used. */
+typedef void object_table_watch_fn(void *arg, const struct object *o);
+void object_table_watch(struct object_table *t, object_table_watch_fn *fn, void *arg);
 /* Whether so much left since the last time that caches which hold references are to be swept: a sixteenth of what there may be. Store thread. */
 bool object_table_squeezed(struct object_table *t);
 /* A new reference, or NULL when it is not in memory (it may be in the store). Any thread. */

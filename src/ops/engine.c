@@ -66,6 +66,13 @@ enum coffer_err engine_store_refuses(struct engine *engine, enum coffer_err err,
 	return reason_fail(reason, err, "%s", note[0] ? note : err_text(err));
 }
 
+enum coffer_err engine_offline_refuses(struct engine *engine, struct reason *reason)
+{
+	if (engine->store_away) return engine_store_refuses(engine, ERR_IO, reason);
+	return reason_fail(reason, ERR_IO, "the database is back, and this node, which was opened from its cache, is about to open from there: nothing is changed until then; try again in a moment, or "
+		"see 'coffer status'");
+}
+
 void engine_note(struct engine *engine, const char *fmt, ...)
 {
 	va_list args;

@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "keyring/identity.h"
 #include "keyring/ring.h"
+#include "keyring/rooted_store.h"
 #include "objects/table.h"
 #include "objects/txn.h"
 #include "token/proxy.h"
@@ -53,6 +54,16 @@ struct engine_export {
 	_Atomic int trouble;   /* enum coffer_err; ERR_OK: well */
 };
 #define ENGINE_EXPORTS 3u
+
+/* This node's cache of a store that several nodes write, for status. Any lane. */
+struct engine_cache {
+	_Atomic bool on;        /* there is one */
+	_Atomic bool well;      /* it is what was written last */
+	_Atomic bool whole;     /* it has what a start needs */
+	_Atomic bool offline;   /* the node was opened from it: the store is asked for nothing until it has opened from there */
+	_Atomic uint64_t rows, bytes, limit;
+	_Atomic uint64_t as_of_s; /* until then the changes of the other nodes are in it; 0: not known */
+};
 
 struct bulk; /* ops/bulk.h */
 struct quorum; /* access/quorum.h */
@@ -115,6 +126,8 @@ struct engine {
 	void (*open_later)(struct engine *engine);
 	/* on_health of every token proxy, with on_health_arg = daemon. */
 	void (*token_changed)(void *daemon, enum token_state from, enum token_state to);
+	/* Store lane, before what other nodes changed is acted on (rows NULL: everything may be different). May be NULL. */
+	void (*heard)(struct engine *engine, const struct rooted_row_id *rows, size_t count, bool everything);
 	/* Store lane, after a destroy is durable: warm keys of destroyed objects leave every thread. May be NULL. */
 	void (*after_destroy)(struct engine *engine);
 	/* Store lane, after objects left memory for want of room: every thread lets go of them. May be NULL. */
@@ -138,6 +151,8 @@ struct engine {
 	struct rotation *rotation;         /* changes of the data key; NULL: there are none. Its calls say who may */
 	struct key_rotation *key_rotation; /* keys that are replaced by a schedule; NULL: none are. Its calls say who may */
 	_Atomic bool integrity_fault;      /* the state is FAULT because of the store's integrity: it may be checked and accepted */
+
+	struct engine_cache cache;
 
 	struct seat *seat;                 /* this node's among several that write the store; NULL: it is this node's alone. From the start; its parts say who may */
 
@@ -177,6 +192,8 @@ const char *store_health_name(enum store_health health);               /* "well"
 void engine_set_store_health(struct engine *engine, enum store_health health, const char *note);
 /* The sentence of the health into a reason, with err as the result. */
 enum coffer_err engine_store_refuses(struct engine *engine, enum coffer_err err, struct reason *reason);
+/* While the node was opened from its cache: why the store is asked for nothing. */
+enum coffer_err engine_offline_refuses(struct engine *engine, struct reason *reason);
 /* Why nothing is asked of a store that hangs. */
 extern const char engine_store_hangs_note[];
 /* What is said where engine->removed. */

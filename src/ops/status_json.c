@@ -243,6 +243,20 @@ static void put_database(struct json_out *j, struct store *database)
 	json_end(j);
 }
 
+/* What this node keeps of the database. */
+static void put_cache(struct json_out *j, const struct engine_cache *c)
+{
+	if (!c->on) return;
+	json_begin(j, "cache");
+	json_str(j, "state", !c->well ? "not usable" : c->whole ? "ready" : "being written");
+	json_str(j, "serving", c->offline ? "yes" : "no");
+	json_u64(j, "rows", c->rows);
+	json_u64(j, "bytes", c->bytes);
+	json_u64(j, "limit", c->limit);
+	json_u64(j, "as_of", c->as_of_s);
+	json_end(j);
+}
+
 /* Who is master server, as far as this node knows. */
 static void put_lead(struct json_out *j, struct engine *engine)
 {
@@ -290,6 +304,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	pthread_mutex_unlock(&engine->note_lock);
 	json_str(j, "store_note", hangs ? engine_store_hangs_note : note);
 	if (engine->database) put_database(j, engine->database);
+	put_cache(j, &engine->cache);
 	put_move(j, engine);
 	if (hangs || engine->store_away) return; /* its thread would not answer */
 	bool open = engine_state_get(engine) == ENGINE_OPEN;

@@ -27,6 +27,7 @@ static void config_defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(c.object_cache, 100000);
 	assert_int_equal(c.locate_scan_max, 100000);
 	assert_int_equal(c.store_cache, 32 << 20);
+	assert_int_equal(c.cache_size, 64 << 20);
 	assert_int_equal(c.kmip_lease_time_ms, 3600000);
 	assert_false(c.store_shared);
 	assert_int_equal(c.node_role, CONFIG_NODE_STANDBY);

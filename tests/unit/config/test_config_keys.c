@@ -16,7 +16,7 @@ static void config_takes_good_values(void **state)
 		"tokend_environment = SOFTHSM2_CONF=/x/y _a1=b=c", "object_cache = 16", "kmip_lease_time = 0", "kmip_lease_time = 365d",
 		"store = postgres\nstore_conninfo = host=x\nstore_shared = yes\nlease_time = 1s\nnode_role = member\nnode_name = b\xc3\xa4r 1\nencrypt_grace = 7d\nrefresh_interval = 100ms",
 		"store = postgres\nstore_conninfo = host=x\nstore_shared = yes\nlease_time = 1h",
-		"locate_scan_max = 1", "store_cache = 1M", "store_cache = 1G", "scrub_interval = 1s", "scrub_interval = 7d", "scrub_rate = 0",
+		"locate_scan_max = 1", "store_cache = 1M", "store_cache = 1G", "cache_size = 0", "cache_size = 64G", "scrub_interval = 1s", "scrub_interval = 7d", "scrub_rate = 0",
 		"scrub_rate = 1000000", "rng_seed = accept", "aead_engine = auto", "aead_engine = openssl", "aead_engine = ipsec-mb",
 		"rng_seed = ignore", "rng_seed = refuse", "audit_bulk = counted", "audit_bulk = full", "audit_interval = 1s", "audit_interval = 1h",
 		"anchor_interval = 1s", "anchor_interval = 1h", "anchor_period = 0", "anchor_period = 7d", "backup_max_age = 0", "backup_max_age = 365d",

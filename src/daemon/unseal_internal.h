@@ -1,0 +1,19 @@
+/* What unsealing from the store and from the cache share. Admin lane, under admin_lock. */
+#ifndef COFFER_DAEMON_UNSEAL_INTERNAL_H
+#define COFFER_DAEMON_UNSEAL_INTERNAL_H
+
+#include "daemon/unseal.h"
+
+/* The data keys of this node from its slots, by its token; the slots from the store, or from the cache. Caller frees. */
+enum coffer_err unseal_read_ring(struct engine *e, bool cached, struct ring **out, struct reason *reason) MUST_USE;
+/* From the store to an open domain. */
+enum coffer_err unseal_from_store(struct engine *e, struct reason *reason) MUST_USE;
+/* Whether what stood in the way may be another thing at the next try. */
+bool unseal_may_pass(enum coffer_err err);
+
+/* unseal_offline.c. While the store is away: from the cache. ERR_STATE, with a sentence: it does not open the node. */
+enum coffer_err unseal_from_cache(struct engine *e, struct reason *reason) MUST_USE;
+/* Main thread, every tick: a node that was opened from its cache opens from the store when that is there. */
+void unseal_offline_tick(struct daemon *d);
+
+#endif
