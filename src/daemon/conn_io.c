@@ -76,12 +76,11 @@ static bool submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
 {
 	struct request *r = &c->job.request;
 	struct reason reason = { "" };
-	if (queue == &c->worker->daemon->store_jobs && c->worker->daemon->engine.store_hangs) {
-		request_fail(r, reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note), &reason);
-		return false;
-	}
-	if (queue == &c->worker->daemon->store_jobs && c->worker->daemon->engine.store_away && !(kind == JOB_LOAD && c->worker->daemon->engine.cache.well)) {
-		request_fail(r, engine_store_refuses(&c->worker->daemon->engine, ERR_IO, &reason), &reason);
+	struct engine *e = &c->worker->daemon->engine;
+	bool store = queue == &c->worker->daemon->store_jobs && !(kind == JOB_LOAD && e->cache.well); /* what the cache may have waits */
+	bool hangs = e->store_hangs;
+	if (store && (hangs || e->store_away)) {
+		request_fail(r, hangs ? reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note) : engine_store_refuses(e, ERR_IO, &reason), &reason);
 		return false;
 	}
 	if (request_keep(r) != ERR_OK) {

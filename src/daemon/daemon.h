@@ -17,6 +17,7 @@
 
 #include "config/config.h"
 #include "daemon/job.h"
+#include "daemon/store_cache_wants.h"
 #include "daemon/worker.h"
 #include "daemon/peers.h"
 #include "ops/engine.h"
@@ -60,15 +61,11 @@ struct store_cache {
 	struct cache *cache;      /* NULL: there is none. From the start */
 	struct txn *txn;          /* over its rows; NULL: they cannot be read */
 	struct ring *ring;        /* data keys of a node that was opened from it; NULL once it has opened from the database */
-	struct store_cache_wanted {
-		uint8_t id[UUID_LEN];
-		uint32_t version;     /* no older one is taken */
-		bool compare;         /* also where it stands there already */
-	} *wanted;                /* objects to be read */
-	size_t wanted_count, wanted_cap;
+	struct store_cache_wants wants; /* objects to be read */
 	uint64_t heard_wall_ms;   /* until then the changes of other nodes are known; 0: none were read yet */
 	uint64_t again_ms;        /* clock_mono_ms: nothing is kept before */
-	bool failed, full;        /* said once */
+	uint64_t lacks_since_ms;  /* clock_mono_ms: it does not have all that a start needs since then; 0: it has */
+	bool failed, full, lacks; /* said once */
 	bool left;                /* this node is not in the domain any more */
 	_Atomic bool refused;     /* it does not open the node */
 };
@@ -121,6 +118,7 @@ struct daemon {
 	struct anchor_thread *anchor_thread; /* daemon/anchor_thread.h */
 	struct audit_signer_thread *audit_signer_thread; /* daemon/audit_signer_thread.h */
 	struct audit_exports *audit_exports; /* daemon/audit_export.h; NULL: none is configured */
+	_Atomic uint64_t returning_at_ms; /* clock_mono_ms: not tried before */
 	_Atomic bool returning_failed; /* the database is back, and does not open the node that its cache opened; said once */
 	_Atomic bool unsealing;       /* an unseal is queued or runs */
 	_Atomic bool asking_anchor;   /* the counter of a token that came back is asked, or will be */

@@ -9,5 +9,7 @@ bool removal_is_near(const struct daemon *d);
 /* Store thread, outside a transaction, with the others' changes. True: it was removed. From then on everything but status is refused, and the process is started anew, so that no data key and no key of an
  * application stays in its memory. */
 bool removal_heed(struct daemon *d);
+/* The same where it is certain already, and nothing is in the cache any more: any lane. */
+void removal_close(struct daemon *d);
 
 #endif

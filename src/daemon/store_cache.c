@@ -12,10 +12,10 @@
 #include "keyring/cache.h"
 #include "objects/codec.h"
 
-#define WANTED_MAX 65536u   /* objects that are to be read; more are kept when they are used again */
 #define CARE_MS 10u         /* at a time: a tenth of the store thread */
 #define CARE_ROWS 128u
 #define AGAIN_MS 1000u      /* after a failure */
+#define LACKS_MS 60000u    /* without all that a start needs, before that is said */
 #define AS_OF_MS 60000u     /* how old the time in the cache's record may be where nothing changes */
 
 static const char quorum_id[] = "quorum";
@@ -44,22 +44,9 @@ static enum coffer_err keep_start(struct daemon *d);
 
 /* ---- what is to be read ---- */
 
-static void want(struct store_cache *c, const uint8_t id[static UUID_LEN], uint32_t version)
-{
-	if (c->wanted_count == c->wanted_cap) {
-		size_t cap = c->wanted_cap ? c->wanted_cap * 2 : 64;
-		struct store_cache_wanted *wider = cap > WANTED_MAX ? NULL : reallocarray(c->wanted, cap, sizeof *wider);
-		if (!wider) return;
-		c->wanted = wider;
-		c->wanted_cap = cap;
-	}
-	memcpy(c->wanted[c->wanted_count].id, id, UUID_LEN);
-	c->wanted[c->wanted_count++].version = version;
-}
-
 static enum coffer_err want_row(void *arg, const struct store_row *row)
 {
-	if (row->id_len == UUID_LEN) want(arg, row->id, row->version);
+	if (row->id_len == UUID_LEN) (void)store_cache_wants_add(arg, row->id, row->version);
 	return ERR_OK;
 }
 
@@ -82,6 +69,7 @@ static void begin_anew(struct daemon *d, const char *why)
 	enum coffer_err err = cache_begin_anew(c->cache, txn_ring(d->engine.txn), rooted_store_mark(d->engine.store), &reason), txn = new_txn(d);
 	if (!err && txn) cache_detach(c->cache);
 	if (!err) err = txn;
+	c->wants.comparing = 0; /* there is nothing to compare */
 	if (err && !c->failed) log_error("the cache of this node cannot be made anew (%s), so it does not start without the database: %s", why, reason_text(&reason, err));
 	else if (!err && *why) log_warn("the cache of this node is made anew: %s", why);
 	c->failed = err != ERR_OK;
@@ -101,19 +89,34 @@ static bool is_of_start(const struct daemon *d, const struct rooted_row_id *row)
 	}
 }
 
-static uint32_t kept_version(struct store_cache *c, const struct rooted_row_id *row)
+/* 0: it is none that is kept. Any error: that is not known. */
+static enum coffer_err kept_version(struct store_cache *c, const struct rooted_row_id *row, uint32_t *out)
 {
-	return row->table == STORE_OBJECT && row->id_len == UUID_LEN ? cache_version(c->cache, STORE_OBJECT, view_of(row->id, UUID_LEN)) : 0;
+	*out = 0;
+	return row->table == STORE_OBJECT && row->id_len == UUID_LEN ? cache_version(c->cache, STORE_OBJECT, view_of(row->id, UUID_LEN), out) : ERR_OK;
 }
 
-static bool is_kept(struct daemon *d, const struct rooted_row_id *rows, size_t count)
+static enum coffer_err find_kept(struct daemon *d, const struct rooted_row_id *rows, size_t count, bool *out)
 {
-	for (size_t i = 0; i < count; i++)
-		if (is_of_start(d, &rows[i]) || kept_version(&d->cache, &rows[i])) return true;
-	return false;
+	uint32_t version = 0;
+	*out = false;
+	for (size_t i = 0; i < count && !*out; i++) {
+		TRY(kept_version(&d->cache, &rows[i], &version));
+		*out = version || is_of_start(d, &rows[i]);
+	}
+	return ERR_OK;
 }
 
-/* What a start needs is read at once, where it can be; what is to be committed yet cannot. */
+static enum coffer_err drop_object(struct store_cache *c, const struct rooted_row_id *row)
+{
+	uint32_t version;
+	TRY(kept_version(c, row, &version));
+	if (!version) return ERR_OK;
+	(void)store_cache_wants_add(&c->wants, row->id, version + 1);
+	return cache_drop(c->cache, STORE_OBJECT, view_of(row->id, UUID_LEN));
+}
+
+/* What a start needs is read at once, where it can be; what is to be committed yet cannot. After a commit that failed it is not well, and no other one begins. */
 static enum coffer_err drop(struct daemon *d, const struct rooted_row_id *rows, size_t count, bool readable)
 {
 	struct store_cache *c = &d->cache;
@@ -121,11 +124,8 @@ static enum coffer_err drop(struct daemon *d, const struct rooted_row_id *rows, 
 	TRY(cache_begin(c->cache));
 	enum coffer_err err = ERR_OK;
 	for (size_t i = 0; i < count && !err; i++) {
-		uint32_t version = kept_version(c, &rows[i]);
 		start = start || is_of_start(d, &rows[i]);
-		if (!version) continue;
-		err = cache_drop(c->cache, STORE_OBJECT, view_of(rows[i].id, UUID_LEN));
-		want(c, rows[i].id, version + 1);
+		err = drop_object(c, &rows[i]);
 	}
 	if (start) cache_set_whole(c->cache, false);
 	if (start && readable && !err) err = keep_start(d);
@@ -134,10 +134,18 @@ static enum coffer_err drop(struct daemon *d, const struct rooted_row_id *rows, 
 	return err;
 }
 
+/* Whatever goes wrong with it: nothing that may be out of date stays. */
+static bool took_out(struct daemon *d, const struct rooted_row_id *rows, size_t count, bool readable)
+{
+	bool kept;
+	if (find_kept(d, rows, count, &kept) != ERR_OK) return false;
+	return !kept || drop(d, rows, count, readable) == ERR_OK || drop(d, rows, count, false) == ERR_OK;
+}
+
 static void forget_all(struct daemon *d)
 {
 	struct store_cache *c = &d->cache;
-	if (store_scan(cache_rows(c->cache), STORE_OBJECT, view_of(NULL, 0), false, SIZE_MAX, want_row, c) != ERR_OK) c->wanted_count = 0;
+	if (store_scan(cache_rows(c->cache), STORE_OBJECT, view_of(NULL, 0), false, SIZE_MAX, want_row, &c->wants) != ERR_OK) store_cache_wants_clear(&c->wants);
 	begin_anew(d, "more was changed than is told one by one");
 }
 
@@ -145,8 +153,7 @@ static void forget(struct daemon *d, const struct rooted_row_id *rows, size_t co
 {
 	if (!is_well(&d->cache) || d->cache.ring) return;
 	if (everything) forget_all(d);
-	else if (is_kept(d, rows, count) && drop(d, rows, count, readable) != ERR_OK && drop(d, rows, count, false) != ERR_OK)
-		begin_anew(d, "what was changed could not be taken out of it");
+	else if (!took_out(d, rows, count, readable)) begin_anew(d, "what was changed could not be taken out of it");
 	store_cache_tell(d);
 }
 
@@ -172,11 +179,12 @@ static void on_publish(void *arg, const struct object *o)
 	struct daemon *d = arg;
 	struct rooted_row_id row = { .table = STORE_OBJECT, .id_len = UUID_LEN };
 	if (!is_well(&d->cache) || d->cache.ring) return;
-	uint32_t kept = cache_version(d->cache.cache, STORE_OBJECT, view_of(o->id, UUID_LEN));
-	if (kept >= o->record_version) return;
+	uint32_t kept;
 	memcpy(row.id, o->id, UUID_LEN);
-	if (kept) forget(d, &row, 1, false, false);
-	want(&d->cache, o->id, o->record_version);
+	enum coffer_err err = kept_version(&d->cache, &row, &kept);
+	if (!err && kept >= o->record_version) return;
+	if (err || kept) forget(d, &row, 1, false, false);
+	(void)store_cache_wants_add(&d->cache.wants, o->id, o->record_version);
 }
 
 /* ---- keeping ---- */
@@ -190,13 +198,14 @@ static bool is_used(void *arg, const uint8_t id[static UUID_LEN])
 }
 
 /* The row as it stands in the database, when it opens and is no older than is known. */
-static enum coffer_err keep_object(struct daemon *d, const struct store_cache_wanted *w)
+static enum coffer_err keep_object(struct daemon *d, const struct store_cache_wanted *w, bool compare)
 {
 	struct store_cache *c = &d->cache;
 	struct store_row row;
 	AUTO_OBJECT struct object *o = NULL;
-	uint32_t kept = cache_version(c->cache, STORE_OBJECT, view_of(w->id, UUID_LEN));
-	if (kept >= w->version && !w->compare) return ERR_OK;
+	uint32_t kept;
+	TRY(cache_version(c->cache, STORE_OBJECT, view_of(w->id, UUID_LEN), &kept));
+	if (kept >= w->version && !compare) return ERR_OK;
 	enum coffer_err err = store_get(d->engine.store, STORE_OBJECT, view_of(w->id, UUID_LEN), &row);
 	if (err == ERR_NOT_FOUND) return cache_drop(c->cache, STORE_OBJECT, view_of(w->id, UUID_LEN));
 	TRY(err);
@@ -208,9 +217,20 @@ static enum coffer_err keep_object(struct daemon *d, const struct store_cache_wa
 	return err == ERR_FULL ? cache_drop(c->cache, STORE_OBJECT, view_of(w->id, UUID_LEN)) : err;
 }
 
-static enum coffer_err keep_row(struct store_cache *c, enum store_table table, const struct store_row *row)
+static bool is_none(void *arg, const uint8_t id[static UUID_LEN])
 {
-	enum coffer_err err = cache_put(c->cache, table, row);
+	(void)arg;
+	(void)id;
+	return false;
+}
+
+/* A start needs it: objects make room, in the end those too that are used. */
+static enum coffer_err keep_row(struct daemon *d, enum store_table table, const struct store_row *row)
+{
+	struct cache *cache = d->cache.cache;
+	uint64_t cost = cache_cost(row);
+	bool fits = cache_make_room(cache, cost, is_used, d) || cache_make_room(cache, cost, is_none, NULL);
+	enum coffer_err err = fits ? cache_put(cache, table, row) : ERR_FULL;
 	return err == ERR_FULL ? ERR_LIMIT : err;
 }
 
@@ -229,7 +249,7 @@ static enum coffer_err keep_of_start(void *arg, const struct store_row *row)
 	if (!is_of_start(k->d, &id)) return ERR_OK;
 	if (k->table == STORE_SLOT) k->slots++;
 	if (k->table == STORE_NODE) k->removed = row->state == NODE_REMOVED;
-	return keep_row(&k->d->cache, k->table, row);
+	return keep_row(k->d, k->table, row);
 }
 
 /* All that a start needs, as it stands in the database at one moment. ERR_DENIED: this node is not in the domain any more. */
@@ -240,6 +260,7 @@ static enum coffer_err keep_start(struct daemon *d)
 	enum coffer_err err = ERR_OK;
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0] && !err; i++) err = cache_drop_table(d->cache.cache, tables[i]);
 	if (!err) err = store_begin_reading(d->engine.store, NULL);
+	if (err == ERR_NOT_FOUND) return ERR_CORRUPT; /* a row of the cache under a data key that left the ring */
 	TRY(err);
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0] && !err; i++) {
 		k.table = tables[i];
@@ -255,21 +276,29 @@ static enum coffer_err keep(struct daemon *d, bool start)
 {
 	struct store_cache *c = &d->cache;
 	uint64_t until_ms = clock_mono_ms() + CARE_MS;
-	size_t left = c->wanted_count;
+	struct store_cache_wants *w = &c->wants;
+	size_t left = w->count;
 	if (start) TRY(keep_start(d));
-	for (unsigned n = 0; left && n < CARE_ROWS && clock_mono_ms() < until_ms; n++) TRY(keep_object(d, &c->wanted[--left]));
-	c->wanted_count = left;
-	cache_set_as_of(c->cache, c->heard_wall_ms);
+	for (unsigned n = 0; left && n < CARE_ROWS && clock_mono_ms() < until_ms; n++) {
+		left--;
+		enum coffer_err err = keep_object(d, &w->list[left], left < w->comparing);
+		if (err) return err == ERR_NOT_FOUND ? ERR_CORRUPT : err; /* a row of the cache under a data key that left the ring */
+	}
+	store_cache_wants_cut(w, left);
+	if (!w->comparing) cache_set_as_of(c->cache, c->heard_wall_ms); /* until then rows are in it that nobody heard of */
 	return ERR_OK;
 }
 
-/* An error of the database is another one's to tell; one of the cache makes it anew. */
+/* An error of the database is another one's to tell; one of the cache makes it anew, and so does every commit that failed. */
 static void end_keeping(struct daemon *d, enum coffer_err err)
 {
 	struct store_cache *c = &d->cache;
-	if (!err) err = cache_commit(c->cache);
-	else cache_rollback(c->cache);
-	if (!err) return;
+	if (!err) {
+		err = cache_commit(c->cache);
+		if (err) begin_anew(d, err_text(err));
+		return;
+	}
+	cache_rollback(c->cache);
 	c->again_ms = clock_mono_ms() + AGAIN_MS;
 	if (err == ERR_DENIED) {
 		c->left = true;
@@ -299,6 +328,21 @@ void store_cache_heard(struct daemon *d)
 	d->cache.heard_wall_ms = clock_wall_s() * 1000;
 }
 
+/* Where it lasts, somebody must know: this node does not start without the database. */
+static void note_whole(struct store_cache *c, bool whole)
+{
+	uint64_t now_ms = clock_mono_ms();
+	if (whole) {
+		c->lacks_since_ms = 0;
+		c->lacks = false;
+	} else if (!c->lacks_since_ms) {
+		c->lacks_since_ms = now_ms;
+	} else if (!c->lacks && now_ms - c->lacks_since_ms >= LACKS_MS) {
+		c->lacks = true;
+		log_warn("the cache of this node does not have all that a start needs since %u seconds, so it does not start without the database; see whether cache_size is large enough", LACKS_MS / 1000);
+	}
+}
+
 void store_cache_care(struct daemon *d)
 {
 	struct store_cache *c = &d->cache;
@@ -308,7 +352,8 @@ void store_cache_care(struct daemon *d)
 	if (!is_well(c)) begin_anew(d, "it could not be used before");
 	if (!is_well(c)) return;
 	cache_facts(c->cache, &facts);
-	if (facts.whole && !c->wanted_count && c->heard_wall_ms < facts.as_of_ms + AS_OF_MS) return;
+	note_whole(c, facts.whole);
+	if (facts.whole && !c->wants.count && c->heard_wall_ms < facts.as_of_ms + AS_OF_MS) return;
 	enum coffer_err err = cache_begin(c->cache);
 	if (!err) end_keeping(d, keep(d, !facts.whole));
 	else begin_anew(d, err_text(err));
@@ -326,12 +371,38 @@ void store_cache_follow_ring(struct daemon *d, struct ring *ring)
 	if (c->txn) txn_set_ring(c->txn, ring);
 }
 
-/* What it has may have changed while this node was not there to hear of it: each row is compared, and stays until it was. */
-static void compare_all(struct store_cache *c)
+static enum coffer_err compare_row(void *arg, const struct store_row *row)
 {
-	size_t from = c->wanted_count;
-	if (store_scan(cache_rows(c->cache), STORE_OBJECT, view_of(NULL, 0), false, SIZE_MAX, want_row, c) != ERR_OK) return;
-	for (size_t i = from; i < c->wanted_count; i++) c->wanted[i].compare = true;
+	return row->id_len == UUID_LEN ? store_cache_wants_compare(arg, row->id, row->version) : ERR_OK;
+}
+
+/* What it has may have changed while this node was not there to hear of it: each row is compared, and until it was only a node that was opened from the cache takes it. */
+static void compare_all(struct daemon *d)
+{
+	struct store_cache *c = &d->cache;
+	store_cache_wants_clear(&c->wants);
+	enum coffer_err err = store_scan(cache_rows(c->cache), STORE_OBJECT, view_of(NULL, 0), false, SIZE_MAX, compare_row, &c->wants);
+	if (err) begin_anew(d, "what it has cannot be compared with the database");
+}
+
+static void end_offline(struct daemon *d, struct ring *offline)
+{
+	struct engine *e = &d->engine;
+	object_table_clear(e->objects);
+	if (e->after_destroy) e->after_destroy(e);
+	e->cache.offline = false;
+	ring_free(offline);
+}
+
+void store_cache_end_offline(struct daemon *d)
+{
+	struct store_cache *c = &d->cache;
+	struct ring *offline = TAKE(c->ring);
+	if (!offline) return;
+	if (c->txn) txn_set_ring(c->txn, NULL);
+	cache_detach(c->cache);
+	end_offline(d, offline);
+	store_cache_tell(d);
 }
 
 void store_cache_opened(struct daemon *d)
@@ -345,14 +416,9 @@ void store_cache_opened(struct daemon *d)
 	c->left = c->refused = c->full = false;
 	if (offline || is_well(c)) cache_set_ring(c->cache, ring);
 	else if (cache_attach(c->cache, ring, rooted_store_mark(e->store), &reason) != ERR_OK) begin_anew(d, reason.text);
-	if (is_well(c)) compare_all(c);
+	if (is_well(c)) compare_all(d);
 	store_cache_take_start(d);
-	if (offline) {
-		object_table_clear(e->objects);
-		if (e->after_destroy) e->after_destroy(e);
-		e->cache.offline = false;
-		ring_free(offline);
-	}
+	if (offline) end_offline(d, offline);
 	store_cache_tell(d);
 }
 

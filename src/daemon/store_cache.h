@@ -17,7 +17,7 @@ enum coffer_err store_cache_start(struct daemon *d, struct reason *reason) MUST_
 /* After the threads. */
 void store_cache_stop(struct daemon *d);
 
-/* Admin lane. Whether there is one that may open the node; what is wrong with it was said otherwise. */
+/* Any lane. Whether there is one that may open the node; what is wrong with it was said otherwise. */
 bool store_cache_may_open(struct daemon *d);
 /* Admin lane: runs fn on the store thread over the cache's rows, also while the store is away. */
 enum coffer_err store_cache_read(struct daemon *d, engine_store_fn *fn, void *arg, struct reason *reason) MUST_USE;
@@ -28,9 +28,11 @@ enum coffer_err store_cache_open_domain(struct daemon *d, struct ring **ring, st
 
 /* The node has opened from the database: the cache follows it, and what it has is compared. Ends the time offline: what was served from the cache leaves memory. */
 void store_cache_opened(struct daemon *d);
+/* The node stops serving from the cache and is not open: what came from there leaves memory. */
+void store_cache_end_offline(struct daemon *d);
 /* The ring of the node is another one now; NULL: it has none. */
 void store_cache_follow_ring(struct daemon *d, struct ring *ring);
-/* An object for the request, from the cache. ERR_IO with a sentence: it is not there. */
+/* An object for the request, from the cache. ERR_IO with a sentence: it is not there, or was not compared since this node opened from the database. */
 enum coffer_err store_cache_load(struct daemon *d, struct request *r, struct reason *reason) MUST_USE;
 /* This node is not in the domain any more: nothing stays in it, and it opens nothing. */
 void store_cache_leave(struct daemon *d);

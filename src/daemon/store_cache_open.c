@@ -18,7 +18,7 @@ enum coffer_err store_cache_start(struct daemon *d, struct reason *reason)
 	if (!d->care.remote || !rooted_store_is_shared(d->engine.store)) return ERR_OK;
 	if (snprintf(path, sizeof path, "%s/" STORE_CACHE_NAME, d->config->state_dir) >= (int)sizeof path) return reason_fail(reason, ERR_USAGE, "the path of state_dir is too long");
 	if (d->config->cache_size == 0) return ERR_OK;
-	enum coffer_err err = cache_open(path, d->config->cache_size, &c->cache, reason);
+	enum coffer_err err = cache_open(path, d->config->cache_size, STORE_CACHE_WANTS_MAX, &c->cache, reason);
 	if (err) {
 		log_error("this node has no cache, so it does not start without the database: %s", reason_text(reason, err));
 		if (reason) reason->text[0] = '\0';
@@ -38,12 +38,12 @@ void store_cache_stop(struct daemon *d)
 	txn_free(c->txn);
 	cache_close(c->cache);
 	ring_free(c->ring);
-	free(c->wanted);
+	store_cache_wants_free(&c->wants);
 }
 
 bool store_cache_may_open(struct daemon *d)
 {
-	return d->cache.cache && d->cache.txn && !d->cache.refused;
+	return d->cache.cache && !d->cache.refused;
 }
 
 struct reading {
@@ -57,7 +57,8 @@ struct reading {
 static void read_on_store(void *arg)
 {
 	struct reading *r = arg;
-	r->err = r->fn(&r->d->engine, r->d->cache.txn, r->arg, r->reason);
+	struct txn *txn = r->d->cache.txn;
+	r->err = txn ? r->fn(&r->d->engine, txn, r->arg, r->reason) : reason_fail(r->reason, ERR_STATE, "this node's cache cannot be read");
 }
 
 enum coffer_err store_cache_read(struct daemon *d, engine_store_fn *fn, void *arg, struct reason *reason)
@@ -123,12 +124,22 @@ enum coffer_err store_cache_open_domain(struct daemon *d, struct ring **ring, st
 	return store_cache_read(d, open_domain, ring, reason);
 }
 
+/* A node that opened from the database knows that an object may have changed or be gone; by a name it may find an older one than it should. */
+static bool may_be_older(const struct store_cache *c, const struct request *r)
+{
+	if (c->ring || !c->wants.comparing) return false;
+	return r->want_name || store_cache_wants_compares(&c->wants, r->wanted_id);
+}
+
 enum coffer_err store_cache_load(struct daemon *d, struct request *r, struct reason *reason)
 {
 	AUTO_OBJECT struct object *o = NULL;
 	struct store_cache *c = &d->cache;
 	r->loaded_once = true;
 	if (!d->engine.cache.well) return engine_store_refuses(&d->engine, ERR_IO, reason);
+	if (may_be_older(c, r))
+		return reason_fail(reason, ERR_IO, "the database does not answer, and what this node's cache has of this was not compared with it since this node started; see whether the database is up and "
+			"reachable, then try again");
 	enum coffer_err err = r->want_name ? txn_object_by_name(c->txn, view_str(r->wanted_name), &o) : txn_object(c->txn, r->wanted_id, &o);
 	if (err == ERR_NOT_FOUND)
 		return reason_fail(reason, ERR_IO, "the database does not answer, and this node's cache does not have what the request names (it keeps what was used here); see whether the database is up "

@@ -280,22 +280,22 @@ static void *store_main(void *arg)
 	return NULL;
 }
 
-/* Requests that have not begun are answered; calls wait for the disk, or for who gives them up. */
+/* Requests that have not begun are answered; calls wait for the disk, or for who gives them up, and what the cache may have for the end of what hangs, which a database's time limits set. */
 static void refuse_waiting(struct daemon *d)
 {
 	struct reason reason = { "" };
-	struct job *calls = NULL, **end = &calls;
+	struct job *kept = NULL, **end = &kept;
 	if (d->engine.store_hangs) reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note);
 	else (void)engine_store_refuses(&d->engine, ERR_IO, &reason);
 	for (struct job *job; (job = job_queue_take_one(&d->store_jobs)) != NULL;) {
-		if (job->kind == JOB_CALL) {
+		if (job->kind == JOB_CALL || (job->kind == JOB_LOAD && d->engine.cache.well)) {
 			append(&end, job);
 			continue;
 		}
 		request_fail(&job->request, ERR_IO, &reason);
 		give_back(job);
 	}
-	for (struct job *job = calls, *next; job; job = next) {
+	for (struct job *job = kept, *next; job; job = next) {
 		next = job->next;
 		bool put = job_queue_put(&d->store_jobs, job);
 		INVARIANT(put); /* it is closed by this thread alone */

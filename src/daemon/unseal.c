@@ -235,6 +235,12 @@ static enum coffer_err take_and_check(struct engine *engine, struct reason *reas
 	return err == ERR_STATE ? ERR_BUSY : err; /* it comes yet */
 }
 
+void unseal_load_for_fault(struct engine *e)
+{
+	if (!e->integrity_fault && !e->anchor_fault && !e->twin_fault) return;
+	if (e->on_store(e, load_for_fault, NULL, NULL) != ERR_OK) log_warn("the grants cannot be read; no administrator can approve anything");
+}
+
 static void open_cache(void *arg)
 {
 	store_cache_opened(arg);
@@ -248,8 +254,7 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	bool sound = !err;
 	if (sound) err = engine->on_store(engine, seat_take, NULL, reason);
 	engine->twin_fault = sound && err == ERR_EXISTS; /* the note of a clone: an administrator of the domain may take it away here too */
-	if (err && (engine->integrity_fault || engine->anchor_fault || engine->twin_fault) && engine->on_store(engine, load_for_fault, NULL, NULL) != ERR_OK)
-		log_warn("the grants cannot be read; no administrator can approve anything");
+	if (err && !engine->cache.offline) unseal_load_for_fault(engine); /* else those of the cache count, until it is given up */
 	TRY(err);
 	TRY(pin_root(engine, reason));
 	TRY(engine->on_store(engine, rotation_load, NULL, reason));

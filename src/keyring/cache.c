@@ -31,7 +31,7 @@ struct level {
 struct cache {
 	char *path;
 	struct store *store; /* NULL: it could not be opened again */
-	uint64_t limit;
+	uint64_t limit, max_rows;
 	struct ring *ring;   /* borrowed; NULL: not attached */
 	struct root_mark *mark;
 	struct level durable, now;
@@ -53,7 +53,7 @@ static enum coffer_err remove_files(const char *path)
 	return file ? file : wal ? wal : shm;
 }
 
-enum coffer_err cache_open(const char *path, uint64_t limit, struct cache **out, struct reason *reason)
+enum coffer_err cache_open(const char *path, uint64_t limit, uint64_t max_rows, struct cache **out, struct reason *reason)
 {
 	struct cache *c = calloc(1, sizeof *c);
 	enum coffer_err err = c ? ERR_OK : ERR_MEMORY;
@@ -71,6 +71,7 @@ enum coffer_err cache_open(const char *path, uint64_t limit, struct cache **out,
 		return err;
 	}
 	c->limit = limit;
+	c->max_rows = max_rows;
 	*out = c;
 	return ERR_OK;
 }
@@ -272,7 +273,7 @@ enum coffer_err cache_remove(struct cache *c)
 
 enum coffer_err cache_begin(struct cache *c)
 {
-	PRE(c->ring);
+	ENSURE(c->ring, ERR_STATE);
 	c->now = c->durable;
 	return store_begin(c->store, NULL);
 }
@@ -296,11 +297,16 @@ enum coffer_err cache_drop(struct cache *c, enum store_table table, struct view 
 	return store_erase(c->store, table, id);
 }
 
+static bool fits(const struct cache *c, uint64_t bytes)
+{
+	return c->now.bytes + bytes <= c->limit && c->now.sum.count < c->max_rows;
+}
+
 enum coffer_err cache_put(struct cache *c, enum store_table table, const struct store_row *row)
 {
 	uint8_t entry[ROOT_SUM_LEN];
 	ENSURE(row->generation != 0, ERR_FIELD); /* its entry would change with the data key */
-	ENSURE(c->now.bytes + cache_cost(row) <= c->limit, ERR_FULL);
+	ENSURE(fits(c, cache_cost(row)), ERR_FULL);
 	TRY(root_entry(c->ring, row->generation, table, row, entry));
 	TRY(cache_drop(c, table, view_of(row->id, row->id_len)));
 	TRY(store_put(c->store, table, row, false));
@@ -353,11 +359,12 @@ enum coffer_err cache_commit(struct cache *c)
 {
 	c->now.version++;
 	enum coffer_err err = write_record(c);
+	if (err) cache_rollback(c);
+	else err = store_commit(c->store, NULL);
 	if (err) {
-		cache_rollback(c);
+		cache_detach(c); /* what stands there now is not known: nobody reads it until it was made anew */
 		return err;
 	}
-	TRY(store_commit(c->store, NULL));
 	c->durable = c->now;
 	root_seen_write(c->mark, c->ring, ring_domain(c->ring)->node_id, c->durable.version);
 	return ERR_OK;
@@ -371,10 +378,14 @@ void cache_rollback(struct cache *c)
 
 /* ---- what is there ---- */
 
-uint32_t cache_version(struct cache *c, enum store_table table, struct view id)
+enum coffer_err cache_version(struct cache *c, enum store_table table, struct view id, uint32_t *out)
 {
 	struct store_row row;
-	return c->store && store_get(c->store, table, id, &row) == ERR_OK ? row.version : 0;
+	*out = 0;
+	ENSURE(c->store, ERR_IO);
+	enum coffer_err err = store_get(c->store, table, id, &row);
+	if (!err) *out = row.version;
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
 bool cache_make_room(struct cache *c, uint64_t bytes, cache_keeps_fn *keeps, void *arg)
@@ -382,7 +393,7 @@ bool cache_make_room(struct cache *c, uint64_t bytes, cache_keeps_fn *keeps, voi
 	struct store_row at = { .id_len = UUID_LEN };
 	bool round = false;
 	memcpy(at.id, c->hand, UUID_LEN);
-	while (c->now.bytes + bytes > c->limit) {
+	while (!fits(c, bytes)) {
 		enum coffer_err err = next_id(c, STORE_OBJECT, view_of(at.id, at.id_len), &at);
 		if (err == ERR_NOT_FOUND && !round) {
 			round = true;

@@ -17,8 +17,8 @@ struct cache_facts {
 	uint64_t as_of_ms; /* until then the changes of others are in it; wall clock */
 };
 
-/* Opens or makes the file (mode 0600); one that is damaged is made anew. Errors as store_open_sqlite but ERR_CORRUPT. limit: bytes of rows. Caller closes. */
-enum coffer_err cache_open(const char *path, uint64_t limit, struct cache **out, struct reason *reason) MUST_USE;
+/* Opens or makes the file (mode 0600); one that is damaged is made anew. Errors as store_open_sqlite but ERR_CORRUPT. limit: bytes of rows, and max_rows how many of them. Caller closes. */
+enum coffer_err cache_open(const char *path, uint64_t limit, uint64_t max_rows, struct cache **out, struct reason *reason) MUST_USE;
 /* Accepts NULL. */
 void cache_close(struct cache *c);
 /* Its rows. Slots may be read before it is attached: they are authentic by themselves. Writes go through the functions below. */
@@ -36,9 +36,9 @@ enum coffer_err cache_begin_anew(struct cache *c, struct ring *ring, struct root
 /* The file is gone; nothing is in the cache until cache_begin_anew. ERR_IO. */
 enum coffer_err cache_remove(struct cache *c) MUST_USE;
 
-/* One transaction; attached. What is written counts with cache_commit. */
+/* One transaction. What is written counts with cache_commit. ERR_STATE: it is not attached, or was not well any more. */
 enum coffer_err cache_begin(struct cache *c) MUST_USE;
-/* Puts a copy in place of an older one. ERR_FULL: it would take more than the limit; nothing was changed. ERR_FIELD: a row without a generation. */
+/* Puts a copy in place of an older one. ERR_FULL: it would take more than the limits; nothing was changed. ERR_FIELD: a row without a generation. */
 enum coffer_err cache_put(struct cache *c, enum store_table table, const struct store_row *row) MUST_USE;
 /* None there is no error. */
 enum coffer_err cache_drop(struct cache *c, enum store_table table, struct view id) MUST_USE;
@@ -47,13 +47,13 @@ enum coffer_err cache_drop_table(struct cache *c, enum store_table table) MUST_U
 /* Whether it has all that a start needs, and until when it knows the changes: with the transaction under way. */
 void cache_set_whole(struct cache *c, bool whole);
 void cache_set_as_of(struct cache *c, uint64_t as_of_ms);
-/* Durable, and then the mark. Any error: nothing of it is there, or it is not known: cache_begin_anew. */
+/* Durable, and then the mark. Any error: nothing of it is there, or it is not known, so it is not well any more: cache_begin_anew. */
 enum coffer_err cache_commit(struct cache *c) MUST_USE;
 void cache_rollback(struct cache *c);
 
-/* The write count of a row that it has; 0: none. */
-uint32_t cache_version(struct cache *c, enum store_table table, struct view id);
-/* Inside a transaction: objects leave, in the order of their ids from where the last one left, until `bytes` fit; those that `keeps` says are used stay. False: they do not fit. */
+/* The write count of a row that it has; 0: none. Any error: it cannot be told, and the row may be there. */
+enum coffer_err cache_version(struct cache *c, enum store_table table, struct view id, uint32_t *out) MUST_USE;
+/* Inside a transaction: objects leave, in the order of their ids from where the last one left, until one row of `bytes` fits; those that `keeps` says are used stay. False: they do not fit. */
 typedef bool cache_keeps_fn(void *arg, const uint8_t id[static UUID_LEN]);
 bool cache_make_room(struct cache *c, uint64_t bytes, cache_keeps_fn *keeps, void *arg);
 /* Bytes that a row takes of the limit. */

@@ -69,6 +69,9 @@ enum coffer_err engine_store_refuses(struct engine *engine, enum coffer_err err,
 enum coffer_err engine_offline_refuses(struct engine *engine, struct reason *reason)
 {
 	if (engine->store_away) return engine_store_refuses(engine, ERR_IO, reason);
+	if (engine->integrity_fault || engine->anchor_fault)
+		return reason_fail(reason, ERR_IO, "the database is back, and its store is not the one that this node knows: the node goes on from its cache and changes nothing; 'coffer status' says what is wrong, and "
+			"what to do");
 	return reason_fail(reason, ERR_IO, "the database is back, and this node, which was opened from its cache, is about to open from there: nothing is changed until then; try again in a moment, or "
 		"see 'coffer status'");
 }

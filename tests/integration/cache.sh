@@ -6,10 +6,11 @@
 . "$(dirname "$0")/lib.sh"
 begin cache
 keep_softhsm
-start_sandbox --token swtpm,softhsm --store postgres --nodes 2 --set lease_time=3s --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=2000 --set audit_interval=1s
+start_sandbox --token swtpm,softhsm --store postgres --nodes 3 --set lease_time=3s --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=2000 --set audit_interval=1s
 postgres_of_sandbox
-one=$dir/node-1 two=$dir/node-2
+one=$dir/node-1 two=$dir/node-2 three=$dir/node-3
 on1() { COFFER_SOCKET=$one/coffer.sock timeout 60 "$bin/coffer" "$@"; }
+on3() { COFFER_SOCKET=$three/coffer.sock timeout 60 "$bin/coffer" "$@"; }
 on2() { COFFER_SOCKET=$two/coffer.sock timeout 60 "$bin/coffer" "$@"; }
 of() { "$1" status --json 2>/dev/null | jq -r "$2"; }
 is() { [ "$(of "$1" "$2")" = "$3" ]; }
@@ -28,10 +29,17 @@ get_all_back() {
   check "$1: node 1 is started" "$sandbox" start --dir "$dir" --no-join --quiet
   within 30 "$1: node 1 is open" is on1 .state open
 }
+# Node 3 is there to be removed.
+stop3() { local monitor; monitor=$(cat "$three/monitor.pid"); kill -TERM "$monitor"; within 30 "$1: node 3 is stopped" has_ended "$monitor"; }
+answers3() { [ -n "$(of on3 .state)" ]; }
+start3() { setsid "$bin/cofferd" --config "$three/cofferd.conf" </dev/null >>"$three/cofferd.log" 2>&1 & within 20 "$1: node 3 answers" answers3; }
+# The whole of the server, stopped as if its machine hung.
+backends() { local postmaster; postmaster=$(head -1 "$database/data/postmaster.pid"); ps -o pid= --ppid "$postmaster"; echo "$postmaster"; }
 # Node 2 ends in order, what follows is done to its files, and it starts anew.
 stop2() { local monitor; monitor=$(cat "$two/monitor.pid"); kill -TERM "$monitor"; within 30 "$1: node 2 is stopped" has_ended "$monitor"; }
 answers2() { [ -n "$(of on2 .state)" ]; }
 start2() { setsid "$bin/cofferd" --config "$two/cofferd.conf" </dev/null >>"$two/cofferd.log" 2>&1 & within 20 "$1: node 2 answers" answers2; }
+logged() { grep -q "$1" "$two/cofferd.log"; } # status has it until the database is asked again
 says() { [[ $(of on2 .note) == *"$1"* ]]; }
 kept_state() { # kept_state KEY: the state that its row has in node 2's cache, "none" where it has none; the file is node 2's alone, so a copy is read
   rm -f "$work"/copy.db*
@@ -46,6 +54,8 @@ declare -A uuid
 kept_as() { [ "$(kept_state "$1")" = "$2" ]; }
 opens2() { rm -f "$work/o"; on2 decrypt -i "$work/m-$1" -o "$work/o" && cmp -s "$work/p" "$work/o"; }
 head -c 2000 /dev/urandom >"$work/p"
+
+within 20 "node 3 has a cache" is on3 .cache.state ready
 
 # ---- what is used is kept ----
 within 20 "node 2 has a cache" is on2 .cache.state ready
@@ -73,7 +83,7 @@ check "offline: it decrypts what it used" opens2 used
 check "offline: and what was revoked as compromised, which may be opened" opens2 revoked
 refused "offline: what was destroyed is gone" 1 . opens2 destroyed
 refused "offline: nothing new is sealed" 1 'no master server is there' on2 encrypt -k used -i "$work/p" -o "$work/x"
-refused "offline: no key is made" 1 'database does not answer' on2 key create later
+refused "offline: no key is made" 1 'database does not answer|no server of the database' on2 key create later
 refused "offline: what it never used it does not have" 1 "cache does not have what the request names" opens2 unused
 matches "offline: status says what it serves from" "$(on2 status 2>&1)" 'SERVING FROM IT, with what was known at'
 matches "offline: and that the database is away" "$(on2 status 2>&1)" 'NOT REACHED since'
@@ -110,7 +120,7 @@ cp -a "$two/state" "$work/newest"
 cat "$work/older.db" >"$two/state/cache.db"
 rm -f "$two/state/cache.db-wal" "$two/state/cache.db-shm"
 start2 "older, put back"
-within 20 "older: it is refused, and the node stays sealed" says 'an older copy was put back'
+within 20 "older: it is refused, and the node stays sealed" logged 'than this node knows, an older copy was put back'
 equal "older: sealed" "$(of on2 .state)" sealed
 refused "older: and opens nothing" 4 sealed opens2 used
 stop2 "cut"
@@ -127,6 +137,48 @@ within 20 "newest: it opens from that" serving on2
 check "newest: and decrypts" opens2 used
 get_all_back "newest"
 
+# ---- a database that hangs ----
+restart "$two" on2 "hangs"
+within 20 "hangs: node 2 is open" normal on2
+began=$(date +%s)
+is_compared() { [ "$(of on2 .cache.as_of)" -ge "$began" ]; }
+within 90 "hangs: all that it has was compared" is_compared
+stopped=$(backends)
+# shellcheck disable=SC2086  # numbers
+kill -STOP $stopped
+asking=()
+for key in used revoked unused; do
+  for i in 1 2 3 4; do (on2 decrypt -i "$work/m-$key" -o "$work/h-$key-$i" && cmp -s "$work/p" "$work/h-$key-$i") 2>"$work/h-err-$key-$i" & asking+=($!); done
+done
+served=0
+for pid in "${asking[@]}"; do wait "$pid" && served=$((served + 1)); done
+# shellcheck disable=SC2086
+kill -CONT $stopped
+equal "hangs: whoever asks for what the cache has is served ($(cat "$work"/h-err-* | head -1))" "$served" 12
+within 60 "hangs: node 2 is what it was" normal on2
+within 60 "hangs: node 1 too" is on1 '"\(.state) \(.store_health)"' "open well"
+
+# ---- an older database comes back ----
+stop1 "older database"
+check "older database: the database is stopped" pg stop
+cp -a "$database/data" "$work/older-data"
+get_all_back "older database"
+check "older database: node 1 makes a key" on1 key create forgotten
+check "older database: and seals with it" on1 encrypt -k forgotten -i "$work/p" -o "$work/m-forgotten"
+check "older database: which node 2 uses" opens2 forgotten
+lose_all "older database"
+mv "$database/data" "$work/newer-data"
+cp -a "$work/older-data" "$database/data"
+check "older database: it comes back" pg_start
+within 30 "older database: node 2 says so" says 'the database is back and does not open this node'
+equal "older database: and serves from its cache" "$(of on2 '"\(.state) \(.cache.serving)"')" "open yes"
+check "older database: it decrypts" opens2 used
+refused "older database: nothing is changed" 1 'not the one that this node knows' on2 key create later-still
+check "older database: it is stopped" pg stop
+rm -rf "$database/data"
+mv "$work/newer-data" "$database/data"
+get_all_back "newer database"
+
 # ---- killed while it is written ----
 for i in 1 2 3 4 5 6; do check "key many-$i" on1 key create "many-$i"; check "sealed with" on1 encrypt -k "many-$i" -i "$work/p" -o "$work/m-many-$i"; done
 for i in 1 2 3 4 5 6; do
@@ -140,6 +192,14 @@ done
 within 20 "killed: the cache is ready" is on2 .cache.state ready
 
 # ---- removed ----
+three_id=$(of on3 .node)
+keeps3() { is on3 '"\(.state) \(.cache.state)"' "open ready"; }
+within 30 "removed: node 3 has a cache" keeps3
+stop3 "removed"
+leads1() { is on1 .lead.role master || { on1 promote >/dev/null 2>&1 && is on1 .lead.role master; }; }
+within 60 "removed: node 1 is master server" leads1
+check "node 3 is removed while it is down" on1 node remove "$three_id"
+within 60 "removed: the data key that it had leaves" is on1 .rotation.generations 1
 check "node 2 is removed" on1 node remove "$(of on2 .node)"
 closed2() { is on2 .state fault && [ ! -e "$two/state/cache.db" ]; }
 within 20 "removed: node 2 closes, and its cache is gone" closed2
@@ -148,4 +208,13 @@ check "removed: the database is stopped" pg -m immediate stop
 restart "$two" on2 "removed"
 within 20 "removed: it does not start from it" says 'cache'
 equal "removed: sealed" "$(of on2 .state)" sealed
+
+# ---- removed while it serves from its cache ----
+start3 "gone meanwhile"
+within 20 "gone meanwhile: node 3 opens from its cache" serving on3
+pid=$(pid_of "$three")
+check "gone meanwhile: the database is back" pg_start
+closed3() { is_new "$three" "$pid" on3 && is on3 .state fault && [ ! -e "$three/state/cache.db" ]; }
+within 30 "gone meanwhile: node 3 starts anew, closed, and its cache is gone" closed3
+check "gone meanwhile: as a node does that runs" grep -q 'its keys leave the memory now' "$three/cofferd.log"
 finish

@@ -4,9 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +17,7 @@
 #include "unit/keyring/fixture.h"
 
 #define LIMIT 8192u
+#define MAX_ROWS 12u
 
 struct place {
 	char folder[64], path[96], mark_path[96];
@@ -26,7 +29,7 @@ struct place {
 static void reopen(struct place *p)
 {
 	cache_close(p->cache);
-	assert_int_equal(cache_open(p->path, LIMIT, &p->cache, NULL), ERR_OK);
+	assert_int_equal(cache_open(p->path, LIMIT, MAX_ROWS, &p->cache, NULL), ERR_OK);
 }
 
 static void begin(struct place *p)
@@ -37,7 +40,7 @@ static void begin(struct place *p)
 	snprintf(p->mark_path, sizeof p->mark_path, "%s/node.root", p->folder);
 	p->ring = fixture_ring(2);
 	assert_int_equal(root_mark_open(p->mark_path, &p->mark, NULL), ERR_OK);
-	assert_int_equal(cache_open(p->path, LIMIT, &p->cache, NULL), ERR_OK);
+	assert_int_equal(cache_open(p->path, LIMIT, MAX_ROWS, &p->cache, NULL), ERR_OK);
 	assert_int_equal(cache_attach(p->cache, p->ring, p->mark, NULL), ERR_NOT_FOUND);
 	assert_int_equal(cache_begin_anew(p->cache, p->ring, p->mark, NULL), ERR_OK);
 }
@@ -80,8 +83,10 @@ static void keep(struct place *p, uint8_t id, uint32_t version)
 static uint32_t version_of(struct place *p, uint8_t id)
 {
 	uint8_t bytes[UUID_LEN];
+	uint32_t version = 0;
 	memset(bytes, id, sizeof bytes);
-	return cache_version(p->cache, STORE_OBJECT, view_of(bytes, sizeof bytes));
+	assert_int_equal(cache_version(p->cache, STORE_OBJECT, view_of(bytes, sizeof bytes), &version), ERR_OK);
+	return version;
 }
 
 static void copy(const char *from, const char *to)
@@ -318,6 +323,82 @@ static void what_is_dropped_is_gone_and_what_is_rolled_back_is_not(void **state)
 	end(&p);
 }
 
+static void it_never_has_more_rows_than_can_be_compared(void **state)
+{
+	struct place p;
+	struct cache_facts facts;
+	struct buf body = BUF_EMPTY;
+	struct store_row row;
+	(void)state;
+	begin(&p);
+	cache_close(p.cache);
+	assert_int_equal(cache_open(p.path, 1u << 20, MAX_ROWS, &p.cache, NULL), ERR_OK);
+	assert_int_equal(attach(&p, NULL), ERR_OK);
+	for (uint8_t id = 1; id <= MAX_ROWS; id++) keep(&p, id, 1);
+	fill(&p, MAX_ROWS + 1, 1, &row, &body);
+	assert_int_equal(cache_begin(p.cache), ERR_OK);
+	assert_int_equal(cache_put(p.cache, STORE_OBJECT, &row), ERR_FULL);
+	assert_false(cache_make_room(p.cache, 0, keeps_all, NULL));
+	assert_true(cache_make_room(p.cache, 0, keeps_two, NULL));
+	assert_int_equal(cache_put(p.cache, STORE_OBJECT, &row), ERR_OK);
+	assert_int_equal(cache_commit(p.cache), ERR_OK);
+	cache_facts(p.cache, &facts);
+	assert_int_equal(facts.rows, MAX_ROWS);
+	buf_free(&body);
+	end(&p);
+}
+
+/* Writes behind `bytes` of a file fail. */
+static void bound_files(rlim_t bytes)
+{
+	struct rlimit limit;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void after_a_commit_that_failed_it_is_not_well_and_made_anew(void **state)
+{
+	struct place p;
+	struct stat st;
+	struct cache_facts facts;
+	uint8_t id[UUID_LEN];
+	(void)state;
+	begin(&p);
+	keep(&p, 1, 1);
+	memset(id, 1, sizeof id);
+	assert_int_equal(stat(p.mark_path, &st), 0);
+	assert_int_equal(cache_begin(p.cache), ERR_OK);
+	assert_int_equal(cache_drop(p.cache, STORE_OBJECT, view_of(id, sizeof id)), ERR_OK);
+	bound_files((rlim_t)st.st_size);
+	assert_int_not_equal(cache_commit(p.cache), ERR_OK);
+	cache_facts(p.cache, &facts);
+	assert_false(facts.well);
+	assert_int_equal(cache_begin(p.cache), ERR_STATE);
+	assert_int_not_equal(cache_begin_anew(p.cache, p.ring, p.mark, NULL), ERR_OK); /* the mark at least is written in place */
+	bound_files(RLIM_INFINITY);
+	reopen(&p);
+	assert_int_not_equal(attach(&p, NULL), ERR_OK);
+	assert_int_equal(cache_begin_anew(p.cache, p.ring, p.mark, NULL), ERR_OK);
+	assert_int_equal(version_of(&p, 1), 0);
+	end(&p);
+}
+
+static void a_row_that_cannot_be_looked_for_is_not_one_that_is_not_there(void **state)
+{
+	struct place p;
+	uint8_t id[UUID_LEN] = { 1 };
+	uint32_t version;
+	(void)state;
+	begin(&p);
+	assert_int_equal(cache_version(p.cache, STORE_OBJECT, view_of(id, sizeof id), &version), ERR_OK);
+	assert_int_equal(version, 0);
+	assert_int_equal(cache_remove(p.cache), ERR_OK);
+	assert_int_not_equal(cache_version(p.cache, STORE_OBJECT, view_of(id, sizeof id), &version), ERR_OK);
+	end(&p);
+}
+
 static void one_that_is_no_database_is_made_anew(void **state)
 {
 	struct place p;
@@ -345,6 +426,9 @@ int main(void)
 		cmocka_unit_test(a_data_key_that_left_ends_it),
 		cmocka_unit_test(it_is_bounded_and_what_is_used_stays),
 		cmocka_unit_test(what_is_dropped_is_gone_and_what_is_rolled_back_is_not),
+		cmocka_unit_test(it_never_has_more_rows_than_can_be_compared),
+		cmocka_unit_test(after_a_commit_that_failed_it_is_not_well_and_made_anew),
+		cmocka_unit_test(a_row_that_cannot_be_looked_for_is_not_one_that_is_not_there),
 		cmocka_unit_test(one_that_is_no_database_is_made_anew),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_stop);
