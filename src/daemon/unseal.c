@@ -190,7 +190,7 @@ static void finish_opening(void *arg)
 {
 	struct engine *e = arg;
 	struct reason reason = { "" };
-	rotation_master_finish(e);
+	rotation_master_finish(e, false);
 	pthread_mutex_lock(&e->admin_lock);
 	enum coffer_err err = engine_state_get(e) == ENGINE_OPEN ? transport_own_make(e, &reason) : ERR_OK;
 	pthread_mutex_unlock(&e->admin_lock);
