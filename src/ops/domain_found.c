@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "domain/waiting.h"
 #include "keyring/slot.h"
+#include "ops/open_again.h"
 #include "ops/token_of.h"
 
 enum coffer_err domain_check_none(struct engine *engine, struct reason *reason)
@@ -71,12 +72,11 @@ static enum coffer_err take_back(struct engine *engine, enum coffer_err err, str
 	return err;
 }
 
-/* Written and not open: want of memory or disk passes, and then the node opens as after a restart. */
+/* Written and not open: want of memory or disk passes, a token that went away comes back, and then the node opens as after a restart. */
 static enum coffer_err open_failed(struct engine *engine, enum coffer_err err, struct reason *reason)
 {
 	char why[REASON_MAX];
-	bool passes = err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io;
-	if (!passes || !engine->open_later) return stop(engine, err, reason);
+	if (!open_failure_passes(err) || !engine->open_later) return stop(engine, err, reason);
 	snprintf(why, sizeof why, "%s", reason_text(reason, err));
 	engine_note(engine, "sealed: %s", why);
 	engine->state = ENGINE_SEALED;

@@ -4,7 +4,10 @@
 
 #include "ops/engine.h"
 
-/* Opens a node that is at fault; what stands in its way for want of memory or disk passes, and the node then opens by itself. Admin lane, admin_lock held. */
+/* Whether what kept a node from opening goes away by itself: memory is short, a disk is full, the token does not answer. Any thread. */
+bool open_failure_passes(enum coffer_err err);
+
+/* Opens a node that is at fault; what stands in its way and passes (open_failure_passes) is waited for, and the node then opens by itself. Admin lane, admin_lock held. */
 enum coffer_err open_again(struct engine *engine, struct reason *reason) MUST_USE;
 
 #endif
