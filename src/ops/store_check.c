@@ -202,7 +202,8 @@ bool store_check_step(struct engine *engine, size_t rows, unsigned ms)
 	enum coffer_err err = ERR_OK;
 	if (!c) return true;
 	for (size_t i = 0; i < rows && !done && !err && clock_mono_ms() < until; i++) err = rooted_store_pass_step(engine->store, 1, &watch, &done);
-	if (err == ERR_STATE || err == ERR_MEMORY) { /* the store was opened again, or accepted, meanwhile; or memory is short for now */
+	bool away = err == ERR_CLOSED || err == ERR_TIMEOUT || err == ERR_BUSY; /* of a database: no fault of what it holds */
+	if (err == ERR_STATE || err == ERR_MEMORY || away) { /* the store was opened again, or accepted, meanwhile; or memory is short for now */
 		store_check_begin(engine);
 		return false;
 	}
