@@ -11,6 +11,7 @@
 #define STATUS_MAX (64u * 1024u)
 #define BACK_AFTER_S 30
 #define PAUSE_US 100000
+#define ANSWER_MAX 8192u
 
 /* Whether the daemon has started anew and knows no domain any more. */
 static bool is_empty(struct cli *cli)
@@ -43,9 +44,12 @@ static int report(struct cli *cli, const char *answer, size_t len)
 {
 	json_t *doc = json_loadb(answer, len, 0, NULL);
 	const char *master = doc ? json_text(doc, "master_secret") : "", *counter = doc ? json_text(doc, "counter") : "";
+	const char *earlier = doc ? json_text(doc, "earlier_master_secret") : "";
 	int status = EXIT_DONE;
-	if (cli->json) status = json_print(json_pack("{s:s, s:s, s:s}", "master_secret", master, "counter", counter, "state", "wiped"));
-	else if (!cli->quiet)
+	if (cli->json) status = json_print(json_pack("{s:s, s:s, s:s*, s:s}", "master_secret", master, "counter", counter, "earlier_master_secret",
+		earlier[0] ? earlier : NULL, "state", "wiped"));
+	if (earlier[0]) fprintf(stderr, "%s: it opens older copies of the store; destroy it there\n", earlier);
+	if (!cli->json && !cli->quiet)
 		printf("master secret  %s\ncounter        %s\nstate folder   wiped; the daemon runs and knows no domain\n"
 			"Recovery shares with a backup, and copies of the store with a data key, still open the data: destroy them as well.\n", master, counter);
 	json_decref(doc);
@@ -54,7 +58,7 @@ static int report(struct cli *cli, const char *answer, size_t len)
 
 int cmd_zeroise(struct cli *cli, const struct cmd_args *args)
 {
-	char answer[1024];
+	char answer[ANSWER_MAX];
 	size_t len;
 	const char *domain = args_get(cli->cmd, args, "domain");
 	bool without_token = args_get(cli->cmd, args, "without-token") != NULL;

@@ -75,14 +75,14 @@ static enum coffer_err append_opened(struct engine *e, struct txn *txn)
 {
 	struct rooted_facts facts;
 	struct anchor_facts anchor;
-	char opening[256], details[1152];
+	char opening[256], details[1664];
 	rooted_store_facts(e->store, &facts);
 	anchor_facts(e->anchor, &anchor);
 	attend_opening(e->attend, opening, sizeof opening);
-	snprintf(details, sizeof details, "%s opened the data key%s%s%s%s%s%s%s", opening[0] ? opening : "the token",
+	snprintf(details, sizeof details, "%s opened the data key%s%s%s%s%s%s%s%s", opening[0] ? opening : "the token",
 		facts.mark_missing ? "; node.root, the mark of the newest version, was missing" : "",
 		anchor.made_now ? "; a rollback counter was made in the token: " : "", anchor.made_now ? anchor.place : "",
-		anchor.uncompared ? "; the counter in the token was not compared: the token does not answer" : "",
+		anchor.level == ANCHOR_BROKEN ? "; the counter in the token was not compared: " : "", anchor.level == ANCHOR_BROKEN ? anchor.sentence : "",
 		e->cache.offline ? "; until now the node served from its cache, because the database did not answer" : "",
 		e->moved[0] ? "; " : "", e->moved);
 	struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
@@ -190,7 +190,7 @@ static void finish_opening(void *arg)
 {
 	struct engine *e = arg;
 	struct reason reason = { "" };
-	rotation_master_finish(e);
+	rotation_master_finish(e, false);
 	pthread_mutex_lock(&e->admin_lock);
 	enum coffer_err err = engine_state_get(e) == ENGINE_OPEN ? transport_own_make(e, &reason) : ERR_OK;
 	pthread_mutex_unlock(&e->admin_lock);

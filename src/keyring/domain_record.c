@@ -19,6 +19,14 @@ void domain_record_node_id(const char *prefix, const struct domain_id *domain, s
 	row->id_len = len + 2 * UUID_LEN;
 }
 
+void domain_record_node_name(const char *prefix, const struct domain_id *domain, char out[static STORE_ID_MAX + 1])
+{
+	struct store_row row = { .id_len = 0 };
+	domain_record_node_id(prefix, domain, &row);
+	memcpy(out, row.id, row.id_len);
+	out[row.id_len] = '\0';
+}
+
 enum coffer_err domain_record_get(struct store *store, struct ring *ring, const char *name, struct buf *plain)
 {
 	struct store_row row;

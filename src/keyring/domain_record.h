@@ -10,6 +10,8 @@
 
 /* The id of a record that each node has one of: prefix, then the 32 hex digits of the node id, into row->id. prefix: at most 32 bytes. */
 void domain_record_node_id(const char *prefix, const struct domain_id *domain, struct store_row *row);
+/* The same as a name. */
+void domain_record_node_name(const char *prefix, const struct domain_id *domain, char out[static STORE_ID_MAX + 1]);
 
 /* Appends the plaintext. ERR_NOT_FOUND; ERR_CORRUPT: it does not open; ERR_VERSION: another header. */
 enum coffer_err domain_record_get(struct store *store, struct ring *ring, const char *name, struct buf *plain) MUST_USE;

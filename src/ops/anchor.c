@@ -78,7 +78,9 @@ void anchor_set_level(struct anchor *a, enum anchor_level level, const char *sen
 
 void anchor_set_uncompared(struct anchor *a, const char *sentence)
 {
-	log_warn("%s", sentence);
+	struct anchor_facts before;
+	anchor_facts(a, &before);
+	if (!before.uncompared || strcmp(before.sentence, sentence) != 0) log_warn("%s", sentence);
 	anchor_set_level(a, ANCHOR_BROKEN, sentence);
 	pthread_mutex_lock(&a->lock);
 	a->facts.uncompared = true;
@@ -205,13 +207,15 @@ enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict
 	return reason_fail(reason, ERR_CORRUPT, "%s", s);
 }
 
-/* What the node serves without. */
-static enum coffer_err go_without(struct engine *engine, enum coffer_err err, const struct reason *why)
+/* What the node serves without; compared: the token said that there is none to compare with. */
+static enum coffer_err go_without(struct engine *engine, enum coffer_err err, const struct reason *why, bool compared)
 {
 	struct reason sentence = { "" };
 	(void)reason_fail(&sentence, err, "no counter could be made in the token, so an older store put back is not noticed: %.300s", reason_text(why, err));
-	log_warn("%s", sentence.text);
-	anchor_set_level(engine->anchor, ANCHOR_BROKEN, sentence.text);
+	anchor_set_uncompared(engine->anchor, sentence.text);
+	pthread_mutex_lock(&engine->anchor->lock);
+	engine->anchor->facts.uncompared = !compared;
+	pthread_mutex_unlock(&engine->anchor->lock);
 	return ERR_OK;
 }
 
@@ -235,7 +239,8 @@ static enum coffer_err make_first(struct engine *engine, struct anchor_record *r
 	}
 	enum coffer_err err = anchor_make(engine, record, moving, &other, &why);
 	if (other) return anchor_refuse(engine, ANCHOR_BEFORE, record, 0, reason);
-	if (err) return go_without(engine, err, &why);
+	if (err) anchor_know(engine->anchor, record);
+	if (err) return go_without(engine, err, &why, true);
 	pthread_mutex_lock(&engine->anchor->lock);
 	engine->anchor->facts.made_now = true;
 	pthread_mutex_unlock(&engine->anchor->lock);
@@ -267,9 +272,9 @@ static enum coffer_err ask_token(struct engine *engine, struct anchor_record *re
 	enum coffer_err err = token_proxy_counter_read(engine->token, &wish, &answer, reason);
 	bool is_tpm = strcmp(engine->identity.token_kind, token_kind_name(TOKEN_KIND_TPM2)) == 0;
 	if (err == ERR_UNSUPPORTED && (record->stage == ANCHOR_MADE || (is_tpm && record->stage == ANCHOR_LEFT))) return anchor_refuse(engine, ANCHOR_ELSEWHERE, record, 0, reason);
-	if (err == ERR_UNSUPPORTED && is_tpm) { /* which is an error code, that nothing authenticates: there is no counter to lose, and nobody calls it well */
+	if (err == ERR_UNSUPPORTED && is_tpm) { /* which is an error code, that nothing authenticates: there is no counter to lose, nobody calls it well, and it is asked again */
 		anchor_know(engine->anchor, record);
-		return go_without(engine, err, reason);
+		return go_without(engine, err, reason, false);
 	}
 	if (err == ERR_UNSUPPORTED) {
 		if (reason) reason->text[0] = '\0';
@@ -285,6 +290,9 @@ enum coffer_err anchor_check(struct engine *engine, struct reason *reason)
 	struct anchor_record record = ANCHOR_RECORD_NONE;
 	struct anchor_write load = { .record = &record };
 	if (!engine->anchor || !rooted_store_is(engine->store)) return ERR_OK;
+	pthread_mutex_lock(&engine->anchor->lock);
+	engine->anchor->facts.made_now = false;
+	pthread_mutex_unlock(&engine->anchor->lock);
 	enum coffer_err err = engine->on_store(engine, anchor_load, &load, reason);
 	if (err == ERR_CORRUPT) err = anchor_refuse(engine, ANCHOR_DAMAGED, &record, 0, reason);
 	else if (!err) err = ask_token(engine, &record, reason);
@@ -311,12 +319,10 @@ enum coffer_err anchor_compare_late(struct engine *engine, struct reason *reason
 	enum coffer_err err = anchor_check(engine, reason);
 	if (err && !engine->anchor_fault) return err;
 	struct anchor_facts facts;
-	pthread_mutex_lock(&engine->anchor->lock);
-	engine->anchor->facts.uncompared = false;
-	facts = engine->anchor->facts;
-	pthread_mutex_unlock(&engine->anchor->lock);
-	if (err) snprintf(text, sizeof text, "the token is back and its counter was asked: %s", facts.sentence);
-	else snprintf(text, sizeof text, "the token is back and its counter was asked: %s", facts.level == ANCHOR_TOKEN ? "the store is the newest" : "none");
+	anchor_facts(engine->anchor, &facts);
+	if (!err && facts.uncompared) return reason_fail(reason, ERR_UNSUPPORTED, "%s", facts.sentence);
+	snprintf(text, sizeof text, "the token is back and its counter was asked: %s", err || facts.level == ANCHOR_BROKEN ? facts.sentence : facts.level != ANCHOR_TOKEN ? "none"
+		: facts.made_now ? "a rollback counter was made, nothing was compared" : "the store is the newest");
 	if (!err) log_info("rollback: %s", text);
 	if (engine->on_store(engine, anchor_event, text, &why) != ERR_OK) log_warn("the audit log could not be told of it: %s", why.text);
 	if (err) anchor_stop_serving(engine);

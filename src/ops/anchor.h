@@ -25,7 +25,7 @@ struct anchor_facts {
 	uint64_t root_version;          /* everything up to it is anchored */
 	uint64_t raised_ms;             /* when, by the wall clock */
 	bool late;                      /* the last raise failed */
-	bool made_now;                  /* this start made the counter */
+	bool made_now;                  /* the last check made the counter: nothing was compared */
 	bool uncompared;                /* opened without the token; its counter is asked as soon as it is well */
 	uint32_t overridden;
 	uint64_t overridden_ms, overridden_from, overridden_to;
@@ -57,7 +57,7 @@ void anchor_go_without_token(struct engine *engine, enum coffer_err err, const s
 /* An open node whose anchor_check found that it must not be served (engine->anchor_fault): the state becomes FAULT, with the sentence. Admin lane, admin_lock held. */
 void anchor_stop_serving(struct engine *engine);
 /* For an open node that was opened without the token (facts.uncompared), which is well now: asks its counter. What was found is in the audit log; FAULT where the store
- * is not the one that the counter speaks of. Other errors: not asked yet. Admin lane, admin_lock held. */
+ * is not the one that the counter speaks of. ERR_UNSUPPORTED: a TPM that says that it cannot count, which is not believed. Other errors: not asked yet. Admin lane, admin_lock held. */
 enum coffer_err anchor_compare_late(struct engine *engine, struct reason *reason) MUST_USE;
 
 /* Record, then raise, when anything was committed since the last one. recorded (may be NULL) is called on the store thread while the record is written: what was
@@ -65,8 +65,8 @@ enum coffer_err anchor_compare_late(struct engine *engine, struct reason *reason
  * one just now. The one thread that raises. */
 enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg), void *arg, struct reason *reason) MUST_USE;
 
-/* Takes the store as it is after REFUSED, with an audit row in the same transaction; then raises, or makes another counter. The caller opens the node. ERR_STATE:
- * there is nothing to take. by: who approved, for the audit log; may be "". Admin lane, admin_lock held. */
+/* Takes the store as it is after REFUSED, with an audit row in the same transaction; then raises, or makes another counter; that this
+ * fails is only logged. The caller opens the node, where anchor_check judges. ERR_STATE: there is nothing to take. by: who approved, for the audit log; may be "". Admin lane, admin_lock held. */
 enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, const char *by, struct reason *reason) MUST_USE;
 
 #endif

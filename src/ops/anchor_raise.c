@@ -162,7 +162,7 @@ static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, v
 	return audit_append(engine->audit, txn, &event);
 }
 
-/* What fails now is mended at the next start: the record says what was meant. */
+/* What fails now is mended by the next check: the record says what was meant. */
 static enum coffer_err anchor_anew(struct engine *engine, struct acceptance *acc, struct reason *reason)
 {
 	bool other = false;
@@ -173,6 +173,16 @@ static enum coffer_err anchor_anew(struct engine *engine, struct acceptance *acc
 	return anchor_make(engine, &acc->record, true, &other, reason);
 }
 
+/* The store is taken by now, and counted as an override: what the token does not do is judged by anchor_check when the node opens. */
+static void make_good(struct engine *engine, struct acceptance *acc)
+{
+	struct reason why = { "" };
+	enum coffer_err err = anchor_anew(engine, acc, &why);
+	if (!err) return;
+	log_warn("the store is taken, and the token's counter did not follow: %s", reason_text(&why, err));
+	anchor_set_level(engine->anchor, ANCHOR_UNKNOWN, reason_text(&why, err));
+}
+
 enum coffer_err anchor_accept(struct engine *engine, const struct principal *principal, const char *by, struct reason *reason)
 {
 	struct acceptance acc = { .principal = principal, .by = by, .record = ANCHOR_RECORD_NONE };
@@ -181,8 +191,8 @@ enum coffer_err anchor_accept(struct engine *engine, const struct principal *pri
 	if (facts.level != ANCHOR_REFUSED)
 		return reason_fail(reason, ERR_STATE, "the token's counter does not stand against this store; there is nothing to take");
 	enum coffer_err err = engine->on_store(engine, accept_on_store, &acc, reason);
-	if (!err) err = anchor_anew(engine, &acc, reason);
-	anchor_record_clear(&acc.record);
 	if (!err) log_warn("the store was taken against the token's counter by %s", principal->text);
+	if (!err) make_good(engine, &acc);
+	anchor_record_clear(&acc.record);
 	return err;
 }

@@ -3,18 +3,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/reader.h"
 #include "crypto/rng.h"
+#include "domain/node_record.h"
 #include "keyring/domain_record.h"
 #include "ops/rotation_master.h"
 
-#define RECORD "master-change"
+#define RECORD_SHARED "master-change" /* of programs that knew one node a domain */
+#define RECORD_PREFIX "master-change-"
 #define FORMAT 1u
 #define FORMAT_LEFT 2u /* and a counter that was left */
 #define KIND_MAX 15u
 #define MECHANISM_MAX 39u
 #define DEFAULT_TPM_HANDLE 0x81010C0Fu
 #define ID_LEN 16u
+
+struct others {
+	const uint8_t *own;
+	bool found;
+};
 
 static enum coffer_err take_text(struct reader *r, size_t max, char *out)
 {
@@ -53,8 +61,10 @@ static enum coffer_err decode(struct view plain, struct master_record *out)
 enum coffer_err master_record_read(struct txn *txn, struct master_record *out)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
+	char name[STORE_ID_MAX + 1];
 	*out = (struct master_record){ .phase = 0 };
-	enum coffer_err err = domain_record_get(txn_store(txn), txn_ring(txn), RECORD, &plain);
+	domain_record_node_name(RECORD_PREFIX, ring_domain(txn_ring(txn)), name);
+	enum coffer_err err = domain_record_get(txn_store(txn), txn_ring(txn), name, &plain);
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	TRY(err);
 	err = decode(buf_view(&plain), out);
@@ -64,14 +74,51 @@ enum coffer_err master_record_read(struct txn *txn, struct master_record *out)
 
 bool master_record_is(const struct store_row *row)
 {
-	return view_equal_str(view_of(row->id, row->id_len), RECORD);
+	const size_t len = sizeof RECORD_PREFIX - 1;
+	return view_equal_str(view_of(row->id, row->id_len), RECORD_SHARED) || (row->id_len > len && memcmp(row->id, RECORD_PREFIX, len) == 0);
+}
+
+enum coffer_err master_record_erase(struct txn *txn, const uint8_t node_id[static UUID_LEN])
+{
+	struct domain_id domain = *ring_domain(txn_ring(txn));
+	char name[STORE_ID_MAX + 1];
+	memcpy(domain.node_id, node_id, UUID_LEN);
+	domain_record_node_name(RECORD_PREFIX, &domain, name);
+	return domain_record_erase(txn_store(txn), name);
+}
+
+static enum coffer_err note_other(void *arg, const struct node_record *node)
+{
+	struct others *o = arg;
+	if (memcmp(node->node_id, o->own, UUID_LEN) != 0) o->found = true;
+	return ERR_OK;
+}
+
+/* Whose it is among several nodes, now or once, nothing says: then it is left as it stands. */
+enum coffer_err master_record_take_over(struct txn *txn)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	char name[STORE_ID_MAX + 1];
+	struct others others = { .own = ring_domain(txn_ring(txn))->node_id };
+	enum coffer_err err = domain_record_get(txn_store(txn), txn_ring(txn), RECORD_SHARED, &plain);
+	if (err == ERR_NOT_FOUND) return ERR_OK;
+	if (!err) err = node_record_each(txn_store(txn), txn_ring(txn), note_other, &others);
+	if (err || others.found) {
+		log_warn("a change of the master secret that an earlier program began is not taken over: %s", err ? err_text(err) : "the domain has, or had, other nodes");
+		return err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io ? err : ERR_OK;
+	}
+	domain_record_node_name(RECORD_PREFIX, ring_domain(txn_ring(txn)), name);
+	TRY(domain_record_put(txn_store(txn), txn_ring(txn), name, buf_view(&plain)));
+	return domain_record_erase(txn_store(txn), RECORD_SHARED);
 }
 
 enum coffer_err master_record_put(struct txn *txn, const struct master_record *record)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct writer w;
-	if (record->phase == 0) return domain_record_erase(txn_store(txn), RECORD);
+	if (record->phase == 0) return master_record_erase(txn, ring_domain(txn_ring(txn))->node_id);
+	char name[STORE_ID_MAX + 1];
+	domain_record_node_name(RECORD_PREFIX, ring_domain(txn_ring(txn)), name);
 	writer_init_buf(&w, &plain, DOMAIN_RECORD_MAX);
 	writer_u8(&w, record->left.auth ? FORMAT_LEFT : FORMAT);
 	writer_u8(&w, record->phase);
@@ -85,7 +132,7 @@ enum coffer_err master_record_put(struct txn *txn, const struct master_record *r
 		writer_u64(&w, record->left.counter);
 	}
 	TRY(writer_done(&w));
-	return domain_record_put(txn_store(txn), txn_ring(txn), RECORD, buf_view(&plain));
+	return domain_record_put(txn_store(txn), txn_ring(txn), name, buf_view(&plain));
 }
 
 /* Another handle: the ones that follow. */

@@ -85,12 +85,31 @@ static void drop_transport(struct engine *e)
 	if (err && err != ERR_UNSUPPORTED) log_warn("zeroise: the transport key in the token could not be removed: %s", reason_text(&why, err));
 }
 
+static bool token_serves(struct engine *e)
+{
+	struct token_health health;
+	token_proxy_health(e->token, &health);
+	return health.state == TOKEN_WELL || health.state == TOKEN_OPEN;
+}
+
+/* A key beside the master secret that could not be destroyed may have ended the helper, and then no order reaches the token: it is opened again. */
+static void mend_token(struct engine *e)
+{
+	struct reason why = { "" };
+	if (token_serves(e)) return;
+	enum coffer_err err = token_proxy_probe_now(e->token, 4 * e->config->token_deadline_ms, &why);
+	if (err) log_warn("zeroise: the token does not open again: %s", reason_text(&why, err));
+}
+
 static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **out_what)
 {
 	struct engine *e = ctx->engine;
 	if (!e->token) return reason_fail(&ctx->reason, ERR_TOKEN_GONE, "the token is not connected; start the daemon with it, or add --without-token");
+	const bool served = token_serves(e);
 	audit_signer_drop(e); /* a token that is not attached to its master secret any more takes no order */
+	if (served) mend_token(e);
 	drop_transport(e);
+	if (served) mend_token(e);
 	enum coffer_err err = token_proxy_erase(e->token, &ctx->reason);
 	*out_what = err == ERR_TOKEN_KEY_MISSING ? "not there any more; if another token held it, destroy it there" : "destroyed, and looked for again";
 	if (!err || err == ERR_TOKEN_KEY_MISSING) return ERR_OK;
@@ -104,6 +123,7 @@ static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **ou
 /* What the answer says of what was in the token. */
 struct remains {
 	const char *master_secret, *counter;
+	char earlier[TOKEN_URI_MAX + 1]; /* where a master secret from before the last change stands yet; "": nowhere that is known */
 };
 
 /* The counter goes last, and that it stays hinders nothing: no secret is in it. */
@@ -123,13 +143,15 @@ static enum coffer_err destroy_as_ordered(struct op_ctx *ctx, struct remains *ou
 
 static void put_answer(struct writer *out, const struct remains *remains)
 {
-	char text[512];
+	char text[6 * TOKEN_URI_MAX + 1024], earlier[TOKEN_URI_MAX + 64];
 	struct writer w;
 	writer_init(&w, (uint8_t *)text, sizeof text);
 	struct json_out j = { .w = &w };
 	json_begin(&j, NULL);
 	json_str(&j, "master_secret", remains->master_secret);
 	json_str(&j, "counter", remains->counter);
+	snprintf(earlier, sizeof earlier, "an earlier master secret stays in %s", remains->earlier);
+	if (remains->earlier[0]) json_str(&j, "earlier_master_secret", earlier);
 	json_str(&j, "state", "wiped by the restart that follows");
 	json_end(&j);
 	ttlv_put_text(out, TAG_COFFER_JSON, writer_view(&w));
@@ -139,6 +161,15 @@ struct wish {
 	bool without_token;
 };
 
+/* Of a change whose outcome the store could not say either master secret may be in force: a start finds out. */
+static enum coffer_err check_settled(struct op_ctx *ctx)
+{
+	struct engine *e = ctx->engine;
+	if (e->store_hangs || identity_settled(e->config->state_dir, &e->identity, NULL) != ERR_STATE) return ERR_OK;
+	return reason_fail(&ctx->reason, ERR_STATE, "whether an earlier change of the token took effect is not known, and so not which master secret is to be destroyed: restart the daemon first, "
+		"or add --without-token");
+}
+
 /* Nothing is touched before this says yes. */
 static enum coffer_err check(struct op_ctx *ctx, struct ttlv_cursor *payload, struct wish *wish)
 {
@@ -147,6 +178,7 @@ static enum coffer_err check(struct op_ctx *ctx, struct ttlv_cursor *payload, st
 	TRY(ttlv_take_optional_bool(payload, TAG_COFFER_WITHOUT_TOKEN, &wish->without_token, NULL));
 	TRY(ttlv_done(payload));
 	TRY(check_domain(ctx, wanted));
+	if (!wish->without_token) TRY(check_settled(ctx));
 	return quorum_ask(ctx, wish->without_token ? "zeroise this node, without its token" : "zeroise this node");
 }
 
@@ -165,8 +197,10 @@ static enum coffer_err destroy(struct op_ctx *ctx, const struct wish *wish, stru
 static enum coffer_err carry_out(struct op_ctx *ctx, const struct wish *wish, struct writer *out)
 {
 	struct engine *e = ctx->engine;
-	struct remains remains = { "left in the token, as was asked", "left in the token, as was asked" };
+	struct remains remains = { "left in the token, as was asked", "left in the token, as was asked", "" };
 	bool gone = false;
+	rotation_master_stands(e, remains.earlier);
+	if (remains.earlier[0]) log_warn("zeroise: an earlier master secret stays in %s", remains.earlier);
 	say_begun(ctx);
 	bool held = !wish->without_token && audit_signer_hold_for(e, 4 * e->config->token_deadline_ms);
 	if (!wish->without_token && !held) log_warn("zeroise: a signature of the audit log does not end; it is not waited for, and its key may be made in the token again");
@@ -193,7 +227,7 @@ enum coffer_err op_zeroise(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 	enum coffer_err err = check(ctx, payload, &wish);
 	pthread_mutex_unlock(&e->admin_lock);
 	TRY(err);
-	if (!wish.without_token) rotation_master_finish(e);
+	if (!wish.without_token) rotation_master_finish(e, true);
 	pthread_mutex_lock(&e->admin_lock);
 	err = carry_out(ctx, &wish, out);
 	pthread_mutex_unlock(&e->admin_lock);

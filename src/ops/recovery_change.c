@@ -129,7 +129,7 @@ enum coffer_err recovery_change_find(struct engine *engine, const struct princip
 	struct recovery_change *c = engine->recovery_change;
 	if (!c || !may_touch(c, principal) || id.len != sizeof c->id || !ct_equal(c->id, id.ptr, sizeof c->id))
 		return reason_fail(reason, ERR_NOT_FOUND,
-			"this new recovery key is not waited for any more: another one took its place, or 10 minutes passed; the old one is in force");
+			"this new recovery key is not waited for any more: it was confirmed already, another one took its place, or 10 minutes passed; 'coffer status' says which is in force");
 	*out = c;
 	return ERR_OK;
 }

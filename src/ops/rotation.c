@@ -246,6 +246,7 @@ enum coffer_err rotation_load(struct engine *engine, struct txn *txn, void *arg,
 	r->record = record;
 	pthread_mutex_unlock(&r->lock);
 	struct master_record master;
+	if (!engine->cache.offline) TRY(master_record_take_over(txn));
 	if (master_record_read(txn, &master) == ERR_OK) rotation_tell_old(engine, master.phase == 2 ? "its token is asked for it" : "");
 	anchor_record_clear(&master.left);
 	rotation_set_phase(engine, ROTATION_NONE);

@@ -150,5 +150,8 @@ enum coffer_err rotation_anchor_leave(struct master_flow *f, struct reason *reas
 	}
 	if (answer.state == TOKEN_COUNTER_WELL && answer.value <= left->counter)
 		return reason_fail(reason, ERR_TOKEN, "the counter in the token that was left does not go up: it stays at %" PRIu64, answer.value);
+	if (answer.state != TOKEN_COUNTER_WELL)
+		return reason_fail(reason, ERR_TOKEN, "the counter in the token that was left (%s) %s, so an older store put back is not noticed there", left->ref.place,
+			answer.state == TOKEN_COUNTER_NONE ? "was removed" : "was replaced");
 	return ERR_OK;
 }

@@ -169,7 +169,7 @@ static enum coffer_err store_end(struct engine *engine, struct txn *txn, void *a
 	const struct master_flow *f = arg;
 	char details[REASON_MAX + 64];
 	const char *what = f->out->old_destroyed ? "destroyed, and looked for again" : f->out->old_adopted ? "left to its owner: Coffer did not make it" : "given up";
-	(void)reason;
+	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason)); /* of a node at fault */
 	TRY(master_record_put(txn, &f->record));
 	snprintf(details, sizeof details, "master secret: the earlier one is %s", what);
 	const struct audit_event event = { .principal = view_str(f->wish ? f->wish->principal : "node"), .operation = OPERATION_COFFER_ROTATE_MASTER,
@@ -388,13 +388,25 @@ enum coffer_err rotation_master(struct engine *engine, const struct master_wish 
 	return err;
 }
 
-void rotation_master_finish(struct engine *engine)
+void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1])
+{
+	struct master_flow f = { .engine = engine };
+	enum engine_state state = engine_state_get(engine);
+	out[0] = '\0';
+	if ((state != ENGINE_OPEN && state != ENGINE_FAULT) || engine->store_hangs) return;
+	if (engine->on_store(engine, load, &f, NULL) == ERR_OK && f.record.phase == 2) snprintf(out, TOKEN_URI_MAX + 1, "%s", f.record.uri);
+	anchor_record_clear(&f.record.left);
+}
+
+void rotation_master_finish(struct engine *engine, bool at_fault)
 {
 	struct master_change out = { .old_destroyed = false };
 	struct master_flow f = { .engine = engine, .out = &out };
 	struct reason why = { "" };
 	pthread_mutex_lock(&engine->admin_lock);
-	enum coffer_err err = engine_state_get(engine) == ENGINE_OPEN && engine->token ? engine->on_store(engine, load, &f, &why) : ERR_STATE;
+	enum engine_state state = engine_state_get(engine);
+	const bool may = state == ENGINE_OPEN || (at_fault && state == ENGINE_FAULT && !engine->store_hangs);
+	enum coffer_err err = may && engine->token ? engine->on_store(engine, load, &f, &why) : ERR_STATE;
 	if (!err && f.record.phase == 2) {
 		f.before = f.after = engine->identity;
 		err = engine->on_store(engine, take_keys, &f, &why);

@@ -18,10 +18,12 @@ struct master_change {
 };
 
 enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason) MUST_USE;
-/* After a start: destroys the old master secret that a change left. Takes admin_lock itself. */
-void rotation_master_finish(struct engine *engine);
+/* After a start: destroys the old master secret that a change left. at_fault: also on a node at fault whose data keys are open. Takes admin_lock itself. */
+void rotation_master_finish(struct engine *engine, bool at_fault);
+/* The URI of an old master secret that a change left and that was not destroyed yet; "": none, or the store cannot say. Admin lane, admin_lock held. */
+void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1]);
 
-/* The domain record "master-change". */
+/* The domain record "master-change-" and the node's id: each node has one of its own. */
 struct master_record {
 	uint8_t phase; /* 0: there is none; 1: a new one is being made under uri; 2: the old one of uri and binding is to be destroyed */
 	char uri[TOKEN_URI_MAX + 1];
@@ -32,7 +34,11 @@ struct master_record {
 /* The caller clears record.left; after an error there is none. */
 enum coffer_err master_record_read(struct txn *txn, struct master_record *out) MUST_USE;
 enum coffer_err master_record_put(struct txn *txn, const struct master_record *record) MUST_USE;
-/* Whether the row of table 5 is that record. */
+/* That of a node of the domain; none there is no error. Inside a transaction. */
+enum coffer_err master_record_erase(struct txn *txn, const uint8_t node_id[static UUID_LEN]) MUST_USE;
+/* What an earlier program wrote under an id without a node, where no other node ever was in the domain: it gets this node's id. Inside a transaction, at each opening. */
+enum coffer_err master_record_take_over(struct txn *txn) MUST_USE;
+/* Whether the row of table 5 is such a record, of whatever node. */
 bool master_record_is(const struct store_row *row);
 /* The URI of another place for a master secret in the same token: n counts the tries from 1. ERR_TOO_LARGE. */
 enum coffer_err master_next_uri(const char *uri, unsigned n, char out[static TOKEN_URI_MAX + 1]) MUST_USE;

@@ -56,7 +56,7 @@ bool rotation_anchor_makes(const struct master_flow *f);
 /* With the new token attached: f->counter. ERR_CORRUPT: there is a counter of this node that stands against the store; nothing was changed, the caller lets the node stop serving. */
 enum coffer_err rotation_anchor_plan(struct master_flow *f, struct reason *reason) MUST_USE;
 /* Attached to the token that was left (record.uri), if need be without its master secret: its counter goes above what any store of then knows, so that a copy of then is older than the counter.
- * ERR_OK too when nothing is to be raised. May be repeated. */
+ * ERR_OK too when nothing is to be raised. ERR_TOKEN with a sentence: it does not go up, or is not there. May be repeated. */
 enum coffer_err rotation_anchor_leave(struct master_flow *f, struct reason *reason) MUST_USE;
 /* In the transaction that writes the slots. */
 enum coffer_err rotation_anchor_write(struct engine *engine, struct txn *txn, const struct master_flow *f, struct reason *reason) MUST_USE;

@@ -72,6 +72,10 @@ save_last first-last
 check "full: another TPM takes over" coffer rotate master --token "$second"
 equal "full: status says that nothing protects" "$(status_field .rollback.protection)" 'none yet'
 stop_daemon
+open_again "full, once more"
+matches "full: and the audit log that nothing was compared" "$(coffer audit show --limit 20)" \
+  'opened the data key; the counter in the token was not compared: no counter could be made in the token'
+stop_daemon
 save full
 equal "full: its places are free again" "$(indexes tpm2_nvundefine -C o)" ""
 open_again "full"

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 begin "rotate-${1:-swtpm}"
 keep_softhsm
-start_sandbox --token "${1:-swtpm}" --set reseal_rate=200
+start_sandbox --token "${1:-swtpm}" --set reseal_rate=20
 use_sandbox
 state=$home/state
 

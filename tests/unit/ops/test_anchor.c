@@ -250,7 +250,7 @@ static void a_crash_at_any_step_of_taking_is_mended_or_taken_again(void **state)
 		knife.at = round / 4 + 1;
 		knife.step = 0;
 		enum coffer_err cut = anchor_accept(&n->engine, &root, "", NULL);
-		assert_true(cut != ERR_OK || knife.step < knife.at);
+		assert_int_equal(cut == ERR_OK, knife.at > 1); /* once it is written the token's part is made good by the check */
 		knife.cut = CUT_NONE;
 		next_life(n);
 		if (anchor_check(&n->engine, NULL) != ERR_OK) assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_OK);

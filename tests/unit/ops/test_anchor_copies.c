@@ -111,6 +111,45 @@ static void a_damaged_record_is_refused_until_root_takes_the_store(void **state)
 	assert_int_equal(f.overridden, 1);
 }
 
+/* Taken is taken, and counted once, whatever the token does then. */
+static void what_is_taken_is_served_where_no_counter_can_be_made(void **state)
+{
+	struct node *n = *state;
+	struct principal root;
+	struct anchor_facts f;
+	principal_from_uid(0, 1, &root);
+	checks_well(n);
+	damage_record(n);
+	chip.there = false;
+	chip.full = true;
+	next_life(n);
+	is_refused(n, "is damaged");
+	assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_OK);
+	assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_STATE); /* not a second override */
+	assert_int_equal(anchor_check(&n->engine, NULL), ERR_OK);
+	anchor_facts(n->engine.anchor, &f);
+	assert_true(f.level == ANCHOR_BROKEN && f.overridden == 1 && !n->engine.anchor_fault);
+}
+
+static void what_is_taken_stays_taken_when_the_token_goes_away(void **state)
+{
+	struct node *n = *state;
+	struct principal root;
+	struct anchor_facts f;
+	principal_from_uid(0, 1, &root);
+	checks_well(n);
+	chip.value = chip.most = 7;
+	next_life(n);
+	is_refused(n, "older than this node has been");
+	knife = (struct knife){ .cut = CUT_BEFORE, .at = 2 };
+	assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_OK);
+	assert_true(knife.step == 2 && chip.value == 7);
+	knife.cut = CUT_NONE;
+	checks_well(n);
+	anchor_facts(n->engine.anchor, &f);
+	assert_int_equal(f.overridden, 1);
+}
+
 /* An error code, which whoever sits on the bus can send. */
 static enum coffer_err cannot_count(unsigned op, const struct token_counter_wish *w, struct token_counter_answer *out)
 {
@@ -156,6 +195,100 @@ static void a_tpm_that_says_it_cannot_count_is_not_believed(void **state)
 	assert_int_equal(level_of(n), ANCHOR_NONE);
 }
 
+/* ---- a token that is asked late ---- */
+
+struct newest {
+	char details[REASON_MAX + 128];
+};
+
+static enum coffer_err take_details(void *arg, const struct audit_event *event)
+{
+	struct newest *out = arg;
+	(void)snprintf(out->details, sizeof out->details, "%.*s", (int)event->details.len, (const char *)event->details.ptr);
+	return ERR_OK;
+}
+
+static enum coffer_err read_newest(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	if (!e->audit) return audit_chain_open(txn, &e->audit, reason);
+	return audit_read(e->audit, txn, audit_chain_length(e->audit), 1, take_details, arg);
+}
+
+static void on_record(struct node *n, const char *words)
+{
+	struct newest newest = { "" };
+	assert_int_equal(n->engine.on_store(&n->engine, read_newest, &newest, NULL), ERR_OK);
+	if (!strstr(newest.details, words)) fail_msg("not on record: %s, but %s", words, newest.details);
+}
+
+static void opened_without_token(struct node *n)
+{
+	struct newest none;
+	if (!n->engine.audit) assert_int_equal(n->engine.on_store(&n->engine, read_newest, &none, NULL), ERR_OK);
+	anchor_go_without_token(&n->engine, ERR_TOKEN_GONE, &(struct reason){ "away" });
+}
+
+static bool uncompared(struct node *n)
+{
+	struct anchor_facts f;
+	anchor_facts(n->engine.anchor, &f);
+	return f.uncompared;
+}
+
+static void what_was_compared_late_is_on_record_as_it_was(void **state)
+{
+	struct node *n = *state;
+	opened_without_token(n);
+	assert_int_equal(anchor_compare_late(&n->engine, NULL), ERR_OK);
+	on_record(n, "a rollback counter was made, nothing was compared");
+	opened_without_token(n);
+	assert_int_equal(anchor_compare_late(&n->engine, NULL), ERR_OK);
+	on_record(n, "the store is the newest");
+	next_life(n);
+	chip.there = false;
+	chip.full = true;
+	damage_record(n);
+	is_refused(n, "is damaged");
+	assert_int_equal(txn_begin(n->engine.txn, NULL), ERR_OK);
+	assert_int_equal(anchor_record_erase(txn_store(n->engine.txn), n->ring), ERR_OK);
+	assert_int_equal(txn_commit(n->engine.txn, NULL), ERR_OK);
+	opened_without_token(n);
+	assert_int_equal(anchor_compare_late(&n->engine, NULL), ERR_OK);
+	on_record(n, "no counter could be made in the token");
+	assert_false(uncompared(n));
+}
+
+static void a_tpm_that_says_late_that_it_cannot_count_is_asked_again(void **state)
+{
+	struct node *n = *state;
+	set_kind(n->engine.identity.token_kind, "tpm2");
+	n->token.on_counter = cannot_count;
+	opened_without_token(n);
+	assert_int_equal(anchor_compare_late(&n->engine, NULL), ERR_UNSUPPORTED);
+	assert_true(uncompared(n) && level_of(n) == ANCHOR_BROKEN);
+	n->token.on_counter = on_counter;
+	assert_int_equal(anchor_compare_late(&n->engine, NULL), ERR_OK);
+	assert_true(!uncompared(n) && level_of(n) == ANCHOR_TOKEN);
+}
+
+/* What the node left behind when it went to another token goes up, or whoever ends the change is told that it did not. */
+static void a_counter_that_was_left_and_is_not_there_is_said(void **state)
+{
+	struct node *n = *state;
+	struct reason why = { "" };
+	struct master_flow f = { .engine = &n->engine };
+	checks_well(n);
+	f.record.left = record_of(n);
+	assert_int_equal(rotation_anchor_leave(&f, &why), ERR_OK);
+	assert_int_equal(chip.value, 2);
+	chip.auth[0] ^= 1;
+	assert_int_equal(rotation_anchor_leave(&f, &why), ERR_TOKEN);
+	assert_non_null(strstr(why.text, "was replaced"));
+	chip.there = false;
+	assert_int_equal(rotation_anchor_leave(&f, &why), ERR_TOKEN);
+	anchor_record_clear(&f.record.left);
+}
+
 static void a_restore_does_not_believe_it_either(void **state)
 {
 	struct node *n = *state;
@@ -186,6 +319,11 @@ int main(void)
 		T(a_copy_of_a_move_that_found_nothing_is_refused),
 		T(a_damaged_record_is_refused_until_root_takes_the_store),
 		T(a_tpm_that_says_it_cannot_count_is_not_believed),
+		T(what_is_taken_is_served_where_no_counter_can_be_made),
+		T(what_is_taken_stays_taken_when_the_token_goes_away),
+		T(what_was_compared_late_is_on_record_as_it_was),
+		T(a_tpm_that_says_late_that_it_cannot_count_is_asked_again),
+		T(a_counter_that_was_left_and_is_not_there_is_said),
 		T(a_restore_does_not_believe_it_either),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);

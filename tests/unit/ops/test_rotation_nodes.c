@@ -15,7 +15,9 @@
 #include "keyring/domain_record.h"
 #include "keyring/rooted_store.h"
 #include "ops/generation_take.h"
+#include "ops/nodes.h"
 #include "ops/rotation_internal.h"
+#include "ops/rotation_master.h"
 #include "ops/shared_news.h"
 #include "ops/store_check.h"
 #include "unit/ops/nodes_world.h"
@@ -325,6 +327,83 @@ static void the_root_of_a_removed_node_stays_readable(void **state)
 	assert_int_equal(look(&w.b, id), ERR_OK);
 }
 
+/* ---- changes of master secrets ---- */
+
+static enum coffer_err put_change(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_record record = { .phase = *(uint8_t *)arg, .uri = "tpm2:device?handle=0x81010C0F", .kind = "tpm2", .binding = e->identity.binding };
+	(void)reason;
+	return master_record_put(txn, &record);
+}
+
+static enum coffer_err put_shared(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)e;
+	(void)arg;
+	(void)reason;
+	return domain_record_put(txn_store(txn), txn_ring(txn), "master-change", view_str("whose?"));
+}
+
+static enum coffer_err get_change(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_record record;
+	(void)e;
+	(void)reason;
+	TRY(master_record_read(txn, &record));
+	*(uint8_t *)arg = record.phase;
+	return ERR_OK;
+}
+
+static enum coffer_err erase_b(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)e;
+	(void)arg;
+	(void)reason;
+	return nodes_erase_rows(txn, w.b.engine.domain.node_id);
+}
+
+static unsigned change_of(struct node *n)
+{
+	uint8_t phase = 9;
+	assert_int_equal(world_on_store(&n->engine, get_change, &phase, NULL), ERR_OK);
+	return phase;
+}
+
+static void put_phase(struct node *n, uint8_t phase)
+{
+	assert_int_equal(world_on_store(&n->engine, put_change, &phase, NULL), ERR_OK);
+}
+
+static void a_change_of_one_nodes_master_secret_is_not_anothers(void **state)
+{
+	(void)state;
+	put_phase(&w.a, 2);
+	assert_int_equal(world_hear(&w.b), ERR_OK);
+	assert_int_equal(change_of(&w.b), 0);
+	put_phase(&w.b, 1);
+	assert_int_equal(world_hear(&w.a), ERR_OK);
+	assert_int_equal(change_of(&w.a), 2);
+	put_phase(&w.b, 0);
+	assert_int_equal(world_hear(&w.a), ERR_OK);
+	assert_int_equal(change_of(&w.a), 2);
+	put_phase(&w.b, 2);
+	assert_int_equal(world_hear(&w.a), ERR_OK);
+	assert_int_equal(world_on_store(&w.a.engine, erase_b, NULL, NULL), ERR_OK); /* as `node remove` does */
+	assert_int_equal(world_hear(&w.b), ERR_OK);
+	assert_int_equal(change_of(&w.b), 0);
+	assert_int_equal(change_of(&w.a), 2);
+}
+
+static void a_change_of_nobody_knows_which_node_is_nobodys(void **state)
+{
+	(void)state;
+	assert_int_equal(world_on_store(&w.a.engine, put_shared, NULL, NULL), ERR_OK);
+	assert_int_equal(world_hear(&w.b), ERR_OK);
+	assert_int_equal(world_on_store(&w.b.engine, rotation_load, NULL, NULL), ERR_OK);
+	assert_int_equal(change_of(&w.b), 0);
+	assert_int_equal(change_of(&w.a), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
@@ -339,6 +418,8 @@ int main(void)
 		TEST(a_member_to_whom_nothing_can_be_handed_holds_the_change_up),
 		TEST(who_was_admitted_and_has_not_joined_is_refused),
 		TEST(the_root_of_a_removed_node_stays_readable),
+		TEST(a_change_of_one_nodes_master_secret_is_not_anothers),
+		TEST(a_change_of_nobody_knows_which_node_is_nobodys),
 	};
 	log_init("test", LOG_LEVEL_ERROR);
 	if (arena_init(16u << 20, false, NULL) != ERR_OK) return 1;

@@ -1,0 +1,162 @@
+/* Zeroise where something stands in its way: a key beside the master secret, an earlier master secret, a change of unknown outcome. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kmip/enums.h"
+#include "kmip/tags.h"
+#include "ops/rotation.h"
+#include "ops/rotation_master.h"
+#include "ops/zeroise_mark.h"
+#include "unit/ops/founded.h"
+#include "unit/ops/vendor.h"
+
+#define EARLIER "tpm2:device?handle=0x81010C10"
+
+static unsigned restarts;
+
+static void count_restart(struct engine *engine)
+{
+	(void)engine;
+	restarts++;
+}
+
+static struct founded *begin(void)
+{
+	founded_reset();
+	struct founded *n = founded_new();
+	founded_init(n);
+	restarts = 0;
+	n->fix.engine.restart = count_restart;
+	n->fix.engine.rotation = rotation_new();
+	assert_non_null(n->fix.engine.rotation);
+	return n;
+}
+
+static void end(struct founded *n)
+{
+	char path[128];
+	static const char *const names[] = { ZEROISE_MARK, ZEROISE_ORDER };
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", n->dir, names[i]);
+		(void)unlink(path);
+	}
+	identity_withdraw(n->dir);
+	rotation_free(TAKE(n->fix.engine.rotation));
+	founded_free(n);
+}
+
+static enum coffer_err zeroise(struct founded *n, struct answer *out)
+{
+	struct ask a;
+	char fingerprint[DOMAIN_FINGERPRINT_TEXT];
+	domain_fingerprint_text(&n->fix.engine.identity.domain, fingerprint);
+	ask_one(&a, OPERATION_COFFER_ZEROISE);
+	ttlv_put_str(&a.w, TAG_COFFER_FINGERPRINT, fingerprint);
+	return vendor_send(&n->fix, geteuid(), &a, out);
+}
+
+static void is_done(struct founded *n, const char *words, bool says)
+{
+	struct answer answer;
+	assert_int_equal(zeroise(n, &answer), ERR_OK);
+	struct view said = vendor_text(&answer, TAG_COFFER_JSON);
+	assert_true(vendor_holds(said, "destroyed, and looked for again"));
+	if (vendor_holds(said, words) != says) fail_msg("'%s': %.*s", words, (int)said.len, (const char *)said.ptr);
+	assert_int_equal(restarts, 1);
+	answer_free(&answer);
+}
+
+static enum coffer_err no_answer(unsigned op, const struct token_signer_wish *wish, struct token_signer_answer *out)
+{
+	(void)op;
+	(void)wish;
+	(void)out;
+	return ERR_TIMEOUT;
+}
+
+/* After which the proxy ends its helper. */
+static void a_signing_key_that_stays_does_not_keep_the_master_secret(void **state)
+{
+	(void)state;
+	struct founded *n = begin();
+	n->token.on_signer = no_answer;
+	is_done(n, "earlier", false);
+	end(n);
+}
+
+static enum coffer_err put_earlier(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_record record = { .phase = 2, .uri = EARLIER, .kind = "tpm2", .binding = e->identity.binding };
+	(void)arg;
+	(void)reason;
+	return master_record_put(txn, &record);
+}
+
+/* The token here says of each that it opens what the other one wrapped; without wrapped data keys it cannot. */
+static void begin_at_fault(struct founded *n, bool keys)
+{
+	struct engine *e = &n->fix.engine;
+	uint8_t id[UUID_LEN + 4] = { 0 };
+	assert_int_equal(e->on_store(e, put_earlier, NULL, NULL), ERR_OK);
+	memcpy(id, e->domain.node_id, UUID_LEN);
+	id[UUID_LEN + 3] = 1;
+	if (!keys) {
+		assert_int_equal(store_begin(n->inner, NULL), ERR_OK);
+		assert_int_equal(store_erase(n->inner, STORE_SLOT, view_of(id, sizeof id)), ERR_OK);
+		assert_int_equal(store_commit(n->inner, NULL), ERR_OK);
+	}
+	e->state = ENGINE_FAULT;
+}
+
+static void an_earlier_master_secret_that_stays_is_said(void **state)
+{
+	(void)state;
+	struct founded *n = begin();
+	begin_at_fault(n, true);
+	is_done(n, "an earlier master secret stays in " EARLIER, true);
+	end(n);
+}
+
+static void an_earlier_master_secret_goes_at_fault_too(void **state)
+{
+	(void)state;
+	struct founded *n = begin();
+	begin_at_fault(n, false);
+	is_done(n, "earlier", false);
+	end(n);
+}
+
+static void of_an_unknown_outcome_nothing_is_destroyed(void **state)
+{
+	(void)state;
+	struct founded *n = begin();
+	struct identity other = n->fix.engine.identity;
+	struct answer answer;
+	other.binding.master_secret_id[0] ^= 1;
+	assert_int_equal(identity_prepare(n->dir, &other, NULL), ERR_OK);
+	assert_int_equal(zeroise(n, &answer), ERR_STATE);
+	assert_int_equal(restarts, 0);
+	assert_false(zeroise_order_is_there(n->dir));
+	answer_free(&answer);
+	identity_withdraw(n->dir);
+	is_done(n, "earlier", false);
+	end(n);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_signing_key_that_stays_does_not_keep_the_master_secret),
+		cmocka_unit_test(an_earlier_master_secret_that_stays_is_said),
+		cmocka_unit_test(an_earlier_master_secret_goes_at_fault_too),
+		cmocka_unit_test(of_an_unknown_outcome_nothing_is_destroyed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
