@@ -145,8 +145,8 @@ int cmd_node_remove(struct cli *cli, const struct cmd_args *args)
 	if (status) return status;
 	enum coffer_status st = admin_node_remove(cli->conn, args->argv[0], &node);
 	if (st) return cli_fail_call(cli, st);
-	if (cli->json) status = json_print(json_pack("{s:s, s:s, s:I}", "node", node.id, "name", node.name, "generation", (json_int_t)node.generation));
-	else if (!cli->quiet) printf("node '%s' is removed\n", node.name);
+	if (cli->json) status = json_print(json_pack("{s:s, s:s, s:I, s:I}", "node", node.id, "name", node.name, "generation", (json_int_t)node.generation, "enrolments_revoked", (json_int_t)node.enrolments));
+	else if (!cli->quiet) printf("node '%s' is removed\nenrolment tokens revoked with it: %u%s\n", node.name, node.enrolments, node.enrolments ? "; make new ones with 'coffer node enrol'" : "");
 	if (node.generation == 0)
 		return cli_fail(EXIT_REFUSED, "it still knows the data key in force, which could not be changed: %s; run 'coffer rotate data-key' then", node.left_to_do);
 	if (!cli->quiet && !cli->json) printf("data key: generation %u is in force; it opens nothing newer\n", node.generation);

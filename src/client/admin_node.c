@@ -70,13 +70,14 @@ static void take_node(struct call *call, struct admin_node *out)
 {
 	struct ttlv_item item;
 	struct view id;
-	int32_t generation;
+	int32_t number;
 	while (ttlv_next(&call->answer.items[0].payload, &item)) {
 		if (item.tag == TAG_COFFER_NODE_ID && ttlv_get_bytes(&item, &id) == ERR_OK && id.len == UUID_LEN) text_uuid(id.ptr, out->id);
 		if (item.tag == TAG_COFFER_NODE_NAME) (void)admin_text(&item, out->name, sizeof out->name);
 		if (item.tag == TAG_COFFER_ANSWER_PRINT) (void)admin_text(&item, out->answer, sizeof out->answer);
 		if (item.tag == TAG_COFFER_LEFT_TO_DO) (void)admin_text(&item, out->left_to_do, sizeof out->left_to_do);
-		if (item.tag == TAG_COFFER_GENERATION && ttlv_get_i32(&item, &generation) == ERR_OK && generation > 0) out->generation = (uint32_t)generation;
+		if (item.tag == TAG_COFFER_GENERATION && ttlv_get_i32(&item, &number) == ERR_OK && number > 0) out->generation = (uint32_t)number;
+		if (item.tag == TAG_COFFER_ENROLMENTS_REVOKED && ttlv_get_i32(&item, &number) == ERR_OK && number > 0) out->enrolments = (uint32_t)number;
 	}
 }
 

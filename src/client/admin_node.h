@@ -29,6 +29,7 @@ struct admin_node {
 	char name[ADMIN_NODE_TEXT];
 	char answer[64];               /* of an approval: fingerprint of the answer */
 	uint32_t generation;           /* of a removal: the new data key's; 0: there is none */
+	uint32_t enrolments;           /* of a removal: enrolment tokens that were revoked with it */
 	char left_to_do[ADMIN_NODE_TEXT]; /* why there is none */
 };
 enum coffer_status admin_node_approve(struct coffer *c, const char *fingerprint, struct admin_node *out);

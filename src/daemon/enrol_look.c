@@ -1,6 +1,8 @@
 /* Requests with an enrolment token. */
 #include "daemon/enrol_look.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/store_care.h"
@@ -47,7 +49,8 @@ void enrol_look(struct daemon *d)
 	uint64_t now_ms = clock_mono_ms();
 	if (!is_wanted(d, now_ms)) return;
 	d->news.enrol_after_ms = now_ms + EVERY_MS;
-	enum coffer_err err = admit_waits(d->engine.store, one.node_id, &waits);
+	enum coffer_err err = admit_waits(d->engine.store, d->news.enrol_last, &waits);
 	if (err) store_care_lost(d, err);
+	memcpy(one.node_id, d->news.enrol_last, UUID_LEN);
 	if (!err && waits) d->news.enrol_after_ms = now_ms + answer(d, &one);
 }

@@ -24,10 +24,10 @@ static bool in_database(const struct config *config)
 }
 
 /* Without a domain there is nothing that could have been moved. */
-static bool has_identity(const struct config *config)
+static bool lacks_identity(const struct config *config)
 {
 	char path[MOVER_PATH_LEN];
-	return snprintf(path, sizeof path, "%s/node.id", config->state_dir) < (int)sizeof path && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return snprintf(path, sizeof path, "%s/node.id", config->state_dir) < (int)sizeof path && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
 }
 
 static void withdraw(struct mover *m)
@@ -58,7 +58,7 @@ enum coffer_err mover_start(struct daemon *d, struct reason *reason)
 	m->daemon = d;
 	d->mover = m;
 	d->engine.look_at_move = mover_look;
-	if (!has_identity(d->config)) return ERR_OK;
+	if (lacks_identity(d->config)) return move_order_remove(d->config->state_dir, reason); /* of a node that was here before: not of the one that is made, restored or joins next */
 	TRY(move_order_read(d->config->state_dir, &m->order, reason));
 	if (m->order.phase == MOVE_NONE) return ERR_OK;
 	TRY(identity_read(d->config->state_dir, &m->identity, reason));

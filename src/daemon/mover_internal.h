@@ -30,5 +30,7 @@ enum coffer_err mover_open_other(struct mover *m, struct store **out, struct rea
 void mover_mend(struct mover *m, enum coffer_err err);
 /* The mark of the order in one of the two stores. */
 void mover_mark(const struct mover *m, enum store_move_state state, struct store_move_mark *out);
+/* Puts the mark into the old store (m->from), unless another node's is in its place by now, which is not this node's to mark. Store thread. */
+enum coffer_err mover_mark_left(struct mover *m, struct reason *reason) MUST_USE;
 
 #endif

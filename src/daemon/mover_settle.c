@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "daemon/mover_internal.h"
 #include "daemon/store_thread.h"
+#include "keyring/slot.h"
 #include "ops/store_check.h"
 
 #define STEP_ROWS 4096u
@@ -91,17 +92,27 @@ static enum coffer_err write_phase(struct mover *m, enum move_phase phase, struc
 	return ERR_OK;
 }
 
+enum coffer_err mover_mark_left(struct mover *m, struct reason *reason)
+{
+	struct store_move_mark left;
+	bool ours = false;
+	TRY(slot_any(m->from, m->identity.domain.node_id, &ours));
+	if (!ours) {
+		log_warn("the store that was left is not there any more: in its place is one without this node, and it is not touched");
+		return ERR_OK;
+	}
+	mover_mark(m, STORE_MOVE_LEFT, &left);
+	return store_move_mark_set(m->from, &left, reason);
+}
+
 /* The new store is a store like any other; the old one says that it was left. */
 static void mark_both(void *arg)
 {
 	struct settling *s = arg;
 	struct mover *m = s->m;
-	struct store_move_mark none = { .state = STORE_MOVE_NONE }, left;
+	struct store_move_mark none = { .state = STORE_MOVE_NONE };
 	s->err = store_move_mark_set(store_lowest(m->daemon->engine.store), &none, &s->reason);
-	if (!s->err && m->from) {
-		mover_mark(m, STORE_MOVE_LEFT, &left);
-		s->err = store_move_mark_set(m->from, &left, &s->reason);
-	}
+	if (!s->err && m->from) s->err = mover_mark_left(m, &s->reason);
 	if (s->err) mover_mend(m, s->err);
 }
 

@@ -1,6 +1,7 @@
 /* Enrolment tokens: text, proofs, and whom they admit. */
 #include "domain/enrolment.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/ct.h"
@@ -176,7 +177,9 @@ enum coffer_err enrolment_check(const struct enrolment *e, const struct admissio
 		return reason_fail(reason, ERR_CONTEXT, "the request does not show that its node has the enrolment token; it is not taken: tell an administrator");
 	if (e->revoked_ms) return reason_fail(reason, ERR_STATE, "the enrolment token was revoked; ask an administrator for another one");
 	TRY(check_uses(e, request->node_id, reason));
-	if (now_ms >= e->ends_ms || now_ms < e->made_ms)
+	if (now_ms < e->made_ms)
+		return reason_fail(reason, ERR_BUSY, "by this node's clock the enrolment token is made in %" PRIu64 " s only; it is taken then: set the clock of this node, or of the one that made it", (e->made_ms - now_ms + 999) / 1000);
+	if (now_ms >= e->ends_ms)
 		return reason_fail(reason, ERR_STATE, "the enrolment token is over; make another one with 'coffer node enrol'");
 	return ERR_OK;
 }

@@ -51,13 +51,17 @@ enum coffer_err enrolment_use(struct enrolment *e, const uint8_t node_id[static 
 enum coffer_err enrolment_put(struct store *store, struct ring *ring, const struct enrolment *e) MUST_USE;
 /* ERR_NOT_FOUND, ERR_CORRUPT, ERR_VERSION. Caller clears *out. */
 enum coffer_err enrolment_get(struct store *store, struct ring *ring, const uint8_t id[static ADMISSION_ENROLMENT_ID_LEN], struct enrolment *out) MUST_USE;
-/* Whether the request may join by this token, now. Each refusal has its sentence: ERR_CONTEXT (MAC), ERR_STATE (revoked, used up, over). A request that the token was used
+/* Whether the request may join by this token, now. Each refusal has its sentence: ERR_CONTEXT (MAC), ERR_STATE (revoked, used up, over), ERR_BUSY (made later than now: to be
+ * asked again). A request that the token was used
  * for already is taken again. */
 enum coffer_err enrolment_check(const struct enrolment *e, const struct admission_request *request, uint64_t now_ms, struct reason *reason) MUST_USE;
 
 /* Each in order of its id, at most ENROLMENTS_MAX; what fn returns ends it. One that does not open ends it too, with its error. fn may not call the store. */
 typedef enum coffer_err enrolment_fn(void *arg, const struct enrolment *e);
 enum coffer_err enrolment_each(struct store *store, struct ring *ring, enrolment_fn *fn, void *arg) MUST_USE;
+/* Inside a transaction: revokes each that is neither revoked nor used up, over or not, and counts them; maker: a principal, of whose tokens alone; NULL: of everybody's. now_ms is not 0. Errors of the
+ * records: one that does not open, or a row that is none, and nothing may be committed. */
+enum coffer_err enrolment_revoke_open(struct store *store, struct ring *ring, const char *maker, uint64_t now_ms, unsigned *out) MUST_USE;
 /* Inside a transaction: erases those that are over for ENROLMENT_KEEP_MS. */
 enum coffer_err enrolment_tidy(struct store *store, struct ring *ring, uint64_t now_ms) MUST_USE;
 

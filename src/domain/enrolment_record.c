@@ -106,9 +106,11 @@ struct ids {
 static enum coffer_err take_id(void *arg, const struct store_row *row)
 {
 	struct ids *ids = arg;
-	if (row->id_len != PREFIX_LEN + 2 * ADMISSION_ENROLMENT_ID_LEN || memcmp(row->id, RECORD_PREFIX, PREFIX_LEN) != 0) return ERR_EXISTS; /* behind them */
-	if (ids->count == ENROLMENTS_MAX) return ERR_EXISTS;
-	if (text_unhex(view_of(row->id + PREFIX_LEN, 2 * ADMISSION_ENROLMENT_ID_LEN), ids->ids[ids->count], ADMISSION_ENROLMENT_ID_LEN) == ERR_OK) ids->count++;
+	if (row->id_len < PREFIX_LEN || memcmp(row->id, RECORD_PREFIX, PREFIX_LEN) != 0) return ERR_EXISTS; /* behind them */
+	/* Rows that nobody of ours wrote must not hide those that are. */
+	if (row->id_len != PREFIX_LEN + 2 * ADMISSION_ENROLMENT_ID_LEN || ids->count == ENROLMENTS_MAX) return ERR_CORRUPT;
+	ENSURE(text_unhex(view_of(row->id + PREFIX_LEN, 2 * ADMISSION_ENROLMENT_ID_LEN), ids->ids[ids->count], ADMISSION_ENROLMENT_ID_LEN) == ERR_OK, ERR_CORRUPT);
+	ids->count++;
 	return ERR_OK;
 }
 
@@ -146,6 +148,26 @@ enum coffer_err enrolment_tidy(struct store *store, struct ring *ring, uint64_t 
 		if (!old) continue;
 		record_name(ids.ids[i], name);
 		TRY(domain_record_erase(store, name));
+	}
+	return ERR_OK;
+}
+
+enum coffer_err enrolment_revoke_open(struct store *store, struct ring *ring, const char *maker, uint64_t now_ms, unsigned *out)
+{
+	struct ids ids;
+	*out = 0;
+	TRY(gather(store, &ids));
+	for (size_t i = 0; i < ids.count; i++) {
+		struct enrolment e = { .key = NULL };
+		enum coffer_err err = ERR_OK;
+		TRY(enrolment_get(store, ring, ids.ids[i], &e));
+		if (!e.revoked_ms && e.used_count < e.uses && (!maker || strcmp(e.principal, maker) == 0)) {
+			e.revoked_ms = now_ms;
+			err = enrolment_put(store, ring, &e);
+			++*out;
+		}
+		enrolment_clear(&e);
+		TRY(err);
 	}
 	return ERR_OK;
 }

@@ -58,24 +58,29 @@ static bool is_for_nobody(const uint8_t *node_id, struct view bytes)
 }
 
 struct search {
-	uint8_t *node_id;
-	bool found;
+	const uint8_t *after;
+	uint8_t first[UUID_LEN], next[UUID_LEN];
+	bool found, found_next;
 };
 
 static enum coffer_err look(void *arg, const uint8_t *node_id, struct view bytes)
 {
 	struct search *s = arg;
-	if (s->found || !is_for_nobody(node_id, bytes)) return ERR_OK;
-	memcpy(s->node_id, node_id, UUID_LEN);
+	bool is_next = !s->found_next && memcmp(node_id, s->after, UUID_LEN) > 0;
+	if ((s->found && !is_next) || !is_for_nobody(node_id, bytes)) return ERR_OK;
+	if (!s->found) memcpy(s->first, node_id, UUID_LEN);
+	if (is_next) memcpy(s->next, node_id, UUID_LEN);
 	s->found = true;
+	s->found_next = s->found_next || is_next;
 	return ERR_OK;
 }
 
-enum coffer_err admit_waits(struct store *store, uint8_t out_node_id[static UUID_LEN], bool *out)
+enum coffer_err admit_waits(struct store *store, uint8_t node_id[static UUID_LEN], bool *out)
 {
-	struct search s = { .node_id = out_node_id };
+	struct search s = { .after = node_id };
 	TRY(waiting_each(store, look, &s));
 	*out = s.found;
+	if (s.found) memcpy(node_id, s.found_next ? s.next : s.first, UUID_LEN);
 	return ERR_OK;
 }
 

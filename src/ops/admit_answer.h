@@ -12,8 +12,9 @@ enum coffer_err admit_answer(struct engine *engine, struct txn *txn, struct view
 
 /* ---- requests that need nobody's yes ---- */
 
-/* The first request that waits, shows an enrolment token, and stands under its own node id. False: there is none. Store thread, outside a transaction; errors of the store. */
-enum coffer_err admit_waits(struct store *store, uint8_t out_node_id[static UUID_LEN], bool *out) MUST_USE;
+/* The next request that waits, shows an enrolment token, and stands under its own node id: the first behind node_id, in and out, else the first of all, so that one that has to wait keeps no other. False:
+ * there is none. Store thread, outside a transaction; errors of the store. */
+enum coffer_err admit_waits(struct store *store, uint8_t node_id[static UUID_LEN], bool *out) MUST_USE;
 
 /* One such request, and what became of it. */
 struct admit_one {

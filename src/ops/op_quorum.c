@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "kmip/tags.h"
+#include "ops/enrol_revoke.h"
 #include "ops/grant_change.h"
 #include "ops/quorum_ask.h"
 #include "ops/tables.h"
@@ -46,6 +47,7 @@ enum coffer_err op_set_quorum(struct op_ctx *ctx, struct ttlv_cursor *payload, s
 	snprintf(ctx->detail, sizeof ctx->detail, "%s", act);
 	TRY(quorum_ask(ctx, act));
 	TRY(quorum_record_put(ctx->txn, (unsigned)needed));
+	if (needed == 2) TRY(enrol_revoke_with(ctx, NULL)); /* one was enough to make them */
 	return txn_on_commit(ctx->txn, needed == 2 ? publish_two : publish_one, NULL, ctx->engine->quorum);
 }
 

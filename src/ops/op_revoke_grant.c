@@ -1,4 +1,5 @@
 /* Revoke Grant: takes a role away from a principal. */
+#include "ops/enrol_revoke.h"
 #include "ops/grant_change.h"
 #include "ops/quorum_ask.h"
 #include "ops/tables.h"
@@ -24,6 +25,7 @@ enum coffer_err op_revoke_grant(struct op_ctx *ctx, struct ttlv_cursor *payload,
 	grants_unref(now);
 	TRY(err);
 	err = check_enough(ctx, next);
+	if (!err && grant.role == ROLE_ADMINISTRATOR && !grant.scope[0]) err = enrol_revoke_with(ctx, grant.principal); /* who may not let nodes in any more */
 	if (err) {
 		grants_unref(next);
 		return err;

@@ -141,6 +141,38 @@ ended() { [[ $(row short) == over* ]]; }
 within 75 "the short one is over" ended
 refused "over" 1 'is over' with_secret file "$short" "$work/join" 2
 nothing_left "over" 2
+
+# ---- a node that is removed takes every open token with it: it could read the record of each ----
+gone=$(on 3 status --json | jq -r .node)
+removed=$(on 1 node remove "$gone" --json | jq -r '"\(.node) \(.enrolments_revoked)"')
+matches "node 3 is removed, and how many tokens with it is said" "$removed" "^$gone [12]\$"
+equal "removed: none is open" "$(on 1 node enrolments --json | jq '[.enrolments[] | select(.state == "open")] | length')" 0
+matches "removed: node 1's log says so" "$(on 1 audit show --limit 1000)" "NodeRemove +ok +.*removed; [12] enrolment token\(s\) revoked"
+fresh 3 "removed"
+refuse "removed: it does not come back by a token of before" 'was revoked' "$(cat "$work/token-many")"
+again=$(enrol again)
+check "removed: a new one admits a new node" with_secret file "$again" "$work/join" 3 --name again
+within 10 "removed: it is open" is 3 open
+
+# ---- a node with a database role of its own is shut out of the database (operations.md section 17) ----
+postgres_of_sandbox
+sql() { pg_sql admin admin-password "$1"; }
+check "own role: made" sql "CREATE ROLE coffer_3 LOGIN NOINHERIT CONNECTION LIMIT 64 PASSWORD 'third'; GRANT coffer TO coffer_3; GRANT CONNECT ON DATABASE coffer TO coffer_3; ALTER ROLE coffer_3 SET role = 'coffer'"
+cp -p "$database/passfile" "$database/passfile-3"
+echo '*:*:*:coffer_3:third' >"$database/passfile-3"
+home=$dir/node-3
+sed -i "s|user=coffer |user=coffer_3 |; s|^store_passfile = .*|store_passfile = $database/passfile-3|" "$home/cofferd.conf"
+stop_daemon
+use_sandbox
+start_daemon "own role: node 3 starts"
+within 20 "own role: and is open" is 3 open
+equal "own role: it is its own" "$(sql "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'coffer_3'")" t
+check "own role: it writes" on 3 key create of-3
+check "own role: it is removed" on 1 node remove again
+within 10 "own role: it closes" is 3 fault
+check "own role: dropped" sql "ALTER ROLE coffer_3 NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'coffer_3'; DROP OWNED BY coffer_3; DROP ROLE coffer_3"
+matches "own role: nobody comes in by it" "$(PGPASSWORD=third "$pgbin/psql" -X -h "$database" -U coffer_3 -d coffer -c 'SELECT 1' 2>&1)" 'authentication failed|does not exist'
+
 check "the store is whole" on 1 store check
 check "audit log of node 1" on 1 audit verify
 finish

@@ -236,7 +236,7 @@ static void an_enrolment_proves_its_request_alone(void **state)
 	assert_int_equal(enrolment_check(&e, &q, 1000, NULL), ERR_OK);
 	assert_int_equal(enrolment_check(&e, &q, 4999, NULL), ERR_OK);
 	assert_int_equal(enrolment_check(&e, &q, 5000, &why[0]), ERR_STATE);
-	assert_int_equal(enrolment_check(&e, &q, 999, &why[0]), ERR_STATE);
+	assert_int_equal(enrolment_check(&e, &q, 999, &why[0]), ERR_BUSY);
 	other = q;
 	other.nonce[0] ^= 1; /* another request with the same proof */
 	assert_int_equal(enrolment_check(&e, &other, 2000, &why[1]), ERR_CONTEXT);

@@ -262,6 +262,8 @@ static void an_enrolment_token_approves_once(void **state)
 	assert_int_equal(enrolment_put(h.store, h.plan.ring, &e), ERR_OK);
 	h.wish.date_ms = NOW + 1000;
 	assert_refused(&h, ERR_STATE, "is over");
+	h.wish.date_ms = NOW - 2500; /* the clock of who made it is ahead: asked again */
+	assert_refused(&h, ERR_BUSY, "is made in 3 s only");
 	h.wish.date_ms = NOW;
 	h.q.enrolment_mac[0] ^= 1;
 	ask(&h);
