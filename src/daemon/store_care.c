@@ -194,10 +194,11 @@ void store_care_lost(struct daemon *d, enum coffer_err err)
 static void distrust(struct daemon *d, const struct reason *why)
 {
 	char note[REASON_MAX];
-	snprintf(note, sizeof note, "%.400s; only what is in memory is served; stop the daemon and see to the store before it is started again", why->text);
+	snprintf(note, sizeof note, "%.360s; only what is in memory is served, and it is tried again by itself: a restart loses what is there alone, so bring the newer store back first", why->text);
 	if (!d->care.distrusted) log_error("store: failed: %s", note);
 	role_drive_behind(d);
 	d->care.distrusted = true;
+	d->care.why[0] = '\0'; /* what was told before is not what status says now */
 	engine_set_store_health(&d->engine, STORE_FAILED, note);
 	d->engine.store_away = d->care.remote;
 }

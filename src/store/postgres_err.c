@@ -60,6 +60,12 @@ enum coffer_err postgres_fail(struct postgres_store *s, const PGresult *result, 
 	}
 }
 
+bool postgres_is_withheld(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	return state && (strcmp(state, "42501") == 0 || strcmp(state, "42883") == 0); /* insufficient_privilege, undefined_function */
+}
+
 bool postgres_is_rolled_back(PGresult *result)
 {
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);

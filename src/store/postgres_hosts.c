@@ -15,9 +15,16 @@
 
 static const char *const list_names[LISTS] = { "host", "hostaddr", "port" };
 
+enum stage { CONNECTING, ASKED_SYSTEM, ASKED_TIMELINE, FIT, OUT }; /* FIT: it takes writes and its history may be used; OUT: one of both is not so, or nothing is known */
+
 struct candidate {
 	PGconn *conn;
-	PostgresPollingStatusType state; /* OK: it takes writes; FAILED: it does not, or is not there */
+	enum stage stage;
+	short events;           /* what it is waited for with */
+	uint64_t system;        /* 0: it does not say */
+	uint32_t timeline;
+	enum coffer_err err;    /* of one that is OUT; ERR_CORRUPT: it is not to be written to */
+	struct reason why;      /* "": libpq says */
 };
 
 /* ---- the connection string ---- */
@@ -70,14 +77,20 @@ static PGconn *begin_connection(const struct postgres_store *s, const PQconninfo
 
 static bool is_pending(const struct candidate *c)
 {
-	return c->state != PGRES_POLLING_OK && c->state != PGRES_POLLING_FAILED;
+	return c->stage != FIT && c->stage != OUT;
 }
 
-static bool any(const struct candidate *c, unsigned count, PostgresPollingStatusType state)
+static bool any(const struct candidate *c, unsigned count, enum stage stage)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (c[i].state == state) return true;
+		if (c[i].stage == stage) return true;
 	return false;
+}
+
+static void leave(struct candidate *c, enum coffer_err err)
+{
+	c->stage = OUT;
+	c->err = err;
 }
 
 static enum coffer_err begin_all(const struct postgres_store *s, const PQconninfoOption *options, struct candidate *c, unsigned count)
@@ -85,64 +98,13 @@ static enum coffer_err begin_all(const struct postgres_store *s, const PQconninf
 	for (unsigned i = 0; i < count; i++) {
 		c[i].conn = begin_connection(s, count > 1 ? options : NULL, i);
 		ENSURE(c[i].conn, ERR_MEMORY);
-		c[i].state = PQstatus(c[i].conn) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+		c[i].events = POLLOUT;
+		if (PQstatus(c[i].conn) == CONNECTION_BAD) leave(&c[i], ERR_CLOSED);
 	}
 	return ERR_OK;
 }
 
-/* Until the next of them has something to say; false: end_ms is over, or nobody is waited for. */
-static bool wait_for_one(struct candidate *c, unsigned count, uint64_t end_ms)
-{
-	struct pollfd p[POSTGRES_HOSTS_MAX];
-	unsigned at[POSTGRES_HOSTS_MAX], n = 0;
-	uint64_t now = clock_mono_ms();
-	for (unsigned i = 0; i < count; i++) {
-		if (!is_pending(&c[i])) continue;
-		p[n] = (struct pollfd){ .fd = PQsocket(c[i].conn), .events = c[i].state == PGRES_POLLING_WRITING ? POLLOUT : POLLIN };
-		at[n++] = i;
-	}
-	if (!n || now >= end_ms) return false;
-	int ready = poll(p, n, end_ms - now > INT32_MAX ? INT32_MAX : (int)(end_ms - now));
-	if (ready < 0) return errno == EINTR;
-	for (unsigned i = 0; i < n; i++)
-		if (p[i].revents) c[at[i]].state = PQconnectPoll(c[at[i]].conn);
-	return true;
-}
-
-static void wait_for_all(const struct postgres_store *s, struct candidate *c, unsigned count, uint64_t end_ms)
-{
-	bool answered = false;
-	uint64_t grace = s->connect_ms / 4 < GRACE_MS ? s->connect_ms / 4 : GRACE_MS;
-	while (wait_for_one(c, count, end_ms)) {
-		if (answered || !any(c, count, PGRES_POLLING_OK)) continue;
-		uint64_t soon = clock_mono_ms() + grace;
-		answered = true;
-		if (soon < end_ms) end_ms = soon;
-	}
-}
-
-/* ---- which one ---- */
-
-/* One bigint; 0 where the server does not give it to this user. */
-static enum coffer_err ask_server(struct postgres_store *s, const char *sql, uint64_t *out)
-{
-	PGresult *result = NULL;
-	enum coffer_err err = postgres_line(s, sql, &result, NULL);
-	*out = 0;
-	if (!err && PQntuples(result) == 1) err = postgres_load_u64(result, 0, 0, out);
-	PQclear(result);
-	return s->lost ? err : ERR_OK;
-}
-
-/* Which history it is that this server writes (docs/formats.md section 23.1). */
-static enum coffer_err know_server(struct postgres_store *s, uint64_t *system, uint32_t *timeline)
-{
-	uint64_t number;
-	TRY(ask_server(s, "SELECT system_identifier FROM pg_control_system()", system));
-	TRY(ask_server(s, "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint", &number));
-	*timeline = number <= UINT32_MAX ? (uint32_t)number : 0;
-	return ERR_OK;
-}
+/* ---- which history it is that a server writes (docs/formats.md section 23.1) ---- */
 
 static const char *or_empty(const char *text)
 {
@@ -150,15 +112,109 @@ static const char *or_empty(const char *text)
 }
 
 /* A standby that was promoted goes on with the history of its primary server, under a higher timeline. */
-static enum coffer_err check_server(const struct postgres_store *s, PGconn *conn, uint64_t system, uint32_t timeline, struct reason *reason)
+static void judge(const struct postgres_store *s, struct candidate *c)
 {
-	if (s->known_system && system && system != s->known_system)
-		return reason_fail(reason, ERR_CORRUPT, "the server at %.128s:%.16s is not the one that was used, nor a standby of it (another system identifier): it is not written to. Bring the right one "
-			"back; to go on with this one, restart the daemon, which compares what it holds", or_empty(PQhost(conn)), or_empty(PQport(conn)));
-	if (timeline && timeline < s->known_timeline)
-		return reason_fail(reason, ERR_CORRUPT, "the server at %.128s:%.16s is a former primary server that is back (timeline %u, and %u was seen): it lacks what was written since, and is not written to. Stop "
-			"it, or make it a standby of the new one", or_empty(PQhost(conn)), or_empty(PQport(conn)), timeline, s->known_timeline);
-	return ERR_OK;
+	const char *host = or_empty(PQhost(c->conn)), *port = or_empty(PQport(c->conn));
+	c->stage = FIT;
+	if (s->known_system && c->system && c->system != s->known_system)
+		leave(c, reason_fail(&c->why, ERR_CORRUPT, "the server at %.128s:%.16s is not the one that was used, nor a standby of it (another system identifier): it is not written to. Bring the right one "
+			"back; to go on with this one, restart the daemon, which compares what it holds", host, port));
+	else if (c->timeline && c->timeline < s->known_timeline)
+		leave(c, reason_fail(&c->why, ERR_CORRUPT, "the server at %.128s:%.16s is a former primary server that is back (timeline %u, and %u was seen): it lacks what was written since, and is not written to. Stop "
+			"it, or make it a standby of the new one", host, port, c->timeline, s->known_timeline));
+}
+
+static void flush(struct candidate *c)
+{
+	int unsent = PQflush(c->conn);
+	c->events = unsent > 0 ? POLLIN | POLLOUT : POLLIN;
+	if (unsent < 0) leave(c, ERR_CLOSED);
+}
+
+/* Of those that are asked one after the other: who may not know the first may know the second. */
+static void ask(const struct postgres_store *s, struct candidate *c, enum stage stage)
+{
+	static const char *const sql[] = {
+		[ASKED_SYSTEM] = "SELECT system_identifier & 9223372036854775807 FROM pg_control_system()",
+		[ASKED_TIMELINE] = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint",
+	};
+	c->stage = stage;
+	if (stage == FIT) judge(s, c);
+	else if (!PQsendQueryParams(c->conn, sql[stage], 0, NULL, NULL, NULL, NULL, 1)) leave(c, ERR_CLOSED);
+	else flush(c);
+}
+
+/* A server that does not say for another reason than that this user may not know could be any: it is not used now. */
+static void take_answer(struct candidate *c, const PGresult *result)
+{
+	uint64_t number = 0;
+	bool told = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && postgres_load_u64(result, 0, 0, &number) == ERR_OK;
+	if (!told && !postgres_is_withheld(result)) {
+		const char *said = or_empty(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+		leave(c, reason_fail(&c->why, ERR_CLOSED, "the server at %.128s:%.16s did not say which one it is%s%.128s", or_empty(PQhost(c->conn)), or_empty(PQport(c->conn)), *said ? ": " : "", said));
+	} else if (c->stage == ASKED_SYSTEM) {
+		c->system = number;
+	} else {
+		c->timeline = number <= UINT32_MAX ? (uint32_t)number : 0;
+	}
+}
+
+static void go_on_asking(const struct postgres_store *s, struct candidate *c)
+{
+	if (!PQconsumeInput(c->conn)) leave(c, ERR_CLOSED);
+	else flush(c);
+	while (is_pending(c) && !PQisBusy(c->conn)) {
+		PGresult *result = PQgetResult(c->conn);
+		if (result) take_answer(c, result);
+		else ask(s, c, c->stage + 1);
+		PQclear(result);
+	}
+}
+
+static void go_on(const struct postgres_store *s, struct candidate *c)
+{
+	if (c->stage != CONNECTING) {
+		go_on_asking(s, c);
+		return;
+	}
+	PostgresPollingStatusType state = PQconnectPoll(c->conn);
+	c->events = state == PGRES_POLLING_WRITING ? POLLOUT : POLLIN;
+	if (state == PGRES_POLLING_FAILED || (state == PGRES_POLLING_OK && PQsetnonblocking(c->conn, 1) != 0)) leave(c, ERR_CLOSED);
+	else if (state == PGRES_POLLING_OK) ask(s, c, ASKED_SYSTEM);
+}
+
+/* ---- which one ---- */
+
+/* Until the next of them has something to say; false: end_ms is over, or nobody is waited for. */
+static bool wait_for_one(const struct postgres_store *s, struct candidate *c, unsigned count, uint64_t end_ms)
+{
+	struct pollfd p[POSTGRES_HOSTS_MAX];
+	unsigned at[POSTGRES_HOSTS_MAX], n = 0;
+	uint64_t now = clock_mono_ms();
+	for (unsigned i = 0; i < count; i++) {
+		if (!is_pending(&c[i])) continue;
+		p[n] = (struct pollfd){ .fd = PQsocket(c[i].conn), .events = c[i].events };
+		at[n++] = i;
+	}
+	if (!n || now >= end_ms) return false;
+	int ready = poll(p, n, end_ms - now > INT32_MAX ? INT32_MAX : (int)(end_ms - now));
+	if (ready < 0) return errno == EINTR;
+	for (unsigned i = 0; i < n; i++)
+		if (p[i].revents) go_on(s, &c[at[i]]);
+	return true;
+}
+
+/* One that may not be used is out of the race: the others are waited for as if it were not there. */
+static void wait_for_all(const struct postgres_store *s, struct candidate *c, unsigned count, uint64_t end_ms)
+{
+	bool found = false;
+	uint64_t grace = s->connect_ms / 4 < GRACE_MS ? s->connect_ms / 4 : GRACE_MS;
+	while (wait_for_one(s, c, count, end_ms)) {
+		if (found || !any(c, count, FIT)) continue;
+		uint64_t soon = clock_mono_ms() + grace;
+		found = true;
+		if (soon < end_ms) end_ms = soon;
+	}
 }
 
 /* libpq's texts may name hosts and users, never a password. */
@@ -166,8 +222,10 @@ static enum coffer_err none_fail(const struct candidate *c, unsigned count, stru
 {
 	char text[REASON_MAX] = "";
 	size_t len = 0;
+	for (unsigned i = 0; i < count; i++)
+		if (c[i].err == ERR_CORRUPT) return reason_fail(reason, ERR_CORRUPT, "%s", c[i].why.text);
 	for (unsigned i = 0; i < count && len < sizeof text; i++) {
-		const char *said = PQerrorMessage(c[i].conn);
+		const char *said = c[i].why.text[0] ? c[i].why.text : PQerrorMessage(c[i].conn);
 		if (is_pending(&c[i])) return reason_fail(reason, ERR_TIMEOUT, "the database did not answer within its deadline; see whether its server is up and reachable");
 		len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", i ? "; " : "", (int)strcspn(said, "\n"), said);
 	}
@@ -178,27 +236,11 @@ static enum coffer_err none_fail(const struct candidate *c, unsigned count, stru
 static enum coffer_err choose(struct postgres_store *s, struct candidate *c, unsigned count, struct reason *reason)
 {
 	struct candidate *best = NULL;
-	enum coffer_err err = ERR_CLOSED;
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t system = 0;
-		uint32_t timeline = 0;
-		if (c[i].state != PGRES_POLLING_OK || PQsetnonblocking(c[i].conn, 1) != 0) continue;
-		s->lost = false;
-		s->conn = c[i].conn;
-		enum coffer_err asked = know_server(s, &system, &timeline);
-		s->conn = NULL;
-		if (asked) { /* it ended meanwhile */
-			if (!best && err != ERR_CORRUPT) err = reason_fail(reason, asked, "the database did not say which server it is; see whether it is up and reachable");
-			continue;
-		}
-		asked = check_server(s, c[i].conn, system, timeline, best ? NULL : reason);
-		if (asked && !best) err = asked;
-		if (asked || (best && timeline <= s->timeline)) continue;
-		best = &c[i];
-		s->system = system;
-		s->timeline = timeline;
-	}
-	if (!best) return any(c, count, PGRES_POLLING_OK) ? err : none_fail(c, count, reason);
+	for (unsigned i = 0; i < count; i++)
+		if (c[i].stage == FIT && (!best || c[i].timeline > best->timeline)) best = &c[i];
+	if (!best) return none_fail(c, count, reason);
+	s->system = best->system;
+	s->timeline = best->timeline;
 	s->lost = false;
 	s->conn = best->conn;
 	best->conn = NULL;

@@ -72,6 +72,8 @@ enum coffer_err postgres_news(struct store *base, bool *out);
 enum coffer_err postgres_fail(struct postgres_store *s, const PGresult *result, struct reason *reason);
 /* The same for a connection that was lost or did not answer in time. */
 enum coffer_err postgres_lost(struct postgres_store *s, bool in_time, struct reason *reason);
+/* Whether the server does not tell this user: he has not got the right, or there is no such function. */
+bool postgres_is_withheld(const PGresult *result);
 /* Whether the server has said that it rolled back: nothing else makes the outcome of a COMMIT known. */
 bool postgres_is_rolled_back(PGresult *result);
 

@@ -127,14 +127,19 @@ def lagging(p):
     for n in range(5):
         p.made("lagging: a change that the standby lacks", "lost-%d" % n, n % 2)
     p.primary.kill()
+    unreachable = "no server of the database"
+    for node in nodes:
+        story.within(20, "lagging: node %d says that there is none" % node.n, lambda node=node: unreachable in node.coffer("status").stdout)
     p.standby.start()
     p.standby.promote()
     for node in nodes:
         story.within(20, "lagging: node %d refuses it, and says by how much" % node.n, lambda node=node: "older" in node.coffer("status").stdout)
     p.not_made("lagging", "forked", "")
     p.opens("lagging")
-    p.primary.start()
     p.standby.stop("fast")
+    for node in nodes:
+        story.within(20, "lagging: gone again, node %d says so, and no more that it is older" % node.n, lambda node=node: unreachable in node.coffer("status").stdout)
+    p.primary.start()
     p.well("the newer one is back")
     p.made("the newer one is back: a change", "newer")
     story.equal("the newer one is back: nothing is lost", sorted(k["name"] for k in nodes[0].ask("key", "list") if k["name"].startswith("lost-")), ["lost-%d" % n for n in range(5)])

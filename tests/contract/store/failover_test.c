@@ -46,6 +46,28 @@ static void does_not_wait_for_one(struct store *s)
 	contract_expect(s, STORE_OBJECT, "b2", "1");
 }
 
+/* The former primary server answers at once, and that it is refused does not end the wait for the right one. */
+static void waits_for_the_right_one(struct store *s)
+{
+	struct reason reason = { "" };
+	servers("freeze-for-a-while", "two"); /* longer than the others are waited for when one that may be used has answered */
+	enum coffer_err err = store_reopen(s, &reason);
+	if (err) fail_msg("%s", reason_text(&reason, err));
+	contract_expect(s, STORE_OBJECT, "b2", "1");
+}
+
+/* Only a user that may not know goes without: a server that fails to say is not used. */
+static void is_not_used_while_it_does_not_say(struct store *s)
+{
+	struct reason reason = { "" };
+	servers("fails-to-say", "one 57014"); /* query_canceled */
+	assert_int_equal(store_reopen(s, &reason), ERR_CLOSED);
+	if (!strstr(reason.text, "did not say which one it is")) fail_msg("%s", reason.text);
+	servers("fails-to-say", "one 42501"); /* insufficient_privilege */
+	reopens(s);
+	contract_expect(s, STORE_OBJECT, "a", "1");
+}
+
 static void a_promoted_standby_is_followed_and_no_other_server(void **state)
 {
 	struct store *s = contract_store(state);
@@ -63,8 +85,10 @@ static void a_promoted_standby_is_followed_and_no_other_server(void **state)
 	contract_expect(s, STORE_OBJECT, "b", "1");
 	contract_put(s, STORE_OBJECT, "b2", "1");
 	does_not_wait_for_one(s);
+	waits_for_the_right_one(s);
 	servers("stop", "two");
 	refused(s, "former primary server");
+	is_not_used_while_it_does_not_say(s);
 	servers("stop", "one");
 	servers("anew", "one");
 	refused(s, "another system identifier");
