@@ -211,11 +211,13 @@ static void distrust(struct daemon *d, const struct reason *why)
 	d->engine.store_away = d->care.remote;
 }
 
-static enum coffer_err in_transaction(struct engine *e, enum coffer_err (*read)(struct engine *e, struct reason *reason), struct reason *reason)
+static enum coffer_err in_transaction(struct daemon *d, enum coffer_err (*read)(struct engine *e, struct reason *reason), struct reason *reason)
 {
+	struct engine *e = &d->engine;
 	TRY(txn_begin(e->txn, reason));
 	enum coffer_err err = read(e, reason);
 	txn_abort(e->txn);
+	if (!err) unsettled_know(&d->care.unsettled, audit_chain_length(e->audit));
 	return err;
 }
 
@@ -226,13 +228,13 @@ static enum coffer_err go_on_behind(struct daemon *d, const struct reason *why, 
 	struct engine *e = &d->engine;
 	d->care.unread = true;
 	if (engine_store_health(e) != STORE_WELL && !d->care.distrusted) engine_set_store_health(e, STORE_FAILED, why->text);
-	return in_transaction(e, read_audit, reason);
+	return in_transaction(d, read_audit, reason);
 }
 
 static enum coffer_err read_again(struct daemon *d, struct reason *reason)
 {
 	store_cache_take_start(d);
-	TRY(in_transaction(&d->engine, read_all, reason));
+	TRY(in_transaction(d, read_all, reason));
 	d->care.unread = false;
 	return ERR_OK;
 }
@@ -293,9 +295,14 @@ static enum coffer_err append(struct daemon *d, const char *what)
 	}
 	TRY(err);
 	err = audit_append(e->audit, e->txn, &event);
-	if (!err) return txn_commit(e->txn, NULL);
-	txn_abort(e->txn);
-	return err;
+	if (!err) err = unsettled_append(&d->care.unsettled, e->audit, e->txn);
+	if (err) {
+		txn_abort(e->txn);
+		return err;
+	}
+	TRY(txn_commit(e->txn, NULL));
+	unsettled_told(&d->care.unsettled);
+	return ERR_OK;
 }
 
 /* A record of what happened, and the proof that it can be written. */
