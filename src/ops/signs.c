@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "domain/level.h"
 #include "domain/node_record.h"
 #include "ops/seat.h"
 #include "ops/token_of.h"
@@ -56,8 +57,9 @@ bool signs_due(struct engine *engine, struct node_sign *out)
 	*out = (struct node_sign){ .count = 1, .written_ms = clock_wall_s() * 1000, .generation = ring_newest(ring), .epoch = s->epoch, .token_well = token_is_well(engine),
 		.role = seat_is_master(engine) ? SIGN_MASTER : engine->config->node_role == CONFIG_NODE_STANDBY ? SIGN_STANDBY : SIGN_MEMBER };
 	memcpy(out->node_id, ring_domain(ring)->node_id, UUID_LEN);
-	_Static_assert(sizeof COFFER_VERSION <= sizeof out->version, "the version fits");
-	memcpy(out->version, COFFER_VERSION, sizeof COFFER_VERSION);
+	_Static_assert(LEVEL_PROGRAM_MAX <= SIGN_VERSION_MAX, "the version fits");
+	snprintf(out->version, sizeof out->version, "%s", level_program());
+	if (s->level >= LEVEL_SIGN_DATE) out->date_ms = clock_date_s() * 1000;
 	bool due = first || since >= engine->config->refresh_interval_ms || !says_the_same(out, &s->own_sign);
 	if (due) s->signed_at_ms = clock_mono_ms();
 	return due;
@@ -114,6 +116,13 @@ static enum coffer_err note_sign(void *arg, const struct store_row *row)
 	return ERR_OK;
 }
 
+/* What does not open says nothing. */
+static enum coffer_err read_level(struct txn *txn, struct sign_entry *e)
+{
+	enum coffer_err err = level_of_node(txn_store(txn), txn_ring(txn), e->sign.node_id, &e->level);
+	return err == ERR_CORRUPT || err == ERR_VERSION ? ERR_OK : err;
+}
+
 enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct seat *s = engine->seat;
@@ -125,6 +134,7 @@ enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, st
 	ENSURE(found, ERR_MEMORY);
 	r.to = found;
 	enum coffer_err err = node_record_each(txn_store(txn), r.ring, note_node, found);
+	for (size_t i = 0; i < found->count && i < SIGNS_MAX && !err; i++) err = read_level(txn, &found->at[i]);
 	if (!err) err = store_scan(txn_store(txn), STORE_LEASE, view_str(SIGN_PREFIX), false, ROWS_MAX, note_sign, &r);
 	if (!err) {
 		pthread_mutex_lock(&s->signs->lock);
@@ -163,11 +173,12 @@ static bool put_entry(struct engine *engine, struct json_out *j, const struct si
 		json_str(j, "role", role_now(engine, &e->sign));
 		json_str(j, "token_health", e->sign.token_well ? "well" : "not well");
 		json_u64(j, "generation", e->sign.generation);
-		json_u64(j, "epoch", e->sign.epoch);
+		if (e->sign.epoch) json_u64(j, "epoch", e->sign.epoch);
 		json_str(j, "version", e->sign.version);
 		json_u64(j, "seen_at", written_s);
 		json_u64(j, "age_s", age);
 	}
+	json_u64(j, "format_level", e->level);
 	json_str(j, "silent", silent ? "yes" : "no");
 	json_end(j);
 	return silent;

@@ -15,6 +15,7 @@ struct sign_entry {
 	char token_kind[KIND_NAME_MAX];
 	bool has_sign;         /* `sign` has more than the node id */
 	struct node_sign sign;
+	uint32_t level;        /* the format level that its program knows */
 };
 
 struct signs {
