@@ -86,6 +86,12 @@ static enum coffer_err take_level(struct seat *s, struct txn *txn, struct reason
 	return ERR_OK;
 }
 
+static void seated(void *arg)
+{
+	struct seat *s = arg;
+	s->taken = true;
+}
+
 enum coffer_err seat_take(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	uint64_t nodes = 0;
@@ -99,8 +105,7 @@ enum coffer_err seat_take(struct engine *engine, struct txn *txn, void *arg, str
 	TRY(take_level(s, txn, reason));
 	begin_role(engine);
 	if (nodes <= 1) (void)role_promote(&s->role, clock_mono_ms()); /* nobody to wait for */
-	s->taken = true;
-	return ERR_OK;
+	return txn_on_commit(txn, seated, NULL, s); /* what it wrote is there, or it is taken anew */
 }
 
 void seat_leave(struct engine *engine)

@@ -25,7 +25,7 @@ restart() { # restart N before|after: node N with the other program
   bin=$from start_daemon "node $1 is started with the program $2"
 }
 opens() { at "$1" status --quiet; }
-COFFER_BUILD=$work/before start_sandbox --token softhsm --store postgres --nodes 3 --set lease_time=2s --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=1000
+COFFER_BUILD=$work/before start_sandbox --token softhsm --store postgres --nodes 3 --set lease_time=3s --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=1000
 postgres_of_sandbox
 formats() { pg_sql admin admin-password "SELECT string_agg(DISTINCT get_byte(body, 0)::text, ' ') FROM coffer.record WHERE tbl = 64 AND position('sign'::bytea in id) = 1"; }
 head -c 2000 /dev/urandom >"$work/p"
@@ -38,15 +38,18 @@ check "and a message" at 1 encrypt -k disk -i "$work/p" -o "$work/m"
 
 # ---- load, until the end ----
 touch "$work/go"
+pause() { perl -e 'select(undef, undef, undef, 0.05)'; }
 make_loop() { # keys at node N: each until it is acknowledged, or was there already
   local i=0 said
   while [ -e "$work/go" ]; do
     if said=$(at "$1" key create "k$1-$i" 2>&1) || grep -qE 'exists|has the name' <<<"$said"; then echo "k$1-$i" >>"$work/made"; i=$((i + 1)); fi
+    pause
   done
 }
 open_loop() { # at node N, whenever it is not the one that is being restarted
   while [ -e "$work/go" ]; do
-    if [ -e "$work/away-$1" ]; then perl -e 'select(undef, undef, undef, 0.05)'; continue; fi
+    pause
+    if [ -e "$work/away-$1" ]; then continue; fi
     if at "$1" decrypt -i "$work/m" -o "$work/o-$1" >/dev/null 2>&1 && cmp -s "$work/p" "$work/o-$1"; then echo ok; elif [ ! -e "$work/away-$1" ]; then echo BAD; fi
   done >"$work/opened-$1"
 }
