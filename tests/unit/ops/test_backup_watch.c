@@ -7,7 +7,6 @@
 #include "keyring/generation.h"
 #include "ops/backup_record.h"
 #include "recovery/recovery.h"
-#include "unit/keyring/fixture.h"
 #include "unit/ops/fixture.h"
 
 #define HOUR_S UINT64_C(3600)
@@ -155,7 +154,7 @@ static void a_backup_of_the_future_does_not_silence_it(void **state)
 
 static enum coffer_err take_out(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
-	AUTO_SECRET struct secret *seed = fixture_seed();
+	AUTO_SECRET struct secret *seed = fix_seed();
 	(void)arg;
 	(void)reason;
 	TRY(generation_put_domain_key(txn_store(txn), txn_ring(txn), seed, engine->domain.public_key)); /* signs what is taken out */
@@ -166,13 +165,15 @@ static enum coffer_err take_out(struct engine *engine, struct txn *txn, void *ar
 static void a_log_that_is_kept_short_does_not_look_young(void **state)
 {
 	struct fix *f = *state;
+	struct backup_watch watch = { .hushed = false };
 	char id[UUID_TEXT_LEN + 1];
 	f->now_s += 2 * DAY_S;
 	fix_create(f, ADMIN, &(struct key_wish){ .name = "busy" }, id);
 	fix_create(f, ADMIN, &(struct key_wish){ .name = "busier" }, id);
 	assert_int_equal(f->engine.on_store(&f->engine, take_out, NULL, NULL), ERR_OK);
 	f->now_s += 60;
-	assert_true(look(f, false));
+	assert_int_equal(f->engine.on_store(&f->engine, backup_watch, &watch, NULL), ERR_OK);
+	assert_true(watch.missing && watch.told);
 }
 
 static void the_newest_verified_backup_is_not_pushed_out_by_newer_ones(void **state)
