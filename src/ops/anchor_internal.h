@@ -22,6 +22,8 @@ struct anchor {
 
 /* The record of a made counter beside what the token says. */
 enum anchor_verdict anchor_judge(uint64_t recorded, const struct token_counter_answer *answer);
+/* The same of the counter that `record` is about: one that was left was to be raised then, and once more before that. */
+enum anchor_verdict anchor_judge_record(const struct anchor_record *record, const struct token_counter_answer *answer);
 void anchor_set_level(struct anchor *a, enum anchor_level level, const char *sentence);
 /* Level REFUSED, with the sentence; ERR_CORRUPT. value: what the token says. */
 enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict, const struct anchor_record *record, uint64_t value, struct reason *reason) MUST_USE;

@@ -137,7 +137,9 @@ static enum coffer_err prepare_record(struct engine *engine, struct acceptance *
 		if (record->first > record->counter) record->first = record->counter;
 		return ERR_OK;
 	}
-	record->stage = a->other_token ? ANCHOR_MOVING : ANCHOR_MAKING;
+	/* What stands there, or may, and was taken against is to be replaced by whoever finishes this, without being asked for once more. */
+	const bool stands = a->other_token || a->verdict == ANCHOR_REPLACED || a->verdict == ANCHOR_BEFORE || a->verdict == ANCHOR_DAMAGED;
+	record->stage = stands ? ANCHOR_MOVING : ANCHOR_MAKING;
 	record->ref = (struct token_counter_ref){ .len = 0 };
 	record->first = record->made_ms = record->counter = 0;
 	return anchor_record_new_auth(record);

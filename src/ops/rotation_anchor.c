@@ -35,12 +35,9 @@ static enum coffer_err ask(struct engine *e, const struct anchor_record *record,
 static enum coffer_err judge_same(struct master_flow *f, const struct anchor_record *record, const struct token_counter_answer *answer, struct reason *reason)
 {
 	struct engine *e = f->engine;
-	enum anchor_verdict verdict = anchor_judge(record->counter, answer);
-	bool is_left = record->stage == ANCHOR_LEFT;
+	enum anchor_verdict verdict = anchor_judge_record(record, answer);
 	f->value = answer->value;
-	/* It was to be raised when it was left, and once more before that. */
-	if (is_left && verdict == ANCHOR_TOKEN_OLD && answer->value + 2 == record->counter) verdict = ANCHOR_STEP_BEHIND;
-	f->counter = is_left ? MASTER_COUNTER_RETURNS : MASTER_COUNTER_STAYS;
+	f->counter = record->stage == ANCHOR_LEFT ? MASTER_COUNTER_RETURNS : MASTER_COUNTER_STAYS;
 	if (verdict == ANCHOR_WELL || verdict == ANCHOR_STEP_BEHIND) return ERR_OK;
 	return anchor_refuse(e, verdict, record, answer->value, reason);
 }
