@@ -52,6 +52,7 @@ save_last first-last
 
 # ---- to a TPM that can make no counter yet ----
 check "full: another TPM takes over" coffer rotate master --token "$second"
+matches "full: that nothing protects is in the audit log at once" "$(coffer audit show --limit 5)" 'a change of the master secret, and the counter in the token: no counter could be made in the token'
 equal "full: status says that nothing protects" "$(status_field .rollback.protection)" 'none yet'
 stop_daemon
 opens_again "full, once more"

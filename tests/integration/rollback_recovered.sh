@@ -68,6 +68,7 @@ within 20 "another name: it serves" status_is .state open
 out=$(coffer rotate master --token "tpm2:swtpm:path=$other?handle=0x81010D07" 2>&1) && ok "another name: now it is changed" || bad "another name: now it is changed" "$out"
 equal "another name: what root took stays on record" 1 "$(status_field .rollback.overridden)"
 restart "another name"
+matches "another name: the audit log has what the change found" "$(coffer audit show --limit 60)" 'a change of the master secret, and the counter in the token: rollback: the store is older than this node has been'
 matches "another name: the audit log has it" "$(coffer audit show --limit 60)" 'AnchorAccept +ok'
 equal "another name: still on record" 1 "$(status_field .rollback.overridden)"
 
@@ -87,6 +88,12 @@ matches "cleared: the next start opens" "$(coffer token status)" 'next_start +op
 matches "cleared: the audit log says that it was made" "$(coffer audit show --limit 20)" 'a rollback counter is made anew'
 restart "cleared"
 equal "cleared: it counts" "$(status_field .rollback.protection)" 'counter in the token'
+within 10 "cleared: everything is anchored" status_is .rollback.unanchored 0
+counter=$(status_field .rollback.counter)
+raised() { [ "$(status_field .rollback.counter)" -gt "$counter" ] && status_is .rollback.unanchored 0; }
+mkdir -m 700 "$work/new"
+check "cleared: new shares" coffer recovery shares --new --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/new"
+within 10 "cleared: the counter is raised for them, and for nothing else" raised
 equal "cleared: and opens what was sealed before" "$(coffer decrypt -i "$work/m" 2>&1)" before
 stop_daemon
 put_back now
