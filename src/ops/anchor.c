@@ -206,7 +206,7 @@ enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict
 		break;
 	}
 	a->verdict = verdict;
-	a->other_token = false;
+	a->other_token = a->left_token = false;
 	a->confirmed = value;
 	anchor_know(a, record);
 	anchor_set_level(a, ANCHOR_REFUSED, s);

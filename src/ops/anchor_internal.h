@@ -17,6 +17,7 @@ struct anchor {
 	/* admin lane, admin_lock or the one thread that raises */
 	enum anchor_verdict verdict;
 	bool other_token;      /* the verdict is on a counter in a token that `rotate master` was to go to */
+	bool left_token;       /* the verdict is on the counter in the token that `rotate master` left */
 	uint64_t confirmed;    /* what the token said last; 0: nothing */
 };
 

@@ -143,6 +143,40 @@ enum coffer_err rotation_anchor_write(struct engine *engine, struct txn *txn, co
 	return err;
 }
 
+/* Nothing raises it while the node is elsewhere, and leaving it raises it to left.counter + 1: the store that the node left it with knew less than there was. */
+static enum coffer_err refuse_left(struct master_flow *f, uint64_t value, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct anchor_record record = ANCHOR_RECORD_NONE; /* overrides so far; the rest is that of the counter that was left */
+	struct anchor_write load = { .record = &record };
+	struct reason why = { "" };
+	if (f->for_good) {
+		log_warn("the counter in the token that was left is at %" PRIu64 " and the store knows of %" PRIu64 ": the store was not the newest", value, f->record.left.counter);
+		return ERR_OK;
+	}
+	enum coffer_err err = e->on_store(e, anchor_load, &load, &why);
+	if (err) log_warn("%s", reason_text(&why, err));
+	record.counter = f->record.left.counter;
+	record.ref = f->record.left.ref;
+	err = anchor_refuse(e, ANCHOR_STORE_OLD, &record, value, reason);
+	anchor_record_clear(&record);
+	e->anchor->left_token = true;
+	e->anchor_fault = true;
+	f->rolled_back = true;
+	return err;
+}
+
+enum coffer_err rotation_anchor_take_left(struct txn *txn, uint64_t value, uint64_t *out_from)
+{
+	struct master_record record;
+	TRY(master_record_read(txn, &record));
+	*out_from = record.left.counter;
+	record.left.counter = value;
+	enum coffer_err err = record.phase == 2 && record.left.auth ? master_record_put(txn, &record) : ERR_STATE;
+	anchor_record_clear(&record.left);
+	return err;
+}
+
 enum coffer_err rotation_anchor_leave(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
@@ -152,6 +186,7 @@ enum coffer_err rotation_anchor_leave(struct master_flow *f, struct reason *reas
 	if (!left->auth) return ERR_OK;
 	TRY(anchor_wish(&e->identity.domain, left, &wish));
 	TRY(token_proxy_counter_read(e->token, &wish, &answer, reason));
+	if (answer.state == TOKEN_COUNTER_WELL && answer.value > left->counter + 1) return refuse_left(f, answer.value, reason);
 	/* At most two: the last raise may not have reached it. */
 	for (unsigned i = 0; i < 2 && answer.state == TOKEN_COUNTER_WELL && answer.value <= left->counter; i++) {
 		wish.from = answer.value;
