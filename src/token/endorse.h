@@ -1,4 +1,4 @@
-/* What the maker of the token says of it, beside struct token_ops: a TPM's endorsement certificate, and the proof that it goes with the TPM that has a node's transport key (docs/formats.md section 23.3).
+/* What the maker of the token says of it, beside struct token_ops: a TPM's endorsement certificate, and the proof that the TPM of it has a node's transport key (docs/formats.md section 23.3).
  * A backend that has none leaves the calls NULL; what is asked of it then is ERR_UNSUPPORTED. Attached tokens only. Each call may be repeated. */
 #ifndef COFFER_TOKEN_ENDORSE_H
 #define COFFER_TOKEN_ENDORSE_H
