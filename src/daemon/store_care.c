@@ -194,7 +194,8 @@ void store_care_lost(struct daemon *d, enum coffer_err err)
 static void distrust(struct daemon *d, const struct reason *why)
 {
 	char note[REASON_MAX];
-	snprintf(note, sizeof note, "%.360s; only what is in memory is served, and it is tried again by itself: a restart loses what is there alone, so bring the newer store back first", why->text);
+	snprintf(note, sizeof note, "%.360s; only what is in memory is served; %s", why->text,
+		d->care.remote ? "it is tried again by itself: a restart loses what is there alone, so bring the newer store back first" : "stop the daemon and see to the store before it is started again");
 	if (!d->care.distrusted) log_error("store: failed: %s", note);
 	role_drive_behind(d);
 	d->care.distrusted = true;
