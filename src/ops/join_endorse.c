@@ -80,7 +80,7 @@ static enum coffer_err put_proof(struct engine *engine, struct txn *txn, void *a
 
 enum coffer_err join_prove(struct engine *engine, struct join *j, struct view challenge, struct reason *reason)
 {
-	uint8_t digest[ADMISSION_DIGEST_LEN], proof[ADMISSION_PROOF_LEN];
+	uint8_t digest[ADMISSION_DIGEST_LEN], proof[ADMISSION_PROOF_LEN] = { 0 };
 	struct proving p = { .j = j, .challenge = challenge, .proof = view_of(proof, sizeof proof) };
 	AUTO_SECRET struct secret *secret = NULL;
 	TRY(activate(j, challenge, &secret, reason));
