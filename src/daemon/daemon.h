@@ -33,6 +33,7 @@ struct store_care {
 	bool reserve_held;        /* the file has its room */
 	bool away;                /* the store could not be opened again, or is not what was written */
 	bool distrusted;          /* the latter; said once */
+	bool unread;              /* it was opened again and not compared or read since, for want of a data key that waits for this node */
 	bool unchanged;           /* the last opening found what was durable before: objects in memory are still those of the store */
 	bool remote;              /* the store is a database behind coffer-stored; from the start */
 	char why[REASON_MAX];     /* it cannot be opened again, as it was told last; "" when it can */
