@@ -50,6 +50,7 @@ struct store_news {
 	bool due;                 /* there may be changes of other nodes that were not read */
 	bool failed;              /* the last reading of them; said once */
 	uint64_t heard_ms, tried_ms; /* clock_mono_ms: when they were read, and when that was tried */
+	uint64_t deaf_ms;         /* clock_mono_ms: they cannot be read since then, whereas the database answers; 0: they can */
 	bool take_failed;         /* of whoever is `taking`: said once */
 	_Atomic bool taking;      /* an admin thread takes a later generation of the data key */
 	_Atomic uint64_t take_after_ms; /* clock_mono_ms: not before */

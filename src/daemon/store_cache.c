@@ -361,7 +361,7 @@ void store_cache_care(struct daemon *d)
 	struct store_cache *c = &d->cache;
 	struct cache_facts facts;
 	if (c->cache) scrub(c);
-	if (!c->cache || c->ring || c->left || d->care.away || d->engine.state != ENGINE_OPEN || !c->heard_wall_ms || clock_mono_ms() < c->again_ms) return;
+	if (!c->cache || c->ring || c->left || d->care.away || d->care.distrusted || d->engine.state != ENGINE_OPEN || !c->heard_wall_ms || clock_mono_ms() < c->again_ms) return;
 	if (rooted_store_verdict(d->engine.store, NULL) != ERR_OK) return;
 	if (!is_well(c)) begin_anew(d, "it could not be used before");
 	if (!is_well(c)) return;
