@@ -132,7 +132,7 @@ static void print_data_key(const json_t *doc, const json_t *rotation)
 		line("", "changed at %s", when);
 	}
 	const char *old = json_text(rotation, "old_master");
-	if (old[0]) line("", "the master secret before this one is not destroyed: %s", old);
+	if (old[0]) line("", "the master secret before this one: %s", old);
 }
 
 /* Keys that the daemon replaces by itself. */
