@@ -34,6 +34,8 @@ told() { [[ $(says "$1") =~ $2 ]]; }
 calm() { [ "$(says 1)$(says 2)" = "" ]; }
 round() { # round WHAT SECONDS AHEAD-OR-BEHIND
   local epoch
+  agree() { [ "$(stat_of 1 .lead.epoch)" = "$(stat_of 2 .lead.epoch)" ]; }
+  within 10 "$1, $2 s: both know who leads" agree
   epoch=$(stat_of 2 .lead.epoch)
   jump "$2"
   within 30 "$1, $2 s: node 2 says whose clock is off, and how" told 2 "node 'node-1' is some [0-9]{4,} s $3"
