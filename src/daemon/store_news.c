@@ -8,6 +8,7 @@
 #include "daemon/removal.h"
 #include "daemon/store_cache.h"
 #include "daemon/store_care.h"
+#include "daemon/store_held.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
 #include "ops/generation_take.h"
@@ -123,6 +124,7 @@ static void hear_now(void *arg)
 	if (!err) give_sign(d);
 	enrol_look(d);
 	store_cache_care(d);
+	store_held_care(d);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

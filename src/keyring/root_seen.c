@@ -62,6 +62,11 @@ static enum coffer_err read_slot(struct ring *ring, const uint8_t slot[static SL
 	return ct_equal(mac, right, sizeof right) ? ERR_OK : ERR_CORRUPT;
 }
 
+void root_seen_held_id(const uint8_t node_id[static UUID_LEN], uint8_t out[static UUID_LEN])
+{
+	for (size_t i = 0; i < UUID_LEN; i++) out[i] = (uint8_t)~node_id[i];
+}
+
 enum coffer_err root_seen_load(struct root_mark *mark, struct ring *ring, root_seen_fn *fn, void *arg)
 {
 	memset(mark->places, 0, sizeof mark->places);
