@@ -10,7 +10,7 @@ RUN_PACKAGES="swtpm softhsm2 opensc libtss2-tcti-swtpm0 libtss2-tcti-device0 uti
 # shellcheck disable=SC2034
 TEST_PACKAGES="libgfshare-dev clang-14 libclang-rt-14-dev valgrind tpm2-tools python3 python3-pykmip python3-prometheus-client strace sqlite3 shellcheck
   mandoc procps openssl jq systemd gdb opensc-pkcs11 libnss3 tpm2-abrmd
-  libtss2-tcti-tabrmd0 dbus spin postgresql iproute2"
+  libtss2-tcti-tabrmd0 dbus spin postgresql iproute2 patroni etcd-server python3-etcd resource-agents"
 # What tests/bench/run compares with; it installs them with --install, and does without.
 # shellcheck disable=SC2034
 BENCH_PACKAGES="age gnupg openssl softhsm2 swtpm tpm2-tools libtpm2-pkcs11-1 libtpm2-pkcs11-tools python3-pykmip"

@@ -5,9 +5,11 @@
 #include "base/ct.h"
 #include "client/message.h"
 
-#define GATHER_BYTES (15u * 1024u)      /* with these the gathered ones go out: what the daemon reads at once */
-#define GATHER_COUNT 16u                /* likewise: operations, so that the daemon has work while the next ones are gathered */
-#define GATHER_BUFFER (32u * 1024u)
+#define MESSAGE_BYTES (15u * 1024u)     /* of a message with several operations, at most */
+#define GATHER_COUNT 16u                /* with so many operations the gathered ones go out, so that the daemon has work while the next ones are gathered */
+#define GATHER_MIN MESSAGE_BYTES        /* likewise, in bytes, when they are half of what is under way … */
+#define GATHER_MAX (64u * 1024u)        /* … or so many: one wake of the daemon for all of them */
+#define GATHER_BUFFER (GATHER_MAX + MESSAGE_BYTES)
 #define ANSWER_OVERHEAD 1024u           /* bytes of an answer besides its result, or of a refusal with its sentence */
 
 static unsigned under_way(const struct ahead_queue *q)
@@ -88,14 +90,13 @@ static void open_message(struct coffer *c)
 	*newest(q) = (struct ahead_message){ .room = 0 };
 }
 
-/* A batch stays a message that the daemon reads at once (so it has not too many TTLV items either); what is larger goes alone. */
+/* A batch stays small (so it has not too many TTLV items either); what is larger goes alone. */
 static bool fits(const struct coffer *c, const struct ahead_message *open, size_t size)
 {
 	const struct ahead_queue *q = &c->queue;
-	return open->items < (c->batch ? c->batch : COFFER_BATCH_MAX) && writer_len(&q->w) - q->opened_at + size <= GATHER_BYTES;
+	return open->items < (c->batch ? c->batch : COFFER_BATCH_MAX) && writer_len(&q->w) - q->opened_at + size <= MESSAGE_BYTES;
 }
-_Static_assert(GATHER_BYTES <= CONN_ASIDE_MIN, "what lies in the caller's memory goes out with the call that brought it");
-_Static_assert(GATHER_BYTES / TTLV_HEADER_LEN < TTLV_ITEMS_MAX, "a batch may have too many TTLV items");
+_Static_assert(MESSAGE_BYTES / TTLV_HEADER_LEN < TTLV_ITEMS_MAX, "a batch may have too many TTLV items");
 
 /* Into the open message when it fits, else into one of its own. */
 static void append(struct coffer *c, const struct message *m)
@@ -142,6 +143,15 @@ static enum coffer_status may_send(struct coffer *c, uint64_t room)
 	return COFFER_OK;
 }
 
+/* What lies in the caller's memory goes out with the call that brought it. */
+static bool is_enough(const struct coffer *c)
+{
+	const struct ahead_queue *q = &c->queue;
+	size_t len = writer_len(&q->w);
+	if (c->aside.len || q->gathered >= GATHER_COUNT || len >= GATHER_MAX) return true;
+	return len >= GATHER_MIN && q->gathered * 2 >= under_way(q);
+}
+
 static enum coffer_status send_ahead(struct coffer *c, struct message *m)
 {
 	if (!c) return COFFER_EINVAL;
@@ -155,7 +165,7 @@ static enum coffer_status send_ahead(struct coffer *c, struct message *m)
 	append(c, m);
 	push(c, m->op, room);
 	PRE(writer_done(&c->queue.w) == ERR_OK); /* make_room saw to it */
-	if (c->queue.gathered >= GATHER_COUNT || writer_len(&c->queue.w) >= GATHER_BYTES) st = flush(c, deadline_ms);
+	if (is_enough(c)) st = flush(c, deadline_ms);
 	if (st) pop(c, room);
 	return end(c, st);
 }

@@ -238,7 +238,6 @@ static void ask_late(void *arg)
 	if (asks) {
 		enum coffer_err err = anchor_compare_late(e, &reason);
 		if (!err) anchor_thread_opened(d);
-		else if (err != ERR_UNSUPPORTED) log_warn("rollback: the counter of the token that is back: %s", reason_text(&reason, err));
 	}
 	pthread_mutex_unlock(&e->admin_lock);
 	d->ask_anchor_after_ms = clock_mono_ms() + (asks && !well ? ASK_UNWELL_AGAIN_MS : ASK_AGAIN_MS);

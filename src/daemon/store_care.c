@@ -194,7 +194,8 @@ void store_care_lost(struct daemon *d, enum coffer_err err)
 static void distrust(struct daemon *d, const struct reason *why)
 {
 	char note[REASON_MAX];
-	snprintf(note, sizeof note, "%.360s; only what is in memory is served, and it is tried again by itself: a restart loses what is there alone, so bring the newer store back first", why->text);
+	snprintf(note, sizeof note, "%.360s; only what is in memory is served; %s", why->text,
+		d->care.remote ? "it is tried again by itself: a restart loses what is there alone, so bring the newer store back first" : "stop the daemon and see to the store before it is started again");
 	if (!d->care.distrusted) log_error("store: failed: %s", note);
 	role_drive_behind(d);
 	d->care.distrusted = true;
@@ -223,6 +224,7 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 		if (!err) {
 			err = read_all(e, reason);
 			txn_abort(e->txn);
+			if (!err) unsettled_know(&d->care.unsettled, audit_chain_length(e->audit));
 		}
 	}
 	d->care.distrusted = false;
@@ -258,9 +260,14 @@ static enum coffer_err append(struct daemon *d, const char *what)
 	}
 	TRY(err);
 	err = audit_append(e->audit, e->txn, &event);
-	if (!err) return txn_commit(e->txn, NULL);
-	txn_abort(e->txn);
-	return err;
+	if (!err) err = unsettled_append(&d->care.unsettled, e->audit, e->txn);
+	if (err) {
+		txn_abort(e->txn);
+		return err;
+	}
+	TRY(txn_commit(e->txn, NULL));
+	unsettled_told(&d->care.unsettled);
+	return ERR_OK;
 }
 
 /* A record of what happened, and the proof that it can be written. */

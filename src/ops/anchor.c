@@ -285,6 +285,16 @@ static enum coffer_err ask_token(struct engine *engine, struct anchor_record *re
 	return err ? err : take_answer(engine, record, &answer, reason);
 }
 
+/* How often a store was taken before stays known as long as the process lives. */
+static enum coffer_err refuse_damaged(struct engine *engine, struct reason *reason)
+{
+	struct anchor_facts facts;
+	anchor_facts(engine->anchor, &facts);
+	const struct anchor_record record = { .root_version = facts.root_version, .time_ms = facts.raised_ms, .overridden = facts.overridden, .overridden_ms = facts.overridden_ms,
+		.overridden_from = facts.overridden_from, .overridden_to = facts.overridden_to };
+	return anchor_refuse(engine, ANCHOR_DAMAGED, &record, 0, reason);
+}
+
 enum coffer_err anchor_check(struct engine *engine, struct reason *reason)
 {
 	struct anchor_record record = ANCHOR_RECORD_NONE;
@@ -294,7 +304,7 @@ enum coffer_err anchor_check(struct engine *engine, struct reason *reason)
 	engine->anchor->facts.made_now = false;
 	pthread_mutex_unlock(&engine->anchor->lock);
 	enum coffer_err err = engine->on_store(engine, anchor_load, &load, reason);
-	if (err == ERR_CORRUPT) err = anchor_refuse(engine, ANCHOR_DAMAGED, &record, 0, reason);
+	if (err == ERR_CORRUPT) err = refuse_damaged(engine, reason);
 	else if (!err) err = ask_token(engine, &record, reason);
 	anchor_record_clear(&record);
 	struct anchor_facts facts;
@@ -316,15 +326,21 @@ enum coffer_err anchor_compare_late(struct engine *engine, struct reason *reason
 {
 	struct reason why = { "" };
 	char text[REASON_MAX + 64];
-	enum coffer_err err = anchor_check(engine, reason);
-	if (err && !engine->anchor_fault) return err;
+	enum coffer_err err = anchor_check(engine, &why);
+	if (err && !engine->anchor_fault) {
+		struct reason sentence = { "" };
+		(void)reason_fail(&sentence, err, "the token's counter could not be asked yet, so an older store put back is not noticed: %.300s", reason_text(&why, err));
+		anchor_set_uncompared(engine->anchor, sentence.text); /* which logs it when it is news */
+		return reason_fail(reason, err, "%s", sentence.text);
+	}
+	if (err) (void)reason_fail(reason, err, "%s", reason_text(&why, err));
 	struct anchor_facts facts;
 	anchor_facts(engine->anchor, &facts);
 	if (!err && facts.uncompared) return reason_fail(reason, ERR_UNSUPPORTED, "%s", facts.sentence);
 	snprintf(text, sizeof text, "the token is back and its counter was asked: %s", err || facts.level == ANCHOR_BROKEN ? facts.sentence : facts.level != ANCHOR_TOKEN ? "none"
 		: facts.made_now ? "a rollback counter was made, nothing was compared" : "the store is the newest");
 	if (!err) log_info("rollback: %s", text);
-	if (engine->on_store(engine, anchor_event, text, &why) != ERR_OK) log_warn("the audit log could not be told of it: %s", why.text);
+	anchor_event(engine, text);
 	if (err) anchor_stop_serving(engine);
 	return err;
 }

@@ -34,8 +34,8 @@ struct anchor_write {
 	struct anchor_record *record;
 	bool found; /* load: there is one */
 };
-/* An event of the node itself, with these details (char *), into the audit log (engine_store_fn). */
-enum coffer_err anchor_event(struct engine *engine, struct txn *txn, void *details, struct reason *reason) MUST_USE;
+/* An event of the node itself, with these details, into the audit log; that it cannot be written is logged. */
+void anchor_event(struct engine *engine, const char *details);
 /* Of the store thread, inside a transaction (engine_store_fn). Load leaves ANCHOR_RECORD_NONE where there is none. */
 enum coffer_err anchor_load(struct engine *engine, struct txn *txn, void *write, struct reason *reason) MUST_USE;
 /* Sets root version and time, too. */

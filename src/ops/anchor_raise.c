@@ -34,18 +34,26 @@ static enum coffer_err record_on_store(struct engine *engine, struct txn *txn, v
 	return anchor_store(engine, txn, &r->record, reason);
 }
 
-enum coffer_err anchor_event(struct engine *engine, struct txn *txn, void *details, struct reason *reason)
+static enum coffer_err write_event(struct engine *engine, struct txn *txn, void *details, struct reason *reason)
 {
 	const struct audit_event event = { .principal = view_str("node"), .details = view_str(details) };
 	(void)reason;
 	return engine->audit ? audit_append(engine->audit, txn, &event) : ERR_OK;
 }
 
+void anchor_event(struct engine *engine, const char *details)
+{
+	struct reason why = { "" };
+	char text[REASON_MAX + 64];
+	snprintf(text, sizeof text, "%s", details);
+	enum coffer_err err = engine->on_store(engine, write_event, text, &why);
+	if (err) log_warn("the audit log could not be told of it: %s", reason_text(&why, err));
+}
+
 /* What changes is told to log and audit log, once. */
 static void tell(struct engine *engine, bool late, const char *why)
 {
 	struct anchor *a = engine->anchor;
-	struct reason ignored = { "" };
 	char text[REASON_MAX];
 	pthread_mutex_lock(&a->lock);
 	bool news = a->facts.late != late;
@@ -57,8 +65,7 @@ static void tell(struct engine *engine, bool late, const char *why)
 	else snprintf(text, sizeof text, "rollback: anchored again, the counter is at %" PRIu64, a->confirmed);
 	if (late) log_warn("%s", text);
 	else log_info("%s", text);
-	enum coffer_err err = engine->on_store(engine, anchor_event, text, &ignored);
-	if (err) log_warn("the audit log could not be told of it: %s", reason_text(&ignored, err));
+	anchor_event(engine, text);
 }
 
 /* Another copy of this node may raise the same counter; what it says is judged at the next start. */
@@ -99,6 +106,25 @@ static enum coffer_err check_ready(struct engine *engine, struct reason *reason)
 	return ERR_OK;
 }
 
+/* A token that is unwell may be one whose PIN alone cannot be read, or be away: it is asked first, so that nothing is written for one that is away. */
+static enum coffer_err ask_unwell(struct engine *engine, struct reason *reason)
+{
+	struct token_health health;
+	struct token_counter_wish wish;
+	struct token_counter_answer ignored;
+	struct anchor_record record = ANCHOR_RECORD_NONE;
+	struct anchor_write load = { .record = &record };
+	token_proxy_health(engine->token, &health);
+	if (health.state == TOKEN_WELL) return ERR_OK;
+	enum coffer_err err = engine->on_store(engine, anchor_load, &load, reason);
+	if (!err && load.found) {
+		err = anchor_wish(&engine->identity.domain, &record, &wish);
+		if (!err) err = token_proxy_counter_read(engine->token, &wish, &ignored, reason);
+	}
+	anchor_record_clear(&record);
+	return err;
+}
+
 enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg), void *arg, struct reason *reason)
 {
 	struct raising r = { .recorded = recorded, .arg = arg, .record = ANCHOR_RECORD_NONE };
@@ -106,6 +132,7 @@ enum coffer_err anchor_raise(struct engine *engine, void (*recorded)(void *arg),
 	if (!engine->anchor || !engine->token || !anchor_protects(engine->anchor)) return ERR_OK;
 	if (!anchor_keep_token(engine->anchor)) return reason_fail(reason, ERR_BUSY, "the token is being changed");
 	enum coffer_err err = check_ready(engine, &why);
+	if (!err) err = ask_unwell(engine, &why);
 	if (!err) err = engine->on_store(engine, record_on_store, &r, &why);
 	if (!err && !r.nothing) err = raise_token(engine, &r, &why);
 	anchor_let_token(engine->anchor);
@@ -120,7 +147,9 @@ struct acceptance {
 	const struct principal *principal;
 	const char *by;
 	struct anchor_record record;
-	bool anew; /* the counter is made anew */
+	bool anew;    /* the counter is made anew */
+	bool damaged; /* the record did not open */
+	bool counted; /* how often a store was taken before is known all the same */
 };
 
 static enum coffer_err prepare_record(struct engine *engine, struct acceptance *acc)
@@ -143,6 +172,24 @@ static enum coffer_err prepare_record(struct engine *engine, struct acceptance *
 	return anchor_record_new_auth(record);
 }
 
+/* What a damaged record said of earlier times is taken from memory, where this process read it when it was well. */
+static void take_earlier(struct engine *engine, struct acceptance *acc)
+{
+	struct anchor_facts facts;
+	anchor_facts(engine->anchor, &facts);
+	acc->damaged = true;
+	acc->counted = facts.root_version != 0;
+	acc->record.overridden = facts.overridden;
+}
+
+/* What the audit log says behind the two numbers. */
+static const char *aside(const struct engine *engine, const struct acceptance *acc)
+{
+	const bool without = engine->anchor->verdict == ANCHOR_ELSEWHERE;
+	if (acc->damaged) return acc->counted ? "; its record was damaged; another counter is made" : "; its record was damaged, and how often a store was taken before is lost with it; another counter is made";
+	return without ? "; this token cannot count" : acc->anew ? "; another counter is made" : "";
+}
+
 static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct acceptance *acc = arg;
@@ -153,10 +200,11 @@ static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, v
 	const bool damaged = err == ERR_CORRUPT && engine->anchor->verdict == ANCHOR_DAMAGED;
 	if (damaged) err = anchor_record_erase(txn_store(txn), txn_ring(txn));
 	TRY(err);
+	if (damaged) take_earlier(engine, acc);
 	TRY(prepare_record(engine, acc));
 	TRY(anchor_store(engine, txn, &acc->record, reason));
-	snprintf(details, sizeof details, "store taken as it is against the token's counter: the store knows of %" PRIu64 ", the token says %" PRIu64 "%s%s%s%s",
-		acc->record.overridden_from, acc->record.overridden_to, damaged ? "; its record was damaged" : "", acc->anew ? "; another counter is made" : "", acc->by[0] ? "; " : "", acc->by);
+	snprintf(details, sizeof details, "store taken as it is against the token's counter: the store knows of %" PRIu64 ", the token says %" PRIu64 "%s%s%s",
+		acc->record.overridden_from, acc->record.overridden_to, aside(engine, acc), acc->by[0] ? "; " : "", acc->by);
 	const struct audit_event event = { .principal = view_str(acc->principal->text), .operation = OPERATION_COFFER_ANCHOR_ACCEPT,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);

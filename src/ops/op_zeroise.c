@@ -15,6 +15,7 @@
 #include "ops/token_of.h"
 #include "ops/zeroise_counter.h"
 #include "ops/zeroise_mark.h"
+#include "token/kind.h"
 #include "token/proxy_transport.h"
 
 /* The domain that is meant: a finger slipped on another node's socket ends nothing. */
@@ -101,23 +102,41 @@ static void mend_token(struct engine *e)
 	if (err) log_warn("zeroise: the token does not open again: %s", reason_text(&why, err));
 }
 
-static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **out_what)
+/* The keys beside the master secret go first: a token that is not attached to that any more takes no order. */
+static void drop_others(struct engine *e, bool tpm)
 {
-	struct engine *e = ctx->engine;
-	if (!e->token) return reason_fail(&ctx->reason, ERR_TOKEN_GONE, "the token is not connected; start the daemon with it, or add --without-token");
 	const bool served = token_serves(e);
-	audit_signer_drop(e); /* a token that is not attached to its master secret any more takes no order */
+	if (!served && tpm) return; /* it keeps none, and may have no PIN to be asked with */
+	audit_signer_drop(e);
 	if (served) mend_token(e);
 	drop_transport(e);
 	if (served) mend_token(e);
-	enum coffer_err err = token_proxy_erase(e->token, &ctx->reason);
+}
+
+/* asked: the token was told to destroy it, and one that did not answer may have done it all the same. */
+static enum coffer_err say_left(struct op_ctx *ctx, enum coffer_err err, bool tpm, bool asked)
+{
+	char why[REASON_MAX];
+	const char *begin = asked ? err == ERR_TOKEN_REFUSED ? "the master secret was not destroyed" : "it is not certain that the master secret is destroyed"
+		: "the token was not asked to destroy the master secret";
+	const bool pin = !tpm && !asked && (err == ERR_AUTH || err == ERR_TOKEN_LOCKED || err == ERR_STATE || err == ERR_USAGE);
+	const char *cure = pin ? "without its PIN this token neither destroys it nor shows whether it is there: open it with the PIN and give the command again, or add --without-token and then "
+		"delete master secret, coffer-audit and coffer-transport with 'pkcs11-tool --login --delete-object'" : "mend the token and give the command again, or add --without-token";
+	snprintf(why, sizeof why, "%s", reason_text(&ctx->reason, err));
+	return reason_fail(&ctx->reason, err, "%s: %.*s; the state directory is not wiped; %s", begin, pin ? 120 : 300, why, cure);
+}
+
+static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **out_what)
+{
+	struct engine *e = ctx->engine;
+	const bool tpm = strcmp(e->identity.token_kind, token_kind_name(TOKEN_KIND_TPM2)) == 0;
+	bool asked = false;
+	if (!e->token) return reason_fail(&ctx->reason, ERR_TOKEN_GONE, "the token is not connected; start the daemon with it, or add --without-token");
+	drop_others(e, tpm);
+	enum coffer_err err = token_proxy_zeroise(e->token, &asked, &ctx->reason);
 	*out_what = err == ERR_TOKEN_KEY_MISSING ? "not there any more; if another token held it, destroy it there" : "destroyed, and looked for again";
 	if (!err || err == ERR_TOKEN_KEY_MISSING) return ERR_OK;
-	char why[REASON_MAX];
-	snprintf(why, sizeof why, "%s", reason_text(&ctx->reason, err));
-	/* A token that did not answer may have done it all the same. */
-	return reason_fail(&ctx->reason, err, "%s: %.300s; the state directory is not wiped; mend the token and give the command again, or add --without-token",
-		err == ERR_TOKEN_REFUSED ? "the master secret was not destroyed" : "it is not certain that the master secret is destroyed", why);
+	return say_left(ctx, err, tpm, asked);
 }
 
 /* What the answer says of what was in the token. */

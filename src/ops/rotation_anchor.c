@@ -1,5 +1,6 @@
 /* The counter, when the master secret changes: what a token says is held against the store before anything takes its place (docs/formats.md section 17.2). */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -7,6 +8,16 @@
 #include "ops/anchor_internal.h"
 #include "ops/rotation_master_internal.h"
 #include "token/kind.h"
+
+void rotation_anchor_tell(struct engine *engine, bool news)
+{
+	struct anchor_facts facts;
+	char text[REASON_MAX + 64];
+	anchor_facts(engine->anchor, &facts);
+	if (!news || !facts.sentence[0]) return;
+	snprintf(text, sizeof text, "a change of the master secret, and the counter in the token: %.400s", facts.sentence);
+	anchor_event(engine, text);
+}
 
 enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *reason)
 {
@@ -16,6 +27,7 @@ enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *rea
 	enum coffer_err err = anchor_check(e, &why);
 	if (!err) return ERR_OK;
 	if (e->anchor_fault) {
+		rotation_anchor_tell(e, true);
 		anchor_stop_serving(e);
 		return reason_fail(reason, err, "%s", reason_text(&why, err));
 	}

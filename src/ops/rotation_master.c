@@ -291,18 +291,14 @@ static void anchor_again(struct engine *e, const struct master_flow *f, bool mov
 		return;
 	}
 	enum coffer_err err = e->anchor_fault ? ERR_CORRUPT : anchor_check(e, &why);
-	if (!err) return;
-	if (e->anchor_fault) {
-		anchor_stop_serving(e);
-		return;
-	}
-	log_warn("the counter in the token: %s", reason_text(&why, err));
-	struct anchor_facts facts;
-	anchor_facts(e->anchor, &facts);
-	if (facts.level != ANCHOR_UNKNOWN) return;
 	/* Record and counter of the token in force are as they were: raises go on when it answers. Those of another one are made, or compared, as soon as it does. */
-	if (other_token) anchor_set_uncompared(e->anchor, reason_text(&why, err));
-	else anchor_set_level(e->anchor, before, reason_text(&why, err));
+	if (err && !e->anchor_fault) {
+		log_warn("the counter in the token: %s", reason_text(&why, err));
+		if (other_token) anchor_set_uncompared(e->anchor, reason_text(&why, err));
+		else anchor_set_level(e->anchor, before, reason_text(&why, err));
+	}
+	rotation_anchor_tell(e, err != ERR_OK || moved);
+	if (e->anchor_fault) anchor_stop_serving(e);
 }
 
 /* The token is not turned to another one while a raise or a signature is under way, and none begins meanwhile. */

@@ -53,6 +53,8 @@ bool master_is_same(const struct identity *a, const struct identity *b);
 enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *reason) MUST_USE;
 /* Whether one is to be made in the token that the node comes to. */
 bool rotation_anchor_makes(const struct master_flow *f);
+/* What stands against the counter of the token in force, if anything does and it is news, into the audit log. */
+void rotation_anchor_tell(struct engine *engine, bool news);
 /* With the new token attached: f->counter. ERR_CORRUPT: there is a counter of this node that stands against the store; nothing was changed, the caller lets the node stop serving. */
 enum coffer_err rotation_anchor_plan(struct master_flow *f, struct reason *reason) MUST_USE;
 /* Attached to the token that was left (record.uri), if need be without its master secret: its counter goes above what any store of then knows, so that a copy of then is older than the counter.

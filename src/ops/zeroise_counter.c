@@ -4,17 +4,15 @@
 #include "keyring/anchor_record.h"
 #include "token/kind.h"
 
-/* A token that has just lost its master secret may still be open in the helper; else it is opened without one. */
+/* A token that has just lost its master secret may still be open in the helper; else another helper looks, which finds no master secret, and no PIN is needed then. */
 static enum coffer_err drop(struct engine *e, struct reason *reason)
 {
 	uint8_t owner[TOKEN_COUNTER_OWNER_LEN];
 	struct reason first = { "" };
 	TRY(anchor_owner(&e->identity.domain, owner));
 	if (token_proxy_counter_drop(e->token, owner, &first) == ERR_OK) return ERR_OK;
-	enum coffer_err err = token_proxy_retarget(e->token, e->identity.token_uri, NULL, reason);
-	if (!err) err = token_proxy_counter_drop(e->token, owner, reason);
-	(void)!token_proxy_retarget(e->token, e->identity.token_uri, &e->identity.binding, &first); /* bound as before, so that the command can be given again */
-	return err;
+	(void)!token_proxy_probe_now(e->token, 4 * e->config->token_deadline_ms, &first);
+	return token_proxy_counter_drop(e->token, owner, reason);
 }
 
 enum coffer_err zeroise_drop_counter(struct engine *engine, const char **out_what, struct reason *reason)

@@ -119,7 +119,7 @@ static enum coffer_err check_job(struct token_proxy *p, struct proxy_job *job)
 		return reason_fail(&job->reason, ERR_STATE, "this node has a master secret in its token already");
 	if ((op == CHANNEL_WRAP || op == CHANNEL_UNWRAP || (op >= CHANNEL_POLICY_STATUS && op != CHANNEL_COUNTER_DROP)) && !p->bound)
 		return reason_fail(&job->reason, ERR_STATE, "this node has no master secret in its token yet");
-	if (!proxy_state_serves(state) && !proxy_counts_without_pin(p, op)) return reason_fail(&job->reason, proxy_state_error(state), "%s", p->sentence.text);
+	if (!proxy_state_serves(state) && !proxy_goes_without_pin(p, job)) return reason_fail(&job->reason, proxy_state_error(state), "%s", p->sentence.text);
 	return ERR_OK;
 }
 
@@ -215,6 +215,14 @@ enum coffer_err token_proxy_erase(struct token_proxy *p, struct reason *reason)
 	return proxy_run(p, &job, reason);
 }
 
+enum coffer_err token_proxy_zeroise(struct token_proxy *p, bool *out_asked, struct reason *reason)
+{
+	struct proxy_job job = { .request.op = CHANNEL_ERASE, .limit_ms = p->provision_ms, .ends = true };
+	enum coffer_err err = proxy_run(p, &job, reason);
+	*out_asked = job.asked;
+	return err;
+}
+
 static enum coffer_err take_info(struct proxy_job *job, const struct channel_reply *reply)
 {
 	*(struct token_info *)job->out = reply->info;
@@ -250,6 +258,7 @@ enum coffer_err token_proxy_unlock(struct token_proxy *p, struct secret **pin, s
 	if (!proxy_state_serves((enum token_state)p->state)) {
 		secret_free(p->pin);
 		p->pin = TAKE(*pin);
+		p->pin_is_new = true;
 	}
 	p->unlocked = true;
 	p->retry_asked = true;

@@ -94,6 +94,9 @@ enum coffer_err token_proxy_wrap(struct token_proxy *p, const struct secret *pla
 enum coffer_err token_proxy_unwrap(struct token_proxy *p, struct view blob, struct secret **out, struct reason *reason) MUST_USE;
 /* Destroys the master secret (token/erase.h). ERR_TOKEN_KEY_MISSING: the token does not show it. ERR_STATE while there is no binding. */
 enum coffer_err token_proxy_erase(struct token_proxy *p, struct reason *reason) MUST_USE;
+/* As token_proxy_erase, and of a TPM also where its PIN was refused, is locked out, cannot be read or was not given (TOKEN_WAITING): destroying wants the TPM's owner and no PIN. It is
+ * attached to by a helper that has none, so that no try is spent; what that attach says is what this fails with. *out_asked: whether the token was told to destroy it; else it was not. */
+enum coffer_err token_proxy_zeroise(struct token_proxy *p, bool *out_asked, struct reason *reason) MUST_USE;
 /* len: at most CHANNEL_RANDOM_MAX (4096) bytes, else ERR_TOO_LARGE. */
 enum coffer_err token_proxy_random(struct token_proxy *p, uint8_t *out, size_t len, struct reason *reason) MUST_USE;
 enum coffer_err token_proxy_describe(struct token_proxy *p, struct token_info *out, struct reason *reason) MUST_USE;
@@ -108,7 +111,7 @@ enum coffer_err token_proxy_counter_raise(struct token_proxy *p, const struct to
 	struct reason *reason) MUST_USE;
 /* Whether make, read and raise would be tried in the state of now. Any thread. */
 bool token_proxy_counts(struct token_proxy *p);
-/* Removes the owner's counters; also when the token is open without its master secret (token_proxy_retarget without a binding). */
+/* Removes the owner's counters; also when the token is open without its master secret, and in the states in which token_proxy_zeroise destroys. */
 enum coffer_err token_proxy_counter_drop(struct token_proxy *p, const uint8_t owner[static TOKEN_COUNTER_OWNER_LEN], struct reason *reason) MUST_USE;
 /* The signer calls (token/sign.h), each with the deadline of a call. ERR_UNSUPPORTED: this token signs nothing. ERR_STATE while there is no binding. */
 enum coffer_err token_proxy_signer_make(struct token_proxy *p, const struct token_signer_wish *wish, struct token_signer_answer *out,

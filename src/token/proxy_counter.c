@@ -6,11 +6,10 @@
 /* ---- without the PIN ---- */
 
 /* In a state that says that the PIN or the master secret is what fails: the PIN was refused, the token takes no try of one, or it cannot be read; the token answers, and the master secret is not
- * there or not the one. A counter wants neither. */
-bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op)
+ * there or not the one. */
+static bool may_without_pin(const struct token_proxy *p)
 {
-	const bool counts = op == CHANNEL_COUNTER_READ || op == CHANNEL_COUNTER_MAKE || op == CHANNEL_COUNTER_RAISE;
-	if (!counts || !p->bound || p->helper.kind != TOKEN_KIND_TPM2) return false;
+	if (!p->bound || p->helper.kind != TOKEN_KIND_TPM2) return false;
 	switch ((enum token_state)p->state) {
 	case TOKEN_WRONG_PIN:
 	case TOKEN_LOCKED:
@@ -24,6 +23,17 @@ bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op)
 	default:
 		return false;
 	}
+}
+
+bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op)
+{
+	return (op == CHANNEL_COUNTER_READ || op == CHANNEL_COUNTER_MAKE || op == CHANNEL_COUNTER_RAISE) && may_without_pin(p);
+}
+
+bool proxy_goes_without_pin(const struct token_proxy *p, const struct proxy_job *job)
+{
+	if (!job->ends) return proxy_counts_without_pin(p, job->request.op);
+	return may_without_pin(p) || (p->state == TOKEN_WAITING && p->bound && p->helper.kind == TOKEN_KIND_TPM2);
 }
 
 /* The URI of a TPM without its pin-source. */
@@ -47,7 +57,7 @@ static bool is_of_master(enum coffer_err err)
 	return err == ERR_TOKEN_KEY_MISSING || err == ERR_TOKEN_OTHER || err == ERR_TOKEN_REFUSED;
 }
 
-static enum coffer_err open_without_pin(struct token_proxy *p, struct reason *reason)
+static enum coffer_err open_without_pin(struct token_proxy *p, bool counts, struct reason *reason)
 {
 	struct channel_request request = { .op = CHANNEL_OPEN };
 	struct channel_reply reply;
@@ -60,17 +70,18 @@ static enum coffer_err open_without_pin(struct token_proxy *p, struct reason *re
 	TRY(proxy_helper_call(&p->helper, &request, p->call_ms, &reply, reason));
 	request = (struct channel_request){ .op = CHANNEL_ATTACH, .binding = binding };
 	enum coffer_err err = proxy_helper_call(&p->helper, &request, p->call_ms, &reply, reason);
-	return is_of_master(err) ? ERR_OK : err;
+	return counts && is_of_master(err) ? ERR_OK : err;
 }
 
-void proxy_count_without_pin(struct token_proxy *p, struct proxy_job *job)
+void proxy_run_without_pin(struct token_proxy *p, struct proxy_job *job)
 {
 	struct channel_reply reply;
 	struct reason ignored = { "" };
 	struct channel_request close = { .op = CHANNEL_CLOSE };
-	job->err = open_without_pin(p, &job->reason);
+	job->err = open_without_pin(p, job->request.op != CHANNEL_ERASE, &job->reason);
+	job->asked = !job->err;
 	if (!job->err) job->err = proxy_helper_call(&p->helper, &job->request, job->limit_ms, &reply, &job->reason);
-	if (!job->err) job->err = job->take(job, &reply);
+	if (!job->err && job->take) job->err = job->take(job, &reply);
 	if (p->helper.fd >= 0) (void)!proxy_helper_call(&p->helper, &close, PROXY_CLOSE_MS, &reply, &ignored);
 	proxy_helper_end(&p->helper);
 }
@@ -95,7 +106,7 @@ static enum coffer_err count(struct token_proxy *p, enum channel_op op, const st
 	struct reason *reason)
 {
 	if (wish->auth.len != TOKEN_COUNTER_AUTH_LEN) return reason_fail(reason, ERR_BUG, "a counter's authorization value has 32 bytes");
-	struct proxy_job job = { .request = { .op = op, .counter = *wish }, .limit_ms = p->call_ms, .take = take_counter, .out = out };
+	struct proxy_job job = { .request = { .op = op, .counter = *wish }, .limit_ms = p->call_ms, .take = take_counter, .out = out, .ends = op == CHANNEL_COUNTER_DROP };
 	return proxy_run(p, &job, reason);
 }
 

@@ -66,6 +66,8 @@ struct proxy_target {
 struct proxy_job {
 	struct channel_request request;
 	const struct proxy_target *target; /* NULL: a request; else the proxy turns there */
+	bool ends;  /* a zeroise: also where the PIN is wrong or not given, and where the master secret does not show */
+	bool asked; /* the request itself was sent */
 	uint64_t limit_ms;
 	/* Copies the reply to where the caller wants it; runs in the proxy's thread while the caller waits. May be NULL. */
 	enum coffer_err (*take)(struct proxy_job *job, const struct channel_reply *reply);
@@ -90,6 +92,7 @@ struct token_proxy {
 	bool stop, busy, retry_asked, bound;
 	bool attended, unlocked;           /* attended: attempts are made while it is unlocked */
 	struct secret *pin;                /* given by token_proxy_unlock; NULL: none */
+	bool pin_is_new;                   /* and the token has not been opened with it yet */
 	struct secret *aside_pin;          /* given for the token that the proxy was turned away from, NULL: none; of */
 	char aside_uri[TOKEN_URI_MAX + 1]; /* this one alone: with another it would cost a try */
 	struct secret *next_pin;           /* what it becomes with token_proxy_policy_adopt; NULL: it stays */
@@ -119,9 +122,11 @@ void *proxy_thread_main(void *proxy);
 enum coffer_err proxy_run(struct token_proxy *p, struct proxy_job *job, struct reason *reason) MUST_USE;
 /* Whether this is a call of a TPM's counter, which wants neither PIN nor master secret, and the state one that these are the cause of. With the lock, or in the proxy's thread. */
 bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op);
-/* Runs it with a helper of its own that has no PIN, and so cannot spend a try; the state stays what it is. The proxy's thread, without the lock, in a state
- * without a helper. */
-void proxy_count_without_pin(struct token_proxy *p, struct proxy_job *job);
+/* Whether the job is such a call, or one of a zeroise (job->ends), for which a TPM wants its owner and no PIN; these go also where nothing was connected to yet (TOKEN_WAITING). As above. */
+bool proxy_goes_without_pin(const struct token_proxy *p, const struct proxy_job *job);
+/* Runs it with a helper of its own that has no PIN, and so cannot spend a try; the state stays what it is. That the master secret is not there, or another one is, fails all but
+ * the calls of a counter. The proxy's thread, without the lock, in a state without a helper. */
+void proxy_run_without_pin(struct token_proxy *p, struct proxy_job *job);
 /* Whether calls are taken: STARTING, OPEN, WELL. */
 bool proxy_state_serves(enum token_state state);
 

@@ -146,6 +146,15 @@ static enum coffer_err check_stop(struct token_proxy *p)
 	return stop ? ERR_CLOSED : ERR_OK;
 }
 
+/* What the token has not taken yet and a login hung over is not kept for the next helper, which could spend a try of it: a person gives it again. One that it opened with before is. */
+static void forget_new_pin(struct token_proxy *p, enum coffer_err err)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->pin_is_new && err == ERR_TIMEOUT) secret_free(TAKE(p->pin));
+	if (err == ERR_OK || err == ERR_TIMEOUT) p->pin_is_new = false;
+	pthread_mutex_unlock(&p->lock);
+}
+
 static enum coffer_err attempt(struct token_proxy *p, struct reason *reason)
 {
 	uint64_t began_ms = clock_mono_ms();
@@ -158,6 +167,7 @@ static enum coffer_err attempt(struct token_proxy *p, struct reason *reason)
 	enum coffer_err err = proxy_helper_start(&p->helper, reason);
 	if (err == ERR_OK) err = check_stop(p);
 	if (err == ERR_OK) err = open_token(p, attempt_limit_ms(p), reason);
+	forget_new_pin(p, err);
 	if (err != ERR_OK) {
 		fail(p, err, reason);
 		return err;
@@ -287,14 +297,15 @@ static void run_job(struct token_proxy *p, struct proxy_job *job)
 		turn(p, job);
 		return;
 	}
-	if (proxy_counts_without_pin(p, job->request.op)) {
-		proxy_count_without_pin(p, job);
+	if (proxy_goes_without_pin(p, job)) {
+		proxy_run_without_pin(p, job);
 		return;
 	}
 	if (!proxy_state_serves(state_of(p))) {
 		job->err = reason_fail(&job->reason, proxy_state_error(state_of(p)), "%s", p->sentence.text);
 		return;
 	}
+	job->asked = true;
 	job->err = proxy_helper_call(&p->helper, &job->request, job->limit_ms, &reply, &job->reason);
 	if (job->err != ERR_OK) {
 		judge(p, job);

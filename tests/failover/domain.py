@@ -70,8 +70,8 @@ class Story:
 
 
 class Node:
-    def __init__(self, domain, n):
-        self.n, self.home = n, "%s/node-%d" % (domain.dir, n)
+    def __init__(self, folder, n):
+        self.n, self.home = n, "%s/node-%d" % (folder, n)
         self.socket = self.home + "/coffer.sock"
 
     def coffer(self, *words, limit=60):
@@ -126,12 +126,18 @@ class Node:
             return f.read()
 
 
+def nodes_of(folder):
+    """Of a sandbox."""
+    with open(folder + "/nodes", encoding="utf-8") as f:
+        return [Node(folder, n + 1) for n in range(int(f.read()))]
+
+
 class Domain:
     """nodes: how many. settings: lines of the daemons' configuration."""
 
     def __init__(self, story, nodes, settings=(), standby=True, token="softhsm"):
         self.story, self.dir, self.settings = story, story.work + "/s", list(settings)
-        self.nodes = [Node(self, n + 1) for n in range(nodes)]
+        self.nodes = [Node(self.dir, n + 1) for n in range(nodes)]
         story.ends.append(lambda: self.sandbox("stop"))
         done = self.sandbox("start", "--token", token, "--store", "postgres", "--nodes", str(nodes), *(["--standby"] if standby else []), *self.set_words())
         if done.returncode:

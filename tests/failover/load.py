@@ -1,5 +1,5 @@
-"""Clients that make, register and revoke keys and seal with them through several nodes, each change under a request id that is sent until it is answered with yes; and what must
-be there afterwards."""
+"""Clients that make, register, revoke and destroy keys and seal with them through several nodes: each change under a request id that is sent until it is answered with yes, or once and
+no more; others that look at the keys meanwhile; and an administrator who asks what only the master server may do. What they were told and saw goes to a History (oracle.py)."""
 import os
 import random
 import re
@@ -8,16 +8,22 @@ import threading
 import time
 
 import domain  # noqa: F401  (tests/integration is on the path)
+from oracle import HEARD_S, NO, UNKNOWN, YES, History
 from servers import wait_for
 from frames import connect, enum, find, integer, item, read_answer, struct_
 from hostile_frames import data, name_attribute, text
 
-CREATE, REGISTER, REVOKE, SEAL, OPEN, ENCODE_MASK = 0x01, 0x03, 0x13, 0x80000004, 0x80000005, 12
+CREATE, REGISTER, REVOKE, DESTROY, GET_ATTRIBUTES, SEAL, OPEN, ENCODE_MASK = 0x01, 0x03, 0x13, 0x14, 0x0B, 0x80000004, 0x80000005, 12
+CODES = {"Create": CREATE, "Register": REGISTER, "Revoke": REVOKE, "Destroy": DESTROY}
+STATES = ("", "pre-active", "active", "deactivated", "compromised", "destroyed", "destroyed-compromised")
 PATIENCE_S = 60
-HEARD_S = 2    # until a node has heard of what was acknowledged at another one: refresh_interval, and what a loaded machine takes
+TOKEN = "of-the-load"  # an enrolment token that is revoked, again and again: the master server's alone
+KEYS = 25      # of each client that are active, and that are revoked: listing them all must not take the time of a campaign
+ONCE = 0.1     # of the changes are sent once, whatever becomes of them
 PACE_S = 0.05  # between two changes of a client, so that what is looked through afterwards does not grow without end
 # What may be said of a database or a lease that is being replaced; anything else is a refusal.
 PASSING = re.compile(r"database|master server|try again|busy|not known|store|sealed|deadline", re.IGNORECASE)
+UNHEARD = "revoke it before you destroy it"  # as a node says that has not heard of the revocation at another one yet
 
 
 def attribute(name, value):
@@ -39,8 +45,10 @@ def request(operation, payload, request_id=None):
 
 
 class Answer:
-    def __init__(self, frame):
-        self.frame = frame
+    """sent: whether any of the request may have arrived."""
+
+    def __init__(self, frame, sent=True):
+        self.frame, self.sent = frame, sent
         self.good = frame is not None and find(frame, 0x42007F, 5) == b"\0\0\0\0"
         self.said = (find(frame, 0x42007D, 7) or b"").decode(errors="replace") if frame else "no answer"
 
@@ -56,15 +64,17 @@ class Line:
         self.path, self.s = path, None
 
     def ask(self, frame, timeout=30):
+        sent = self.s is not None
         try:
             self.s = self.s or connect(self.path, timeout)
+            sent = True
             self.s.sendall(frame)
             answer = read_answer(self.s)
         except OSError:
             answer = None
         if answer is None:
             self.close()
-        return Answer(answer)
+        return Answer(answer, sent)
 
     def close(self):
         if self.s:
@@ -72,25 +82,66 @@ class Line:
         self.s = None
 
 
+def new_key(name, bits):
+    return enum(0x420057, 2) + template(name, bits)
+
+
+def given_key(name, bits):
+    block = struct_(0x420040, enum(0x420042, 1), struct_(0x420045, data(0x420043, os.urandom(bits // 8))), enum(0x420028, 3), integer(0x42002A, bits))
+    return new_key(name, bits) + struct_(0x42008F, block)
+
+
+def end_of(uid, kind):
+    return text(0x420094, uid) + (struct_(0x420081, enum(0x420082, 4)) if kind == "Revoke" else b"")  # superseded
+
+
+def outcome_of(answer):
+    """A refusal is certain unless it says that it is not."""
+    if answer.good:
+        return YES
+    return NO if not answer.sent or (answer.frame and "not known" not in answer.said) else UNKNOWN
+
+
+def send(history, line, change, frame):
+    """Once. The history has how it ended; returns the answer."""
+    answer = line.ask(frame)
+    history.told(change, outcome_of(answer), answer.said, answer.text(0x420094) if answer.good else None)
+    return answer
+
+
+def make_key(history, line, name, request_id, bits=256):
+    change = history.asked(request_id.hex()) or history.begun("Create", name, request_id.hex(), None, bits)
+    return send(history, line, change, request(CREATE, new_key(name, bits), request_id))
+
+
+def state_at(line, uid):
+    """None: it cannot be told now."""
+    answer = line.ask(request(GET_ATTRIBUTES, text(0x420094, uid) + text(0x42000A, "State")))
+    value = find(answer.frame, 0x42000B, 5) if answer.good else None
+    return STATES[struct.unpack(">I", value)[0]] if value else None
+
+
 class Load:
-    """What all clients did. acked: name -> {id, bits}; revoked: ids; trouble: what must not be. Threads add to them under the lock."""
+    """What all clients do. history: what they asked, were told and saw; trouble: what must not be. Threads add to them."""
 
     def __init__(self, nodes, clients, seed):
         self.nodes, self.seed = nodes, seed
         self.lock, self.go, self.works = threading.Lock(), threading.Event(), threading.Event()
         self.go.set()
         self.works.set()
-        self.busy = 0
-        self.acked, self.revoked, self.trouble, self.repeated, self.waits = {}, set(), [], 0, []
-        self.sealed = self.opened = self.not_sealed = 0
-        self.threads = [threading.Thread(target=self.guarded, args=(self.client, i), daemon=True) for i in range(clients)]
-        self.threads += [threading.Thread(target=self.guarded, args=(self.opener, i), daemon=True) for i in range(len(nodes))]
+        self.history = History()
+        self.busy = self.repeated = self.sealed = self.opened = self.not_sealed = self.looked = self.led = 0
+        self.trouble, self.down = [], set()  # down: nodes that were killed
+        self.threads = [threading.Thread(target=self.guarded, args=(fn, i), daemon=True)
+                        for fn, count in ((self.client, clients), (self.opener, len(nodes)), (self.watcher, len(nodes)), (self.administrator, 1)) for i in range(count)]
 
     def start(self):
-        answer = Line(self.nodes[0].socket).ask(request(CREATE, enum(0x420057, 2) + template("common", 256), os.urandom(16)))
+        answer = make_key(self.history, Line(self.nodes[0].socket), "common", os.urandom(16))
         if not answer.good:
             raise RuntimeError(answer.said)
-        self.acked["common"] = {"id": answer.text(0x420094), "bits": 256}
+        token = os.path.join(os.path.dirname(self.nodes[0].home), TOKEN)
+        if not any(node.coffer("node", "enrol", "--name", TOKEN, "--out", token).returncode == 0 for node in self.nodes):
+            raise RuntimeError("no enrolment token is made")
         for thread in self.threads:
             thread.start()
 
@@ -111,72 +162,70 @@ class Load:
         with self.lock:
             self.trouble.append(what)
 
+    def add(self, **counts):
+        with self.lock:
+            for name, more in counts.items():
+                setattr(self, name, getattr(self, name) + more)
+
     def guarded(self, fn, i):
         try:
             fn(i)
         except Exception as e:  # a client that ended would hide what it should have found
             self.note("client %d: %r" % (i, e))
 
-    def until_done(self, lines, first, operation, payload, what):
-        """The same request under the same id, to one node after the other, until one says yes."""
-        frame, begun, at = request(operation, payload, os.urandom(16)), time.monotonic(), first
+    def until_done(self, lines, first, change, payload):
+        """The same request under the same id, to one node after the other, until one says yes. Whether one did."""
+        frame, begun, at = request(CODES[change.kind], payload, bytes.fromhex(change.request)), time.monotonic(), first
         while True:
-            answer = lines[at % len(lines)].ask(frame)
+            answer = send(self.history, lines[at % len(lines)], change, frame)
             if answer.good:
-                break
-            if answer.frame and not PASSING.search(answer.said):
-                return self.note("%s: refused: %s" % (what, answer.said))
-            if time.monotonic() - begun > PATIENCE_S:
-                return self.note("%s: not done in %d s: %s" % (what, PATIENCE_S, answer.said))
+                return True
+            waited = time.monotonic() - begun
+            unheard = change.kind == "Destroy" and UNHEARD in answer.said and waited < HEARD_S
+            if answer.frame and not PASSING.search(answer.said) and not unheard:
+                self.note("%s: refused: %s" % (change, answer.said))
+                return False
+            if waited > PATIENCE_S:
+                self.note("%s: not done in %d s: %s" % (change, PATIENCE_S, answer.said))
+                return False
             at += 1
-            with self.lock:
-                self.repeated += 1
+            self.add(repeated=1)
             time.sleep(0.02)
-        with self.lock:
-            self.waits.append(1000 * (time.monotonic() - begun))
-        return answer
 
     def client(self, i):
-        dice, lines, mine, n = random.Random(self.seed * 1000 + i), [Line(node.socket) for node in self.nodes], [], 0
+        dice, lines, mine, ended, n = random.Random(self.seed * 1000 + i), [Line(node.socket) for node in self.nodes], [], [], 0
         while self.works.wait() and self.go.is_set():
-            with self.lock:
-                self.busy += 1
-            name, bits = "c%d-%d" % (i, n), dice.choice((128, 192, 256))
+            self.add(busy=1)
             n += 1
-            what = dice.random()
-            if what < 0.5 or not mine:
-                answer = self.until_done(lines, i, CREATE, enum(0x420057, 2) + template(name, bits), "create " + name)
-                self.made(answer, name, bits, mine)
-            elif what < 0.75:
-                key = struct_(0x42008F, struct_(0x420040, enum(0x420042, 1), struct_(0x420045, data(0x420043, os.urandom(bits // 8))), enum(0x420028, 3), integer(0x42002A, bits)))
-                answer = self.until_done(lines, i, REGISTER, enum(0x420057, 2) + template(name, bits) + key, "register " + name)
-                self.made(answer, name, bits, mine)
-            else:
-                self.revoke(lines, i, mine.pop(dice.randrange(len(mine))))
+            self.one_change(dice, lines, i, mine, ended, "c%d-%d" % (i, n))
             if dice.random() < 0.5:
                 self.seal(lines[i % len(lines)])
-            with self.lock:
-                self.busy -= 1
+            self.add(busy=-1)
             time.sleep(PACE_S)
 
-    def made(self, answer, name, bits, mine):
-        if answer is None:
-            return
-        with self.lock:
-            self.acked[name] = {"id": answer.text(0x420094), "bits": bits}
-        mine.append(answer.text(0x420094))
-
-    def revoke(self, lines, i, uid):
-        answer = self.until_done(lines, i, REVOKE, text(0x420094, uid) + struct_(0x420081, enum(0x420082, 4)), "revoke " + uid)  # superseded
-        if answer:
-            with self.lock:
-                self.revoked.add(uid)
+    def one_change(self, dice, lines, i, mine, ended, name):
+        """mine, ended: keys of this client that are active, and revoked. What is asked once and not answered is left alone."""
+        kind, bits, key_id = dice.choices(("Create", "Register", "Revoke", "Destroy"), (45, 25, 20, 10))[0], dice.choice((128, 192, 256)), os.urandom(16)
+        if len(mine) > KEYS or len(ended) > KEYS:
+            kind = "Revoke" if len(mine) > KEYS else "Destroy"
+        of = {"Revoke": mine, "Destroy": ended}.get(kind)
+        if of == []:
+            kind, of = "Create", None
+        if of is None:
+            change, payload = self.history.begun(kind, name, key_id.hex(), None, bits), (new_key if kind == "Create" else given_key)(name, bits)
+        else:
+            uid = of.pop(dice.randrange(len(of)))
+            change, payload = self.history.begun(kind, uid, key_id.hex(), uid), end_of(uid, kind)
+        if dice.random() < ONCE:
+            done = send(self.history, lines[i % len(lines)], change, request(CODES[kind], payload, key_id)).good
+        else:
+            done = self.until_done(lines, i, change, payload)
+        if done and kind != "Destroy":
+            (ended if kind == "Revoke" else mine).append(change.uid)
 
     def seal(self, line):
         answer = line.ask(request(SEAL, text(0x54000B, "common") + data(0x54000D, b"some text")))
-        with self.lock:
-            self.sealed += answer.good
-            self.not_sealed += not answer.good
+        self.add(sealed=int(answer.good), not_sealed=int(not answer.good))
         if not answer.good and answer.frame and not PASSING.search(answer.said):
             self.note("seal: " + answer.said)
 
@@ -189,77 +238,31 @@ class Load:
                 message = find(answer.frame, 0x540004, 8) if answer.good else None
                 continue
             answer = line.ask(request(OPEN, data(0x540004, message)))
-            if not answer.good:
+            if not answer.good and self.nodes[i].n not in self.down:
                 self.note("node %d does not open: %s" % (self.nodes[i].n, answer.said))
-            with self.lock:
-                self.opened += 1
+            self.add(opened=int(answer.good))
             time.sleep(0.002)
 
+    def watcher(self, i):
+        """Looks at one node's keys, mostly at those that were changed lately; the history compares."""
+        dice, line = random.Random(self.seed * 1000 + 500 + i), Line(self.nodes[i].socket)
+        while self.go.is_set():
+            with self.history.lock:
+                known = [c.uid for c in self.history.changes[-200:] + dice.sample(self.history.changes, min(20, len(self.history.changes))) if c.uid]
+            if known:
+                uid, begun = dice.choice(known), time.monotonic()
+                state = state_at(line, uid)
+                if state:
+                    self.history.saw(self.nodes[i].n, uid, state, begun)
+                    self.add(looked=1)
+            time.sleep(0.01)
 
-class Oracle:
-    """Reads the domain's keys and logs, and says what is wrong."""
-
-    def __init__(self, story, load):
-        self.story, self.load, self.late = story, load, 0
-
-    def look(self, node):
-        """While its clients wait, behind a failover: what was acknowledged before is there and no state went backwards, as soon as the node has heard of it. Problems."""
-        begun, wrong = time.monotonic(), self.found_wrong(node)
-        while wrong and time.monotonic() - begun < HEARD_S:
-            wrong = self.found_wrong(node)
-            self.late = max(self.late, time.monotonic() - begun)
-        return wrong
-
-    def found_wrong(self, node):
-        with self.load.lock:
-            acked, revoked = dict(self.load.acked), set(self.load.revoked)
-        found = {key["name"]: key for key in wait_for(lambda: node.ask("key", "list"), PATIENCE_S, 0.1) or []}
-        wrong = ["%s: acknowledged and lost" % name for name in acked if name not in found]
-        wrong += ["%s: another key" % name for name, k in acked.items() if name in found and found[name]["uuid"] != k["id"]]
-        wrong += ["%s: revoked and %s" % (k["name"], k["state"]) for k in found.values() if k["uuid"] in revoked and k["state"] not in ("deactivated", "compromised")]
-        return wrong
-
-    def judge(self, nodes):
-        story, load = self.story, self.load
-        story.equal("no client saw what must not be", load.trouble[:5], [])
-        for node in nodes:
-            story.equal("node %d: every acknowledged change is there" % node.n, self.look(node)[:5], [])
-        lists = [{k["uuid"]: (k["name"], k["state"], k["length_bits"]) for k in node.ask("key", "list") or []} for node in nodes]
-        story.check("all nodes list the same keys", all(one == lists[0] for one in lists))
-        names = [k[0] for k in lists[0].values()]
-        story.equal("no name is there twice", len(names), len(set(names)))
-        story.equal("nothing is there that nobody was told of", sorted(set(names) - set(load.acked)), [])
-        self.attributes(nodes[-1], lists[0])
-        self.audit(nodes)
-
-    def attributes(self, node, keys):
-        line, wrong = Line(node.socket), []
-        for name, k in self.load.acked.items():
-            answer = line.ask(request(0x0B, text(0x420094, k["id"])))  # Get Attributes
-            state = keys.get(k["id"], ("", ""))[1]
-            good = answer.good and ("of " + name).encode() in answer.frame and struct.pack(">I", k["bits"]) in answer.frame
-            if not good or (state == "active") != (k["id"] not in self.load.revoked):
-                wrong.append("%s: %s %s" % (name, state, answer.said))
-        self.story.equal("each has its attributes and its state", wrong[:5], [])
-
-    def audit(self, nodes):
-        """One record for each acknowledged change, over all logs; each log is whole."""
-        count, epochs = {}, {}
-        for node in nodes:
-            self.story.equal("node %d: the audit log verifies" % node.n, node.coffer("audit", "verify").returncode, 0)
-            last = 0
-            for row in node.ask("audit", "show", "--limit", "100000") or []:
-                if row["operation"] in ("Create", "Register", "Revoke") and row["result"] == "ok" and row["object"]:  # without: asked again, and answered as then
-                    key = (row["operation"] == "Revoke", row["object"])
-                    count[key] = count.get(key, 0) + 1
-                took = re.search(r"this node is master server \(epoch (\d+)\)", row.get("details") or "")
-                if took:
-                    epoch = int(took.group(1))
-                    epochs.setdefault(epoch, set()).add(node.n)
-                    self.story.check("node %d: epochs rise" % node.n, epoch >= last) if epoch < last else None
-                    last = epoch
-        wanted = {(False, k["id"]) for k in self.load.acked.values()} | {(True, uid) for uid in self.load.revoked}
-        self.story.equal("every acknowledged change has a record", sorted(wanted - set(count))[:3], [])
-        self.story.equal("none has two", sorted(k for k, n in count.items() if n > 1)[:3], [])
-        self.story.equal("there is no record of another change", sorted(set(count) - wanted)[:3], [])
-        self.story.equal("each epoch had one holder (%d epochs)" % len(epochs), {e: n for e, n in epochs.items() if len(n) > 1}, {})
+    def administrator(self, _):
+        """Something that only the master server may do, at each node in turn: whoever does it, and when, is in the logs."""
+        at = 0
+        while self.works.wait() and self.go.is_set():
+            at += 1
+            self.add(busy=1)
+            done = self.nodes[at % len(self.nodes)].coffer("node", "enrol-revoke", TOKEN)
+            self.add(led=int(done.returncode == 0), busy=-1)
+            time.sleep(0.3)

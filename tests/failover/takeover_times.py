@@ -6,7 +6,9 @@ started again. Each time it must be within lease_time, measured at the node that
 """
 import argparse
 
+import oracle
 from domain import Domain, Story, now_ms, summary
+from judge import Judge
 
 
 def main():
@@ -37,6 +39,9 @@ def main():
             stopped.append(now_ms() - begun)
         story.check("all runs were made", len(times) == args.runs)
         story.check("no takeover took longer than lease_time", times and max(times) <= 1000 * args.lease, sorted(times))
+        for node in domain.nodes:
+            story.within(20, "node %d is ready" % node.n, node.is_ready)
+        story.equal("nothing is wrong with the logs", oracle.of_logs(Judge(story, None).logs(domain.nodes))[:5], [])
         print("takeover with lease_time = %d s, %d runs: %s; until a killed node is open again: %s" % (args.lease, len(times), summary(times), summary(stopped)))
 
 

@@ -68,6 +68,13 @@ matches "what failed is in the audit log" "$(coffer audit show --limit 20)" 'whi
 
 stop_daemon
 run_daemon
+zeroise() { coffer zeroise --domain "$(status_field .domain.fingerprint)"; }
+refused "without its PIN this token destroys nothing, and that is what zeroise says" 1 \
+  'not asked to destroy the master secret: .*neither destroys it nor shows whether it is there: .*--without-token.*pkcs11-tool --login --delete-object' zeroise
+refused "a wrong PIN" 1 'PIN' coffer unseal --pin --secret-file "$work/wrong"
+refused "nor with a wrong one, which it does not try again" 1 'not asked to destroy the master secret: .*PIN.*neither destroys it nor shows whether it is there' zeroise
+stop_daemon
+run_daemon
 if separate_users; then refused "a stranger's PIN does not reach the token" 1 'may not unseal' as_stranger unseal --token; fi
 equal "it waits still" "$(status_field .token.health)" waiting
 check "the PIN opens it" coffer unseal --pin --secret-file "$work/pin"

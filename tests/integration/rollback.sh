@@ -8,7 +8,8 @@ token=$1
 begin "rollback-$token"
 start_sandbox --token "$token" --set anchor_interval=2s --set token_deadline=4s --set token_probe_interval=1s
 use_sandbox
-state=$home/state
+# shellcheck source=tests/integration/rollback_lib.sh
+. "$(dirname "$0")/rollback_lib.sh"
 export TPM2TOOLS_TCTI=swtpm:path=$home/token/swtpm.sock
 
 ended() { ! kill -0 "$1" 2>/dev/null; }
@@ -18,8 +19,6 @@ stop_daemon() { # the whole of it: it raises the counter last
   kill -TERM "$pid"
   within 15 "stopped" ended "$pid"
 }
-save() { rm -rf "${work:?}/$1"; cp -a "$state" "$work/$1"; }
-put_back() { rm -rf "${state:?}"; cp -a "$work/$1" "$state"; }
 counter() { status_field .rollback.counter; }
 is_refused() { # is_refused WHAT PATTERN
   within 20 "$1: the node is at fault" status_is .state fault

@@ -7,7 +7,8 @@
 begin rollback-killed
 start_sandbox --token swtpm --set anchor_interval=1s --set anchor_period=0
 use_sandbox
-state=$home/state
+# shellcheck source=tests/integration/rollback_lib.sh
+. "$(dirname "$0")/rollback_lib.sh"
 daemon=""
 started=0
 export TPM2TOOLS_TCTI=swtpm:path=$home/token/swtpm.sock
@@ -26,8 +27,6 @@ kill_daemon() { # the monitor stands still first, or what it starts would raise
   rm -f "$home/coffer.sock"
   within 10 "$1: killed" has_ended "$monitor"
 }
-save() { rm -rf "${work:?}/$1"; cp -a "$state" "$work/$1"; }
-put_back() { rm -rf "${state:?}"; cp -a "$work/$1" "$state"; }
 counter() { echo $((0x$(tpm2_nvread -C o -s 8 "$index" | xxd -p))); } # what the token says, not what the node thinks
 now_at() { status_field .rollback.version; }
 # The raise of the start is done, and longer ago than anchor_interval, so that the next one is not kept back.

@@ -14,7 +14,8 @@ kill -TERM "$(cat "$other/node-1/monitor.pid")"
 trap 'kill_second; "$sandbox" stop --dir "$other" >/dev/null 2>&1; cleanup' EXIT
 start_sandbox --token swtpm --set anchor_interval=1s --set anchor_period=0 --set token_deadline=4s --set token_probe_interval=1s --set "tokend_environment=SOFTHSM2_CONF=$other/node-1/token/softhsm2.conf"
 use_sandbox
-state=$home/state
+# shellcheck source=tests/integration/rollback_lib.sh
+. "$(dirname "$0")/rollback_lib.sh"
 shares=(--share-file "$dir/recovery/share-1.txt" --share-file "$dir/recovery/share-2.txt" --share-file "$dir/recovery/share-3.txt")
 first=$(status_field .token.uri)
 tpm=$home/second
@@ -22,31 +23,14 @@ second="tpm2:swtpm:path=$tpm/swtpm.sock"
 export TPM2TOOLS_TCTI=swtpm:path=$tpm/swtpm.sock
 
 kill_second() { [ ! -s "$tpm/pid" ] || kill -9 "$(cat "$tpm/pid")" 2>/dev/null; }
-second_on() {
-  local as=()
-  [ "$(id -u)" != 0 ] || as=(setpriv --reuid 64202 --regid 64202 --clear-groups)
-  (cd / && umask 077 && exec setsid "${as[@]}" swtpm socket --tpm2 --tpmstate "dir=$tpm" --server "type=unixio,path=$tpm/swtpm.sock" --ctrl "type=unixio,path=$tpm/swtpm.sock.ctrl" \
-    --flags not-need-init,startup-clear --pid "file=$tpm/pid" </dev/null >>"$work/swtpm.log" 2>&1) &
-  within 10 "the second TPM is there" test -S "$tpm/swtpm.sock"
-}
-second_off() {
-  local pid; pid=$(cat "$tpm/pid")
-  kill -TERM "$pid"
-  within 10 "the second TPM is off" has_ended "$pid"
-  rm -f "$tpm"/*.sock*
-}
-save() { rm -rf "${work:?}/$1"; cp -a "$state" "$work/$1"; }
+second_on() { tpm_start "$tpm" "$tpm/swtpm.sock" "$tpm/pid"; }
+second_off() { tpm_stop TERM "$tpm/pid"; }
 save_last() { # save_last COPY: of the running node, whose counter says what the copy says
   local pid; pid=$(cat "$home/cofferd.pid")
   within 20 "$1: its counter is well" status_is .rollback.health well
   kill -STOP "$pid"
   save "$1"
   kill -CONT "$pid"
-}
-put_back() { rm -rf "${state:?}"; cp -a "$work/$1" "$state"; }
-open_again() { # open_again WHAT
-  start_daemon "$1: it starts"
-  within 20 "$1: it opens by itself" is_ready
 }
 shares_do_not_open() { # shares_do_not_open WHAT COPY
   put_back "$2"
@@ -62,23 +46,22 @@ make_index() { tpm2_nvdefine -C o -s 8 -a 'ownerwrite|ownerread' "$1"; }
 mkdir -m 700 "$tpm"
 give_to tokend "$tpm"
 second_on
-coffer key create k >/dev/null || bad "a key"
-printf before | coffer encrypt -k k -o "$work/m"
-within 20 "there is a counter" status_is .rollback.protection 'counter in the token'
+sealed_key
 equal "the second TPM has no place left for a counter" "$(indexes make_index)" ""
 save_last first-last
 
 # ---- to a TPM that can make no counter yet ----
 check "full: another TPM takes over" coffer rotate master --token "$second"
+matches "full: that nothing protects is in the audit log at once" "$(coffer audit show --limit 5)" 'a change of the master secret, and the counter in the token: no counter could be made in the token'
 equal "full: status says that nothing protects" "$(status_field .rollback.protection)" 'none yet'
 stop_daemon
-open_again "full, once more"
+opens_again "full, once more"
 matches "full: and the audit log that nothing was compared" "$(coffer audit show --limit 20)" \
   'opened the data key; the counter in the token was not compared: no counter could be made in the token'
 stop_daemon
 save full
 equal "full: its places are free again" "$(indexes tpm2_nvundefine -C o)" ""
-open_again "full"
+opens_again "full"
 equal "full: the counter is made" "$(status_field .rollback.protection)" 'counter in the token'
 stop_daemon
 save second
@@ -93,8 +76,8 @@ shares_do_not_open "left" first-last
 
 # ---- left for a token that cannot count ----
 put_back second
-open_again "hsm"
-coffer key create doomed >/dev/null && printf gone | coffer encrypt -k doomed -o "$work/d"
+opens_again "hsm"
+doomed_key
 save_last second-last
 check "hsm: a token that cannot count takes over" coffer rotate master --token "$hsm"
 equal "hsm: status says that nothing protects" "$(status_field .rollback.protection)" 'none in the token'
@@ -102,11 +85,11 @@ stop_daemon
 save hsm
 shares_do_not_open "hsm" second-last
 put_back hsm
-open_again "back"
+opens_again "back"
 out=$(coffer rotate master --token "$second" 2>&1) && ok "back: the TPM takes over again" || bad "back: the TPM takes over again" "$out"
 equal "back: its counter protects again" "$(status_field .rollback.protection)" 'counter in the token'
 equal "back: nobody had to take anything" 0 "$(status_field .rollback.overridden)"
-coffer key revoke doomed --reason key-compromise >/dev/null && check "back: a key is destroyed" coffer key destroy doomed
+destroy_doomed back
 stop_daemon
 save back
 
@@ -122,7 +105,7 @@ stop_daemon
 
 # ---- left while it was away ----
 put_back back
-open_again "away"
+opens_again "away"
 stop_daemon
 save away-last
 second_off
@@ -138,7 +121,7 @@ check "away: a token that cannot count takes over" coffer rotate master --token 
 matches "away: the earlier one is on record" "$(coffer status)" 'not destroyed'
 stop_daemon
 second_on
-open_again "away: the TPM is back"
+opens_again "away: the TPM is back"
 settled() { ! coffer status | grep -q 'not destroyed'; }
 within 20 "away: its master secret is destroyed" settled
 stop_daemon

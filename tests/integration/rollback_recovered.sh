@@ -7,31 +7,16 @@
 begin rollback-recovered
 start_sandbox --token swtpm --set anchor_interval=1s --set anchor_period=0 --set token_probe_interval=1s
 use_sandbox
-state=$home/state
+# shellcheck source=tests/integration/rollback_lib.sh
+. "$(dirname "$0")/rollback_lib.sh"
 shares=(--share-file "$dir/recovery/share-1.txt" --share-file "$dir/recovery/share-2.txt" --share-file "$dir/recovery/share-3.txt")
 
 restart() {
   stop_daemon
-  start_daemon "$1: it starts again"
-  within 20 "$1: it opens by itself" is_ready
+  opens_again "$1"
 }
-put_back() {
-  rm -rf "${state:?}"
-  cp -a "$work/$1" "$state"
-}
-tpm_off() {
-  local pid; pid=$(cat "$home/token/swtpm.pid")
-  kill -9 "$pid"
-  within 10 "the TPM is off" has_ended "$pid"
-  rm -f "$home"/token/*.sock*
-}
-tpm_on() { # tpm_on SOCKET: the same TPM, at this socket
-  local as=()
-  [ "$(id -u)" != 0 ] || as=(setpriv --reuid 64202 --regid 64202 --clear-groups)
-  (cd / && umask 077 && exec setsid "${as[@]}" swtpm socket --tpm2 --tpmstate "dir=$home/token" --server "type=unixio,path=$1" --ctrl "type=unixio,path=$1.ctrl" \
-    --flags not-need-init,startup-clear --pid "file=$home/token/swtpm.pid" </dev/null >>"$work/swtpm.log" 2>&1) &
-  within 10 "the TPM is there" test -S "$1"
-}
+tpm_off() { tpm_stop KILL "$home/token/swtpm.pid"; }
+tpm_on() { tpm_start "$home/token" "$1" "$home/token/swtpm.pid"; } # tpm_on SOCKET: the same TPM, at this socket
 by_shares() { # by_shares WHAT FOLDER: the node stands on this folder, without its token
   tpm_off
   put_back "$2"
@@ -41,30 +26,22 @@ by_shares() { # by_shares WHAT FOLDER: the node stands on this folder, without i
   within 10 "$1: status says that the counter was not asked" status_is .rollback.health late
   matches "$1: and the audit log" "$(coffer audit show --limit 20)" 'opened the data key; the counter in the token was not compared'
 }
-is_refused() {
-  within 20 "$1: the node is at fault" status_is .state fault
-  matches "$1: and says why" "$(status_field .note)" '^rollback: the store is older than this node has been.*coffer store accept --rollback'
-  refused "$1: what was destroyed does not decrypt" 1 'stopped serving' coffer decrypt -i "$work/d" -o "$work/o"
-}
 
-coffer key create k >/dev/null && coffer key create doomed >/dev/null || bad "keys"
-printf before | coffer encrypt -k k -o "$work/m"
-printf gone | coffer encrypt -k doomed -o "$work/d"
-within 20 "there is a counter" status_is .rollback.protection 'counter in the token'
+sealed_key
+doomed_key
 uri=$(status_field .token.uri)
 stop_daemon
-cp -a "$state" "$work/before"
-start_daemon "it starts again"
-within 20 "and opens" is_ready
-coffer key revoke doomed --reason key-compromise >/dev/null && check "a key is destroyed" coffer key destroy doomed
+save before
+opens_again "once more"
+destroy_doomed "once more"
 stop_daemon
-cp -a "$state" "$work/after"
+save after
 
 # ---- the TPM comes back to an old store ----
 by_shares "the TPM comes back" before
 check "the TPM comes back: until then it serves" coffer decrypt -i "$work/d" -o "$work/o"
 tpm_on "$home/token/swtpm.sock"
-is_refused "the TPM comes back"
+is_behind "the TPM comes back"
 refused "the TPM comes back: no other master secret" 1 'stopped serving' coffer rotate master --token "$uri?handle=0x81010D07"
 stop_daemon
 
@@ -77,28 +54,27 @@ check "the newest store: the same TPM under another handle" coffer rotate master
 restart "the newest store"
 equal "the newest store: the counter stayed" 0 "$(status_field .rollback.overridden)"
 stop_daemon
-rm -rf "$work/after"
-cp -a "$state" "$work/after"
+save after
 
 # ---- the same TPM under another name ----
 by_shares "another name" before
 other=$home/token/other.sock
 tpm_on "$other"
 refused "another name: a change to it is refused" 1 'rollback: the store is older than this node has been.*coffer store accept --rollback' coffer rotate master --token "tpm2:swtpm:path=$other?handle=0x81010D07"
-is_refused "another name"
+is_behind "another name"
 matches "another name: nothing was changed" "$(status_field .token.uri)" '/swtpm\.sock'
 check "another name: root takes it" coffer store accept --rollback --yes
 within 20 "another name: it serves" status_is .state open
 out=$(coffer rotate master --token "tpm2:swtpm:path=$other?handle=0x81010D07" 2>&1) && ok "another name: now it is changed" || bad "another name: now it is changed" "$out"
 equal "another name: what root took stays on record" 1 "$(status_field .rollback.overridden)"
 restart "another name"
+matches "another name: the audit log has what the change found" "$(coffer audit show --limit 60)" 'a change of the master secret, and the counter in the token: rollback: the store is older than this node has been'
 matches "another name: the audit log has it" "$(coffer audit show --limit 60)" 'AnchorAccept +ok'
 equal "another name: still on record" 1 "$(status_field .rollback.overridden)"
 
 # ---- a TPM that was cleared, at the same path ----
 stop_daemon
-rm -rf "$work/now"
-cp -a "$state" "$work/now"
+save now
 tpm_off
 rm -f "$home/token/tpm2-00.permall"
 tpm_on "$other"
@@ -112,6 +88,12 @@ matches "cleared: the next start opens" "$(coffer token status)" 'next_start +op
 matches "cleared: the audit log says that it was made" "$(coffer audit show --limit 20)" 'a rollback counter is made anew'
 restart "cleared"
 equal "cleared: it counts" "$(status_field .rollback.protection)" 'counter in the token'
+within 10 "cleared: everything is anchored" status_is .rollback.unanchored 0
+counter=$(status_field .rollback.counter)
+raised() { [ "$(status_field .rollback.counter)" -gt "$counter" ] && status_is .rollback.unanchored 0; }
+mkdir -m 700 "$work/new"
+check "cleared: new shares" coffer recovery shares --new --recovery-shares 3 --recovery-threshold 2 --recovery-out "$work/new"
+within 10 "cleared: the counter is raised for them, and for nothing else" raised
 equal "cleared: and opens what was sealed before" "$(coffer decrypt -i "$work/m" 2>&1)" before
 stop_daemon
 put_back now

@@ -166,4 +166,8 @@ if [ -n "$next" ] && [ $took -le $lease_time ]; then ok "under the new key node 
 check "and changes it once more" at "$next" rotate data-key
 check "the lost one is started" "$sandbox" start --dir "$dir" "${set_all[@]}"
 within 20 "and opens what was sealed" opens_at "$master"
+
+# ---- all three logs, together ----
+judged() { COFFER_BUILD_DIR=${bin%/bin} /usr/bin/python3 "$top/tests/failover/judge.py" "$dir" >"$work/judged"; }
+if judged; then ok "nothing is wrong with the logs: $(tail -1 "$work/judged")"; else bad "something is wrong with the logs" "$(cat "$work/judged")"; fi
 finish

@@ -4,9 +4,6 @@ RFC 9180 over python3-cryptography. The file is frozen: run this only to see tha
 import base64
 import hashlib
 import hmac
-import json
-import os
-import sys
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -14,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from make_sealed import DOMAIN, HERE, hkdf, rising, u
+from frozen import keep
+from make_sealed import DOMAIN, hkdf, rising, u
 
 NODE, SEED = rising(0x10, 16), Ed25519PrivateKey.from_private_bytes(rising(0xE0, 32))
 DATA_KEYS = {1: rising(0x20, 32), 2: rising(0x21, 32)}
@@ -150,14 +148,5 @@ def make():
     return out
 
 
-def main():
-    path = os.path.join(HERE, "admission-v1.json")
-    text = json.dumps(make(), indent=1, sort_keys=True) + "\n"
-    if "--check" in sys.argv:
-        with open(path, encoding="ascii") as f:
-            sys.exit(f"{path} differs" if f.read() != text else 0)
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
-
-
-main()
+if __name__ == "__main__":
+    keep("admission-v1.json", make(), sort_keys=True)

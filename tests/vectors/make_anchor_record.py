@@ -2,13 +2,11 @@
 """Makes anchor-record-v1.json: the owner digest, the counter's Name and reference, and the record in both stages. Independent of Coffer's code: written from docs/formats.md sections 6
 and 19 and TPM 2.0 part 1, 16 (Names) and part 2, 13.6 (TPMS_NV_PUBLIC). The file is frozen: run this only to see that it still gives the same bytes (--check)."""
 import hashlib
-import json
-import os
-import sys
 
 from cryptography.hazmat.primitives import hashes
 
-from make_sealed import DOMAIN, HERE, NONCE, hkdf, message, rising, u
+from frozen import keep
+from make_sealed import DOMAIN, NONCE, hkdf, message, rising, u
 
 NODE, DATA_KEY, GENERATION = rising(0x10, 16), rising(0x20, 32), u(4, 1)
 INDEX, SHA256 = 0x01810C10, 0x0B
@@ -47,14 +45,5 @@ def make():
     }
 
 
-def main():
-    path = os.path.join(HERE, "anchor-record-v1.json")
-    text = json.dumps(make(), indent=1) + "\n"
-    if "--check" in sys.argv:
-        with open(path, encoding="ascii") as f:
-            sys.exit(f"{path} differs" if f.read() != text else 0)
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
-
-
-main()
+if __name__ == "__main__":
+    keep("anchor-record-v1.json", make())

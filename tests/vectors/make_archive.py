@@ -4,9 +4,6 @@ python3-cryptography. The file is frozen: run this only to see that it still giv
 import base64
 import hashlib
 import hmac
-import json
-import os
-import sys
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,9 +13,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from frozen import keep
 from make_object_record import (CREATED, INDEX, KEY_FORMAT, KEY_VERSION, LONG_INTEGER, MATERIAL, RECORD, STRUCTURE, INTEGER, ENUMERATION, BYTES, TEXT, DATE_TIME,
                                 attribute, item)
-from make_sealed import DOMAIN, HERE, KEY_ID, MANAGED, hkdf, message, rising, u
+from make_sealed import DOMAIN, KEY_ID, MANAGED, hkdf, message, rising, u
 
 NODE, ARCHIVE, SET_ID = rising(0x10, 16), rising(0xB0, 16), rising(0xF0, 16)
 DATA_KEYS = {1: rising(0x20, 32), 2: rising(0x90, 32)}
@@ -273,15 +271,5 @@ def make():
     }
 
 
-def main():
-    path = os.path.join(HERE, "archive-v1.json")
-    text = json.dumps(make(), indent=1) + "\n"
-    if "--check" in sys.argv:
-        with open(path, encoding="ascii") as f:
-            sys.exit(f"{path} differs" if f.read() != text else 0)
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
-
-
 if __name__ == "__main__":
-    main()
+    keep("archive-v1.json", make())

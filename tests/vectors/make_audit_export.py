@@ -4,15 +4,13 @@ see that it still gives the same bytes (--check)."""
 import base64
 import hashlib
 import hmac
-import json
-import os
-import sys
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from make_sealed import DOMAIN, HERE, hkdf, rising, u
+from frozen import keep
+from make_sealed import DOMAIN, hkdf, rising, u
 
 NODE, OBJECT, REQUEST, GENERATION = rising(0x10, 16), rising(0x40, 16), rising(0x30, 16), 1
 SIGNER = Ed25519PrivateKey.from_private_bytes(rising(0xE0, 32))
@@ -106,15 +104,5 @@ def make():
             **out}
 
 
-def main():
-    path = os.path.join(HERE, "audit-export-v1.json")
-    made = json.dumps(make(), indent=1, ensure_ascii=True) + "\n"
-    if "--check" in sys.argv[1:]:
-        with open(path, encoding="ascii") as f:
-            sys.exit(0 if f.read() == made else "audit-export-v1.json is not what docs/formats.md says")
-    with open(path, "w", encoding="ascii") as f:
-        f.write(made)
-
-
 if __name__ == "__main__":
-    main()
+    keep("audit-export-v1.json", make())

@@ -3,12 +3,10 @@
 each time. The file is frozen: run this only to see that it still gives the same bytes (--check)."""
 import hashlib
 import hmac
-import json
-import os
-import sys
 
+from frozen import keep
 from make_audit_export import NODE, base32, sha, t
-from make_sealed import DOMAIN, HERE, rising, u
+from make_sealed import DOMAIN, rising, u
 
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -72,15 +70,5 @@ def make():
             "fingerprint": base32(sha(t(b"audit-token-key"), public)[:20])}
 
 
-def main():
-    path = os.path.join(HERE, "audit-token-v1.json")
-    made = json.dumps(make(), indent=1, ensure_ascii=True) + "\n"
-    if "--check" in sys.argv[1:]:
-        with open(path, encoding="ascii") as f:
-            sys.exit(0 if f.read() == made else "audit-token-v1.json is not what docs/formats.md says")
-    with open(path, "w", encoding="ascii") as f:
-        f.write(made)
-
-
 if __name__ == "__main__":
-    main()
+    keep("audit-token-v1.json", make())

@@ -3,13 +3,11 @@
 only to see that it still gives the same bytes (--check)."""
 import hashlib
 import hmac
-import json
-import os
-import sys
 
 from cryptography.hazmat.primitives import hashes
 
-from make_sealed import DOMAIN, HERE, hkdf, rising, u
+from frozen import keep
+from make_sealed import DOMAIN, hkdf, rising, u
 
 NODE, DATA_KEY, GENERATION = rising(0x10, 16), rising(0x20, 32), u(4, 1)
 
@@ -45,15 +43,5 @@ def make():
     }
 
 
-def main():
-    path = os.path.join(HERE, "lease-v1.json")
-    text = json.dumps(make(), indent=1) + "\n"
-    if "--check" in sys.argv:
-        with open(path, encoding="ascii") as f:
-            sys.exit(f"{path} differs" if f.read() != text else 0)
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
-
-
 if __name__ == "__main__":
-    main()
+    keep("lease-v1.json", make())

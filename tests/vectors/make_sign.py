@@ -3,12 +3,10 @@
 only to see that it still gives the same bytes (--check)."""
 import hashlib
 import hmac
-import json
-import os
-import sys
 
+from frozen import keep
 from make_lease import lp, node_record_key, shared_row, t
-from make_sealed import HERE, rising, u
+from make_sealed import rising, u
 
 NODE = rising(0x10, 16)
 
@@ -25,15 +23,5 @@ def make():
     }
 
 
-def main():
-    path = os.path.join(HERE, "sign-v1.json")
-    text = json.dumps(make(), indent=1) + "\n"
-    if "--check" in sys.argv:
-        with open(path, encoding="ascii") as f:
-            sys.exit(f"{path} differs" if f.read() != text else 0)
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
-
-
 if __name__ == "__main__":
-    main()
+    keep("sign-v1.json", make())

@@ -4,11 +4,9 @@ Independent of Coffer's code: written from docs/formats.md section 18 and TPM 2.
 The file is frozen: run this only to see that it still gives the same bytes (--check)."""
 import hashlib
 import hmac
-import json
-import os
-import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+from frozen import keep
+
 CC_POLICY_PCR, CC_POLICY_OR, CC_POLICY_AUTHORIZE, CC_POLICY_SECRET, CC_POLICY_COMMAND_CODE, CC_UNSEAL = 0x17F, 0x171, 0x16A, 0x151, 0x16C, 0x15E
 ALG_NULL, ALG_KEYEDHASH, ALG_ECDSA, ALG_ECC = 0x10, 0x08, 0x18, 0x23
 HASH_ALG = {"sha256": 0x0B, "sha384": 0x0C}
@@ -189,14 +187,5 @@ def make():
     }
 
 
-def main():
-    path = os.path.join(HERE, "tpm-policy-v1.json")
-    text = json.dumps(make(), indent=1) + "\n"
-    if "--check" in sys.argv:
-        with open(path, encoding="ascii") as f:
-            sys.exit(f"{path} differs" if f.read() != text else 0)
-    with open(path, "w", encoding="ascii") as f:
-        f.write(text)
-
-
-main()
+if __name__ == "__main__":
+    keep("tpm-policy-v1.json", make())

@@ -252,6 +252,19 @@ static void what_is_enough_goes_out_by_itself(void **state)
 	for (unsigned i = 0; i < 2; i++) collect_one(i, 10000);
 }
 
+/* With more under way, more goes out together: half of it. */
+static void half_of_what_is_under_way_goes_out_together(void **state)
+{
+	(void)state;
+	start(0, 0);
+	for (unsigned i = 0; i < 15; i++) assert_int_equal(send_one(i, 4000), COFFER_OK);
+	wait_for_operations(8);
+	assert_int_equal(echo.operations, 8); /* four, four more, and seven of fifteen wait */
+	assert_int_equal(send_one(15, 4000), COFFER_OK);
+	wait_for_operations(16);
+	for (unsigned i = 0; i < 16; i++) collect_one(i, 4000);
+}
+
 /* Three that are too few to go out by themselves. */
 static void flush_sends_what_was_gathered(void **state)
 {
@@ -278,6 +291,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(decrypt_and_rewrap_are_sent_ahead_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(results_can_be_looked_at_without_a_copy, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_enough_goes_out_by_itself, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(half_of_what_is_under_way_goes_out_together, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flush_sends_what_was_gathered, set_up, tear_down),
 	};
 	const char *seed = getenv("COFFER_SEED");

@@ -7,9 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "keyring/domain_record.h"
 #include "keyring/rooted_store.h"
 #include "token/channel.h"
 
@@ -209,4 +211,54 @@ void is_refused(struct node *n, const char *words)
 	if (!strstr(why.text, words)) fail_msg("does not say '%s': %s", words, why.text);
 	assert_int_equal(level_of(n), ANCHOR_REFUSED);
 	assert_true(n->engine.anchor_fault);
+}
+
+/* ---- record and audit log ---- */
+
+struct anchor_record record_of(struct node *n)
+{
+	struct anchor_record record = ANCHOR_RECORD_NONE;
+	assert_int_equal(anchor_record_read(n->engine.store, n->ring, &record), ERR_OK);
+	return record;
+}
+
+void damage_record(struct node *n)
+{
+	static const uint8_t header[] = { 1 };
+	struct anchor_record now = record_of(n);
+	struct store_row row = { .version = now.row_version + 1, .generation = 1, .header = view_of(header, 1), .body = view_str("this was a record and is none any more") };
+	anchor_record_clear(&now);
+	domain_record_node_id("anchor-", &n->engine.domain, &row);
+	assert_int_equal(txn_begin(n->engine.txn, NULL), ERR_OK);
+	assert_int_equal(store_put(txn_store(n->engine.txn), STORE_DOMAIN, &row, true), ERR_OK);
+	assert_int_equal(txn_commit(n->engine.txn, NULL), ERR_OK);
+}
+
+struct newest {
+	char details[REASON_MAX + 128];
+};
+
+static enum coffer_err take_details(void *arg, const struct audit_event *event)
+{
+	struct newest *out = arg;
+	(void)snprintf(out->details, sizeof out->details, "%.*s", (int)event->details.len, (const char *)event->details.ptr);
+	return ERR_OK;
+}
+
+static enum coffer_err read_newest(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	if (!e->audit) return audit_chain_open(txn, &e->audit, reason);
+	return audit_read(e->audit, txn, audit_chain_length(e->audit), 1, take_details, arg);
+}
+
+void opens_audit(struct node *n)
+{
+	if (!n->engine.audit) assert_int_equal(n->engine.on_store(&n->engine, read_newest, NULL, NULL), ERR_OK);
+}
+
+void on_record(struct node *n, const char *words)
+{
+	struct newest newest = { "" };
+	assert_int_equal(n->engine.on_store(&n->engine, read_newest, &newest, NULL), ERR_OK);
+	if (!strstr(newest.details, words)) fail_msg("not on record: %s, but %s", words, newest.details);
 }

@@ -46,5 +46,13 @@ void commit_something(struct node *n);
 void checks_well(struct node *n);
 /* The check refuses, and says these words. */
 void is_refused(struct node *n, const char *words);
+/* The record of now as a copy has it. */
+struct anchor_record record_of(struct node *n);
+/* The row is there and does not open. */
+void damage_record(struct node *n);
+/* As an open node has it. */
+void opens_audit(struct node *n);
+/* The newest record of the audit log has these words. */
+void on_record(struct node *n, const char *words);
 
 #endif

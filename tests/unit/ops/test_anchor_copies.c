@@ -8,19 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "keyring/domain_record.h"
 #include "ops/restore_internal.h"
 #include "ops/rotation_master_internal.h"
 #include "test_arena.h"
 #include "unit/ops/anchor_node.h"
-
-/* The record of now as a copy has it. */
-static struct anchor_record record_of(struct node *n)
-{
-	struct anchor_record record = ANCHOR_RECORD_NONE;
-	assert_int_equal(anchor_record_read(n->engine.store, n->ring, &record), ERR_OK);
-	return record;
-}
 
 /* The copy is put back, as far as the counter can tell. */
 static void put_back(struct node *n, struct anchor_record *copy)
@@ -78,19 +69,6 @@ static void a_copy_of_a_move_that_found_nothing_is_refused(void **state)
 	anchor_record_clear(&copy);
 }
 
-/* The row is there and does not open. */
-static void damage_record(struct node *n)
-{
-	static const uint8_t header[] = { 1 };
-	struct anchor_record now = record_of(n);
-	struct store_row row = { .version = now.row_version + 1, .generation = 1, .header = view_of(header, 1), .body = view_str("this was a record and is none any more") };
-	anchor_record_clear(&now);
-	domain_record_node_id("anchor-", &n->engine.domain, &row);
-	assert_int_equal(txn_begin(n->engine.txn, NULL), ERR_OK);
-	assert_int_equal(store_put(txn_store(n->engine.txn), STORE_DOMAIN, &row, true), ERR_OK);
-	assert_int_equal(txn_commit(n->engine.txn, NULL), ERR_OK);
-}
-
 static void a_damaged_record_is_refused_until_root_takes_the_store(void **state)
 {
 	struct node *n = *state;
@@ -104,11 +82,20 @@ static void a_damaged_record_is_refused_until_root_takes_the_store(void **state)
 	is_refused(n, "is damaged");
 	assert_int_equal(chip.place, 1); /* nothing is made anew by itself */
 	if (anchor_accept(&n->engine, &root, "", &why) != ERR_OK) fail_msg("not taken: %s", why.text);
+	on_record(n, "its record was damaged, and how often a store was taken before is lost with it; another counter is made");
 	assert_int_equal(chip.place, 2);
 	next_life(n);
 	checks_well(n);
 	anchor_facts(n->engine.anchor, &f);
 	assert_int_equal(f.overridden, 1);
+	damage_record(n); /* in the same life what it said is known */
+	is_refused(n, "is damaged");
+	assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_OK);
+	on_record(n, "its record was damaged; another counter is made");
+	next_life(n);
+	checks_well(n);
+	anchor_facts(n->engine.anchor, &f);
+	assert_int_equal(f.overridden, 2);
 }
 
 /* Taken is taken, and counted once, whatever the token does then. */
@@ -197,34 +184,9 @@ static void a_tpm_that_says_it_cannot_count_is_not_believed(void **state)
 
 /* ---- a token that is asked late ---- */
 
-struct newest {
-	char details[REASON_MAX + 128];
-};
-
-static enum coffer_err take_details(void *arg, const struct audit_event *event)
-{
-	struct newest *out = arg;
-	(void)snprintf(out->details, sizeof out->details, "%.*s", (int)event->details.len, (const char *)event->details.ptr);
-	return ERR_OK;
-}
-
-static enum coffer_err read_newest(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
-{
-	if (!e->audit) return audit_chain_open(txn, &e->audit, reason);
-	return audit_read(e->audit, txn, audit_chain_length(e->audit), 1, take_details, arg);
-}
-
-static void on_record(struct node *n, const char *words)
-{
-	struct newest newest = { "" };
-	assert_int_equal(n->engine.on_store(&n->engine, read_newest, &newest, NULL), ERR_OK);
-	if (!strstr(newest.details, words)) fail_msg("not on record: %s, but %s", words, newest.details);
-}
-
 static void opened_without_token(struct node *n)
 {
-	struct newest none;
-	if (!n->engine.audit) assert_int_equal(n->engine.on_store(&n->engine, read_newest, &none, NULL), ERR_OK);
+	opens_audit(n);
 	anchor_go_without_token(&n->engine, ERR_TOKEN_GONE, &(struct reason){ "away" });
 }
 

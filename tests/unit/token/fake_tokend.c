@@ -81,6 +81,9 @@ static void do_well(struct fake *f, const struct channel_request *q, struct chan
 	case CHANNEL_COUNTER_RAISE:
 		reply->counter = (struct token_counter_answer){ .state = TOKEN_COUNTER_WELL, .value = 7 };
 		break;
+	case CHANNEL_COUNTER_DROP:
+		reply->counter.state = TOKEN_COUNTER_NONE;
+		break;
 	case CHANNEL_TRANSPORT_MAKE:
 	case CHANNEL_TRANSPORT_PUBLIC:
 		reply->transport = (struct token_transport_answer){ .there = true, .ref = { .data = { 'T' }, .len = 1 }, .public_key = { 4, q->transport.owner[0] } };

@@ -344,72 +344,6 @@ static void a_refused_pin_is_forgotten(void **state)
 	fake_free(f);
 }
 
-/* What the counter says while the PIN is wrong; the helper that asks has none. */
-static void counts(struct fake *f, const char *uri, const char *opened, enum coffer_err expected)
-{
-	static const uint8_t auth[TOKEN_COUNTER_AUTH_LEN] = { 1 };
-	const struct token_counter_wish wish = { .auth = view_of(auth, sizeof auth) };
-	struct token_counter_answer answer = { .value = 0 };
-	struct token_health health;
-	struct token_proxy *p = NULL;
-	AUTO_SECRET struct secret *out = NULL;
-	struct token_proxy_config config = { .uri = uri, .binding = &fake_binding, .spawner = &f->spawner, .deadline_ms = 1000, .probe_interval_ms = HOUR_MS };
-	assert_int_equal(token_proxy_new(&config, &p, NULL), ERR_OK);
-	fake_await(p, TOKEN_WELL, 2000);
-	fake_set(f, CHANNEL_UNWRAP, FAKE_FAIL, ERR_AUTH);
-	assert_int_equal(token_proxy_unwrap(p, view_str("W"), &out, NULL), ERR_AUTH);
-	unsigned starts = fake_starts(f), tries = fake_count(f, CHANNEL_UNWRAP);
-	for (unsigned i = 0; i < 2; i++) assert_int_equal(token_proxy_counter_read(p, &wish, &answer, NULL), expected);
-	assert_int_equal(fake_starts(f) - starts, expected ? 0 : 2);
-	if (!expected) assert_int_equal(answer.value, 7);
-	if (!expected) assert_string_equal(f->opened, opened);
-	token_proxy_health(p, &health);
-	assert_int_equal(health.state, TOKEN_WRONG_PIN);
-	assert_int_equal(token_proxy_unwrap(p, view_str("W"), &out, NULL), ERR_AUTH);
-	assert_int_equal(fake_count(f, CHANNEL_UNWRAP), tries);
-	token_proxy_free(p);
-	fake_set(f, CHANNEL_UNWRAP, FAKE_DO, ERR_OK);
-}
-
-static void a_counter_is_asked_without_the_pin(void **state)
-{
-	struct fake *f = fake_new();
-	(void)state;
-	counts(f, "tpm2:fake", "tpm2:fake", ERR_OK);
-	counts(f, "tpm2:fake?pin-source=file:/x", "tpm2:fake", ERR_OK);
-	counts(f, "tpm2:fake?handle=0x81010D02&pin-source=file:/x", "tpm2:fake?handle=0x81010D02", ERR_OK);
-	counts(f, "tpm2:fake?pin-source=file:/x&pcrs=sha256:7", "tpm2:fake?pcrs=sha256:7", ERR_OK);
-	counts(f, "pkcs11:token=fake?pin-source=file:/x", "", ERR_AUTH); /* has none to ask, and a login would be a try */
-	fake_free(f);
-}
-
-/* The token answers, and its master secret is not there or not the one: attach fails, and the counter is asked all the same. A PKCS#11 token is not. */
-static void a_counter_is_asked_without_the_master_secret(void **state)
-{
-	static const uint8_t auth[TOKEN_COUNTER_AUTH_LEN] = { 1 };
-	static const struct { enum coffer_err err; enum token_state state; bool counts; } cases[] = {
-		{ ERR_TOKEN_KEY_MISSING, TOKEN_KEY_MISSING, true }, { ERR_TOKEN_OTHER, TOKEN_OTHER, true }, { ERR_TOKEN_REFUSED, TOKEN_REFUSED, true },
-		{ ERR_TOKEN_GONE, TOKEN_GONE, false },
-	};
-	const struct token_counter_wish wish = { .auth = view_of(auth, sizeof auth) };
-	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct fake *f = fake_new();
-		struct token_counter_answer answer = { .value = 0 };
-		fake_set(f, CHANNEL_ATTACH, FAKE_FAIL, cases[i].err);
-		struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
-		fake_await(p, cases[i].state, 2000);
-		assert_int_equal(token_proxy_counts(p), cases[i].counts);
-		assert_int_equal(token_proxy_counter_read(p, &wish, &answer, NULL), cases[i].counts ? ERR_OK : cases[i].err);
-		assert_int_equal(answer.value, cases[i].counts ? 7 : 0);
-		assert_int_equal(token_proxy_counter_raise(p, &wish, &answer, NULL), cases[i].counts ? ERR_OK : cases[i].err);
-		fake_set(f, CHANNEL_ATTACH, FAKE_FAIL, ERR_TOKEN); /* none of these: the helper never came to the binding */
-		if (cases[i].counts) assert_int_equal(token_proxy_counter_read(p, &wish, &answer, NULL), ERR_TOKEN);
-		token_proxy_free(p);
-		fake_free(f);
-	}
-}
-
 static void proxy_refuses_a_uri_that_is_none(void **state)
 {
 	struct fake *f = fake_new();
@@ -440,8 +374,6 @@ int main(void)
 		cmocka_unit_test(a_changed_pin_of_a_pkcs11_token_counts_at_once),
 		cmocka_unit_test(a_pin_is_there_again_on_the_way_back),
 		cmocka_unit_test(a_refused_pin_is_forgotten),
-		cmocka_unit_test(a_counter_is_asked_without_the_pin),
-		cmocka_unit_test(a_counter_is_asked_without_the_master_secret),
 		cmocka_unit_test(proxy_refuses_a_uri_that_is_none),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);
