@@ -88,7 +88,7 @@ static void append(struct job ***end, struct job *job)
 /* What only reads has a transaction of its own, beside those of other nodes: in one that writes it would contradict each of them. */
 static bool goes_apart(const struct daemon *d, const struct job *job)
 {
-	return d->care.remote && !d->engine.cache.offline && !d->care.away && rooted_store_is_shared(d->engine.store) && request_only_reads(&job->request);
+	return d->care.remote && txn_ring(d->engine.txn) && !d->engine.cache.offline && !d->care.away && rooted_store_is_shared(d->engine.store) && request_only_reads(&job->request);
 }
 
 static struct job *next_request(struct daemon *d, struct round *round)
