@@ -1,5 +1,5 @@
 /* Audit records of a node whose database does not answer: durable in a file of its own before what they tell of is acknowledged, and in the domain's log once when the database is back
- * (docs/formats.md section 23.8). Numbered and linked; the mark beside the node knows the newest number, and the database the last one that was moved there. Store thread. */
+ * (docs/formats.md section 23.9). Numbered and linked; the mark beside the node knows the newest number, and the database the last one that was moved there. Store thread. */
 #ifndef COFFER_AUDIT_HELD_H
 #define COFFER_AUDIT_HELD_H
 

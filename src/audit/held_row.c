@@ -1,4 +1,4 @@
-/* Held records and what they follow, as rows (docs/formats.md section 23.8). */
+/* Held records and what they follow, as rows (docs/formats.md section 23.9). */
 #include <string.h>
 
 #include "audit/held_internal.h"

@@ -70,6 +70,8 @@ static const struct metric metrics[] = {
 	{ "coffer_alerts_dropped_total", "counter", "events that it will not be told any more", "alerts", "dropped", NULL },
 	{ "coffer_master", "gauge", "1 when this node is master server of its domain", "lead", "role", "master" },
 	{ "coffer_epoch", "gauge", "epoch of the lease as this node saw it last", "lead", "epoch", NULL },
+	{ "coffer_format_level", "gauge", "format level of the domain", "lead", "format_level", NULL },
+	{ "coffer_format_level_known", "gauge", "format level that this node's program knows", "lead", "format_level_known", NULL },
 	{ "coffer_sealing_allowed", "gauge", "1 when a master server is there, or was within encrypt_grace", "lead", "sealing", "yes" },
 	{ "coffer_nodes", "gauge", "members of the domain", NULL, "nodes_count", NULL },
 	{ "coffer_nodes_silent", "gauge", "members that gave no sign of life for three refresh intervals", NULL, "nodes_silent", NULL },

@@ -132,7 +132,7 @@ static void print_data_key(const json_t *doc, const json_t *rotation)
 		line("", "changed at %s", when);
 	}
 	const char *old = json_text(rotation, "old_master");
-	if (old[0]) line("", "the master secret before this one is not destroyed: %s", old);
+	if (old[0]) line("", "the master secret before this one: %s", old);
 }
 
 /* Keys that the daemon replaces by itself. */
@@ -237,9 +237,23 @@ static void print_lead(const json_t *lead)
 	if (strcmp(role, "master") == 0) line("role", "master server, epoch %lld; this node is %s", json_whole(lead, "epoch"), json_text(lead, "name"));
 	else line("role", "%s; this node is %s", role, json_text(lead, "name"));
 	if (strcmp(role, "master") != 0 && master[0]) line("", "master server is node %s, epoch %lld", master, json_whole(lead, "epoch"));
-	if (strcmp(role, "master") != 0 && !master[0]) line("", "NO MASTER SERVER is seen (the last one had epoch %lld)", json_whole(lead, "epoch"));
+	if (strcmp(role, "master") != 0 && !master[0] && json_whole(lead, "epoch")) line("", "NO MASTER SERVER is seen (the last one had epoch %lld)", json_whole(lead, "epoch"));
+	if (strcmp(role, "master") != 0 && !master[0] && !json_whole(lead, "epoch")) line("", "NO MASTER SERVER is seen (of the last one nothing is known yet)");
 	if (strcmp(json_text(lead, "sealing"), "no") == 0) line("", "NOTHING NEW IS SEALED until there is one; what was sealed is opened");
 	if (strcmp(json_text(lead, "cloned"), "yes") == 0) line("", "TWO MACHINES run with the identity of this node: remove one, then run 'coffer node accept NODE'");
+}
+
+/* While nodes of two versions of Coffer work together. */
+static void print_level(const json_t *doc)
+{
+	const char *id;
+	json_t *node;
+	const json_t *lead = json_object_get(doc, "lead");
+	long long level = json_whole(lead, "format_level"), known = json_whole(lead, "format_level_known");
+	if (!level || level >= known) return;
+	line("format", "level %lld; this program knows level %lld, which the domain writes once all of its nodes do", level, known);
+	json_object_foreach(json_object_get(doc, "nodes"), id, node)
+		if (json_whole(node, "format_level") < known) line("", "%s knows level %lld", json_text(node, "name"), json_whole(node, "format_level"));
 }
 
 /* Every node of the domain, as it last said of itself. */
@@ -276,6 +290,7 @@ static void print_status(const json_t *doc)
 	}
 	print_lead(json_object_get(doc, "lead"));
 	print_nodes(doc);
+	print_level(doc);
 	print_token(json_object_get(doc, "token"));
 	print_opening(doc);
 	print_data_key(doc, json_object_get(doc, "rotation"));

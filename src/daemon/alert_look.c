@@ -10,6 +10,7 @@
 #include "ops/alert.h"
 #include "ops/anchor.h"
 #include "ops/seat.h"
+#include "ops/signs.h"
 #include "ops/store_check.h"
 #include "ops/token_of.h"
 
@@ -90,8 +91,9 @@ static void look_at_rest(struct daemon *d, bool open)
 	bool broken = anchor.level == ANCHOR_BROKEN || anchor.late;
 	snprintf(sentence, sizeof sentence, "the counter in the token cannot be raised: %s", anchor.sentence);
 	say(d, ALERT_UNANCHORED, open && (broken || anchor.level == ANCHOR_TOKEN || anchor.level == ANCHOR_NONE), broken, sentence);
-	snprintf(sentence, sizeof sentence, "the clock is %" PRIu64 " s behind the audit log: set it; until then dates of keys are judged by the audit log's time", behind);
-	say(d, ALERT_CLOCK, open, behind > CLOCK_SLACK_S, sentence);
+	bool off = behind <= CLOCK_SLACK_S && signs_clock_is_off(&d->engine, sentence, sizeof sentence);
+	if (!off) snprintf(sentence, sizeof sentence, "the clock is %" PRIu64 " s behind the audit log: set it; until then dates of keys are judged by the audit log's time", behind);
+	say(d, ALERT_CLOCK, open, off || behind > CLOCK_SLACK_S, sentence);
 	say(d, ALERT_MEMORY, true, arena_level() == ARENA_REDUCED, "memory protection is reduced: this kernel has no memfd_secret, so root can read the process's memory");
 }
 

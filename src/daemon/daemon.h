@@ -53,6 +53,7 @@ struct store_news {
 	_Atomic bool taking;      /* an admin thread takes a later generation of the data key */
 	_Atomic uint64_t take_after_ms; /* clock_mono_ms: not before */
 	uint8_t enrol_last[UUID_LEN]; /* node id of the one that was looked at last */
+	uint64_t level_after_ms;  /* clock_mono_ms: the members' format levels are not looked at before (daemon/level_watch.h) */
 	uint64_t enrol_after_ms;  /* clock_mono_ms: requests to join are not looked at before (daemon/enrol_look.h) */
 	_Atomic bool queued;      /* job is on its way */
 	struct job job;

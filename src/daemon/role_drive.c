@@ -253,6 +253,7 @@ static uint64_t drive(struct daemon *d)
 uint64_t role_drive(struct daemon *d)
 {
 	if (!is_driven(d)) return UINT64_MAX;
+	if (rooted_store_has_twin(d->engine.store) && !d->engine.seat->role.twin) role_twinned(&d->engine.seat->role, clock_mono_ms(), false);
 	if (!d->care.away && rotation_settle(&d->engine) == ERR_OK) heed(&d->engine); /* a lease is read under a ring that is not in doubt */
 	uint64_t at_ms = drive(d);
 	publish(&d->engine, clock_mono_ms());

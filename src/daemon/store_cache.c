@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "daemon/store_cache_internal.h"
 #include "daemon/store_held.h"
+#include "domain/level.h"
 #include "domain/node_record.h"
 #include "keyring/cache.h"
 #include "objects/codec.h"
@@ -86,7 +87,7 @@ static bool is_of_start(const struct daemon *d, const struct rooted_row_id *row)
 	case STORE_GRANT: return true;
 	case STORE_NODE: return row->id_len == UUID_LEN && memcmp(row->id, own, UUID_LEN) == 0;
 	case STORE_SLOT: return row->id_len > UUID_LEN && memcmp(row->id, own, UUID_LEN) == 0;
-	case STORE_DOMAIN: return view_equal_str(view_of(row->id, row->id_len), quorum_id);
+	case STORE_DOMAIN: return view_equal_str(view_of(row->id, row->id_len), quorum_id) || view_equal_str(view_of(row->id, row->id_len), LEVEL_RECORD);
 	default: return false;
 	}
 }

@@ -10,6 +10,7 @@
 #include "daemon/store_cache_internal.h"
 #include "daemon/store_held.h"
 #include "daemon/store_thread.h"
+#include "domain/level.h"
 #include "keyring/cache.h"
 
 enum coffer_err store_cache_start(struct daemon *d, struct reason *reason)
@@ -77,8 +78,10 @@ static enum coffer_err publish(void *arg, struct object *o)
 static enum coffer_err read_domain(struct engine *e, struct txn *txn, struct reason *reason)
 {
 	struct grants *grants = NULL;
+	uint32_t level;
 	TRY(txn_begin(txn, reason));
-	enum coffer_err err = grants_load(txn, &grants);
+	enum coffer_err err = level_check(txn_store(txn), txn_ring(txn), &level, reason);
+	if (!err) err = grants_load(txn, &grants);
 	if (!err) err = txn_scan(txn, view_of(NULL, 0), SIZE_MAX, publish, e->objects); /* workers then find them without the store thread */
 	txn_abort(txn);
 	if (!err) {

@@ -1,4 +1,4 @@
-/* Audit records that a node holds while its database does not answer (audit/held.h, docs/formats.md section 23.8): the file beside its cache, and the way into the log. Store thread but where it says otherwise. */
+/* Audit records that a node holds while its database does not answer (audit/held.h, docs/formats.md section 23.9): the file beside its cache, and the way into the log. Store thread but where it says otherwise. */
 #ifndef COFFER_DAEMON_STORE_HELD_H
 #define COFFER_DAEMON_STORE_HELD_H
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "daemon/admin_pool.h"
 #include "daemon/enrol_look.h"
+#include "daemon/level_watch.h"
 #include "daemon/removal.h"
 #include "daemon/store_cache.h"
 #include "daemon/store_care.h"
@@ -96,6 +97,7 @@ enum coffer_err store_news_hear(struct daemon *d)
 	if (!err) n->due = false;
 	if (!err) n->heard_ms = now;
 	if (!err) store_cache_heard(d);
+	if (!err) level_watch_heard(d, &news);
 	if (err == ERR_BUSY) return ERR_OK; /* before the next one */
 	if (!is_lost(err) && begin_taking(d) && err == ERR_STATE) return ERR_OK; /* likewise, when it is here */
 	note(n, &reason, err);
@@ -122,6 +124,7 @@ static void hear_now(void *arg)
 	enum coffer_err err = store_news_hear(d);
 	if (err && !store_care_mend(d, err)) store_care_lost(d, err);
 	if (!err) give_sign(d);
+	level_watch_raise(d);
 	enrol_look(d);
 	store_cache_care(d);
 	store_held_care(d);

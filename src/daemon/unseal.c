@@ -18,6 +18,7 @@
 #include "daemon/store_thread.h"
 #include "daemon/zeroise.h"
 #include "domain/joining.h"
+#include "domain/level.h"
 #include "domain/node_record.h"
 #include "keyring/rooted_store.h"
 #include "keyring/slot.h"
@@ -284,13 +285,22 @@ bool unseal_may_pass(enum coffer_err err)
 	}
 }
 
+/* Before anything else of the domain is read. */
+static enum coffer_err look_at_level(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	uint32_t level;
+	(void)e;
+	return level_check(txn_store(txn), arg, &level, reason);
+}
+
 enum coffer_err unseal_from_store(struct engine *e, struct reason *reason)
 {
 	struct ring *ring = NULL;
 	enum coffer_err err = unseal_read_ring(e, false, &ring, reason);
 	if (err) e->slot_fault = !unseal_may_pass(err) && !e->removed;
 	TRY(err);
-	err = unseal_set_ring(e, &ring);
+	err = e->on_store(e, look_at_level, ring, reason);
+	if (!err) err = unseal_set_ring(e, &ring);
 	ring_free(ring);
 	TRY(err);
 	return unseal_open(e, reason);

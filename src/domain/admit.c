@@ -30,7 +30,9 @@ static enum coffer_err check_enrolment(struct asking *a, struct store *store, st
 	if (err == ERR_NOT_FOUND)
 		return reason_fail(a->reason, ERR_NOT_FOUND, "the domain knows no such enrolment token; make one with 'coffer node enrol', or approve the request by its fingerprint");
 	if (err) return reason_fail(a->reason, err, "the record of the enrolment token does not open; look at 'coffer status'");
-	return enrolment_check(&a->enrolment, &a->q, a->wish->date_ms, a->reason);
+	TRY(enrolment_check(&a->enrolment, &a->q, a->wish->date_ms, a->reason));
+	if (a->wish->others_ms < a->enrolment.ends_ms) return ERR_OK;
+	return reason_fail(a->reason, ERR_STATE, "by the clock of another node the enrolment token is over; set the clocks of the nodes ('coffer status' says which is off), or make another one with 'coffer node enrol'");
 }
 
 /* An operator who typed the fingerprint needs no evidence, but evidence that does not hold is refused all the same: something is wrong. */

@@ -13,6 +13,7 @@ struct admit_wish {
 	const char *principal;           /* who approves; NULL, with an enrolment token: who made that */
 	uint64_t now_ms;                 /* the wall clock: of the request's age */
 	uint64_t date_ms;                /* clock_date_s: of an enrolment token's end */
+	uint64_t others_ms;              /* the latest that another node said it is; 0: none did */
 	uint64_t epoch;
 	const struct answer_root *roots; /* as in struct answer_plan */
 	size_t root_count;

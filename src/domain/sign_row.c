@@ -6,10 +6,12 @@
 #include "base/ct.h"
 #include "base/reader.h"
 #include "base/writer.h"
+#include "domain/level.h"
 #include "domain/row_mac.h"
 
 #define SCHEMA 1u
 #define FORMAT 1u
+#define FORMAT_DATE 2u /* and a date */
 #define STATE 1u
 
 static const uint8_t header[] = { SCHEMA };
@@ -43,7 +45,7 @@ enum coffer_err sign_to_row(struct ring *ring, const struct node_sign *sign, str
 	ENSURE(is_sound(sign), ERR_FIELD);
 	sign_id(sign->node_id, made.id);
 	writer_init(&w, body, SIGN_BODY_MAX - MAC_LEN);
-	writer_u8(&w, FORMAT);
+	writer_u8(&w, sign->date_ms ? FORMAT_DATE : FORMAT);
 	writer_u64(&w, sign->written_ms);
 	writer_u32(&w, sign->generation);
 	writer_u64(&w, sign->epoch);
@@ -51,6 +53,7 @@ enum coffer_err sign_to_row(struct ring *ring, const struct node_sign *sign, str
 	writer_u8(&w, sign->token_well);
 	writer_u8(&w, (uint8_t)strlen(sign->version));
 	writer_bytes(&w, view_str(sign->version));
+	if (sign->date_ms) writer_u64(&w, sign->date_ms);
 	TRY(writer_done(&w));
 	struct view fields = writer_view(&w);
 	TRY(row_mac(ring, &made, "sign-mac", fields, body + fields.len));
@@ -75,15 +78,17 @@ static enum coffer_err read_fields(struct view fields, struct node_sign *s)
 	uint8_t format, role, well;
 	reader_init(&r, fields);
 	TRY(reader_u8(&r, &format));
-	ENSURE(format == FORMAT, ERR_VERSION);
+	bool dated = format == FORMAT_DATE && level_known() >= LEVEL_SIGN_DATE;
+	ENSURE(format == FORMAT || dated, ERR_VERSION);
 	TRY(reader_u64(&r, &s->written_ms));
 	TRY(reader_u32(&r, &s->generation));
 	TRY(reader_u64(&r, &s->epoch));
 	TRY(reader_u8(&r, &role));
 	TRY(reader_u8(&r, &well));
 	TRY(read_version(&r, s->version));
+	if (dated) TRY(reader_u64(&r, &s->date_ms));
 	TRY(reader_end(&r));
-	ENSURE(well <= 1, ERR_CORRUPT);
+	ENSURE(well <= 1 && (!dated || s->date_ms), ERR_CORRUPT);
 	s->role = (enum sign_role)role;
 	s->token_well = well;
 	return is_sound(s) ? ERR_OK : ERR_CORRUPT;

@@ -1,4 +1,5 @@
-/* A node's sign of life: what it last said of itself, for people who look at the domain from another node; nothing decides by it (docs/formats.md section 23.7). One row for each node, in table 64,
+/* A node's sign of life: what it last said of itself, for people who look at the domain from another node; nothing but an
+ * enrolment token's end is decided by it (docs/formats.md section 23.7). One row for each node, in table 64,
  * authentic by its MAC. Store thread. */
 #ifndef COFFER_DOMAIN_SIGN_ROW_H
 #define COFFER_DOMAIN_SIGN_ROW_H
@@ -12,7 +13,7 @@
 #define SIGN_PREFIX "sign"
 #define SIGN_ID_LEN (sizeof SIGN_PREFIX - 1 + UUID_LEN) /* bytes */
 #define SIGN_VERSION_MAX 32u                            /* printable ASCII characters */
-#define SIGN_BODY_MAX (24u + SIGN_VERSION_MAX + 32u)    /* bytes */
+#define SIGN_BODY_MAX (32u + SIGN_VERSION_MAX + 32u)    /* bytes */
 
 enum sign_role { SIGN_MASTER = 1, SIGN_STANDBY = 2, SIGN_MEMBER = 3 };
 
@@ -24,6 +25,7 @@ struct node_sign {
 	uint64_t epoch;                      /* of the lease, as it saw it last */
 	enum sign_role role;                 /* what it holds itself for */
 	bool token_well;
+	uint64_t date_ms;                    /* the time by which the node judges dates; 0: the row does not have it (below LEVEL_SIGN_DATE) */
 	char version[SIGN_VERSION_MAX + 1];  /* of the program */
 };
 

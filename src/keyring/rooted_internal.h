@@ -55,6 +55,8 @@ struct rooted {
 	/* Where several nodes write: */
 	bool shared;
 	bool peer_verdict;               /* the verdict is of another node's root: it is judged anew with each reading */
+	bool twin;                       /* another process wrote this node's root */
+	bool in_doubt;                   /* a commit of this node may be there or not: until the root was read again */
 	bool unheard;                    /* what was told was not taken in */
 	struct rooted_peer *peers;
 	size_t peer_count, peer_cap;
@@ -64,6 +66,7 @@ struct rooted {
 };
 
 struct rooted *rooted_of(struct store *s);
+extern const char rooted_twin_sentence[];
 /* Every row of the table but the root's own, into *out; watch may be NULL. At once. */
 enum coffer_err rooted_sum_table(struct rooted *r, enum store_table table, const struct rooted_watch *watch, struct root_sum *out,
 	size_t *faults) MUST_USE;
@@ -93,7 +96,8 @@ enum coffer_err rooted_read_shared(struct rooted *r, struct reason *reason) MUST
 enum coffer_err rooted_begin_peers(struct rooted *r) MUST_USE;
 /* What is read of the others counts as known: nothing was loaded from the store before. */
 void rooted_know_changes(struct rooted *r);
-/* Before this node's root is written: the row in the store must be the one that this process wrote last. */
+/* Before this node's root is written: the row in the store must be the one that this process wrote last. ERR_EXISTS: a second process with this node's identity went on from it; ERR_CORRUPT, the verdict: an older
+ * one is there, or none. */
 enum coffer_err rooted_check_own(struct rooted *r) MUST_USE;
 enum coffer_err rooted_wrote_own(struct rooted *r, struct view body) MUST_USE;
 /* Takes the other nodes as they are: those whose root cannot be used lose it, and this node's part is what the rest leaves. Inside a transaction; then after its commit. */

@@ -11,7 +11,8 @@
 /* Where several nodes write: one snapshot. Without a root that is under a data key to come nothing can be compared. */
 static enum coffer_err look(struct rooted *r)
 {
-	TRY(rooted_look(r, NULL));
+	enum coffer_err err = rooted_look(r, NULL);
+	if (err) return err == ERR_EXISTS ? ERR_STATE : err; /* what this process knows of its own part is not so any more */
 	if (r->verdict != ERR_STATE) return ERR_OK;
 	store_rollback(r->inner);
 	return ERR_STATE;

@@ -309,6 +309,13 @@ enum coffer_err rooted_read_shared(struct rooted *r, struct reason *reason)
 	return ERR_OK;
 }
 
+/* Who has the data key alone can seal a root, and this process did not: it is no older one. */
+static bool is_by_twin(struct rooted *r, const struct store_row *row)
+{
+	struct root found;
+	return root_from_row(r->ring, row, &found) == ERR_OK && found.version >= r->now.root.version;
+}
+
 enum coffer_err rooted_check_own(struct rooted *r)
 {
 	struct store_row row;
@@ -317,7 +324,11 @@ enum coffer_err rooted_check_own(struct rooted *r)
 	if (err && err != ERR_NOT_FOUND) return err;
 	bool there = err == ERR_OK;
 	if (r->accepting || (there == r->now.own_there && (!there || ct_equal(digest, r->now.own_digest, sizeof digest)))) return ERR_OK;
-	rooted_judge(r, ERR_CORRUPT, "integrity: this node's version root %s since it wrote it last (an older copy of the store was put back, or a second process has this node's identity); "
+	if (there && is_by_twin(r, &row)) {
+		r->twin = true;
+		return ERR_EXISTS;
+	}
+	rooted_judge(r, ERR_CORRUPT, "integrity: this node's version root %s since it wrote it last (an older copy of the store was put back); "
 		"look at 'coffer store check' and then run 'coffer store accept'", there ? "was changed" : "is gone");
 	r->peer_verdict = false;
 	return ERR_CORRUPT;
@@ -339,6 +350,7 @@ enum coffer_err rooted_look(struct rooted *r, struct reason *reason)
 	if (!err && (!r->verdict || r->peer_verdict)) {
 		enum coffer_err own = rooted_check_own(r);
 		if (own && own != r->verdict) err = own;
+		if (own == ERR_EXISTS) err = reason_fail(reason, own, "%s", rooted_twin_sentence);
 	}
 	if (err) store_rollback(r->inner);
 	return err;

@@ -8,6 +8,9 @@
 
 static const struct store_ops rooted_ops;
 
+const char rooted_twin_sentence[] = "two machines run with the identity of this node (one was cloned): another process wrote this node's part of the store; remove one, restart the other one's daemon, then run "
+	"'coffer node accept NODE' there";
+
 struct rooted *rooted_of(struct store *s)
 {
 	PRE(rooted_store_is(s));
@@ -107,6 +110,7 @@ static enum coffer_err commit(struct store *base, struct reason *reason)
 	if (!err && r->now.dirty) err = rooted_write(r);
 	if (err) {
 		rollback(base);
+		if (r->twin && err == ERR_EXISTS) return reason_fail(reason, err, "%s", rooted_twin_sentence);
 		return reason_fail(reason, err, "the store took back the whole change because a write in it failed: %s", err_text(err));
 	}
 	tell_commit(r);
@@ -124,6 +128,8 @@ static enum coffer_err commit(struct store *base, struct reason *reason)
 		if (wrote && r->mark) root_mark_write(r->mark, r->ring, r->durable.root.version);
 	} else if (err != ERR_UNKNOWN_OUTCOME) {
 		r->now = r->durable;
+	} else {
+		r->in_doubt = true;
 	}
 	return err;
 }
@@ -341,6 +347,14 @@ static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
 	return store_scrub_deleted(rooted_of(base)->inner, reason);
 }
 
+/* While the connection was lost, somebody else wrote this node's root: it is further than this process brought it. */
+static void look_for_twin(struct rooted *r)
+{
+	uint64_t own = r->known + r->in_doubt;
+	if (r->shared && r->now.own_there && r->known && r->durable.root.version > own) r->twin = true;
+	r->in_doubt = false;
+}
+
 /* What is there now is the truth, unless it is older than what was durable already. */
 static enum coffer_err reopen(struct store *base, struct reason *reason)
 {
@@ -352,6 +366,7 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	if (!r->ring) return ERR_OK;
 	TRY(rooted_read(r, reason));
 	if (r->verdict) return rooted_store_verdict(base, reason);
+	look_for_twin(r);
 	if (r->durable.root.version < r->known)
 		return reason_fail(reason, ERR_CORRUPT, "the store was opened again and is older than before (version %llu after %llu); restore it from a backup",
 			(unsigned long long)r->durable.root.version, (unsigned long long)r->known);
@@ -413,6 +428,16 @@ enum coffer_err rooted_store_share(struct store *s)
 	ENSURE(r->changed, ERR_MEMORY);
 	r->shared = true;
 	return ERR_OK;
+}
+
+bool rooted_store_has_twin(const struct store *s)
+{
+	return rooted_store_is(s) && ((const struct rooted *)s)->twin;
+}
+
+void rooted_store_forget_twin(struct store *s)
+{
+	if (rooted_store_is(s)) rooted_of(s)->twin = false;
 }
 
 bool rooted_store_is_shared(const struct store *s)

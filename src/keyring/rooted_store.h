@@ -25,6 +25,9 @@ struct root_mark *rooted_store_mark(struct store *s);
  * ERR_MEMORY. */
 bool rooted_store_is_shared(const struct store *s);
 enum coffer_err rooted_store_share(struct store *s) MUST_USE;
+/* Whether a second process with this node's identity was found to write this node's root (a commit and a refresh are ERR_EXISTS then; or it was there when the store was opened again), and that it is gone. */
+bool rooted_store_has_twin(const struct store *s);
+void rooted_store_forget_twin(struct store *s);
 
 typedef void rooted_changed_fn(void *arg, enum store_table table, struct view id);
 /* Before each commit of this node: the rows that it changes, so that copies of them elsewhere leave before it is there. everything: all that there are (rows is NULL). What fn keeps it mends by itself. */

@@ -12,6 +12,7 @@
 #include "kmip/enums.h"
 #include "ops/nodes.h"
 #include "ops/seat.h"
+#include "ops/signs.h"
 
 /* How far each root is: what the new node may hold the store to. */
 static enum coffer_err take_roots(struct engine *engine, struct answer_root out[static ANSWER_ROOTS_MAX], size_t *out_count, struct reason *reason)
@@ -40,6 +41,7 @@ enum coffer_err admit_answer(struct engine *engine, struct txn *txn, struct view
 	struct answer_root roots[ANSWER_ROOTS_MAX];
 	struct admit_wish wish = { .row = row, .fingerprint = typed, .principal = principal, .now_ms = clock_wall_s() * 1000, .date_ms = clock_date_s() * 1000,
 		.epoch = epoch_of(engine), .roots = roots };
+	TRY(signs_latest_ms(txn, &wish.others_ms));
 	TRY(take_roots(engine, roots, &wish.root_count, reason));
 	enum coffer_err err = generation_get_domain_key(txn_store(txn), txn_ring(txn), &seed);
 	if (err) return reason_default(reason, err, "the domain's private key does not open: %s", err_text(err));

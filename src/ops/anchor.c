@@ -167,6 +167,12 @@ enum anchor_verdict anchor_judge(uint64_t recorded, const struct token_counter_a
 	return answer->value + 1 == recorded ? ANCHOR_STEP_BEHIND : ANCHOR_TOKEN_OLD;
 }
 
+enum anchor_verdict anchor_judge_record(const struct anchor_record *record, const struct token_counter_answer *answer)
+{
+	enum anchor_verdict verdict = anchor_judge(record->counter, answer);
+	return verdict == ANCHOR_TOKEN_OLD && record->stage == ANCHOR_LEFT && answer->value + 2 == record->counter ? ANCHOR_STEP_BEHIND : verdict;
+}
+
 #define GO_ON "; restore the newest copy, or go on with this one by 'coffer store accept --rollback --yes'"
 
 enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict, const struct anchor_record *record, uint64_t value, struct reason *reason)
@@ -200,7 +206,7 @@ enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict
 		break;
 	}
 	a->verdict = verdict;
-	a->other_token = false;
+	a->other_token = a->left_token = false;
 	a->confirmed = value;
 	anchor_know(a, record);
 	anchor_set_level(a, ANCHOR_REFUSED, s);
@@ -254,9 +260,14 @@ static enum coffer_err take_answer(struct engine *engine, struct anchor_record *
 	if (record->stage != ANCHOR_MADE && record->stage != ANCHOR_LEFT)
 		return answer->state == TOKEN_COUNTER_OTHER && record->stage != ANCHOR_MOVING ? anchor_refuse(engine, ANCHOR_BEFORE, record, 0, reason)
 			: make_first(engine, record, answer->state == TOKEN_COUNTER_NONE, reason);
-	enum anchor_verdict verdict = anchor_judge(record->counter, answer);
+	enum anchor_verdict verdict = anchor_judge_record(record, answer);
 	uint64_t value = answer->state == TOKEN_COUNTER_WELL ? answer->value : 0;
 	if (verdict != ANCHOR_WELL && verdict != ANCHOR_STEP_BEHIND) return anchor_refuse(engine, verdict, record, value, reason);
+	if (record->stage == ANCHOR_LEFT) { /* it is in force again: else nothing would raise it */
+		record->stage = ANCHOR_MADE;
+		record->counter = value;
+		TRY(engine->on_store(engine, store_record, record, reason));
+	}
 	a->confirmed = value;
 	anchor_know(a, record);
 	anchor_set_level(a, ANCHOR_TOKEN, "");

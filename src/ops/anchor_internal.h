@@ -17,11 +17,14 @@ struct anchor {
 	/* admin lane, admin_lock or the one thread that raises */
 	enum anchor_verdict verdict;
 	bool other_token;      /* the verdict is on a counter in a token that `rotate master` was to go to */
+	bool left_token;       /* the verdict is on the counter in the token that `rotate master` left */
 	uint64_t confirmed;    /* what the token said last; 0: nothing */
 };
 
 /* The record of a made counter beside what the token says. */
 enum anchor_verdict anchor_judge(uint64_t recorded, const struct token_counter_answer *answer);
+/* The same of the counter that `record` is about: one that was left was to be raised then, and once more before that. */
+enum anchor_verdict anchor_judge_record(const struct anchor_record *record, const struct token_counter_answer *answer);
 void anchor_set_level(struct anchor *a, enum anchor_level level, const char *sentence);
 /* Level REFUSED, with the sentence; ERR_CORRUPT. value: what the token says. */
 enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict, const struct anchor_record *record, uint64_t value, struct reason *reason) MUST_USE;

@@ -7,6 +7,7 @@
 #include "keyring/rooted_store.h"
 #include "kmip/enums.h"
 #include "ops/anchor_internal.h"
+#include "ops/rotation_master_internal.h"
 
 struct raising {
 	void (*recorded)(void *arg);
@@ -160,13 +161,16 @@ static enum coffer_err prepare_record(struct engine *engine, struct acceptance *
 	record->overridden_ms = clock_wall_s() * 1000;
 	record->overridden_from = record->counter;
 	record->overridden_to = a->confirmed;
+	if (a->left_token) return ERR_OK;
 	acc->anew = a->verdict != ANCHOR_STORE_OLD && a->verdict != ANCHOR_TOKEN_OLD;
 	if (!acc->anew) {
 		record->counter = a->confirmed + 1;
 		if (record->first > record->counter) record->first = record->counter;
 		return ERR_OK;
 	}
-	record->stage = a->other_token ? ANCHOR_MOVING : ANCHOR_MAKING;
+	/* What stands there, or may, and was taken against is to be replaced by whoever finishes this, without being asked for once more. */
+	const bool stands = a->other_token || a->verdict == ANCHOR_REPLACED || a->verdict == ANCHOR_BEFORE || a->verdict == ANCHOR_DAMAGED;
+	record->stage = stands ? ANCHOR_MOVING : ANCHOR_MAKING;
 	record->ref = (struct token_counter_ref){ .len = 0 };
 	record->first = record->made_ms = record->counter = 0;
 	return anchor_record_new_auth(record);
@@ -187,7 +191,16 @@ static const char *aside(const struct engine *engine, const struct acceptance *a
 {
 	const bool without = engine->anchor->verdict == ANCHOR_ELSEWHERE;
 	if (acc->damaged) return acc->counted ? "; its record was damaged; another counter is made" : "; its record was damaged, and how often a store was taken before is lost with it; another counter is made";
+	if (engine->anchor->left_token) return "; that token was left";
 	return without ? "; this token cannot count" : acc->anew ? "; another counter is made" : "";
+}
+
+/* The record of the counter in force counts overrides for the one that was left too, and is not made newer by that. */
+static enum coffer_err write_record(struct engine *engine, struct txn *txn, struct acceptance *acc, struct reason *reason)
+{
+	if (!engine->anchor->left_token) return anchor_store(engine, txn, &acc->record, reason);
+	TRY(rotation_anchor_take_left(txn, engine->anchor->confirmed, &acc->record.overridden_from));
+	return anchor_record_put(txn_store(txn), txn_ring(txn), &acc->record);
 }
 
 static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
@@ -202,7 +215,7 @@ static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, v
 	TRY(err);
 	if (damaged) take_earlier(engine, acc);
 	TRY(prepare_record(engine, acc));
-	TRY(anchor_store(engine, txn, &acc->record, reason));
+	TRY(write_record(engine, txn, acc, reason));
 	snprintf(details, sizeof details, "store taken as it is against the token's counter: the store knows of %" PRIu64 ", the token says %" PRIu64 "%s%s%s",
 		acc->record.overridden_from, acc->record.overridden_to, aside(engine, acc), acc->by[0] ? "; " : "", acc->by);
 	const struct audit_event event = { .principal = view_str(acc->principal->text), .operation = OPERATION_COFFER_ANCHOR_ACCEPT,
@@ -215,7 +228,10 @@ static enum coffer_err anchor_anew(struct engine *engine, struct acceptance *acc
 {
 	bool other = false;
 	const struct raising r = { .record = acc->record };
-	if (engine->anchor->other_token) return ERR_OK; /* which is not in force: the record says what it is to be held against */
+	if (engine->anchor->other_token || engine->anchor->left_token) { /* which is not in force: the record says what it is to be held against */
+		anchor_set_level(engine->anchor, ANCHOR_UNKNOWN, "");
+		return ERR_OK;
+	}
 	if (!acc->anew) return raise_token(engine, &r, reason);
 	if (engine->anchor->verdict == ANCHOR_ELSEWHERE) return ERR_OK;
 	return anchor_make(engine, &acc->record, true, &other, reason);

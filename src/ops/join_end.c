@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/answer.h"
+#include "domain/level.h"
 #include "domain/node_record.h"
 #include "domain/transport_record.h"
 #include "domain/waiting.h"
@@ -160,7 +161,9 @@ static enum coffer_err append_joined(struct engine *engine, struct txn *txn, con
 static enum coffer_err write_member(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	const struct ending *e = arg;
+	uint32_t level;
 	TRY(check_floors(e, txn_store(txn), reason));
+	TRY(level_check(txn_store(txn), txn_ring(txn), &level, reason));
 	TRY(check_domain_key(txn, reason));
 	TRY(become_member(e, txn, reason));
 	TRY(put_slots(e, txn));

@@ -22,6 +22,7 @@
 struct others {
 	const uint8_t *own;
 	bool found;
+	bool own_found; /* this node's */
 };
 
 static enum coffer_err take_text(struct reader *r, size_t max, char *out)
@@ -94,6 +95,14 @@ static enum coffer_err note_other(void *arg, const struct node_record *node)
 	return ERR_OK;
 }
 
+static enum coffer_err look_for_own(struct txn *txn, const char *name, bool *out_found)
+{
+	struct store_row row;
+	enum coffer_err err = store_get(txn_store(txn), STORE_DOMAIN, view_str(name), &row);
+	*out_found = err == ERR_OK;
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 /* Whose it is among several nodes, now or once, nothing says: then it is left as it stands. */
 enum coffer_err master_record_take_over(struct txn *txn)
 {
@@ -103,11 +112,13 @@ enum coffer_err master_record_take_over(struct txn *txn)
 	enum coffer_err err = domain_record_get(txn_store(txn), txn_ring(txn), RECORD_SHARED, &plain);
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	if (!err) err = node_record_each(txn_store(txn), txn_ring(txn), note_other, &others);
-	if (err || others.found) {
-		log_warn("a change of the master secret that an earlier program began is not taken over: %s", err ? err_text(err) : "the domain has, or had, other nodes");
+	domain_record_node_name(RECORD_PREFIX, ring_domain(txn_ring(txn)), name);
+	if (!err && !others.found) err = look_for_own(txn, name, &others.own_found);
+	if (err || others.found || others.own_found) {
+		log_warn("a change of the master secret that an earlier program began is not taken over: %s", err ? err_text(err) : others.found ? "the domain has, or had, other nodes"
+			: "the node has one of its own, which comes first");
 		return err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io ? err : ERR_OK;
 	}
-	domain_record_node_name(RECORD_PREFIX, ring_domain(txn_ring(txn)), name);
 	TRY(domain_record_put(txn_store(txn), txn_ring(txn), name, buf_view(&plain)));
 	return domain_record_erase(txn_store(txn), RECORD_SHARED);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "domain/level.h"
 #include "domain/sign_row.h"
 #include "domain/waiting.h"
 #include "ops/rotation_master.h"
@@ -80,6 +81,7 @@ enum coffer_err nodes_erase_rows(struct txn *txn, const uint8_t node_id[static U
 	TRY(erase_all(txn_store(txn), STORE_SLOT, node_id));
 	TRY(erase_all(txn_store(txn), STORE_REFRESH, node_id));
 	TRY(master_record_erase(txn, node_id));
+	TRY(level_erase(txn_store(txn), ring_domain(txn_ring(txn)), node_id));
 	uint8_t sign[SIGN_ID_LEN];
 	sign_id(node_id, sign);
 	enum coffer_err err = store_erase(txn_store(txn), STORE_LEASE, view_of(sign, sizeof sign));

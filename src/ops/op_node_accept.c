@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "domain/fence.h"
+#include "keyring/rooted_store.h"
 #include "kmip/enums.h"
 #include "kmip/tags.h"
 #include "ops/nodes.h"
@@ -23,6 +24,7 @@ struct acceptance {
 static void goes_on(void *arg)
 {
 	struct engine *engine = arg;
+	rooted_store_forget_twin(engine->store);
 	if (engine->seat->role.twin) role_accept_twin(&engine->seat->role, clock_mono_ms());
 }
 

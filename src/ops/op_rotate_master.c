@@ -23,9 +23,8 @@ static enum coffer_err take_wish(struct op_ctx *ctx, struct ttlv_cursor *payload
 
 static void put_old(struct writer *out, const struct master_change *change)
 {
-	const char *text = change->old_sentence;
-	if (change->old_destroyed) text = "destroyed";
-	else if (change->old_adopted) text = "left to its owner: Coffer did not make it";
+	char text[REASON_MAX];
+	master_old_say(change->old, change->old_sentence, text, sizeof text);
 	ttlv_put_str(out, TAG_COFFER_OLD_MASTER, text);
 }
 

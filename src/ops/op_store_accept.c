@@ -35,11 +35,20 @@ static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, v
 	return audit_append(engine->audit, txn, &event);
 }
 
+/* A node that serves what is in memory, or in its cache, beside a store that it does not take writes nothing there. */
+static enum coffer_err check_written(struct engine *e, struct reason *reason)
+{
+	if (!e->cache.offline && !e->store_away) return ERR_OK;
+	return reason_fail(reason, ERR_STATE, "this node serves what it has in memory or in its cache and writes nothing to the store now ('coffer status' says why); where the store that is there is to be taken "
+		"as it is, restart this node's daemon first, and accept it then");
+}
+
 static enum coffer_err run(struct op_ctx *ctx)
 {
 	struct engine *e = ctx->engine;
 	struct acceptance a = { .principal = ctx->principal };
 	if (!e->check) return reason_fail(&ctx->reason, ERR_UNSUPPORTED, "this store is not checked");
+	TRY(check_written(e, &ctx->reason)); /* before anybody is asked for a yes */
 	store_check_sentence(e->check, a.found, sizeof a.found);
 	TRY(quorum_ask(ctx, "accept the store as it is"));
 	if (ctx->detail[0]) snprintf(a.by, sizeof a.by, "; %s", ctx->detail);

@@ -104,6 +104,16 @@ void rotation_tell_old(struct engine *engine, const char *sentence)
 	pthread_mutex_unlock(&r->lock);
 }
 
+void rotation_old(struct engine *engine, char out[static REASON_MAX])
+{
+	struct rotation *r = engine->rotation;
+	out[0] = '\0';
+	if (!r) return;
+	pthread_mutex_lock(&r->lock);
+	memcpy(out, r->old_master, REASON_MAX);
+	pthread_mutex_unlock(&r->lock);
+}
+
 void rotation_restart(struct engine *engine)
 {
 	struct rotation *r = engine->rotation;
@@ -247,7 +257,7 @@ enum coffer_err rotation_load(struct engine *engine, struct txn *txn, void *arg,
 	pthread_mutex_unlock(&r->lock);
 	struct master_record master;
 	if (!engine->cache.offline) TRY(master_record_take_over(txn));
-	if (master_record_read(txn, &master) == ERR_OK) rotation_tell_old(engine, master.phase == 2 ? "its token is asked for it" : "");
+	if (master_record_read(txn, &master) == ERR_OK) rotation_tell_old(engine, master.phase == 2 ? "not destroyed, as far as is known: its token is asked for it" : "");
 	anchor_record_clear(&master.left);
 	rotation_set_phase(engine, ROTATION_NONE);
 	if (ring_count(txn_ring(txn)) > 1) {

@@ -47,12 +47,9 @@ static enum coffer_err ask(struct engine *e, const struct anchor_record *record,
 static enum coffer_err judge_same(struct master_flow *f, const struct anchor_record *record, const struct token_counter_answer *answer, struct reason *reason)
 {
 	struct engine *e = f->engine;
-	enum anchor_verdict verdict = anchor_judge(record->counter, answer);
-	bool is_left = record->stage == ANCHOR_LEFT;
+	enum anchor_verdict verdict = anchor_judge_record(record, answer);
 	f->value = answer->value;
-	/* It was to be raised when it was left, and once more before that. */
-	if (is_left && verdict == ANCHOR_TOKEN_OLD && answer->value + 2 == record->counter) verdict = ANCHOR_STEP_BEHIND;
-	f->counter = is_left ? MASTER_COUNTER_RETURNS : MASTER_COUNTER_STAYS;
+	f->counter = record->stage == ANCHOR_LEFT ? MASTER_COUNTER_RETURNS : MASTER_COUNTER_STAYS;
 	if (verdict == ANCHOR_WELL || verdict == ANCHOR_STEP_BEHIND) return ERR_OK;
 	return anchor_refuse(e, verdict, record, answer->value, reason);
 }
@@ -146,6 +143,40 @@ enum coffer_err rotation_anchor_write(struct engine *engine, struct txn *txn, co
 	return err;
 }
 
+/* Nothing raises it while the node is elsewhere, and leaving it raises it to left.counter + 1: the store that the node left it with knew less than there was. */
+static enum coffer_err refuse_left(struct master_flow *f, uint64_t value, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct anchor_record record = ANCHOR_RECORD_NONE; /* overrides so far; the rest is that of the counter that was left */
+	struct anchor_write load = { .record = &record };
+	struct reason why = { "" };
+	if (f->for_good) {
+		log_warn("the counter in the token that was left is at %" PRIu64 " and the store knows of %" PRIu64 ": the store was not the newest", value, f->record.left.counter);
+		return ERR_OK;
+	}
+	enum coffer_err err = e->on_store(e, anchor_load, &load, &why);
+	if (err) log_warn("%s", reason_text(&why, err));
+	record.counter = f->record.left.counter;
+	record.ref = f->record.left.ref;
+	err = anchor_refuse(e, ANCHOR_STORE_OLD, &record, value, reason);
+	anchor_record_clear(&record);
+	e->anchor->left_token = true;
+	e->anchor_fault = true;
+	f->rolled_back = true;
+	return err;
+}
+
+enum coffer_err rotation_anchor_take_left(struct txn *txn, uint64_t value, uint64_t *out_from)
+{
+	struct master_record record;
+	TRY(master_record_read(txn, &record));
+	*out_from = record.left.counter;
+	record.left.counter = value;
+	enum coffer_err err = record.phase == 2 && record.left.auth ? master_record_put(txn, &record) : ERR_STATE;
+	anchor_record_clear(&record.left);
+	return err;
+}
+
 enum coffer_err rotation_anchor_leave(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
@@ -155,6 +186,7 @@ enum coffer_err rotation_anchor_leave(struct master_flow *f, struct reason *reas
 	if (!left->auth) return ERR_OK;
 	TRY(anchor_wish(&e->identity.domain, left, &wish));
 	TRY(token_proxy_counter_read(e->token, &wish, &answer, reason));
+	if (answer.state == TOKEN_COUNTER_WELL && answer.value > left->counter + 1) return refuse_left(f, answer.value, reason);
 	/* At most two: the last raise may not have reached it. */
 	for (unsigned i = 0; i < 2 && answer.state == TOKEN_COUNTER_WELL && answer.value <= left->counter; i++) {
 		wish.from = answer.value;

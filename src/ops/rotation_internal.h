@@ -44,7 +44,7 @@ struct rotation {
 	uint32_t newest, generations; /* of the ring */
 	uint64_t total, looked, written, held;
 	char sentence[REASON_MAX];  /* why it is held; "" */
-	char old_master[REASON_MAX]; /* why the master secret before the one in force still stands; "" where it does not */
+	char old_master[REASON_MAX]; /* what became of the master secret before the one in force; "" where that is done with */
 };
 
 /* ---- rotation_nodes.c: several nodes; nothing where one writes the store. Inside a transaction that only the master server makes. ---- */
@@ -75,6 +75,7 @@ void rotation_wait(struct engine *engine, const char *fmt, ...) __attribute__((f
 enum coffer_err rotation_put_record(struct engine *engine, struct txn *txn, const struct rotation_record *record) MUST_USE;
 /* What status says of the master secret before the one in force; "" nothing. Any thread. */
 void rotation_tell_old(struct engine *engine, const char *sentence);
+void rotation_old(struct engine *engine, char out[static REASON_MAX]);
 /* At the beginning of every table. */
 void rotation_restart(struct engine *engine);
 /* Inside a transaction: the record as it is kept. */

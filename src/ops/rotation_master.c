@@ -164,11 +164,21 @@ static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *
 	return ERR_OK;
 }
 
+void master_old_say(enum master_old old, const char *still, char *out, size_t cap)
+{
+	const char *what = old == MASTER_OLD_DESTROYED ? "destroyed" : old == MASTER_OLD_ADOPTED ? "left to its owner: Coffer did not make it" : "not shown by its token, so it is not known whether it is destroyed";
+	if (old == MASTER_OLD_STANDS) snprintf(out, cap, "not destroyed yet: %.400s", still);
+	else snprintf(out, cap, "%s%s%.350s", what, still[0] ? "; " : "", still);
+}
+
+/* What is on record for ever of the old one: also of one that is given up, of which nobody may say what it is. */
 static enum coffer_err store_end(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	const struct master_flow *f = arg;
-	char details[REASON_MAX + 64];
-	const char *what = f->out->old_destroyed ? "destroyed, and looked for again" : f->out->old_adopted ? "left to its owner: Coffer did not make it" : "given up";
+	char details[2 * REASON_MAX], what[REASON_MAX];
+	master_old_say(f->out->old, "", what, sizeof what);
+	if (f->out->old == MASTER_OLD_DESTROYED) snprintf(what, sizeof what, "destroyed, and looked for again");
+	if (f->given_up) snprintf(what, sizeof what, "given up%s%.400s", f->last_said[0] ? "; last known of it: " : "", f->last_said);
 	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason)); /* of a node at fault */
 	TRY(master_record_put(txn, &f->record));
 	snprintf(details, sizeof details, "master secret: the earlier one is %s", what);
@@ -250,25 +260,38 @@ static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 	struct engine *e = f->engine;
 	struct token_info info, now;
 	struct reason why = { "" };
-	f->out->old_destroyed = f->out->old_adopted = false; /* of one before this one */
+	f->out->old = MASTER_OLD_STANDS; /* of one before this one */
 	enum coffer_err err = e->on_store(e, read_slots, f, reason);
 	if (!err) err = prove(f, reason);
 	if (!err) err = token_proxy_describe(e->token, &now, reason);
 	if (err) return err;
 	err = token_proxy_retarget(e->token, f->record.uri, &f->record.binding, reason);
 	enum coffer_err left = token_proxy_counts(e->token) ? rotation_anchor_leave(f, &why) : ERR_OK;
+	if (f->rolled_back) { /* evidence: it stays until an administrator has taken the store against it */
+		back_to(f, &e->identity);
+		return reason_fail(reason, left, "%s", reason_text(&why, left));
+	}
 	if (!err) err = token_proxy_describe(e->token, &info, reason);
 	const struct moving *newest = &f->keys[f->count - 1];
-	f->out->old_adopted = !err && !info.made_here;
 	if (!err && master_opens(e, newest, &newest->blob))
 		err = reason_fail(reason, ERR_BUG, "the earlier master secret opens what the new one wrapped, so it is the same and stays");
 	if (!err) drop_signer(e, &info, &now);
 	if (!err && info.made_here) err = token_proxy_erase(e->token, reason);
-	if (err == ERR_TOKEN_KEY_MISSING) err = ERR_OK;
-	f->out->old_destroyed = !err && !f->out->old_adopted;
+	if (!err) f->out->old = info.made_here ? MASTER_OLD_DESTROYED : MASTER_OLD_ADOPTED;
+	if (err == ERR_TOKEN_KEY_MISSING) {
+		f->out->old = MASTER_OLD_NOT_SHOWN;
+		err = ERR_OK;
+	}
 	if (!err && left) err = reason_fail(reason, left, "the counter in the token that was left could not be raised once more: %.300s", reason_text(&why, left));
 	back_to(f, &e->identity);
 	return err;
+}
+
+static void tell_old(const struct master_flow *f, const char *still)
+{
+	char text[REASON_MAX];
+	master_old_say(f->out->old, still, text, sizeof text);
+	rotation_tell_old(f->engine, text);
 }
 
 static enum coffer_err end(struct master_flow *f, struct reason *reason)
@@ -276,8 +299,17 @@ static enum coffer_err end(struct master_flow *f, struct reason *reason)
 	anchor_record_clear(&f->record.left);
 	f->record = (struct master_record){ .phase = 0 };
 	TRY(f->engine->on_store(f->engine, store_end, f, reason));
-	rotation_tell_old(f->engine, "");
+	if (f->out->old == MASTER_OLD_NOT_SHOWN) tell_old(f, "");
+	else rotation_tell_old(f->engine, "");
 	return ERR_OK;
+}
+
+/* Of an earlier one, in a node that serves. */
+static void stop_rolled_back(struct master_flow *f)
+{
+	if (!f->rolled_back) return;
+	rotation_anchor_tell(f->engine, true);
+	anchor_stop_serving(f->engine);
 }
 
 /* In force is another token, or the same one again: the counter is made there, or asked. Where nobody knows which, it is not touched: what the record means is known after a restart. */
@@ -318,6 +350,7 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	struct reason why = { "" };
 	struct token_health health;
 	token_proxy_health(e->token, &health);
+	f->out->old = MASTER_OLD_STANDS; /* of one before this one */
 	f->old_info = health.info;
 	enum coffer_err err = master_make(f, reason);
 	if (!err) err = e->on_store(e, take_keys, f, reason);
@@ -328,14 +361,14 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	if (!err) err = put_in_force(f, reason);
 	if (err) {
 		back_to(f, &e->identity);
-		if (!master_is_same(&f->before, &e->identity)) rotation_tell_old(e, reason_text(reason, err)); /* in force, and node.id does not say so yet */
+		if (!master_is_same(&f->before, &e->identity)) tell_old(f, reason_text(reason, err)); /* in force, and node.id does not say so yet */
 		return err;
 	}
 	err = destroy_old(f, &why);
 	if (!err) err = end(f, &why);
 	if (!err) return ERR_OK;
 	snprintf(f->out->old_sentence, sizeof f->out->old_sentence, "%s", reason_text(&why, err));
-	rotation_tell_old(e, f->out->old_sentence);
+	tell_old(f, f->out->old_sentence);
 	return ERR_OK;
 }
 
@@ -343,14 +376,23 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 static enum coffer_err settle_earlier(struct master_flow *f, struct reason *reason)
 {
 	struct reason why = { "" };
+	char text[REASON_MAX];
 	if (f->record.phase != 2) return ERR_OK;
-	enum coffer_err err = f->wish->forget_old ? ERR_OK : f->engine->on_store(f->engine, take_keys, f, &why);
-	if (!err && !f->wish->forget_old) err = destroy_old(f, &why);
+	f->given_up = f->wish->forget_old;
+	rotation_old(f->engine, f->last_said);
+	enum coffer_err err = f->given_up ? ERR_OK : f->engine->on_store(f->engine, take_keys, f, &why);
+	if (!err && !f->given_up) err = destroy_old(f, &why);
 	flow_end(f);
 	f->count = 0;
-	if (err)
-		return reason_fail(reason, err, "the master secret before this one is not destroyed yet: %.300s; mend its token, or say --forget-old", reason_text(&why, err));
-	return end(f, reason);
+	if (!err) err = end(f, reason);
+	else {
+		stop_rolled_back(f);
+		master_old_say(f->out->old, reason_text(&why, err), text, sizeof text);
+		err = f->rolled_back ? reason_fail(reason, err, "%s", reason_text(&why, err))
+			: reason_fail(reason, err, "the master secret before this one is %.400s; mend its token, or say --forget-old", text);
+	}
+	f->given_up = false;
+	return err;
 }
 
 static enum coffer_err change_and_count(struct master_flow *f, struct reason *reason)
@@ -371,7 +413,7 @@ static enum coffer_err change_and_count(struct master_flow *f, struct reason *re
 enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason)
 {
 	struct master_flow f = { .engine = engine, .wish = wish, .out = out, .before = engine->identity, .after = engine->identity };
-	*out = (struct master_change){ .old_destroyed = false };
+	*out = (struct master_change){ .old = MASTER_OLD_STANDS };
 	if (!engine->token) return reason_fail(reason, ERR_TOKEN_GONE, "the node has no token now");
 	enum coffer_err err = engine->on_store(engine, load, &f, reason);
 	if (!err) err = identity_settled(engine->config->state_dir, &engine->identity, reason);
@@ -396,8 +438,8 @@ void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX
 
 void rotation_master_finish(struct engine *engine, bool at_fault)
 {
-	struct master_change out = { .old_destroyed = false };
-	struct master_flow f = { .engine = engine, .out = &out };
+	struct master_change out = { .old = MASTER_OLD_STANDS };
+	struct master_flow f = { .engine = engine, .out = &out, .for_good = at_fault };
 	struct reason why = { "" };
 	pthread_mutex_lock(&engine->admin_lock);
 	enum engine_state state = engine_state_get(engine);
@@ -410,8 +452,9 @@ void rotation_master_finish(struct engine *engine, bool at_fault)
 		if (!err) err = destroy_old(&f, &why);
 		let_raises(engine);
 		if (!err) err = end(&f, &why);
-		if (err) log_warn("the master secret before this one is not destroyed yet: %s", reason_text(&why, err));
-		if (err) rotation_tell_old(engine, reason_text(&why, err));
+		if (err) log_warn("not all is done about the master secret before this one: %s", reason_text(&why, err));
+		if (err) tell_old(&f, reason_text(&why, err));
+		stop_rolled_back(&f);
 	}
 	anchor_record_clear(&f.record.left);
 	flow_end(&f);

@@ -10,15 +10,25 @@ struct master_wish {
 	char uri[TOKEN_URI_MAX + 1]; /* of another token; "": another master secret in this one */
 	bool forget_old;             /* give up destroying an earlier one whose token is gone */
 };
+/* What became of the old one. */
+enum master_old {
+	MASTER_OLD_STANDS,    /* not destroyed yet, or nobody asked */
+	MASTER_OLD_DESTROYED,
+	MASTER_OLD_ADOPTED,   /* its owner's: Coffer did not make it */
+	MASTER_OLD_NOT_SHOWN  /* its token does not show it: destroyed before, or standing where the token does not show it; whether Coffer made it nobody can say either */
+};
 /* What came out. */
 struct master_change {
 	struct token_info info;      /* of the new one */
-	bool old_destroyed, old_adopted;
-	char old_sentence[REASON_MAX]; /* why the old one is not destroyed yet; "" */
+	enum master_old old;
+	char old_sentence[REASON_MAX]; /* what is still to be done about the old one; "" nothing */
 };
+/* Into out, of cap bytes: what became of it, and what is still to be done (""  nothing). */
+void master_old_say(enum master_old old, const char *still, char *out, size_t cap);
 
 enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason) MUST_USE;
-/* After a start: destroys the old master secret that a change left. at_fault: also on a node at fault whose data keys are open. Takes admin_lock itself. */
+/* After a start: destroys the old master secret that a change left; where the counter in its token says that the store is not the newest nothing is destroyed, and the node stops serving.
+ * at_fault: for zeroise: also on a node at fault whose data keys are open, and whatever the counter says. Takes admin_lock itself. */
 void rotation_master_finish(struct engine *engine, bool at_fault);
 /* The URI of an old master secret that a change left and that was not destroyed yet; "": none, or the store cannot say. Admin lane, admin_lock held. */
 void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1]);
@@ -36,7 +46,7 @@ enum coffer_err master_record_read(struct txn *txn, struct master_record *out) M
 enum coffer_err master_record_put(struct txn *txn, const struct master_record *record) MUST_USE;
 /* That of a node of the domain; none there is no error. Inside a transaction. */
 enum coffer_err master_record_erase(struct txn *txn, const uint8_t node_id[static UUID_LEN]) MUST_USE;
-/* What an earlier program wrote under an id without a node, where no other node ever was in the domain: it gets this node's id. Inside a transaction, at each opening. */
+/* What an earlier program wrote under an id without a node, where no other node ever was in the domain, and where this node has none of its own: it gets this node's id. Inside a transaction, at each opening. */
 enum coffer_err master_record_take_over(struct txn *txn) MUST_USE;
 /* Whether the row of table 5 is such a record, of whatever node. */
 bool master_record_is(const struct store_row *row);

@@ -35,6 +35,10 @@ struct master_flow {
 	struct anchor_record left;    /* the counter in the token in force, which the node is about to leave; auth NULL: none. Owned, as record.left */
 	uint64_t value;               /* RETURNS: what the counter says */
 	bool compared; /* the counter in force bears the store out */
+	bool for_good; /* zeroise: the old one goes, whatever the counter in its token says */
+	bool given_up; /* --forget-old */
+	char last_said[REASON_MAX]; /* given_up: what status said of it */
+	bool rolled_back; /* the counter in the token that was left says that the store is not the newest */
 	bool unknown; /* whether the new one is in force: the store could not say */
 	bool written; /* read back: the slots name the new one */
 };
@@ -58,8 +62,11 @@ void rotation_anchor_tell(struct engine *engine, bool news);
 /* With the new token attached: f->counter. ERR_CORRUPT: there is a counter of this node that stands against the store; nothing was changed, the caller lets the node stop serving. */
 enum coffer_err rotation_anchor_plan(struct master_flow *f, struct reason *reason) MUST_USE;
 /* Attached to the token that was left (record.uri), if need be without its master secret: its counter goes above what any store of then knows, so that a copy of then is older than the counter.
- * ERR_OK too when nothing is to be raised. ERR_TOKEN with a sentence: it does not go up, or is not there. May be repeated. */
+ * ERR_OK too when nothing is to be raised. ERR_TOKEN with a sentence: it does not go up, or is not there. ERR_CORRUPT and f->rolled_back: it is further than the node can have left it, so the store
+ * that made the change was not the newest; the level is REFUSED, nothing was raised, and the caller destroys nothing and lets the node stop serving. May be repeated. */
 enum coffer_err rotation_anchor_leave(struct master_flow *f, struct reason *reason) MUST_USE;
+/* In the transaction by which an administrator takes the store against the counter that was left (value: what it says): it is raised from there. *out_from: what the store knew. */
+enum coffer_err rotation_anchor_take_left(struct txn *txn, uint64_t value, uint64_t *out_from) MUST_USE;
 /* In the transaction that writes the slots. */
 enum coffer_err rotation_anchor_write(struct engine *engine, struct txn *txn, const struct master_flow *f, struct reason *reason) MUST_USE;
 

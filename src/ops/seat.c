@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "crypto/rng.h"
+#include "domain/level.h"
 #include "domain/node_record.h"
 #include "domain/waiting.h"
 #include "keyring/record.h"
@@ -74,6 +75,23 @@ static void begin_role(struct engine *engine)
 	role_init(&engine->seat->role, &config, clock_mono_ms());
 }
 
+/* One transaction: whoever raises the level meanwhile, or counts this node among those that know it, comes before this or behind it. */
+static enum coffer_err take_level(struct seat *s, struct txn *txn, struct reason *reason)
+{
+	uint32_t level;
+	TRY(level_check(txn_store(txn), txn_ring(txn), &level, reason));
+	enum coffer_err err = level_note_own(txn_store(txn), txn_ring(txn));
+	if (err) return reason_default(reason, err, "the format level that this node knows cannot be written: %s", err_text(err));
+	s->level = level;
+	return ERR_OK;
+}
+
+static void seated(void *arg)
+{
+	struct seat *s = arg;
+	s->taken = true;
+}
+
 enum coffer_err seat_take(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	uint64_t nodes = 0;
@@ -84,10 +102,10 @@ enum coffer_err seat_take(struct engine *engine, struct txn *txn, void *arg, str
 	if (err) return reason_default(reason, err, "the records of the domain's nodes cannot be read: %s", err_text(err));
 	if (!nodes) TRY(seat_found(engine, txn, engine->identity.token_kind, "node", reason));
 	TRY(fence_member(txn_store(txn), txn_ring(txn), reason));
+	TRY(take_level(s, txn, reason));
 	begin_role(engine);
 	if (nodes <= 1) (void)role_promote(&s->role, clock_mono_ms()); /* nobody to wait for */
-	s->taken = true;
-	return ERR_OK;
+	return txn_on_commit(txn, seated, NULL, s); /* what it wrote is there, or it is taken anew */
 }
 
 void seat_leave(struct engine *engine)

@@ -28,6 +28,7 @@ struct seat {
 	uint64_t signed_at_ms;     /* clock_mono_ms: when that was tried last; 0: not yet */
 	/* any lane */
 	_Atomic uint64_t epoch;          /* of the lease as it was seen last */
+	_Atomic uint32_t level;          /* the format level of the domain (domain/level.h) as it was read last; 0: not yet */
 	_Atomic uint64_t master_until_ms; /* clock_mono_ms: this node believes to be master server until then; 0: it is not */
 	_Atomic uint64_t seal_until_ms;  /* clock_mono_ms: new data may be sealed until then */
 	_Atomic bool gone;               /* no master server is seen */
@@ -48,7 +49,8 @@ void seat_free(struct seat *seat);
  * What is there already stays. ERR_FIELD: a name that no reader takes. */
 enum coffer_err seat_found(struct engine *engine, struct txn *txn, const char *token_kind, const char *principal, struct reason *reason) MUST_USE;
 /* Before a node serves, in a transaction of its own: where no node of the domain has a record (one node wrote it alone until now), this one founds it; otherwise it has to be a
- * member. From then on the seat is taken. arg: unused. ERR_DENIED: no record, or removed; ERR_EXISTS: two of it; errors of the store. */
+ * member, and this program has to know the format level of the domain. From then on the seat is taken. arg: unused. ERR_DENIED: no record, or removed; ERR_EXISTS: two of it; ERR_VERSION;
+ * errors of the store. */
 enum coffer_err seat_take(struct engine *engine, struct txn *txn, void *arg, struct reason *reason) MUST_USE;
 /* The ring leaves: nothing is fenced any more. Store lane. */
 void seat_leave(struct engine *engine);

@@ -1,10 +1,12 @@
 /* Signs of life: written, read, told. */
 #include "ops/signs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "domain/level.h"
 #include "domain/node_record.h"
 #include "ops/seat.h"
 #include "ops/token_of.h"
@@ -56,8 +58,9 @@ bool signs_due(struct engine *engine, struct node_sign *out)
 	*out = (struct node_sign){ .count = 1, .written_ms = clock_wall_s() * 1000, .generation = ring_newest(ring), .epoch = s->epoch, .token_well = token_is_well(engine),
 		.role = seat_is_master(engine) ? SIGN_MASTER : engine->config->node_role == CONFIG_NODE_STANDBY ? SIGN_STANDBY : SIGN_MEMBER };
 	memcpy(out->node_id, ring_domain(ring)->node_id, UUID_LEN);
-	_Static_assert(sizeof COFFER_VERSION <= sizeof out->version, "the version fits");
-	memcpy(out->version, COFFER_VERSION, sizeof COFFER_VERSION);
+	_Static_assert(LEVEL_PROGRAM_MAX <= SIGN_VERSION_MAX, "the version fits");
+	snprintf(out->version, sizeof out->version, "%s", level_program());
+	if (s->level >= LEVEL_SIGN_DATE) out->date_ms = clock_date_s() * 1000;
 	bool due = first || since >= engine->config->refresh_interval_ms || !says_the_same(out, &s->own_sign);
 	if (due) s->signed_at_ms = clock_mono_ms();
 	return due;
@@ -87,6 +90,11 @@ struct reading {
 	struct signs *to;
 };
 
+struct latest {
+	struct ring *ring;
+	uint64_t date_ms;
+};
+
 static enum coffer_err note_node(void *arg, const struct node_record *n)
 {
 	struct signs *s = arg;
@@ -114,6 +122,37 @@ static enum coffer_err note_sign(void *arg, const struct store_row *row)
 	return ERR_OK;
 }
 
+/* What does not open says nothing. */
+static enum coffer_err read_level(struct txn *txn, struct sign_entry *e)
+{
+	enum coffer_err err = level_of_node(txn_store(txn), txn_ring(txn), e->sign.node_id, &e->level);
+	return err == ERR_CORRUPT || err == ERR_VERSION ? ERR_OK : err;
+}
+
+static const struct sign_entry *find(const struct signs *signs, const uint8_t node_id[static UUID_LEN])
+{
+	for (size_t i = 0; i < signs->count && i < SIGNS_MAX; i++)
+		if (memcmp(signs->at[i].sign.node_id, node_id, UUID_LEN) == 0) return &signs->at[i];
+	return NULL;
+}
+
+/* A sign that came between the reading before and this one was written between them: so far from there its node's clock is off, whatever it is by itself. */
+static void compare_clocks(const struct signs *before, struct signs *found)
+{
+	uint64_t now_s = clock_wall_s(), passed_s = (clock_mono_ms() - before->read_ms) / 1000 + 1;
+	for (size_t i = 0; i < found->count && i < SIGNS_MAX && before->read_ms; i++) {
+		struct sign_entry *e = &found->at[i];
+		const struct sign_entry *old = find(before, e->sign.node_id);
+		if (!old || !old->has_sign || !e->has_sign) continue;
+		e->timed = old->timed;
+		e->off_s = old->off_s;
+		if (old->sign.count == e->sign.count) continue;
+		int64_t ahead_s = (int64_t)(e->sign.written_ms / 1000 - now_s), behind_s = -ahead_s - (int64_t)passed_s;
+		e->timed = true;
+		e->off_s = ahead_s > 0 ? ahead_s : behind_s > 0 ? -behind_s : 0;
+	}
+}
+
 enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct seat *s = engine->seat;
@@ -125,16 +164,63 @@ enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, st
 	ENSURE(found, ERR_MEMORY);
 	r.to = found;
 	enum coffer_err err = node_record_each(txn_store(txn), r.ring, note_node, found);
+	for (size_t i = 0; i < found->count && i < SIGNS_MAX && !err; i++) err = read_level(txn, &found->at[i]);
 	if (!err) err = store_scan(txn_store(txn), STORE_LEASE, view_str(SIGN_PREFIX), false, ROWS_MAX, note_sign, &r);
 	if (!err) {
 		pthread_mutex_lock(&s->signs->lock);
+		compare_clocks(s->signs, found);
 		s->signs->read_s = clock_wall_s();
+		s->signs->read_ms = clock_mono_ms();
 		s->signs->count = found->count;
 		memcpy(s->signs->at, found->at, sizeof found->at);
 		pthread_mutex_unlock(&s->signs->lock);
 	}
 	signs_free(found);
 	return err;
+}
+
+/* ---- clocks ---- */
+
+static enum coffer_err note_latest(void *arg, const struct store_row *row)
+{
+	struct node_sign sign;
+	struct latest *l = arg;
+	if (sign_from_row(l->ring, row, &sign) != ERR_OK) return ERR_OK;
+	uint64_t date_ms = sign.date_ms > sign.written_ms ? sign.date_ms : sign.written_ms;
+	if (date_ms > l->date_ms) l->date_ms = date_ms;
+	return ERR_OK;
+}
+
+enum coffer_err signs_latest_ms(struct txn *txn, uint64_t *out)
+{
+	struct latest l = { .ring = txn_ring(txn) };
+	TRY(store_scan(txn_store(txn), STORE_LEASE, view_str(SIGN_PREFIX), false, ROWS_MAX, note_latest, &l));
+	*out = l.date_ms;
+	return ERR_OK;
+}
+
+bool signs_clock_is_off(struct engine *engine, char *sentence, size_t cap)
+{
+	const struct sign_entry *worst = NULL;
+	size_t timed = 0, off = 0;
+	struct signs *s = engine->seat ? engine->seat->signs : NULL;
+	sentence[0] = '\0';
+	if (!s) return false;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->count && i < SIGNS_MAX; i++) {
+		const struct sign_entry *e = &s->at[i];
+		if (!e->timed || memcmp(e->sign.node_id, engine->domain.node_id, UUID_LEN) == 0) continue;
+		timed++;
+		if (llabs(e->off_s) <= SIGNS_CLOCK_SLACK_S) continue;
+		off++;
+		if (!worst || llabs(e->off_s) > llabs(worst->off_s)) worst = e;
+	}
+	if (worst && timed == off && timed >= 2)
+		snprintf(sentence, cap, "the clock of this node is some %lld s %s those of the other nodes: set it", llabs(worst->off_s), worst->off_s > 0 ? "behind" : "ahead of");
+	else if (worst)
+		snprintf(sentence, cap, "the clock of node '%s' is some %lld s %s this node's: set the one that is wrong", worst->name, llabs(worst->off_s), worst->off_s > 0 ? "ahead of" : "behind");
+	pthread_mutex_unlock(&s->lock);
+	return worst != NULL;
 }
 
 /* ---- for status ---- */
@@ -163,11 +249,12 @@ static bool put_entry(struct engine *engine, struct json_out *j, const struct si
 		json_str(j, "role", role_now(engine, &e->sign));
 		json_str(j, "token_health", e->sign.token_well ? "well" : "not well");
 		json_u64(j, "generation", e->sign.generation);
-		json_u64(j, "epoch", e->sign.epoch);
+		if (e->sign.epoch) json_u64(j, "epoch", e->sign.epoch);
 		json_str(j, "version", e->sign.version);
 		json_u64(j, "seen_at", written_s);
 		json_u64(j, "age_s", age);
 	}
+	json_u64(j, "format_level", e->level);
 	json_str(j, "silent", silent ? "yes" : "no");
 	json_end(j);
 	return silent;

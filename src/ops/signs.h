@@ -15,11 +15,15 @@ struct sign_entry {
 	char token_kind[KIND_NAME_MAX];
 	bool has_sign;         /* `sign` has more than the node id */
 	struct node_sign sign;
+	uint32_t level;        /* the format level that its program knows */
+	bool timed;            /* its clock was compared: one of its signs was written between two readings */
+	int64_t off_s;         /* by which its clock is ahead of this node's, at the least */
 };
 
 struct signs {
 	pthread_mutex_t lock; /* guards all of it */
 	uint64_t read_s;      /* wall clock: when it was read; 0: not yet */
+	uint64_t read_ms;     /* clock_mono_ms of the same */
 	size_t count;         /* members */
 	struct sign_entry at[SIGNS_MAX]; /* the first of them, by node id */
 };
@@ -37,6 +41,13 @@ bool signs_due(struct engine *engine, struct node_sign *out);
 enum coffer_err signs_write(struct engine *engine, struct txn *txn, void *arg, struct reason *reason) MUST_USE;
 /* Reads records and signs. What does not open is passed over. arg: unused. Errors of the store. */
 enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, struct reason *reason) MUST_USE;
+
+/* Any lane. Whether the clock of another node and this one's differ by more than SIGNS_CLOCK_SLACK_S, and a sentence that says whose is to be set: where two or more were compared and all of them differ, it
+ * is this node's. */
+#define SIGNS_CLOCK_SLACK_S 60u /* what clocks are set back by in ordinary life */
+bool signs_clock_is_off(struct engine *engine, char *sentence, size_t cap);
+/* In a transaction, store lane: the latest time that a member's sign of life names, in ms; 0: there is none. Errors of the store. */
+enum coffer_err signs_latest_ms(struct txn *txn, uint64_t *out) MUST_USE;
 
 /* Any lane: "nodes" of the status; nothing before the first reading. */
 void signs_json(struct engine *engine, struct json_out *j);

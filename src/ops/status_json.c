@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/aead_choose.h"
+#include "domain/level.h"
 #include "keyring/rooted_store.h"
 #include "ops/alert.h"
 #include "ops/anchor_json.h"
@@ -274,7 +275,9 @@ static void put_lead(struct json_out *j, struct engine *engine)
 	json_str(j, "name", s->name);
 	json_str(j, "role", is_master ? "master" : c->node_role == CONFIG_NODE_STANDBY ? "standby" : "member");
 	json_str(j, "master", is_master || !s->gone ? master : "");
-	json_u64(j, "epoch", s->epoch);
+	if (s->epoch) json_u64(j, "epoch", s->epoch); /* 0: no lease was read yet, as after a start without the database */
+	if (s->level) json_u64(j, "format_level", s->level);
+	json_u64(j, "format_level_known", level_known());
 	json_str(j, "sealing", seat_ask_sealing(engine, NULL) == ERR_OK ? "yes" : "no");
 	json_str(j, "cloned", s->twin ? "yes" : "no");
 	json_u64(j, "lease_time_ms", c->lease_time_ms);

@@ -133,13 +133,13 @@ def nodes_of(folder):
 
 
 class Domain:
-    """nodes: how many. settings: lines of the daemons' configuration."""
+    """nodes: how many. settings: lines of the daemons' configuration. more: words for the sandbox."""
 
-    def __init__(self, story, nodes, settings=(), standby=True, token="softhsm"):
+    def __init__(self, story, nodes, settings=(), standby=True, token="softhsm", more=()):
         self.story, self.dir, self.settings = story, story.work + "/s", list(settings)
         self.nodes = [Node(self.dir, n + 1) for n in range(nodes)]
         story.ends.append(lambda: self.sandbox("stop"))
-        done = self.sandbox("start", "--token", token, "--store", "postgres", "--nodes", str(nodes), *(["--standby"] if standby else []), *self.set_words())
+        done = self.sandbox("start", "--token", token, "--store", "postgres", "--nodes", str(nodes), *(["--standby"] if standby else []), *more, *self.set_words())
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
         with open(self.dir + "/postgres/admin-password", encoding="utf-8") as f:

@@ -23,7 +23,9 @@ def read_log(node):
 
 def read_keys(node):
     keys = wait_for(lambda: node.ask("key", "list"), PATIENCE_S, 0.1)
-    return {key["uuid"]: key for key in keys or []}
+    if keys is None:
+        raise RuntimeError("node %d does not list its keys within %d s" % (node.n, PATIENCE_S))
+    return {key["uuid"]: key for key in keys}
 
 
 class Judge:

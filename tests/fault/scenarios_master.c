@@ -166,12 +166,12 @@ static enum coffer_err look_at_rows(struct engine *engine, struct txn *txn, void
 
 static bool restart; /* was asked for */
 
-/* What is called destroyed is not there any more. */
+/* What is called destroyed is not there any more, also where its token said of one that it is not there. */
 static void check_destroyed(struct yard *y, unsigned in_force)
 {
 	if (!view_equal_str(house_field(y->house, TAG_COFFER_OLD_MASTER), "destroyed")) return;
 	for (unsigned i = 1; i <= tokens.count; i++)
-		if (i != in_force && tokens.all[i].stands && !tokens.all[i].adopted && !tokens.all[i].denied) house_die("master secret %u is called destroyed", i);
+		if (i != in_force && tokens.all[i].stands && !tokens.all[i].adopted) house_die("master secret %u is called destroyed", i);
 }
 
 /* Of what was asked just now: what the store names stands in its token. */

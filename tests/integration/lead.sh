@@ -123,6 +123,43 @@ check "cloned, started anew: a key is made" coffer key create after-start
 equal "cloned, started anew: the audit log has it" "$(events 'goes on: the other machine with its identity is gone')" 3
 check "cloned, started anew: what was sealed is opened" coffer decrypt -i "$work/m" -o "$work/o"
 check "cloned, started anew: the audit log is whole" coffer audit verify
+
+# ---- a copy of the machine ran while this one stood still, and never took the lease: this node's own part of the store tells, and both are stopped ----
+copy=$work/copy
+at_copy() { "$bin/coffer" "$@" --socket "$copy/coffer.sock"; }
+start_copy() {
+  setsid "$bin/cofferd" --config "$copy/cofferd.conf" </dev/null >>"$copy/cofferd.log" 2>&1 &
+  disown
+}
+copy_is() { [ "$(at_copy status --json | jq -r .state)" = "$1" ]; }
+kill_copy() { kill -9 "$(cat "$copy/monitor.pid")" "$(cat "$copy/cofferd.pid")"; }
+mkdir "$copy"
+chmod 755 "$copy"
+give_to daemon "$copy"
+frozen=("$(cat "$home/cofferd.pid")" "$(pgrep -P "$(cat "$home/monitor.pid")" -f coffer-stored)")
+kill -STOP "${frozen[@]}"
+cp -a "$home/state" "$copy/state"
+{ sed "s|$home/state|$copy/state|; s|$home/coffer.sock|$copy/coffer.sock|; s|$home/cofferd.pid|$copy/cofferd.pid|; s|$home/monitor.pid|$copy/monitor.pid|" "$home/cofferd.conf"; echo "node_role = member"; } >"$copy/cofferd.conf"
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'coffer'" >/dev/null
+start_copy
+within 20 "copied: the copy opens" copy_is open
+kill_copy
+kill -CONT "${frozen[@]}"
+within 10 "copied: this one finds that there was another" cloned
+refused "copied: it changes nothing" 1 'two machines run with the identity of this node' coffer key create while-copied
+check "copied: what was sealed is opened" coffer decrypt -i "$work/m" -o "$work/o"
+within 10 "copied: operators are told" raised node_cloned
+stop_daemon
+start_copy
+within 20 "copied: the copy does not open again" copy_is fault
+matches "copied: and says why" "$(at_copy status 2>&1)" 'two machines run with the identity of this node'
+kill_copy
+start_daemon "copied: this one is started anew"
+within 20 "copied: it stays closed too" in_fault
+check "copied: accepted" coffer node accept first
+within 10 "copied: it is open, and master server" is_master
+check "copied: a key is made" coffer key create after-copied
+check "copied: the audit log is whole" coffer audit verify
 epoch_now=$(epoch)
 
 # ---- without the database ----

@@ -125,5 +125,43 @@ opens_again "away: the TPM is back"
 settled() { ! coffer status | grep -q 'not destroyed'; }
 within 20 "away: its master secret is destroyed" settled
 stop_daemon
+save away-hsm
 shares_do_not_open "away" away-last
+
+# ---- left by an older copy while it was away ----
+put_back away-hsm
+opens_again "older"
+check "older: the TPM takes over once more" coffer rotate master --token "$second"
+coffer key create late >/dev/null && printf gone | coffer encrypt -k late -o "$work/d" || bad "the late key"
+save_last older
+coffer key revoke late --reason key-compromise >/dev/null && check "older: a key is destroyed" coffer key destroy late
+stop_daemon
+opens_again "older: the newest store"
+coffer key create one-more >/dev/null || bad "one more key"
+stop_daemon
+save newest
+second_off
+put_back older
+start_daemon "older: without the TPM the older copy starts"
+within 20 "older: and stays sealed" status_is .state sealed
+check "older: shares open it in good faith" coffer unseal "${shares[@]}"
+check "older: a token that cannot count takes over" coffer rotate master --token "$hsm"
+equal "older: what was destroyed is back: nothing can be compared yet" "$(coffer decrypt -i "$work/d" 2>&1)" gone
+stop_daemon
+second_on
+start_daemon "older: the TPM is back"
+is_behind "older"
+matches "older: the log says which counter that was" "$(cat "$home/cofferd.log")" 'not all is done about the master secret before this one: rollback: the store is older'
+stop_daemon
+start_daemon "older: after a restart"
+is_behind "older: after a restart"
+check "older: root takes it" coffer store accept --rollback --yes
+within 20 "older: it serves" status_is .state open
+within 20 "older: the earlier master secret is destroyed now" settled
+equal "older: what root took stays on record" 1 "$(status_field .rollback.overridden)"
+log=$(coffer audit show --limit 30)
+matches "older: what was found is in the audit log" "$log" 'a change of the master secret, and the counter in the token: rollback: the store is older'
+matches "older: and what was taken" "$log" 'that token was left'
+stop_daemon
+shares_do_not_open "older: the newest store from before that" newest
 finish

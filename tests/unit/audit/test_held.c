@@ -1,4 +1,4 @@
-/* Records of a node without its database: each is in the log once, and what was cut, edited or put back is named (docs/formats.md section 23.8). */
+/* Records of a node without its database: each is in the log once, and what was cut, edited or put back is named (docs/formats.md section 23.9). */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>

@@ -32,7 +32,7 @@ static void is_frozen(const struct node_sign *sign, const char *name)
 	assert_frozen(name, row.body.ptr, row.body.len);
 	assert_int_equal(sign_from_row(ring, &row, &back), ERR_OK);
 	assert_true(back.count == sign->count && back.written_ms == sign->written_ms && back.generation == sign->generation && back.epoch == sign->epoch);
-	assert_true(back.role == sign->role && back.token_well == sign->token_well);
+	assert_true(back.role == sign->role && back.token_well == sign->token_well && back.date_ms == sign->date_ms);
 	assert_string_equal(back.version, sign->version);
 	assert_memory_equal(back.node_id, sign->node_id, UUID_LEN);
 	ring_free(ring);
@@ -40,9 +40,11 @@ static void is_frozen(const struct node_sign *sign, const char *name)
 
 static void rows_are_the_frozen_ones_and_read_as_they_were_written(void **state)
 {
-	struct node_sign master = sample(), member = sample();
+	struct node_sign master = sample(), member = sample(), dated = sample();
 	(void)state;
 	is_frozen(&master, "master");
+	dated.date_ms = 1700000600000;
+	is_frozen(&dated, "dated");
 	member.count = 4294967294u;
 	member.written_ms++;
 	member.generation = 7;

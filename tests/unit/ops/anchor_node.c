@@ -195,6 +195,12 @@ void commit_something(struct node *n)
 	knife.step = step;
 }
 
+void erase_record(struct node *n)
+{
+	assert_int_equal(txn_begin(n->engine.txn, NULL), ERR_OK);
+	assert_int_equal(anchor_record_erase(txn_store(n->engine.txn), n->ring), ERR_OK);
+	assert_int_equal(txn_commit(n->engine.txn, NULL), ERR_OK);
+}
 
 void checks_well(struct node *n)
 {

@@ -42,6 +42,8 @@ void next_life(struct node *n);
 enum anchor_level level_of(struct node *n);
 /* One more version of the root; the knife is not met. */
 void commit_something(struct node *n);
+/* As a store from before there was a counter; the knife is not met. */
+void erase_record(struct node *n);
 /* Checked, and the counter at what the record says. */
 void checks_well(struct node *n);
 /* The check refuses, and says these words. */

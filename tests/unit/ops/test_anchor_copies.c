@@ -98,6 +98,25 @@ static void a_damaged_record_is_refused_until_root_takes_the_store(void **state)
 	assert_int_equal(f.overridden, 2);
 }
 
+/* The counter of then still stands when the daemon starts again: nobody is asked once more whether it may go. */
+static void a_damaged_record_is_taken_once_when_the_token_goes_away(void **state)
+{
+	struct node *n = *state;
+	struct principal root;
+	principal_from_uid(0, 1, &root);
+	checks_well(n);
+	damage_record(n);
+	next_life(n);
+	is_refused(n, "is damaged");
+	knife = (struct knife){ .cut = CUT_BEFORE, .at = 2 };
+	assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_OK);
+	assert_int_equal(knife.step, 2);
+	knife.cut = CUT_NONE;
+	next_life(n);
+	checks_well(n);
+	assert_int_equal(chip.place, 2);
+}
+
 /* Taken is taken, and counted once, whatever the token does then. */
 static void what_is_taken_is_served_where_no_counter_can_be_made(void **state)
 {
@@ -182,6 +201,29 @@ static void a_tpm_that_says_it_cannot_count_is_not_believed(void **state)
 	assert_int_equal(level_of(n), ANCHOR_NONE);
 }
 
+/* The TPM that was left is in force again without a change of the master secret: its counter is that of the store from then on. Behind by: what the store and the counter may be apart. */
+static void a_counter_that_was_left_is_raised_again_when_its_token_is_in_force(void **state)
+{
+	struct node *n = *state;
+	struct reason why = { "" };
+	checks_well(n);
+	for (uint64_t behind = 0; behind <= 2; behind++) {
+		struct anchor_record copy = record_of(n);
+		copy.stage = ANCHOR_LEFT;
+		copy.counter = chip.value + behind;
+		put_back(n, &copy);
+		anchor_record_clear(&copy);
+		next_life(n);
+		checks_well(n);
+		uint64_t before = chip.value;
+		commit_something(n);
+		if (anchor_raise(&n->engine, NULL, NULL, &why) != ERR_OK) fail_msg("not raised: %s", why.text);
+		assert_int_equal(chip.value, before + 1);
+		next_life(n);
+		checks_well(n);
+	}
+}
+
 /* ---- a token that is asked late ---- */
 
 static void opened_without_token(struct node *n)
@@ -211,9 +253,7 @@ static void what_was_compared_late_is_on_record_as_it_was(void **state)
 	chip.full = true;
 	damage_record(n);
 	is_refused(n, "is damaged");
-	assert_int_equal(txn_begin(n->engine.txn, NULL), ERR_OK);
-	assert_int_equal(anchor_record_erase(txn_store(n->engine.txn), n->ring), ERR_OK);
-	assert_int_equal(txn_commit(n->engine.txn, NULL), ERR_OK);
+	erase_record(n);
 	opened_without_token(n);
 	assert_int_equal(anchor_compare_late(&n->engine, NULL), ERR_OK);
 	on_record(n, "no counter could be made in the token");
@@ -280,7 +320,9 @@ int main(void)
 		T(a_copy_of_when_no_counter_could_be_made_is_refused),
 		T(a_copy_of_a_move_that_found_nothing_is_refused),
 		T(a_damaged_record_is_refused_until_root_takes_the_store),
+		T(a_damaged_record_is_taken_once_when_the_token_goes_away),
 		T(a_tpm_that_says_it_cannot_count_is_not_believed),
+		T(a_counter_that_was_left_is_raised_again_when_its_token_is_in_force),
 		T(what_is_taken_is_served_where_no_counter_can_be_made),
 		T(what_is_taken_stays_taken_when_the_token_goes_away),
 		T(what_was_compared_late_is_on_record_as_it_was),

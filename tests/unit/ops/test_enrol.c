@@ -411,6 +411,42 @@ static void a_token_that_is_too_new_waits(void **state)
 	join_close(&w);
 }
 
+/* What another node says of the time. */
+static enum coffer_err put_sign(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct node_sign sign = { .count = 1, .written_ms = *(const uint64_t *)arg, .generation = 1, .role = SIGN_STANDBY, .version = "1" };
+	uint8_t body[SIGN_BODY_MAX];
+	struct store_row row;
+	(void)engine;
+	(void)reason;
+	memset(sign.node_id, 0x77, UUID_LEN);
+	TRY(sign_to_row(txn_ring(txn), &sign, &row, body));
+	return store_put(txn_store(txn), STORE_LEASE, &row, true);
+}
+
+static void a_token_that_is_over_by_another_nodes_clock_is_over(void **state)
+{
+	struct join_world w;
+	struct join_said said;
+	char token[TOKEN_TEXT];
+	(void)state;
+	join_open(&w);
+	struct engine *a = &w.a->fix.engine;
+	uint64_t later_ms = (clock_wall_s() + 3600) * 1000;
+	assert_int_equal(enrol(&w, NULL, 0, 0, token), ERR_OK);
+	assert_int_equal(a->on_store(a, put_sign, &later_ms, NULL), ERR_OK);
+	assert_int_equal(join_ask(&w, &(struct join_ask){ .enrolment = token }, &said), ERR_OK);
+	expect_refused(&w, "by the clock of another node the enrolment token is over");
+	later_ms -= 1000;
+	assert_int_equal(a->on_store(a, put_sign, &later_ms, NULL), ERR_OK);
+	struct admit_one one = { .done = false };
+	assert_int_equal(join_ask(&w, &(struct join_ask){ .enrolment = token, .anew = true }, &said), ERR_OK);
+	assert_true(look(&w, &one) && one.done && !one.refused);
+	assert_int_equal(join_ask(&w, &(struct join_ask){ 0 }, &said), ERR_OK);
+	join_expect_member(&w);
+	join_close(&w);
+}
+
 static void only_the_master_server_makes_and_takes_them(void **state)
 {
 	struct join_world w;
@@ -446,6 +482,7 @@ int main(void)
 		cmocka_unit_test(tokens_that_one_made_end_when_two_are_needed),
 		cmocka_unit_test(a_request_that_was_copied_is_not_taken),
 		cmocka_unit_test(a_token_that_is_too_new_waits),
+		cmocka_unit_test(a_token_that_is_over_by_another_nodes_clock_is_over),
 		cmocka_unit_test(only_the_master_server_makes_and_takes_them),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "domain/level.h"
 #include "domain/node_record.h"
 #include "domain/transport_record.h"
 #include "domain/waiting.h"
@@ -44,6 +45,34 @@ static void a_node_joins_when_its_fingerprint_was_typed(void **state)
 	assert_int_equal(join_ask(&w, &(struct join_ask){ 0 }, &again), ERR_OK); /* the answer to it was lost */
 	assert_string_equal(again.state, "member");
 	assert_int_equal(join_ask(&w, &(struct join_ask){ .token = "tpm2:other" }, &again), ERR_EXISTS);
+	join_close(&w);
+}
+
+static enum coffer_err set_level(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)engine;
+	(void)reason;
+	return level_raise(txn_store(txn), txn_ring(txn), *(const uint32_t *)arg);
+}
+
+static void a_program_that_does_not_know_the_format_level_does_not_join(void **state)
+{
+	struct join_world w;
+	struct join_said said;
+	bool slots = true;
+	uint32_t beyond = level_known() + 1, known = level_known();
+	(void)state;
+	join_open(&w);
+	assert_int_equal(join_ask(&w, &(struct join_ask){ 0 }, &said), ERR_OK);
+	join_approve_well(&w, said.print);
+	assert_int_equal(w.a->fix.engine.on_store(&w.a->fix.engine, set_level, &beyond, NULL), ERR_OK);
+	assert_int_equal(join_ask(&w, &(struct join_ask){ 0 }, &said), ERR_VERSION);
+	assert_non_null(strstr(said.why, "format level"));
+	assert_int_equal(slot_any(w.b->fix.engine.store, w.b->fix.engine.domain.node_id, &slots), ERR_OK);
+	assert_false(slots);
+	assert_int_equal(w.a->fix.engine.on_store(&w.a->fix.engine, set_level, &known, NULL), ERR_OK); /* as with the program that does */
+	assert_int_equal(join_ask(&w, &(struct join_ask){ 0 }, &said), ERR_OK);
+	join_expect_member(&w);
 	join_close(&w);
 }
 
@@ -201,6 +230,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_node_joins_when_its_fingerprint_was_typed),
+		cmocka_unit_test(a_program_that_does_not_know_the_format_level_does_not_join),
 		cmocka_unit_test(whatever_fails_the_same_command_goes_on),
 		cmocka_unit_test(nothing_is_made_for_another_domain),
 		cmocka_unit_test(what_was_begun_is_not_mixed_with_something_else),

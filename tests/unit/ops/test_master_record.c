@@ -53,6 +53,36 @@ static void what_the_one_node_wrote_before_is_its_own(void **state)
 	assert_int_equal(record.binding.data_len, 1);
 }
 
+static enum coffer_err put_own(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)e; (void)reason;
+	return master_record_put(txn, arg);
+}
+
+static enum coffer_err take_over_beside(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct store_row row;
+	(void)e; (void)reason;
+	TRY(master_record_take_over(txn));
+	assert_int_equal(store_get(txn_store(txn), STORE_DOMAIN, view_str("master-change"), &row), ERR_OK);
+	return master_record_read(txn, arg);
+}
+
+/* A program from before was put back for a while, and changed the master secret: the node's own record, which names one that is not destroyed yet, is not lost for it. */
+static void one_of_its_own_is_not_overwritten(void **state)
+{
+	struct engine *e = &((struct node *)*state)->engine;
+	struct master_record own = { .phase = 2, .uri = "tpm2:own", .kind = "tpm2", .binding = { .mechanism = "m" } }, record;
+	assert_int_equal(e->on_store(e, put_old, NULL, NULL), ERR_OK);
+	assert_int_equal(e->on_store(e, put_own, &own, NULL), ERR_OK);
+	assert_int_equal(e->on_store(e, take_over_beside, &record, NULL), ERR_OK);
+	assert_string_equal(record.uri, "tpm2:own");
+	own.phase = 0;
+	assert_int_equal(e->on_store(e, put_own, &own, NULL), ERR_OK);
+	assert_int_equal(e->on_store(e, take_over, &record, NULL), ERR_OK); /* its turn */
+	assert_string_equal(record.uri, "tpm2:x");
+}
+
 static void its_row_is_known_whosever_it_is(void **state)
 {
 	struct domain_id other = { .node_id = { 7 } };
@@ -68,6 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_the_one_node_wrote_before_is_its_own, start_node, stop_node),
+		cmocka_unit_test_setup_teardown(one_of_its_own_is_not_overwritten, start_node, stop_node),
 		cmocka_unit_test(its_row_is_known_whosever_it_is),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);

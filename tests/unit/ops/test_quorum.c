@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "access/quorum.h"
+#include "ops/store_check.h"
 
 #define SECOND 4021u
 #define THIRD 4022u
@@ -191,6 +193,37 @@ static void an_approver_who_is_none_any_more_does_not_count(void **state)
 	assert_non_null(strstr(why, "no administrator any more"));
 }
 
+static enum coffer_err accept_store(struct fix *f, struct answer *answer)
+{
+	struct ask a;
+	ask_begin(&a, &(struct ask_header){ .count = 1 });
+	ask_item(&a, OPERATION_COFFER_STORE_ACCEPT, 1);
+	ask_item_end(&a, NULL);
+	ask_end(&a);
+	fix_send(f, (unsigned)geteuid(), &a, answer);
+	return answer->response.items[0].err;
+}
+
+/* What cannot be done asks nobody for his yes. */
+static void a_store_that_is_not_written_is_not_accepted(void **state)
+{
+	struct fix *f = *state;
+	struct answer answer;
+	static const char what_to_do[] = "restart this node's daemon";
+	two_administrators_with_quorum(f);
+	fix_give(f, (unsigned)geteuid(), ROLE_ADMINISTRATOR, "");
+	f->engine.check = store_check_new();
+	f->engine.store_away = true;
+	assert_int_equal(accept_store(f, &answer), ERR_STATE);
+	struct view text = answer.response.items[0].message;
+	assert_non_null(memmem(text.ptr, text.len, what_to_do, sizeof what_to_do - 1));
+	answer_free(&answer);
+	f->engine.store_away = false;
+	assert_int_equal(accept_store(f, &answer), ERR_DENIED); /* one that is written wants it */
+	answer_free(&answer);
+	store_check_free(TAKE(f->engine.check));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_cannot_be_set_back_alone, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(two_stay, fix_start, fix_stop),
 		cmocka_unit_test_setup_teardown(an_approver_who_is_none_any_more_does_not_count, fix_start, fix_stop),
+		cmocka_unit_test_setup_teardown(a_store_that_is_not_written_is_not_accepted, fix_start, fix_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "domain/level.h"
 #include "domain/node_record.h"
 #include "keyring/rooted_store.h"
 #include "ops/seat.h"
@@ -136,6 +137,26 @@ static void take_slots(struct founded *n)
 	assert_int_equal(store_commit(n->inner, NULL), ERR_OK);
 }
 
+static void a_seat_whose_commit_fails_is_not_taken(void **state)
+{
+	uint32_t level = 0;
+	(void)state;
+	founded_reset();
+	struct founded *n = founded_new();
+	struct engine *e = &n->fix.engine;
+	share(n);
+	founded_init(n);
+	assert_int_equal(txn_begin(e->txn, NULL), ERR_OK);
+	assert_int_equal(seat_take(e, e->txn, NULL, NULL), ERR_OK);
+	txn_abort(e->txn); /* as another node's transaction came between */
+	assert_false(e->seat->taken);
+	assert_int_equal(take(n, NULL), ERR_OK);
+	assert_true(e->seat->taken);
+	assert_int_equal(level_of_node(e->store, n->fix.ring, e->domain.node_id, &level), ERR_OK);
+	assert_int_equal(level, level_known());
+	end(n);
+}
+
 static void who_was_removed_writes_nothing(void **state)
 {
 	struct reason why = { "" };
@@ -203,6 +224,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(init_writes_founder_and_card),
 		cmocka_unit_test(a_domain_that_one_node_wrote_alone_is_moved),
+		cmocka_unit_test(a_seat_whose_commit_fails_is_not_taken),
 		cmocka_unit_test(who_was_removed_writes_nothing),
 		cmocka_unit_test(the_note_of_a_clone_stops_all_but_its_acceptance),
 	};

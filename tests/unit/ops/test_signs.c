@@ -155,6 +155,56 @@ static void one_that_stays_out_is_silent_after_three_intervals(void **state)
 	is_silent(&w.a, &w.b, "yes", 1);
 }
 
+static uint64_t now_s, passed_ms;
+
+static uint64_t wall(void *arg)
+{
+	(void)arg;
+	return now_s;
+}
+
+static uint64_t mono(void *arg)
+{
+	(void)arg;
+	return passed_ms;
+}
+
+/* b's clock is ahead of a's by so much when it writes; a minute passes by both before and behind it. */
+static bool finds_off(long long ahead_s, char sentence[static 256])
+{
+	struct node_sign sign;
+	assert_int_equal(world_on_store(&w.a.engine, signs_read, NULL, NULL), ERR_OK);
+	now_s += 60, passed_ms += 60000;
+	assert_true(signs_due(&w.b.engine, &sign));
+	sign.written_ms = (uint64_t)((long long)now_s + ahead_s) * 1000;
+	assert_int_equal(world_on_store(&w.b.engine, signs_write, &sign, NULL), ERR_OK);
+	now_s += 60, passed_ms += 60000;
+	assert_int_equal(world_on_store(&w.a.engine, signs_read, NULL, NULL), ERR_OK);
+	return signs_clock_is_off(&w.a.engine, sentence, 256);
+}
+
+static void a_clock_that_differs_is_told(void **state)
+{
+	char sentence[256];
+	const struct clock_source source = { wall, mono, NULL };
+	(void)state;
+	now_s = 1700000000, passed_ms = 1000000;
+	clock_set_source(&source);
+	assert_false(finds_off(0, sentence)); /* the first one says how often it writes alone */
+	assert_false(finds_off(0, sentence));
+	assert_false(finds_off(-60, sentence));
+	assert_true(finds_off(3600, sentence));
+	assert_non_null(strstr(sentence, "the clock of node 'node b0' is some 3540 s ahead of this node's"));
+	assert_false(finds_off(0, sentence)); /* it was set */
+	assert_true(finds_off(-3600, sentence));
+	assert_non_null(strstr(sentence, "behind this node's"));
+	assert_true(finds_off(315360000, sentence));
+	assert_false(finds_off(0, sentence));
+	now_s += 7200; /* a's own: b's stays, as what b writes says */
+	assert_true(finds_off(-7200, sentence));
+	clock_set_source(NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +212,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_that_says_the_same_waits_for_the_interval, open_seated, close_seated),
 		cmocka_unit_test_setup_teardown(a_forged_one_counts_as_none_and_is_written_over, open_seated, close_seated),
 		cmocka_unit_test_setup_teardown(one_that_stays_out_is_silent_after_three_intervals, open_seated, close_seated),
+		cmocka_unit_test_setup_teardown(a_clock_that_differs_is_told, open_seated, close_seated),
 	};
 	log_init("test", LOG_LEVEL_ERROR);
 	if (arena_init(16u << 20, false, NULL) != ERR_OK) return 1;

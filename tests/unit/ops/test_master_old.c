@@ -1,0 +1,222 @@
+/* What becomes of the master secret before the one in force, whose token comes back later: destroyed, not shown, or kept as evidence where the counter in there was raised by a newer store. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/rotation.h"
+#include "ops/rotation_internal.h"
+#include "ops/rotation_master_internal.h"
+#include "test_arena.h"
+#include "unit/ops/anchor_node.h"
+
+#define NEW "tpm2:fake"
+#define OLD "tpm2:old"
+
+/* The helpers of the token that was left, by their place. */
+static struct {
+	bool of_old[FAKE_HELPERS_MAX];
+	bool missing; /* it shows no master secret */
+	unsigned erased;
+} old;
+
+static void on_request(unsigned helper, const struct channel_request *q, struct channel_reply *r, struct buf *bytes)
+{
+	(void)bytes;
+	switch (q->op) {
+	case CHANNEL_OPEN: old.of_old[helper] = strcmp(q->uri, OLD) == 0; break;
+	case CHANNEL_ATTACH:
+		if (old.missing && old.of_old[helper]) r->err = ERR_TOKEN_KEY_MISSING;
+		break;
+	case CHANNEL_DESCRIBE:
+		memcpy(r->info.kind, "tpm2", sizeof "tpm2");
+		memcpy(r->info.mechanism, "fake-xor", sizeof "fake-xor");
+		r->info.made_here = true;
+		break;
+	case CHANNEL_UNWRAP: r->err = ERR_CORRUPT; break;
+	case CHANNEL_ERASE:
+		assert_true(old.of_old[helper]);
+		old.erased++;
+		break;
+	case CHANNEL_COUNTER_MAKE: case CHANNEL_COUNTER_READ: case CHANNEL_COUNTER_RAISE:
+		r->counter.state = TOKEN_COUNTER_WELL;
+		r->err = on_counter(q->op, &q->counter, &r->counter);
+		break;
+	default: break;
+	}
+}
+
+static enum coffer_err put_record(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)e; (void)reason;
+	return master_record_put(txn, arg);
+}
+
+static unsigned phase(struct node *n)
+{
+	char uri[TOKEN_URI_MAX + 1];
+	rotation_master_stands(&n->engine, uri);
+	return uri[0] ? 2 : 0;
+}
+
+/* The node went from OLD to NEW while OLD was away; the counter of OLD is at what the store knew then. */
+static void leave(struct node *n)
+{
+	struct engine *e = &n->engine;
+	struct token_binding binding = { .mechanism = "fake-xor" };
+	memset(&old, 0, sizeof old);
+	n->token.on_request = on_request;
+	checks_well(n);
+	opens_audit(n);
+	e->identity.binding = binding;
+	(void)snprintf(e->identity.token_uri, sizeof e->identity.token_uri, "%s", NEW);
+	(void)snprintf(e->identity.token_kind, sizeof e->identity.token_kind, "tpm2");
+	struct master_record record = { .phase = 2, .uri = OLD, .kind = "tpm2", .binding = binding, .left = record_of(n) };
+	assert_int_equal(e->on_store(e, put_record, &record, NULL), ERR_OK);
+	anchor_record_clear(&record.left);
+	if (!e->rotation) e->rotation = rotation_new();
+	assert_non_null(e->rotation);
+}
+
+static void said(struct node *n, const char *words)
+{
+	char text[REASON_MAX];
+	rotation_old(&n->engine, text);
+	if (words[0] ? !strstr(text, words) : text[0] != '\0') fail_msg("status does not say '%s' of it: %s", words, text);
+}
+
+static int stop(void **state)
+{
+	struct rotation *rotation = ((struct node *)*state)->engine.rotation;
+	int done = stop_node(state);
+	rotation_free(rotation);
+	return done;
+}
+
+static void it_is_destroyed_and_its_counter_raised(void **state)
+{
+	struct node *n = *state;
+	leave(n);
+	rotation_master_finish(&n->engine, false);
+	assert_true(old.erased == 1 && chip.value == 2 && phase(n) == 0);
+	on_record(n, "the earlier one is destroyed, and looked for again");
+	said(n, "");
+}
+
+/* Its token answers, and has no such master secret: nothing was destroyed just now, and nobody says so. */
+static void one_that_its_token_does_not_show_is_not_called_destroyed(void **state)
+{
+	struct node *n = *state;
+	leave(n);
+	old.missing = true;
+	rotation_master_finish(&n->engine, false);
+	assert_true(old.erased == 0 && chip.value == 2 && phase(n) == 0);
+	on_record(n, "the earlier one is not shown by its token, so it is not known whether it is destroyed");
+	said(n, "not shown by its token");
+}
+
+/* The counter of a TPM that was left says more than leaving it does: the store that left it was an older one. Nothing is destroyed, and nothing is served, until root takes it. */
+static void a_counter_that_went_on_stops_the_node(void **state)
+{
+	struct node *n = *state;
+	struct engine *e = &n->engine;
+	struct principal root;
+	struct anchor_facts f;
+	principal_from_uid(0, 1, &root);
+	leave(n);
+	chip.value = chip.most = 4;
+	for (unsigned i = 0; i < 2; i++) { /* and after a restart */
+		rotation_master_finish(e, false);
+		assert_true(old.erased == 0 && chip.value == 4 && phase(n) == 2);
+		assert_true(engine_state_get(e) == ENGINE_FAULT && e->anchor_fault && level_of(n) == ANCHOR_REFUSED);
+		on_record(n, "rollback: the store is older than this node has been: the token's counter was raised to 4 and the store knows of 1");
+		said(n, "not destroyed yet: rollback: the store is older");
+		if (i == 0) {
+			next_life(n);
+			n->token.on_request = on_request;
+			opens_audit(n);
+		}
+	}
+	uint64_t before = chip.value;
+	assert_int_equal(anchor_accept(e, &root, "", NULL), ERR_OK);
+	on_record(n, "the store knows of 1, the token says 4; that token was left");
+	assert_int_equal(anchor_accept(e, &root, "", NULL), ERR_STATE);
+	assert_int_equal(chip.value, before);
+	next_life(n);
+	n->token.on_request = on_request;
+	chip.value = 1; /* of the token in force, which is another one */
+	checks_well(n);
+	anchor_facts(e->anchor, &f);
+	assert_true(f.overridden == 1 && f.overridden_from == 1 && f.overridden_to == 4);
+	chip.value = before;
+	opens_audit(n);
+	rotation_master_finish(e, false);
+	assert_true(old.erased == 1 && chip.value == before + 1 && phase(n) == 0 && engine_state_get(e) == ENGINE_OPEN);
+	on_record(n, "the earlier one is destroyed, and looked for again");
+}
+
+/* To destroy all is no matter of which store is the newest. */
+static void zeroise_is_not_stopped_by_it(void **state)
+{
+	struct node *n = *state;
+	leave(n);
+	chip.value = chip.most = 4;
+	rotation_master_finish(&n->engine, true);
+	assert_true(old.erased == 1 && phase(n) == 0 && !n->engine.anchor_fault);
+}
+
+/* Another change wants the earlier one settled, and stops in the same way. */
+static void another_change_stops_too(void **state)
+{
+	struct node *n = *state;
+	const struct master_wish wish = { .principal = "root" };
+	struct master_change out;
+	struct reason why = { "" };
+	leave(n);
+	chip.value = chip.most = 4;
+	n->config.state_dir = (char *)"/nonexistent";
+	assert_int_equal(rotation_master(&n->engine, &wish, &out, &why), ERR_CORRUPT);
+	assert_int_equal(strncmp(why.text, "rollback: the store is older", 28), 0);
+	assert_true(old.erased == 0 && phase(n) == 2 && engine_state_get(&n->engine) == ENGINE_FAULT);
+}
+
+/* Destroyed is destroyed: where the counter alone is not as it should be, that is what is said, also of one that is given up then. */
+static void destroyed_and_its_counter_gone_is_said_as_it_is(void **state)
+{
+	struct node *n = *state;
+	const struct master_wish wish = { .principal = "root" }, forget = { .principal = "root", .forget_old = true };
+	struct master_change out;
+	struct reason why = { "" };
+	leave(n);
+	chip.there = false;
+	n->config.state_dir = (char *)"/nonexistent";
+	assert_int_equal(rotation_master(&n->engine, &wish, &out, &why), ERR_TOKEN);
+	assert_true(old.erased == 1 && phase(n) == 2);
+	assert_non_null(strstr(why.text, "the master secret before this one is destroyed; the counter in the token that was left could not be raised once more"));
+	assert_non_null(strstr(why.text, "was removed"));
+	rotation_master_finish(&n->engine, false);
+	said(n, "destroyed; the counter in the token that was left could not be raised once more");
+	chip.there = true; /* that of the token in force is there */
+	assert_int_not_equal(rotation_master(&n->engine, &forget, &out, &why), ERR_OK); /* there is no state folder to go on in */
+	assert_int_equal(phase(n), 0);
+	on_record(n, "the earlier one is given up; last known of it: destroyed; the counter in the token that was left");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, start_node, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(it_is_destroyed_and_its_counter_raised),
+		T(one_that_its_token_does_not_show_is_not_called_destroyed),
+		T(a_counter_that_went_on_stops_the_node),
+		T(zeroise_is_not_stopped_by_it),
+		T(another_change_stops_too),
+		T(destroyed_and_its_counter_gone_is_said_as_it_is),
+	};
+	return cmocka_run_group_tests(tests, setup_arena, NULL);
+}
