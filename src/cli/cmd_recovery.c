@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/prompt.h"
+#include "cli/share_args.h"
 #include "cli/recovery_choice.h"
 #include "client/recovery.h"
 
@@ -54,11 +55,12 @@ struct proofs {
 
 static int take_shares(struct cli *cli, const struct cmd_args *args, unsigned threshold, struct proofs *p)
 {
-	unsigned files = args_count(cli->cmd, args, "share-file"), wanted = files ? files : threshold;
+	unsigned given = shares_given(cli, args), wanted = given ? given : threshold;
 	for (unsigned i = 0; i < wanted; i++) {
 		char question[128];
+		const char *name;
 		snprintf(question, sizeof question, "Share %u of %u: type its five lines, then an empty line (not shown):\n", i + 1, wanted);
-		int status = files ? secret_from_file(args_nth(cli->cmd, args, "share-file", i), &p->secrets[p->count]) : prompt_share(question, &p->secrets[p->count]);
+		int status = given ? share_take(cli, args, i, &name, &p->secrets[p->count]) : prompt_share(question, &p->secrets[p->count]);
 		if (status) return status;
 		p->count++;
 	}
@@ -67,7 +69,7 @@ static int take_shares(struct cli *cli, const struct cmd_args *args, unsigned th
 
 static int drill(struct cli *cli, const struct cmd_args *args, struct proofs *p, struct recovery_test_answer *a)
 {
-	bool shares = args_count(cli->cmd, args, "share-file") > 0, secret = secret_is_given(cli, args);
+	bool shares = shares_given(cli, args) > 0, secret = secret_is_given(cli, args);
 	if (shares && secret) return cli_usage(cli, "give shares, or the passphrase, not both");
 	enum coffer_status st = recovery_test(cli->conn, false, NULL, 0, a);
 	if (st) return cli_fail_call(cli, st);

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/prompt.h"
+#include "cli/share_args.h"
 #include "client/unseal.h"
 
 #define REFUSED_MAX 20u /* shares typed wrong before it gives up */
@@ -34,25 +35,26 @@ static void say_missing(const struct unseal *u)
 	fflush(stdout);
 }
 
-static int give_file(struct unseal *u, const char *path)
+static int give_share(struct unseal *u, unsigned i)
 {
 	struct secret *share = NULL;
-	int status = secret_from_file(path, &share);
+	const char *name;
+	int status = share_take(u->cli, u->args, i, &name, &share);
 	if (status) return status;
 	enum coffer_status st = unseal_call(u->cli->conn, UNSEAL_SHARES, share, &u->answer);
 	secret_free(share);
 	if (st == COFFER_EUNREACHABLE) return cli_fail_call(u->cli, st);
-	if (st) return cli_fail(EXIT_REFUSED, "%s: %s", path, coffer_error(u->cli->conn));
+	if (st) return cli_fail(EXIT_REFUSED, "%s: %s", name, coffer_error(u->cli->conn));
 	say_missing(u);
 	return EXIT_DONE;
 }
 
-static int give_files(struct unseal *u)
+static int give_shares(struct unseal *u)
 {
-	unsigned count = args_count(u->cli->cmd, u->args, "share-file");
+	unsigned count = shares_given(u->cli, u->args);
 	u->answer.sealed = true;
 	for (unsigned i = 0; i < count && u->answer.sealed; i++) {
-		int status = give_file(u, args_nth(u->cli->cmd, u->args, "share-file", i));
+		int status = give_share(u, i);
 		if (status) return status;
 	}
 	return EXIT_DONE;
@@ -102,9 +104,9 @@ static int ask_recovery(struct unseal *u)
 static int choose(struct unseal *u)
 {
 	struct cli *cli = u->cli;
-	bool secret = secret_is_given(cli, u->args), pin = has(u, "pin"), token = has(u, "token"), shares = has(u, "share-file"), forget = has(u, "forget");
+	bool secret = secret_is_given(cli, u->args), pin = has(u, "pin"), token = has(u, "token"), shares = shares_given(cli, u->args) > 0, forget = has(u, "forget");
 	if (pin + token + shares + forget > 1 || (secret && (token || shares || forget)))
-		return cli_usage(cli, "choose one of --pin, --token, --share-file and --forget; a secret from a file goes with --pin, or is the passphrase");
+		return cli_usage(cli, "choose one of --pin, --token, shares and --forget; a secret from a file goes with --pin, or is the passphrase");
 	int status = cli_connect(cli);
 	if (!status) status = call(u, UNSEAL_ASK, NULL);
 	if (status) return status;
@@ -112,7 +114,7 @@ static int choose(struct unseal *u)
 	if (forget) return call(u, UNSEAL_FORGET, NULL);
 	if (token) return call(u, UNSEAL_TOKEN, NULL);
 	if (pin) return give_secret(u, UNSEAL_PIN, "PIN of the token: ");
-	if (shares) return give_files(u);
+	if (shares) return give_shares(u);
 	return secret ? give_secret(u, UNSEAL_PASSPHRASE, "Recovery passphrase: ") : ask_recovery(u);
 }
 

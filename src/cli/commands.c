@@ -19,6 +19,8 @@ static const struct cmd_option init_options[] = {
 };
 static const struct cmd_option unseal_options[] = {
 	{ "share-file", 0, "FILE", "a recovery share (may be repeated; without: they are asked for)" },
+	{ "share-fd", 0, "N", "a share from an open descriptor (may be repeated)" },
+	{ "share-credential", 0, "NAME", "a share from a systemd credential (may be repeated)" },
 	{ "pin", 0, NULL, "with the token and its PIN; without a file: it is asked for" },
 	{ "token", 0, NULL, "with the token as its URI says: no PIN, or its pin-source" },
 	{ "forget", 0, NULL, "the node forgets the shares that it was given so far" },
@@ -40,6 +42,8 @@ static const struct cmd_option recovery_shares_options[] = {
 };
 static const struct cmd_option recovery_test_options[] = {
 	{ "share-file", 0, "FILE", "a recovery share (may be repeated; without: they are asked for)" },
+	{ "share-fd", 0, "N", "a share from an open descriptor (may be repeated)" },
+	{ "share-credential", 0, "NAME", "a share from a systemd credential (may be repeated)" },
 	{ "secret-file", 0, "FILE", "read the passphrase from a file" },
 	{ "secret-fd", 0, "N", "read the passphrase from an open descriptor" },
 	{ "secret-credential", 0, "NAME", "read the passphrase from a systemd credential" },
@@ -198,6 +202,8 @@ static const struct cmd_option rotate_options[] = {
 };
 static const struct cmd_option verify_options[] = {
 	{ "share-file", 0, "FILE", "a recovery share, to see that the archive opens (repeat it for each)" },
+	{ "share-fd", 0, "N", "a share from an open descriptor (may be repeated)" },
+	{ "share-credential", 0, "NAME", "a share from a systemd credential (may be repeated)" },
 	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
 	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
 	{ "secret-credential", 0, "NAME", "read the recovery passphrase from a systemd credential" },
@@ -207,6 +213,8 @@ static const struct cmd_option verify_options[] = {
 static const struct cmd_option restore_options[] = {
 	{ "token", 't', "URI", "the new token: tpm2:TCTI or an RFC 7512 pkcs11: URI (default: the configuration's)" },
 	{ "share-file", 0, "FILE", "a recovery share (repeat it for each; default: they are asked for)" },
+	{ "share-fd", 0, "N", "a share from an open descriptor (may be repeated)" },
+	{ "share-credential", 0, "NAME", "a share from a systemd credential (may be repeated)" },
 	{ "secret-file", 0, "FILE", "read the recovery passphrase from a file" },
 	{ "secret-fd", 0, "N", "read the recovery passphrase from an open descriptor" },
 	{ "secret-credential", 0, "NAME", "read the recovery passphrase from a systemd credential" },

@@ -85,7 +85,7 @@ static int ask(const char *question, bool until_empty, struct secret **out)
 	struct termios silent;
 	AUTO_FD int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty < 0 || tcgetattr(tty, &echoing) != 0)
-		return cli_fail(EXIT_REFUSED, "there is no terminal to ask on; give %s", until_empty ? "each share with --share-file" : "the secret with --secret-file or --secret-fd");
+		return cli_fail(EXIT_REFUSED, "there is no terminal to ask on; give %s", until_empty ? "each share with --share-file, --share-fd or --share-credential" : "the secret with --secret-file or --secret-fd");
 	silent = echoing;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	set_quiet(tty, &silent); /* before the question: whoever answers at once is neither shown nor dropped */
@@ -123,21 +123,21 @@ int secret_from_file(const char *path, struct secret **out)
 	return from_fd(fd, path, out);
 }
 
-int secret_from_fd(const char *number, struct secret **out)
+int secret_from_fd(const char *option, const char *number, struct secret **out)
 {
 	uint64_t fd;
 	if (text_parse_u64(view_str(number), &fd) != ERR_OK || fd > 1023)
-		return cli_fail(EXIT_USAGE, "--secret-fd wants the number of an open descriptor, not '%s'", number);
+		return cli_fail(EXIT_USAGE, "--%s wants the number of an open descriptor, not '%s'", option, number);
 	return from_fd((int)fd, "the descriptor", out);
 }
 
-int secret_from_credential(const char *name, struct secret **out)
+int secret_from_credential(const char *option, const char *name, struct secret **out)
 {
 	char path[4096];
 	const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
-	if (!name[0] || name[0] == '.' || strchr(name, '/')) return cli_fail(EXIT_USAGE, "--secret-credential: '%s' is not a credential's name", name);
+	if (!name[0] || name[0] == '.' || strchr(name, '/')) return cli_fail(EXIT_USAGE, "--%s: '%s' is not a credential's name", option, name);
 	if (!folder || folder[0] != '/')
-		return cli_fail(EXIT_REFUSED, "--secret-credential: $CREDENTIALS_DIRECTORY is not set; add LoadCredential=%s:/PATH to the unit", name);
+		return cli_fail(EXIT_REFUSED, "--%s: $CREDENTIALS_DIRECTORY is not set; add LoadCredential=%s:/PATH to the unit", option, name);
 	if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) return cli_fail(EXIT_REFUSED, "$CREDENTIALS_DIRECTORY is too long");
 	return secret_from_file(path, out);
 }
@@ -156,7 +156,7 @@ int secret_from_args(struct cli *cli, const struct cmd_args *args, const char *q
 	const char *file = args_get(cli->cmd, args, sources[0]), *fd = args_get(cli->cmd, args, sources[1]), *credential = args_get(cli->cmd, args, sources[2]);
 	if (!!file + !!fd + !!credential > 1) return cli_usage(cli, "--secret-file, --secret-fd and --secret-credential exclude each other");
 	if (file) return secret_from_file(file, out);
-	if (fd) return secret_from_fd(fd, out);
-	if (credential) return secret_from_credential(credential, out);
+	if (fd) return secret_from_fd(sources[1], fd, out);
+	if (credential) return secret_from_credential(sources[2], credential, out);
 	return prompt_secret(question, out);
 }

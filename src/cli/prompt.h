@@ -13,9 +13,9 @@ int prompt_secret(const char *question, struct secret **out);
 int prompt_share(const char *question, struct secret **out);
 /* Reads a file; one trailing newline is dropped. */
 int secret_from_file(const char *path, struct secret **out);
-int secret_from_fd(const char *number, struct secret **out);
+int secret_from_fd(const char *option, const char *number, struct secret **out); /* option: its name, for the sentence */
 /* A credential that systemd laid into $CREDENTIALS_DIRECTORY. */
-int secret_from_credential(const char *name, struct secret **out);
+int secret_from_credential(const char *option, const char *name, struct secret **out);
 /* Whether one of the options below was given. */
 bool secret_is_given(struct cli *cli, const struct cmd_args *args);
 /* --secret-file, --secret-fd, --secret-credential, else the prompt. */

@@ -2,6 +2,7 @@
 #include "cli/proofs.h"
 
 #include "cli/prompt.h"
+#include "cli/share_args.h"
 
 void proofs_done(struct proofs *p)
 {
@@ -11,12 +12,12 @@ void proofs_done(struct proofs *p)
 
 int proofs_from_args(struct cli *cli, const struct cmd_args *args, struct proofs *out)
 {
-	const struct cmd *cmd = cli->cmd;
-	unsigned shares = args_count(cmd, args, "share-file");
+	unsigned shares = shares_given(cli, args);
 	bool secret = secret_is_given(cli, args);
-	if (shares && secret) return cli_usage(cli, "--share-file is for shares, --secret-file, --secret-fd and --secret-credential are for a passphrase; give one kind");
+	if (shares && secret) return cli_usage(cli, "--share-file, --share-fd and --share-credential are for shares, --secret-file, --secret-fd and --secret-credential are for a passphrase; give one kind");
 	for (unsigned i = 0; i < shares && i < PROOFS_MAX; i++) {
-		int status = secret_from_file(args_nth(cmd, args, "share-file", i), &out->texts[out->count]);
+		const char *name;
+		int status = share_take(cli, args, i, &name, &out->texts[out->count]);
 		if (status) return status;
 		out->count++;
 	}

@@ -13,7 +13,7 @@ struct proofs {
 	bool passphrase;
 };
 
-/* From --share-file (repeated), --secret-file or --secret-fd; count stays 0 when none was given. EXIT_DONE, or the status after a sentence. */
+/* From --share-file, --share-fd and --share-credential (repeated), --secret-file, --secret-fd or --secret-credential; count stays 0 when none was given. EXIT_DONE, or the status after a sentence. */
 int proofs_from_args(struct cli *cli, const struct cmd_args *args, struct proofs *out);
 /* Asks on the terminal: for k shares (0: for the passphrase). */
 int proofs_ask(unsigned k, struct proofs *out);

@@ -77,7 +77,8 @@ static void tell(struct exporter *x, enum coffer_err err)
 	x->slot->lost = x->feed.lost;
 	x->slot->sealed_to = x->feed.located ? x->feed.signed_to : 0;
 	if (err == x->trouble) return;
-	if (err) log_error("audit export to the %s: %s; it goes on when that has changed, and nothing is lost", x->slot->name, audit_feed_trouble(err));
+	if (err) log_error("audit export to the %s: %s; it goes on when that has changed%s", x->slot->name, audit_feed_trouble(err),
+		x->feed.ops->lost ? "" : ", with a gap record where more than audit_queue waited");
 	else log_info("audit export to the %s: well, up to record %llu", x->slot->name, (unsigned long long)x->feed.place.seq);
 	x->trouble = err;
 }

@@ -33,6 +33,7 @@ struct store_care {
 	bool reserve_held;        /* the file has its room */
 	bool away;                /* the store could not be opened again, or is not what was written */
 	bool distrusted;          /* the latter; said once */
+	bool unread;              /* it was opened again and not compared or read since, for want of a data key that waits for this node */
 	bool unchanged;           /* the last opening found what was durable before: objects in memory are still those of the store */
 	bool remote;              /* the store is a database behind coffer-stored; from the start */
 	char why[REASON_MAX];     /* it cannot be opened again, as it was told last; "" when it can */
@@ -69,7 +70,8 @@ struct store_cache {
 	uint64_t heard_wall_ms;   /* until then the changes of other nodes are known; 0: none were read yet */
 	uint64_t again_ms;        /* clock_mono_ms: nothing is kept before */
 	uint64_t lacks_since_ms;  /* clock_mono_ms: it does not have all that a start needs since then; 0: it has */
-	bool failed, full, lacks; /* said once */
+	uint64_t scrub_ms;        /* clock_mono_ms: what left it is not scrubbed before */
+	bool failed, full, lacks, unscrubbed; /* said once */
 	bool left;                /* this node is not in the domain any more */
 	_Atomic bool refused;     /* it does not open the node */
 };

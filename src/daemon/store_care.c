@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "access/policy.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/role_drive.h"
@@ -161,18 +162,24 @@ enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason)
 	return err;
 }
 
-static enum coffer_err read_all(struct engine *e, struct reason *reason)
+static enum coffer_err read_audit(struct engine *e, struct reason *reason)
 {
 	struct audit_chain *chain = NULL;
-	struct grants *grants = NULL;
 	TRY(audit_chain_open(e->txn, &chain, reason));
-	enum coffer_err err = grants_load_passing(e->txn, &grants);
-	if (err) {
-		audit_chain_free(chain);
-		return err;
-	}
 	audit_chain_free(e->audit);
 	e->audit = chain;
+	return ERR_OK;
+}
+
+static enum coffer_err read_all(struct engine *e, struct reason *reason)
+{
+	struct grants *grants = NULL;
+	TRY(grants_load_passing(e->txn, &grants));
+	enum coffer_err err = read_audit(e, reason);
+	if (err) {
+		grants_unref(grants);
+		return err;
+	}
 	engine_set_grants(e, grants);
 	return ERR_OK;
 }
@@ -204,11 +211,40 @@ static void distrust(struct daemon *d, const struct reason *why)
 	d->engine.store_away = d->care.remote;
 }
 
+static enum coffer_err in_transaction(struct daemon *d, enum coffer_err (*read)(struct engine *e, struct reason *reason), struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	TRY(txn_begin(e->txn, reason));
+	enum coffer_err err = read(e, reason);
+	txn_abort(e->txn);
+	if (!err) unsettled_know(&d->care.unsettled, audit_chain_length(e->audit));
+	return err;
+}
+
+/* A root is under a data key that waits for this node, which only a store that is there can hand over. Until then nothing can be compared: grants stay those that are in memory, and store_care_heard
+ * reads the rest. What was distrusted before stays so. */
+static enum coffer_err go_on_behind(struct daemon *d, const struct reason *why, struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	d->care.unread = true;
+	if (engine_store_health(e) != STORE_WELL && !d->care.distrusted) engine_set_store_health(e, STORE_FAILED, why->text);
+	return in_transaction(d, read_audit, reason);
+}
+
+static enum coffer_err read_again(struct daemon *d, struct reason *reason)
+{
+	store_cache_take_start(d);
+	TRY(in_transaction(d, read_all, reason));
+	d->care.unread = false;
+	return ERR_OK;
+}
+
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 {
 	struct engine *e = &d->engine;
 	struct reason why = { "" };
 	enum coffer_err err = e->audit ? store_check_reopened(e, &why) : ERR_OK;
+	bool behind = err == ERR_STATE;
 	if (err == ERR_CORRUPT) {
 		set_away(d, true);
 		distrust(d, &why);
@@ -218,15 +254,9 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 		object_table_clear(e->objects);
 		if (e->after_destroy) e->after_destroy(e);
 	}
-	if (!err && e->audit) {
-		store_cache_take_start(d);
-		err = txn_begin(e->txn, reason);
-		if (!err) {
-			err = read_all(e, reason);
-			txn_abort(e->txn);
-			if (!err) unsettled_know(&d->care.unsettled, audit_chain_length(e->audit));
-		}
-	}
+	if (behind) err = go_on_behind(d, &why, reason);
+	else if (!err && e->audit) err = read_again(d, reason);
+	if (behind && !err) return ERR_OK;
 	d->care.distrusted = false;
 	if (!err) {
 		role_drive_well(d);
@@ -235,6 +265,11 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 	set_away(d, true);
 	become_away(d);
 	return err;
+}
+
+enum coffer_err store_care_heard(struct daemon *d)
+{
+	return d->care.unread ? store_care_reload(d, NULL) : ERR_OK;
 }
 
 /* ---- trying ---- */

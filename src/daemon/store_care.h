@@ -35,8 +35,10 @@ void store_care_after(struct daemon *d, bool wrote, enum coffer_err err);
  * store_care_reload unless everything in it was durable. */
 enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason) MUST_USE;
 /* Memory is what the store holds: the small tables are compared with the root, audit chain and grants are read, objects forgotten. When it fails
- * the store is away. */
+ * the store is away. ERR_OK too when another node's root is under a data key that waits for this node: it is compared and read when that is here. */
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason) MUST_USE;
+/* The others' roots were read and are well: what waited for that is done. As store_care_reload. */
+enum coffer_err store_care_heard(struct daemon *d) MUST_USE;
 /* What the store holds could not be read: it is away until it was opened and read again, and status says so, or what it said already. */
 void store_care_away(struct daemon *d);
 /* After a failure of another process's store: a connection that was lost makes it away. Nothing for a file. */

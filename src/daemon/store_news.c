@@ -98,6 +98,7 @@ enum coffer_err store_news_hear(struct daemon *d)
 	if (!err) n->heard_ms = now;
 	if (!err) store_cache_heard(d);
 	if (!err) level_watch_heard(d, &news);
+	if (!err && store_care_heard(d) != ERR_OK) return ERR_OK; /* it is away again */
 	if (err == ERR_BUSY) return ERR_OK; /* before the next one */
 	if (!is_lost(err) && begin_taking(d) && err == ERR_STATE) return ERR_OK; /* likewise, when it is here */
 	note(n, &reason, err);

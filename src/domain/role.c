@@ -24,6 +24,11 @@ bool role_holds(const struct domain_role *r)
 	return r->mine.version != 0 && r->mine.held && lease_is_same(&r->mine, &r->seen);
 }
 
+static bool is_halted(const struct domain_role *r)
+{
+	return r->twin || r->behind || r->lease_behind || r->removed;
+}
+
 void role_disbelieve(struct domain_role *r)
 {
 	if (r->master) r->said |= ROLE_SAY_LOST;
@@ -98,8 +103,7 @@ static void next_of_holder(const struct domain_role *r, uint64_t now_ms, struct 
 
 static void next_of_others(const struct domain_role *r, uint64_t now_ms, struct role_action *out)
 {
-	bool halted = r->twin || r->behind || r->removed;
-	uint64_t look_at = r->known ? r->looked_ms + ROLE_POLL(r) : 0, at = halted || !r->known ? UINT64_MAX : take_at(r);
+	uint64_t look_at = r->known ? r->looked_ms + ROLE_POLL(r) : 0, at = is_halted(r) || !r->known ? UINT64_MAX : take_at(r);
 	if (now_ms >= at && now_ms - r->looked_ms <= ROLE_GAP(r)) set_write(r, ROLE_TAKE, out);
 	else if (now_ms >= look_at || now_ms >= at) *out = (struct role_action){ .what = ROLE_LOOK };
 	else set_wait(earlier(earlier(at, look_at), r->gone ? UINT64_MAX : later(r->alive_until_ms, now_ms + 1)), out);
@@ -114,7 +118,7 @@ void role_next(struct domain_role *r, uint64_t now_ms, struct role_action *out)
 	else if (r->settling) *out = (struct role_action){ .what = ROLE_SETTLE };
 	else if (!r->here) set_wait(believe_until, out);
 	else if (r->twin && !r->noted) *out = (struct role_action){ .what = ROLE_NOTE_TWIN };
-	else if (role_holds(r) && !r->twin && !r->behind && !r->removed) next_of_holder(r, now_ms, out);
+	else if (role_holds(r) && !is_halted(r)) next_of_holder(r, now_ms, out);
 	else next_of_others(r, now_ms, out);
 }
 
@@ -144,7 +148,7 @@ void role_twinned(struct domain_role *r, uint64_t now_ms, bool noted)
 
 void role_store_behind(struct domain_role *r, uint64_t now_ms)
 {
-	if (!r->behind) r->said |= ROLE_SAY_BEHIND;
+	if (!r->behind && !r->lease_behind) r->said |= ROLE_SAY_BEHIND;
 	r->behind = true;
 	r->retry_ms = now_ms;
 	role_disbelieve(r);
@@ -152,15 +156,15 @@ void role_store_behind(struct domain_role *r, uint64_t now_ms)
 
 void role_store_well(struct domain_role *r, uint64_t now_ms)
 {
-	if (!r->behind) return;
-	r->behind = false;
+	if (!r->behind && !r->lease_behind) return;
+	r->behind = r->lease_behind = false;
 	r->retry_ms = now_ms;
 	r->known = false;
 }
 
 bool role_promote(struct domain_role *r, uint64_t now_ms)
 {
-	if (!r->config.may_take || r->twin || r->behind || r->removed) return false;
+	if (!r->config.may_take || is_halted(r)) return false;
 	r->stepping = r->stepped = false;
 	r->rest_until_ms = 0;
 	if (role_holds(r)) r->renew_ms = now_ms;
@@ -194,7 +198,7 @@ void role_accept_twin(struct domain_role *r, uint64_t now_ms)
 
 void role_accept_store(struct domain_role *r, uint64_t now_ms)
 {
-	r->behind = r->least_known = false;
+	r->behind = r->lease_behind = r->least_known = false;
 	r->least = 0;
 	begin_anew(r, now_ms);
 }
@@ -220,7 +224,7 @@ bool role_master_node(const struct domain_role *r, uint64_t now_ms, uint8_t out[
 
 bool role_may_encrypt(const struct domain_role *r, uint64_t now_ms)
 {
-	if (r->twin || r->behind || r->removed || !r->known) return false;
+	if (is_halted(r) || !r->known) return false;
 	return r->alive_until_ms && now_ms < r->alive_until_ms + r->config.encrypt_grace_ms;
 }
 

@@ -78,6 +78,7 @@ struct domain_role {
 	bool here;                  /* the store can be asked */
 	bool settling;              /* a commit was not confirmed */
 	bool twin, noted, behind, removed;
+	bool lease_behind;          /* the lease that was read last is an older store's, or of another history */
 	bool known;                 /* the lease was read */
 	bool wrote;                 /* this process wrote the lease */
 	bool master, kept;          /* believes to be; the epoch is in the mark */

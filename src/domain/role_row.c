@@ -85,13 +85,23 @@ static void observe(struct domain_role *r, uint64_t now_ms, const struct lease *
 	if (found->epoch > r->highest) r->highest = found->epoch;
 }
 
+/* One row can be tampered with and put right again: unlike what the roots say it holds until a good one is read. */
+static void see_behind(struct domain_role *r, uint64_t now_ms)
+{
+	if (!r->behind && !r->lease_behind) r->said |= ROLE_SAY_BEHIND;
+	r->lease_behind = true;
+	r->looked_ms = now_ms;
+	r->retry_ms = now_ms + ROLE_POLL(r);
+	role_disbelieve(r);
+}
+
 void role_saw(struct domain_role *r, uint64_t now_ms, const struct lease *found)
 {
 	if (is_behind(r, found)) {
-		role_store_behind(r, now_ms);
-		r->looked_ms = now_ms;
+		see_behind(r, now_ms);
 		return;
 	}
+	if (r->lease_behind) r->known = r->lease_behind = false; /* what is waited for begins anew */
 	bool mine = found->version && role_is_me(r, found);
 	if (is_twins(r, found)) role_twinned(r, now_ms, false);
 	else if (mine && r->mine.version) r->mine = *found;

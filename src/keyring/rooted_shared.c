@@ -147,10 +147,11 @@ void rooted_know_changes(struct rooted *r)
 	}
 }
 
+/* The first fault counts, and each of them more than a key that is to come: anybody can write a row that looks like one under it. */
 static void judge_peer(struct rooted *r, enum coffer_err err, const struct rooted_peer *p, const char *what)
 {
 	char node[UUID_TEXT_LEN + 1];
-	if (r->verdict) return;
+	if (r->verdict && (r->verdict != ERR_STATE || err == ERR_STATE)) return;
 	text_uuid(p->node_id, node);
 	rooted_judge(r, err, "%s the version root of node %s %s", err == ERR_CORRUPT ? "integrity:" : "not ready:", node, what);
 	r->peer_verdict = true;
@@ -305,7 +306,9 @@ enum coffer_err rooted_read_shared(struct rooted *r, struct reason *reason)
 		return reason_default(reason, err, "the store's version roots cannot be read: %s", err_text(err));
 	}
 	rooted_keep(r);
-	if (!r->verdict) rooted_compare_mark(r);
+	if (r->verdict && r->verdict != ERR_STATE) return ERR_OK;
+	rooted_compare_mark(r);
+	if (r->verdict != ERR_STATE) r->peer_verdict = false;
 	return ERR_OK;
 }
 

@@ -355,7 +355,8 @@ static void look_for_twin(struct rooted *r)
 	r->in_doubt = false;
 }
 
-/* What is there now is the truth, unless it is older than what was durable already. */
+/* What is there now is the truth, unless it is older than what was durable already. A root under a data key that this node has not fetched yet is no failure, as at a start: only a store that is
+ * there hands the key over. */
 static enum coffer_err reopen(struct store *base, struct reason *reason)
 {
 	struct rooted *r = rooted_of(base);
@@ -365,7 +366,7 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	TRY(store_reopen(r->inner, reason));
 	if (!r->ring) return ERR_OK;
 	TRY(rooted_read(r, reason));
-	if (r->verdict) return rooted_store_verdict(base, reason);
+	if (r->verdict && r->verdict != ERR_STATE) return rooted_store_verdict(base, reason);
 	look_for_twin(r);
 	if (r->durable.root.version < r->known)
 		return reason_fail(reason, ERR_CORRUPT, "the store was opened again and is older than before (version %llu after %llu); restore it from a backup",

@@ -117,18 +117,29 @@ enum coffer_err backup_record_list(struct txn *txn, struct backup_record *out, s
 	return ERR_OK;
 }
 
+/* Status and the daily event go by it: it is not the one that makes room. */
+static const struct backup_record *newest_verified(const struct backup_record *all, size_t count)
+{
+	const struct backup_record *found = NULL;
+	for (size_t i = 0; i < count; i++)
+		if (all[i].verified_ms && (!found || all[i].created_ms > found->created_ms)) found = &all[i];
+	return found;
+}
+
 /* By age, so that the list does not grow. */
 static enum coffer_err prune(struct txn *txn)
 {
 	char name[STORE_ID_MAX];
-	size_t count = 0, oldest = 0;
+	size_t count = 0;
+	const struct backup_record *oldest = NULL, *kept;
 	AUTO_FREE struct backup_record *all = calloc(BACKUP_RECORDS_MAX + 1, sizeof *all);
 	ENSURE(all, ERR_MEMORY);
 	TRY(backup_record_list(txn, all, &count));
 	if (count <= BACKUP_RECORDS_MAX) return ERR_OK;
-	for (size_t i = 1; i < count; i++)
-		if (all[i].created_ms < all[oldest].created_ms) oldest = i;
-	return store_erase(txn_store(txn), STORE_DOMAIN, name_of(all[oldest].archive_id, name));
+	kept = newest_verified(all, count);
+	for (size_t i = 0; i < count; i++)
+		if (&all[i] != kept && (!oldest || all[i].created_ms < oldest->created_ms)) oldest = &all[i];
+	return store_erase(txn_store(txn), STORE_DOMAIN, name_of(oldest->archive_id, name));
 }
 
 enum coffer_err backup_record_put(struct txn *txn, const struct backup_record *record)

@@ -54,7 +54,7 @@ static bool has_recovery(struct txn *txn)
 	return recovery_get(txn_store(txn), txn_ring(txn), &record) != ERR_OK || record.version != 0;
 }
 
-/* *out_age_s: of the newest verified backup, or of this node's audit log where there is none. */
+/* *out_age_s: of the newest verified backup, or of this node's audit log where there is none; a log whose first records were taken out is old. */
 static enum coffer_err is_missing(struct engine *engine, struct txn *txn, uint64_t now_s, bool *out_missing, bool *out_none, uint64_t *out_age_s)
 {
 	struct backup_status status;
@@ -62,7 +62,7 @@ static enum coffer_err is_missing(struct engine *engine, struct txn *txn, uint64
 	TRY(backup_status_read(txn, &status));
 	*out_none = status.verified_made_ms == 0;
 	if (!*out_none) since_s = status.verified_made_ms / 1000;
-	else TRY(audit_read(engine->audit, txn, 1, 1, take_time, &since_s));
+	else if (audit_chain_base(engine->audit)->seq == 0) TRY(audit_read(engine->audit, txn, 1, 1, take_time, &since_s));
 	if (*out_none && limit_s > DAY_S) limit_s = DAY_S;
 	*out_age_s = now_s > since_s ? now_s - since_s : 0;
 	*out_missing = *out_age_s >= limit_s && has_recovery(txn);

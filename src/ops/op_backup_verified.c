@@ -25,7 +25,7 @@ enum coffer_err op_backup_verified(struct op_ctx *ctx, struct ttlv_cursor *paylo
 	if (!view_equal(sha256, view_of(record.sha256, sizeof record.sha256)))
 		return reason_fail(&ctx->reason, ERR_CORRUPT, "the archive's SHA-256 is not the one on record: it is another file than the one that was made");
 	record.verified_ms = clock_wall_s() * 1000;
-	record.opened = opened;
+	record.opened = record.opened || opened; /* it did open, also when it was read without shares later */
 	TRY(backup_record_put(ctx->txn, &record));
 	text_hex(id, hex);
 	snprintf(ctx->detail, sizeof ctx->detail, "archive %s verified%s", hex, opened ? ", opened with shares or passphrase" : "");

@@ -124,7 +124,11 @@ stop_daemon
 hide_token
 run_daemon
 within 20 "sealed for want of its token" sh -c "'$bin/coffer' status --json | jq -e '.state == \"sealed\" and (.token.health | IN(\"gone\", \"not answering\", \"misconfigured\", \"other token\"))'"
-check "shares open it" coffer unseal --share-file "$shares/share-1.txt" --share-file "$shares/share-3.txt"
+mkdir "$work/credentials"
+cp "$shares/share-1.txt" "$work/credentials/keeper"
+refused "a descriptor that is none" 2 'share-fd wants the number of an open descriptor' coffer unseal --share-fd x
+refused "a credential that is none" 2 "share-credential: '../keeper' is not" coffer unseal --share-credential ../keeper
+CREDENTIALS_DIRECTORY=$work/credentials check "shares open it, from a descriptor and from a credential" coffer unseal --share-fd 3 --share-credential keeper 3<"$shares/share-3.txt"
 check "what was sealed opens" coffer decrypt -i "$work/sealed" -o "$work/back"
 check "and new keys are made" coffer key create made-without-token
 coffer status >"$work/status"; equal "degraded" "$?" 4

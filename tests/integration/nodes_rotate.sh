@@ -44,14 +44,28 @@ check "node 2 decrypts what was sealed before" on2 decrypt -i "$work/m" -o "$wor
 check "node 2 makes a key" on2 key create third
 check "which node 1 uses" on1 encrypt -k third -i "$work/p" -o "$work/m3"
 
+# ---- node 2 loses its connection, and the new key waits for it when it comes back ----
+id2=$(cat "$two/state/store.writer")
+stop2() { kill -STOP "$(cat "$two/cofferd.pid")"; }
+cut2() { [ "$(sql "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND classid = x'${id2:0:8}'::bigint::oid")" = 1 ]; }
+stop2
+check "its session is ended while it stands still" cut2
+check "and the data key is changed" on1 rotate data-key
+kill -CONT "$(cat "$two/cofferd.pid")"
+within 20 "node 2 connects again and takes it over" is_at on2 3
+within 20 "then the old one leaves" alone on1
+well2() { [ "$(on2 status --json | jq -r .store_health)" = well ]; }
+within 10 "its store is well" well2
+check "node 2 makes a key" on2 key create fourth
+
 # ---- node 2 is away meanwhile ----
-kill -STOP "$(cat "$two/cofferd.pid")"
+stop2
 check "the data key is changed while node 2 stands still" on1 rotate data-key
-waits() { [[ $(on1 status --json | jq -r .rotation.sentence) == *"node 'node-2' has not fetched generation 3"* ]]; }
+waits() { [[ $(on1 status --json | jq -r .rotation.sentence) == *"node 'node-2' has not fetched generation 4"* ]]; }
 within 10 "status says who is waited for" waits
 equal "the old one stays" "$(generations on1)" 2
 kill -9 "$(cat "$two/cofferd.pid")"
-within 30 "node 2 opens again, with the new one" is_at on2 3
+within 30 "node 2 opens again, with the new one" is_at on2 4
 within 30 "then the old one leaves" alone on1
 within 20 "on both" alone on2
 check "node 2 decrypts" on2 decrypt -i "$work/m3" -o "$work/o"

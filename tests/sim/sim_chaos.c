@@ -10,6 +10,11 @@ static unsigned any_node(struct sim *s)
 	return (unsigned)sim_dice(s, s->nodes);
 }
 
+static bool finds_behind(const struct node *n)
+{
+	return n->behind || n->role.behind || n->role.lease_behind;
+}
+
 static void thaw(struct sim *s, unsigned at)
 {
 	struct node *n = &s->node[at];
@@ -116,7 +121,7 @@ static void administrator(struct sim *s)
 		n->wake = s->now;
 		break;
 	case 2:
-		if (n->behind || n->role.behind) node_accept_store(s, at);
+		if (finds_behind(n)) node_accept_store(s, at);
 		break;
 	default:
 		if (s->nodes == IDENTITIES && !s->cloned && at != IDENTITIES - 1 && sim_chance(s, 30)) node_remove(s, at, IDENTITIES - 1);
@@ -170,7 +175,7 @@ static void resolve(struct sim *s)
 	for (unsigned i = 0; i < s->nodes; i++) {
 		struct node *n = &s->node[i];
 		if (!n->running) node_start(s, i, true);
-		if (n->behind || n->role.behind) node_accept_store(s, i);
+		if (finds_behind(n)) node_accept_store(s, i);
 		if (n->role.twin) {
 			node_stop(s, i);
 			n->own.nonce = NEVER; /* its store is the one to go on with */
@@ -229,7 +234,7 @@ void chaos_run(struct sim *s)
 		s->heal_steps = 2;
 	}
 	for (unsigned i = 0; s->heal_steps == 2 && s->kind == KIND_ASYNC && i < s->nodes; i++)
-		if (s->node[i].behind || s->node[i].role.behind) { /* found since */
+		if (finds_behind(&s->node[i])) { /* found since */
 			node_accept_store(s, i);
 			s->calm_since = s->now;
 		}

@@ -132,6 +132,29 @@ void a_node_that_wrote_alone_goes_on_as_one_of_several(void **state)
 	ring_free(ring);
 }
 
+/* What would show a node that waits for a data key that the store is not to be trusted must not hide behind the waiting. */
+static void a_fault_counts_more_than_the_waiting(struct world *w)
+{
+	struct store *b = w->nodes[1].store;
+	struct store_row junk = shared_row_of(0, 1, "junk");
+	struct rooted_facts facts;
+	memset(junk.id, 'f', sizeof junk.id);
+	memcpy(junk.id, ROOT_NODE_ID, sizeof ROOT_NODE_ID - 1);
+	junk.id_len = sizeof ROOT_NODE_ID - 1 + 2 * UUID_LEN;
+	shared_put_copy(w->raw, STORE_DOMAIN, &(struct copy){ .row = junk });
+	shared_expect_refused(b, "does not open", "coffer store accept");
+	assert_int_equal(store_reopen(b, NULL), ERR_CORRUPT);
+	shared_erase(w->raw, STORE_DOMAIN, shared_id_of(&junk));
+	assert_int_equal(store_reopen(b, NULL), ERR_OK);
+	rooted_store_facts(b, &facts);
+	root_mark_write(rooted_of(b)->mark, w->nodes[1].ring, facts.version + 1); /* its own root is older than it was */
+	assert_int_equal(store_reopen(b, NULL), ERR_CORRUPT);
+	root_mark_clear(rooted_of(b)->mark);
+	root_mark_write(rooted_of(b)->mark, w->nodes[1].ring, facts.version);
+	assert_int_equal(store_reopen(b, NULL), ERR_OK);
+	assert_int_equal(rooted_store_verdict(b, NULL), ERR_STATE);
+}
+
 void a_newer_data_key_at_one_node_is_waited_for_at_the_other(void **state)
 {
 	struct world *w = *state;
@@ -149,6 +172,9 @@ void a_newer_data_key_at_one_node_is_waited_for_at_the_other(void **state)
 	shared_put(w->nodes[0].store, STORE_OBJECT, 0x20, 1, "x"); /* its first write, under the newer key */
 	assert_int_equal(rooted_store_refresh(w->nodes[1].store, NULL, NULL, &everything, &why), ERR_STATE);
 	assert_non_null(strstr(why.text, "newer data key"));
+	assert_int_equal(store_reopen(w->nodes[1].store, NULL), ERR_OK); /* else the key would never reach it */
+	assert_int_equal(rooted_store_verdict(w->nodes[1].store, NULL), ERR_STATE);
+	a_fault_counts_more_than_the_waiting(w);
 	key = rising_secret(0x21, DATA_KEY_LEN);
 	assert_int_equal(ring_add(w->nodes[1].ring, 2, &key), ERR_OK);
 	shared_refresh(w->nodes[1].store);

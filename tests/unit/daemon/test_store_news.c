@@ -10,6 +10,7 @@
 #include "access/quorum.h"
 #include "base/arena.h"
 #include "base/log.h"
+#include "daemon/store_care.h"
 #include "daemon/store_news.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_internal.h"
@@ -329,6 +330,43 @@ static void a_generation_that_waits_is_taken_by_an_admin_thread(void **state)
 	job_queue_done(&d->admin_jobs);
 }
 
+static void add_generation(struct node *n)
+{
+	struct secret *key = secret_new(DATA_KEY_LEN);
+	assert_non_null(key);
+	memset(secret_mut(key), 0xa5, DATA_KEY_LEN);
+	assert_int_equal(ring_add(n->ring, 2, &key), ERR_OK);
+}
+
+static void open_audit(struct engine *e)
+{
+	assert_int_equal(txn_begin(e->txn, NULL), ERR_OK);
+	assert_int_equal(audit_chain_open(e->txn, &e->audit, NULL), ERR_OK);
+	txn_abort(e->txn);
+}
+
+/* Its connection is lost, and the other one's root is under a key that waits for it: only a store that is there hands that over. */
+static void who_waits_for_a_data_key_comes_back_to_fetch_it(void **state)
+{
+	struct world *w = *state;
+	struct daemon *d = &w->b.daemon;
+	struct change c = revoked_key(w);
+	open_audit(&d->engine);
+	add_generation(&w->a);
+	assert_int_equal(call(&w->a, create, &(struct change){ .runs = 0 }), ERR_OK);
+	d->care.away = true;
+	assert_true(store_care_mend(d, ERR_CLOSED));
+	assert_true(!d->care.away && d->care.unread);
+	assert_int_equal(hear(&w->b), ERR_OK); /* cannot yet */
+	assert_true(d->care.unread && believed(&w->b, &c) == OBJECT_ACTIVE);
+	add_generation(&w->b);
+	told = true;
+	d->news.tried_ms -= 60000;
+	assert_int_equal(hear(&w->b), ERR_OK);
+	assert_true(!d->care.away && !d->care.unread && believed(&w->b, &c) == 0);
+	audit_chain_free(TAKE(d->engine.audit));
+}
+
 static void a_lost_connection_is_told(void **state)
 {
 	struct world *w = *state;
@@ -349,6 +387,7 @@ int main(void)
 		TEST(it_does_not_run_again_for_ever),
 		TEST(what_cannot_be_read_holds_nobody_up_and_is_read_later),
 		TEST(a_generation_that_waits_is_taken_by_an_admin_thread),
+		TEST(who_waits_for_a_data_key_comes_back_to_fetch_it),
 		TEST(a_lost_connection_is_told),
 	};
 	log_init("test", LOG_LEVEL_ERROR);

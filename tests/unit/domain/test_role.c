@@ -272,6 +272,38 @@ static void a_node_goes_on_when_the_newer_history_is_back(void **state)
 	assert_false(role_said(&b.role) & ROLE_SAY_BEHIND);
 }
 
+/* Who has the database puts an older lease row in its place, and then the right one back. */
+static void one_older_lease_that_was_read_holds_until_a_good_one_is_read(void **state)
+{
+	struct bench b = begin('B', true);
+	(void)state;
+	run(&b, b.now + 3000);
+	assert_int_equal(role_kind(&b.role, b.now), ROLE_MASTER);
+	struct lease first = b.row;
+	run(&b, b.now + 6000);
+	struct lease newest = b.row;
+	(void)role_said(&b.role);
+	b.row = first;
+	b.row.epoch = 0;
+	role_saw(&b.role, b.now, &b.row);
+	assert_int_equal(role_said(&b.role), ROLE_SAY_LOST | ROLE_SAY_BEHIND);
+	assert_false(role_may_encrypt(&b.role, b.now));
+	run(&b, b.now + 3000);
+	assert_int_equal(role_kind(&b.role, b.now), ROLE_STANDBY);
+	assert_int_equal(b.row.epoch, 0); /* nothing is written over it */
+	b.row = newest;
+	run(&b, b.now + LEASE_TIME);
+	assert_int_equal(role_kind(&b.role, b.now), ROLE_MASTER);
+	assert_int_equal(b.row.epoch, 1);
+	assert_true(role_may_encrypt(&b.role, b.now));
+	role_store_behind(&b.role, b.now); /* of the roots: no lease says that they are well */
+	run(&b, b.now + LEASE_TIME);
+	assert_int_equal(role_kind(&b.role, b.now), ROLE_STANDBY);
+	role_store_well(&b.role, b.now);
+	run(&b, b.now + LEASE_TIME);
+	assert_int_equal(role_kind(&b.role, b.now), ROLE_MASTER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +318,7 @@ int main(void)
 		cmocka_unit_test(its_own_older_write_and_one_in_doubt_are_no_twins),
 		cmocka_unit_test(an_older_history_is_refused_until_it_is_accepted_and_no_epoch_is_used_again),
 		cmocka_unit_test(a_node_goes_on_when_the_newer_history_is_back),
+		cmocka_unit_test(one_older_lease_that_was_read_holds_until_a_good_one_is_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

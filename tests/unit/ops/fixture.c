@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "crypto/sign.h"
 #include "kmip/values.h"
 #include "objects/reindex.h"
 #include "store/store.h"
@@ -34,14 +35,23 @@ static enum coffer_err run_on_store(struct engine *engine, engine_store_fn *fn, 
 	return txn_commit(engine->txn, reason);
 }
 
+struct secret *fix_seed(void)
+{
+	struct secret *seed = secret_new(DATA_KEY_LEN);
+	assert_non_null(seed);
+	memset(secret_mut(seed), 7, DATA_KEY_LEN);
+	return seed;
+}
+
 static void make_ring(struct fix *f)
 {
+	AUTO_SECRET struct secret *seed = fix_seed();
 	struct domain_id *domain = &f->engine.domain;
 	for (uint8_t i = 0; i < UUID_LEN; i++) {
 		domain->id[i] = i;
 		domain->node_id[i] = (uint8_t)(0x10 + i);
 	}
-	memset(domain->public_key, 7, sizeof domain->public_key);
+	assert_int_equal(sign_public_of(seed, domain->public_key), ERR_OK);
 	struct secret *key = secret_new(DATA_KEY_LEN);
 	assert_non_null(key);
 	memset(secret_mut(key), 0x5a, DATA_KEY_LEN);

@@ -28,6 +28,9 @@ struct fix {
 	unsigned store_runs;  /* how often a request went to the store lane */
 };
 
+/* Of the domain: what signs for it. Caller frees. */
+struct secret *fix_seed(void);
+
 /* cmocka setup and teardown of one test: *state is a struct fix. */
 int fix_start(void **state);
 int fix_stop(void **state);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "keyring/generation.h"
 #include "ops/backup_record.h"
 #include "recovery/recovery.h"
 #include "unit/ops/fixture.h"
@@ -151,6 +152,43 @@ static void a_backup_of_the_future_does_not_silence_it(void **state)
 	assert_false(look(f, false));
 }
 
+static enum coffer_err take_out(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	AUTO_SECRET struct secret *seed = fix_seed();
+	(void)arg;
+	(void)reason;
+	TRY(generation_put_domain_key(txn_store(txn), txn_ring(txn), seed, engine->domain.public_key)); /* signs what is taken out */
+	return audit_take_out(engine->audit, txn, audit_chain_length(engine->audit) - 2, true);
+}
+
+/* Its oldest record is of a minute ago, because those before went into archives. */
+static void a_log_that_is_kept_short_does_not_look_young(void **state)
+{
+	struct fix *f = *state;
+	struct backup_watch watch = { .hushed = false };
+	char id[UUID_TEXT_LEN + 1];
+	f->now_s += 2 * DAY_S;
+	fix_create(f, ADMIN, &(struct key_wish){ .name = "busy" }, id);
+	fix_create(f, ADMIN, &(struct key_wish){ .name = "busier" }, id);
+	assert_int_equal(f->engine.on_store(&f->engine, take_out, NULL, NULL), ERR_OK);
+	f->now_s += 60;
+	assert_int_equal(f->engine.on_store(&f->engine, backup_watch, &watch, NULL), ERR_OK);
+	assert_true(watch.missing && watch.told);
+}
+
+static void the_newest_verified_backup_is_not_pushed_out_by_newer_ones(void **state)
+{
+	struct fix *f = *state;
+	f->now_s += DAY_S;
+	backup(f, true);
+	for (unsigned i = 0; i < BACKUP_RECORDS_MAX + 2; i++) {
+		f->now_s += HOUR_S;
+		backup(f, false);
+	}
+	f->now_s += DAY_S;
+	assert_false(look(f, false));
+}
+
 static void a_clock_behind_says_nothing(void **state)
 {
 	struct fix *f = *state;
@@ -195,6 +233,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_clock_set_forward_tells_at_most_once_a_day_of_the_other_clock, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_clock_that_was_ahead_neither_floods_nor_silences, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_backup_of_the_future_does_not_silence_it, start, fix_stop),
+		cmocka_unit_test_setup_teardown(a_log_that_is_kept_short_does_not_look_young, start, fix_stop),
+		cmocka_unit_test_setup_teardown(the_newest_verified_backup_is_not_pushed_out_by_newer_ones, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_clock_behind_says_nothing, start, fix_stop),
 		cmocka_unit_test_setup_teardown(zero_tells_nothing, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_domain_without_recovery_is_not_told_what_it_cannot_have, start, fix_stop),
