@@ -107,6 +107,7 @@ struct daemon {
 	struct store_care care;
 	struct store_news news;
 	struct store_cache cache;
+	uint64_t held_again_ms;       /* daemon/store_held.c, store thread, clock_mono_ms: nothing is moved before */
 	struct event *care_timer;
 	struct job_queue admin_jobs;
 	pthread_t admin_threads[DAEMON_ADMINS];

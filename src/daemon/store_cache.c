@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/store_cache_internal.h"
+#include "daemon/store_held.h"
 #include "domain/level.h"
 #include "domain/node_record.h"
 #include "keyring/cache.h"
@@ -37,6 +38,7 @@ void store_cache_tell(struct daemon *d)
 	cache_facts(d->cache.cache, &facts);
 	told->well = facts.well;
 	told->whole = facts.whole;
+	told->to_compare = d->cache.wants.comparing;
 	told->rows = facts.rows;
 	told->bytes = facts.bytes;
 	told->as_of_s = facts.as_of_ms / 1000;
@@ -379,6 +381,7 @@ void store_cache_care(struct daemon *d)
 void store_cache_follow_ring(struct daemon *d, struct ring *ring)
 {
 	struct store_cache *c = &d->cache;
+	if (!c->ring) store_held_follow_ring(d, ring);
 	if (!c->cache || c->ring) return; /* opened from it: store_cache_opened */
 	if (ring) cache_set_ring(c->cache, ring);
 	else cache_detach(c->cache);
@@ -413,6 +416,7 @@ void store_cache_end_offline(struct daemon *d)
 	struct store_cache *c = &d->cache;
 	struct ring *offline = TAKE(c->ring);
 	if (!offline) return;
+	store_held_follow_ring(d, NULL);
 	if (c->txn) txn_set_ring(c->txn, NULL);
 	cache_detach(c->cache);
 	end_offline(d, offline);
@@ -425,6 +429,7 @@ void store_cache_opened(struct daemon *d)
 	struct engine *e = &d->engine;
 	struct reason reason = { "" };
 	struct ring *ring = txn_ring(e->txn), *offline = TAKE(c->ring);
+	store_held_follow_ring(d, ring);
 	if (!c->cache) return;
 	if (c->txn) txn_set_ring(c->txn, ring);
 	c->left = c->refused = c->full = false;

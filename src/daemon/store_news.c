@@ -9,6 +9,7 @@
 #include "daemon/removal.h"
 #include "daemon/store_cache.h"
 #include "daemon/store_care.h"
+#include "daemon/store_held.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
 #include "ops/generation_take.h"
@@ -141,6 +142,7 @@ static void hear_now(void *arg)
 	level_watch_raise(d);
 	enrol_look(d);
 	store_cache_care(d);
+	store_held_care(d);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

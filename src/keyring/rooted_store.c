@@ -32,13 +32,24 @@ static void end(struct store *base)
 	free(r);
 }
 
-static enum coffer_err begin(struct store *base, struct reason *reason)
+static void begin_level(struct rooted *r)
 {
-	struct rooted *r = rooted_of(base);
-	TRY(store_begin(r->inner, reason));
 	r->now = r->durable;
 	r->doom = ERR_OK;
 	r->accepting = false;
+}
+
+static enum coffer_err begin(struct store *base, struct reason *reason)
+{
+	TRY(store_begin(rooted_of(base)->inner, reason));
+	begin_level(rooted_of(base));
+	return ERR_OK;
+}
+
+static enum coffer_err begin_reading(struct store *base, struct reason *reason)
+{
+	TRY(store_begin_reading(rooted_of(base)->inner, reason));
+	begin_level(rooted_of(base));
 	return ERR_OK;
 }
 
@@ -46,9 +57,7 @@ static void rollback(struct store *base)
 {
 	struct rooted *r = rooted_of(base);
 	store_rollback(r->inner);
-	r->now = r->durable;
-	r->doom = ERR_OK;
-	r->accepting = false;
+	begin_level(r);
 }
 
 /* The write count of the root's row stays; what has no generation of its own counts under that of the root's row (docs/formats.md 14.1). */
@@ -379,6 +388,7 @@ static const struct store_ops rooted_ops = {
 	.name = "rooted",
 	.close = end,
 	.begin = begin,
+	.begin_reading = begin_reading,
 	.commit = commit,
 	.rollback = rollback,
 	.savepoint = savepoint,
