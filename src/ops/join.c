@@ -281,11 +281,13 @@ static enum coffer_err ask(struct engine *engine, const struct principal *princi
 	TRY(err);
 	TRY(fill(j, out, reason));
 	if (state != ADMISSION_ANSWERED) return challenge.len ? join_prove(engine, j, buf_view(&challenge), reason) : ERR_OK;
-	TRY(join_end(engine, principal, j, wish, buf_view(&answer), reason));
-	out->member = true;
-	if (joining_erase(engine->config->state_dir, reason) != ERR_OK) log_warn("%s", reason_text(reason, ERR_IO));
+	err = join_end(engine, principal, j, wish, buf_view(&answer), reason);
+	out->member = !err || engine_state_get(engine) == ENGINE_SEALED; /* sealed: it has joined, and is opened later */
+	if (!out->member) return err;
+	struct reason why = { "" };
+	if (joining_erase(engine->config->state_dir, &why) != ERR_OK) log_warn("%s", reason_text(&why, ERR_IO));
 	join_drop(engine);
-	return ERR_OK;
+	return err;
 }
 
 static enum coffer_err prepare(struct engine *engine, const struct join_wish *wish, struct reason *reason)
