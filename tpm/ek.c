@@ -150,9 +150,8 @@ static enum coffer_err find_place(struct tpm_device *dev, struct found *f, struc
 	f->len = 0;
 	for (size_t i = 0; i < sizeof places / sizeof places[0] && f->index == ESYS_TR_NONE; i++) {
 		TRY(find_index(dev, places[i].certificate, &f->index, reason));
-		f->place = &places[i];
+		if (f->index != ESYS_TR_NONE) f->place = &places[i];
 	}
-	if (f->index == ESYS_TR_NONE) f->place = NULL;
 	return ERR_OK;
 }
 
