@@ -347,11 +347,11 @@ static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
 	return store_scrub_deleted(rooted_of(base)->inner, reason);
 }
 
-/* While the connection was lost, somebody else wrote this node's root: it is further than this process brought it. */
-static void look_for_twin(struct rooted *r)
+/* While the connection was lost, somebody else wrote this node's root: it is further than this process brought it. Behind a store that was not the right one (sound: it was) the right one is further, too. */
+static void look_for_twin(struct rooted *r, bool sound)
 {
 	uint64_t own = r->known + r->in_doubt;
-	if (r->shared && r->now.own_there && r->known && r->durable.root.version > own) r->twin = true;
+	if (sound && r->shared && r->now.own_there && r->known && r->durable.root.version > own) r->twin = true;
 	r->in_doubt = false;
 }
 
@@ -360,6 +360,7 @@ static void look_for_twin(struct rooted *r)
 static enum coffer_err reopen(struct store *base, struct reason *reason)
 {
 	struct rooted *r = rooted_of(base);
+	const bool sound = !r->verdict || r->verdict == ERR_STATE;
 	if (r->ring && r->durable.root.version > r->known) r->known = r->durable.root.version;
 	r->doom = ERR_OK;
 	r->pass.active = false;
@@ -367,7 +368,7 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	if (!r->ring) return ERR_OK;
 	TRY(rooted_read(r, reason));
 	if (r->verdict && r->verdict != ERR_STATE) return rooted_store_verdict(base, reason);
-	look_for_twin(r);
+	look_for_twin(r, sound);
 	if (r->durable.root.version < r->known)
 		return reason_fail(reason, ERR_CORRUPT, "the store was opened again and is older than before (version %llu after %llu); restore it from a backup",
 			(unsigned long long)r->durable.root.version, (unsigned long long)r->known);
