@@ -320,7 +320,8 @@ void store_cache_leave(struct daemon *d)
 	struct store_cache *c = &d->cache;
 	struct ring *ring = c->ring ? c->ring : txn_ring(d->engine.txn);
 	if (!c->cache) return;
-	c->left = c->refused = true;
+	c->left = true;
+	c->refused = true;
 	txn_free(TAKE(c->txn));
 	enum coffer_err err = ring ? cache_begin_anew(c->cache, ring, rooted_store_mark(d->engine.store), NULL) : ERR_OK, gone = cache_remove(c->cache);
 	if (err || gone) log_error("the cache of this node, which was removed from the domain, cannot be removed: %s", err_text(gone ? gone : err));
@@ -432,7 +433,9 @@ void store_cache_opened(struct daemon *d)
 	store_held_follow_ring(d, ring);
 	if (!c->cache) return;
 	if (c->txn) txn_set_ring(c->txn, ring);
-	c->left = c->refused = c->full = false;
+	c->left = false;
+	c->refused = false;
+	c->full = false;
 	if (offline || is_well(c)) cache_set_ring(c->cache, ring);
 	else if (cache_attach(c->cache, ring, rooted_store_mark(e->store), &reason) != ERR_OK) begin_anew(d, reason.text);
 	if (is_well(c)) compare_all(d);
