@@ -165,15 +165,37 @@ static void a_row_that_is_held_is_written_by_nobody_else(void **state)
 
 #define BACKENDS "FROM pg_stat_activity WHERE application_name = 'coffer'"
 
-static void a_connection_that_ended_between_transactions_is_made_anew(void **state)
+static void end_connections(const struct world *w)
+{
+	admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
+	await(w, "SELECT count(*) " BACKENDS, "0");
+}
+
+/* A new one may lead to another server, which has less: whoever reads must be told before. */
+static void a_connection_that_ended_is_made_anew_by_nothing_but_opening_again(void **state)
 {
 	struct world *w = *state;
 	contract_put(w->a, STORE_OBJECT, "a", "1");
-	admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
-	await(w, "SELECT count(*) " BACKENDS, "0");
-	assert_int_equal(store_begin(w->a, NULL), ERR_CLOSED); /* found out */
+	end_connections(w);
+	for (int i = 0; i < 3; i++) assert_int_equal(store_begin(w->a, NULL), ERR_CLOSED);
+	assert_int_equal(store_begin_reading(w->a, NULL), ERR_CLOSED);
+	assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
 	contract_put(w->a, STORE_OBJECT, "a", "2");
 	contract_expect(w->a, STORE_OBJECT, "a", "2");
+}
+
+static void a_rollback_that_failed_is_told_by_what_begins_next(void **state)
+{
+	struct world *w = *state;
+	contract_begin(w->a);
+	assert_int_equal(contract_put_inside(w->a, "a", "1", false), ERR_OK);
+	end_connections(w);
+	store_rollback(w->a);
+	assert_int_equal(store_begin(w->a, NULL), ERR_CLOSED);
+	assert_int_equal(store_begin(w->a, NULL), ERR_CLOSED);
+	assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
+	assert_false(contract_has(w->a, STORE_OBJECT, "a"));
+	contract_put(w->a, STORE_OBJECT, "a", "1");
 }
 
 static void a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction(void **state)
@@ -181,8 +203,7 @@ static void a_connection_that_ends_before_the_commit_leaves_nothing_of_the_trans
 	struct world *w = *state;
 	contract_begin(w->a);
 	assert_int_equal(contract_put_inside(w->a, "a", "1", false), ERR_OK);
-	admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
-	await(w, "SELECT count(*) " BACKENDS, "0");
+	end_connections(w);
 	assert_int_equal(store_commit(w->a, NULL), ERR_UNKNOWN_OUTCOME); /* from here it could have been made */
 	assert_int_equal(store_begin(w->a, NULL), ERR_UNKNOWN_OUTCOME);
 	assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
@@ -333,7 +354,8 @@ int main(void)
 		TEST(a_row_that_another_writer_is_making_is_not_made_twice),
 		TEST(a_row_that_is_held_is_written_by_nobody_else),
 		TEST(a_writer_has_one_connection),
-		TEST(a_connection_that_ended_between_transactions_is_made_anew),
+		TEST(a_connection_that_ended_is_made_anew_by_nothing_but_opening_again),
+		TEST(a_rollback_that_failed_is_told_by_what_begins_next),
 		TEST(a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction),
 		TEST(a_commit_that_the_standby_may_not_have_is_of_unknown_outcome),
 		TEST(after_a_deadline_nothing_is_read_before_the_lost_connection_has_ended),
