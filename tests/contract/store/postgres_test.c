@@ -263,6 +263,39 @@ static void a_commit_that_the_standby_may_not_have_is_of_unknown_outcome(void **
 	contract_expect(w->a, STORE_OBJECT, "a", "1");
 }
 
+/* Each COMMIT of a new row is answered with an ERROR of this SQLSTATE. */
+static void commits_fail_with(const struct world *w, const char *state)
+{
+	char sql[512];
+	snprintf(sql, sizeof sql, "SET client_min_messages = error; SET search_path = %s; CREATE OR REPLACE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'made for a test' USING ERRCODE = '%s'; END$$;"
+		" DROP TRIGGER IF EXISTS fails ON record; CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON record DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fails()", w->schema, state);
+	admin(w, sql);
+}
+
+static enum coffer_err commit_new_row(struct store *s)
+{
+	contract_begin(s);
+	assert_int_equal(contract_put_inside(s, "a", "1", false), ERR_OK);
+	return store_commit(s, NULL);
+}
+
+/* Who answers that he does not know, or that his own connection broke, has not said that nothing was changed. */
+static void a_commit_that_is_refused_without_knowing_is_of_unknown_outcome(void **state)
+{
+	static const char *const ignorant[] = { "40003", "08006", "08007" };
+	struct world *w = *state;
+	for (size_t i = 0; i < sizeof ignorant / sizeof ignorant[0]; i++) {
+		commits_fail_with(w, ignorant[i]);
+		assert_int_equal(commit_new_row(w->a), ERR_UNKNOWN_OUTCOME);
+		assert_int_equal(store_begin(w->a, NULL), ERR_UNKNOWN_OUTCOME);
+		assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
+		assert_false(contract_has(w->a, STORE_OBJECT, "a"));
+	}
+	commits_fail_with(w, "23514"); /* check_violation: that is known */
+	assert_int_equal(commit_new_row(w->a), ERR_STORE);
+	assert_false(contract_has(w->a, STORE_OBJECT, "a"));
+}
+
 /* While the server may still be committing nobody is told what is there. */
 static void after_a_deadline_nothing_is_read_before_the_lost_connection_has_ended(void **state)
 {
@@ -358,6 +391,7 @@ int main(void)
 		TEST(a_rollback_that_failed_is_told_by_what_begins_next),
 		TEST(a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction),
 		TEST(a_commit_that_the_standby_may_not_have_is_of_unknown_outcome),
+		TEST(a_commit_that_is_refused_without_knowing_is_of_unknown_outcome),
 		TEST(after_a_deadline_nothing_is_read_before_the_lost_connection_has_ended),
 		TEST(a_lock_that_is_not_given_ends_within_the_deadline),
 		TEST(foreign_and_newer_schemas_are_refused),
