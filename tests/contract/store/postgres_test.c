@@ -296,6 +296,36 @@ static void a_commit_that_is_refused_without_knowing_is_of_unknown_outcome(void 
 	assert_false(contract_has(w->a, STORE_OBJECT, "a"));
 }
 
+static enum coffer_err open_as_role_says(const struct world *w, const char *setting, struct store **out)
+{
+	char sql[96];
+	snprintf(sql, sizeof sql, "ALTER ROLE coffer SET synchronous_commit = %s", setting);
+	admin(w, sql);
+	enum coffer_err err = open_writer(w, 9, 10000, 10000, out, NULL);
+	admin(w, "ALTER ROLE coffer RESET synchronous_commit");
+	return err;
+}
+
+/* What was acknowledged is on the disks that it should be on, whatever role, database or server are set to. */
+static void a_commit_is_durable_whatever_the_role_is_set_to(void **state)
+{
+	static const struct { const char *role, *session; } cases[] = { { "off", "on" }, { "local", "on" }, { "remote_write", "on" }, { "on", "on" }, { "remote_apply", "remote_apply" } };
+	struct world *w = *state;
+	char sql[512];
+	snprintf(sql, sizeof sql, "SET search_path = %s; CREATE TABLE seen (setting text); CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS"
+		" $$BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END$$; CREATE TRIGGER see BEFORE INSERT ON record FOR EACH ROW EXECUTE FUNCTION see()", w->schema);
+	admin(w, sql);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct store *s = NULL;
+		assert_int_equal(open_as_role_says(w, cases[i].role, &s), ERR_OK);
+		contract_put(s, STORE_OBJECT, "a", "1");
+		store_close(s);
+		char *seen = answer(w, "DELETE FROM seen RETURNING setting");
+		assert_string_equal(seen, cases[i].session);
+		free(seen);
+	}
+}
+
 /* While the server may still be committing nobody is told what is there. */
 static void after_a_deadline_nothing_is_read_before_the_lost_connection_has_ended(void **state)
 {
@@ -392,6 +422,7 @@ int main(void)
 		TEST(a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction),
 		TEST(a_commit_that_the_standby_may_not_have_is_of_unknown_outcome),
 		TEST(a_commit_that_is_refused_without_knowing_is_of_unknown_outcome),
+		TEST(a_commit_is_durable_whatever_the_role_is_set_to),
 		TEST(after_a_deadline_nothing_is_read_before_the_lost_connection_has_ended),
 		TEST(a_lock_that_is_not_given_ends_within_the_deadline),
 		TEST(foreign_and_newer_schemas_are_refused),
