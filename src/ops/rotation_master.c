@@ -12,6 +12,9 @@
 #include "ops/audit_signer.h"
 #include "ops/rotation_internal.h"
 #include "ops/rotation_master_internal.h"
+#include "token/place.h"
+
+#define LEFT_REFUSED "its token refused the PIN, and is not asked again by itself: 'coffer rotate master --pin' asks it with the PIN that you give, --forget-old gives it up"
 
 static void flow_end(struct master_flow *f)
 {
@@ -254,6 +257,20 @@ static void drop_signer(struct engine *e, const struct token_info *old, const st
 	if (!stays) audit_signer_drop(e);
 }
 
+/* The token that was left is not the one whose PIN a start knows: what it refused once it is not asked again at every start. */
+static void note_refused(struct master_flow *f, enum coffer_err err, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct reason why = { "" };
+	if (err != ERR_AUTH && err != ERR_TOKEN_LOCKED && err != ERR_USAGE) return;
+	snprintf(why.text, sizeof why.text, "%.300s", reason_text(reason, err));
+	(void)reason_fail(reason, err, "%s: give the PIN of the token that was left with 'coffer rotate master --pin'", why.text);
+	if (err == ERR_USAGE || f->record.refused) return; /* that cost no try, or is known */
+	f->record.refused = true;
+	err = e->on_store(e, master_store_record, f, &why);
+	if (err) log_warn("that the token which was left refused the PIN is not on record: %s", reason_text(&why, err));
+}
+
 /* Only after every slot, as it stands in the store, was opened by the new one. */
 static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 {
@@ -282,6 +299,7 @@ static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
 		f->out->old = MASTER_OLD_NOT_SHOWN;
 		err = ERR_OK;
 	}
+	if (err) note_refused(f, err, reason);
 	if (!err && left) err = reason_fail(reason, left, "the counter in the token that was left could not be raised once more: %.300s", reason_text(&why, left));
 	back_to(f, &e->identity);
 	return err;
@@ -344,6 +362,15 @@ static void let_raises(struct engine *e)
 	if (e->anchor) pthread_rwlock_unlock(&e->anchor->turning);
 }
 
+static enum coffer_err give_pin(struct master_flow *f, const char *uri)
+{
+	if (f->wish->pin.len == 0) return ERR_OK;
+	AUTO_SECRET struct secret *pin = secret_copy(f->wish->pin.ptr, f->wish->pin.len);
+	ENSURE(pin, ERR_MEMORY);
+	token_proxy_give_pin(f->engine->token, uri, &pin);
+	return ERR_OK;
+}
+
 static enum coffer_err change(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
@@ -352,7 +379,8 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	token_proxy_health(e->token, &health);
 	f->out->old = MASTER_OLD_STANDS; /* of one before this one */
 	f->old_info = health.info;
-	enum coffer_err err = master_make(f, reason);
+	enum coffer_err err = f->wish->uri[0] ? give_pin(f, f->wish->uri) : ERR_OK;
+	if (!err) err = master_make(f, reason);
 	if (!err) err = e->on_store(e, take_keys, f, reason);
 	if (!err && (master_is_same_key(&f->old_info, &f->out->info) || master_opens(e, &f->keys[f->count - 1], &f->keys[f->count - 1].old)))
 		err = reason_fail(reason, ERR_EXISTS, "that is the master secret in force already, under another name");
@@ -377,7 +405,10 @@ static enum coffer_err settle_earlier(struct master_flow *f, struct reason *reas
 {
 	struct reason why = { "" };
 	char text[REASON_MAX];
+	const bool to_other = f->wish->uri[0] != '\0';
+	if (f->record.phase != 2 && f->wish->pin.len && !to_other) return reason_fail(reason, ERR_USAGE, "no other token wants a PIN: name the one that it is for with --token");
 	if (f->record.phase != 2) return ERR_OK;
+	if (!to_other || token_place_same_token(f->wish->uri, f->record.uri)) TRY(give_pin(f, f->record.uri));
 	f->given_up = f->wish->forget_old;
 	rotation_old(f->engine, f->last_said);
 	enum coffer_err err = f->given_up ? ERR_OK : f->engine->on_store(f->engine, take_keys, f, &why);
@@ -445,7 +476,10 @@ void rotation_master_finish(struct engine *engine, bool at_fault)
 	enum engine_state state = engine_state_get(engine);
 	const bool may = state == ENGINE_OPEN || (at_fault && state == ENGINE_FAULT && !engine->store_hangs);
 	enum coffer_err err = may && engine->token ? engine->on_store(engine, load, &f, &why) : ERR_STATE;
-	if (!err && f.record.phase == 2) {
+	if (!err && f.record.phase == 2 && f.record.refused) {
+		log_warn("the master secret before this one is not destroyed yet: %s", LEFT_REFUSED);
+		rotation_tell_old(engine, LEFT_REFUSED);
+	} else if (!err && f.record.phase == 2) {
 		f.before = f.after = engine->identity;
 		err = engine->on_store(engine, take_keys, &f, &why);
 		keep_raises(engine);

@@ -9,6 +9,7 @@ struct master_wish {
 	const char *principal;
 	char uri[TOKEN_URI_MAX + 1]; /* of another token; "": another master secret in this one */
 	bool forget_old;             /* give up destroying an earlier one whose token is gone */
+	struct view pin;             /* of the token of uri, or without one of the token that an earlier change left; empty: none given. Borrowed */
 };
 /* What became of the old one. */
 enum master_old {
@@ -39,6 +40,7 @@ struct master_record {
 	char uri[TOKEN_URI_MAX + 1];
 	char kind[16];
 	struct token_binding binding;
+	bool refused; /* phase 2: that token refused the PIN, or is locked: it is asked again when somebody asks for a change, and by nothing else */
 	struct anchor_record left; /* phase 2: the counter in the token of uri that the node left; auth NULL: none. Its auth, ref and counter alone; owned */
 };
 /* The caller clears record.left; after an error there is none. */
@@ -52,7 +54,5 @@ enum coffer_err master_record_take_over(struct txn *txn) MUST_USE;
 bool master_record_is(const struct store_row *row);
 /* The URI of another place for a master secret in the same token: n counts the tries from 1. ERR_TOO_LARGE. */
 enum coffer_err master_next_uri(const char *uri, unsigned n, char out[static TOKEN_URI_MAX + 1]) MUST_USE;
-/* Whether two URIs differ in the place of the master secret (handle, id) alone. Each of at most TOKEN_URI_MAX bytes. */
-bool master_is_same_token(const char *a, const char *b);
 
 #endif

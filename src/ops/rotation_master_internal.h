@@ -51,7 +51,8 @@ bool master_opens(struct engine *e, const struct moving *m, const struct buf *bl
 /* What the token says of two keys is the same. */
 bool master_is_same_key(const struct token_info *a, const struct token_info *b);
 bool master_is_same(const struct identity *a, const struct identity *b);
-
+/* On the store thread, arg a struct master_flow: puts f->record. */
+enum coffer_err master_store_record(struct engine *engine, struct txn *txn, void *arg, struct reason *reason) MUST_USE;
 
 /* Before anything is changed: a token in force that counts (token_proxy_counts) is asked. ERR_CORRUPT: the store is not the one that its counter speaks of; the node stops serving. Admin lane. */
 enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *reason) MUST_USE;
