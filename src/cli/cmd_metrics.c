@@ -56,6 +56,7 @@ static const struct metric metrics[] = {
 	{ "coffer_cache_rows", "gauge", "records that it has", "cache", "rows", NULL },
 	{ "coffer_cache_bytes", "gauge", "of them", "cache", "bytes", NULL },
 	{ "coffer_cache_limit_bytes", "gauge", "as many may be", "cache", "limit", NULL },
+	{ "coffer_cache_held_audit_records", "gauge", "audit records of the time without the database that are not in the audit log yet", "cache", "held_audit_records", NULL },
 	{ "coffer_cache_as_of_timestamp_seconds", "gauge", "until then the changes of the other nodes are in it; 0: not known", "cache", "as_of", NULL },
 	{ "coffer_integrity_ok", "gauge", "1 when the store is what was written", "integrity", "health", "well" },
 	{ "coffer_integrity_faults", "gauge", "faults that the last pass over the store found", "integrity", "faults", NULL },

@@ -255,6 +255,8 @@ static void put_cache(struct json_out *j, const struct engine_cache *c)
 	json_u64(j, "bytes", c->bytes);
 	json_u64(j, "limit", c->limit);
 	json_u64(j, "as_of", c->as_of_s);
+	json_u64(j, "to_compare", c->to_compare);
+	json_u64(j, "held_audit_records", c->held);
 	json_end(j);
 }
 

@@ -166,7 +166,7 @@ static enum coffer_err take_lock(struct postgres_store *s, uint64_t end_ms, stru
 		if (err != ERR_BUSY && err != ERR_TIMEOUT) return reason_fail(reason, err, "%s", reason_text(&why, err));
 		if (s->lost) return reason_fail(reason, err, "%s", reason_text(&why, err));
 		if (clock_mono_ms() >= end_ms)
-			return reason_fail(reason, ERR_BUSY, "another connection of this node writes to the database and does not end; look for a copy of this node");
+			return reason_fail(reason, ERR_BUSY, "another connection of this node writes to the database and does not end; it is tried again by itself (a session of before a power cut is ended by the server after some seconds); where it stays, look for a copy of this node");
 	}
 }
 

@@ -194,11 +194,31 @@ static void *commit_in_thread(void *arg)
 	return (void *)(intptr_t)store_commit(arg, NULL);
 }
 
+/* Whether a commit waits for a standby now: the checkpointer tells all sessions, perhaps after this one has read the new setting. */
+static bool commits_wait(const struct world *w)
+{
+	char sql[160];
+	bool waits = false;
+	PGconn *probe = PQconnectdb(getenv("COFFER_TEST_POSTGRES"));
+	assert_int_equal(PQstatus(probe), CONNECTION_OK);
+	snprintf(sql, sizeof sql, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = %d AND wait_event = 'SyncRep'", PQbackendPID(probe));
+	assert_int_equal(PQsendQuery(probe, "SELECT pg_logical_emit_message(true, 'coffer', 'a commit')"), 1);
+	for (int i = 0; i < 2000 && PQconsumeInput(probe) && PQisBusy(probe); i++) {
+		char *cancelled = answer(w, sql);
+		waits = waits || strcmp(cancelled, "t") == 0;
+		free(cancelled);
+		usleep(1000);
+	}
+	PQfinish(probe);
+	return waits;
+}
+
 static void without_standby(const struct world *w, bool missing)
 {
 	admin(w, missing ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" : "ALTER SYSTEM RESET synchronous_standby_names");
 	admin(w, "SELECT pg_reload_conf()");
 	await(w, "SHOW synchronous_standby_names", missing ? "nobody" : "");
+	for (int i = 0; i < 100 && commits_wait(w) != missing; i++) usleep(10000);
 }
 
 #define WAITING BACKENDS " AND wait_event = 'SyncRep'"

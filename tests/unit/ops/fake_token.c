@@ -96,6 +96,8 @@ static void fill(struct fake_token *t, const struct channel_request *q, struct c
 	case CHANNEL_TRANSPORT_PUBLIC:
 	case CHANNEL_TRANSPORT_ECDH:
 	case CHANNEL_TRANSPORT_REMOVE: r->err = transport(t, q, &r->transport, bytes); break;
+	case CHANNEL_ENDORSE:
+	case CHANNEL_ACTIVATE: r->err = t->on_endorse ? t->on_endorse(q, t->transport, &r->endorse, bytes) : ERR_UNSUPPORTED; break;
 	default: break;
 	}
 }
