@@ -66,7 +66,8 @@ struct store_cache {
 	uint64_t heard_wall_ms;   /* until then the changes of other nodes are known; 0: none were read yet */
 	uint64_t again_ms;        /* clock_mono_ms: nothing is kept before */
 	uint64_t lacks_since_ms;  /* clock_mono_ms: it does not have all that a start needs since then; 0: it has */
-	bool failed, full, lacks; /* said once */
+	uint64_t scrub_ms;        /* clock_mono_ms: what left it is not scrubbed before */
+	bool failed, full, lacks, unscrubbed; /* said once */
 	bool left;                /* this node is not in the domain any more */
 	_Atomic bool refused;     /* it does not open the node */
 };

@@ -15,6 +15,7 @@
 #define CARE_MS 10u         /* at a time: a tenth of the store thread */
 #define CARE_ROWS 128u
 #define AGAIN_MS 1000u      /* after a failure */
+#define SCRUB_MS 1000u      /* between two scrubs: each writes the whole log into the file */
 #define LACKS_MS 60000u    /* without all that a start needs, before that is said */
 #define AS_OF_MS 60000u     /* how old the time in the cache's record may be where nothing changes */
 
@@ -343,10 +344,22 @@ static void note_whole(struct store_cache *c, bool whole)
 	}
 }
 
+/* Of a key that another node destroyed, the wrapped bytes are in the log until then. */
+static void scrub(struct store_cache *c)
+{
+	struct reason why = { "" };
+	if (clock_mono_ms() < c->scrub_ms) return;
+	enum coffer_err err = cache_scrub(c->cache, &why);
+	c->scrub_ms = clock_mono_ms() + SCRUB_MS;
+	if (err && !c->unscrubbed) log_warn("what left the cache of this node is still in its log, it is tried again: %s", reason_text(&why, err));
+	c->unscrubbed = err != ERR_OK;
+}
+
 void store_cache_care(struct daemon *d)
 {
 	struct store_cache *c = &d->cache;
 	struct cache_facts facts;
+	if (c->cache) scrub(c);
 	if (!c->cache || c->ring || c->left || d->care.away || d->engine.state != ENGINE_OPEN || !c->heard_wall_ms || clock_mono_ms() < c->again_ms) return;
 	if (rooted_store_verdict(d->engine.store, NULL) != ERR_OK) return;
 	if (!is_well(c)) begin_anew(d, "it could not be used before");

@@ -36,6 +36,7 @@ struct cache {
 	struct root_mark *mark;
 	struct level durable, now;
 	uint8_t hand[UUID_LEN]; /* the object that left last */
+	bool dropped;           /* rows left since the last scrub; of a file that was there that is not known */
 };
 
 static const uint8_t record_header[] = { RECORD_SCHEMA }, no_entries[] = { 0, 0 };
@@ -72,6 +73,7 @@ enum coffer_err cache_open(const char *path, uint64_t limit, uint64_t max_rows, 
 	}
 	c->limit = limit;
 	c->max_rows = max_rows;
+	c->dropped = true;
 	*out = c;
 	return ERR_OK;
 }
@@ -294,7 +296,16 @@ enum coffer_err cache_drop(struct cache *c, enum store_table table, struct view 
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	TRY(err);
 	TRY(take_out(c, table, &row));
+	c->dropped = true;
 	return store_erase(c->store, table, id);
+}
+
+enum coffer_err cache_scrub(struct cache *c, struct reason *reason)
+{
+	if (!c->store || !c->dropped) return ERR_OK;
+	TRY(store_scrub_deleted(c->store, reason));
+	c->dropped = false;
+	return ERR_OK;
 }
 
 static bool fits(const struct cache *c, uint64_t bytes)

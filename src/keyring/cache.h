@@ -50,6 +50,9 @@ void cache_set_as_of(struct cache *c, uint64_t as_of_ms);
 /* Durable, and then the mark. Any error: nothing of it is there, or it is not known, so it is not well any more: cache_begin_anew. */
 enum coffer_err cache_commit(struct cache *c) MUST_USE;
 void cache_rollback(struct cache *c);
+/* What has left it leaves its file too, log and all: of a row that was dropped or replaced they hold older bytes until then. Does nothing when nothing left since the last time; outside a transaction. Errors of
+ * the store: it is tried again. */
+enum coffer_err cache_scrub(struct cache *c, struct reason *reason) MUST_USE;
 
 /* The write count of a row that it has; 0: none. Any error: it cannot be told, and the row may be there. */
 enum coffer_err cache_version(struct cache *c, enum store_table table, struct view id, uint32_t *out) MUST_USE;

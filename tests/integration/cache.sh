@@ -69,6 +69,27 @@ for key in used revoked destroyed; do within 10 "node 2 keeps $key" kept_as $key
 equal "and not what it never used" "$(kept_state unused)" none
 equal "it is 0600" "$(stat -c %a "$two/state/cache.db")" 600
 
+# The sealed bytes of a key's row, as they stand in node 2's cache; and how often they stand in its file or log.
+body_of() { # body_of KEY
+  kept_state "$1" >"$work/state-of"
+  python3 - "$work/copy.db" "${uuid[$1]}" >"$work/body-$1" <<'END'
+import sqlite3, sys, uuid
+body, = sqlite3.connect(sys.argv[1]).execute("SELECT body FROM record WHERE tbl = 1 AND id = ?", (uuid.UUID(sys.argv[2]).bytes,)).fetchone()
+sys.stdout.buffer.write(body[-48:])
+END
+}
+bytes_left() { # bytes_left KEY
+  python3 - "$work/body-$1" "$two/state/cache.db" "$two/state/cache.db-wal" <<'END'
+import os, sys
+body = open(sys.argv[1], "rb").read()
+assert len(body) == 48
+print(sum(open(p, "rb").read().count(body) for p in sys.argv[2:] if os.path.exists(p)))
+END
+}
+is_scrubbed() { [ "$(bytes_left "$1")" = 0 ]; }
+body_of destroyed
+matches "the wrapped bytes of one are in the file or its log" "$(bytes_left destroyed)" '^[1-9]'
+
 # ---- what is heard leaves first ----
 check "node 1 revokes two" on1 key revoke revoked --reason key-compromise
 check "and" on1 key revoke destroyed --reason superseded
@@ -76,6 +97,7 @@ check "and destroys one" on1 key destroy destroyed
 gone2() { ! opens2 destroyed 2>/dev/null; }
 within 10 "node 2 hears of it" gone2
 within 10 "its cache has the revoked one as it is" kept_as revoked 4
+within 10 "and nothing of the wrapped bytes of the destroyed one, in file or log" is_scrubbed destroyed
 
 # ---- all is gone ----
 lose_all "offline"

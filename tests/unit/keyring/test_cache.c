@@ -415,6 +415,52 @@ static void one_that_is_no_database_is_made_anew(void **state)
 	end(&p);
 }
 
+/* How often these bytes stand in the file or its log. */
+static unsigned found_in(const char *path, struct view bytes)
+{
+	static uint8_t all[1u << 20];
+	unsigned found = 0;
+	char name[128];
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(name, sizeof name, "%s%s", path, i ? "-wal" : "");
+		FILE *f = fopen(name, "r");
+		assert_non_null(f);
+		size_t len = fread(all, 1, sizeof all, f);
+		fclose(f);
+		assert_true(len < sizeof all);
+		for (uint8_t *at = all; (at = memmem(at, (size_t)(all + len - at), bytes.ptr, bytes.len)) != NULL; at++) found++;
+	}
+	return found;
+}
+
+/* A key that was destroyed elsewhere leaves the log too, not the rows alone. */
+static void what_is_dropped_leaves_the_file_and_its_log(void **state)
+{
+	struct place p;
+	struct store_row row;
+	uint8_t body[64];
+	(void)state;
+	begin(&p);
+	keep(&p, 1, 1);
+	memset(row.id, 1, UUID_LEN);
+	assert_int_equal(store_get(cache_rows(p.cache), STORE_OBJECT, view_of(row.id, UUID_LEN), &row), ERR_OK);
+	memcpy(body, row.body.ptr + 100, sizeof body);
+	assert_int_equal(cache_scrub(p.cache, NULL), ERR_OK);
+	assert_int_equal(found_in(p.path, view_of(body, sizeof body)), 1);
+	assert_int_equal(cache_begin(p.cache), ERR_OK);
+	assert_int_equal(cache_drop(p.cache, STORE_OBJECT, view_of(row.id, UUID_LEN)), ERR_OK);
+	assert_int_equal(cache_commit(p.cache), ERR_OK);
+	assert_true(found_in(p.path, view_of(body, sizeof body)) > 0);
+	assert_int_equal(cache_scrub(p.cache, NULL), ERR_OK);
+	assert_int_equal(found_in(p.path, view_of(body, sizeof body)), 0);
+	keep(&p, 2, 1);
+	reopen(&p); /* nobody knows whether the one before came to it */
+	assert_int_equal(attach(&p, NULL), ERR_OK);
+	assert_int_equal(cache_scrub(p.cache, NULL), ERR_OK);
+	assert_int_equal(version_of(&p, 2), 1);
+	end(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +472,7 @@ int main(void)
 		cmocka_unit_test(a_data_key_that_left_ends_it),
 		cmocka_unit_test(it_is_bounded_and_what_is_used_stays),
 		cmocka_unit_test(what_is_dropped_is_gone_and_what_is_rolled_back_is_not),
+		cmocka_unit_test(what_is_dropped_leaves_the_file_and_its_log),
 		cmocka_unit_test(it_never_has_more_rows_than_can_be_compared),
 		cmocka_unit_test(after_a_commit_that_failed_it_is_not_well_and_made_anew),
 		cmocka_unit_test(a_row_that_cannot_be_looked_for_is_not_one_that_is_not_there),
