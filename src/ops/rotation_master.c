@@ -171,7 +171,7 @@ static enum coffer_err store_end(struct engine *engine, struct txn *txn, void *a
 	const char *what = f->out->old_destroyed ? "destroyed, and looked for again" : f->out->old_adopted ? "left to its owner: Coffer did not make it" : "given up";
 	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason)); /* of a node at fault */
 	TRY(master_record_put(txn, &f->record));
-	snprintf(details, sizeof details, "master secret: the earlier one is %s", what);
+	snprintf(details, sizeof details, "master secret: %s is %s", f->begun ? "the one that a change had begun with" : "the earlier one", what);
 	const struct audit_event event = { .principal = view_str(f->wish ? f->wish->principal : "node"), .operation = OPERATION_COFFER_ROTATE_MASTER,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);
@@ -384,34 +384,54 @@ enum coffer_err rotation_master(struct engine *engine, const struct master_wish 
 	return err;
 }
 
-void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1])
+void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1], bool *out_begun)
 {
 	struct master_flow f = { .engine = engine };
 	enum engine_state state = engine_state_get(engine);
 	out[0] = '\0';
+	*out_begun = false;
 	if ((state != ENGINE_OPEN && state != ENGINE_FAULT) || engine->store_hangs) return;
-	if (engine->on_store(engine, load, &f, NULL) == ERR_OK && f.record.phase == 2) snprintf(out, TOKEN_URI_MAX + 1, "%s", f.record.uri);
+	if (engine->on_store(engine, load, &f, NULL) == ERR_OK && f.record.phase != 0) snprintf(out, TOKEN_URI_MAX + 1, "%s", f.record.uri);
+	*out_begun = f.record.phase == 1;
 	anchor_record_clear(&f.record.left);
 }
 
-void rotation_master_finish(struct engine *engine, bool at_fault)
+/* What a change made and did not put in force: attached to by its binding, so exactly that one. Nothing is wrapped by it. */
+static enum coffer_err destroy_begun(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	struct token_info info;
+	f->begun = true;
+	if (memcmp(f->record.binding.master_secret_id, e->identity.binding.master_secret_id, TOKEN_MS_ID_LEN) == 0) return ERR_OK; /* goes with what is in force */
+	enum coffer_err err = token_proxy_retarget(e->token, f->record.uri, &f->record.binding, reason);
+	if (!err) err = token_proxy_describe(e->token, &info, reason);
+	f->out->old_adopted = !err && !info.made_here;
+	if (!err && info.made_here) err = token_proxy_erase(e->token, reason);
+	if (err == ERR_TOKEN_KEY_MISSING) err = ERR_OK;
+	f->out->old_destroyed = !err && !f->out->old_adopted;
+	back_to(f, &e->identity);
+	return err;
+}
+
+void rotation_master_finish(struct engine *engine, bool ends)
 {
 	struct master_change out = { .old_destroyed = false };
 	struct master_flow f = { .engine = engine, .out = &out };
 	struct reason why = { "" };
 	pthread_mutex_lock(&engine->admin_lock);
 	enum engine_state state = engine_state_get(engine);
-	const bool may = state == ENGINE_OPEN || (at_fault && state == ENGINE_FAULT && !engine->store_hangs);
+	const bool may = state == ENGINE_OPEN || (ends && state == ENGINE_FAULT && !engine->store_hangs);
 	enum coffer_err err = may && engine->token ? engine->on_store(engine, load, &f, &why) : ERR_STATE;
-	if (!err && f.record.phase == 2) {
+	const bool begun = ends && f.record.phase == 1 && f.record.binding.data_len;
+	if (!err && (f.record.phase == 2 || begun)) {
 		f.before = f.after = engine->identity;
-		err = engine->on_store(engine, take_keys, &f, &why);
+		if (!begun) err = engine->on_store(engine, take_keys, &f, &why);
 		keep_raises(engine);
-		if (!err) err = destroy_old(&f, &why);
+		if (!err) err = begun ? destroy_begun(&f, &why) : destroy_old(&f, &why);
 		let_raises(engine);
 		if (!err) err = end(&f, &why);
-		if (err) log_warn("the master secret before this one is not destroyed yet: %s", reason_text(&why, err));
-		if (err) rotation_tell_old(engine, reason_text(&why, err));
+		if (err) log_warn("the master secret %s is not destroyed yet: %s", begun ? "that a change had begun with" : "before this one", reason_text(&why, err));
+		if (err && !begun) rotation_tell_old(engine, reason_text(&why, err));
 	}
 	anchor_record_clear(&f.record.left);
 	flow_end(&f);

@@ -18,10 +18,12 @@ struct master_change {
 };
 
 enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason) MUST_USE;
-/* After a start: destroys the old master secret that a change left. at_fault: also on a node at fault whose data keys are open. Takes admin_lock itself. */
-void rotation_master_finish(struct engine *engine, bool at_fault);
-/* The URI of an old master secret that a change left and that was not destroyed yet; "": none, or the store cannot say. Admin lane, admin_lock held. */
-void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1]);
+/* After a start: destroys the old master secret that a change left. ends (a zeroise): also on a node at fault whose data keys are open, and also the new one that a change made which did not come to its
+ * end. Takes admin_lock itself. */
+void rotation_master_finish(struct engine *engine, bool ends);
+/* The URI of an old master secret that a change left and that was not destroyed yet, or (*out_begun) of a place in which a change that did not come to its end may have made one; "": none, or the store
+ * cannot say. Admin lane, admin_lock held. */
+void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1], bool *out_begun);
 
 /* The domain record "master-change-" and the node's id: each node has one of its own. */
 struct master_record {

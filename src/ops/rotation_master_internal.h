@@ -36,6 +36,7 @@ struct master_flow {
 	uint64_t value;               /* RETURNS: what the counter says */
 	bool compared; /* the counter in force bears the store out */
 	bool unknown; /* whether the new one is in force: the store could not say */
+	bool begun;   /* what is destroyed was made by a change that did not come to its end */
 	bool written; /* read back: the slots name the new one */
 };
 
