@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "daemon/job.h"
 #include "daemon/store_cache_wants.h"
+#include "daemon/unsettled.h"
 #include "daemon/worker.h"
 #include "daemon/peers.h"
 #include "ops/engine.h"
@@ -36,6 +37,7 @@ struct store_care {
 	bool remote;              /* the store is a database behind coffer-stored; from the start */
 	char why[REASON_MAX];     /* it cannot be opened again, as it was told last; "" when it can */
 	unsigned lost;            /* commits of unknown outcome in a row */
+	struct unsettled unsettled;   /* what was in them */
 	uint64_t tried_ms;
 	uint64_t logged_ms;           /* when a failed transaction was last told to the log */
 	_Atomic bool queued;      /* job is on its way */

@@ -224,6 +224,7 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 		if (!err) {
 			err = read_all(e, reason);
 			txn_abort(e->txn);
+			if (!err) unsettled_know(&d->care.unsettled, audit_chain_length(e->audit));
 		}
 	}
 	d->care.distrusted = false;
@@ -259,9 +260,14 @@ static enum coffer_err append(struct daemon *d, const char *what)
 	}
 	TRY(err);
 	err = audit_append(e->audit, e->txn, &event);
-	if (!err) return txn_commit(e->txn, NULL);
-	txn_abort(e->txn);
-	return err;
+	if (!err) err = unsettled_append(&d->care.unsettled, e->audit, e->txn);
+	if (err) {
+		txn_abort(e->txn);
+		return err;
+	}
+	TRY(txn_commit(e->txn, NULL));
+	unsettled_told(&d->care.unsettled);
+	return ERR_OK;
 }
 
 /* A record of what happened, and the proof that it can be written. */

@@ -43,6 +43,8 @@ static enum coffer_err settle(struct daemon *d, struct job *list, bool *out_gone
 	/* Also what has no audit row is in memory as in the store. When that cannot be, the store is away and read when it is back. */
 	if (!err) err = store_care_reload(d, NULL);
 	else store_care_away(d);
+	for (struct job *job = list; job && err; job = job->next)
+		if (job->kind == JOB_REQUEST) unsettled_note(&d->care.unsettled, &job->request);
 	if (err) return reason_fail(reason, ERR_UNKNOWN_OUTCOME, "the store failed and could not be read again, so it is not known whether the change was "
 		"made; ask again later under the same request id");
 	*out_gone = true;

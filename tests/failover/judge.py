@@ -49,7 +49,7 @@ class Judge:
         return logs
 
     def judge(self, nodes, led=0):
-        """All of it. led: how often somebody was told that a change that only the master server may make was made."""
+        """All of it; returns the logs. led: how often somebody was told that a change that only the master server may make was made."""
         story, history = self.story, self.history
         for node in nodes:
             story.equal("node %d: every acknowledged change is there" % node.n, self.look(node)[:5], [])
@@ -60,12 +60,14 @@ class Judge:
         logs = self.logs(nodes)
         count = sum(map(len, logs.values()))
         story.equal("each acknowledged change is in the logs once, and no other (%d changes, %d records)" % (history.confirmed(), count), oracle.acknowledged(history, logs)[:5], [])
-        for what, check in (("no log has a hole", oracle.holes), ("each request has one effect", oracle.one_effect), ("no key's changes go backwards in the logs", oracle.forward)):
+        for what, check in (("no log has a hole", oracle.holes), ("each request has one effect", oracle.one_effect), ("no key's changes go backwards in the logs", oracle.forward),
+                            ("what the nodes list as of unknown outcome became of it what they say (%d)" % len(oracle.listed(logs)), oracle.listed_wrongly)):
             story.equal(what, check(logs)[:5], [])
         claims = oracle.claims(logs)
         story.equal("each epoch has one holder, and none falls (%d epochs, %d records of holders)" % (len({c[0] for c in claims}), len(claims)), oracle.epochs(logs)[:5], [])
         story.check("what a master server said that it did is in the logs (%d times)" % led, led <= sum(row["operation"] == "NodeEnrolRevoke" for _, _, row in claims))
         self.tell_unknown(logs)
+        return logs
 
     def tell_unknown(self, logs):
         left = oracle.unknown(self.history, logs)

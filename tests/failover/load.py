@@ -18,6 +18,7 @@ CODES = {"Create": CREATE, "Register": REGISTER, "Revoke": REVOKE, "Destroy": DE
 STATES = ("", "pre-active", "active", "deactivated", "compromised", "destroyed", "destroyed-compromised")
 PATIENCE_S = 60
 TOKEN = "of-the-load"  # an enrolment token that is revoked, again and again: the master server's alone
+KEYS = 25      # of each client that are active, and that are revoked: listing them all must not take the time of a campaign
 ONCE = 0.1     # of the changes are sent once, whatever becomes of them
 PACE_S = 0.05  # between two changes of a client, so that what is looked through afterwards does not grow without end
 # What may be said of a database or a lease that is being replaced; anything else is a refusal.
@@ -205,6 +206,8 @@ class Load:
     def one_change(self, dice, lines, i, mine, ended, name):
         """mine, ended: keys of this client that are active, and revoked. What is asked once and not answered is left alone."""
         kind, bits, key_id = dice.choices(("Create", "Register", "Revoke", "Destroy"), (45, 25, 20, 10))[0], dice.choice((128, 192, 256)), os.urandom(16)
+        if len(mine) > KEYS or len(ended) > KEYS:
+            kind = "Revoke" if len(mine) > KEYS else "Destroy"
         of = {"Revoke": mine, "Destroy": ended}.get(kind)
         if of == []:
             kind, of = "Create", None

@@ -16,6 +16,7 @@ LEADS_TO = {"Create": "active", "Register": "active", "Revoke": "deactivated", "
 RANKS = {"pre-active": 0, "active": 1, "deactivated": 2, "compromised": 3, "destroyed": 4, "destroyed-compromised": 5}
 FENCED = ("NodeApprove", "NodeEnrol", "NodeEnrolRevoke", "NodeRemove", "RotateDataKey")  # the master server's alone
 LEADS = re.compile(r"this node is master server \(epoch (\d+)\)")
+LISTED = re.compile(r"request ([0-9a-f]{32}), was answered as of unknown outcome: it was (not )?made")
 HEARD_S = 2  # until a node that has its database has heard of what was acknowledged at another one: refresh_interval, and what a loaded machine takes
 
 
@@ -190,9 +191,22 @@ def unknown(history, logs):
     return [(c, c.request in made) for c in history.of(UNKNOWN)]
 
 
+def listed(logs):
+    """(node, record, request, was it made) of what a node says that it had answered as of unknown outcome."""
+    found = [(node, row, LISTED.search(row["details"])) for node, log in logs.items() for row in log if row["operation"] == "event"]
+    return [(node, row, said.group(1), not said.group(2)) for node, row, said in found if said]
+
+
+def listed_wrongly(logs):
+    """What a node says of its own changes is what its log says before that."""
+    made = {(node, row["request"]): row["seq"] for node, row in effects(logs)}
+    return ["node %s: record %d says that request %s was %smade" % (node, row["seq"], request, "" if was else "not ")
+            for node, row, request, was in listed(logs) if was != (made.get((node, request), row["seq"]) < row["seq"])]
+
+
 def of_logs(logs):
     """What holds of logs whatever was asked."""
-    return holes(logs) + one_effect(logs) + forward(logs) + epochs(logs)
+    return holes(logs) + one_effect(logs) + forward(logs) + epochs(logs) + listed_wrongly(logs)
 
 
 # ---- what a node lists: {uid: {name, state …}}, without what is destroyed ----

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import oracle
 from domain import BIN, Domain, Story
 from judge import Judge
 from load import Line, make_key
@@ -134,7 +135,11 @@ def run(story, sites):
         story.within(5, "healed: node %d has each once" % node.n,
                      lambda node=node: sorted(k["name"] for k in node.ask("key", "list") or []) == sorted(["before"] + list(kept) + list(unknown)))
     story.check("healed: nothing was written to the former primary server", names_at(domain.servers[0]) < names_at(domain.servers[1]))
-    Judge(story, history).judge(domain.nodes)
+    logs = Judge(story, history).judge(domain.nodes)
+    doubted = sorted(c.request for c in history.changes if c.doubted)
+    story.check("cut: the outcome of a change was not known (%d)" % len(doubted), doubted)
+    story.equal("healed: node 1 lists in its audit log whose outcome it could not say, and what became of them", sorted(request for node, _, request, _ in oracle.listed(logs) if node == one.n), doubted)
+    story.equal("healed: and in its log", sum(c in one.log() for c in doubted), len(doubted))
 
 
 def main():

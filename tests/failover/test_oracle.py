@@ -42,7 +42,7 @@ class World:
 
     def wrong(self):
         """Names of the checks that found something."""
-        found = {"holes": oracle.holes(self.logs), "one_effect": oracle.one_effect(self.logs), "forward": oracle.forward(self.logs), "epochs": oracle.epochs(self.logs),
+        found = {"holes": oracle.holes(self.logs), "one_effect": oracle.one_effect(self.logs), "forward": oracle.forward(self.logs), "epochs": oracle.epochs(self.logs), "listed": oracle.listed_wrongly(self.logs),
                  "acknowledged": oracle.acknowledged(self.history, self.logs), "keys": oracle.of_keys(self.history, self.keys), "seen": self.history.problems}
         return {name for name, problems in found.items() if problems}
 
@@ -77,6 +77,17 @@ def rename(w, uid, **fields):
     w.keys[uid] = dict(w.keys.get(uid, {}), **fields)
 
 
+def list_at(w, node, request, outcome):
+    """As a node does that had not been able to say. Ids are whole ones there."""
+    for log in w.logs.values():
+        for r in log:
+            r["request"] = r["request"] and r["request"].zfill(32)
+    for c in w.history.changes:
+        c.request = c.request.zfill(32)
+    add(w, node, 2, "event", request=request.zfill(32), second=21,
+        details="Create by unix:0, request %s, was answered as of unknown outcome: it was %s" % (request.zfill(32), outcome))
+
+
 MISTAKES = [
     ("an acknowledged key has no record", {"acknowledged"}, lambda w: take_out(w, 1, 2)),
     ("an acknowledged revocation has no record", {"acknowledged"}, lambda w: take_out(w, 2, 4)),
@@ -93,6 +104,8 @@ MISTAKES = [
     ("two nodes say that they have one epoch", {"epochs"}, lambda w: add(w, 1, 2, "event", details="this node is master server (epoch 2)", second=15)),
     ("another node writes what only the holder may", {"epochs"}, lambda w: add(w, 1, 2, "NodeEnrol", second=15)),
     ("who was followed writes once more", {"epochs"}, lambda w: w.logs[1].insert(5, row(6, 1, "NodeEnrol", second=11)) or renumber(w.logs[1])),
+    ("a node says of a change that it was made, and it was not", {"listed"}, lambda w: list_at(w, 1, "07", "made")),
+    ("a node says of a change that it was not made, and it was", {"listed"}, lambda w: list_at(w, 1, "02", "not made")),
     ("an acknowledged key is lost", {"keys"}, lambda w: w.keys.pop("uid-c")),
     ("another key has its name", {"keys"}, lambda w: w.keys.update({"uid-z": w.keys.pop("uid-c")})),
     ("a name is there twice", {"keys"}, lambda w: w.keys.update({"uid-z": dict(w.keys["uid-c"])})),
@@ -128,6 +141,8 @@ RIGHT = [
     ("another node has not heard of it yet", lambda w: see_twice(w, 1, 2, "active", 0.1)),
     ("a node without its database says what it knows", away),
     ("what nobody knows was made", once_more),
+    ("a node lists what it could not say, and it was not made", lambda w: list_at(w, 1, "07", "not made")),
+    ("a node lists what it could not say, and it was made", lambda w: list_at(w, 1, "02", "made")),
     ("the holder says it again", lambda w: add(w, 2, 2, "event", details="this node is master server (epoch 2)", second=20)),
 ]
 
