@@ -45,11 +45,7 @@ static int choose(struct init *in, const struct cmd_args *args)
 
 static int take_pin(struct init *in, const struct cmd_args *args)
 {
-	const struct cmd *cmd = in->cli->cmd;
-	const char *file = args_get(cmd, args, "pin-file");
-	int status = EXIT_DONE;
-	if (file) status = secret_from_file(file, &in->pin);
-	else if (args_get(cmd, args, "pin")) status = prompt_secret("PIN of the token: ", &in->pin);
+	int status = pin_from_args(in->cli, args, &in->pin);
 	in->request.pin = in->pin;
 	return status;
 }

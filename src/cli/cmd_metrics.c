@@ -159,7 +159,7 @@ static void put_backup(FILE *out, const json_t *doc)
 {
 	const json_t *backup = json_object_get(doc, "backup"), *age = json_object_get(backup, "verified_age_s");
 	json_int_t max_age = json_integer_value(json_object_get(backup, "max_age_s"));
-	if (!backup) return;
+	if (!backup || strcmp(json_text(backup, "by"), "database") == 0) return;
 	plain(out, "coffer_backup_verified", "1 when there is a verified backup, and none is older than backup_max_age where that is set",
 		age && (max_age == 0 || json_integer_value(age) < max_age));
 }

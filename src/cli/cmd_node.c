@@ -72,10 +72,7 @@ static int run_join(struct joining *j, bool wait)
 static int take_secrets(struct joining *j, const struct cmd_args *args)
 {
 	const struct cmd *cmd = j->cli->cmd;
-	const char *file = args_get(cmd, args, "pin-file");
-	int status = EXIT_DONE;
-	if (file) status = secret_from_file(file, &j->pin);
-	else if (args_get(cmd, args, "pin")) status = prompt_secret("PIN of the token: ", &j->pin);
+	int status = pin_from_args(j->cli, args, &j->pin);
 	if (!status && (args_get(cmd, args, "enrolment") || secret_is_given(j->cli, args))) status = secret_from_args(j->cli, args, "Enrolment token: ", &j->enrolment);
 	j->wish.pin = j->pin;
 	j->wish.enrolment = j->enrolment;

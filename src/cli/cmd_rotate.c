@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/json.h"
+#include "cli/prompt.h"
 #include "client/admin_rotate.h"
 
 #define ASK_EVERY_MS 200
@@ -69,9 +70,11 @@ int cmd_rotate_data_key(struct cli *cli, const struct cmd_args *args)
 int cmd_rotate_master(struct cli *cli, const struct cmd_args *args)
 {
 	char line_text[640], old[640];
-	int status = cli_connect(cli);
+	AUTO_SECRET struct secret *pin = NULL;
+	int status = pin_from_args(cli, args, &pin);
+	if (!status) status = cli_connect(cli);
 	if (status) return status;
-	enum coffer_status st = admin_rotate_master(cli->conn, args_get(cli->cmd, args, "token"), args_get(cli->cmd, args, "forget-old") != NULL, line_text,
+	enum coffer_status st = admin_rotate_master(cli->conn, args_get(cli->cmd, args, "token"), args_get(cli->cmd, args, "forget-old") != NULL, pin, line_text,
 		sizeof line_text, old, sizeof old);
 	if (st) return cli_fail_call(cli, st);
 	if (cli->json) return json_print(json_pack("{s:s, s:s}", "master_secret", line_text, "old", old));

@@ -168,6 +168,8 @@ static const struct cmd_option accept_options[] = {
 static const struct cmd_option rotate_master_options[] = {
 	{ "token", 't', "URI", "of another token (default: another master secret in this one)" },
 	{ "forget-old", 0, NULL, "change it although an earlier one, whose token is gone, was not destroyed" },
+	{ "pin", 0, NULL, "ask for the PIN of that token, or without --token of the one that was left" },
+	{ "pin-file", 0, "FILE", "read that PIN from a file" },
 	{ 0 },
 };
 static const struct cmd_option join_options[] = {

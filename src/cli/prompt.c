@@ -160,3 +160,10 @@ int secret_from_args(struct cli *cli, const struct cmd_args *args, const char *q
 	if (credential) return secret_from_credential(sources[2], credential, out);
 	return prompt_secret(question, out);
 }
+
+int pin_from_args(struct cli *cli, const struct cmd_args *args, struct secret **out)
+{
+	const char *file = args_get(cli->cmd, args, "pin-file");
+	if (file) return secret_from_file(file, out);
+	return args_get(cli->cmd, args, "pin") ? prompt_secret("PIN of the token: ", out) : EXIT_DONE;
+}

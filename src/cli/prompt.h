@@ -18,6 +18,8 @@ int secret_from_fd(const char *option, const char *number, struct secret **out);
 int secret_from_credential(const char *option, const char *name, struct secret **out);
 /* Whether one of the options below was given. */
 bool secret_is_given(struct cli *cli, const struct cmd_args *args);
+/* --pin-file, or --pin, which prompts; neither: *out stays. */
+int pin_from_args(struct cli *cli, const struct cmd_args *args, struct secret **out);
 /* --secret-file, --secret-fd, --secret-credential, else the prompt. */
 int secret_from_args(struct cli *cli, const struct cmd_args *args, const char *question, struct secret **out);
 

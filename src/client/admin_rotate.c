@@ -22,7 +22,7 @@ enum coffer_status admin_rotate_data_key(struct coffer *c, uint32_t *out_generat
 	return call_end(&call, st);
 }
 
-enum coffer_status admin_rotate_master(struct coffer *c, const char *token_uri, bool forget_old, char *line, size_t line_cap, char *old, size_t old_cap)
+enum coffer_status admin_rotate_master(struct coffer *c, const char *token_uri, bool forget_old, const struct secret *pin, char *line, size_t line_cap, char *old, size_t old_cap)
 {
 	struct call call;
 	struct ttlv_item item;
@@ -33,6 +33,7 @@ enum coffer_status admin_rotate_master(struct coffer *c, const char *token_uri, 
 	call.deadline_ms += 2 * ROTATE_TIMEOUT_MS;
 	if (token_uri) ttlv_put_str(&call.w, TAG_COFFER_TOKEN_URI, token_uri);
 	if (forget_old) ttlv_put_bool(&call.w, TAG_COFFER_FORGET_OLD, true);
+	if (pin) ttlv_put_bytes(&call.w, TAG_COFFER_TOKEN_PIN, view_of(secret_bytes(pin), secret_len(pin) - 1));
 	st = call_run(&call, false);
 	while (!st && ttlv_next(&call.answer.items[0].payload, &item)) {
 		if (item.tag == TAG_COFFER_TOKEN_KEY_LABEL) (void)admin_text(&item, line, line_cap);

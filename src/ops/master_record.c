@@ -9,11 +9,13 @@
 #include "domain/node_record.h"
 #include "keyring/domain_record.h"
 #include "ops/rotation_master.h"
+#include "token/place.h"
 
 #define RECORD_SHARED "master-change" /* of programs that knew one node a domain */
 #define RECORD_PREFIX "master-change-"
-#define FORMAT 1u
-#define FORMAT_LEFT 2u /* and a counter that was left */
+/* format - 1 is the sum of these */
+#define WITH_LEFT 1u /* a counter that was left */
+#define WITH_REFUSED 2u
 #define KIND_MAX 15u
 #define MECHANISM_MAX 39u
 #define DEFAULT_TPM_HANDLE 0x81010C0Fu
@@ -42,7 +44,8 @@ static enum coffer_err decode(struct view plain, struct master_record *out)
 	uint8_t format;
 	reader_init(&r, plain);
 	TRY(reader_u8(&r, &format));
-	ENSURE(format == FORMAT || format == FORMAT_LEFT, ERR_VERSION);
+	ENSURE(format >= 1 && format - 1u <= (WITH_LEFT | WITH_REFUSED), ERR_VERSION);
+	out->refused = ((format - 1u) & WITH_REFUSED) != 0;
 	TRY(reader_u8(&r, &out->phase));
 	ENSURE(out->phase == 1 || out->phase == 2, ERR_CORRUPT);
 	TRY(take_text(&r, TOKEN_URI_MAX, out->uri));
@@ -52,7 +55,7 @@ static enum coffer_err decode(struct view plain, struct master_record *out)
 	TRY(reader_view_u32(&r, TOKEN_BINDING_MAX, &data));
 	if (data.len) memcpy(out->binding.data, data.ptr, data.len);
 	out->binding.data_len = data.len;
-	if (format == FORMAT_LEFT) {
+	if ((format - 1u) & WITH_LEFT) {
 		TRY(anchor_record_read_name(&r, &out->left));
 		TRY(reader_u64(&r, &out->left.counter));
 	}
@@ -131,7 +134,7 @@ enum coffer_err master_record_put(struct txn *txn, const struct master_record *r
 	char name[STORE_ID_MAX + 1];
 	domain_record_node_name(RECORD_PREFIX, ring_domain(txn_ring(txn)), name);
 	writer_init_buf(&w, &plain, DOMAIN_RECORD_MAX);
-	writer_u8(&w, record->left.auth ? FORMAT_LEFT : FORMAT);
+	writer_u8(&w, (uint8_t)(1 + (record->left.auth ? WITH_LEFT : 0) + (record->refused ? WITH_REFUSED : 0)));
 	writer_u8(&w, record->phase);
 	writer_view_u32(&w, view_str(record->uri));
 	writer_view_u32(&w, view_str(record->kind));
@@ -156,22 +159,13 @@ static enum coffer_err next_handle(const char *uri, unsigned n, char *out)
 	return len > 0 && (size_t)len <= TOKEN_URI_MAX ? ERR_OK : ERR_TOO_LARGE;
 }
 
-/* The attribute id of a pkcs11 URI's path; NULL: it has none. */
-static const char *find_id(const char *uri)
-{
-	const char *query = strchr(uri, '?');
-	const char *at = strstr(uri, "id=");
-	while (at && at > uri && at[-1] != ';' && at[-1] != ':') at = strstr(at + 3, "id=");
-	return at && query && at > query ? NULL : at;
-}
-
 /* A new random CKA_ID in the path, in place of the one that is there. */
 static enum coffer_err next_id(const char *uri, char *out)
 {
 	uint8_t id[ID_LEN];
 	char text[3 * ID_LEN + 1];
 	size_t path = strcspn(uri, "?");
-	const char *old = find_id(uri);
+	const char *old = token_place_id(uri);
 	TRY(rng_bytes(id, sizeof id));
 	for (size_t i = 0; i < ID_LEN; i++) snprintf(text + 3 * i, 4, "%%%02X", id[i]);
 	size_t before = old ? (size_t)(old - uri) : path;
@@ -179,28 +173,6 @@ static enum coffer_err next_id(const char *uri, char *out)
 	const char *join = old || (before && uri[before - 1] == ':') ? "" : ";";
 	int len = snprintf(out, TOKEN_URI_MAX + 1, "%.*s%sid=%s%s", (int)before, uri, join, text, uri + end);
 	return len > 0 && (size_t)len <= TOKEN_URI_MAX ? ERR_OK : ERR_TOO_LARGE;
-}
-
-/* Without handle or id, and without the separator before it. */
-static void cut_place(const char *uri, char out[static TOKEN_URI_MAX + 1])
-{
-	bool is_tpm = strncmp(uri, "tpm2:", 5) == 0;
-	const char *at = is_tpm ? strstr(uri, "handle=") : find_id(uri);
-	size_t before = at ? (size_t)(at - uri) : strlen(uri), end = at ? before + strcspn(at, is_tpm ? "&" : ";?") : before;
-	char first = at ? uri[before - 1] : '\0';
-	if (first == '?' || first == '&' || first == ';') before--;
-	int len = snprintf(out, TOKEN_URI_MAX + 1, "%.*s%s", (int)before, uri, uri + end);
-	if (len < 0 || !at) return;
-	if (first == '?' && out[before] == '&') out[before] = '?';
-	if (first == ':' && out[before] == ';') memmove(out + before, out + before + 1, strlen(out + before));
-}
-
-bool master_is_same_token(const char *a, const char *b)
-{
-	char cut_a[TOKEN_URI_MAX + 1], cut_b[TOKEN_URI_MAX + 1];
-	cut_place(a, cut_a);
-	cut_place(b, cut_b);
-	return strcmp(cut_a, cut_b) == 0;
 }
 
 enum coffer_err master_next_uri(const char *uri, unsigned n, char out[static TOKEN_URI_MAX + 1])

@@ -6,6 +6,7 @@
 #include "ops/rotation_master.h"
 #include "ops/tables.h"
 #include "ops/token_of.h"
+#include "token/login.h"
 
 static enum coffer_err take_wish(struct op_ctx *ctx, struct ttlv_cursor *payload, struct master_wish *wish)
 {
@@ -18,6 +19,8 @@ static enum coffer_err take_wish(struct op_ctx *ctx, struct ttlv_cursor *payload
 	if (uri.len) memcpy(wish->uri, uri.ptr, uri.len);
 	TRY(ttlv_take_optional(payload, TAG_COFFER_FORGET_OLD, &item, &present));
 	if (present) TRY(ttlv_get_bool(&item, &wish->forget_old));
+	TRY(ttlv_take_optional_bytes(payload, TAG_COFFER_TOKEN_PIN, &wish->pin, NULL));
+	if (wish->pin.len > TOKEN_PIN_MAX) return reason_fail(&ctx->reason, ERR_FIELD, "a PIN has at most %u bytes", TOKEN_PIN_MAX);
 	return ttlv_done(payload);
 }
 

@@ -9,6 +9,7 @@ struct master_wish {
 	const char *principal;
 	char uri[TOKEN_URI_MAX + 1]; /* of another token; "": another master secret in this one */
 	bool forget_old;             /* give up destroying an earlier one whose token is gone */
+	struct view pin;             /* of the token of uri, or without one of the token that an earlier change left; empty: none given. Borrowed */
 };
 /* What became of the old one. */
 enum master_old {
@@ -28,10 +29,11 @@ void master_old_say(enum master_old old, const char *still, char *out, size_t ca
 
 enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason) MUST_USE;
 /* After a start: destroys the old master secret that a change left; where the counter in its token says that the store is not the newest nothing is destroyed, and the node stops serving.
- * at_fault: for zeroise: also on a node at fault whose data keys are open, and whatever the counter says. Takes admin_lock itself. */
-void rotation_master_finish(struct engine *engine, bool at_fault);
-/* The URI of an old master secret that a change left and that was not destroyed yet; "": none, or the store cannot say. Admin lane, admin_lock held. */
-void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1]);
+ * ends (a zeroise): also on a node at fault whose data keys are open, and whatever the counter says; and also the new one that a change made which did not come to its end. Takes admin_lock itself. */
+void rotation_master_finish(struct engine *engine, bool ends);
+/* The URI of an old master secret that a change left and that was not destroyed yet, or (*out_begun) of a place in which a change that did not come to its end may have made one; "": none, or the store
+ * cannot say. Admin lane, admin_lock held. */
+void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1], bool *out_begun);
 
 /* The domain record "master-change-" and the node's id: each node has one of its own. */
 struct master_record {
@@ -39,6 +41,7 @@ struct master_record {
 	char uri[TOKEN_URI_MAX + 1];
 	char kind[16];
 	struct token_binding binding;
+	bool refused; /* phase 2: that token refused the PIN, or is locked: it is asked again when somebody asks for a change, and by nothing else */
 	struct anchor_record left; /* phase 2: the counter in the token of uri that the node left; auth NULL: none. Its auth, ref and counter alone; owned */
 };
 /* The caller clears record.left; after an error there is none. */
@@ -52,7 +55,5 @@ enum coffer_err master_record_take_over(struct txn *txn) MUST_USE;
 bool master_record_is(const struct store_row *row);
 /* The URI of another place for a master secret in the same token: n counts the tries from 1. ERR_TOO_LARGE. */
 enum coffer_err master_next_uri(const char *uri, unsigned n, char out[static TOKEN_URI_MAX + 1]) MUST_USE;
-/* Whether two URIs differ in the place of the master secret (handle, id) alone. Each of at most TOKEN_URI_MAX bytes. */
-bool master_is_same_token(const char *a, const char *b);
 
 #endif

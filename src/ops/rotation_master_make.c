@@ -4,10 +4,11 @@
 
 #include "base/log.h"
 #include "ops/rotation_master_internal.h"
+#include "token/place.h"
 
 #define PLACES 8u /* tries for a free one in the same TPM */
 
-static enum coffer_err store_record(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+enum coffer_err master_store_record(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	const struct master_flow *f = arg;
 	(void)engine;
@@ -42,7 +43,7 @@ static enum coffer_err try_place(struct master_flow *f, const char *uri, bool ag
 	f->record = (struct master_record){ .phase = 1 };
 	snprintf(f->record.uri, sizeof f->record.uri, "%s", uri);
 	if (!f->wish->uri[0]) snprintf(f->record.kind, sizeof f->record.kind, "%s", f->after.token_kind);
-	TRY(e->on_store(e, store_record, f, reason));
+	TRY(e->on_store(e, master_store_record, f, reason));
 	TRY(provision(f, reason));
 	if (again && !f->out->info.made_here && strcmp(f->after.token_kind, "pkcs11") == 0) {
 		TRY(token_proxy_erase(e->token, reason));
@@ -50,7 +51,7 @@ static enum coffer_err try_place(struct master_flow *f, const char *uri, bool ag
 	}
 	if (!f->out->info.made_here) return ERR_OK;
 	f->record.binding = f->after.binding;
-	return e->on_store(e, store_record, f, reason);
+	return e->on_store(e, master_store_record, f, reason);
 }
 
 /* One that a change before this one made, and that is not in force: attached to by its binding, so exactly that one. */
@@ -93,7 +94,7 @@ enum coffer_err master_make(struct master_flow *f, struct reason *reason)
 {
 	char uri[TOKEN_URI_MAX + 1];
 	struct master_record found = f->record;
-	bool here = found.phase == 1 && master_is_same_token(found.uri, f->before.token_uri);
+	bool here = found.phase == 1 && token_place_same_token(found.uri, f->before.token_uri);
 	bool same_wish = f->wish->uri[0] ? strcmp(found.uri, f->wish->uri) == 0 : here;
 	if (same_wish && take_up(f, &found)) return ERR_OK;
 	if (f->wish->uri[0]) {

@@ -256,8 +256,7 @@ enum coffer_err token_proxy_unlock(struct token_proxy *p, struct secret **pin, s
 {
 	pthread_mutex_lock(&p->lock);
 	if (!proxy_state_serves((enum token_state)p->state)) {
-		secret_free(p->pin);
-		p->pin = TAKE(*pin);
+		proxy_pin_replace(p, TAKE(*pin));
 		p->pin_is_new = true;
 	}
 	p->unlocked = true;

@@ -88,6 +88,9 @@ enum coffer_err token_proxy_provision(struct token_proxy *p, struct token_bindin
 /* From now on the proxy speaks to the token of this URI, with this binding (NULL: none yet; provision follows), with a helper of its own; waits for the first
  * attempt. Also from an unwell state. When it fails the proxy stays with the new URI and goes on trying. Both are copied. */
 enum coffer_err token_proxy_retarget(struct token_proxy *p, const char *uri, const struct token_binding *binding, struct reason *reason) MUST_USE;
+/* Takes *pin (moved), that of the token of uri, to which the next token_proxy_retarget leads; no other token is given it. Nothing is sent now. That of the token in force is
+ * given by token_proxy_unlock: for its URI this drops it. */
+void token_proxy_give_pin(struct token_proxy *p, const char *uri, struct secret **pin);
 /* plain: TOKEN_SECRET_LEN bytes. Appends at most TOKEN_BLOB_MAX bytes to out. ERR_STATE while there is no binding. */
 enum coffer_err token_proxy_wrap(struct token_proxy *p, const struct secret *plain, struct buf *out, struct reason *reason) MUST_USE;
 /* ERR_CORRUPT when the token refuses the blob. Caller frees *out. ERR_STATE while there is no binding. */

@@ -93,8 +93,9 @@ struct token_proxy {
 	bool attended, unlocked;           /* attended: attempts are made while it is unlocked */
 	struct secret *pin;                /* given by token_proxy_unlock; NULL: none */
 	bool pin_is_new;                   /* and the token has not been opened with it yet */
-	struct secret *aside_pin;          /* given for the token that the proxy was turned away from, NULL: none; of */
+	struct secret *aside_pin;          /* given for the token that the proxy was turned away from, or is about to turn to, NULL: none; of */
 	char aside_uri[TOKEN_URI_MAX + 1]; /* this one alone: with another it would cost a try */
+	bool pin_lent;                     /* pin is a copy: given for another place in the same TPM, where it is aside for */
 	struct secret *next_pin;           /* what it becomes with token_proxy_policy_adopt; NULL: it stays */
 	bool joined; /* of the thread that stops it */
 	char uri[TOKEN_URI_MAX + 1];
@@ -120,6 +121,10 @@ struct token_proxy {
 void *proxy_thread_main(void *proxy);
 /* Queues the job and waits for it; the reason only on failure. Any thread but the proxy's. */
 enum coffer_err proxy_run(struct token_proxy *p, struct proxy_job *job, struct reason *reason) MUST_USE;
+/* Under the lock, p->uri still that of before: p->pin becomes the one that was given for uri, NULL: none, and what it was is kept for the way back (proxy_pin.c). */
+void proxy_pin_turn(struct token_proxy *p, const char *uri);
+/* Under the lock: another PIN for the token of now (owned; NULL: it was refused); the earlier one is forgotten, wherever in that token it was kept for. */
+void proxy_pin_replace(struct token_proxy *p, struct secret *pin);
 /* Whether this is a call of a TPM's counter, which wants neither PIN nor master secret, and the state one that these are the cause of. With the lock, or in the proxy's thread. */
 bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op);
 /* Whether the job is such a call, or one of a zeroise (job->ends), for which a TPM wants its owner and no PIN; these go also where nothing was connected to yet (TOKEN_WAITING). As above. */

@@ -71,8 +71,7 @@ static void go_over_to_pin(struct token_proxy *p, const struct token_policy_made
 {
 	bool other = p->next_pin || !is_same_source(p->uri, made->uri);
 	if (!other) return;
-	secret_free(p->pin);
-	p->pin = TAKE(p->next_pin);
+	proxy_pin_replace(p, TAKE(p->next_pin));
 }
 
 enum coffer_err token_proxy_policy_adopt(struct token_proxy *p, const struct token_policy_made *made, struct reason *reason)

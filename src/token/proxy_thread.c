@@ -37,7 +37,7 @@ static void fail(struct token_proxy *p, enum coffer_err err, const struct reason
 	pthread_mutex_lock(&p->lock);
 	uint32_t failures = ++p->failures;
 	if (proxy_state_retry(to) == PROXY_RETRY_ASKED) { /* what was given by a person is not tried again */
-		secret_free(TAKE(p->pin));
+		proxy_pin_replace(p, NULL);
 		p->unlocked = false;
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -175,6 +175,9 @@ static enum coffer_err attempt(struct token_proxy *p, struct reason *reason)
 	bool proved = p->failures == 0 && p->probed && p->probed_at_ms >= began_ms;
 	p->last_attempt_ms = clock_mono_ms() - began_ms + 1;
 	p->next_at_ms = clock_mono_ms() + (proved ? p->probe_interval_ms : 0);
+	pthread_mutex_lock(&p->lock);
+	p->unlocked = true; /* again, when another token refused meanwhile */
+	pthread_mutex_unlock(&p->lock);
 	set_state(p, p->bound ? TOKEN_WELL : TOKEN_OPEN, NULL);
 	return ERR_OK;
 }
@@ -242,10 +245,7 @@ static void after_make(struct token_proxy *p, const struct proxy_job *job)
 	struct secret *next = p->pin && given.len ? secret_copy(given.ptr, given.len) : NULL;
 	bool at_once = p->helper.kind == TOKEN_KIND_PKCS11 || (given.len && !next);
 	if (!at_once) p->next_pin = next;
-	else if (given.len) {
-		secret_free(p->pin);
-		p->pin = next;
-	}
+	else if (given.len) proxy_pin_replace(p, next);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -257,18 +257,6 @@ static void after_adopt(struct token_proxy *p)
 	if (err != ERR_OK) fail(p, err, &why);
 }
 
-/* Under the lock, p->uri still that of before. What a person gave is not for a token whose PIN is read from elsewhere; the way back to the same one finds it again. */
-static void turn_pin(struct token_proxy *p, const char *uri)
-{
-	bool own = strstr(uri, "pin-source=") != NULL, back = strcmp(uri, p->aside_uri) == 0;
-	if (own && p->pin) {
-		secret_free(p->aside_pin);
-		p->aside_pin = TAKE(p->pin);
-		memcpy(p->aside_uri, p->uri, sizeof p->aside_uri);
-	}
-	if (!own && !p->pin && back) p->pin = TAKE(p->aside_pin);
-}
-
 /* The helper that was ends in order: a token that takes one connection at a time has it free for the next. */
 static void turn(struct token_proxy *p, struct proxy_job *job)
 {
@@ -278,7 +266,7 @@ static void turn(struct token_proxy *p, struct proxy_job *job)
 	if (p->helper.fd >= 0) (void)!call(p, CHANNEL_CLOSE, PROXY_CLOSE_MS, &reply, &ignored);
 	proxy_helper_end(&p->helper);
 	pthread_mutex_lock(&p->lock);
-	turn_pin(p, to->uri);
+	proxy_pin_turn(p, to->uri);
 	memcpy(p->uri, to->uri, strlen(to->uri) + 1);
 	p->bound = to->binding != NULL;
 	if (p->bound) p->binding = *to->binding;

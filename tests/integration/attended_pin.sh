@@ -117,6 +117,55 @@ printf 'third-%s' "$pin" >"$work/third"
 if separate_users; then refused "a stranger may not" 1 'may not unseal' as_stranger unseal --pin --secret-file "$work/third"; fi
 check "the node that is open is given the PIN" coffer unseal --pin --secret-file "$work/third"
 equal "and its token is well" "$(status_field .token.health)" well
+# Another token, each with a PIN of its own: neither is sent the other's, and what the one that was left says is asked for once, and not at every start.
+shim=$COFFER_BUILD/tests/hsm_shim.so
+log=$work/left.log
+: >"$log"
+logins() { grep -c ' C_Login$' "$log"; }
+(umask 077; printf 'theirs-%s' "$pin" >"$work/theirs"; printf 'next-%s' "$pin" >"$work/next")
+make_token() { # make_token LABEL PIN-FILE: its folder is in $made
+  ls "$work/tokens" >"$work/before"
+  softhsm2-util --init-token --free --label "$1" --so-pin 12345678 --pin "$(cat "$work/$2")" >/dev/null
+  made=$(comm -13 "$work/before" <(ls "$work/tokens"))
+  give_to tokend -R "$work/tokens"
+}
+start_again() { # start_again PIN-FILE
+  stop_daemon
+  run_daemon
+  check "a start: the PIN of the token in force opens it" coffer unseal --pin --secret-file "$1"
+  within 10 "a start: the token that was left is not destroyed" status_is '.rotation.old_master // "" | test("PIN")' true
+  within 10 "a start: the token in force is well" status_is .token.health well
+}
+make_token left theirs
+folder=$made
+make_token next next
+give_to tokend "$log"
+left="pkcs11:token=left;object=master?module-path=$shim"
+next="pkcs11:token=next;object=master?module-path=$module"
+stop_daemon
+sed -i "s|^tokend_environment = .*|& HSM_SHIM_MODULE=$module HSM_SHIM_LOG=$log|" "$home/cofferd.conf"
+run_daemon
+check "open by the first token" coffer unseal --pin --secret-file "$work/third"
+refused "another token wants a PIN of its own" 1 'wants a PIN' coffer rotate master --token "$left"
+equal "and is not sent that of the first" "$(logins)" 0
+refused "a wrong one" 1 'PIN' coffer rotate master --token "$left" --pin-file "$work/wrong"
+equal "is one try" "$(logins)" 1
+equal "and the first token is well" "$(status_field .token.health)" well
+check "with its PIN it takes over" coffer rotate master --token "$left" --pin-file "$work/theirs"
+mv "$work/tokens/$folder" "$work/away"
+check "it is away when the next one takes over" coffer rotate master --token "$next" --pin-file "$work/next"
+mv "$work/away" "$work/tokens/$folder"
+: >"$log"
+for _ in 1 2 3; do start_again "$work/next"; done
+equal "the token that was left was sent nothing by three starts" "$(logins)" 0
+refused "its PIN is given wrong" 1 'coffer rotate master --pin' coffer rotate master --pin-file "$work/wrong"
+equal "which is one try" "$(logins)" 1
+equal "and the token in force is well" "$(status_field .token.health)" well
+start_again "$work/next"
+equal "and no start makes another" "$(logins)" 1
+matches "status says what to do" "$(status_field .rotation.old_master)" 'not asked again by itself.*coffer rotate master --pin'
 equal "no PIN in state, configuration or log" "$(written "$pin")" 0
 equal "the control is found" "$(written unattended)$(grep -c "$pin" "$work/pin")" 01
+check "zeroise goes through" coffer zeroise --domain "$(status_field .domain.fingerprint)"
+equal "and asks the token that was left nothing" "$(logins)" 1
 end

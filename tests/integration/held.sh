@@ -25,6 +25,7 @@ holds() { [ "$(of2 .cache.held_audit_records)" -ge "$1" ]; }
 all_moved() { is2 .cache.held_audit_records 0; }
 lost() { is2 .store_health failed; }
 log2() { on2 audit show --limit 1000; }
+missing() { [ -n "$(log2 | grep "records of the time without the database are missing")" ]; }
 told() { log2 | grep 'without the database' | grep -c "$1"; } # told PATTERN: how many records of that time
 opened() { log2 | grep 'without the database' | grep -E 'Open' | grep -oE '[0-9]+ done' | awk '{ n += $1 } END { print n + 0 }'; }
 head -c 2000 /dev/urandom >"$work/p"
@@ -123,6 +124,6 @@ out=$(get2 "$handed" 2>&1)
 matches "cut: nothing is done that has to be on record" "$out" "held of it without the database is not whole|what this node holds of it"
 check "cut: the database is back" pg_start
 within 30 "cut: node 2 is what it was, by itself" normal
-within 20 "cut: it is on record" test -n "$(log2 | grep 'records of the time without the database are missing')"
+within 20 "cut: it is on record" missing
 check "cut: the log verifies" on2 audit verify
 finish

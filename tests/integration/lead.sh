@@ -30,6 +30,10 @@ check "encrypt" seal
 check "the data key is changed" coffer rotate data-key --wait
 equal "and the lease is under the new one" "$(sql "SELECT generation FROM coffer.record WHERE tbl = 64 AND id = 'lease'")" 2
 check "the store is whole" coffer store check
+equal "its backups are the database's" "$(status_field .backup.by)" database
+refused "and none is made here" 1 'back up the database itself' coffer backup create "$work/archive"
+matches "status says so" "$(coffer status)" 'backup +those of the database'
+equal "and no metric says that one is missing" "$(coffer metrics | grep -c '^coffer_backup_verified')" 0
 equal "still under the first epoch" "$(epoch)" 1
 renewals() { [ "$(sql "SELECT version FROM coffer.record WHERE tbl = 64 AND id = 'lease'")" -gt $(($1 + 3)) ]; }
 within 10 "the lease is renewed" renewals "$(sql "SELECT version FROM coffer.record WHERE tbl = 64 AND id = 'lease'")"

@@ -19,6 +19,7 @@ struct fake_token {
 	_Atomic unsigned policies;         /* made so far */
 	void (*on_thread)(void);           /* may be NULL: begins each helper's thread */
 	enum coffer_err (*on_call)(void);  /* may be NULL: an error that this call answers */
+	enum coffer_err (*on_ask)(const struct channel_request *q); /* may be NULL: sees each call; an error that it answers */
 	/* The counter calls; NULL: this token cannot count. auth borrows the request. */
 	enum coffer_err (*on_counter)(unsigned op, const struct token_counter_wish *wish, struct token_counter_answer *out);
 	/* The signer calls; NULL: an answer of zeros. */

@@ -53,6 +53,27 @@ static void what_the_one_node_wrote_before_is_its_own(void **state)
 	assert_int_equal(record.binding.data_len, 1);
 }
 
+static enum coffer_err put_and_read(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_record *record = arg;
+	(void)e;
+	(void)reason;
+	TRY(master_record_put(txn, record));
+	return master_record_read(txn, record);
+}
+
+static void a_pin_that_was_refused_is_on_record(void **state)
+{
+	struct engine *e = &((struct node *)*state)->engine;
+	for (int refused = 0; refused <= 1; refused++) {
+		struct master_record record = { .phase = 2, .uri = "pkcs11:token=x", .kind = "pkcs11", .refused = refused == 1 };
+		assert_int_equal(e->on_store(e, put_and_read, &record, NULL), ERR_OK);
+		assert_int_equal(record.phase, 2);
+		assert_int_equal(record.refused, refused == 1);
+		assert_null(record.left.auth);
+	}
+}
+
 static enum coffer_err put_own(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
 {
 	(void)e; (void)reason;
@@ -98,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_the_one_node_wrote_before_is_its_own, start_node, stop_node),
+		cmocka_unit_test_setup_teardown(a_pin_that_was_refused_is_on_record, start_node, stop_node),
 		cmocka_unit_test_setup_teardown(one_of_its_own_is_not_overwritten, start_node, stop_node),
 		cmocka_unit_test(its_row_is_known_whosever_it_is),
 	};

@@ -111,6 +111,27 @@ static void each_member_takes_it_and_then_the_old_one_leaves(void **state)
 	turn_expect_whole(&w.a);
 }
 
+/* Begun before the key is here, and ended with it: the alert would say 'integrity' until the next pass. */
+static void a_scrub_that_met_a_key_to_come_finds_no_damage(void **state)
+{
+	char found[STORE_CHECK_SENTENCE];
+	struct engine *e = &w.b.engine;
+	(void)state;
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
+	assert_int_equal(world_hear(&w.b), ERR_STATE);
+	store_check_begin(e);
+	assert_false(store_check_step(e, 1000, 1000));
+	assert_true(store_check_is_well(e->check));
+	assert_int_equal(store_check_reopened(e, NULL), ERR_STATE); /* nor does it make a fault of the node */
+	assert_true(store_check_is_well(e->check));
+	store_check_begin(e);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
+	while (!store_check_step(e, 1000, 1000)) {}
+	store_check_sentence(e->check, found, sizeof found);
+	assert_string_equal(found, "no fault");
+	turn_expect_whole(&w.b);
+}
+
 static enum coffer_err put_over(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
 {
 	(void)e;
@@ -340,6 +361,7 @@ int main(void)
 		TEST(who_is_not_master_server_any_more_seals_nothing_again),
 		TEST(a_row_under_a_key_to_come_is_not_written_over),
 		TEST(who_waits_never_reads_that_it_is_held),
+		TEST(a_scrub_that_met_a_key_to_come_finds_no_damage),
 		TEST(it_can_be_done_again),
 		TEST(each_wrap_is_audited_and_one_that_was_taken_away_is_made_again),
 		TEST(a_token_that_does_not_open_it_takes_nothing_and_may_try_again),
