@@ -12,6 +12,7 @@
 #include "hsm/token_p11.h"
 #include "hsm/transport.h"
 #include "token/counter.h"
+#include "token/endorse.h"
 #include "token/erase.h"
 #include "token/login.h"
 #include "token/pin.h"
@@ -442,3 +443,5 @@ static enum coffer_err p11_remove_transport(struct token *t, const struct token_
 
 const struct token_transport_ops token_transport_backend = { .make = p11_make_transport, .public_point = p11_public_transport, .ecdh = p11_ecdh,
 	.remove = p11_remove_transport };
+/* Whose card or module it is says no certificate that such a token can be held to. */
+const struct token_endorse_ops token_endorse_backend = { .describe = NULL, .activate = NULL };

@@ -115,6 +115,16 @@ enum coffer_err tpm_child_point(enum tpm_child_use use, struct view ref, uint8_t
 	return read_ref(use, ref, &pub, &private, out_point);
 }
 
+enum coffer_err tpm_child_area(enum tpm_child_use use, struct view ref, struct view *out)
+{
+	struct reader r;
+	uint8_t format, point[TPM_CHILD_POINT_LEN];
+	TRY(tpm_child_point(use, ref, point));
+	reader_init(&r, ref);
+	TRY(reader_u8(&r, &format));
+	return reader_view_u16(&r, sizeof(TPMT_PUBLIC), out);
+}
+
 /* ---- making ---- */
 
 static enum coffer_err create(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, enum tpm_child_use use, struct view auth,

@@ -29,6 +29,8 @@ enum coffer_err tpm_child_make(struct tpm_device *dev, const struct tpm_key *key
 	uint8_t out_point[static TPM_CHILD_POINT_LEN], uint8_t out_ref[static TPM_CHILD_REF_MAX], size_t *out_ref_len, struct reason *reason) MUST_USE;
 /* The point of a reference, without the TPM. ERR_CORRUPT: it is none of this use. */
 enum coffer_err tpm_child_point(enum tpm_child_use use, struct view ref, uint8_t out_point[static TPM_CHILD_POINT_LEN]) MUST_USE;
+/* Its public area, TPMT_PUBLIC as the TPM has it: borrowed from the reference. ERR_CORRUPT. */
+enum coffer_err tpm_child_area(enum tpm_child_use use, struct view ref, struct view *out) MUST_USE;
 /* Loads it and gives the TSS its authorization value. *out ESYS_TR_NONE: what another TPM wrapped, or this one before it was cleared, or what was altered does not
  * load, which is an answer and no failure. Ended by tpm_child_unload. */
 enum coffer_err tpm_child_load(struct tpm_device *dev, const struct tpm_key *key, ESYS_TR session, enum tpm_child_use use, struct view ref, struct view auth,

@@ -5,7 +5,7 @@
 
 #include "tpm/tpm_err.h"
 
-#define CERTIFICATE_MAX 4096u /* bytes */
+#define INDEX_MAX 4096u /* bytes of NV memory that is read */
 #define CHUNK 256u            /* bytes of one TPM2_NV_Read: every TPM takes that many */
 #define EK_ATTRIBUTES (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN | \
 	TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
@@ -50,22 +50,28 @@ static void ek_template(TPM2_ALG_ID type, TPM2B_PUBLIC *out)
 	}
 }
 
-/* Makes the key, keeps the bytes of its public key, flushes it. */
-static enum coffer_err make_ek(struct tpm_device *dev, TPM2_ALG_ID type, uint8_t *out, size_t cap, size_t *out_len,
-	struct reason *reason)
+static enum coffer_err create(struct tpm_device *dev, TPM2_ALG_ID type, ESYS_TR *out, TPM2B_PUBLIC **out_public, struct reason *reason)
 {
 	const TPM2B_SENSITIVE_CREATE sensitive = { 0 };
 	const TPM2B_DATA outside = { 0 };
 	const TPML_PCR_SELECTION pcrs = { 0 };
-	TPM2B_PUBLIC template, *pub = NULL;
-	ESYS_TR ek = ESYS_TR_NONE;
+	TPM2B_PUBLIC template;
 	ek_template(type, &template);
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_CreatePrimary");
 	while (tpm_call_again(&c)) {
 		c.rc = Esys_CreatePrimary(dev->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-			&sensitive, &template, &outside, &pcrs, &ek, &pub, NULL, NULL, NULL);
+			&sensitive, &template, &outside, &pcrs, out, out_public, NULL, NULL, NULL);
 	}
-	TRY(tpm_call_end(&c, reason));
+	return tpm_call_end(&c, reason);
+}
+
+/* Makes the key, keeps the bytes of its public key, flushes it. */
+static enum coffer_err make_ek(struct tpm_device *dev, TPM2_ALG_ID type, uint8_t *out, size_t cap, size_t *out_len,
+	struct reason *reason)
+{
+	TPM2B_PUBLIC *pub = NULL;
+	ESYS_TR ek = ESYS_TR_NONE;
+	TRY(create(dev, type, &ek, &pub, reason));
 	tpm_device_flush(dev, &ek);
 	const TPMU_PUBLIC_ID *u = &pub->publicArea.unique;
 	size_t len = 0;
@@ -129,42 +135,101 @@ static enum coffer_err read_index(struct tpm_device *dev, ESYS_TR index, uint8_t
 	return ERR_OK;
 }
 
-static enum coffer_err compare(struct tpm_device *dev, const struct place *place, ESYS_TR index, enum tpm_ek *out,
-	struct reason *reason)
+/* What stands in a place. */
+struct found {
+	const struct place *place; /* NULL: in none */
+	ESYS_TR index;             /* the caller closes it */
+	uint8_t bytes[INDEX_MAX];
+	size_t len;
+};
+
+static enum coffer_err find_place(struct tpm_device *dev, struct found *f, struct reason *reason)
 {
-	uint8_t certificate[CERTIFICATE_MAX], key[512];
-	size_t certificate_len = 0, key_len = 0;
+	f->place = NULL;
+	f->index = ESYS_TR_NONE;
+	f->len = 0;
+	for (size_t i = 0; i < sizeof places / sizeof places[0] && f->index == ESYS_TR_NONE; i++) {
+		TRY(find_index(dev, places[i].certificate, &f->index, reason));
+		if (f->index != ESYS_TR_NONE) f->place = &places[i];
+	}
+	return ERR_OK;
+}
+
+static enum coffer_err compare(struct tpm_device *dev, struct found *f, enum tpm_ek *out, struct reason *reason)
+{
+	uint8_t key[512];
+	size_t key_len = 0;
 	uint32_t permanent = 0;
 	ESYS_TR vendor = ESYS_TR_NONE;
 	*out = TPM_EK_UNCHECKED;
-	TRY(find_index(dev, place->vendor_template, &vendor, reason));
+	TRY(find_index(dev, f->place->vendor_template, &vendor, reason));
 	if (vendor != ESYS_TR_NONE) {
 		(void)Esys_TR_Close(dev->esys, &vendor);
 		return ERR_OK;
 	}
 	TRY(tpm_device_property(dev, TPM2_PT_PERMANENT, &permanent, reason));
 	if (permanent & TPMA_PERMANENT_ENDORSEMENTAUTHSET) return ERR_OK;
-	TRY(read_index(dev, index, certificate, sizeof certificate, &certificate_len, reason));
-	if (certificate_len == 0) return ERR_OK;
-	TRY(make_ek(dev, place->type, key, sizeof key, &key_len, reason));
+	TRY(read_index(dev, f->index, f->bytes, sizeof f->bytes, &f->len, reason));
+	if (f->len == 0) return ERR_OK;
+	TRY(make_ek(dev, f->place->type, key, sizeof key, &key_len, reason));
 	if (key_len == 0) return ERR_OK;
-	*out = memmem(certificate, certificate_len, key, key_len) ? TPM_EK_MATCHES : TPM_EK_DIFFERS;
+	*out = memmem(f->bytes, f->len, key, key_len) ? TPM_EK_MATCHES : TPM_EK_DIFFERS;
 	return ERR_OK;
+}
+
+/* f is found as *out says; the index is closed. */
+static enum coffer_err look(struct tpm_device *dev, struct found *f, enum tpm_ek *out, struct reason *reason)
+{
+	*out = TPM_EK_NONE;
+	TRY(find_place(dev, f, reason));
+	if (!f->place) return ERR_OK;
+	enum coffer_err err = compare(dev, f, out, reason);
+	(void)Esys_TR_Close(dev->esys, &f->index);
+	return err;
 }
 
 enum coffer_err tpm_ek_check(struct tpm_device *dev, enum tpm_ek *out, struct reason *reason)
 {
-	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-		ESYS_TR index = ESYS_TR_NONE;
-		enum tpm_ek ek = TPM_EK_UNCHECKED;
-		TRY(find_index(dev, places[i].certificate, &index, reason));
-		if (index == ESYS_TR_NONE) continue;
-		enum coffer_err err = compare(dev, &places[i], index, &ek, reason);
-		(void)Esys_TR_Close(dev->esys, &index);
-		if (err != ERR_OK && dev->dead) return err;
-		*out = err == ERR_OK ? ek : TPM_EK_UNCHECKED; /* hierarchies that the firmware disabled are no fault here */
-		return ERR_OK;
-	}
-	*out = TPM_EK_NONE;
+	struct found f = { .place = NULL };
+	enum tpm_ek ek = TPM_EK_UNCHECKED;
+	enum coffer_err err = look(dev, &f, &ek, reason);
+	if (err != ERR_OK && (dev->dead || !f.place)) return err;
+	*out = err == ERR_OK ? ek : TPM_EK_UNCHECKED; /* hierarchies that the firmware disabled are no fault here */
+	return ERR_OK;
+}
+
+/* ---- used as evidence ---- */
+
+static enum coffer_err none_there(struct reason *reason)
+{
+	return reason_fail(reason, ERR_NOT_FOUND, "the TPM holds no endorsement certificate; join by the fingerprint, or with an enrolment token");
+}
+
+enum coffer_err tpm_ek_certificate(struct tpm_device *dev, uint8_t out[static CERTIFICATE_MAX], size_t *out_len, struct reason *reason)
+{
+	struct found f = { .place = NULL };
+	enum tpm_ek ek = TPM_EK_UNCHECKED;
+	struct view der;
+	TRY(look(dev, &f, &ek, reason));
+	if (ek == TPM_EK_NONE) return none_there(reason);
+	if (ek == TPM_EK_DIFFERS) return reason_fail(reason, ERR_TOKEN_REFUSED, "the endorsement certificate in the TPM is that of another TPM; join by the fingerprint, and look at the machine");
+	if (ek == TPM_EK_UNCHECKED)
+		return reason_fail(reason, ERR_TOKEN_REFUSED, "the TPM's endorsement certificate cannot be used: its key has a template of the vendor's, or an authorization value; join by the fingerprint, or with an enrolment token");
+	if (certificate_cut(view_of(f.bytes, f.len), &der) != ERR_OK)
+		return reason_fail(reason, ERR_TOKEN_REFUSED, "what the TPM holds as its endorsement certificate is none; join by the fingerprint, or with an enrolment token");
+	memcpy(out, der.ptr, der.len);
+	*out_len = der.len;
+	return ERR_OK;
+}
+
+enum coffer_err tpm_ek_load(struct tpm_device *dev, ESYS_TR *out, struct reason *reason)
+{
+	struct found f = { .place = NULL };
+	TPM2B_PUBLIC *pub = NULL;
+	TRY(find_place(dev, &f, reason));
+	if (!f.place) return none_there(reason);
+	(void)Esys_TR_Close(dev->esys, &f.index);
+	TRY(create(dev, f.place->type, out, &pub, reason));
+	Esys_Free(pub);
 	return ERR_OK;
 }

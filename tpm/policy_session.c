@@ -228,7 +228,7 @@ enum coffer_err tpm_policy_satisfy(struct tpm_device *dev, const struct tpm_key 
 {
 	ESYS_TR s = ESYS_TR_NONE;
 	struct pcr_values now;
-	TRY(tpm_session_open_policy(dev, key->profile, &s, reason));
+	TRY(tpm_session_open_policy(dev, key->profile->hash_alg, &s, reason));
 	enum coffer_err err = ERR_OK;
 	if (policy && policy->pcrs.mask) err = satisfy_pcrs(dev, key, policy, means, session, s, &now, reason);
 	if (err == ERR_OK && policy && policy->has_pin) err = tpm_gate_pass(dev, key, policy, means, session, s, reason);
@@ -247,7 +247,7 @@ enum coffer_err tpm_policy_try(struct tpm_device *dev, const struct tpm_key *key
 	ESYS_TR s = ESYS_TR_NONE;
 	*out_values = (struct pcr_values){ .selection = key->policy.pcrs };
 	if (key->policy.pcrs.mask == 0) return ERR_OK;
-	TRY(tpm_session_open_policy(dev, key->profile, &s, reason));
+	TRY(tpm_session_open_policy(dev, key->profile->hash_alg, &s, reason));
 	enum coffer_err err = satisfy_pcrs(dev, key, &key->policy, means, session, s, out_values, reason);
 	tpm_device_flush(dev, &s);
 	return err;

@@ -50,7 +50,7 @@ enum coffer_err tpm_session_open(struct tpm_device *dev, ESYS_TR primary, ESYS_T
 	return ERR_OK;
 }
 
-enum coffer_err tpm_session_open_policy(struct tpm_device *dev, const struct tpm_profile *profile, ESYS_TR *out,
+enum coffer_err tpm_session_open_policy(struct tpm_device *dev, TPM2_ALG_ID hash_alg, ESYS_TR *out,
 	struct reason *reason)
 {
 	const TPMT_SYM_DEF none = { .algorithm = TPM2_ALG_NULL };
@@ -58,7 +58,7 @@ enum coffer_err tpm_session_open_policy(struct tpm_device *dev, const struct tpm
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_StartAuthSession");
 	while (tpm_call_again(&c)) {
 		c.rc = Esys_StartAuthSession(dev->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-			TPM2_SE_POLICY, &none, profile->hash_alg, &session);
+			TPM2_SE_POLICY, &none, hash_alg, &session);
 	}
 	TRY(tpm_call_end(&c, reason));
 	*out = session;

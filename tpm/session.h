@@ -18,9 +18,9 @@ enum coffer_err tpm_session_encrypt(struct tpm_device *dev, ESYS_TR session, boo
 /* For the next command alone: the answer is authenticated though nothing in it can be encrypted (TPM2_PCR_Read).
  * tpm_session_encrypt ends it. */
 enum coffer_err tpm_session_audit(struct tpm_device *dev, ESYS_TR session, struct reason *reason) MUST_USE;
-/* A policy session with nothing satisfied yet. It has no key of its own: the command that uses it carries the salted
+/* A policy session with nothing satisfied yet, by the hash of the objects that it is for. It has no key of its own: the command that uses it carries the salted
  * session beside it, which encrypts and authenticates. The caller flushes it. */
-enum coffer_err tpm_session_open_policy(struct tpm_device *dev, const struct tpm_profile *profile, ESYS_TR *out,
+enum coffer_err tpm_session_open_policy(struct tpm_device *dev, TPM2_ALG_ID hash_alg, ESYS_TR *out,
 	struct reason *reason) MUST_USE;
 /* Overwrites the authorization value that the TSS keeps for an object (32 bytes, set with Esys_TR_SetAuth) and the copy of it that a command left in the session. Nothing is sent.
  * Before the object is flushed, closed or undefined; without effect on ESYS_TR_NONE. */

@@ -72,6 +72,11 @@ bool tpm_err_is_value(TSS2_RC rc)
 	return plain_code(rc) == TPM2_RC_VALUE;
 }
 
+bool tpm_err_is_point(TSS2_RC rc)
+{
+	return plain_code(rc) == TPM2_RC_ECC_POINT;
+}
+
 /* What a person can do; "" when the error's own sentence says enough. */
 static const char *advice(TSS2_RC rc, enum coffer_err err)
 {

@@ -28,9 +28,10 @@ struct tpm_verdict {
 struct tpm_verdict tpm_err_map(TSS2_RC rc);
 /* Whether the TPM says that a policy session does not satisfy an object's policy. */
 bool tpm_err_is_policy(TSS2_RC rc);
-/* Whether it refuses a signature, or a value in a parameter. */
+/* Whether it refuses a signature, a value in a parameter, or a point that is not on the curve. */
 bool tpm_err_is_signature(TSS2_RC rc);
 bool tpm_err_is_value(TSS2_RC rc);
+bool tpm_err_is_point(TSS2_RC rc);
 /* Writes "COMMAND: the TPM answers 0x… (text)…" and what helps; returns the mapped error. ERR_OK for success. */
 enum coffer_err tpm_err_fail(struct reason *reason, const char *command, TSS2_RC rc);
 

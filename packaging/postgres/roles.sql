@@ -5,7 +5,8 @@
 --   psql -d coffer -c '\password coffer'
 --
 -- The role owns the schema because coffer-stored makes its tables at the first start, and changes them when a newer version is installed. It can make no schema, no
--- database, no role and no temporary table, cannot replicate, and sees no other schema. One schema belongs to one domain.
+-- database, no role and no temporary table, cannot replicate, and sees no other schema. One schema belongs to one domain. Where several nodes share it each has a login of its own, and this
+-- role is made NOLOGIN (docs/operations.md section 17).
 BEGIN;
 CREATE ROLE :"role" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT CONNECTION LIMIT 64;
 CREATE SCHEMA :"schema" AUTHORIZATION :"role";

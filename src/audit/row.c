@@ -124,7 +124,7 @@ enum coffer_err audit_link(struct ring *ring, uint32_t generation, uint64_t seq,
 	return audit_link_of(ring, ring_domain(ring), generation, seq, previous, row, out);
 }
 
-enum coffer_err audit_link_of(struct ring *ring, const struct domain_id *domain, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
+static enum coffer_err link_of(const char *label, struct ring *ring, const struct domain_id *domain, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
 	struct view row, uint8_t out[static AUDIT_LINK_LEN])
 {
 	const struct secret *key;
@@ -132,7 +132,7 @@ enum coffer_err audit_link_of(struct ring *ring, const struct domain_id *domain,
 	struct writer w;
 	TRY(ring_subkey(ring, generation, SUBKEY_AUDIT, &key));
 	writer_init(&w, head, sizeof head);
-	label_write(&w, "audit-link");
+	label_write(&w, label);
 	writer_bytes(&w, view_of(domain->id, UUID_LEN));
 	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
 	writer_u32(&w, generation);
@@ -142,4 +142,16 @@ enum coffer_err audit_link_of(struct ring *ring, const struct domain_id *domain,
 	TRY(writer_done(&w));
 	const struct view parts[] = { writer_view(&w), row };
 	return mac_hmac_sha256(secret_view(key), parts, 2, out);
+}
+
+enum coffer_err audit_link_of(struct ring *ring, const struct domain_id *domain, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
+	struct view row, uint8_t out[static AUDIT_LINK_LEN])
+{
+	return link_of("audit-link", ring, domain, generation, seq, previous, row, out);
+}
+
+enum coffer_err audit_held_link(struct ring *ring, uint32_t generation, uint64_t number, const uint8_t previous[static AUDIT_LINK_LEN], struct view row,
+	uint8_t out[static AUDIT_LINK_LEN])
+{
+	return link_of("audit-held", ring, ring_domain(ring), generation, number, previous, row, out);
 }

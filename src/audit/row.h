@@ -41,5 +41,8 @@ enum coffer_err audit_link(struct ring *ring, uint32_t generation, uint64_t seq,
 /* The same of a chain of this domain (docs/formats.md section 16.2), whichever node's. */
 enum coffer_err audit_link_of(struct ring *ring, const struct domain_id *domain, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
 	struct view row, uint8_t out[static AUDIT_LINK_LEN]) MUST_USE;
+/* The same of records that a node holds while its database does not answer (section 23.9). */
+enum coffer_err audit_held_link(struct ring *ring, uint32_t generation, uint64_t number, const uint8_t previous[static AUDIT_LINK_LEN], struct view row,
+	uint8_t out[static AUDIT_LINK_LEN]) MUST_USE;
 
 #endif

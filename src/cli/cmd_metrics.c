@@ -56,6 +56,7 @@ static const struct metric metrics[] = {
 	{ "coffer_cache_rows", "gauge", "records that it has", "cache", "rows", NULL },
 	{ "coffer_cache_bytes", "gauge", "of them", "cache", "bytes", NULL },
 	{ "coffer_cache_limit_bytes", "gauge", "as many may be", "cache", "limit", NULL },
+	{ "coffer_cache_held_audit_records", "gauge", "audit records of the time without the database that are not in the audit log yet", "cache", "held_audit_records", NULL },
 	{ "coffer_cache_as_of_timestamp_seconds", "gauge", "until then the changes of the other nodes are in it; 0: not known", "cache", "as_of", NULL },
 	{ "coffer_integrity_ok", "gauge", "1 when the store is what was written", "integrity", "health", "well" },
 	{ "coffer_integrity_faults", "gauge", "faults that the last pass over the store found", "integrity", "faults", NULL },
@@ -158,7 +159,7 @@ static void put_backup(FILE *out, const json_t *doc)
 {
 	const json_t *backup = json_object_get(doc, "backup"), *age = json_object_get(backup, "verified_age_s");
 	json_int_t max_age = json_integer_value(json_object_get(backup, "max_age_s"));
-	if (!backup) return;
+	if (!backup || strcmp(json_text(backup, "by"), "database") == 0) return;
 	plain(out, "coffer_backup_verified", "1 when there is a verified backup, and none is older than backup_max_age where that is set",
 		age && (max_age == 0 || json_integer_value(age) < max_age));
 }

@@ -28,7 +28,8 @@ struct joining {
 static void show_request(const json_t *doc, const char *token)
 {
 	printf("node           %s (%s)\nmaster secret  %s\nfingerprint    %s\n", json_text(doc, "name"), json_text(doc, "node"), token, json_text(doc, "fingerprint"));
-	if (strcmp(json_text(doc, "by"), "fingerprint") != 0) puts("it has an enrolment token: nobody has to approve it");
+	if (json_text(doc, "certificate")[0]) printf("certificate    SHA-256 %s\nit has an endorsement certificate: nobody has to approve it once that is listed\n", json_text(doc, "certificate"));
+	else if (strcmp(json_text(doc, "by"), "fingerprint") != 0) puts("it has an enrolment token: nobody has to approve it");
 	else printf("on the master server, an administrator types it:\n    coffer node approve --fingerprint %s\n", json_text(doc, "fingerprint"));
 	puts("waiting for the answer; this may be stopped and given again");
 	fflush(stdout);
@@ -82,7 +83,7 @@ int cmd_node_join(struct cli *cli, const struct cmd_args *args)
 {
 	const struct cmd *cmd = cli->cmd;
 	struct joining j = { .cli = cli, .wish = { .token_uri = args_get(cmd, args, "token"), .domain = args_get(cmd, args, "domain"), .name = args_get(cmd, args, "name"),
-		.answer = args_get(cmd, args, "answer"), .anew = args_get(cmd, args, "anew") != NULL } };
+		.answer = args_get(cmd, args, "answer"), .anew = args_get(cmd, args, "anew") != NULL, .endorsement = args_get(cmd, args, "endorsement") != NULL } };
 	if (!j.wish.domain) return cli_usage(cli, "--domain is needed: the domain's fingerprint, as 'coffer status' shows it on a node that is in it");
 	if (!j.wish.token_uri) j.wish.token_uri = ""; /* the one of the configuration */
 	int status = take_secrets(&j, args);
@@ -142,8 +143,10 @@ int cmd_node_remove(struct cli *cli, const struct cmd_args *args)
 	if (status) return status;
 	enum coffer_status st = admin_node_remove(cli->conn, args->argv[0], &node);
 	if (st) return cli_fail_call(cli, st);
-	if (cli->json) status = json_print(json_pack("{s:s, s:s, s:I, s:I}", "node", node.id, "name", node.name, "generation", (json_int_t)node.generation, "enrolments_revoked", (json_int_t)node.enrolments));
-	else if (!cli->quiet) printf("node '%s' is removed\nenrolment tokens revoked with it: %u%s\n", node.name, node.enrolments, node.enrolments ? "; make new ones with 'coffer node enrol'" : "");
+	if (cli->json) status = json_print(json_pack("{s:s, s:s, s:I, s:I, s:I}", "node", node.id, "name", node.name, "generation", (json_int_t)node.generation, "enrolments_revoked", (json_int_t)node.enrolments,
+		"certificates_unlisted", (json_int_t)node.certificates));
+	else if (!cli->quiet) printf("node '%s' is removed\nenrolment tokens revoked with it: %u%s\nendorsement certificates not listed any more: %u%s\n", node.name, node.enrolments,
+		node.enrolments ? "; make new ones with 'coffer node enrol'" : "", node.certificates, node.certificates ? "; list them again with 'coffer node trust-ek'" : "");
 	if (node.generation == 0)
 		return cli_fail(EXIT_REFUSED, "it still knows the data key in force, which could not be changed: %s; run 'coffer rotate data-key' then", node.left_to_do);
 	if (!cli->quiet && !cli->json) printf("data key: generation %u is in force; it opens nothing newer\n", node.generation);

@@ -191,6 +191,10 @@ static void print_backup(const json_t *doc)
 	const char *recovery = json_text(doc, "recovery");
 	long long max_age = json_whole(backup, "max_age_s"), old = (long long)json_integer_value(age);
 	if (!backup || strncmp(recovery, "none", 4) == 0) return;
+	if (strcmp(json_text(backup, "by"), "database") == 0) {
+		line("backup", "those of the database, which several nodes share: nothing of them is known here");
+		return;
+	}
 	if (!age) line("backup", "NONE VERIFIED, %lld made: 'coffer backup create', then 'coffer backup verify'", json_whole(backup, "count"));
 	else line("backup", "newest verified one %lld days %lld hours old%s", old / 86400, old % 86400 / 3600, max_age && old >= max_age ? ": TOO OLD, see backup_max_age" : "");
 }

@@ -44,11 +44,12 @@ static int report(struct cli *cli, const char *answer, size_t len)
 {
 	json_t *doc = json_loadb(answer, len, 0, NULL);
 	const char *master = doc ? json_text(doc, "master_secret") : "", *counter = doc ? json_text(doc, "counter") : "";
-	const char *earlier = doc ? json_text(doc, "earlier_master_secret") : "";
+	const char *earlier = doc ? json_text(doc, "earlier_master_secret") : "", *begun = doc ? json_text(doc, "begun_master_secret") : "";
 	int status = EXIT_DONE;
-	if (cli->json) status = json_print(json_pack("{s:s, s:s, s:s*, s:s}", "master_secret", master, "counter", counter, "earlier_master_secret",
-		earlier[0] ? earlier : NULL, "state", "wiped"));
+	if (cli->json) status = json_print(json_pack("{s:s, s:s, s:s*, s:s*, s:s}", "master_secret", master, "counter", counter, "earlier_master_secret",
+		earlier[0] ? earlier : NULL, "begun_master_secret", begun[0] ? begun : NULL, "state", "wiped"));
 	if (earlier[0]) fprintf(stderr, "%s: it opens older copies of the store; destroy it there\n", earlier);
+	if (begun[0]) fprintf(stderr, "%s: nothing was wrapped by it; remove it there\n", begun);
 	if (!cli->json && !cli->quiet)
 		printf("master secret  %s\ncounter        %s\nstate folder   wiped; the daemon runs and knows no domain\n"
 			"Recovery shares with a backup, and copies of the store with a data key, still open the data: destroy them as well.\n", master, counter);

@@ -183,6 +183,7 @@ static const struct cmd_option join_options[] = {
 	{ "secret-file", 0, "FILE", "read the enrolment token from a file" },
 	{ "secret-fd", 0, "N", "read the enrolment token from an open descriptor" },
 	{ "secret-credential", 0, "NAME", "read the enrolment token from a systemd credential" },
+	{ "endorsement", 0, NULL, "by the TPM's endorsement certificate, which is listed: nobody has to approve" },
 	{ "anew", 0, NULL, "forget what was begun, and ask as a new node" },
 	{ "no-wait", 0, NULL, "ask, and do not wait for the answer" },
 	{ 0 },
@@ -192,6 +193,11 @@ static const struct cmd_option node_enrol_options[] = {
 	{ "uses", 0, "N", "how many nodes it admits, up to 64 (default: 1)" },
 	{ "lifetime", 0, "TIME", "how long it counts, up to 7d (default: 1h)" },
 	{ "out", 0, "FILE", "write it to a new file instead of showing it" },
+	{ 0 },
+};
+static const struct cmd_option node_trust_options[] = {
+	{ "digest", 0, "HEX", "SHA-256 of the certificate, in place of its file" },
+	{ "name", 0, "NAME", "of the TPM, for people (default: made up)" },
 	{ 0 },
 };
 static const struct cmd_option node_approve_options[] = {
@@ -292,6 +298,9 @@ const struct cmd commands[] = {
 	{ "node enrol", "", 0, 0, "on the master server: make an enrolment token, by which nodes join without being approved", node_enrol_options, cmd_node_enrol },
 	{ "node enrolments", "", 0, 0, "the enrolment tokens, what is left of each and who used it", NULL, cmd_node_enrolments },
 	{ "node enrol-revoke", "NAME", 1, 1, "on the master server: an enrolment token (name or id) admits nobody any more", NULL, cmd_node_enrol_revoke },
+	{ "node trust-ek", "[CERTIFICATE]", 0, 1, "on the master server: list a TPM's endorsement certificate, by which one node joins", node_trust_options, cmd_node_trust },
+	{ "node trusted-eks", "", 0, 0, "the listed endorsement certificates, and which node joined by each", NULL, cmd_node_trusted },
+	{ "node untrust-ek", "NAME", 1, 1, "on the master server: an endorsement certificate (name or digest) is not listed any more", NULL, cmd_node_untrust },
 	{ "node test-failover", "", 0, 0, "on the master server: a standby takes over and gives it back; how long each took", NULL, cmd_test_failover },
 	{ "promote", "", 0, 0, "this node becomes master server now", NULL, cmd_promote },
 	{ "step-down", "", 0, 0, "this node, which is master server, leaves that to others", NULL, cmd_step_down },

@@ -16,6 +16,7 @@ cmd_fn cmd_quorum, cmd_quorum_set, cmd_approve, cmd_zeroise;
 cmd_fn cmd_grant, cmd_revoke_grant, cmd_grants, cmd_audit_show, cmd_audit_verify, cmd_audit_export, cmd_store_check, cmd_store_accept, cmd_store_migrate;
 cmd_fn cmd_node_join, cmd_node_list, cmd_node_approve, cmd_node_remove, cmd_node_accept;
 cmd_fn cmd_node_enrol, cmd_node_enrolments, cmd_node_enrol_revoke;
+cmd_fn cmd_node_trust, cmd_node_trusted, cmd_node_untrust;
 cmd_fn cmd_backup_create, cmd_backup_verify, cmd_backup_list, cmd_restore;
 
 #endif

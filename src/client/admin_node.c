@@ -24,6 +24,7 @@ static void put_join(struct call *call, const struct admin_join *join)
 	if (join->answer) ttlv_put_str(&call->w, TAG_COFFER_ANSWER_PRINT, join->answer);
 	if (join->anew) ttlv_put_bool(&call->w, TAG_COFFER_ANEW, true);
 	if (join->enrolment) ttlv_put_bytes(&call->w, TAG_COFFER_ENROLMENT_TOKEN, view_of(secret_bytes(join->enrolment), secret_len(join->enrolment) - 1));
+	if (join->endorsement) ttlv_put_bool(&call->w, TAG_COFFER_ENDORSEMENT, true);
 }
 
 enum coffer_status admin_node_join(struct coffer *c, const struct admin_join *join, char *text, size_t cap, size_t *out_len, char *token, size_t token_cap)
@@ -78,6 +79,7 @@ static void take_node(struct call *call, struct admin_node *out)
 		if (item.tag == TAG_COFFER_LEFT_TO_DO) (void)admin_text(&item, out->left_to_do, sizeof out->left_to_do);
 		if (item.tag == TAG_COFFER_GENERATION && ttlv_get_i32(&item, &number) == ERR_OK && number > 0) out->generation = (uint32_t)number;
 		if (item.tag == TAG_COFFER_ENROLMENTS_REVOKED && ttlv_get_i32(&item, &number) == ERR_OK && number > 0) out->enrolments = (uint32_t)number;
+		if (item.tag == TAG_COFFER_CERTIFICATES_UNLISTED && ttlv_get_i32(&item, &number) == ERR_OK && number > 0) out->certificates = (uint32_t)number;
 	}
 }
 
@@ -151,17 +153,22 @@ enum coffer_status admin_node_enrol(struct coffer *c, const struct admin_enrol *
 	return call_end(&call, st);
 }
 
-enum coffer_status admin_node_enrol_revoke(struct coffer *c, const char *name_or_id, char *name, size_t cap)
+enum coffer_status admin_node_end_named(struct coffer *c, uint32_t operation, uint32_t tag, const char *name_or_id, char *name, size_t cap)
 {
 	struct call call;
 	struct ttlv_item item;
 	name[0] = '\0';
-	if (!is_short(name_or_id)) return conn_refuse(c, COFFER_EINVAL, "an enrolment token's name has at most 64 bytes");
-	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_NODE_ENROL_REVOKE, 512);
+	if (!is_short(name_or_id)) return conn_refuse(c, COFFER_EINVAL, "a name has at most 64 bytes");
+	enum coffer_status st = call_begin(&call, c, operation, 512);
 	if (st) return st;
-	ttlv_put_str(&call.w, TAG_COFFER_ENROLMENT_NAME, name_or_id);
+	ttlv_put_str(&call.w, tag, name_or_id);
 	st = call_run(&call, false);
 	while (!st && ttlv_next(&call.answer.items[0].payload, &item))
-		if (item.tag == TAG_COFFER_ENROLMENT_NAME) (void)admin_text(&item, name, cap);
+		if (item.tag == tag) (void)admin_text(&item, name, cap);
 	return call_end(&call, st);
+}
+
+enum coffer_status admin_node_enrol_revoke(struct coffer *c, const char *name_or_id, char *name, size_t cap)
+{
+	return admin_node_end_named(c, OPERATION_COFFER_NODE_ENROL_REVOKE, TAG_COFFER_ENROLMENT_NAME, name_or_id, name, cap);
 }

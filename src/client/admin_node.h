@@ -16,9 +16,10 @@ struct admin_join {
 	const char *answer;         /* fingerprint of the answer that it must be; NULL: any */
 	const struct secret *pin;   /* of the token, with a NUL behind it that is not part of it; NULL: none */
 	const struct secret *enrolment; /* an enrolment token's text, likewise; NULL: none */
+	bool endorsement;           /* by the token's endorsement certificate */
 	bool anew;
 };
-/* This node asks to join, or goes on with that. *out_len = bytes of the JSON document in text, not NUL-terminated: state ("waiting", "member"), domain, node, name, fingerprint, by. token: one line
+/* This node asks to join, or goes on with that. *out_len = bytes of the JSON document in text, not NUL-terminated: state ("waiting", "member"), domain, node, name, fingerprint, by, and with that certificate certificate. token: one line
  * about the master secret. */
 enum coffer_status admin_node_join(struct coffer *c, const struct admin_join *join, char *text, size_t cap, size_t *out_len, char *token, size_t token_cap);
 /* A JSON document: nodes, waiting. */
@@ -30,6 +31,7 @@ struct admin_node {
 	char answer[64];               /* of an approval: fingerprint of the answer */
 	uint32_t generation;           /* of a removal: the new data key's; 0: there is none */
 	uint32_t enrolments;           /* of a removal: enrolment tokens that were revoked with it */
+	uint32_t certificates;         /* of a removal: endorsement certificates that left the list with it */
 	char left_to_do[ADMIN_NODE_TEXT]; /* why there is none */
 };
 enum coffer_status admin_node_approve(struct coffer *c, const char *fingerprint, struct admin_node *out);
@@ -47,5 +49,8 @@ enum coffer_status admin_node_enrol(struct coffer *c, const struct admin_enrol *
 enum coffer_status admin_node_enrolments(struct coffer *c, char *text, size_t cap, size_t *out_len);
 /* name: of what was revoked. */
 enum coffer_status admin_node_enrol_revoke(struct coffer *c, const char *name_or_id, char *name, size_t cap);
+
+/* One thing of a kind ends: an operation with its name or id under `tag`, which answers its name under the same. */
+enum coffer_status admin_node_end_named(struct coffer *c, uint32_t operation, uint32_t tag, const char *name_or_id, char *name, size_t cap);
 
 #endif

@@ -49,8 +49,8 @@ static void look(void *arg)
 void backup_look_tick(struct daemon *d)
 {
 	struct backup_look *l = d->backup_look;
-	uint64_t now = clock_mono_ms(), max_age = d->engine.config->backup_max_age_ms, pause = max_age < LOOK_MS ? max_age : LOOK_MS;
-	if (max_age == 0 || engine_state_get(&d->engine) != ENGINE_OPEN || (l->looked && now - l->looked_ms < pause)) return;
+	uint64_t now = clock_mono_ms(), max_age = d->engine.config->backup_max_age_ms, pause = max_age && max_age < LOOK_MS ? max_age : LOOK_MS;
+	if (engine_state_get(&d->engine) != ENGINE_OPEN || (l->looked && now - l->looked_ms < pause)) return;
 	l->looked = true;
 	l->looked_ms = now;
 	if (!atomic_exchange(&l->queued, true) && !store_thread_put(d, &l->job)) l->queued = false;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/store_held.h"
 #include "daemon/store_thread.h"
 #include "ops/bulk_rows.h"
 
@@ -18,6 +19,7 @@ struct bulk_flush {
 	struct job job;          /* in the store thread's queue while `queued` */
 	_Atomic bool queued;
 	size_t left;             /* store thread: rows of the round under way */
+	bool hold_failed;        /* store thread: said once */
 	struct bulk_batch *doubt; /* store thread: it is not known whether it was written … */
 	uint64_t doubt_seq;      /* … with this as its last row */
 	struct job end_job;
@@ -79,16 +81,39 @@ static void settle_doubt(struct bulk_flush *f)
 
 /* ---- writing ---- */
 
+static void note_written(struct bulk_flush *f, const struct bulk_batch *batch)
+{
+	f->left -= batch->count < f->left ? batch->count : f->left;
+}
+
+/* The database does not answer. What cannot be held stays counted. */
+static bool hold_some(struct bulk_flush *f)
+{
+	struct engine *e = &f->daemon->engine;
+	struct reason reason = { "" };
+	struct bulk_batch *batch = bulk_take(e->bulk, NULL, ROWS_PER_COMMIT);
+	if (!batch) return false;
+	enum coffer_err err = bulk_hold(e, batch, &reason);
+	note_written(f, batch);
+	if (err && !f->hold_failed) log_warn("what was counted of bulk operations stays in memory until the database is back: %s", reason_text(&reason, err));
+	f->hold_failed = err != ERR_OK;
+	if (err) bulk_give_back(batch);
+	else bulk_drop(batch);
+	store_held_tell(f->daemon);
+	return !err;
+}
+
 static bool write_some(struct bulk_flush *f)
 {
 	struct engine *e = &f->daemon->engine;
 	struct reason reason = { "" };
+	if (store_held_is_on(f->daemon)) return hold_some(f);
 	if (f->doubt || !can_write(f->daemon)) return false;
 	struct bulk_batch *batch = bulk_take(e->bulk, NULL, ROWS_PER_COMMIT);
 	if (!batch) return false;
 	uint64_t last = audit_chain_length(e->audit) + batch->count;
 	enum coffer_err err = store_thread_within(e, append_batch, batch, &reason);
-	f->left -= batch->count < f->left ? batch->count : f->left;
+	note_written(f, batch);
 	if (!err) {
 		bulk_drop(batch);
 		return true;

@@ -77,8 +77,8 @@ static bool submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
 	struct request *r = &c->job.request;
 	struct reason reason = { "" };
 	struct engine *e = &c->worker->daemon->engine;
-	bool store = queue == &c->worker->daemon->store_jobs && !(kind == JOB_LOAD && e->cache.well); /* what the cache may have waits */
-	bool hangs = e->store_hangs;
+	bool hangs = e->store_hangs, cached = e->cache.well && (kind == JOB_LOAD || (!hangs && kind == JOB_REQUEST && request_is_of_cache(r)));
+	bool store = queue == &c->worker->daemon->store_jobs && !cached; /* what the cache may have waits */
 	if (store && (hangs || e->store_away)) {
 		request_fail(r, hangs ? reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note) : engine_store_refuses(e, ERR_IO, &reason), &reason);
 		return false;

@@ -50,6 +50,7 @@ struct store_news {
 	bool due;                 /* there may be changes of other nodes that were not read */
 	bool failed;              /* the last reading of them; said once */
 	uint64_t heard_ms, tried_ms; /* clock_mono_ms: when they were read, and when that was tried */
+	uint64_t deaf_ms;         /* clock_mono_ms: they cannot be read since then, whereas the database answers; 0: they can */
 	bool take_failed;         /* of whoever is `taking`: said once */
 	_Atomic bool taking;      /* an admin thread takes a later generation of the data key */
 	_Atomic uint64_t take_after_ms; /* clock_mono_ms: not before */
@@ -106,6 +107,7 @@ struct daemon {
 	struct store_care care;
 	struct store_news news;
 	struct store_cache cache;
+	uint64_t held_again_ms;       /* daemon/store_held.c, store thread, clock_mono_ms: nothing is moved before */
 	struct event *care_timer;
 	struct job_queue admin_jobs;
 	pthread_t admin_threads[DAEMON_ADMINS];

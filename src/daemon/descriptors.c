@@ -7,6 +7,7 @@
 
 #define FIXED 14u      /* standard ones, control channel, lock, store and its log, listening socket, event loop, threads' wake-ups */
 #define PER_WORKER 5u  /* its event loop and its inbox */
+#define SHARED 4u      /* of a node that shares its store: its cache and what it holds of the audit log, with their logs */
 #define RESERVE 4u     /* a new token helper, a temporary file of the store, the configuration, a connection that is refused */
 #define CONNECTIONS_MIN 4u
 #define SPARE 256u     /* above max_connections, where the limit can be raised */
@@ -26,7 +27,7 @@ static rlim_t raise_limit(rlim_t wanted)
 
 enum coffer_err descriptors_prepare(struct daemon *d, unsigned workers, struct reason *reason)
 {
-	unsigned wanted = d->config->max_connections, own = FIXED + PER_WORKER * workers + RESERVE;
+	unsigned wanted = d->config->max_connections, own = FIXED + PER_WORKER * workers + RESERVE + (d->config->store_shared ? SHARED : 0);
 	unsigned long long limit = raise_limit((rlim_t)wanted + own + SPARE);
 	if (limit < own + CONNECTIONS_MIN)
 		return reason_fail(reason, ERR_USAGE, "only %llu descriptors are allowed and %u are needed for %u workers: raise LimitNOFILE= in the systemd "

@@ -1,4 +1,4 @@
-/* Requests with an enrolment token. */
+/* Requests with an enrolment token or an endorsement certificate. */
 #include "daemon/enrol_look.h"
 
 #include <string.h>
@@ -25,7 +25,7 @@ static bool is_wanted(struct daemon *d, uint64_t now_ms)
 static uint64_t tell(struct daemon *d, const struct admit_one *one)
 {
 	if (one->refused) log_warn("a request to join was refused: %s", one->said);
-	if (!one->done) return one->refused ? REFUSED_MS : 0;
+	if (!one->done) return one->refused ? REFUSED_MS : EVERY_MS; /* or challenged */
 	log_info("%s", one->said);
 	if (d->engine.alerts) (void)alert_happened(d->engine.alerts, ALERT_NODE_JOINED, one->said);
 	return 0;
@@ -37,7 +37,7 @@ static uint64_t answer(struct daemon *d, struct admit_one *one)
 	struct reason reason = { "" };
 	enum coffer_err err = store_thread_within(&d->engine, admit_one, one, &reason);
 	if (!err) return tell(d, one);
-	log_warn("a request to join by an enrolment token is not answered yet: %s", reason_text(&reason, err));
+	log_warn("a request to join by an enrolment token or an endorsement certificate is not answered yet: %s", reason_text(&reason, err));
 	store_care_lost(d, err);
 	return FAILED_MS;
 }

@@ -1,4 +1,4 @@
-/* The master server's part of joining by an enrolment token: it looks for requests that show one, and answers or refuses them by itself (docs/formats.md section 23.3). */
+/* The master server's part of joining by an enrolment token or an endorsement certificate: it looks for requests that show one, and challenges, answers or refuses them by itself (docs/formats.md section 23.3). */
 #ifndef COFFER_DAEMON_ENROL_LOOK_H
 #define COFFER_DAEMON_ENROL_LOOK_H
 

@@ -67,10 +67,9 @@ static const struct saying sayings[] = {
 
 #define SAYINGS (sizeof sayings / sizeof sayings[0])
 
-static void put_text(struct engine *e, const struct saying *saying, char *out, size_t cap)
+static void put_text(const struct saying *saying, uint64_t epoch, char *out, size_t cap)
 {
-	bool epoch = saying->bit & (ROLE_SAY_MASTER | ROLE_SAY_BACK | ROLE_SAY_LOST);
-	if (epoch) snprintf(out, cap, "%s (epoch %" PRIu64 ")", saying->text, e->seat->role.seen.epoch);
+	if (saying->bit & (ROLE_SAY_MASTER | ROLE_SAY_BACK | ROLE_SAY_LOST)) snprintf(out, cap, "%s (epoch %" PRIu64 ")", saying->text, epoch);
 	else snprintf(out, cap, "%s", saying->text);
 }
 
@@ -91,7 +90,7 @@ static void record(struct daemon *d)
 	for (size_t i = 0; i < SAYINGS && e->seat->to_record; i++) {
 		if (!e->audit || engine_state_get(e) != ENGINE_OPEN || d->care.away) return;
 		if (!(e->seat->to_record & sayings[i].bit)) continue;
-		put_text(e, &sayings[i], text, sizeof text);
+		put_text(&sayings[i], sayings[i].bit == ROLE_SAY_MASTER ? e->seat->master_epoch : e->seat->lost_epoch, text, sizeof text);
 		if (store_thread_within(e, append, text, NULL) != ERR_OK) {
 			e->seat->record_at_ms = clock_mono_ms() + RECORD_AGAIN_MS;
 			return;
@@ -109,11 +108,13 @@ static void tell(struct daemon *d)
 	if ((said & both) == both && !e->seat->role.gone) said &= ~both; /* there was none yet, and this node took it */
 	for (size_t i = 0; i < SAYINGS && said; i++) {
 		if (!(said & sayings[i].bit)) continue;
-		put_text(e, &sayings[i], text, sizeof text);
+		put_text(&sayings[i], e->seat->role.seen.epoch, text, sizeof text);
 		log_line(sayings[i].level, "domain: %s", text);
 		if (sayings[i].bit == ROLE_SAY_MASTER && e->seat->took_over) alert_happened(e->alerts, ALERT_TAKEOVER, text);
 	}
 	e->seat->to_record |= said & LASTING;
+	if (said & ROLE_SAY_MASTER) e->seat->master_epoch = e->seat->role.seen.epoch;
+	if (said & ROLE_SAY_LOST) e->seat->lost_epoch = e->seat->role.seen.epoch;
 	if (e->seat->to_record && clock_mono_ms() >= e->seat->record_at_ms) record(d);
 }
 

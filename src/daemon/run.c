@@ -33,6 +33,7 @@
 #include "daemon/segment_ring.h"
 #include "daemon/store_cache.h"
 #include "daemon/store_care.h"
+#include "daemon/store_held.h"
 #include "daemon/store_news.h"
 #include "daemon/store_thread.h"
 #include "daemon/unseal.h"
@@ -282,6 +283,7 @@ static enum coffer_err start(struct daemon *d, const struct options *options, st
 	TRY(mover_start(d, reason));
 	TRY(open_store(d, reason));
 	TRY(store_cache_start(d, reason));
+	TRY(store_held_start(d, reason));
 	TRY(store_care_start(d, reason));
 	TRY(bulk_flush_start(d));
 	TRY(backup_look_start(d));
@@ -333,6 +335,7 @@ static void stop(struct daemon *d)
 	mover_free(d);
 	store_close(d->engine.store);
 	store_cache_stop(d);
+	store_held_stop(d);
 	store_check_free(d->engine.check);
 	quorum_free(d->engine.quorum);
 	anchor_free(d->engine.anchor);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/store_cache_internal.h"
+#include "daemon/store_held.h"
 #include "domain/level.h"
 #include "domain/node_record.h"
 #include "keyring/cache.h"
@@ -37,6 +38,7 @@ void store_cache_tell(struct daemon *d)
 	cache_facts(d->cache.cache, &facts);
 	told->well = facts.well;
 	told->whole = facts.whole;
+	told->to_compare = d->cache.wants.comparing;
 	told->rows = facts.rows;
 	told->bytes = facts.bytes;
 	told->as_of_s = facts.as_of_ms / 1000;
@@ -318,7 +320,8 @@ void store_cache_leave(struct daemon *d)
 	struct store_cache *c = &d->cache;
 	struct ring *ring = c->ring ? c->ring : txn_ring(d->engine.txn);
 	if (!c->cache) return;
-	c->left = c->refused = true;
+	c->left = true;
+	c->refused = true;
 	txn_free(TAKE(c->txn));
 	enum coffer_err err = ring ? cache_begin_anew(c->cache, ring, rooted_store_mark(d->engine.store), NULL) : ERR_OK, gone = cache_remove(c->cache);
 	if (err || gone) log_error("the cache of this node, which was removed from the domain, cannot be removed: %s", err_text(gone ? gone : err));
@@ -361,7 +364,7 @@ void store_cache_care(struct daemon *d)
 	struct store_cache *c = &d->cache;
 	struct cache_facts facts;
 	if (c->cache) scrub(c);
-	if (!c->cache || c->ring || c->left || d->care.away || d->engine.state != ENGINE_OPEN || !c->heard_wall_ms || clock_mono_ms() < c->again_ms) return;
+	if (!c->cache || c->ring || c->left || d->care.away || d->care.distrusted || d->engine.state != ENGINE_OPEN || !c->heard_wall_ms || clock_mono_ms() < c->again_ms) return;
 	if (rooted_store_verdict(d->engine.store, NULL) != ERR_OK) return;
 	if (!is_well(c)) begin_anew(d, "it could not be used before");
 	if (!is_well(c)) return;
@@ -379,6 +382,7 @@ void store_cache_care(struct daemon *d)
 void store_cache_follow_ring(struct daemon *d, struct ring *ring)
 {
 	struct store_cache *c = &d->cache;
+	if (!c->ring) store_held_follow_ring(d, ring);
 	if (!c->cache || c->ring) return; /* opened from it: store_cache_opened */
 	if (ring) cache_set_ring(c->cache, ring);
 	else cache_detach(c->cache);
@@ -413,6 +417,7 @@ void store_cache_end_offline(struct daemon *d)
 	struct store_cache *c = &d->cache;
 	struct ring *offline = TAKE(c->ring);
 	if (!offline) return;
+	store_held_follow_ring(d, NULL);
 	if (c->txn) txn_set_ring(c->txn, NULL);
 	cache_detach(c->cache);
 	end_offline(d, offline);
@@ -425,9 +430,12 @@ void store_cache_opened(struct daemon *d)
 	struct engine *e = &d->engine;
 	struct reason reason = { "" };
 	struct ring *ring = txn_ring(e->txn), *offline = TAKE(c->ring);
+	store_held_follow_ring(d, ring);
 	if (!c->cache) return;
 	if (c->txn) txn_set_ring(c->txn, ring);
-	c->left = c->refused = c->full = false;
+	c->left = false;
+	c->refused = false;
+	c->full = false;
 	if (offline || is_well(c)) cache_set_ring(c->cache, ring);
 	else if (cache_attach(c->cache, ring, rooted_store_mark(e->store), &reason) != ERR_OK) begin_anew(d, reason.text);
 	if (is_well(c)) compare_all(d);

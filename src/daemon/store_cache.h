@@ -34,6 +34,8 @@ void store_cache_end_offline(struct daemon *d);
 void store_cache_follow_ring(struct daemon *d, struct ring *ring);
 /* An object for the request, from the cache. ERR_IO with a sentence: it is not there, or was not compared since this node opened from the database. */
 enum coffer_err store_cache_load(struct daemon *d, struct request *r, struct reason *reason) MUST_USE;
+/* ERR_IO with a sentence: some of its objects were not compared since this node opened from the database. */
+enum coffer_err store_cache_compared(struct daemon *d, struct reason *reason) MUST_USE;
 /* This node is not in the domain any more: nothing stays in it, and it opens nothing. */
 void store_cache_leave(struct daemon *d);
 /* Before grants and the like are read from the database into memory: it has them as they stand there. */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/store_cache_internal.h"
+#include "daemon/store_held.h"
 #include "daemon/store_thread.h"
 #include "domain/level.h"
 #include "keyring/cache.h"
@@ -118,6 +119,7 @@ static enum coffer_err open_domain(struct engine *e, struct txn *txn, void *arg,
 	*ring = NULL;
 	clock_set_known_s(facts.as_of_ms / 1000);
 	e->cache.offline = true;
+	store_held_attach(d, c->ring);
 	store_cache_tell(d);
 	return ERR_OK;
 }
@@ -134,18 +136,27 @@ static bool may_be_older(const struct store_cache *c, const struct request *r)
 	return r->want_name || store_cache_wants_compares(&c->wants, r->wanted_id);
 }
 
+static enum coffer_err refuse_older(struct reason *reason)
+{
+	return reason_fail(reason, ERR_IO, "the database does not answer, and what this node's cache has of this was not compared with it since this node started; see whether the database is up and "
+		"reachable, then try again");
+}
+
+enum coffer_err store_cache_compared(struct daemon *d, struct reason *reason)
+{
+	if (!d->engine.cache.well || !d->cache.txn) return engine_store_refuses(&d->engine, ERR_IO, reason);
+	return !d->cache.ring && d->cache.wants.comparing ? refuse_older(reason) : ERR_OK;
+}
+
 enum coffer_err store_cache_load(struct daemon *d, struct request *r, struct reason *reason)
 {
 	AUTO_OBJECT struct object *o = NULL;
 	struct store_cache *c = &d->cache;
 	r->loaded_once = true;
 	if (!d->engine.cache.well) return engine_store_refuses(&d->engine, ERR_IO, reason);
-	if (may_be_older(c, r))
-		return reason_fail(reason, ERR_IO, "the database does not answer, and what this node's cache has of this was not compared with it since this node started; see whether the database is up and "
-			"reachable, then try again");
+	if (may_be_older(c, r)) return refuse_older(reason);
 	enum coffer_err err = r->want_name ? txn_object_by_name(c->txn, view_str(r->wanted_name), &o) : txn_object(c->txn, r->wanted_id, &o);
 	if (err == ERR_NOT_FOUND)
-		return reason_fail(reason, ERR_IO, "the database does not answer, and this node's cache does not have what the request names (it keeps what was used here); see whether the database is up "
-			"and reachable, then try again");
+		return reason_fail(reason, ERR_IO, "%s", engine_not_cached_note);
 	return err;
 }

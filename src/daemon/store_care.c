@@ -211,6 +211,17 @@ static void distrust(struct daemon *d, const struct reason *why)
 	d->engine.store_away = d->care.remote;
 }
 
+void store_care_deaf(struct daemon *d, const struct reason *why)
+{
+	char note[REASON_MAX];
+	snprintf(note, sizeof note, "%.380s; what the other nodes changed cannot be known, so nothing is sealed or changed, and it is read again by itself", why->text);
+	if (d->care.distrusted) return;
+	log_error("store: failed: %s", note);
+	role_drive_behind(d);
+	d->care.distrusted = true;
+	engine_set_store_health(&d->engine, STORE_FAILED, note);
+}
+
 static enum coffer_err in_transaction(struct daemon *d, enum coffer_err (*read)(struct engine *e, struct reason *reason), struct reason *reason)
 {
 	struct engine *e = &d->engine;
@@ -269,7 +280,9 @@ enum coffer_err store_care_reload(struct daemon *d, struct reason *reason)
 
 enum coffer_err store_care_heard(struct daemon *d)
 {
-	return d->care.unread ? store_care_reload(d, NULL) : ERR_OK;
+	if (!d->care.unread && !d->care.distrusted) return ERR_OK;
+	if (d->care.distrusted) d->care.unchanged = false; /* what was read meanwhile */
+	return store_care_reload(d, NULL);
 }
 
 /* ---- trying ---- */
@@ -352,7 +365,7 @@ static void try_again(struct daemon *d)
 		return;
 	}
 	if (d->care.away && bring_back(d, NULL) != ERR_OK) return;
-	if (was == STORE_WELL) return;
+	if (was == STORE_WELL || d->care.distrusted) return; /* whose changes are not heard writes none: store_care_heard ends it */
 	/* Also a store that was full before its file system turned read-only is well only when there is room again. */
 	if (d->care.reserve_fd >= 0 && !take_reserve(d, true)) {
 		become(d, STORE_FULL, note_of_full(d));

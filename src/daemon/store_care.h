@@ -39,6 +39,8 @@ enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason) MUST_
 enum coffer_err store_care_reload(struct daemon *d, struct reason *reason) MUST_USE;
 /* The others' roots were read and are well: what waited for that is done. As store_care_reload. */
 enum coffer_err store_care_heard(struct daemon *d) MUST_USE;
+/* What the other nodes changed cannot be read, and why: nothing is sealed or changed until store_care_heard. The store is there, so that it can be read again, accepted, and hand over a data key. */
+void store_care_deaf(struct daemon *d, const struct reason *why);
 /* What the store holds could not be read: it is away until it was opened and read again, and status says so, or what it said already. */
 void store_care_away(struct daemon *d);
 /* After a failure of another process's store: a connection that was lost makes it away. Nothing for a file. */

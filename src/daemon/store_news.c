@@ -9,6 +9,7 @@
 #include "daemon/removal.h"
 #include "daemon/store_cache.h"
 #include "daemon/store_care.h"
+#include "daemon/store_held.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
 #include "ops/generation_take.h"
@@ -42,6 +43,17 @@ static void note(struct store_news *n, const struct reason *reason, enum coffer_
 	if (err && !n->failed) log_error("what the other nodes changed cannot be read: %s", reason_text(reason, err));
 	if (!err && n->failed) log_info("what the other nodes changed is read again");
 	n->failed = err != ERR_OK;
+}
+
+/* Who does not hear goes on with what others revoked. What is damaged is not waited for; all else, also a root under a data key that is to come, which anybody can write, for as long as a change may
+ * take to be heard. */
+static void judge(struct daemon *d, enum coffer_err err, struct reason *reason)
+{
+	struct store_news *n = &d->news;
+	if (!n->deaf_ms) n->deaf_ms = n->tried_ms;
+	if (err != ERR_CORRUPT && n->tried_ms - n->deaf_ms < d->engine.config->refresh_interval_ms) return;
+	(void)reason_default(reason, err, "what the other nodes changed cannot be read: %s", err_text(err));
+	store_care_deaf(d, reason);
 }
 
 /* ---- a later generation of the data key ---- */
@@ -95,11 +107,14 @@ enum coffer_err store_news_hear(struct daemon *d)
 	err = shared_news_read(&d->engine, &news, &reason);
 	if (!err) n->due = false;
 	if (!err) n->heard_ms = now;
+	if (!err) n->deaf_ms = 0;
 	if (!err) store_cache_heard(d);
 	if (!err) level_watch_heard(d, &news);
 	if (!err && store_care_heard(d) != ERR_OK) return ERR_OK; /* it is away again */
 	if (err == ERR_BUSY) return ERR_OK; /* before the next one */
-	if (!is_lost(err) && begin_taking(d) && err == ERR_STATE) return ERR_OK; /* likewise, when it is here */
+	bool taking = !is_lost(err) && begin_taking(d);
+	if (err && !is_lost(err)) judge(d, err, &reason);
+	if (taking && err == ERR_STATE) return ERR_OK; /* likewise, when it is here */
 	note(n, &reason, err);
 	if (!err && news.everything) log_info("what the other nodes changed is more than is told one by one: everything is read anew");
 	return is_lost(err) ? err : ERR_OK;
@@ -127,6 +142,7 @@ static void hear_now(void *arg)
 	level_watch_raise(d);
 	enrol_look(d);
 	store_cache_care(d);
+	store_held_care(d);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

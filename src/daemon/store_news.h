@@ -16,7 +16,7 @@ void store_news_stop(struct daemon *d);
 /* There may be changes: they are read before the next transaction. */
 void store_news_want(struct daemon *d);
 /* Outside a transaction. Reads them where it is time. ERR_CLOSED, ERR_TIMEOUT: the connection is lost. Whatever else fails is logged, and tried again a little later: what is in memory is served
- * as it is with the database gone, and what is written is compared with the store by its own transaction. */
+ * as it is with the database gone; what is damaged at once, and anything else after refresh_interval, ends sealing and changes until they are read again (store_care_deaf). */
 enum coffer_err store_news_hear(struct daemon *d) MUST_USE;
 
 #endif

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/held.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/anchor_thread.h"
@@ -15,6 +16,7 @@
 #include "daemon/role_drive.h"
 #include "daemon/store_cache.h"
 #include "daemon/store_care.h"
+#include "daemon/store_held.h"
 #include "daemon/store_news.h"
 #include "keyring/rooted_store.h"
 #include "crypto/rng.h"
@@ -51,13 +53,20 @@ static enum coffer_err settle(struct daemon *d, struct job *list, bool *out_gone
 	return reason_fail(reason, ERR_IO, "the store could not write; nothing was changed, try again");
 }
 
-static void run_request(struct daemon *d, struct job *job)
+/* In the place of a database that does not answer. */
+static enum coffer_err admit_to_cache(struct daemon *d, const struct request *r, struct reason *reason)
+{
+	if (request_is_of_cache(r)) return ERR_OK;
+	return d->engine.cache.offline ? engine_offline_refuses(&d->engine, reason) : engine_store_refuses(&d->engine, ERR_IO, reason);
+}
+
+static void run_request(struct daemon *d, struct txn *txn, struct job *job)
 {
 	struct reason reason = { "" };
 	if (!conn_may_run(job)) return;
 	job->request.audit_seq = 0;
-	enum coffer_err err = store_care_admit(d, &job->request, &reason);
-	if (!err) err = request_run(&job->request, d->store_local, d->engine.txn);
+	enum coffer_err err = txn == d->cache.txn ? admit_to_cache(d, &job->request, &reason) : store_care_admit(d, &job->request, &reason);
+	if (!err) err = request_run(&job->request, d->store_local, txn);
 	if (err) request_fail(&job->request, err, &reason);
 	conn_hold(job);
 }
@@ -76,10 +85,16 @@ static void append(struct job ***end, struct job *job)
 	*end = &job->next;
 }
 
+/* What only reads has a transaction of its own, beside those of other nodes: in one that writes it would contradict each of them. */
+static bool goes_apart(const struct daemon *d, const struct job *job)
+{
+	return d->care.remote && txn_ring(d->engine.txn) && !d->engine.cache.offline && !d->care.away && rooted_store_is_shared(d->engine.store) && request_only_reads(&job->request);
+}
+
 static struct job *next_request(struct daemon *d, struct round *round)
 {
 	for (struct job *job; (job = job_queue_take_one(&d->store_jobs)) != NULL; append(&round->others_end, job))
-		if (job->kind == JOB_REQUEST) return job;
+		if (job->kind == JOB_REQUEST && !goes_apart(d, job)) return job;
 	return NULL;
 }
 
@@ -111,7 +126,7 @@ static void run_on_reserve(struct daemon *d, struct job *job)
 	bool gone;
 	enum coffer_err err = store_care_begin(d, &reason);
 	if (!err) {
-		run_request(d, job);
+		run_request(d, e->txn, job);
 		err = store_thread_commit(d, &reason);
 		job->next = NULL;
 		if (err == ERR_UNKNOWN_OUTCOME) err = settle(d, job, &gone, &reason);
@@ -134,11 +149,11 @@ static void answer_all(struct daemon *d, struct round *round, enum coffer_err er
 }
 
 /* Runs the first request and those that wait, turn by turn. */
-static void run_waiting(struct daemon *d, struct job *first, struct round *round)
+static void run_waiting(struct daemon *d, struct txn *txn, struct job *first, struct round *round)
 {
-	uint64_t until_ms = clock_mono_ms() + COMMIT_AFTER_MS;
+	uint64_t until_ms = clock_mono_ms() + (goes_apart(d, first) ? 0 : COMMIT_AFTER_MS);
 	for (struct job *job = first; job;) {
-		run_request(d, job);
+		run_request(d, txn, job);
 		bool full = ++round->count == JOBS_PER_COMMIT || clock_mono_ms() >= until_ms;
 		job = full ? NULL : next_request(d, round);
 		if (job) append(&round->requests_end, job);
@@ -146,20 +161,25 @@ static void run_waiting(struct daemon *d, struct job *first, struct round *round
 }
 
 /* Those that ran before, in the same order, as if they had not. */
-static void run_again(struct daemon *d, struct round *round)
+static void run_again(struct daemon *d, struct txn *txn, struct round *round)
 {
 	for (struct job *job = round->requests; job; job = job->next) {
 		request_clear_answer(&job->request);
-		run_request(d, job);
+		run_request(d, txn, job);
 	}
 }
 
 /* What the other nodes changed is known before anything is decided on it. */
-static enum coffer_err begin(struct daemon *d, struct reason *reason)
+static enum coffer_err hear(struct daemon *d, struct reason *reason)
 {
 	TRY(store_care_readable(d, reason));
 	enum coffer_err err = store_news_hear(d);
-	if (err) return reason_fail(reason, err, "the connection to the database was lost; see whether its server is up and reachable");
+	return err ? reason_fail(reason, err, "the connection to the database was lost; see whether its server is up and reachable") : ERR_OK;
+}
+
+static enum coffer_err begin(struct daemon *d, struct reason *reason)
+{
+	TRY(hear(d, reason));
 	return store_care_begin(d, reason);
 }
 
@@ -171,8 +191,8 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	if (first) append(&round->requests_end, first);
 	if (e->cache.offline) return engine_offline_refuses(e, reason);
 	TRY(begin(d, reason));
-	if (first) run_waiting(d, first, round);
-	else run_again(d, round);
+	if (first) run_waiting(d, e->txn, first, round);
+	else run_again(d, e->txn, round);
 #ifdef COFFER_TEST_ANSWER_EARLY /* never built for use: the fault that the crash campaign must find (tests/crash) */
 	answer_all(d, round, ERR_OK, NULL);
 	nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL); /* so that the client has the answer when the next call is the last */
@@ -189,7 +209,25 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 /* The cache has it where the store is away: that is opened again by others, nobody waits for it here. */
 static bool loads_from_cache(const struct daemon *d)
 {
-	return d->engine.cache.offline || (d->care.away && d->engine.cache.well);
+	return d->engine.cache.offline || (d->care.away && d->engine.cache.well && d->cache.txn);
+}
+
+/* The requests that the cache can answer, and a refusal for the others; their audit records are durable here first. first NULL: those of the round, which the database did not answer. */
+static enum coffer_err run_from_cache(struct daemon *d, struct job *first, struct round *round, struct reason *reason)
+{
+	struct engine *e = &d->engine;
+	struct txn *txn = d->cache.txn;
+	if (first) append(&round->requests_end, first);
+	TRY(store_cache_compared(d, reason));
+	TRY(txn_begin_reading(txn, reason));
+	if (first) run_waiting(d, txn, first, round);
+	else run_again(d, txn, round);
+	enum coffer_err err = e->held ? audit_held_commit(e->held, reason) : ERR_OK;
+	txn_end_reading(txn, err == ERR_OK);
+	if (err) audit_held_drop(e->held);
+	store_held_tell(d);
+	sweep_if_squeezed(d);
+	return reason_default(reason, err, "the record of the audit log could not be held, and without it nothing is done: %s", err_text(err));
 }
 
 static enum coffer_err load(struct daemon *d, struct request *r, struct reason *reason)
@@ -211,11 +249,14 @@ static void run_load(struct daemon *d, struct job *job)
 	give_back(job);
 }
 
-/* A call's job is gone when it returns. Both are short, or the disk does not answer. */
+static void run_requests(struct daemon *d, struct job *first);
+
+/* A call's job is gone when it returns. They are short, or the disk does not answer. */
 static void run_other(struct daemon *d, struct job *job)
 {
 	d->commit_since_ms = clock_mono_ms();
 	if (job->kind == JOB_LOAD) run_load(d, job);
+	else if (job->kind == JOB_REQUEST) run_requests(d, job);
 	else job->call(job->arg);
 	d->commit_since_ms = 0;
 	note_answer(d);
@@ -244,19 +285,57 @@ static bool may_run_again(struct daemon *d, enum coffer_err err, bool gone, unsi
 	return true;
 }
 
+static enum coffer_err run_in_store(struct daemon *d, struct job *first, struct round *round, struct reason *reason)
+{
+	bool gone;
+	enum coffer_err err = run_in_transaction(d, first, round, &gone, reason);
+	for (unsigned tries = 0; may_run_again(d, err, gone, tries); tries++) {
+		reason->text[0] = '\0';
+		err = run_in_transaction(d, NULL, round, &gone, reason);
+	}
+	store_care_lost(d, err);
+	return err;
+}
+
+/* Nothing of the round is in the database, which does not answer. */
+static bool may_ask_cache(const struct daemon *d, enum coffer_err err)
+{
+	return (err == ERR_CLOSED || err == ERR_TIMEOUT || err == ERR_IO) && loads_from_cache(d);
+}
+
+/* A request that only reads. Whatever goes wrong is another one's to mend. */
+static bool run_apart(struct daemon *d, struct job *job)
+{
+	struct txn *txn = d->engine.txn;
+	if (hear(d, NULL) != ERR_OK || txn_begin_reading(txn, NULL) != ERR_OK) return false;
+	enum coffer_err err = rooted_store_look_again(d->engine.store, NULL);
+	if (!err) {
+		if (!rooted_store_has_heard(d->engine.store)) txn_read_apart(txn);
+		request_clear_answer(&job->request);
+		run_request(d, txn, job);
+		err = rooted_store_look_again(d->engine.store, NULL); /* an answer that the database did not give to the end is none */
+	}
+	txn_end_reading(txn, !err);
+	if (!err) give_back(job);
+	return !err;
+}
+
 static void run_requests(struct daemon *d, struct job *first)
 {
 	struct reason reason = { "" };
 	struct round round = { .requests = NULL, .others = NULL };
-	bool gone;
+	bool cached = loads_from_cache(d);
+	if (goes_apart(d, first) && run_apart(d, first)) {
+		sweep_if_squeezed(d);
+		return;
+	}
 	round.requests_end = &round.requests;
 	round.others_end = &round.others;
-	enum coffer_err err = run_in_transaction(d, first, &round, &gone, &reason);
-	for (unsigned tries = 0; may_run_again(d, err, gone, tries); tries++) {
+	enum coffer_err err = cached ? run_from_cache(d, first, &round, &reason) : run_in_store(d, first, &round, &reason);
+	if (!cached && may_ask_cache(d, err)) {
 		reason.text[0] = '\0';
-		err = run_in_transaction(d, NULL, &round, &gone, &reason);
+		err = run_from_cache(d, NULL, &round, &reason);
 	}
-	store_care_lost(d, err);
 	if (err) log_failure(d, &reason, err);
 	answer_all(d, &round, err, &reason);
 	for (struct job *job = round.others, *next; job; job = next) {
@@ -290,7 +369,7 @@ static void refuse_waiting(struct daemon *d)
 	if (d->engine.store_hangs) reason_fail(&reason, ERR_IO, "%s", engine_store_hangs_note);
 	else (void)engine_store_refuses(&d->engine, ERR_IO, &reason);
 	for (struct job *job; (job = job_queue_take_one(&d->store_jobs)) != NULL;) {
-		if (job->kind == JOB_CALL || (job->kind == JOB_LOAD && d->engine.cache.well)) {
+		if (job->kind == JOB_CALL || (d->engine.cache.well && (job->kind == JOB_LOAD || (!d->engine.store_hangs && request_is_of_cache(&job->request))))) {
 			append(&end, job);
 			continue;
 		}

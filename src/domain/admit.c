@@ -10,7 +10,11 @@ struct asking {
 	struct view request;
 	struct admission_request q;
 	uint8_t digest[ADMISSION_DIGEST_LEN];
+	enum admission_state state;
+	struct view challenge, proof; /* in CHALLENGED */
 	struct enrolment enrolment; /* with BY_ENROLMENT */
+	struct endorsement endorsement; /* with BY_ENDORSEMENT, this and the next */
+	bool must_challenge;
 	unsigned nodes;             /* not removed */
 	struct reason *reason;
 };
@@ -35,13 +39,22 @@ static enum coffer_err check_enrolment(struct asking *a, struct store *store, st
 	return reason_fail(a->reason, ERR_STATE, "by the clock of another node the enrolment token is over; set the clocks of the nodes ('coffer status' says which is off), or make another one with 'coffer node enrol'");
 }
 
+/* Its list alone decides: who typed the fingerprint of such a request is told so. */
+static enum coffer_err check_endorsement(struct asking *a, struct store *store, struct ring *ring)
+{
+	if (a->wish->fingerprint)
+		return reason_fail(a->reason, ERR_STATE, "the request shows an endorsement certificate, whose list decides by itself; to approve it by its fingerprint, join without --endorsement");
+	TRY(endorsement_check(store, ring, &a->q, &a->endorsement, a->reason));
+	a->must_challenge = a->state != ADMISSION_CHALLENGED || a->proof.len == 0;
+	return a->must_challenge ? ERR_OK : endorsement_check_proof(ring, a->digest, a->challenge, a->proof, &a->must_challenge, a->reason);
+}
+
 /* An operator who typed the fingerprint needs no evidence, but evidence that does not hold is refused all the same: something is wrong. */
 static enum coffer_err check_evidence(struct asking *a, struct store *store, struct ring *ring)
 {
 	TRY(check_fingerprint(a));
 	if (a->q.evidence == ADMISSION_BY_ENROLMENT) return check_enrolment(a, store, ring);
-	if (a->q.evidence == ADMISSION_BY_ENDORSEMENT)
-		return reason_fail(a->reason, ERR_UNSUPPORTED, "endorsement certificates are not looked at yet; join without one, or with an enrolment token");
+	if (a->q.evidence == ADMISSION_BY_ENDORSEMENT) return check_endorsement(a, store, ring);
 	if (a->wish->fingerprint) return ERR_OK;
 	return reason_fail(a->reason, ERR_DENIED, "the request has no evidence; approve it with the fingerprint that the new node shows");
 }
@@ -101,16 +114,48 @@ static enum coffer_err check_known(const struct asking *a, struct store *store, 
 
 /* ---- deciding ---- */
 
+static const char *who(const struct asking *a)
+{
+	if (a->wish->principal) return a->wish->principal;
+	return a->q.evidence == ADMISSION_BY_ENDORSEMENT ? a->endorsement.principal : a->enrolment.principal;
+}
+
 static void make_record(const struct asking *a, struct node_record *n)
 {
+	static const enum node_origin origins[] = { [ADMISSION_BY_FINGERPRINT] = NODE_BY_FINGERPRINT, [ADMISSION_BY_ENROLMENT] = NODE_BY_ENROLMENT,
+		[ADMISSION_BY_ENDORSEMENT] = NODE_BY_ENDORSEMENT };
 	*n = (struct node_record){ .state = NODE_ADMITTED, .admitted_ms = a->wish->now_ms };
-	n->origin = a->q.evidence == ADMISSION_BY_ENROLMENT ? NODE_BY_ENROLMENT : NODE_BY_FINGERPRINT;
+	n->origin = origins[a->q.evidence];
 	memcpy(n->node_id, a->q.node_id, UUID_LEN);
 	memcpy(n->name, a->q.name, sizeof n->name);
 	memcpy(n->token_kind, a->q.token_kind, sizeof n->token_kind);
 	memcpy(n->transport_key, a->q.transport_key, sizeof n->transport_key);
 	memcpy(n->request_digest, a->digest, sizeof a->digest);
-	snprintf(n->principal, sizeof n->principal, "%s", a->wish->principal ? a->wish->principal : a->enrolment.principal);
+	snprintf(n->principal, sizeof n->principal, "%s", who(a));
+}
+
+/* The node's TPM is asked before anything is decided. */
+static enum coffer_err challenge_it(const struct asking *a, struct ring *ring, struct admitted *out, struct buf *out_row)
+{
+	AUTO_BUF struct buf challenge = BUF_EMPTY;
+	TRY(endorsement_challenge(ring, &a->q, a->digest, &challenge, a->reason));
+	*out = (struct admitted){ .challenged = true };
+	return admission_row_write(&(struct admission_row){ .state = ADMISSION_CHALLENGED, .request = a->request, .challenge = buf_view(&challenge) }, out_row);
+}
+
+/* What counts once, or so often, is used. */
+static enum coffer_err use_evidence(struct asking *a, struct store *store, struct ring *ring, struct admitted *out)
+{
+	if (a->q.evidence == ADMISSION_BY_ENROLMENT) {
+		memcpy(out->evidence, a->enrolment.name, sizeof out->evidence);
+		TRY(enrolment_use(&a->enrolment, a->q.node_id));
+		return enrolment_put(store, ring, &a->enrolment);
+	}
+	if (a->q.evidence != ADMISSION_BY_ENDORSEMENT) return ERR_OK;
+	memcpy(out->evidence, a->endorsement.name, sizeof out->evidence);
+	a->endorsement.used = true;
+	memcpy(a->endorsement.used_by, a->q.node_id, UUID_LEN);
+	return endorsement_put(store, ring, &a->endorsement);
 }
 
 static enum coffer_err answer_it(const struct asking *a, struct ring *ring, const struct secret *domain_seed, struct admitted *out, struct buf *out_row)
@@ -130,12 +175,9 @@ static enum coffer_err decide(struct asking *a, struct store *store, struct ring
 	TRY(check_known(a, store, ring, out));
 	TRY(node_record_each(store, ring, judge_other, a));
 	if (!out->again && a->nodes >= ANSWER_ROOTS_MAX) return reason_fail(a->reason, ERR_LIMIT, "a domain has at most %u nodes; remove one first", ANSWER_ROOTS_MAX);
+	if (a->must_challenge) return challenge_it(a, ring, out, out_row);
 	TRY(answer_it(a, ring, domain_seed, out, out_row));
-	if (a->q.evidence == ADMISSION_BY_ENROLMENT) {
-		memcpy(out->enrolment, a->enrolment.name, sizeof out->enrolment);
-		TRY(enrolment_use(&a->enrolment, a->q.node_id));
-		TRY(enrolment_put(store, ring, &a->enrolment));
-	}
+	TRY(use_evidence(a, store, ring, out));
 	if (out->again) return ERR_OK;
 	make_record(a, &out->record);
 	return node_record_put(store, ring, &out->record);
@@ -148,6 +190,9 @@ static enum coffer_err read_asking(struct view bytes, struct asking *a)
 	if (row.state == ADMISSION_REFUSED)
 		return reason_fail(a->reason, ERR_STATE, "the request was refused already; run 'coffer node join' on the new node again");
 	a->request = row.request;
+	a->state = row.state;
+	a->challenge = row.challenge;
+	a->proof = row.proof;
 	TRY(admission_request_read(row.request, &a->q, a->reason));
 	return admission_digest(row.request, a->digest);
 }

@@ -5,17 +5,12 @@
 
 #include "base/reader.h"
 #include "base/writer.h"
+#include "domain/record_list.h"
 #include "keyring/domain_record.h"
 
 #define RECORD_PREFIX "enrolment-"
-#define PREFIX_LEN (sizeof RECORD_PREFIX - 1)
-#define RECORD_NAME_LEN (sizeof RECORD_PREFIX + 2 * ADMISSION_ENROLMENT_ID_LEN) /* with NUL */
 
-static void record_name(const uint8_t *id, char out[static RECORD_NAME_LEN])
-{
-	memcpy(out, RECORD_PREFIX, PREFIX_LEN);
-	text_hex(view_of(id, ADMISSION_ENROLMENT_ID_LEN), out + PREFIX_LEN);
-}
+_Static_assert(ADMISSION_ENROLMENT_ID_LEN == RECORD_LIST_ID_LEN && ENROLMENTS_MAX <= RECORD_LIST_MAX, "a list of records");
 
 void enrolment_clear(struct enrolment *e)
 {
@@ -33,10 +28,10 @@ static bool is_sound(const struct enrolment *e)
 enum coffer_err enrolment_put(struct store *store, struct ring *ring, const struct enrolment *e)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
-	char name[RECORD_NAME_LEN];
+	char name[RECORD_LIST_NAME_LEN];
 	struct writer w;
 	ENSURE(is_sound(e), ERR_FIELD);
-	record_name(e->id, name);
+	record_list_name(RECORD_PREFIX, e->id, name);
 	writer_init_buf(&w, &plain, DOMAIN_RECORD_MAX);
 	writer_bytes(&w, secret_view(e->key));
 	writer_u64(&w, e->made_ms);
@@ -85,8 +80,8 @@ enum coffer_err enrolment_get(struct store *store, struct ring *ring, const uint
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct enrolment e = { .key = NULL };
-	char name[RECORD_NAME_LEN];
-	record_name(id, name);
+	char name[RECORD_LIST_NAME_LEN];
+	record_list_name(RECORD_PREFIX, id, name);
 	TRY(domain_record_get(store, ring, name, &plain));
 	enum coffer_err err = read_record(buf_view(&plain), &e);
 	if (err) return err == ERR_MEMORY ? err : ERR_CORRUPT;
@@ -97,37 +92,13 @@ enum coffer_err enrolment_get(struct store *store, struct ring *ring, const uint
 
 /* ---- all of them ---- */
 
-/* Ids alone: a scan makes no other call. */
-struct ids {
-	uint8_t ids[ENROLMENTS_MAX][ADMISSION_ENROLMENT_ID_LEN];
-	size_t count;
-};
-
-static enum coffer_err take_id(void *arg, const struct store_row *row)
-{
-	struct ids *ids = arg;
-	if (row->id_len < PREFIX_LEN || memcmp(row->id, RECORD_PREFIX, PREFIX_LEN) != 0) return ERR_EXISTS; /* behind them */
-	/* Rows that nobody of ours wrote must not hide those that are. */
-	if (row->id_len != PREFIX_LEN + 2 * ADMISSION_ENROLMENT_ID_LEN || ids->count == ENROLMENTS_MAX) return ERR_CORRUPT;
-	ENSURE(text_unhex(view_of(row->id + PREFIX_LEN, 2 * ADMISSION_ENROLMENT_ID_LEN), ids->ids[ids->count], ADMISSION_ENROLMENT_ID_LEN) == ERR_OK, ERR_CORRUPT);
-	ids->count++;
-	return ERR_OK;
-}
-
-static enum coffer_err gather(struct store *store, struct ids *out)
-{
-	*out = (struct ids){ .count = 0 };
-	enum coffer_err err = store_scan(store, STORE_DOMAIN, view_str(RECORD_PREFIX), false, ENROLMENTS_MAX + 1, take_id, out);
-	return err == ERR_EXISTS ? ERR_OK : err;
-}
-
 enum coffer_err enrolment_each(struct store *store, struct ring *ring, enrolment_fn *fn, void *arg)
 {
-	struct ids ids;
-	TRY(gather(store, &ids));
-	for (size_t i = 0; i < ids.count; i++) {
+	struct record_list list;
+	TRY(record_list_gather(store, RECORD_PREFIX, ENROLMENTS_MAX, &list));
+	for (size_t i = 0; i < list.count; i++) {
 		struct enrolment e = { .key = NULL };
-		TRY(enrolment_get(store, ring, ids.ids[i], &e));
+		TRY(enrolment_get(store, ring, list.ids[i], &e));
 		enum coffer_err err = fn(arg, &e);
 		enrolment_clear(&e);
 		TRY(err);
@@ -137,16 +108,16 @@ enum coffer_err enrolment_each(struct store *store, struct ring *ring, enrolment
 
 enum coffer_err enrolment_tidy(struct store *store, struct ring *ring, uint64_t now_ms)
 {
-	struct ids ids;
-	char name[RECORD_NAME_LEN];
-	TRY(gather(store, &ids));
-	for (size_t i = 0; i < ids.count; i++) {
+	struct record_list list;
+	char name[RECORD_LIST_NAME_LEN];
+	TRY(record_list_gather(store, RECORD_PREFIX, ENROLMENTS_MAX, &list));
+	for (size_t i = 0; i < list.count; i++) {
 		struct enrolment e = { .key = NULL };
-		TRY(enrolment_get(store, ring, ids.ids[i], &e));
+		TRY(enrolment_get(store, ring, list.ids[i], &e));
 		bool old = now_ms >= e.ends_ms && now_ms - e.ends_ms >= ENROLMENT_KEEP_MS;
 		enrolment_clear(&e);
 		if (!old) continue;
-		record_name(ids.ids[i], name);
+		record_list_name(RECORD_PREFIX, list.ids[i], name);
 		TRY(domain_record_erase(store, name));
 	}
 	return ERR_OK;
@@ -154,13 +125,13 @@ enum coffer_err enrolment_tidy(struct store *store, struct ring *ring, uint64_t 
 
 enum coffer_err enrolment_revoke_open(struct store *store, struct ring *ring, const char *maker, uint64_t now_ms, unsigned *out)
 {
-	struct ids ids;
+	struct record_list list;
 	*out = 0;
-	TRY(gather(store, &ids));
-	for (size_t i = 0; i < ids.count; i++) {
+	TRY(record_list_gather(store, RECORD_PREFIX, ENROLMENTS_MAX, &list));
+	for (size_t i = 0; i < list.count; i++) {
 		struct enrolment e = { .key = NULL };
 		enum coffer_err err = ERR_OK;
-		TRY(enrolment_get(store, ring, ids.ids[i], &e));
+		TRY(enrolment_get(store, ring, list.ids[i], &e));
 		if (!e.revoked_ms && e.used_count < e.uses && (!maker || strcmp(e.principal, maker) == 0)) {
 			e.revoked_ms = now_ms;
 			err = enrolment_put(store, ring, &e);

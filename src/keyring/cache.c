@@ -48,7 +48,7 @@ static enum coffer_err remove_file(const char *path, const char *suffix)
 	return unlink(name) == 0 || errno == ENOENT ? ERR_OK : ERR_IO;
 }
 
-static enum coffer_err remove_files(const char *path)
+enum coffer_err cache_remove_files(const char *path)
 {
 	enum coffer_err wal = remove_file(path, "-wal"), shm = remove_file(path, "-shm"), file = remove_file(path, "");
 	return file ? file : wal ? wal : shm;
@@ -63,7 +63,7 @@ enum coffer_err cache_open(const char *path, uint64_t limit, uint64_t max_rows, 
 	if (!err) err = store_open_sqlite(path, &c->store, reason);
 	if (err == ERR_CORRUPT) {
 		log_warn("the cache is damaged and begun anew: %s", reason_text(reason, err));
-		err = remove_files(path);
+		err = cache_remove_files(path);
 		if (reason) reason->text[0] = '\0';
 		if (!err) err = store_open_sqlite(path, &c->store, reason);
 	}
@@ -249,7 +249,7 @@ enum coffer_err cache_begin_anew(struct cache *c, struct ring *ring, struct root
 {
 	uint64_t marked = 0;
 	store_close(TAKE(c->store));
-	enum coffer_err err = remove_files(c->path), read = read_mark(mark, ring, &marked);
+	enum coffer_err err = cache_remove_files(c->path), read = read_mark(mark, ring, &marked);
 	uint64_t version = marked > c->durable.version ? marked : c->durable.version;
 	cache_detach(c);
 	c->durable = c->now = (struct level){ .version = version };
@@ -268,7 +268,7 @@ enum coffer_err cache_remove(struct cache *c)
 	store_close(TAKE(c->store));
 	cache_detach(c);
 	c->durable = c->now = (struct level){ .version = c->durable.version };
-	return remove_files(c->path);
+	return cache_remove_files(c->path);
 }
 
 /* ---- writing ---- */

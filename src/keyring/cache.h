@@ -19,6 +19,8 @@ struct cache_facts {
 
 /* Opens or makes the file (mode 0600); one that is damaged is made anew. Errors as store_open_sqlite but ERR_CORRUPT. limit: bytes of rows, and max_rows how many of them. Caller closes. */
 enum coffer_err cache_open(const char *path, uint64_t limit, uint64_t max_rows, struct cache **out, struct reason *reason) MUST_USE;
+/* The file of a SQLite store and what stands beside it. None there is no error. ERR_IO. */
+enum coffer_err cache_remove_files(const char *path) MUST_USE;
 /* Accepts NULL. */
 void cache_close(struct cache *c);
 /* Its rows. Slots may be read before it is attached: they are authentic by themselves. Writes go through the functions below. */

@@ -25,8 +25,10 @@ void root_mark_write(struct root_mark *mark, struct ring *ring, uint64_t version
 void root_mark_sync(struct root_mark *mark);
 
 /* Where several nodes write one store: the newest root version of each other node that this node ever read, behind its own. */
-#define ROOT_SEEN_MAX 128u /* nodes */
+#define ROOT_SEEN_MAX 129u /* 127 others, the cache (keyring/cache.h) and the held records (audit/held.h) */
 typedef enum coffer_err root_seen_fn(void *arg, const uint8_t node_id[static UUID_LEN], uint64_t version);
+/* In whose place the number of the newest held record of a node stands: no node has that id. */
+void root_seen_held_id(const uint8_t node_id[static UUID_LEN], uint8_t out[static UUID_LEN]);
 /* Every entry that holds under this ring; fn's error ends it and is returned. ERR_IO. */
 enum coffer_err root_seen_load(struct root_mark *mark, struct ring *ring, root_seen_fn *fn, void *arg) MUST_USE;
 /* Without waiting for the disk; after root_seen_load. What fails is logged once, as with root_mark_write. Nothing where it stands there already. */

@@ -23,15 +23,21 @@ static off_t place_at(size_t place, unsigned slot)
 	return (off_t)(ROOT_SEEN_AT + (place * SLOTS + slot) * SLOT_LEN);
 }
 
+void root_seen_held_id(const uint8_t node_id[static UUID_LEN], uint8_t out[static UUID_LEN])
+{
+	for (size_t i = 0; i < UUID_LEN; i++) out[i] = (uint8_t)~node_id[i];
+}
+
 static enum coffer_err make_mac(struct ring *ring, const struct root_seen_place *p, uint8_t out[static MAC_LEN])
 {
-	uint8_t message[128];
+	uint8_t message[128], held[UUID_LEN];
 	struct writer w;
 	const struct secret *key;
 	const struct domain_id *domain = ring_domain(ring);
 	TRY(ring_subkey(ring, p->generation, SUBKEY_ANCHOR, &key));
 	writer_init(&w, message, sizeof message);
-	label_write(&w, "root-seen");
+	root_seen_held_id(domain->node_id, held);
+	label_write(&w, memcmp(p->node_id, held, UUID_LEN) == 0 ? "held-seen" : "root-seen"); /* a program from before takes no other node from it */
 	writer_bytes(&w, view_of(domain->id, UUID_LEN));
 	writer_bytes(&w, view_of(domain->node_id, UUID_LEN));
 	writer_bytes(&w, view_of(p->node_id, UUID_LEN));

@@ -68,7 +68,10 @@ static struct rooted_peer *take_in(struct rooted *r, const uint8_t node_id[stati
 static enum coffer_err take_seen(void *arg, const uint8_t node_id[static UUID_LEN], uint64_t version)
 {
 	struct rooted *r = arg;
-	if (memcmp(node_id, ring_domain(r->ring)->node_id, UUID_LEN) == 0) return ERR_OK; /* its cache's (keyring/cache.h) */
+	uint8_t held[UUID_LEN];
+	const uint8_t *own = ring_domain(r->ring)->node_id;
+	root_seen_held_id(own, held);
+	if (memcmp(node_id, own, UUID_LEN) == 0 || memcmp(node_id, held, UUID_LEN) == 0) return ERR_OK; /* its cache's (keyring/cache.h), and its held records' (audit/held.h) */
 	struct rooted_peer *p = take_in(r, node_id);
 	ENSURE(p, ERR_MEMORY);
 	if (version > p->newest) p->newest = version;
@@ -99,6 +102,15 @@ enum coffer_err rooted_store_look_again(struct store *s, struct reason *reason)
 	PRE(s->in_transaction && rooted_of(s)->ring);
 	TRY(rooted_read_peers(rooted_of(s)));
 	return rooted_store_verdict(s, reason);
+}
+
+bool rooted_store_has_heard(const struct store *s)
+{
+	if (!rooted_store_is_shared(s)) return true;
+	const struct rooted *r = (const struct rooted *)s;
+	bool heard = !r->unheard;
+	for (size_t i = 0; i < r->peer_count && heard; i++) heard = !r->peers[i].there || r->peers[i].root.changes == r->peers[i].read;
+	return heard;
 }
 
 static int by_node(const void *a, const void *b)

@@ -32,13 +32,24 @@ static void end(struct store *base)
 	free(r);
 }
 
-static enum coffer_err begin(struct store *base, struct reason *reason)
+static void begin_level(struct rooted *r)
 {
-	struct rooted *r = rooted_of(base);
-	TRY(store_begin(r->inner, reason));
 	r->now = r->durable;
 	r->doom = ERR_OK;
 	r->accepting = false;
+}
+
+static enum coffer_err begin(struct store *base, struct reason *reason)
+{
+	TRY(store_begin(rooted_of(base)->inner, reason));
+	begin_level(rooted_of(base));
+	return ERR_OK;
+}
+
+static enum coffer_err begin_reading(struct store *base, struct reason *reason)
+{
+	TRY(store_begin_reading(rooted_of(base)->inner, reason));
+	begin_level(rooted_of(base));
 	return ERR_OK;
 }
 
@@ -46,9 +57,7 @@ static void rollback(struct store *base)
 {
 	struct rooted *r = rooted_of(base);
 	store_rollback(r->inner);
-	r->now = r->durable;
-	r->doom = ERR_OK;
-	r->accepting = false;
+	begin_level(r);
 }
 
 /* The write count of the root's row stays; what has no generation of its own counts under that of the root's row (docs/formats.md 14.1). */
@@ -338,11 +347,11 @@ static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
 	return store_scrub_deleted(rooted_of(base)->inner, reason);
 }
 
-/* While the connection was lost, somebody else wrote this node's root: it is further than this process brought it. */
-static void look_for_twin(struct rooted *r)
+/* While the connection was lost, somebody else wrote this node's root: it is further than this process brought it. Behind a store that was not the right one (sound: it was) the right one is further, too. */
+static void look_for_twin(struct rooted *r, bool sound)
 {
 	uint64_t own = r->known + r->in_doubt;
-	if (r->shared && r->now.own_there && r->known && r->durable.root.version > own) r->twin = true;
+	if (sound && r->shared && r->now.own_there && r->known && r->durable.root.version > own) r->twin = true;
 	r->in_doubt = false;
 }
 
@@ -351,6 +360,7 @@ static void look_for_twin(struct rooted *r)
 static enum coffer_err reopen(struct store *base, struct reason *reason)
 {
 	struct rooted *r = rooted_of(base);
+	const bool sound = !r->verdict || r->verdict == ERR_STATE;
 	if (r->ring && r->durable.root.version > r->known) r->known = r->durable.root.version;
 	r->doom = ERR_OK;
 	r->pass.active = false;
@@ -358,7 +368,7 @@ static enum coffer_err reopen(struct store *base, struct reason *reason)
 	if (!r->ring) return ERR_OK;
 	TRY(rooted_read(r, reason));
 	if (r->verdict && r->verdict != ERR_STATE) return rooted_store_verdict(base, reason);
-	look_for_twin(r);
+	look_for_twin(r, sound);
 	if (r->durable.root.version < r->known)
 		return reason_fail(reason, ERR_CORRUPT, "the store was opened again and is older than before (version %llu after %llu); restore it from a backup",
 			(unsigned long long)r->durable.root.version, (unsigned long long)r->known);
@@ -379,6 +389,7 @@ static const struct store_ops rooted_ops = {
 	.name = "rooted",
 	.close = end,
 	.begin = begin,
+	.begin_reading = begin_reading,
 	.commit = commit,
 	.rollback = rollback,
 	.savepoint = savepoint,

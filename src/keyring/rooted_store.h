@@ -51,6 +51,8 @@ void rooted_store_hear_again(struct store *s);
 enum coffer_err rooted_store_floor(struct store *s, const uint8_t node_id[static UUID_LEN], uint64_t version) MUST_USE;
 /* Inside a transaction: reads the other nodes' roots as they stand in it, and the verdict. Nothing for a store that one node writes. */
 enum coffer_err rooted_store_look_again(struct store *s, struct reason *reason) MUST_USE;
+/* Behind that: whether what the other nodes changed is known here as far as this transaction sees it (rooted_store_refresh). */
+bool rooted_store_has_heard(const struct store *s);
 /* How far each node's root is that was read last, this node's too; rising by node id. At most `cap`; *out_count: how many there are. */
 struct rooted_node_version {
 	uint8_t node_id[UUID_LEN];

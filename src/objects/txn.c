@@ -50,6 +50,26 @@ enum coffer_err txn_begin(struct txn *txn, struct reason *reason)
 	return ERR_OK;
 }
 
+enum coffer_err txn_begin_reading(struct txn *txn, struct reason *reason)
+{
+	PRE(!txn->open && txn->step_count == 0);
+	TRY(store_begin_reading(txn->store, reason));
+	txn->open = txn->reading = true;
+	txn->want_scrub = false;
+	return ERR_OK;
+}
+
+void txn_read_apart(struct txn *txn)
+{
+	PRE(txn->reading);
+	txn->apart = true;
+}
+
+bool txn_is_reading(const struct txn *txn)
+{
+	return txn && txn->reading;
+}
+
 enum coffer_err txn_stage(struct txn *txn, const struct txn_step *step)
 {
 	if (txn->step_count == txn->step_cap) {
@@ -141,7 +161,14 @@ static void finish(struct txn *txn, bool durable)
 {
 	if (durable) publish_steps(txn);
 	else drop_steps(txn, 0);
-	txn->open = txn->marked = false;
+	txn->open = txn->marked = txn->reading = txn->apart = false;
+}
+
+void txn_end_reading(struct txn *txn, bool done)
+{
+	PRE(txn->open && txn->reading);
+	store_rollback(txn->store);
+	finish(txn, done);
 }
 
 void txn_abort(struct txn *txn)

@@ -24,6 +24,14 @@ struct ring *txn_ring(struct txn *txn);
 struct store *txn_store(struct txn *txn);
 
 enum coffer_err txn_begin(struct txn *txn, struct reason *reason) MUST_USE;
+/* For what only reads, over what stood there at one moment: no object is changed (ERR_IO, with a sentence). Ends as any other; or with txn_end_reading: nothing was written to the store, and what was staged with
+ * txn_on_commit is done or dropped. */
+enum coffer_err txn_begin_reading(struct txn *txn, struct reason *reason) MUST_USE;
+void txn_end_reading(struct txn *txn, bool done);
+/* In the transaction under way, one of those: memory may have another state of an object than the store, so that is not asked. */
+void txn_read_apart(struct txn *txn);
+/* Whether the transaction under way is one of those. NULL: none is. */
+bool txn_is_reading(const struct txn *txn);
 /* Durable, then published. ERR_UNKNOWN_OUTCOME: nothing is published; the caller reopens the store, reads the truth, and
  * calls txn_settle(true) when the writes are there, (false) when not. Any other error: nothing happened. */
 enum coffer_err txn_commit(struct txn *txn, struct reason *reason) MUST_USE;

@@ -23,6 +23,8 @@ struct txn {
 	uint64_t created_us;          /* of the newest object made here */
 	bool indexed;                 /* every object has the index column of schema 3 (reindex.h) */
 	bool open, marked, want_scrub;
+	bool reading;                 /* the transaction under way changes no object */
+	bool apart;                   /* and takes none from memory, nor puts one there */
 	_Atomic bool scrub_due;       /* one that failed */
 };
 

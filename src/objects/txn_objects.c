@@ -31,8 +31,8 @@ static enum coffer_err get(struct txn *txn, const uint8_t id[static UUID_LEN], b
 {
 	const struct txn_step *step = staged(txn, id);
 	ENSURE(!step || !step->removed, ERR_NOT_FOUND);
-	struct object *o = step ? object_ref(step->object) : object_table_get(txn->table, id);
-	if (!o) return load(txn, id, publish, out);
+	struct object *o = step ? object_ref(step->object) : txn->apart ? NULL : object_table_get(txn->table, id);
+	if (!o) return load(txn, id, publish && !txn->apart, out);
 	*out = o;
 	return ERR_OK;
 }
@@ -85,11 +85,18 @@ static uint64_t next_created(struct txn *txn)
 	return txn->created_us;
 }
 
+static enum coffer_err check_changes(const struct txn *txn, struct reason *reason)
+{
+	PRE(txn->open);
+	ENSURE(txn->ring, ERR_SEALED);
+	if (txn->reading) return reason_fail(reason, ERR_IO, "the database does not answer, or this operation only reads: nothing is changed");
+	return ERR_OK;
+}
+
 enum coffer_err txn_create(struct txn *txn, struct object *o, struct reason *reason)
 {
 	struct view name;
-	PRE(txn->open);
-	ENSURE(txn->ring, ERR_SEALED);
+	TRY(check_changes(txn, reason));
 	for (size_t i = 0; names_at(&o->attrs, i, &name); i++) TRY(txn_name_free(txn, name, o->id, reason));
 	o->record_version = 1;
 	if (!o->created_us) o->created_us = next_created(txn);
@@ -100,8 +107,7 @@ enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *rea
 {
 	AUTO_OBJECT struct object *before = NULL;
 	struct view name;
-	PRE(txn->open);
-	ENSURE(txn->ring, ERR_SEALED);
+	TRY(check_changes(txn, reason));
 	TRY(txn_object(txn, o->id, &before));
 	ENSURE(o->record_version == before->record_version, ERR_BUG); /* made from an older snapshot: what came between would be lost */
 	if (before->state != o->state && !lifecycle_allows(before->state, o->state))
@@ -116,8 +122,7 @@ enum coffer_err txn_update(struct txn *txn, struct object *o, struct reason *rea
 
 enum coffer_err txn_remove(struct txn *txn, struct object *o)
 {
-	PRE(txn->open);
-	ENSURE(txn->ring, ERR_SEALED);
+	TRY(check_changes(txn, NULL));
 	TRY(store_erase(txn->store, STORE_OBJECT, view_of(o->id, UUID_LEN)));
 	TRY(txn_stage(txn, &(struct txn_step){ .object = o, .removed = true }));
 	object_ref(o);

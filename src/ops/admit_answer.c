@@ -50,12 +50,18 @@ enum coffer_err admit_answer(struct engine *engine, struct txn *txn, struct view
 
 /* ---- by evidence ---- */
 
+/* Evidence that the master server looks at by itself, and has something to look at. */
+static bool decides(const struct admission_row *row, const struct admission_request *q)
+{
+	if (row->state == ADMISSION_ASKED) return q->evidence != ADMISSION_BY_FINGERPRINT;
+	return row->state == ADMISSION_CHALLENGED && row->proof.len && q->evidence == ADMISSION_BY_ENDORSEMENT;
+}
+
 static bool is_for_nobody(const uint8_t *node_id, struct view bytes)
 {
 	struct admission_row row;
 	struct admission_request q;
-	if (admission_row_read(bytes, &row, NULL) != ERR_OK || row.state != ADMISSION_ASKED) return false;
-	if (admission_request_read(row.request, &q, NULL) != ERR_OK || q.evidence != ADMISSION_BY_ENROLMENT) return false;
+	if (admission_row_read(bytes, &row, NULL) != ERR_OK || admission_request_read(row.request, &q, NULL) != ERR_OK || !decides(&row, &q)) return false;
 	return memcmp(q.node_id, node_id, UUID_LEN) == 0;
 }
 
@@ -110,8 +116,8 @@ static void say_admitted(struct view request, const struct admitted *done, struc
 	text_uuid(one->node_id, node);
 	if (admission_digest(request, digest) == ERR_OK) admission_fingerprint_text(digest, print);
 	domain_fingerprint_format(done->answer_print, answer);
-	snprintf(one->said, sizeof one->said, "node %s '%s' may join%s by enrolment token '%s': fingerprint %s, answer %s", node, done->record.name,
-		done->again ? " (answered again)" : "", done->enrolment, print, answer);
+	snprintf(one->said, sizeof one->said, "node %s '%s' may join%s by %s '%s': fingerprint %s, answer %s", node, done->record.name,
+		done->again ? " (answered again)" : "", done->record.origin == NODE_BY_ENDORSEMENT ? "endorsement certificate" : "enrolment token", done->evidence, print, answer);
 }
 
 static void say_refused(const char *why, struct admit_one *one)
@@ -128,6 +134,7 @@ static enum coffer_err decide(struct engine *engine, struct txn *txn, struct vie
 	struct admitted done = { .again = false };
 	TRY(admission_row_read(row, &asked, reason));
 	enum coffer_err err = admit_answer(engine, txn, row, NULL, NULL, &done, out_row, reason);
+	if (!err && done.challenged) return ERR_OK;
 	if (!err) {
 		say_admitted(asked.request, &done, one);
 		one->done = true;
@@ -151,5 +158,5 @@ enum coffer_err admit_one(struct engine *engine, struct txn *txn, void *arg, str
 	TRY(decide(engine, txn, buf_view(&row), one, &answered, reason));
 	TRY(waiting_put(txn_store(txn), one->node_id, buf_view(&answered)));
 	TRY(waiting_clear(txn_store(txn), clock_wall_s() * 1000));
-	return append(engine, txn, one);
+	return one->done || one->refused ? append(engine, txn, one) : ERR_OK; /* a challenge decides nothing */
 }

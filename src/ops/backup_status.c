@@ -59,9 +59,10 @@ static void put_restored(const struct restore_record *r, struct json_out *j)
 	json_end(j);
 }
 
-void backup_status_json(const struct backup_status *s, uint64_t max_age_ms, struct json_out *j)
+void backup_status_json(const struct backup_status *s, uint64_t max_age_ms, bool shared, struct json_out *j)
 {
 	json_begin(j, "backup");
+	json_str(j, "by", shared ? "database" : "node");
 	json_u64(j, "count", s->count);
 	if (s->made_ms) {
 		json_u64(j, "made_at", s->made_ms / 1000);

@@ -16,7 +16,7 @@ struct backup_status {
 
 /* Store lane, in a transaction. */
 enum coffer_err backup_status_read(struct txn *txn, struct backup_status *out) MUST_USE;
-/* Members "backup" and, where it applies, "restored". max_age_ms: backup_max_age. */
-void backup_status_json(const struct backup_status *status, uint64_t max_age_ms, struct json_out *j);
+/* Members "backup" and, where it applies, "restored". max_age_ms: backup_max_age. shared: the store is in the backups of the database. */
+void backup_status_json(const struct backup_status *status, uint64_t max_age_ms, bool shared, struct json_out *j);
 
 #endif

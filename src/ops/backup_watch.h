@@ -14,7 +14,8 @@ struct backup_watch {
 	char sentence[BACKUP_WATCH_SENTENCE]; /* out: missing: what is, or would be, told */
 };
 
-/* One look: when it is due, audit record and the time of telling are written. engine_store_fn; arg: struct backup_watch. Nothing is done without audit chain, or with backup_max_age = 0. */
+/* One look: when it is due, audit record and the time of telling are written. engine_store_fn; arg: struct backup_watch. Nothing is done without audit chain; with backup_max_age = 0,
+ * or on a store that several nodes share, whose backups are the database's, none is missing. */
 enum coffer_err backup_watch(struct engine *engine, struct txn *txn, void *arg, struct reason *reason) MUST_USE;
 
 #endif

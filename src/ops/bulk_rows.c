@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "audit/held.h"
 #include "base/clock.h"
 #include "kmip/enums.h"
 
@@ -70,23 +71,40 @@ static uint32_t reason_of(const struct bulk_counts *counts)
 	return counts->n[BULK_FAILED] ? RESULT_REASON_GENERAL_FAILURE : RESULT_REASON_PERMISSION_DENIED;
 }
 
-static enum coffer_err append(struct engine *engine, struct txn *txn, const struct bulk_row *row)
+/* details lives as long as the event is used. */
+static struct audit_event event_of(const struct bulk_row *row, char details[static BULK_DETAILS_MAX])
 {
 	static const uint8_t none[UUID_LEN];
-	char details[BULK_DETAILS_MAX];
 	bulk_row_details(row, details);
 	struct audit_event event = { .principal = view_str(bulk_row_principal(row)), .operation = row->operation,
 		.result_reason = reason_of(&row->counts), .details = view_str(details) };
 	event.status = event.result_reason ? RESULT_STATUS_OPERATION_FAILED : RESULT_STATUS_SUCCESS;
 	if (row->operation && memcmp(row->id, none, UUID_LEN) != 0) event.object_id = view_of(row->id, UUID_LEN);
-	return audit_append(engine->audit, txn, &event);
+	return event;
 }
 
 enum coffer_err bulk_append(struct engine *engine, struct txn *txn, const struct bulk_batch *batch)
 {
+	char details[BULK_DETAILS_MAX];
 	ENSURE(engine->audit, ERR_SEALED);
-	for (size_t i = 0; i < batch->count; i++) TRY(append(engine, txn, &batch->rows[i]));
+	for (size_t i = 0; i < batch->count; i++) {
+		struct audit_event event = event_of(&batch->rows[i], details);
+		TRY(audit_append(engine->audit, txn, &event));
+	}
 	return ERR_OK;
+}
+
+enum coffer_err bulk_hold(struct engine *engine, const struct bulk_batch *batch, struct reason *reason)
+{
+	char details[BULK_DETAILS_MAX];
+	enum coffer_err err = ERR_OK;
+	for (size_t i = 0; i < batch->count && !err; i++) {
+		struct audit_event event = event_of(&batch->rows[i], details);
+		err = audit_held_append(engine->held, NULL, &event);
+	}
+	if (!err) err = audit_held_commit(engine->held, reason);
+	if (err) audit_held_drop(engine->held);
+	return err;
 }
 
 static void written(void *batch)

@@ -74,6 +74,10 @@ enum request_write {
 	REQUEST_CHANGES         /* any other change */
 };
 enum request_write request_write_kind(const struct request *r);
+/* Whether the node's cache may answer it in the place of a database that does not: it reads objects, and changes nothing but what is counted. */
+bool request_is_of_cache(const struct request *r);
+/* Whether nothing of it writes to the store, not even a refusal. */
+bool request_only_reads(const struct request *r);
 /* Makes a new request of it for the same engine, principal and streams; the one before is done. */
 void request_begin(struct request *r);
 /* What is lent becomes the request's own, so that another thread can go on with it. The frame is copied, unless the caller has moved the memory where

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/held.h"
 #include "kmip/kmip_reason.h"
 #include "ops/attend.h"
 #include "ops/dispatch_internal.h"
@@ -146,8 +147,9 @@ static enum coffer_err append(struct engine *engine, struct txn *txn, void *arg,
 	const struct op_ctx *ctx = &e->run->ctx;
 	if (!e->err && e->row->audit == OP_AUDIT_COUNTED) describe_bulk(&e->run->ctx);
 	const char *details = e->err ? reason_text(&ctx->reason, e->err) : ctx->detail;
+	bool held = engine_is_cached(engine, txn); /* the database does not answer */
 	(void)reason;
-	if (!engine->audit) { /* before init, or sealed: the log cannot be written yet */
+	if (!engine->audit && !held) { /* before init, or sealed: the log cannot be written yet */
 		if (e->err && engine->attend && attend_wanted(engine))
 			attend_note(engine->attend, ctx->principal, e->row->operation, e->err, details);
 		return ERR_OK;
@@ -158,9 +160,17 @@ static enum coffer_err append(struct engine *engine, struct txn *txn, void *arg,
 	if (ctx->object) event.object_id = view_of(ctx->object->id, UUID_LEN);
 	else if (ctx->has_touched) event.object_id = view_of(ctx->touched, UUID_LEN);
 	if (ctx->has_request_id) event.request_id = view_of(ctx->request_id, sizeof ctx->request_id);
+	if (held) return engine->held ? audit_held_append(engine->held, txn, &event) : ERR_STATE;
 	TRY(audit_append(engine->audit, txn, &event));
 	e->run->r->audit_seq = audit_chain_length(engine->audit);
 	return ERR_OK;
+}
+
+const char *dispatch_audit_why(const struct run *run, enum coffer_err err)
+{
+	if (!engine_is_cached(run->r->engine, run->ctx.txn)) return err_text(err);
+	if (err == ERR_FULL) return "this node holds as many records as it can until the database is back";
+	return err == ERR_STATE ? "what this node holds of it without the database is not whole, and goes on when the database is back" : err_text(err);
 }
 
 enum coffer_err dispatch_audit(struct run *run, const struct op_row *row, enum coffer_err err)

@@ -65,6 +65,8 @@ void dispatch_audit_count_refusal(struct run *run, const struct op_row *row, siz
 bool dispatch_is_hidden(const struct run *run);
 /* Writes the audit row of an item, on the store lane at once, on the admin lane through engine->on_store. */
 enum coffer_err dispatch_audit(struct run *run, const struct op_row *row, enum coffer_err err) MUST_USE;
+/* Why it could not be written, for people. */
+const char *dispatch_audit_why(const struct run *run, enum coffer_err err);
 /* An answer that was given before is given again: where several nodes write, behind a commit of this transaction's own, because a row of another node can be seen whose commit
  * still waits for its standby (docs/formats.md section 23.1). */
 enum coffer_err dispatch_audit_again(struct run *run) MUST_USE;

@@ -193,7 +193,7 @@ static enum coffer_err attempt_and_note(struct run *run, const struct op_row *ro
 	enum coffer_err err = dispatch_audit_wants(run, row, ERR_OK) ? dispatch_audit(run, row, ERR_OK) : ERR_OK;
 	/* Off the store lane what was done is durable by now. */
 	if (err && !run->ctx.txn) return reason_fail(&run->ctx.reason, err, "this was done, but the audit log could not be written: %s", err_text(err));
-	if (err) return reason_fail(&run->ctx.reason, err, "the audit log could not be written, and without it nothing is done: %s", err_text(err));
+	if (err) return reason_fail(&run->ctx.reason, err, "the audit log could not be written, and without it nothing is done: %s", dispatch_audit_why(run, err));
 	return run->ctx.txn ? record(run, row, index) : ERR_OK;
 }
 
@@ -279,7 +279,7 @@ static enum coffer_err note_refusal(struct run *run, const struct op_row *row, e
 	run->ctx.result_reason = 0;
 	run->ctx.refused_len = 0;
 	if (!run->ctx.txn) return reason_default(&run->ctx.reason, failed, "%s", err_text(failed)); /* what was done before is told */
-	return reason_fail(&run->ctx.reason, failed, "the audit log could not be written, and without it nothing is done: %s", err_text(failed));
+	return reason_fail(&run->ctx.reason, failed, "the audit log could not be written, and without it nothing is done: %s", dispatch_audit_why(run, failed));
 }
 
 /* KMIP 1.4 section 4: these leave the ID Placeholder behind, or empty it. */

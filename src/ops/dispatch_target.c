@@ -8,10 +8,17 @@
 
 #define NAME_MAX_BYTES 255u
 
+/* What the cache does not have may well be there. */
+static enum coffer_err find(struct op_ctx *ctx, enum coffer_err err)
+{
+	if (err != ERR_NOT_FOUND || !engine_is_cached(ctx->engine, ctx->txn)) return err;
+	return reason_fail(&ctx->reason, ERR_IO, "%s", engine_not_cached_note);
+}
+
 static enum coffer_err by_id(struct op_ctx *ctx, const uint8_t id[static UUID_LEN])
 {
 	struct op_key *key;
-	if (ctx->txn) return txn_object(ctx->txn, id, &ctx->object);
+	if (ctx->txn) return find(ctx, txn_object(ctx->txn, id, &ctx->object));
 	enum coffer_err err = op_local_key(ctx->local, id, &key);
 	if (err == ERR_NOT_CACHED) {
 		ctx->want_name = false;
@@ -25,7 +32,7 @@ static enum coffer_err by_id(struct op_ctx *ctx, const uint8_t id[static UUID_LE
 static enum coffer_err by_name(struct op_ctx *ctx, struct view name)
 {
 	ENSURE(name.len > 0 && name.len <= NAME_MAX_BYTES, ERR_NOT_FOUND);
-	if (ctx->txn) return txn_object_by_name(ctx->txn, name, &ctx->object);
+	if (ctx->txn) return find(ctx, txn_object_by_name(ctx->txn, name, &ctx->object));
 	ctx->object = ctx->local ? op_local_by_name(ctx->local, name) : object_table_get_by_name(ctx->engine->objects, name);
 	if (ctx->object) return ERR_OK;
 	ctx->want_name = true;

@@ -43,6 +43,14 @@ const char engine_removed_note[] = "this node was removed from the domain; to jo
 const char engine_store_hangs_note[] = "the store does not answer: what is in memory is served, and nothing is changed until it does; look at the kernel's log and "
 	"at the disk, or at the database";
 
+const char engine_not_cached_note[] = "the database does not answer, and this node's cache does not have what the request names (it keeps what was used here); see whether the database is up and "
+	"reachable, then try again";
+
+bool engine_is_cached(const struct engine *engine, const struct txn *txn)
+{
+	return txn_is_reading(txn) && txn != engine->txn;
+}
+
 const char *store_health_name(enum store_health health)
 {
 	static const char *const names[] = { "well", "full", "read-only", "failed" };

@@ -62,6 +62,8 @@ struct engine_cache {
 	_Atomic bool whole;     /* it has what a start needs */
 	_Atomic bool offline;   /* the node was opened from it: the store is asked for nothing until it has opened from there */
 	_Atomic uint64_t rows, bytes, limit;
+	_Atomic uint64_t to_compare; /* objects of it that were not compared with the store since this node opened from there */
+	_Atomic uint64_t held;  /* audit records of the time without the database that are not in the log yet */
 	_Atomic uint64_t as_of_s; /* until then the changes of the other nodes are in it; 0: not known */
 };
 
@@ -75,6 +77,7 @@ struct store_check; /* ops/store_check.h */
 struct key_rotation; /* ops/key_rotation.h */
 struct rotation; /* ops/rotation.h */
 struct seat; /* ops/seat.h */
+struct audit_held; /* audit/held.h */
 struct token_spawner; /* token/proxy.h */
 struct move_order; /* ops/move_order.h */
 
@@ -98,6 +101,7 @@ struct engine {
 	struct store *store;
 	struct txn *txn;
 	struct audit_chain *audit;
+	struct audit_held *held;           /* records of the time without the database; NULL: one node writes the store. From the start */
 	struct grants *staged_grants;      /* a reference: the grants after the transaction under way; NULL while it changes none */
 
 	/* admin lane */
@@ -193,6 +197,9 @@ void engine_set_store_health(struct engine *engine, enum store_health health, co
 /* The sentence of the health into a reason, with err as the result. */
 enum coffer_err engine_store_refuses(struct engine *engine, enum coffer_err err, struct reason *reason);
 /* While the node was opened from its cache: why the store is asked for nothing. */
+extern const char engine_not_cached_note[];
+/* Store lane. Whether a transaction is over the node's cache, because the database does not answer; txn may be NULL. */
+bool engine_is_cached(const struct engine *engine, const struct txn *txn);
 enum coffer_err engine_offline_refuses(struct engine *engine, struct reason *reason);
 /* Why nothing is asked of a store that hangs. */
 extern const char engine_store_hangs_note[];

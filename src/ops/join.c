@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "crypto/hash.h"
 #include "crypto/rng.h"
 #include "domain/enrolment.h"
 #include "domain/waiting.h"
@@ -157,13 +158,14 @@ static enum coffer_err take_enrolment(struct join *j, struct view text, uint8_t 
 	return join_keep_enrolment(j, key, reason);
 }
 
-/* The proof covers the request, so that another request needs another one. Without a token it is the one that this join was begun with, where there is one. */
-static enum coffer_err prove(struct join *j, const struct join_wish *wish, struct admission_request *q, struct reason *reason)
+/* The proof covers the request, so that another request needs another one. Without evidence it is that which this join was begun with, where there is one. */
+static enum coffer_err prove(struct join *j, const struct join_wish *wish, struct token_endorse_answer *shown, struct admission_request *q, struct reason *reason)
 {
 	AUTO_SECRET struct secret *key = NULL;
 	struct admission_request before = { .evidence = ADMISSION_BY_FINGERPRINT };
 	uint8_t id[ADMISSION_ENROLMENT_ID_LEN];
 	if (j->kept.request.len) TRY(admission_request_read(buf_view(&j->kept.request), &before, reason));
+	if (wish->endorsement || (!wish->enrolment.len && before.evidence == ADMISSION_BY_ENDORSEMENT)) return join_endorse(j, shown, q, reason);
 	if (wish->enrolment.len) TRY(take_enrolment(j, wish->enrolment, id, reason));
 	else if (before.evidence == ADMISSION_BY_ENROLMENT) memcpy(id, before.enrolment_id, sizeof id);
 	else return ERR_OK;
@@ -188,12 +190,14 @@ static bool is_current(const struct join *j, const struct join_wish *wish)
 	uint64_t now_ms = clock_wall_s() * 1000;
 	if (j->kept.stage != JOINING_ASKED || admission_request_read(buf_view(&j->kept.request), &q, NULL) != ERR_OK) return false;
 	if ((wish->name.len && !view_equal_str(wish->name, q.name)) || !is_by(&q, wish->enrolment)) return false;
+	if (wish->endorsement && q.evidence != ADMISSION_BY_ENDORSEMENT) return false;
 	return (now_ms > q.created_ms ? now_ms - q.created_ms : q.created_ms - now_ms) < FRESH_MS;
 }
 
 static enum coffer_err make_request(struct engine *engine, struct join *j, const struct join_wish *wish, struct reason *reason)
 {
 	AUTO_BUF struct buf request = BUF_EMPTY;
+	struct token_endorse_answer shown = { .there = false };
 	struct admission_request q = { .created_ms = clock_wall_s() * 1000, .evidence = ADMISSION_BY_FINGERPRINT };
 	memcpy(q.domain_id, j->kept.domain.id, UUID_LEN);
 	memcpy(q.node_id, j->kept.domain.node_id, UUID_LEN);
@@ -201,7 +205,7 @@ static enum coffer_err make_request(struct engine *engine, struct join *j, const
 	TRY(name_of(j, wish, engine->seat->name, &q, reason));
 	TRY(join_public_key(j, q.transport_key, reason));
 	TRY(rng_bytes(q.nonce, sizeof q.nonce));
-	TRY(prove(j, wish, &q, reason));
+	TRY(prove(j, wish, &shown, &q, reason));
 	TRY(admission_request_write(&q, &request));
 	buf_clear(&j->kept.request);
 	TRY(buf_append(&j->kept.request, buf_view(&request)));
@@ -252,7 +256,11 @@ static enum coffer_err fill(const struct join *j, struct join_result *out, struc
 	TRY(admission_digest(buf_view(&j->kept.request), digest));
 	admission_fingerprint_text(digest, out->request);
 	memcpy(out->name, q.name, sizeof out->name);
-	out->by_enrolment = q.evidence == ADMISSION_BY_ENROLMENT;
+	out->evidence = q.evidence;
+	if (q.evidence == ADMISSION_BY_ENDORSEMENT) {
+		TRY(hash_sha256(q.certificate, digest));
+		text_hex(view_of(digest, sizeof digest), out->certificate);
+	}
 	out->domain = j->kept.domain;
 	out->token = j->info;
 	return ERR_OK;
@@ -262,20 +270,24 @@ static enum coffer_err ask(struct engine *engine, const struct principal *princi
 {
 	struct join *j = engine->join;
 	AUTO_BUF struct buf answer = BUF_EMPTY;
+	AUTO_BUF struct buf challenge = BUF_EMPTY;
 	struct asking a = { .j = j, .bytes = BUF_EMPTY };
 	enum coffer_err err = engine->on_store(engine, put_or_read, &a, reason);
 	if (!err && a.row.state == ADMISSION_ANSWERED) err = buf_append(&answer, a.row.answer);
+	if (!err && a.row.state == ADMISSION_CHALLENGED && !a.row.proof.len) err = buf_append(&challenge, a.row.challenge);
 	enum admission_state state = a.row.state;
 	if (!err && state == ADMISSION_REFUSED) err = refused(engine, a.row.sentence, reason);
 	buf_free(&a.bytes);
 	TRY(err);
 	TRY(fill(j, out, reason));
-	if (state != ADMISSION_ANSWERED) return ERR_OK;
-	TRY(join_end(engine, principal, j, wish, buf_view(&answer), reason));
-	out->member = true;
-	if (joining_erase(engine->config->state_dir, reason) != ERR_OK) log_warn("%s", reason_text(reason, ERR_IO));
+	if (state != ADMISSION_ANSWERED) return challenge.len ? join_prove(engine, j, buf_view(&challenge), reason) : ERR_OK;
+	err = join_end(engine, principal, j, wish, buf_view(&answer), reason);
+	out->member = !err || engine_state_get(engine) == ENGINE_SEALED; /* sealed: it has joined, and is opened later */
+	if (!out->member) return err;
+	struct reason why = { "" };
+	if (joining_erase(engine->config->state_dir, &why) != ERR_OK) log_warn("%s", reason_text(&why, ERR_IO));
 	join_drop(engine);
-	return ERR_OK;
+	return err;
 }
 
 static enum coffer_err prepare(struct engine *engine, const struct join_wish *wish, struct reason *reason)
@@ -299,6 +311,7 @@ static enum coffer_err check_enrolment(const struct join_wish *wish, struct reas
 enum coffer_err join_run(struct engine *engine, const struct principal *principal, const struct join_wish *wish, struct join_result *out, struct reason *reason)
 {
 	*out = (struct join_result){ .member = false };
+	if (wish->endorsement && wish->enrolment.len) return reason_fail(reason, ERR_INPUT, "a node joins by an enrolment token or by its TPM's endorsement certificate: give one of them");
 	TRY(check_enrolment(wish, reason));
 	TRY(check_free(engine, reason));
 	TRY(load(engine, reason));

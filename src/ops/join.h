@@ -3,8 +3,10 @@
 #ifndef COFFER_OPS_JOIN_H
 #define COFFER_OPS_JOIN_H
 
+#include "domain/endorsement.h"
 #include "domain/joining.h"
 #include "ops/engine.h"
+#include "token/endorse.h"
 
 struct join_wish {
 	char token_uri[TOKEN_URI_MAX + 1];
@@ -12,6 +14,7 @@ struct join_wish {
 	struct view name;                        /* of the node; empty: as it was, or the configuration's. Borrowed */
 	struct view pin;                         /* of the token, in place of its pin-source; empty: none. Secret, borrowed */
 	struct view enrolment;                   /* an enrolment token's text, where there is one; empty: as it was begun. Secret, borrowed */
+	bool endorsement;                        /* by the certificate of the token, which is a TPM; false: as it was begun */
 	bool has_answer;                         /* the next: the answer must be the one with this fingerprint */
 	uint8_t answer[DOMAIN_FINGERPRINT_LEN];
 	bool anew;                               /* what was begun is forgotten first */
@@ -21,7 +24,8 @@ struct join_result {
 	bool member;                             /* false: the request waits */
 	struct domain_id domain;
 	char name[ADMISSION_NAME_MAX + 1];
-	bool by_enrolment;                       /* nobody has to type anything */
+	enum admission_evidence evidence;        /* with any nobody has to type anything */
+	char certificate[ENDORSEMENT_DIGEST_TEXT]; /* of BY_ENDORSEMENT: its digest, which has to be listed */
 	char request[DOMAIN_FINGERPRINT_TEXT];   /* what is typed at the master server */
 	struct token_info token;
 };
@@ -52,6 +56,10 @@ enum coffer_err join_unwrap_auth(struct join *j, struct secret **out, struct rea
 /* The key of the enrolment token that was given: kept wrapped, and back again (ERR_NOT_FOUND: there is none). */
 enum coffer_err join_keep_enrolment(struct join *j, const struct secret *key, struct reason *reason) MUST_USE;
 enum coffer_err join_unwrap_enrolment(struct join *j, struct secret **out, struct reason *reason) MUST_USE;
+/* join_endorse.c. Certificate and public area of the transport key into the request, whose views borrow *out; ERR_UNSUPPORTED, ERR_NOT_FOUND: this token has none. */
+enum coffer_err join_endorse(struct join *j, struct token_endorse_answer *out, struct admission_request *q, struct reason *reason) MUST_USE;
+/* The challenge answered by the token, and the proof put in the row. ERR_DENIED: it is not for this token. */
+enum coffer_err join_prove(struct engine *engine, struct join *j, struct view challenge, struct reason *reason) MUST_USE;
 /* What the token keeps of the transport key; a token that does not answer keeps it. */
 void join_remove_key(struct join *j);
 /* join_end.c. The answer opened, the ring wrapped by this node's token, the rows, the domain: this node is a member. */

@@ -13,6 +13,7 @@
 #include "objects/index.h"
 #include "ops/kmip_key.h"
 #include "ops/kmip_replace.h"
+#include "ops/seat.h"
 
 #define LOOK 64u                 /* ids read ahead */
 #define AGAIN_MS 3600000u        /* a pass at least so often: keys become active, clocks are set */
@@ -326,8 +327,8 @@ enum coffer_err key_rotation_step(struct engine *engine, struct txn *txn, void *
 {
 	struct key_rotation *r = engine->key_rotation;
 	uint64_t until_ms = clock_mono_ms() + *(const unsigned *)arg;
-	(void)reason;
 	if (!r || !txn_ring(txn)) return ERR_OK;
+	TRY(seat_check_master(engine, reason)); /* where another node took over meanwhile, it is that one's */
 	r->next = r->place;
 	struct place *place = &r->next;
 	if (!place->passing) {

@@ -48,6 +48,15 @@ enum coffer_err nodes_find(struct txn *txn, struct view name_or_id, struct node_
 	return w.found ? ERR_OK : reason_fail(reason, ERR_NOT_FOUND, "no node of this domain has this name or id; see 'coffer node list'");
 }
 
+enum coffer_err nodes_take_name(struct view text, const char *what, char out[static ADMISSION_NAME_MAX + 1], struct reason *reason)
+{
+	if (text.len >= 1 && text.len <= ADMISSION_NAME_MAX && text_is_utf8(text)) {
+		text_printable(text, out, ADMISSION_NAME_MAX + 1);
+		if (view_equal_str(text, out)) return ERR_OK;
+	}
+	return reason_fail(reason, ERR_FIELD, "the name of %s has 1 to %u printable bytes of UTF-8", what, ADMISSION_NAME_MAX);
+}
+
 /* Ids of a table that begin with the node's. */
 struct gather {
 	const uint8_t *node_id;

@@ -86,6 +86,8 @@ enum op_flags {
 	OP_SEALS = 256,          /* seals something new: only while there is a master server, or within encrypt_grace (ops/seat.h) */
 	OP_FENCED = 1024,        /* the master server alone: store lane, in a transaction that holds the lease; admin lane, asked first, and the handler's transactions begin with seat_check_master */
 	OP_ANCHORED = 128,       /* it ends something that an older store would bring back: the token's counter is raised before it is acknowledged (ops/anchor.h) */
+	OP_FROM_CACHE = 2048,    /* store lane, also while the database does not answer, from the node's cache: it changes no object, and its audit record is held (audit/held.h) */
+	OP_ONLY_READS = 4096,    /* store lane: it writes nothing, no audit record either, and may take a transaction that hinders no writer */
 	OP_ADMIN_LOCK = 512      /* admin lane: the handler runs under engine->admin_lock */
 };
 

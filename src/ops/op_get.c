@@ -104,6 +104,7 @@ static enum coffer_err note_served(struct op_ctx *ctx)
 {
 	AUTO_OBJECT struct object *o = NULL;
 	bool fresh = false;
+	if (engine_is_cached(ctx->engine, ctx->txn)) return ERR_OK; /* ops/held_rows.h does it, with the record */
 	attrset_get_bool(&ctx->object->attrs, ATTR_FRESH, &fresh);
 	if (!fresh) return ERR_OK;
 	TRY(kmip_key_change(ctx, clock_date_s(), &o));

@@ -22,15 +22,6 @@ struct wish {
 
 /* ---- what is asked ---- */
 
-static enum coffer_err take_name(struct op_ctx *ctx, struct view text, char out[static ADMISSION_NAME_MAX + 1])
-{
-	if (text.len >= 1 && text.len <= ADMISSION_NAME_MAX && text_is_utf8(text)) {
-		text_printable(text, out, ADMISSION_NAME_MAX + 1);
-		if (view_equal_str(text, out)) return ERR_OK;
-	}
-	return reason_fail(&ctx->reason, ERR_FIELD, "an enrolment token's name has 1 to %u printable bytes of UTF-8", ADMISSION_NAME_MAX);
-}
-
 static enum coffer_err take_wish(struct op_ctx *ctx, struct ttlv_cursor *payload, struct wish *w)
 {
 	struct view name;
@@ -40,7 +31,7 @@ static enum coffer_err take_wish(struct op_ctx *ctx, struct ttlv_cursor *payload
 	TRY(ttlv_take_optional_i32(payload, TAG_COFFER_ENROLMENT_USES, &w->uses, NULL));
 	TRY(ttlv_take_optional_i32(payload, TAG_COFFER_ENROLMENT_LIFE, &w->life_s, NULL));
 	TRY(ttlv_done(payload));
-	if (has_name) TRY(take_name(ctx, name, w->name));
+	if (has_name) TRY(nodes_take_name(name, "an enrolment token", w->name, &ctx->reason));
 	if (w->uses < 1 || w->uses > (int32_t)ENROLMENT_USES_MAX)
 		return reason_fail(&ctx->reason, ERR_FIELD, "an enrolment token admits 1 to %u nodes", ENROLMENT_USES_MAX);
 	if (w->life_s < (int32_t)ENROLMENT_LIFE_MIN_S || w->life_s > (int32_t)ENROLMENT_LIFE_MAX_S)

@@ -27,6 +27,7 @@ static enum coffer_err take_wish(struct op_ctx *ctx, struct ttlv_cursor *payload
 	TRY(ttlv_take_optional_text(payload, TAG_COFFER_ANSWER_PRINT, &answer, &wish->has_answer));
 	TRY(ttlv_take_optional_bool(payload, TAG_COFFER_ANEW, &wish->anew, NULL));
 	TRY(ttlv_take_optional_bytes(payload, TAG_COFFER_ENROLMENT_TOKEN, &wish->enrolment, NULL));
+	TRY(ttlv_take_optional_bool(payload, TAG_COFFER_ENDORSEMENT, &wish->endorsement, NULL));
 	TRY(ttlv_done(payload));
 	TRY(take_fingerprint(ctx, domain, wish->domain));
 	return wish->has_answer ? take_fingerprint(ctx, answer, wish->answer) : ERR_OK;
@@ -34,6 +35,7 @@ static enum coffer_err take_wish(struct op_ctx *ctx, struct ttlv_cursor *payload
 
 static void put_answer(const struct join_result *r, struct writer *out)
 {
+	static const char *const by[] = { [ADMISSION_BY_FINGERPRINT] = "fingerprint", [ADMISSION_BY_ENROLMENT] = "enrolment token", [ADMISSION_BY_ENDORSEMENT] = "endorsement certificate" };
 	char text[ANSWER_MAX], domain[DOMAIN_FINGERPRINT_TEXT], node[UUID_TEXT_LEN + 1];
 	struct writer w;
 	struct json_out j = { .w = &w };
@@ -46,7 +48,8 @@ static void put_answer(const struct join_result *r, struct writer *out)
 	json_str(&j, "node", node);
 	json_str(&j, "name", r->name);
 	json_str(&j, "fingerprint", r->request);
-	json_str(&j, "by", r->by_enrolment ? "enrolment token" : "fingerprint");
+	json_str(&j, "by", by[r->evidence]);
+	if (r->certificate[0]) json_str(&j, "certificate", r->certificate);
 	json_end(&j);
 	ttlv_put_text(out, TAG_COFFER_JSON, writer_view(&w));
 	token_line_put(out, &r->token);

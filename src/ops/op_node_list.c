@@ -34,7 +34,7 @@ static void begin_entry(struct list *l, const uint8_t id[static UUID_LEN], const
 static enum coffer_err put_node(void *arg, const struct node_record *n)
 {
 	static const char *const origins[] = { [NODE_FOUNDED] = "founded", [NODE_BY_FINGERPRINT] = "fingerprint", [NODE_BY_ENROLMENT] = "enrolment token",
-		[NODE_BY_ENDORSEMENT] = "endorsement" };
+		[NODE_BY_ENDORSEMENT] = "endorsement certificate" };
 	struct list *l = arg;
 	bool own = memcmp(n->node_id, ring_domain(txn_ring(l->ctx->txn))->node_id, UUID_LEN) == 0;
 	begin_entry(l, n->node_id, n->name, node_state_name(n->state), n->token_kind);

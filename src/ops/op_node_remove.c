@@ -20,7 +20,7 @@ struct removal {
 	struct op_ctx *ctx;
 	struct view wanted;
 	struct node_record node;
-	unsigned revoked; /* enrolment tokens */
+	struct enrol_revoked revoked;
 };
 
 static enum coffer_err check(struct removal *r, struct txn *txn, struct reason *reason)
@@ -48,7 +48,8 @@ static enum coffer_err append_removed(struct engine *engine, struct txn *txn, co
 {
 	char node[UUID_TEXT_LEN + 1], details[512];
 	text_uuid(r->node.node_id, node);
-	snprintf(details, sizeof details, "node %s '%s' removed; %u enrolment token(s) revoked%s%s", node, r->node.name, r->revoked, r->ctx->detail[0] ? "; " : "", r->ctx->detail);
+	snprintf(details, sizeof details, "node %s '%s' removed; %u enrolment token(s) revoked, %u endorsement certificate(s) not listed any more%s%s", node, r->node.name,
+		r->revoked.tokens, r->revoked.certificates, r->ctx->detail[0] ? "; " : "", r->ctx->detail);
 	const struct audit_event event = { .principal = view_str(r->ctx->principal->text), .operation = OPERATION_COFFER_NODE_REMOVE,
 		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
 	return audit_append(engine->audit, txn, &event);
@@ -70,7 +71,7 @@ static enum coffer_err remove_it(struct engine *engine, struct txn *txn, void *a
 	TRY(node_record_put(txn_store(txn), txn_ring(txn), &r->node));
 	TRY(nodes_erase_rows(txn, r->node.node_id));
 	TRY(refuse_request(txn, &r->node));
-	TRY(enrol_revoke(txn, NULL, &r->revoked, reason)); /* a member can read the key of each */
+	TRY(enrol_revoke(txn, NULL, &r->revoked, reason)); /* a member can read the key of each token, and could list certificates */
 	return append_removed(engine, txn, r);
 }
 
@@ -100,7 +101,7 @@ enum coffer_err op_node_remove(struct op_ctx *ctx, struct ttlv_cursor *payload, 
 {
 	struct engine *e = ctx->engine;
 	struct removal r = { .ctx = ctx };
-	char said[ADMISSION_NAME_MAX + 96];
+	char said[ADMISSION_NAME_MAX + 192];
 	TRY(ttlv_take_text(payload, TAG_COFFER_NODE_NAME, &r.wanted));
 	TRY(ttlv_done(payload));
 	TRY(e->on_store(e, find_it, &r, &ctx->reason));
@@ -109,12 +110,14 @@ enum coffer_err op_node_remove(struct op_ctx *ctx, struct ttlv_cursor *payload, 
 	if (err == ERR_UNKNOWN_OUTCOME) return reason_default(&ctx->reason, err, "whether the node was removed is not known; look at 'coffer node list'");
 	TRY(err);
 	quorum_done(ctx);
-	snprintf(said, sizeof said, "node '%s' was removed from the domain; %u enrolment token(s) revoked", r.node.name, r.revoked);
+	snprintf(said, sizeof said, "node '%s' was removed from the domain; %u enrolment token(s) revoked, %u endorsement certificate(s) not listed any more", r.node.name, r.revoked.tokens,
+		r.revoked.certificates);
 	log_warn("%s by %s", said, ctx->principal->text);
 	if (e->alerts) (void)alert_happened(e->alerts, ALERT_NODE_REMOVED, said);
 	ttlv_put_bytes(out, TAG_COFFER_NODE_ID, view_of(r.node.node_id, UUID_LEN));
 	ttlv_put_str(out, TAG_COFFER_NODE_NAME, r.node.name);
-	ttlv_put_i32(out, TAG_COFFER_ENROLMENTS_REVOKED, (int32_t)r.revoked);
+	ttlv_put_i32(out, TAG_COFFER_ENROLMENTS_REVOKED, (int32_t)r.revoked.tokens);
+	ttlv_put_i32(out, TAG_COFFER_CERTIFICATES_UNLISTED, (int32_t)r.revoked.certificates);
 	rotate(ctx, &r.node, out);
 	return ERR_OK;
 }

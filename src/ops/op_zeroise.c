@@ -142,7 +142,8 @@ static enum coffer_err destroy_master_secret(struct op_ctx *ctx, const char **ou
 /* What the answer says of what was in the token. */
 struct remains {
 	const char *master_secret, *counter;
-	char earlier[TOKEN_URI_MAX + 1]; /* where a master secret from before the last change stands yet; "": nowhere that is known */
+	char earlier[TOKEN_URI_MAX + 1]; /* where a master secret from before the last change stands yet, or may stand of one that was begun; "": nowhere that is known */
+	bool begun;                      /* the second */
 };
 
 /* The counter goes last, and that it stays hinders nothing: no secret is in it. */
@@ -160,17 +161,22 @@ static enum coffer_err destroy_as_ordered(struct op_ctx *ctx, struct remains *ou
 	return ERR_OK;
 }
 
+static const char *left_by(const struct remains *remains)
+{
+	return remains->begun ? "a change of the master secret that was begun may have left one in" : "an earlier master secret stays in";
+}
+
 static void put_answer(struct writer *out, const struct remains *remains)
 {
-	char text[6 * TOKEN_URI_MAX + 1024], earlier[TOKEN_URI_MAX + 64];
+	char text[6 * TOKEN_URI_MAX + 1024], earlier[TOKEN_URI_MAX + 96];
 	struct writer w;
 	writer_init(&w, (uint8_t *)text, sizeof text);
 	struct json_out j = { .w = &w };
 	json_begin(&j, NULL);
 	json_str(&j, "master_secret", remains->master_secret);
 	json_str(&j, "counter", remains->counter);
-	snprintf(earlier, sizeof earlier, "an earlier master secret stays in %s", remains->earlier);
-	if (remains->earlier[0]) json_str(&j, "earlier_master_secret", earlier);
+	snprintf(earlier, sizeof earlier, "%s %s", left_by(remains), remains->earlier);
+	if (remains->earlier[0]) json_str(&j, remains->begun ? "begun_master_secret" : "earlier_master_secret", earlier);
 	json_str(&j, "state", "wiped by the restart that follows");
 	json_end(&j);
 	ttlv_put_text(out, TAG_COFFER_JSON, writer_view(&w));
@@ -216,10 +222,10 @@ static enum coffer_err destroy(struct op_ctx *ctx, const struct wish *wish, stru
 static enum coffer_err carry_out(struct op_ctx *ctx, const struct wish *wish, struct writer *out)
 {
 	struct engine *e = ctx->engine;
-	struct remains remains = { "left in the token, as was asked", "left in the token, as was asked", "" };
+	struct remains remains = { "left in the token, as was asked", "left in the token, as was asked", "", false };
 	bool gone = false;
-	rotation_master_stands(e, remains.earlier);
-	if (remains.earlier[0]) log_warn("zeroise: an earlier master secret stays in %s", remains.earlier);
+	rotation_master_stands(e, remains.earlier, &remains.begun);
+	if (remains.earlier[0]) log_warn("zeroise: %s %s", left_by(&remains), remains.earlier);
 	say_begun(ctx);
 	bool held = !wish->without_token && audit_signer_hold_for(e, 4 * e->config->token_deadline_ms);
 	if (!wish->without_token && !held) log_warn("zeroise: a signature of the audit log does not end; it is not waited for, and its key may be made in the token again");

@@ -4,7 +4,7 @@
 bool open_failure_passes(enum coffer_err err)
 {
 	enum err_class class = err_class(err);
-	return class == ERR_CLASS_memory || class == ERR_CLASS_io || class == ERR_CLASS_token || err == ERR_TIMEOUT;
+	return class == ERR_CLASS_memory || class == ERR_CLASS_io || class == ERR_CLASS_token || err == ERR_TIMEOUT || err == ERR_BUSY; /* the other nodes write too */
 }
 
 enum coffer_err open_again(struct engine *engine, struct reason *reason)

@@ -239,6 +239,26 @@ enum request_write request_write_kind(const struct request *r)
 	return kind;
 }
 
+bool request_is_of_cache(const struct request *r)
+{
+	PRE(r->parsed);
+	for (size_t i = 0; i < r->parsed->count; i++) {
+		const struct op_row *row = r->parsed->items[i].err ? NULL : dispatch_find(r->parsed->items[i].id.operation);
+		if (!row || (row->lane != OP_LANE_WORKER && !(row->flags & OP_FROM_CACHE))) return false;
+	}
+	return true;
+}
+
+bool request_only_reads(const struct request *r)
+{
+	PRE(r->parsed);
+	for (size_t i = 0; i < r->parsed->count; i++) {
+		const struct op_row *row = r->parsed->items[i].err ? NULL : dispatch_find(r->parsed->items[i].id.operation);
+		if (!row || !(row->flags & OP_ONLY_READS)) return false;
+	}
+	return r->parsed->count > 0;
+}
+
 void request_done(struct request *r)
 {
 	segment_work_abandon(&r->work); /* the daemon took it out, or it is not done */

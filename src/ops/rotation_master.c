@@ -1,4 +1,4 @@
-/* A new master secret: made, proven by every data key, put in force by one transaction and one rename; then the old one is destroyed. */
+/* A new master secret: made, proven by every data key, put in force by one transaction and one rename; then the old one is destroyed (rotation_master_old.c). */
 #include "ops/rotation_master.h"
 
 #include <stdio.h>
@@ -14,9 +14,7 @@
 #include "ops/rotation_master_internal.h"
 #include "token/place.h"
 
-#define LEFT_REFUSED "its token refused the PIN, and is not asked again by itself: 'coffer rotate master --pin' asks it with the PIN that you give, --forget-old gives it up"
-
-static void flow_end(struct master_flow *f)
+void master_flow_end(struct master_flow *f)
 {
 	for (unsigned i = 0; i < f->count; i++) {
 		secret_free(f->keys[i].key);
@@ -34,7 +32,7 @@ static struct moving *find_key(struct master_flow *f, uint32_t generation)
 
 /* ---- on the store thread ---- */
 
-static enum coffer_err load(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+enum coffer_err master_load(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct master_flow *f = arg;
 	(void)engine;
@@ -43,7 +41,7 @@ static enum coffer_err load(struct engine *engine, struct txn *txn, void *arg, s
 	return err ? reason_default(reason, err, "the record of an earlier change of the master secret does not open: %s", err_text(err)) : ERR_OK;
 }
 
-static void slot_id(const struct domain_id *domain, uint32_t generation, uint8_t out[static UUID_LEN + 4])
+void master_slot_id(const struct domain_id *domain, uint32_t generation, uint8_t out[static UUID_LEN + 4])
 {
 	memcpy(out, domain->node_id, UUID_LEN);
 	for (unsigned i = 0; i < 4; i++) out[UUID_LEN + i] = (uint8_t)(generation >> (24 - 8 * i));
@@ -55,7 +53,7 @@ static enum coffer_err take_old(struct txn *txn, struct moving *m, struct reason
 	uint8_t id[UUID_LEN + 4];
 	struct store_row row;
 	struct slot slot;
-	slot_id(ring_domain(txn_ring(txn)), m->generation, id);
+	master_slot_id(ring_domain(txn_ring(txn)), m->generation, id);
 	enum coffer_err err = store_get(txn_store(txn), STORE_SLOT, view_of(id, sizeof id), &row);
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	TRY(err);
@@ -63,14 +61,14 @@ static enum coffer_err take_old(struct txn *txn, struct moving *m, struct reason
 	return buf_append(&m->old, slot.blob);
 }
 
-static enum coffer_err take_keys(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+enum coffer_err master_take_keys(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct master_flow *f = arg;
 	struct ring *ring = txn_ring(txn);
 	(void)engine;
 	if (!ring) return reason_fail(reason, ERR_SEALED, "the node is sealed");
 	ENSURE(ring_count(ring) <= ROTATION_GENERATIONS_MAX, ERR_LIMIT);
-	flow_end(f);
+	master_flow_end(f);
 	f->count = 0;
 	for (unsigned i = 0; i < ring_count(ring); i++) {
 		const struct secret *key;
@@ -94,7 +92,7 @@ static enum coffer_err put_slot(struct txn *txn, struct master_flow *f, uint32_t
 	struct store_row row;
 	struct slot slot;
 	if (!m) return reason_fail(reason, ERR_STATE, "the data key was changed meanwhile; nothing was changed, try again");
-	slot_id(ring_domain(ring), generation, id);
+	master_slot_id(ring_domain(ring), generation, id);
 	TRY(store_get(txn_store(txn), STORE_SLOT, view_of(id, sizeof id), &row));
 	TRY(slot_parse(&row, &slot, reason));
 	TRY(slot_verify(ring, &row));
@@ -139,60 +137,16 @@ static enum coffer_err read_back(struct engine *engine, struct txn *txn, void *a
 	struct store_row row;
 	struct slot slot;
 	(void)engine;
-	slot_id(&f->after.domain, f->keys[f->count - 1].generation, id);
+	master_slot_id(&f->after.domain, f->keys[f->count - 1].generation, id);
 	TRY(store_get(txn_store(txn), STORE_SLOT, view_of(id, sizeof id), &row));
 	TRY(slot_parse(&row, &slot, reason));
 	f->written = view_equal(slot.master_secret_id, view_of(f->after.binding.master_secret_id, TOKEN_MS_ID_LEN));
 	return ERR_OK;
 }
 
-/* The blobs as they stand in the store now, in place of those that were meant to be there. */
-static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
-{
-	struct master_flow *f = arg;
-	(void)engine;
-	for (unsigned i = 0; i < f->count; i++) {
-		uint8_t id[UUID_LEN + 4];
-		struct store_row row;
-		struct slot slot;
-		slot_id(&f->after.domain, f->keys[i].generation, id);
-		buf_clear(&f->keys[i].blob);
-		enum coffer_err err = store_get(txn_store(txn), STORE_SLOT, view_of(id, sizeof id), &row);
-		if (err == ERR_NOT_FOUND) continue; /* that generation left meanwhile */
-		TRY(err);
-		TRY(slot_parse(&row, &slot, reason));
-		TRY(slot_check_binding(&slot, f->after.token_kind, &f->after.binding, reason));
-		TRY(buf_append(&f->keys[i].blob, slot.blob));
-	}
-	return ERR_OK;
-}
-
-void master_old_say(enum master_old old, const char *still, char *out, size_t cap)
-{
-	const char *what = old == MASTER_OLD_DESTROYED ? "destroyed" : old == MASTER_OLD_ADOPTED ? "left to its owner: Coffer did not make it" : "not shown by its token, so it is not known whether it is destroyed";
-	if (old == MASTER_OLD_STANDS) snprintf(out, cap, "not destroyed yet: %.400s", still);
-	else snprintf(out, cap, "%s%s%.350s", what, still[0] ? "; " : "", still);
-}
-
-/* What is on record for ever of the old one: also of one that is given up, of which nobody may say what it is. */
-static enum coffer_err store_end(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
-{
-	const struct master_flow *f = arg;
-	char details[2 * REASON_MAX], what[REASON_MAX];
-	master_old_say(f->out->old, "", what, sizeof what);
-	if (f->out->old == MASTER_OLD_DESTROYED) snprintf(what, sizeof what, "destroyed, and looked for again");
-	if (f->given_up) snprintf(what, sizeof what, "given up%s%.400s", f->last_said[0] ? "; last known of it: " : "", f->last_said);
-	if (!engine->audit) TRY(audit_chain_open(txn, &engine->audit, reason)); /* of a node at fault */
-	TRY(master_record_put(txn, &f->record));
-	snprintf(details, sizeof details, "master secret: the earlier one is %s", what);
-	const struct audit_event event = { .principal = view_str(f->wish ? f->wish->principal : "node"), .operation = OPERATION_COFFER_ROTATE_MASTER,
-		.status = RESULT_STATUS_SUCCESS, .details = view_str(details) };
-	return audit_append(engine->audit, txn, &event);
-}
-
 /* ---- with the token ---- */
 
-static enum coffer_err prove(struct master_flow *f, struct reason *reason)
+enum coffer_err master_prove(struct master_flow *f, struct reason *reason)
 {
 	for (unsigned i = 0; i < f->count; i++) {
 		AUTO_SECRET struct secret *back = NULL;
@@ -206,12 +160,12 @@ static enum coffer_err prove(struct master_flow *f, struct reason *reason)
 static enum coffer_err wrap_all(struct master_flow *f, struct reason *reason)
 {
 	for (unsigned i = 0; i < f->count; i++) TRY(token_proxy_wrap(f->engine->token, f->keys[i].key, &f->keys[i].blob, reason));
-	return prove(f, reason);
+	return master_prove(f, reason);
 }
 
 /* ---- the steps ---- */
 
-static void back_to(struct master_flow *f, const struct identity *to)
+void master_back_to(struct master_flow *f, const struct identity *to)
 {
 	struct reason why = { "" };
 	enum coffer_err err = token_proxy_retarget(f->engine->token, to->token_uri, &to->binding, &why);
@@ -250,86 +204,6 @@ static enum coffer_err put_in_force(struct master_flow *f, struct reason *reason
 	return identity_publish(e->config->state_dir, reason);
 }
 
-/* A PKCS#11 token keeps the pair that signed the audit log; the one in force has a pair of its own. The same token keeps it: it signs with it. */
-static void drop_signer(struct engine *e, const struct token_info *old, const struct token_info *now)
-{
-	bool stays = strcmp(old->kind, "pkcs11") != 0 || (strcmp(now->kind, "pkcs11") == 0 && strcmp(old->serial, now->serial) == 0);
-	if (!stays) audit_signer_drop(e);
-}
-
-/* The token that was left is not the one whose PIN a start knows: what it refused once it is not asked again at every start. */
-static void note_refused(struct master_flow *f, enum coffer_err err, struct reason *reason)
-{
-	struct engine *e = f->engine;
-	struct reason why = { "" };
-	if (err != ERR_AUTH && err != ERR_TOKEN_LOCKED && err != ERR_USAGE) return;
-	snprintf(why.text, sizeof why.text, "%.300s", reason_text(reason, err));
-	(void)reason_fail(reason, err, "%s: give the PIN of the token that was left with 'coffer rotate master --pin'", why.text);
-	if (err == ERR_USAGE || f->record.refused) return; /* that cost no try, or is known */
-	f->record.refused = true;
-	err = e->on_store(e, master_store_record, f, &why);
-	if (err) log_warn("that the token which was left refused the PIN is not on record: %s", reason_text(&why, err));
-}
-
-/* Only after every slot, as it stands in the store, was opened by the new one. */
-static enum coffer_err destroy_old(struct master_flow *f, struct reason *reason)
-{
-	struct engine *e = f->engine;
-	struct token_info info, now;
-	struct reason why = { "" };
-	f->out->old = MASTER_OLD_STANDS; /* of one before this one */
-	enum coffer_err err = e->on_store(e, read_slots, f, reason);
-	if (!err) err = prove(f, reason);
-	if (!err) err = token_proxy_describe(e->token, &now, reason);
-	if (err) return err;
-	err = token_proxy_retarget(e->token, f->record.uri, &f->record.binding, reason);
-	enum coffer_err left = token_proxy_counts(e->token) ? rotation_anchor_leave(f, &why) : ERR_OK;
-	if (f->rolled_back) { /* evidence: it stays until an administrator has taken the store against it */
-		back_to(f, &e->identity);
-		return reason_fail(reason, left, "%s", reason_text(&why, left));
-	}
-	if (!err) err = token_proxy_describe(e->token, &info, reason);
-	const struct moving *newest = &f->keys[f->count - 1];
-	if (!err && master_opens(e, newest, &newest->blob))
-		err = reason_fail(reason, ERR_BUG, "the earlier master secret opens what the new one wrapped, so it is the same and stays");
-	if (!err) drop_signer(e, &info, &now);
-	if (!err && info.made_here) err = token_proxy_erase(e->token, reason);
-	if (!err) f->out->old = info.made_here ? MASTER_OLD_DESTROYED : MASTER_OLD_ADOPTED;
-	if (err == ERR_TOKEN_KEY_MISSING) {
-		f->out->old = MASTER_OLD_NOT_SHOWN;
-		err = ERR_OK;
-	}
-	if (err) note_refused(f, err, reason);
-	if (!err && left) err = reason_fail(reason, left, "the counter in the token that was left could not be raised once more: %.300s", reason_text(&why, left));
-	back_to(f, &e->identity);
-	return err;
-}
-
-static void tell_old(const struct master_flow *f, const char *still)
-{
-	char text[REASON_MAX];
-	master_old_say(f->out->old, still, text, sizeof text);
-	rotation_tell_old(f->engine, text);
-}
-
-static enum coffer_err end(struct master_flow *f, struct reason *reason)
-{
-	anchor_record_clear(&f->record.left);
-	f->record = (struct master_record){ .phase = 0 };
-	TRY(f->engine->on_store(f->engine, store_end, f, reason));
-	if (f->out->old == MASTER_OLD_NOT_SHOWN) tell_old(f, "");
-	else rotation_tell_old(f->engine, "");
-	return ERR_OK;
-}
-
-/* Of an earlier one, in a node that serves. */
-static void stop_rolled_back(struct master_flow *f)
-{
-	if (!f->rolled_back) return;
-	rotation_anchor_tell(f->engine, true);
-	anchor_stop_serving(f->engine);
-}
-
 /* In force is another token, or the same one again: the counter is made there, or asked. Where nobody knows which, it is not touched: what the record means is known after a restart. */
 static void anchor_again(struct engine *e, const struct master_flow *f, bool moved, enum anchor_level before)
 {
@@ -351,18 +225,17 @@ static void anchor_again(struct engine *e, const struct master_flow *f, bool mov
 	if (e->anchor_fault) anchor_stop_serving(e);
 }
 
-/* The token is not turned to another one while a raise or a signature is under way, and none begins meanwhile. */
-static void keep_raises(struct engine *e)
+void master_keep_raises(struct engine *e)
 {
 	if (e->anchor) pthread_rwlock_wrlock(&e->anchor->turning);
 }
 
-static void let_raises(struct engine *e)
+void master_let_raises(struct engine *e)
 {
 	if (e->anchor) pthread_rwlock_unlock(&e->anchor->turning);
 }
 
-static enum coffer_err give_pin(struct master_flow *f, const char *uri)
+enum coffer_err master_give_pin(struct master_flow *f, const char *uri)
 {
 	if (f->wish->pin.len == 0) return ERR_OK;
 	AUTO_SECRET struct secret *pin = secret_copy(f->wish->pin.ptr, f->wish->pin.len);
@@ -379,51 +252,25 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	token_proxy_health(e->token, &health);
 	f->out->old = MASTER_OLD_STANDS; /* of one before this one */
 	f->old_info = health.info;
-	enum coffer_err err = f->wish->uri[0] ? give_pin(f, f->wish->uri) : ERR_OK;
+	enum coffer_err err = f->wish->uri[0] ? master_give_pin(f, f->wish->uri) : ERR_OK;
 	if (!err) err = master_make(f, reason);
-	if (!err) err = e->on_store(e, take_keys, f, reason);
+	if (!err) err = e->on_store(e, master_take_keys, f, reason);
 	if (!err && (master_is_same_key(&f->old_info, &f->out->info) || master_opens(e, &f->keys[f->count - 1], &f->keys[f->count - 1].old)))
 		err = reason_fail(reason, ERR_EXISTS, "that is the master secret in force already, under another name");
 	if (!err) err = wrap_all(f, reason);
 	if (!err) err = rotation_anchor_plan(f, reason);
 	if (!err) err = put_in_force(f, reason);
 	if (err) {
-		back_to(f, &e->identity);
-		if (!master_is_same(&f->before, &e->identity)) tell_old(f, reason_text(reason, err)); /* in force, and node.id does not say so yet */
+		master_back_to(f, &e->identity);
+		if (!master_is_same(&f->before, &e->identity)) master_tell_old(f, reason_text(reason, err)); /* in force, and node.id does not say so yet */
 		return err;
 	}
-	err = destroy_old(f, &why);
-	if (!err) err = end(f, &why);
+	err = master_destroy_old(f, &why);
+	if (!err) err = master_end(f, &why);
 	if (!err) return ERR_OK;
 	snprintf(f->out->old_sentence, sizeof f->out->old_sentence, "%s", reason_text(&why, err));
-	tell_old(f, f->out->old_sentence);
+	master_tell_old(f, f->out->old_sentence);
 	return ERR_OK;
-}
-
-/* An earlier change whose old master secret stands yet. */
-static enum coffer_err settle_earlier(struct master_flow *f, struct reason *reason)
-{
-	struct reason why = { "" };
-	char text[REASON_MAX];
-	const bool to_other = f->wish->uri[0] != '\0';
-	if (f->record.phase != 2 && f->wish->pin.len && !to_other) return reason_fail(reason, ERR_USAGE, "no other token wants a PIN: name the one that it is for with --token");
-	if (f->record.phase != 2) return ERR_OK;
-	if (!to_other || token_place_same_token(f->wish->uri, f->record.uri)) TRY(give_pin(f, f->record.uri));
-	f->given_up = f->wish->forget_old;
-	rotation_old(f->engine, f->last_said);
-	enum coffer_err err = f->given_up ? ERR_OK : f->engine->on_store(f->engine, take_keys, f, &why);
-	if (!err && !f->given_up) err = destroy_old(f, &why);
-	flow_end(f);
-	f->count = 0;
-	if (!err) err = end(f, reason);
-	else {
-		stop_rolled_back(f);
-		master_old_say(f->out->old, reason_text(&why, err), text, sizeof text);
-		err = f->rolled_back ? reason_fail(reason, err, "%s", reason_text(&why, err))
-			: reason_fail(reason, err, "the master secret before this one is %.400s; mend its token, or say --forget-old", text);
-	}
-	f->given_up = false;
-	return err;
 }
 
 static enum coffer_err change_and_count(struct master_flow *f, struct reason *reason)
@@ -436,7 +283,7 @@ static enum coffer_err change_and_count(struct master_flow *f, struct reason *re
 	if (e->anchor) anchor_set_level(e->anchor, ANCHOR_UNKNOWN, "the master secret is being changed");
 	enum coffer_err err = change(f, reason);
 	bool moved = !master_is_same(&f->before, &e->identity);
-	flow_end(f);
+	master_flow_end(f);
 	anchor_again(e, f, moved, facts.level);
 	return err;
 }
@@ -446,51 +293,13 @@ enum coffer_err rotation_master(struct engine *engine, const struct master_wish 
 	struct master_flow f = { .engine = engine, .wish = wish, .out = out, .before = engine->identity, .after = engine->identity };
 	*out = (struct master_change){ .old = MASTER_OLD_STANDS };
 	if (!engine->token) return reason_fail(reason, ERR_TOKEN_GONE, "the node has no token now");
-	enum coffer_err err = engine->on_store(engine, load, &f, reason);
+	enum coffer_err err = engine->on_store(engine, master_load, &f, reason);
 	if (!err) err = identity_settled(engine->config->state_dir, &engine->identity, reason);
-	keep_raises(engine);
-	if (!err) err = settle_earlier(&f, reason);
+	master_keep_raises(engine);
+	if (!err) err = master_settle_earlier(&f, reason);
 	if (!err) err = change_and_count(&f, reason);
-	let_raises(engine);
+	master_let_raises(engine);
 	anchor_record_clear(&f.left);
 	anchor_record_clear(&f.record.left);
 	return err;
-}
-
-void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1])
-{
-	struct master_flow f = { .engine = engine };
-	enum engine_state state = engine_state_get(engine);
-	out[0] = '\0';
-	if ((state != ENGINE_OPEN && state != ENGINE_FAULT) || engine->store_hangs) return;
-	if (engine->on_store(engine, load, &f, NULL) == ERR_OK && f.record.phase == 2) snprintf(out, TOKEN_URI_MAX + 1, "%s", f.record.uri);
-	anchor_record_clear(&f.record.left);
-}
-
-void rotation_master_finish(struct engine *engine, bool at_fault)
-{
-	struct master_change out = { .old = MASTER_OLD_STANDS };
-	struct master_flow f = { .engine = engine, .out = &out, .for_good = at_fault };
-	struct reason why = { "" };
-	pthread_mutex_lock(&engine->admin_lock);
-	enum engine_state state = engine_state_get(engine);
-	const bool may = state == ENGINE_OPEN || (at_fault && state == ENGINE_FAULT && !engine->store_hangs);
-	enum coffer_err err = may && engine->token ? engine->on_store(engine, load, &f, &why) : ERR_STATE;
-	if (!err && f.record.phase == 2 && f.record.refused) {
-		log_warn("the master secret before this one is not destroyed yet: %s", LEFT_REFUSED);
-		rotation_tell_old(engine, LEFT_REFUSED);
-	} else if (!err && f.record.phase == 2) {
-		f.before = f.after = engine->identity;
-		err = engine->on_store(engine, take_keys, &f, &why);
-		keep_raises(engine);
-		if (!err) err = destroy_old(&f, &why);
-		let_raises(engine);
-		if (!err) err = end(&f, &why);
-		if (err) log_warn("not all is done about the master secret before this one: %s", reason_text(&why, err));
-		if (err) tell_old(&f, reason_text(&why, err));
-		stop_rolled_back(&f);
-	}
-	anchor_record_clear(&f.record.left);
-	flow_end(&f);
-	pthread_mutex_unlock(&engine->admin_lock);
 }

@@ -29,10 +29,11 @@ void master_old_say(enum master_old old, const char *still, char *out, size_t ca
 
 enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason) MUST_USE;
 /* After a start: destroys the old master secret that a change left; where the counter in its token says that the store is not the newest nothing is destroyed, and the node stops serving.
- * at_fault: for zeroise: also on a node at fault whose data keys are open, and whatever the counter says. Takes admin_lock itself. */
-void rotation_master_finish(struct engine *engine, bool at_fault);
-/* The URI of an old master secret that a change left and that was not destroyed yet; "": none, or the store cannot say. Admin lane, admin_lock held. */
-void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1]);
+ * ends (a zeroise): also on a node at fault whose data keys are open, and whatever the counter says; and also the new one that a change made which did not come to its end. Takes admin_lock itself. */
+void rotation_master_finish(struct engine *engine, bool ends);
+/* The URI of an old master secret that a change left and that was not destroyed yet, or (*out_begun) of a place in which a change that did not come to its end may have made one; "": none, or the store
+ * cannot say. Admin lane, admin_lock held. */
+void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1], bool *out_begun);
 
 /* The domain record "master-change-" and the node's id: each node has one of its own. */
 struct master_record {

@@ -40,6 +40,7 @@ struct master_flow {
 	char last_said[REASON_MAX]; /* given_up: what status said of it */
 	bool rolled_back; /* the counter in the token that was left says that the store is not the newest */
 	bool unknown; /* whether the new one is in force: the store could not say */
+	bool begun;   /* what is destroyed was made by a change that did not come to its end */
 	bool written; /* read back: the slots name the new one */
 };
 
@@ -53,6 +54,32 @@ bool master_is_same_key(const struct token_info *a, const struct token_info *b);
 bool master_is_same(const struct identity *a, const struct identity *b);
 /* On the store thread, arg a struct master_flow: puts f->record. */
 enum coffer_err master_store_record(struct engine *engine, struct txn *txn, void *arg, struct reason *reason) MUST_USE;
+
+/* On the store thread, arg a struct master_flow: f->record; the node's data keys and their wrapped forms into f->keys. */
+enum coffer_err master_load(struct engine *engine, struct txn *txn, void *arg, struct reason *reason) MUST_USE;
+enum coffer_err master_take_keys(struct engine *engine, struct txn *txn, void *arg, struct reason *reason) MUST_USE;
+/* The id of this node's slot of a generation: UUID_LEN + 4 bytes. */
+void master_slot_id(const struct domain_id *domain, uint32_t generation, uint8_t out[static UUID_LEN + 4]);
+/* The master secret that the token is attached to gives back each data key of f->keys from its blob. */
+enum coffer_err master_prove(struct master_flow *f, struct reason *reason) MUST_USE;
+/* Attached to that again; what stands in the way is logged. */
+void master_back_to(struct master_flow *f, const struct identity *to);
+/* Wipes f->keys. */
+void master_flow_end(struct master_flow *f);
+/* The token is not turned to another one while a raise or a signature is under way, and none begins meanwhile. */
+void master_keep_raises(struct engine *e);
+void master_let_raises(struct engine *e);
+/* The wish's PIN, if there is one, is that of the token of uri. */
+enum coffer_err master_give_pin(struct master_flow *f, const char *uri) MUST_USE;
+
+/* Only after every slot, as it stands in the store, was opened by the new one. */
+enum coffer_err master_destroy_old(struct master_flow *f, struct reason *reason) MUST_USE;
+/* The old one is settled: the record goes. */
+enum coffer_err master_end(struct master_flow *f, struct reason *reason) MUST_USE;
+/* What became of the old one, into status. */
+void master_tell_old(const struct master_flow *f, const char *still);
+/* An earlier change whose old master secret stands yet. */
+enum coffer_err master_settle_earlier(struct master_flow *f, struct reason *reason) MUST_USE;
 
 /* Before anything is changed: a token in force that counts (token_proxy_counts) is asked. ERR_CORRUPT: the store is not the one that its counter speaks of; the node stops serving. Admin lane. */
 enum coffer_err rotation_anchor_before(struct master_flow *f, struct reason *reason) MUST_USE;

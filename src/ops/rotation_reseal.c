@@ -8,6 +8,7 @@
 #include "objects/reseal.h"
 #include "ops/request_record.h"
 #include "ops/rotation_internal.h"
+#include "ops/seat.h"
 
 #define NAMED 16u /* rows that do not open which the log names */
 
@@ -119,6 +120,7 @@ enum coffer_err rotation_reseal(struct engine *engine, struct txn *txn, void *ar
 	uint64_t until = clock_mono_ms() + budget->ms;
 	char waits_for[ROTATION_WAITS];
 	if (rotation_phase(engine) != ROTATION_RESEAL) return ERR_OK;
+	TRY(seat_check_master(engine, reason));
 	TRY(rotation_look_after(engine, txn, waits_for, reason)); /* who lacks the key could not read what is written again under it */
 	if (waits_for[0]) {
 		rotation_await(engine, waits_for);

@@ -23,6 +23,7 @@ struct seat {
 	bool look_again;           /* a fence said that the lease is another */
 	unsigned to_record;        /* what the role said (ROLE_SAY_…) and the audit log does not have yet */
 	uint64_t record_at_ms;     /* when to try that again */
+	uint64_t master_epoch, lost_epoch; /* as of which it was last said that this node is master server, or not any more: what waits to be recorded is recorded with them */
 	bool took_over;            /* the last taking was from another node */
 	struct node_sign own_sign; /* as it was written last; count 0: not yet */
 	uint64_t signed_at_ms;     /* clock_mono_ms: when that was tried last; 0: not yet */

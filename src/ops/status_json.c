@@ -255,6 +255,8 @@ static void put_cache(struct json_out *j, const struct engine_cache *c)
 	json_u64(j, "bytes", c->bytes);
 	json_u64(j, "limit", c->limit);
 	json_u64(j, "as_of", c->as_of_s);
+	json_u64(j, "to_compare", c->to_compare);
+	json_u64(j, "held_audit_records", c->held);
 	json_end(j);
 }
 
@@ -323,7 +325,7 @@ static void put_store(struct json_out *j, struct engine *engine, uint64_t *out_v
 	json_str(j, "store", engine->config->store);
 	json_u64(j, "audit_records", facts.audit_records);
 	json_u64(j, "audit_taken_out", facts.audit_gone);
-	if (facts.has_backup) backup_status_json(&facts.backup, engine->config->backup_max_age_ms, j);
+	if (facts.has_backup) backup_status_json(&facts.backup, engine->config->backup_max_age_ms, engine->config->store_shared, j);
 	json_u64(j, "objects_in_memory", object_table_count(engine->objects));
 }
 

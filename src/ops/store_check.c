@@ -97,7 +97,8 @@ static void note_fault(void *arg, const struct rooted_fault *fault)
 	add_finding(&c->now, sentence, compares);
 }
 
-/* A new account, which begins with what is wrong with the root itself. */
+/* A new account, which begins with what is wrong with the root itself. A root under a data key that is still to come is nothing wrong: until it is here nothing is compared (ERR_STATE), and it may be here
+ * with the next row. */
 static void begin_findings(struct engine *engine, struct store_check *c)
 {
 	struct reason reason = { "" };
@@ -109,7 +110,7 @@ static void begin_findings(struct engine *engine, struct store_check *c)
 	enum coffer_err err = rooted_store_verdict(engine->store, &reason);
 	rooted_store_facts(engine->store, &facts);
 	c->root_unknown = err && facts.version == 0;
-	if (!err) return;
+	if (!err || err == ERR_STATE) return;
 	const char *text = reason_text(&reason, err);
 	add_finding(&c->now, strncmp(text, "integrity: ", 11) == 0 ? text + 11 : text, true);
 }

@@ -71,6 +71,7 @@ op_fn op_unseal, op_recovery_new, op_recovery_confirm, op_recovery_test;
 
 op_fn op_node_join, op_node_list, op_node_approve, op_node_remove, op_node_accept;
 op_fn op_node_enrol, op_node_enrolments, op_node_enrol_revoke;
+op_fn op_node_trust, op_node_trusted, op_node_untrust;
 
 op_fn op_backup_begin, op_backup_read, op_backup_end, op_backup_verified, op_backup_list;
 op_fn op_restore_begin, op_restore_write, op_restore_commit;

@@ -83,6 +83,9 @@ const struct op_row vendor_rows[] = {
 	ROW(COFFER_NODE_ENROL,   "Node Enrol",    op_node_enrol,   NODES,       NONE,       STORE,  ALWAYS, OP_ALONE | OP_FENCED | OP_SECRET_ANSWER),
 	ROW(COFFER_NODE_ENROLMENTS, "Node Enrolments", op_node_enrolments, NODES, NONE,     STORE,  DENIED, 0),
 	ROW(COFFER_NODE_ENROL_REVOKE, "Node Enrol Revoke", op_node_enrol_revoke, NODES, NONE, STORE, ALWAYS, OP_ALONE | OP_FENCED),
+	ROW(COFFER_NODE_TRUST,   "Node Trust",    op_node_trust,   NODES,       NONE,       STORE,  ALWAYS, OP_ALONE | OP_FENCED),
+	ROW(COFFER_NODE_TRUSTED, "Node Trusted",  op_node_trusted, NODES,       NONE,       STORE,  DENIED, 0),
+	ROW(COFFER_NODE_UNTRUST, "Node Untrust",  op_node_untrust, NODES,       NONE,       STORE,  ALWAYS, OP_ALONE | OP_FENCED),
 
 	{ .operation = OPERATION_RNG_RETRIEVE, .name = "RNG Retrieve", .run = op_rng_retrieve, .permission = PERMISSION_RANDOM,
 	  .target = OP_TARGET_NONE, .lane = OP_LANE_WORKER, .audit = OP_AUDIT_DENIED, .flags = OP_SECRET_ANSWER, .since_minor = 2 },

@@ -35,7 +35,7 @@ static enum coffer_err line(struct postgres_store *s, const char *sql, struct re
 	return err;
 }
 
-/* A connection that was lost between two transactions has taken nothing along. */
+/* A connection that was lost is not made anew underneath: it may lead to another server, so who uses this store must learn of it (store_reopen). */
 static enum coffer_err begin_as(struct store *base, const char *sql, struct reason *reason)
 {
 	struct postgres_store *s = self(base);
@@ -43,11 +43,7 @@ static enum coffer_err begin_as(struct store *base, const char *sql, struct reas
 	if (err == ERR_UNKNOWN_OUTCOME)
 		return reason_fail(reason, err, "the connection to the database was lost and it was not opened again since");
 	TRY(err);
-	if (s->lost) {
-		postgres_disconnect(s);
-		TRY(postgres_connect(s, reason));
-	}
-	return line(s, sql, reason);
+	return line(s, sql, reason); /* ERR_CLOSED where the connection is lost, also by a rollback that failed */
 }
 
 static enum coffer_err begin(struct store *base, struct reason *reason)

@@ -24,8 +24,8 @@ struct postgres_config {
  *
  * Beyond store.h:
  * - Any call may return ERR_BUSY because another writer was faster (SQLSTATE 40001, 40P01): the transaction is doomed, nothing of it is there, and it may be run again.
- * - A connection that is lost before COMMIT was sent dooms the transaction (ERR_CLOSED): nothing of it is there. From COMMIT on the outcome is unknown, also when the server says
- *   that it committed but that its standby may not have it.
+ * - A connection that is lost before COMMIT was sent dooms the transaction (ERR_CLOSED): nothing of it is there. No call but store_reopen makes it anew. From COMMIT on the outcome is unknown, also when the server says
+ *   that it committed but that its standby may not have it, or answers that it does not know (SQLSTATE 40003, class 08).
  * - store_reopen waits until the server has ended what the lost connection was doing (a lock of that session), and makes one commit of its own, which is
  *   acknowledged only when everything before it is as durable as the server was told to make it. So what is read afterwards stays.
  * - store_scrub_deleted does nothing: old versions of rows stay in the files, logs and backups of the database until it clears them. What must not be read again is under a data

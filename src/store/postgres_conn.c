@@ -144,12 +144,22 @@ static void take_notice(void *arg, const PGresult *result)
 	log_warn("the database warns: %s", text ? text : "without a text");
 }
 
+/* Role, database or server may be set to acknowledge what they can still lose. Set in the session, so that a setting that is changed later does not count either. */
+static enum coffer_err be_durable(struct postgres_store *s, struct reason *reason)
+{
+	PGresult *result = NULL;
+	enum coffer_err err = postgres_line(s, "SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)",
+		&result, reason);
+	PQclear(result);
+	return err;
+}
+
 static enum coffer_err finish_connection(struct postgres_store *s, struct reason *reason)
 {
 	PQsetNoticeReceiver(s->conn, take_notice, s);
 	if (PQserverVersion(s->conn) < 140000)
 		return reason_fail(reason, ERR_UNSUPPORTED, "the database is older than PostgreSQL 14; use a newer one");
-	return ERR_OK;
+	return be_durable(s, reason);
 }
 
 /* Held by the session: while a lost connection of this writer is still at work on the server, so is its lock. */
@@ -166,7 +176,7 @@ static enum coffer_err take_lock(struct postgres_store *s, uint64_t end_ms, stru
 		if (err != ERR_BUSY && err != ERR_TIMEOUT) return reason_fail(reason, err, "%s", reason_text(&why, err));
 		if (s->lost) return reason_fail(reason, err, "%s", reason_text(&why, err));
 		if (clock_mono_ms() >= end_ms)
-			return reason_fail(reason, ERR_BUSY, "another connection of this node writes to the database and does not end; look for a copy of this node");
+			return reason_fail(reason, ERR_BUSY, "another connection of this node writes to the database and does not end; it is tried again by itself (a session of before a power cut is ended by the server after some seconds); where it stays, look for a copy of this node");
 	}
 }
 

@@ -66,9 +66,15 @@ bool postgres_is_withheld(const PGresult *result)
 	return state && (strcmp(state, "42501") == 0 || strcmp(state, "42883") == 0); /* insufficient_privilege, undefined_function */
 }
 
+/* Databases of several machines, and what stands between us and a server, answer so without knowing: statement_completion_unknown, connection exceptions. */
+static bool is_ignorant(const char *state)
+{
+	return strcmp(state, "40003") == 0 || strncmp(state, "08", 2) == 0;
+}
+
 bool postgres_is_rolled_back(PGresult *result)
 {
-	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED), *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	if (PQresultStatus(result) == PGRES_COMMAND_OK) return strcmp(PQcmdStatus(result), "ROLLBACK") == 0;
-	return severity && strcmp(severity, "ERROR") == 0;
+	return severity && strcmp(severity, "ERROR") == 0 && state && !is_ignorant(state);
 }

@@ -65,9 +65,11 @@ static void copy_item(const char *list, unsigned n, char out[static ITEM_MAX])
 
 static PGconn *begin_connection(const struct postgres_store *s, const PQconninfoOption *hosts, unsigned n)
 {
-	char options[256], seconds[16], item[LISTS][ITEM_MAX] = { "" };
+	char options[512], seconds[16], item[LISTS][ITEM_MAX] = { "" };
 	snprintf(options, sizeof options, "-c search_path=%s,pg_temp -c default_transaction_isolation=serializable -c statement_timeout=%u -c lock_timeout=%u"
-		" -c idle_in_transaction_session_timeout=%u", s->schema, s->statement_ms / 4 * 3, s->statement_ms / 2, 4 * s->statement_ms); /* the server's deadlines come before ours, so that the connection stays */
+		" -c idle_in_transaction_session_timeout=%u" /* the server's deadlines come before ours, so that the connection stays */
+		" -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=11000", /* a machine that lost its power leaves a session, and its lock, for so long */
+		s->schema, s->statement_ms / 4 * 3, s->statement_ms / 2, 4 * s->statement_ms);
 	snprintf(seconds, sizeof seconds, "%u", s->connect_ms / 1000 + 2); /* libpq's own, for each address; ours ends all of them */
 	for (int i = 0; hosts && i < LISTS; i++) copy_item(postgres_conninfo_value(hosts, list_names[i]), n, item[i]);
 	const char *const names[] = { "dbname", "connect_timeout", "target_session_attrs", "application_name", "client_encoding", "options", "host", "hostaddr", "port", NULL };

@@ -76,15 +76,29 @@ static void write_info(struct writer *w, const struct token_info *info)
 	writer_u8(w, info->made_here ? 1 : 0);
 }
 
+enum coffer_err channel_read_field(struct reader *r, uint8_t *out, size_t cap, size_t *out_len)
+{
+	struct view bytes;
+	TRY(reader_view_u16(r, cap, &bytes));
+	if (bytes.len) memcpy(out, bytes.ptr, bytes.len);
+	*out_len = bytes.len;
+	return ERR_OK;
+}
+
+enum coffer_err channel_read_flag(struct reader *r, bool *out)
+{
+	uint8_t flag;
+	TRY(reader_u8(r, &flag));
+	ENSURE(flag <= 1, ERR_INPUT);
+	*out = flag == 1;
+	return ERR_OK;
+}
+
 static enum coffer_err read_info(struct reader *r, struct token_info *out)
 {
-	uint8_t made_here;
 	for (size_t i = 0; i < INFO_TEXT_COUNT; i++)
 		TRY(channel_read_text(r, (char *)out + info_texts[i].offset, info_texts[i].cap));
-	TRY(reader_u8(r, &made_here));
-	ENSURE(made_here <= 1, ERR_INPUT);
-	out->made_here = made_here == 1;
-	return ERR_OK;
+	return channel_read_flag(r, &out->made_here);
 }
 
 static bool is_transport(enum channel_op op)
@@ -130,6 +144,10 @@ enum coffer_err channel_encode_request(const struct channel_request *request, st
 	case CHANNEL_TRANSPORT_REMOVE:
 		channel_write_transport_wish(&w, &request->transport);
 		break;
+	case CHANNEL_ENDORSE:
+	case CHANNEL_ACTIVATE:
+		channel_write_endorse_wish(&w, &request->endorse);
+		break;
 	default:
 		channel_policy_write_request(&w, request);
 		break;
@@ -155,6 +173,7 @@ enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum cha
 		channel_policy_write_reply(&w, reply, op);
 		if ((op >= CHANNEL_COUNTER_MAKE && op <= CHANNEL_COUNTER_RAISE) || op == CHANNEL_COUNTER_DROP) channel_write_counter(&w, &reply->counter);
 		if (op == CHANNEL_SIGNER || op == CHANNEL_SIGN) channel_write_signer(&w, &reply->signer);
+		if (op == CHANNEL_ENDORSE || op == CHANNEL_ACTIVATE) channel_write_endorse(&w, &reply->endorse, op == CHANNEL_ACTIVATE ? reply->bytes : view_of(NULL, 0));
 		if (is_transport(op)) channel_write_transport(&w, &reply->transport, op == CHANNEL_TRANSPORT_ECDH ? reply->bytes : view_of(NULL, 0));
 	}
 	writer_fill_len(&w, length);
@@ -209,6 +228,9 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 	case CHANNEL_TRANSPORT_ECDH:
 	case CHANNEL_TRANSPORT_REMOVE:
 		return channel_read_transport_wish(r, &q->transport);
+	case CHANNEL_ENDORSE:
+	case CHANNEL_ACTIVATE:
+		return channel_read_endorse_wish(r, &q->endorse);
 	default:
 		return channel_policy_read_request(r, q);
 	}
@@ -216,7 +238,7 @@ static enum coffer_err read_payload(struct reader *r, struct channel_request *q)
 
 static bool is_op(uint16_t op)
 {
-	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_COUNTER_DROP) ||
+	return (op >= CHANNEL_OPEN && op <= CHANNEL_CLOSE) || (op >= CHANNEL_PIN && op <= CHANNEL_ACTIVATE) ||
 		channel_is_policy((enum channel_op)op);
 }
 
@@ -262,6 +284,9 @@ static enum coffer_err read_result(struct reader *r, enum channel_op op, struct 
 	case CHANNEL_TRANSPORT_ECDH:
 	case CHANNEL_TRANSPORT_REMOVE:
 		return channel_read_transport(r, op == CHANNEL_TRANSPORT_ECDH, &out->transport, &out->bytes);
+	case CHANNEL_ENDORSE:
+	case CHANNEL_ACTIVATE:
+		return channel_read_endorse(r, op == CHANNEL_ACTIVATE, &out->endorse, &out->bytes);
 	default:
 		return channel_policy_read_reply(r, op, out);
 	}

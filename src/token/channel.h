@@ -22,6 +22,7 @@
  *   COUNTER_*   wish                counter
  *   SIGNER, SIGN  signer wish       signer
  *   TRANSPORT_* transport wish      transport
+ *   ENDORSE, ACTIVATE  endorse wish   endorsement
  *   PIN         1 to 255 bytes      -                    (token/login.h; before OPEN)
  *
  * binding: 32 bytes master-secret id | u16-counted mechanism | u16-counted data. info: nine u16-counted texts in the order of
@@ -29,7 +30,9 @@
  * reference; counter: u8 state | u64 value | u16-counted reference | u16-counted place. signer wish: u8 drop | 32 bytes owner |
  * 32 bytes authorization value | 32 bytes digest | u16-counted reference; signer: u8 there | 65 bytes public key | 64 bytes signature |
  * u16-counted reference. transport wish: 32 bytes owner | 32 bytes authorization value | 65 bytes point | u16-counted reference; transport: u8 there |
- * 65 bytes public key | u16-counted reference | u16-counted shared secret (32 bytes with ECDH of a key that is there, else none). Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
+ * 65 bytes public key | u16-counted reference | u16-counted shared secret (32 bytes with ECDH of a key that is there, else none). endorse wish: 32 bytes authorization value | u16-counted
+ * reference | u16-counted credential blob | u16-counted encrypted seed; endorsement: u8 there | u16-counted certificate | u16-counted public area | u16-counted secret (32 bytes with ACTIVATE of a key that
+ * is there, else none). Integers are big-endian. Both sides distrust the other: a frame that is too long, has bytes
  * left over, or an unknown op is an error that ends the channel. Frames hold secrets: keep them in struct buf. */
 #ifndef COFFER_TOKEN_CHANNEL_H
 #define COFFER_TOKEN_CHANNEL_H
@@ -39,6 +42,7 @@
 #include "base/reader.h"
 #include "base/writer.h"
 #include "token/counter.h"
+#include "token/endorse.h"
 #include "token/notice.h"
 #include "token/policy.h"
 #include "token/sign.h"
@@ -55,7 +59,7 @@ enum channel_op {
 	CHANNEL_PIN = 16, CHANNEL_ERASE, CHANNEL_COUNTER_MAKE, CHANNEL_COUNTER_READ, CHANNEL_COUNTER_RAISE,
 	CHANNEL_SIGNER, CHANNEL_SIGN,
 	CHANNEL_TRANSPORT_MAKE, CHANNEL_TRANSPORT_PUBLIC, CHANNEL_TRANSPORT_ECDH, CHANNEL_TRANSPORT_REMOVE,
-	CHANNEL_COUNTER_DROP
+	CHANNEL_COUNTER_DROP, CHANNEL_ENDORSE, CHANNEL_ACTIVATE
 };
 
 /* Fields that the op does not have are unused. Views and texts of a decoded request borrow the frame. */
@@ -70,6 +74,7 @@ struct channel_request {
 	struct token_counter_wish counter; /* COUNTER_* */
 	struct token_signer_wish signer;   /* SIGNER, SIGN */
 	struct token_transport_wish transport; /* TRANSPORT_* */
+	struct token_endorse_wish endorse; /* ENDORSE, ACTIVATE */
 };
 
 struct channel_reply {
@@ -78,12 +83,13 @@ struct channel_reply {
 	struct reason reason;     /* printable; "" with ERR_OK */
 	struct token_binding binding;
 	struct token_info info;
-	struct view bytes;        /* WRAP, POLICY_WRAP: blob; UNWRAP: plaintext; RANDOM: bytes; TRANSPORT_ECDH: the shared secret */
+	struct view bytes;        /* WRAP, POLICY_WRAP: blob; UNWRAP: plaintext; RANDOM: bytes; TRANSPORT_ECDH: the shared secret; ACTIVATE: the secret */
 	char uri[TOKEN_URI_MAX + 1]; /* POLICY_MAKE; its binding stands above */
 	struct token_policy_status policy;
 	struct token_counter_answer counter;
 	struct token_signer_answer signer;
 	struct token_transport_answer transport; /* its `shared` is NULL: the secret stands in bytes */
+	struct token_endorse_answer endorse;     /* likewise its `secret` */
 };
 
 /* Appends one frame. ERR_TOO_LARGE, ERR_MEMORY: `out` may hold part of it. */
@@ -118,6 +124,17 @@ void channel_write_transport_wish(struct writer *w, const struct token_transport
 enum coffer_err channel_read_transport_wish(struct reader *r, struct token_transport_wish *out) MUST_USE;
 void channel_write_transport(struct writer *w, const struct token_transport_answer *answer, struct view shared);
 enum coffer_err channel_read_transport(struct reader *r, bool ecdh, struct token_transport_answer *out, struct view *out_shared) MUST_USE;
+
+/* The same (token/channel_endorse.c); the secret stands beside the answer. */
+void channel_write_endorse_wish(struct writer *w, const struct token_endorse_wish *wish);
+enum coffer_err channel_read_endorse_wish(struct reader *r, struct token_endorse_wish *out) MUST_USE;
+void channel_write_endorse(struct writer *w, const struct token_endorse_answer *answer, struct view secret);
+enum coffer_err channel_read_endorse(struct reader *r, bool activate, struct token_endorse_answer *out, struct view *out_secret) MUST_USE;
+
+/* Of references and the like, which both of these have: u16-counted bytes into a field of cap bytes. */
+enum coffer_err channel_read_field(struct reader *r, uint8_t *out, size_t cap, size_t *out_len) MUST_USE;
+/* A u8 that is 0 or 1. */
+enum coffer_err channel_read_flag(struct reader *r, bool *out) MUST_USE;
 
 /* Reads one frame into `out` (cleared first), without its length field. Errors of fdio_read_exact, and ERR_TOO_LARGE. */
 enum coffer_err channel_read(int fd, struct buf *out, uint64_t deadline_mono_ms) MUST_USE;

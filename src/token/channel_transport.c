@@ -11,21 +11,12 @@ void channel_write_transport_wish(struct writer *w, const struct token_transport
 	writer_view_u16(w, view_of(wish->ref.data, wish->ref.len <= sizeof wish->ref.data ? wish->ref.len : 0));
 }
 
-static enum coffer_err read_ref(struct reader *r, struct token_transport_ref *out)
-{
-	struct view ref;
-	TRY(reader_view_u16(r, sizeof out->data, &ref));
-	if (ref.len) memcpy(out->data, ref.ptr, ref.len);
-	out->len = ref.len;
-	return ERR_OK;
-}
-
 enum coffer_err channel_read_transport_wish(struct reader *r, struct token_transport_wish *out)
 {
 	TRY(reader_bytes(r, out->owner, sizeof out->owner));
 	TRY(reader_view(r, TOKEN_TRANSPORT_AUTH_LEN, &out->auth));
 	TRY(reader_bytes(r, out->point, sizeof out->point));
-	return read_ref(r, &out->ref);
+	return channel_read_field(r, out->ref.data, sizeof out->ref.data, &out->ref.len);
 }
 
 void channel_write_transport(struct writer *w, const struct token_transport_answer *answer, struct view shared)
@@ -39,12 +30,9 @@ void channel_write_transport(struct writer *w, const struct token_transport_answ
 /* A shared secret comes with ECDH alone, and then always when the key is there. */
 enum coffer_err channel_read_transport(struct reader *r, bool ecdh, struct token_transport_answer *out, struct view *out_shared)
 {
-	uint8_t there;
-	TRY(reader_u8(r, &there));
-	ENSURE(there <= 1, ERR_INPUT);
-	out->there = there == 1;
+	TRY(channel_read_flag(r, &out->there));
 	TRY(reader_bytes(r, out->public_key, sizeof out->public_key));
-	TRY(read_ref(r, &out->ref));
+	TRY(channel_read_field(r, out->ref.data, sizeof out->ref.data, &out->ref.len));
 	TRY(reader_view_u16(r, TOKEN_TRANSPORT_SHARED_LEN, out_shared));
 	ENSURE(out_shared->len == (ecdh && out->there ? TOKEN_TRANSPORT_SHARED_LEN : 0), ERR_INPUT);
 	return ERR_OK;

@@ -8,9 +8,10 @@
 #include "base/fdio.h"
 #include "token/channel.h"
 #include "token/erase.h"
-#include "tokend/serve_counter.h"
 #include "token/login.h"
 #include "token/notice.h"
+#include "tokend/serve_counter.h"
+#include "tokend/serve_endorse.h"
 #include "tokend/serve_policy.h"
 #include "tokend/serve_signer.h"
 #include "tokend/serve_transport.h"
@@ -26,7 +27,7 @@ struct service {
 	bool attached;
 	bool confined;
 	struct buf bytes;     /* result of WRAP and RANDOM */
-	struct secret *plain; /* result of UNWRAP and TRANSPORT_ECDH */
+	struct secret *plain; /* result of UNWRAP, TRANSPORT_ECDH and ACTIVATE */
 };
 
 static enum coffer_err confine(struct service *s, const char *uri, struct reason *reason)
@@ -99,6 +100,9 @@ static enum coffer_err run_attached(struct service *s, const struct channel_requ
 	case CHANNEL_TRANSPORT_ECDH:
 	case CHANNEL_TRANSPORT_REMOVE:
 		return serve_transport(s->token, request, reply, &s->plain);
+	case CHANNEL_ENDORSE:
+	case CHANNEL_ACTIVATE:
+		return serve_endorse(s->token, request, reply, &s->plain);
 	case CHANNEL_PROBE:
 		return token_backend.probe(s->token, reason);
 	default:

@@ -1,9 +1,11 @@
 /* Fuzz target of what stands in the database for a node that joins or goes on (src/domain/admission.h, answer.h, enrolment.h), and of the file that it keeps meanwhile (joining.h). The first byte chooses: 0 request, 1 row,
- * 2 card, 3 answer, 4 later generation, 5 enrolment token, 6 the file. What is read is written again: the same bytes; a refusal has a sentence; no answer and no generation is taken. */
+ * 2 card, 3 answer, 4 later generation, 5 enrolment token, 6 the file, 7 a transport key's public area behind its point, 8 a challenge, 9 an endorsement certificate. What is read is written again: the same bytes; a refusal has a sentence; no answer and no generation is taken. */
 #include <string.h>
 
+#include "crypto/certificate.h"
 #include "crypto/hash.h"
 #include "domain/answer.h"
+#include "domain/endorsement.h"
 #include "domain/enrolment.h"
 #include "domain/joining.h"
 #include "fuzz/fuzz.h"
@@ -123,9 +125,33 @@ static void try_joining(struct view in)
 	joining_clear(&j);
 }
 
+/* A public area behind the point that it must have. */
+static void try_area(struct view in)
+{
+	uint8_t name[CREDENTIAL_NAME_LEN], sum[HASH_SHA256_LEN];
+	if (in.len < HPKE_PUBLIC_LEN) return;
+	struct view area = view_of(in.ptr + HPKE_PUBLIC_LEN, in.len - HPKE_PUBLIC_LEN);
+	if (endorsement_area(area, in.ptr, name) != ERR_OK) return;
+	REQUIRE(hash_sha256(area, sum) == ERR_OK && memcmp(name + 2, sum, sizeof sum) == 0 && area.len <= ADMISSION_PUBLIC_AREA_MAX);
+}
+
+static void try_challenge(struct view in)
+{
+	struct endorsement_asked asked;
+	if (endorsement_challenge_read(in, &asked) != ERR_OK) return;
+	REQUIRE(asked.blob.len && asked.seed.len && in.len == 12 + asked.blob.len + asked.seed.len && in.len <= ADMISSION_CHALLENGE_MAX);
+}
+
+static void try_certificate(struct view in)
+{
+	struct view der;
+	if (certificate_check(in) != ERR_OK) return;
+	REQUIRE(certificate_cut(in, &der) == ERR_OK && view_equal(in, der) && in.len <= CERTIFICATE_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const tries[])(struct view in) = { try_request, try_row, try_card, try_answer, try_refresh, try_token, try_joining };
+	static void (*const tries[])(struct view in) = { try_request, try_row, try_card, try_answer, try_refresh, try_token, try_joining, try_area, try_challenge, try_certificate };
 	fuzz_arena();
 	if (size < 1 || size > 2u * ADMISSION_ROW_MAX || data[0] >= sizeof tries / sizeof tries[0]) return 0;
 	tries[data[0]](view_of(data + 1, size - 1));

@@ -56,6 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1 || size > CHANNEL_FRAME_MAX) return 0;
 	if (data[0] == 0) try_request(view_of(data + 1, size - 1));
 	else if (data[0] == 255) try_notice(view_of(data + 1, size - 1));
-	else if (data[0] <= CHANNEL_COUNTER_DROP) try_reply(view_of(data + 1, size - 1), (enum channel_op)data[0]);
+	else if (data[0] <= CHANNEL_ACTIVATE) try_reply(view_of(data + 1, size - 1), (enum channel_op)data[0]);
 	return 0;
 }

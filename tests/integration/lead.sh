@@ -30,6 +30,10 @@ check "encrypt" seal
 check "the data key is changed" coffer rotate data-key --wait
 equal "and the lease is under the new one" "$(sql "SELECT generation FROM coffer.record WHERE tbl = 64 AND id = 'lease'")" 2
 check "the store is whole" coffer store check
+equal "its backups are the database's" "$(status_field .backup.by)" database
+refused "and none is made here" 1 'back up the database itself' coffer backup create "$work/archive"
+matches "status says so" "$(coffer status)" 'backup +those of the database'
+equal "and no metric says that one is missing" "$(coffer metrics | grep -c '^coffer_backup_verified')" 0
 equal "still under the first epoch" "$(epoch)" 1
 renewals() { [ "$(sql "SELECT version FROM coffer.record WHERE tbl = 64 AND id = 'lease'")" -gt $(($1 + 3)) ]; }
 within 10 "the lease is renewed" renewals "$(sql "SELECT version FROM coffer.record WHERE tbl = 64 AND id = 'lease'")"
@@ -137,12 +141,16 @@ mkdir "$copy"
 chmod 755 "$copy"
 give_to daemon "$copy"
 frozen=("$(cat "$home/cofferd.pid")" "$(pgrep -P "$(cat "$home/monitor.pid")" -f coffer-stored)")
+roots() { sql "SELECT md5(string_agg(body, ''::bytea ORDER BY id)) FROM coffer.record WHERE tbl = 5 AND position('root-'::bytea IN id) = 1"; }
 kill -STOP "${frozen[@]}"
 cp -a "$home/state" "$copy/state"
 { sed "s|$home/state|$copy/state|; s|$home/coffer.sock|$copy/coffer.sock|; s|$home/cofferd.pid|$copy/cofferd.pid|; s|$home/monitor.pid|$copy/monitor.pid|" "$home/cofferd.conf"; echo "node_role = member"; } >"$copy/cofferd.conf"
 sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'coffer'" >/dev/null
+before=$(roots)
 start_copy
 within 20 "copied: the copy opens" copy_is open
+copy_wrote() { [ "$(roots)" != "$before" ]; } # killed before, it was never there
+within 20 "copied: and wrote that it did" copy_wrote
 kill_copy
 kill -CONT "${frozen[@]}"
 within 10 "copied: this one finds that there was another" cloned
@@ -160,6 +168,7 @@ check "copied: accepted" coffer node accept first
 within 10 "copied: it is open, and master server" is_master
 check "copied: a key is made" coffer key create after-copied
 check "copied: the audit log is whole" coffer audit verify
+check "copied: what was sealed is opened, and so in memory" coffer decrypt -i "$work/m" -o "$work/o"
 epoch_now=$(epoch)
 
 # ---- without the database ----

@@ -58,6 +58,25 @@ well2() { [ "$(on2 status --json | jq -r .store_health)" = well ]; }
 within 10 "its store is well" well2
 check "node 2 makes a key" on2 key create fourth
 
+# ---- who cannot hear what was revoked seals nothing: a root that does not open, put there by who has the database alone ----
+seals2() { on2 encrypt -k "$1" -i "$work/p" -o "$work/x" 2>/dev/null; }
+seals_nothing() { ! seals2 fourth && ! seals2 doomed; }
+check "a key is made on node 1" on1 key create doomed
+within 10 "node 2 encrypts, and has it in memory" seals2 doomed
+stop2
+check "node 1 revokes it" on1 key revoke doomed --reason superseded
+check "the junk is put there" sql "INSERT INTO coffer.record (tbl, id, version, state, generation, header, idx, body)
+  SELECT 5, convert_to('root-' || repeat('0', 32), 'UTF8'), 1, 0, max(generation), '\\x03', '\\x0000', '\\x00' FROM coffer.record WHERE tbl = 5"
+kill -CONT "$(cat "$two/cofferd.pid")"
+within 10 "node 2 seals nothing" seals_nothing
+matches "and says why" "$(on2 status)" 'does not open'
+check "it decrypts" on2 decrypt -i "$work/m3" -o "$work/o"
+check "the junk is taken away" sql "DELETE FROM coffer.record WHERE tbl = 5 AND id = convert_to('root-' || repeat('0', 32), 'UTF8')"
+within 20 "node 2 seals again by itself" seals2 fourth
+within 10 "its store is well" well2
+refuses2() { ! seals2 "$1"; }
+check "but not with what was revoked" refuses2 doomed
+
 # ---- node 2 is away meanwhile ----
 stop2
 check "the data key is changed while node 2 stands still" on1 rotate data-key

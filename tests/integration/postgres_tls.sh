@@ -45,6 +45,10 @@ same "which is the same" "$work/p" "$work/o"
 check "makes keys" coffer key create tls
 equal "over TLS alone" "$(pg_sql admin admin-password "SELECT bool_and(ssl) AND count(*) > 0 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'coffer'")" t
 
+# A node that lost its power says no goodbye: the server's side of its session, which holds the node's lock, asks after seconds whether it is there, and not after the system's two hours.
+asked_soon() { ss -Htno state established src "$host" | grep -Eq 'timer:\(keepalive,[0-9.]+(sec|ms)'; }
+within 20 "the server asks soon whether the node is there" asked_soon
+
 # ---- what is not the server ----
 is_away() { status_is .store_health failed; }
 for wrong in "forged:certificate verify failed" "elsewhere:does not match host name" "off:does not support SSL"; do

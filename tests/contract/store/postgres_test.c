@@ -165,15 +165,37 @@ static void a_row_that_is_held_is_written_by_nobody_else(void **state)
 
 #define BACKENDS "FROM pg_stat_activity WHERE application_name = 'coffer'"
 
-static void a_connection_that_ended_between_transactions_is_made_anew(void **state)
+static void end_connections(const struct world *w)
+{
+	admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
+	await(w, "SELECT count(*) " BACKENDS, "0");
+}
+
+/* A new one may lead to another server, which has less: whoever reads must be told before. */
+static void a_connection_that_ended_is_made_anew_by_nothing_but_opening_again(void **state)
 {
 	struct world *w = *state;
 	contract_put(w->a, STORE_OBJECT, "a", "1");
-	admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
-	await(w, "SELECT count(*) " BACKENDS, "0");
-	assert_int_equal(store_begin(w->a, NULL), ERR_CLOSED); /* found out */
+	end_connections(w);
+	for (int i = 0; i < 3; i++) assert_int_equal(store_begin(w->a, NULL), ERR_CLOSED);
+	assert_int_equal(store_begin_reading(w->a, NULL), ERR_CLOSED);
+	assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
 	contract_put(w->a, STORE_OBJECT, "a", "2");
 	contract_expect(w->a, STORE_OBJECT, "a", "2");
+}
+
+static void a_rollback_that_failed_is_told_by_what_begins_next(void **state)
+{
+	struct world *w = *state;
+	contract_begin(w->a);
+	assert_int_equal(contract_put_inside(w->a, "a", "1", false), ERR_OK);
+	end_connections(w);
+	store_rollback(w->a);
+	assert_int_equal(store_begin(w->a, NULL), ERR_CLOSED);
+	assert_int_equal(store_begin(w->a, NULL), ERR_CLOSED);
+	assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
+	assert_false(contract_has(w->a, STORE_OBJECT, "a"));
+	contract_put(w->a, STORE_OBJECT, "a", "1");
 }
 
 static void a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction(void **state)
@@ -181,8 +203,7 @@ static void a_connection_that_ends_before_the_commit_leaves_nothing_of_the_trans
 	struct world *w = *state;
 	contract_begin(w->a);
 	assert_int_equal(contract_put_inside(w->a, "a", "1", false), ERR_OK);
-	admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
-	await(w, "SELECT count(*) " BACKENDS, "0");
+	end_connections(w);
 	assert_int_equal(store_commit(w->a, NULL), ERR_UNKNOWN_OUTCOME); /* from here it could have been made */
 	assert_int_equal(store_begin(w->a, NULL), ERR_UNKNOWN_OUTCOME);
 	assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
@@ -194,11 +215,31 @@ static void *commit_in_thread(void *arg)
 	return (void *)(intptr_t)store_commit(arg, NULL);
 }
 
+/* Whether a commit waits for a standby now: the checkpointer tells all sessions, perhaps after this one has read the new setting. */
+static bool commits_wait(const struct world *w)
+{
+	char sql[160];
+	bool waits = false;
+	PGconn *probe = PQconnectdb(getenv("COFFER_TEST_POSTGRES"));
+	assert_int_equal(PQstatus(probe), CONNECTION_OK);
+	snprintf(sql, sizeof sql, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = %d AND wait_event = 'SyncRep'", PQbackendPID(probe));
+	assert_int_equal(PQsendQuery(probe, "SELECT pg_logical_emit_message(true, 'coffer', 'a commit')"), 1);
+	for (int i = 0; i < 2000 && PQconsumeInput(probe) && PQisBusy(probe); i++) {
+		char *cancelled = answer(w, sql);
+		waits = waits || strcmp(cancelled, "t") == 0;
+		free(cancelled);
+		usleep(1000);
+	}
+	PQfinish(probe);
+	return waits;
+}
+
 static void without_standby(const struct world *w, bool missing)
 {
 	admin(w, missing ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" : "ALTER SYSTEM RESET synchronous_standby_names");
 	admin(w, "SELECT pg_reload_conf()");
 	await(w, "SHOW synchronous_standby_names", missing ? "nobody" : "");
+	for (int i = 0; i < 100 && commits_wait(w) != missing; i++) usleep(10000);
 }
 
 #define WAITING BACKENDS " AND wait_event = 'SyncRep'"
@@ -220,6 +261,69 @@ static void a_commit_that_the_standby_may_not_have_is_of_unknown_outcome(void **
 	without_standby(w, false);
 	assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
 	contract_expect(w->a, STORE_OBJECT, "a", "1");
+}
+
+/* Each COMMIT of a new row is answered with an ERROR of this SQLSTATE. */
+static void commits_fail_with(const struct world *w, const char *state)
+{
+	char sql[512];
+	snprintf(sql, sizeof sql, "SET client_min_messages = error; SET search_path = %s; CREATE OR REPLACE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'made for a test' USING ERRCODE = '%s'; END$$;"
+		" DROP TRIGGER IF EXISTS fails ON record; CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON record DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fails()", w->schema, state);
+	admin(w, sql);
+}
+
+static enum coffer_err commit_new_row(struct store *s)
+{
+	contract_begin(s);
+	assert_int_equal(contract_put_inside(s, "a", "1", false), ERR_OK);
+	return store_commit(s, NULL);
+}
+
+/* Who answers that he does not know, or that his own connection broke, has not said that nothing was changed. */
+static void a_commit_that_is_refused_without_knowing_is_of_unknown_outcome(void **state)
+{
+	static const char *const ignorant[] = { "40003", "08006", "08007" };
+	struct world *w = *state;
+	for (size_t i = 0; i < sizeof ignorant / sizeof ignorant[0]; i++) {
+		commits_fail_with(w, ignorant[i]);
+		assert_int_equal(commit_new_row(w->a), ERR_UNKNOWN_OUTCOME);
+		assert_int_equal(store_begin(w->a, NULL), ERR_UNKNOWN_OUTCOME);
+		assert_int_equal(store_reopen(w->a, NULL), ERR_OK);
+		assert_false(contract_has(w->a, STORE_OBJECT, "a"));
+	}
+	commits_fail_with(w, "23514"); /* check_violation: that is known */
+	assert_int_equal(commit_new_row(w->a), ERR_STORE);
+	assert_false(contract_has(w->a, STORE_OBJECT, "a"));
+}
+
+static enum coffer_err open_as_role_says(const struct world *w, const char *setting, struct store **out)
+{
+	char sql[96];
+	snprintf(sql, sizeof sql, "ALTER ROLE coffer SET synchronous_commit = %s", setting);
+	admin(w, sql);
+	enum coffer_err err = open_writer(w, 9, 10000, 10000, out, NULL);
+	admin(w, "ALTER ROLE coffer RESET synchronous_commit");
+	return err;
+}
+
+/* What was acknowledged is on the disks that it should be on, whatever role, database or server are set to. */
+static void a_commit_is_durable_whatever_the_role_is_set_to(void **state)
+{
+	static const struct { const char *role, *session; } cases[] = { { "off", "on" }, { "local", "on" }, { "remote_write", "on" }, { "on", "on" }, { "remote_apply", "remote_apply" } };
+	struct world *w = *state;
+	char sql[512];
+	snprintf(sql, sizeof sql, "SET search_path = %s; CREATE TABLE seen (setting text); CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS"
+		" $$BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END$$; CREATE TRIGGER see BEFORE INSERT ON record FOR EACH ROW EXECUTE FUNCTION see()", w->schema);
+	admin(w, sql);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct store *s = NULL;
+		assert_int_equal(open_as_role_says(w, cases[i].role, &s), ERR_OK);
+		contract_put(s, STORE_OBJECT, "a", "1");
+		store_close(s);
+		char *seen = answer(w, "DELETE FROM seen RETURNING setting");
+		assert_string_equal(seen, cases[i].session);
+		free(seen);
+	}
 }
 
 /* While the server may still be committing nobody is told what is there. */
@@ -313,9 +417,12 @@ int main(void)
 		TEST(a_row_that_another_writer_is_making_is_not_made_twice),
 		TEST(a_row_that_is_held_is_written_by_nobody_else),
 		TEST(a_writer_has_one_connection),
-		TEST(a_connection_that_ended_between_transactions_is_made_anew),
+		TEST(a_connection_that_ended_is_made_anew_by_nothing_but_opening_again),
+		TEST(a_rollback_that_failed_is_told_by_what_begins_next),
 		TEST(a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction),
 		TEST(a_commit_that_the_standby_may_not_have_is_of_unknown_outcome),
+		TEST(a_commit_that_is_refused_without_knowing_is_of_unknown_outcome),
+		TEST(a_commit_is_durable_whatever_the_role_is_set_to),
 		TEST(after_a_deadline_nothing_is_read_before_the_lost_connection_has_ended),
 		TEST(a_lock_that_is_not_given_ends_within_the_deadline),
 		TEST(foreign_and_newer_schemas_are_refused),

@@ -276,20 +276,49 @@ static void it_does_not_run_again_for_ever(void **state)
 	assert_int_equal(c.runs, 1);
 }
 
-static void what_cannot_be_read_holds_nobody_up_and_is_read_later(void **state)
+static bool is_deaf(struct node *n)
+{
+	struct store_care *care = &n->daemon.care;
+	return care->distrusted && !care->away && engine_store_health(&n->daemon.engine) == STORE_FAILED;
+}
+
+static void what_is_damaged_ends_changes_and_is_read_later(void **state)
 {
 	struct world *w = *state;
 	struct change c = revoked_key(w), other = { .to = OBJECT_ACTIVE };
 	told = true;
 	unreadable = ERR_CORRUPT;
-	assert_int_equal(call(&w->b, create, &other), ERR_OK);
+	assert_int_equal(call(&w->b, create, &other), ERR_OK); /* the test's store does not say so of itself */
 	assert_int_equal(read_changes, 1);
+	assert_true(is_deaf(&w->b));
 	assert_int_equal(hear(&w->b), ERR_OK);
 	assert_int_equal(read_changes, 1); /* not at each transaction */
 	unreadable = ERR_OK;
 	w->b.daemon.news.tried_ms -= 60000;
 	assert_int_equal(hear(&w->b), ERR_OK);
 	assert_int_equal(believed(&w->b, &c), 0);
+	assert_false(w->b.daemon.care.distrusted);
+}
+
+/* A key to come, which anybody can pretend, or memory that is short: for as long as a change may take to be heard. */
+static void what_else_cannot_be_read_is_waited_for_no_longer_than_the_interval(void **state)
+{
+	struct world *w = *state;
+	static const enum coffer_err errors[] = { ERR_STATE, ERR_VERSION, ERR_MEMORY };
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+		told = true;
+		unreadable = errors[i];
+		assert_int_equal(hear(&w->b), ERR_OK);
+		assert_false(is_deaf(&w->b));
+		w->b.daemon.news.tried_ms -= 60000;
+		w->b.daemon.news.deaf_ms -= w->b.config.refresh_interval_ms; /* so long ago */
+		assert_int_equal(hear(&w->b), ERR_OK);
+		assert_true(is_deaf(&w->b));
+		unreadable = ERR_OK;
+		w->b.daemon.news.tried_ms -= 60000;
+		assert_int_equal(hear(&w->b), ERR_OK);
+		assert_false(w->b.daemon.care.distrusted);
+	}
 }
 
 static void put_waiting(struct world *w)
@@ -385,7 +414,8 @@ int main(void)
 		TEST(a_transaction_begins_with_what_was_told),
 		TEST(what_came_too_late_hears_the_news_and_runs_again),
 		TEST(it_does_not_run_again_for_ever),
-		TEST(what_cannot_be_read_holds_nobody_up_and_is_read_later),
+		TEST(what_is_damaged_ends_changes_and_is_read_later),
+		TEST(what_else_cannot_be_read_is_waited_for_no_longer_than_the_interval),
 		TEST(a_generation_that_waits_is_taken_by_an_admin_thread),
 		TEST(who_waits_for_a_data_key_comes_back_to_fetch_it),
 		TEST(a_lost_connection_is_told),

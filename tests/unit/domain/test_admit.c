@@ -236,12 +236,6 @@ static void requests_that_say_wrong_things_are_refused_before_anything_else(void
 	assert_refused(&h, ERR_STATE, "was refused already");
 	h.wish.row = view_str("x");
 	assert_refused(&h, ERR_VERSION, "does not know");
-	h.q.evidence = ADMISSION_BY_ENDORSEMENT;
-	h.q.certificate = h.q.public_area = view_str("c");
-	ask(&h);
-	assert_refused(&h, ERR_UNSUPPORTED, "endorsement certificates");
-	h.wish.fingerprint = NULL;
-	assert_refused(&h, ERR_UNSUPPORTED, "endorsement certificates");
 	house_done(&h);
 }
 
@@ -276,7 +270,7 @@ static void an_enrolment_token_approves_once(void **state)
 	ask(&h);
 	assert_int_equal(decide(&h, &out, &row, NULL), ERR_OK);
 	assert_int_equal(out.record.origin, NODE_BY_ENROLMENT);
-	assert_string_equal(out.enrolment, "rack 3");
+	assert_string_equal(out.evidence, "rack 3");
 	assert_opens(&h, &row, e.key, &out);
 	assert_int_equal(decide(&h, &out, &again, NULL), ERR_OK); /* the same request once more */
 	assert_true(out.again);

@@ -96,6 +96,8 @@ static void fill(struct fake_token *t, const struct channel_request *q, struct c
 	case CHANNEL_TRANSPORT_PUBLIC:
 	case CHANNEL_TRANSPORT_ECDH:
 	case CHANNEL_TRANSPORT_REMOVE: r->err = transport(t, q, &r->transport, bytes); break;
+	case CHANNEL_ENDORSE:
+	case CHANNEL_ACTIVATE: r->err = t->on_endorse ? t->on_endorse(q, t->transport, &r->endorse, bytes) : ERR_UNSUPPORTED; break;
 	default: break;
 	}
 }
@@ -113,7 +115,7 @@ static enum coffer_err serve_one(struct fake_helper *h)
 	if (h->token->on_request) h->token->on_request((unsigned)(h - h->token->helpers), &q, &r, &bytes);
 	else fill(h->token, &q, &r, &bytes);
 	r.bytes = buf_view(&bytes);
-	enum coffer_err err = h->token->on_call ? h->token->on_call() : ERR_OK;
+	enum coffer_err err = h->token->on_call ? h->token->on_call() : h->token->on_ask ? h->token->on_ask(&q) : ERR_OK;
 	if (err) r = (struct channel_reply){ .sequence = q.sequence, .err = err };
 	TRY(channel_encode_reply(&r, q.op, &out));
 	return fdio_write_exact(h->theirs, out.ptr, out.len, clock_mono_ms() + LONG_MS);

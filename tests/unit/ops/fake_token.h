@@ -19,10 +19,13 @@ struct fake_token {
 	_Atomic unsigned policies;         /* made so far */
 	void (*on_thread)(void);           /* may be NULL: begins each helper's thread */
 	enum coffer_err (*on_call)(void);  /* may be NULL: an error that this call answers */
+	enum coffer_err (*on_ask)(const struct channel_request *q); /* may be NULL: sees each call; an error that it answers */
 	/* The counter calls; NULL: this token cannot count. auth borrows the request. */
 	enum coffer_err (*on_counter)(unsigned op, const struct token_counter_wish *wish, struct token_counter_answer *out);
 	/* The signer calls; NULL: an answer of zeros. */
 	enum coffer_err (*on_signer)(unsigned op, const struct token_signer_wish *wish, struct token_signer_answer *out);
+	/* The endorsement calls; NULL: this token has no certificate. bytes: what a credential hides. */
+	enum coffer_err (*on_endorse)(const struct channel_request *q, const struct secret *transport, struct token_endorse_answer *out, struct buf *bytes);
 	/* Every call of a helper that stands in the n-th place; NULL: as fake_token.c fills it. bytes: what r->bytes will be. */
 	void (*on_request)(unsigned helper, const struct channel_request *q, struct channel_reply *r, struct buf *bytes);
 	/* The transport key: one, made when it is asked for. Helpers of one proxy are one after another. */

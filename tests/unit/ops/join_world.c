@@ -109,6 +109,7 @@ enum coffer_err join_ask(struct join_world *w, const struct join_ask *wish, stru
 	if (wish->answer) ttlv_put_str(&a.w, TAG_COFFER_ANSWER_PRINT, wish->answer);
 	if (wish->anew) ttlv_put_bool(&a.w, TAG_COFFER_ANEW, true);
 	if (wish->enrolment) ttlv_put_bytes(&a.w, TAG_COFFER_ENROLMENT_TOKEN, view_str(wish->enrolment));
+	if (wish->endorsement) ttlv_put_bool(&a.w, TAG_COFFER_ENDORSEMENT, true);
 	enum coffer_err err = vendor_send(&w->b->fix, geteuid(), &a, &answer);
 	if (err) {
 		take_why(&answer, out);

@@ -16,7 +16,7 @@ void join_open(struct join_world *w);
 void join_close(struct join_world *w);
 
 /* Node Join, with what is not NULL. */
-struct join_ask { const char *domain, *token, *name, *answer, *enrolment; bool anew; };
+struct join_ask { const char *domain, *token, *name, *answer, *enrolment; bool anew, endorsement; };
 struct join_said { char state[16], print[DOMAIN_FINGERPRINT_TEXT], node[UUID_TEXT_LEN + 1], why[512]; };
 enum coffer_err join_ask(struct join_world *w, const struct join_ask *wish, struct join_said *out);
 /* Node Approve; out->why where it is refused. */

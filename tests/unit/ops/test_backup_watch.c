@@ -12,6 +12,15 @@
 #define HOUR_S UINT64_C(3600)
 #define DAY_S UINT64_C(86400)
 
+/* What the alert is told: whether it could be judged, and that one is missing. */
+static void expect_judged(struct fix *f, bool missing)
+{
+	struct backup_watch watch = { .hushed = true };
+	assert_int_equal(f->engine.on_store(&f->engine, backup_watch, &watch, NULL), ERR_OK);
+	assert_true(watch.judged);
+	assert_int_equal(watch.missing, missing);
+}
+
 /* A look of a process that has told it (hushed), or of one that was started anew. */
 static bool look(struct fix *f, bool hushed)
 {
@@ -202,9 +211,22 @@ static void a_clock_behind_says_nothing(void **state)
 static void zero_tells_nothing(void **state)
 {
 	struct fix *f = *state;
-	f->config.backup_max_age_ms = 0;
 	f->now_s += 100 * DAY_S;
+	expect_judged(f, true);
+	f->config.backup_max_age_ms = 0;
 	assert_false(look(f, false));
+	expect_judged(f, false); /* what was raised before clears */
+}
+
+/* Its backups are the database's, and 'coffer backup create' is refused there: what was raised before it was shared would stand for ever. */
+static void on_a_store_that_several_nodes_share_none_is_missing(void **state)
+{
+	struct fix *f = *state;
+	f->now_s += 100 * DAY_S;
+	expect_judged(f, true);
+	f->config.store_shared = true;
+	assert_false(look(f, false));
+	expect_judged(f, false);
 }
 
 static enum coffer_err put_none(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
@@ -237,6 +259,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_newest_verified_backup_is_not_pushed_out_by_newer_ones, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_clock_behind_says_nothing, start, fix_stop),
 		cmocka_unit_test_setup_teardown(zero_tells_nothing, start, fix_stop),
+		cmocka_unit_test_setup_teardown(on_a_store_that_several_nodes_share_none_is_missing, start, fix_stop),
 		cmocka_unit_test_setup_teardown(a_domain_without_recovery_is_not_told_what_it_cannot_have, start, fix_stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -76,6 +76,41 @@ static void a_program_that_does_not_know_the_format_level_does_not_join(void **s
 	join_close(&w);
 }
 
+static enum coffer_err (*opens)(struct engine *engine, struct reason *reason);
+static unsigned asked_later;
+
+static enum coffer_err busy(struct engine *engine, struct reason *reason)
+{
+	(void)engine;
+	return reason_fail(reason, ERR_BUSY, "others wrote meanwhile");
+}
+
+static void open_later(struct engine *engine)
+{
+	(void)engine;
+	asked_later++;
+}
+
+static void who_opens_while_the_others_write_waits_and_is_not_at_fault(void **state)
+{
+	struct join_world w;
+	struct join_said said;
+	(void)state;
+	join_open(&w);
+	struct engine *b = &w.b->fix.engine;
+	opens = b->open;
+	b->open = busy;
+	b->open_later = open_later;
+	assert_int_equal(join_ask(&w, &(struct join_ask){ 0 }, &said), ERR_OK);
+	join_approve_well(&w, said.print);
+	assert_int_equal(join_ask(&w, &(struct join_ask){ 0 }, &said), ERR_BUSY);
+	assert_int_equal(b->state, ENGINE_SEALED);
+	assert_int_equal(asked_later, 1);
+	assert_int_equal(opens(b, NULL), ERR_OK); /* as the daemon does then */
+	join_expect_member(&w);
+	join_close(&w);
+}
+
 /* The rows are written, and the node did not open: a start of the daemon goes on from there. */
 static void expect_written(struct join_world *w)
 {
@@ -231,6 +266,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_node_joins_when_its_fingerprint_was_typed),
 		cmocka_unit_test(a_program_that_does_not_know_the_format_level_does_not_join),
+		cmocka_unit_test(who_opens_while_the_others_write_waits_and_is_not_at_fault),
 		cmocka_unit_test(whatever_fails_the_same_command_goes_on),
 		cmocka_unit_test(nothing_is_made_for_another_domain),
 		cmocka_unit_test(what_was_begun_is_not_mixed_with_something_else),

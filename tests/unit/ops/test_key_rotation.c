@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "ops/key_rotation.h"
+#include "ops/seat.h"
 #include "unit/ops/attrs.h"
 #include "unit/ops/life.h"
 
@@ -80,6 +81,26 @@ static uint32_t version_of(struct fix *f, const char *name)
 {
 	AUTO_OBJECT struct object *o = named(f, name);
 	return o->key_version;
+}
+
+/* It believed that it is when the step was begun. */
+static void who_is_not_master_server_any_more_replaces_nothing(void **state)
+{
+	struct fix *f = *state;
+	unsigned ms = 60000;
+	char id[UUID_TEXT_LEN + 1];
+	make(f, ADMIN, "k", 90 * DAY, id);
+	run(f);
+	f->now_s = NOW_S + 91 * DAY;
+	f->config.lease_time_ms = 15000;
+	f->config.node_name = (char *)(uintptr_t)"a";
+	f->engine.seat = seat_new(&f->config);
+	assert_non_null(f->engine.seat);
+	assert_int_equal(f->engine.on_store(&f->engine, key_rotation_step, &ms, NULL), ERR_STATE);
+	seat_free(TAKE(f->engine.seat));
+	assert_int_equal(version_of(f, "k"), 1);
+	run(f);
+	assert_int_equal(version_of(f, "k"), 2);
 }
 
 static void a_due_key_is_replaced_once_however_long_it_was_due(void **state)
@@ -393,6 +414,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, start, stop)
 	const struct CMUnitTest tests[] = {
 		T(a_due_key_is_replaced_once_however_long_it_was_due), T(a_step_that_fails_is_made_good), T(the_old_key_opens_and_protects_no_more), T(its_other_dates_keep_their_distance),
+		T(who_is_not_master_server_any_more_replaces_nothing), T(a_step_that_fails_is_made_good), T(the_old_key_opens_and_protects_no_more), T(its_other_dates_keep_their_distance),
 		T(a_schedule_that_is_set_is_kept_at_once), T(an_end_of_protecting_that_passed_stays), T(many_at_once_are_done_in_bounded_steps), T(what_does_not_serve_is_left_alone), T(a_key_that_cannot_be_replaced_keeps_no_other),
 		T(a_rekey_by_hand_carries_the_schedule_on), T(under_two_data_keys_all_are_found), T(clocks_that_jump_replace_a_key_once),
 		T(a_schedule_is_for_who_manages_the_key), T(clients_of_1_4_see_nothing),

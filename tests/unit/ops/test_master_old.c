@@ -59,8 +59,9 @@ static enum coffer_err put_record(struct engine *e, struct txn *txn, void *arg, 
 static unsigned phase(struct node *n)
 {
 	char uri[TOKEN_URI_MAX + 1];
-	rotation_master_stands(&n->engine, uri);
-	return uri[0] ? 2 : 0;
+	bool begun = false;
+	rotation_master_stands(&n->engine, uri, &begun);
+	return begun ? 1 : uri[0] ? 2 : 0;
 }
 
 /* The node went from OLD to NEW while OLD was away; the counter of OLD is at what the store knew then. */

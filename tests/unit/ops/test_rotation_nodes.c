@@ -18,6 +18,7 @@
 #include "ops/nodes.h"
 #include "ops/rotation_internal.h"
 #include "ops/rotation_master.h"
+#include "ops/seat.h"
 #include "ops/shared_news.h"
 #include "ops/store_check.h"
 #include "unit/ops/nodes_world.h"
@@ -183,6 +184,27 @@ static void each_member_takes_it_and_then_the_old_one_leaves(void **state)
 	is_whole(&w.a);
 }
 
+/* Begun before the key is here, and ended with it: the alert would say 'integrity' until the next pass. */
+static void a_scrub_that_met_a_key_to_come_finds_no_damage(void **state)
+{
+	char found[STORE_CHECK_SENTENCE];
+	struct engine *e = &w.b.engine;
+	(void)state;
+	assert_int_equal(rotate(NULL), ERR_OK);
+	assert_int_equal(world_hear(&w.b), ERR_STATE);
+	store_check_begin(e);
+	assert_false(store_check_step(e, 1000, 1000));
+	assert_true(store_check_is_well(e->check));
+	assert_int_equal(store_check_reopened(e, NULL), ERR_STATE); /* nor does it make a fault of the node */
+	assert_true(store_check_is_well(e->check));
+	store_check_begin(e);
+	assert_int_equal(take(&w.b, NULL), ERR_OK);
+	while (!store_check_step(e, 1000, 1000)) {}
+	store_check_sentence(e->check, found, sizeof found);
+	assert_string_equal(found, "no fault");
+	is_whole(&w.b);
+}
+
 static enum coffer_err put_over(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
 {
 	(void)e;
@@ -192,6 +214,25 @@ static enum coffer_err put_over(struct engine *e, struct txn *txn, void *arg, st
 }
 
 /* Its entry in the sums is under a key that this node has not got. */
+/* It believed that it is when the step was begun. */
+static void who_is_not_master_server_any_more_seals_nothing_again(void **state)
+{
+	struct engine *e = &w.a.engine;
+	struct rotation_budget budget = { .rows = 1000, .ms = 1000 };
+	struct config config = { .node_name = (char *)(uintptr_t)"a", .lease_time_ms = 15000 };
+	uint8_t id[UUID_LEN];
+	(void)state;
+	assert_int_equal(world_on_store(e, create, id, NULL), ERR_OK);
+	assert_int_equal(rotate(NULL), ERR_OK);
+	assert_int_equal(take(&w.b, NULL), ERR_OK);
+	e->seat = seat_new(&config);
+	assert_non_null(e->seat);
+	assert_int_equal(world_on_store(e, rotation_reseal, &budget, NULL), ERR_STATE);
+	seat_free(TAKE(e->seat));
+	assert_int_equal(work(&w.a), ROTATION_NONE);
+	is_whole(&w.a);
+}
+
 static void a_row_under_a_key_to_come_is_not_written_over(void **state)
 {
 	(void)state;
@@ -409,8 +450,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
 	const struct CMUnitTest tests[] = {
 		TEST(each_member_takes_it_and_then_the_old_one_leaves),
+		TEST(who_is_not_master_server_any_more_seals_nothing_again),
 		TEST(a_row_under_a_key_to_come_is_not_written_over),
 		TEST(who_waits_never_reads_that_it_is_held),
+		TEST(a_scrub_that_met_a_key_to_come_finds_no_damage),
 		TEST(it_can_be_done_again),
 		TEST(each_wrap_is_audited_and_one_that_was_taken_away_is_made_again),
 		TEST(a_token_that_does_not_open_it_takes_nothing_and_may_try_again),

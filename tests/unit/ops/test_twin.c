@@ -108,6 +108,21 @@ static void who_was_there_while_the_connection_was_lost_is_found(void **state)
 	close_clone(&c);
 }
 
+/* Behind an older database that was refused the right one comes back, and in it this node's root is further than in that one. */
+static void the_newer_store_behind_an_older_one_is_no_twin(void **state)
+{
+	struct clone c;
+	struct store *a = w.a.engine.store;
+	(void)state;
+	open_clone(&c);
+	assert_int_equal(change(c.store, c.ring, NULL), ERR_OK);
+	rooted_of(a)->verdict = ERR_CORRUPT; /* of what was read last */
+	assert_int_equal(store_reopen(a, NULL), ERR_OK);
+	assert_false(rooted_store_has_twin(a));
+	assert_int_equal(change_a(NULL), ERR_OK);
+	close_clone(&c);
+}
+
 static void an_older_copy_of_its_root_is_no_twin(void **state)
 {
 	struct store_row id, row;
@@ -135,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(who_writes_behind_it_is_found_and_both_are_stopped, world_open, world_close),
 		cmocka_unit_test_setup_teardown(who_was_there_while_the_connection_was_lost_is_found, world_open, world_close),
+		cmocka_unit_test_setup_teardown(the_newer_store_behind_an_older_one_is_no_twin, world_open, world_close),
 		cmocka_unit_test_setup_teardown(an_older_copy_of_its_root_is_no_twin, world_open, world_close),
 	};
 	log_init("test", LOG_LEVEL_ERROR);

@@ -150,6 +150,72 @@ static void of_an_unknown_outcome_nothing_is_destroyed(void **state)
 	end(n);
 }
 
+/* ---- a change that did not come to its end ---- */
+
+#define BEGUN_ID 0x77u
+
+static uint8_t attached; /* first byte of the id of the master secret that the token is attached to */
+static unsigned erased[256];
+static bool away;
+
+static enum coffer_err watch(const struct channel_request *q)
+{
+	if (q->op == CHANNEL_ATTACH) attached = q->binding.master_secret_id[0];
+	if (q->op == CHANNEL_ATTACH && away && attached == BEGUN_ID) return ERR_TOKEN_GONE;
+	if (q->op == CHANNEL_ERASE) erased[attached]++;
+	return ERR_OK;
+}
+
+static enum coffer_err put_begun(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_record record = { .phase = 1, .uri = EARLIER, .kind = "tpm2" };
+	(void)reason;
+	if (arg) {
+		record.binding = e->identity.binding;
+		memset(record.binding.master_secret_id, BEGUN_ID, sizeof record.binding.master_secret_id);
+	}
+	return master_record_put(txn, &record);
+}
+
+static struct founded *begin_begun(bool made)
+{
+	struct founded *n = begin();
+	struct engine *e = &n->fix.engine;
+	assert_int_equal(e->on_store(e, put_begun, made ? &made : NULL, NULL), ERR_OK);
+	attached = e->identity.binding.master_secret_id[0];
+	memset(erased, 0, sizeof erased);
+	away = false;
+	n->token.on_ask = watch;
+	return n;
+}
+
+static void what_a_change_had_begun_with_goes_too(void **state)
+{
+	(void)state;
+	struct founded *n = begin_begun(true);
+	uint8_t own = attached;
+	is_done(n, EARLIER, false);
+	assert_int_equal(erased[BEGUN_ID], 1);
+	assert_int_equal(erased[own], 1);
+	end(n);
+}
+
+static void what_a_change_may_have_left_is_said(void **state)
+{
+	(void)state;
+	struct founded *n = begin_begun(false); /* cut off before anybody knew what was made */
+	is_done(n, "a change of the master secret that was begun may have left one in " EARLIER, true);
+	assert_int_equal(erased[BEGUN_ID], 0);
+	end(n);
+	n = begin_begun(true);
+	away = true;
+	uint8_t own = attached;
+	is_done(n, "a change of the master secret that was begun may have left one in " EARLIER, true);
+	assert_int_equal(erased[BEGUN_ID], 0);
+	assert_int_equal(erased[own], 1);
+	end(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +223,8 @@ int main(void)
 		cmocka_unit_test(an_earlier_master_secret_that_stays_is_said),
 		cmocka_unit_test(an_earlier_master_secret_goes_at_fault_too),
 		cmocka_unit_test(of_an_unknown_outcome_nothing_is_destroyed),
+		cmocka_unit_test(what_a_change_had_begun_with_goes_too),
+		cmocka_unit_test(what_a_change_may_have_left_is_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

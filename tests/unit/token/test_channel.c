@@ -110,6 +110,38 @@ static void transport_calls_come_back_as_they_went(void **state)
 	}
 }
 
+static void endorsement_calls_come_back_as_they_went(void **state)
+{
+	(void)state;
+	for (unsigned op = CHANNEL_ENDORSE; op <= CHANNEL_ACTIVATE; op++) {
+		bool activate = op == CHANNEL_ACTIVATE;
+		struct channel_request q = { .sequence = 5, .op = (enum channel_op)op }, back;
+		struct channel_reply r = { .sequence = 5, .endorse = { .there = true }, .bytes = view_of(key, sizeof key) }, answer;
+		AUTO_BUF struct buf frame = BUF_EMPTY;
+		AUTO_BUF struct buf reply = BUF_EMPTY;
+		q.endorse = (struct token_endorse_wish){ .auth = view_of(key, sizeof key), .ref = { .data = { 1, 2 }, .len = 2 }, .blob = view_str("blob"), .seed = view_str("seeds") };
+		assert_int_equal(channel_encode_request(&q, &frame), ERR_OK);
+		assert_int_equal(channel_decode_request(body(&frame), &back), ERR_OK);
+		assert_true(view_equal(back.endorse.auth, q.endorse.auth) && back.endorse.ref.len == 2);
+		assert_true(view_equal_str(back.endorse.blob, "blob") && view_equal_str(back.endorse.seed, "seeds"));
+		for (size_t cut = 4; cut < frame.len - 4; cut++)
+			assert_int_not_equal(channel_decode_request(view_of(frame.ptr + 4, cut), &back), ERR_OK);
+		if (!activate) r.endorse.certificate_len = TOKEN_ENDORSE_CERTIFICATE_MAX, r.endorse.area_len = TOKEN_ENDORSE_AREA_MAX;
+		assert_int_equal(channel_encode_reply(&r, q.op, &reply), ERR_OK);
+		assert_int_equal(channel_decode_reply(body(&reply), 5, q.op, &answer), ERR_OK);
+		assert_true(answer.endorse.there && !answer.endorse.secret);
+		assert_int_equal(answer.endorse.certificate_len, r.endorse.certificate_len);
+		assert_int_equal(answer.endorse.area_len, r.endorse.area_len);
+		assert_int_equal(answer.bytes.len, activate ? sizeof key : 0);
+		reply.ptr[12] = 0; /* not there, and yet it says something */
+		assert_int_equal(channel_decode_reply(body(&reply), 5, q.op, &answer), ERR_INPUT);
+		reply.ptr[12] = 1; /* nor is the one call's answer the other's */
+		assert_int_equal(channel_decode_reply(body(&reply), 5, activate ? CHANNEL_ENDORSE : CHANNEL_ACTIVATE, &answer), ERR_INPUT);
+		reply.ptr[12] = 2;
+		assert_int_equal(channel_decode_reply(body(&reply), 5, q.op, &answer), ERR_INPUT);
+	}
+}
+
 /* What only one call may bring is no other's. */
 static void a_shared_secret_comes_with_its_call_alone(void **state)
 {
@@ -305,6 +337,7 @@ int main(void)
 		cmocka_unit_test(channel_requests_come_back_as_they_went),
 		cmocka_unit_test(counter_calls_come_back_as_they_went),
 		cmocka_unit_test(transport_calls_come_back_as_they_went),
+		cmocka_unit_test(endorsement_calls_come_back_as_they_went),
 		cmocka_unit_test(a_shared_secret_comes_with_its_call_alone),
 		cmocka_unit_test(channel_replies_come_back_as_they_went),
 		cmocka_unit_test(channel_carries_errors_with_their_sentence),

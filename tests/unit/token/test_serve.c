@@ -133,6 +133,16 @@ static enum coffer_err fake_ecdh(struct token *t, const struct token_transport_w
 }
 
 const struct token_transport_ops token_transport_backend = { .make = NULL, .public_point = NULL, .ecdh = fake_ecdh, .remove = NULL };
+
+static enum coffer_err fake_activate(struct token *t, const struct token_endorse_wish *wish, struct token_endorse_answer *out, struct reason *reason)
+{
+	(void)t; (void)reason;
+	*out = (struct token_endorse_answer){ .there = wish->seed.len == 3 };
+	if (out->there) out->secret = secret_copy(wish->auth.ptr, TOKEN_ENDORSE_SECRET_LEN);
+	return ERR_OK;
+}
+
+const struct token_endorse_ops token_endorse_backend = { .describe = NULL, .activate = fake_activate };
 const struct token_counter_ops token_counter_backend = { .make = NULL, .read = NULL, .raise = NULL };
 
 static enum coffer_err fake_erase(struct token *t, struct reason *reason)
@@ -300,6 +310,28 @@ static void tokend_serves_agreements_once_attached(void **state)
 	assert_int_equal(finish(&s), ERR_OK);
 }
 
+static void tokend_activates_once_attached(void **state)
+{
+	static const uint8_t auth[TOKEN_TRANSPORT_AUTH_LEN] = { 1 };
+	struct channel_reply r;
+	struct session s;
+	struct channel_request q = { .op = CHANNEL_ACTIVATE, .endorse = { .auth = view_of(auth, sizeof auth), .ref = { .len = 1 }, .blob = view_str("b"), .seed = view_str("123") } };
+	(void)state;
+	begin(&s);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_OPEN, .uri = "tpm2:good" }, &r), ERR_OK);
+	assert_int_equal(ask(&s, q, &r), ERR_STATE);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROVISION }, &r), ERR_OK);
+	assert_int_equal(ask(&s, q, &r), ERR_OK);
+	assert_true(r.endorse.there && view_equal(r.bytes, view_of(auth, sizeof auth)));
+	q.endorse.seed.len = 2;
+	assert_int_equal(ask(&s, q, &r), ERR_OK);
+	assert_true(!r.endorse.there && r.bytes.len == 0);
+	q.op = CHANNEL_ENDORSE;
+	assert_int_equal(ask(&s, q, &r), ERR_UNSUPPORTED);
+	assert_non_null(strstr(r.reason.text, "has no endorsement certificate"));
+	assert_int_equal(finish(&s), ERR_OK);
+}
+
 static void tokend_refuses_calls_out_of_order(void **state)
 {
 	struct channel_reply r;
@@ -371,6 +403,7 @@ int main(void)
 		cmocka_unit_test(tokend_serves_every_call),
 		cmocka_unit_test(tokend_serves_policies_once_attached),
 		cmocka_unit_test(tokend_serves_agreements_once_attached),
+		cmocka_unit_test(tokend_activates_once_attached),
 		cmocka_unit_test(tokend_refuses_calls_out_of_order),
 		cmocka_unit_test(tokend_tells_of_a_pin),
 		cmocka_unit_test(tokend_ends_when_the_protocol_is_broken),

@@ -98,9 +98,22 @@ void swtpm_done(struct swtpm *s)
 
 int swtpm_tool(const struct swtpm *s, const char *command)
 {
-	char line[1024];
+	char line[1200];
 	(void)snprintf(line, sizeof line, "cd %s && export TPM2TOOLS_TCTI=%s && ( %s ) >>tool.log 2>&1", s->dir, s->tcti,
 		command);
 	int status = system(line);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void swtpm_certify(const struct swtpm *s, const char *type)
+{
+	char line[900];
+	const char *index = strcmp(type, "rsa") == 0 ? "0x01C00002" : "0x01C0000A";
+	(void)snprintf(line, sizeof line,
+		"tpm2_createek -c ek.ctx -G %s -u ek.pub && tpm2_print -t TPM2B_PUBLIC -f pem ek.pub >ek.pem && tpm2_flushcontext -t && "
+		"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=maker -days 9 && "
+		"openssl x509 -new -force_pubkey ek.pem -subj /CN=ek -CA ca.pem -CAkey ca.key -days 9 -outform DER -out ek.der && "
+		"tpm2_nvdefine %s -C p -s $(($(stat -c %%s ek.der) + 120)) -a 'ppwrite|ppread|ownerread|authread|no_da|platformcreate' && tpm2_nvwrite %s -C p -i ek.der",
+		type, index, index);
+	if (swtpm_tool(s, line) != 0) fatal("its certificate cannot be made");
 }

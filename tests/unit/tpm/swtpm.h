@@ -23,5 +23,7 @@ void swtpm_done(struct swtpm *s);
 /* Runs a shell command line with TPM2TOOLS_TCTI set (the folder as working directory, output to its log file); the exit
  * status. */
 int swtpm_tool(const struct swtpm *s, const char *command);
+/* Its maker certifies the endorsement key: "ecc" (P-256) or "rsa" (2048), in the TCG's place of NV memory, with bytes behind its end; also as ek.der in the folder. ek.pub: the key as TPM2B_PUBLIC. */
+void swtpm_certify(const struct swtpm *s, const char *type);
 
 #endif
