@@ -148,7 +148,7 @@ int cmd_node_remove(struct cli *cli, const struct cmd_args *args)
 	else if (!cli->quiet) printf("node '%s' is removed\nenrolment tokens revoked with it: %u%s\nendorsement certificates not listed any more: %u%s\n", node.name, node.enrolments,
 		node.enrolments ? "; make new ones with 'coffer node enrol'" : "", node.certificates, node.certificates ? "; list them again with 'coffer node trust-ek'" : "");
 	if (node.generation == 0)
-		return cli_fail(EXIT_REFUSED, "it still knows the data key in force, which could not be changed: %s; run 'coffer rotate data-key' then", node.left_to_do);
+		return cli_fail(EXIT_REFUSED, "it still knows the data key in force, which could not be changed yet: %s; that is noted, and the master server changes it as soon as it can ('coffer status')", node.left_to_do);
 	if (!cli->quiet && !cli->json) printf("data key: generation %u is in force; it opens nothing newer\n", node.generation);
 	return status;
 }

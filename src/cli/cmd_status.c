@@ -121,12 +121,13 @@ static void print_data_key(const json_t *doc, const json_t *rotation)
 {
 	char when[32];
 	if (!json_object_get(doc, "generation")) return;
-	const char *phase = json_text(rotation, "phase"), *sentence = json_text(rotation, "sentence");
+	const char *phase = json_text(rotation, "phase"), *sentence = json_text(rotation, "sentence"), *owed = json_text(rotation, "owed");
 	line("data key", "generation %lld%s", json_whole(doc, "generation"), json_whole(rotation, "generations") > 1 ? ", and older ones until no record needs them" : "");
 	if (phase[0] && strcmp(phase, "none") != 0)
 		line("", "%s: %lld of %lld records seen, %lld sealed again", phase, json_whole(rotation, "rows_seen"), json_whole(rotation, "rows_total"),
 			json_whole(rotation, "rows_resealed"));
 	if (sentence[0]) line("", "%s", sentence);
+	if (owed[0]) line("", "%s", owed);
 	if (json_whole(rotation, "data_key_begun")) {
 		when_text((uint64_t)json_whole(rotation, "data_key_begun"), when);
 		line("", "changed at %s", when);

@@ -5,9 +5,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/admin_pool.h"
 #include "daemon/store_thread.h"
 #include "ops/key_rotation.h"
 #include "ops/rotation.h"
+#include "ops/rotation_owed.h"
 #include "ops/seat.h"
 
 #define TICK_MS 100u
@@ -16,6 +18,7 @@
 #define HELD_AGAIN_MS 60000u  /* what held the old key may be mended */
 #define NODE_AGAIN_MS 1000u   /* a node fetches the new key soon after it hears of it */
 #define FAILED_AGAIN_MS 2000u /* a disk that is full, memory that is short */
+#define OWED_AGAIN_MS 5000u   /* a token that is away, a node that cannot be handed anything */
 
 struct rotator {
 	struct daemon *daemon;
@@ -23,6 +26,8 @@ struct rotator {
 	struct job job;           /* in the store thread's queue while `queued` */
 	_Atomic bool queued;
 	_Atomic uint64_t not_before_mono_ms;
+	_Atomic bool changing;    /* a change that is owed is begun, on the admin lane */
+	_Atomic uint64_t owed_after_ms;
 	bool failed, keys_failed; /* store thread: said once */
 };
 
@@ -62,12 +67,48 @@ static bool has_rows(struct rotator *r)
 	return rotation_phase(e) != ROTATION_NONE && seat_is_master(e) && clock_mono_ms() >= r->not_before_mono_ms;
 }
 
+/* ---- a change that is owed ---- */
+
+/* Admin lane: the token is asked. */
+static void begin_owed(void *arg)
+{
+	struct rotator *r = arg;
+	struct engine *e = &r->daemon->engine;
+	struct reason why = { "" };
+	uint32_t generation;
+	pthread_mutex_lock(&e->admin_lock);
+	bool wanted = engine_state_get(e) == ENGINE_OPEN && rotation_is_owed(e); /* who removed the node may have changed it by then */
+	enum coffer_err err = wanted ? rotation_run(e, "node", &generation, &why) : ERR_OK;
+	pthread_mutex_unlock(&e->admin_lock);
+	rotation_owed_waits(e, err ? reason_text(&why, err) : "");
+	r->owed_after_ms = err ? clock_mono_ms() + OWED_AGAIN_MS : 0;
+	r->changing = false;
+}
+
+/* To be read, or begun. */
+static bool wants_owed(struct rotator *r)
+{
+	struct engine *e = &r->daemon->engine;
+	return !r->changing && clock_mono_ms() >= r->owed_after_ms && (rotation_owed_unread(e) || (rotation_is_owed(e) && seat_is_master(e)));
+}
+
+static void look_at_owed(struct rotator *r)
+{
+	struct engine *e = &r->daemon->engine;
+	if (engine_state_get(e) != ENGINE_OPEN || !wants_owed(r)) return;
+	if (r->daemon->care.away || e->cache.offline || rotation_owed_read(e) != ERR_OK) r->owed_after_ms = clock_mono_ms() + FAILED_AGAIN_MS;
+	if (!rotation_is_owed(e) || !wants_owed(r)) return;
+	r->changing = true;
+	if (!admin_pool_call(r->daemon, begin_owed, r)) r->changing = false;
+}
+
 static void step(void *arg)
 {
 	struct rotator *r = arg;
 	struct engine *e = &r->daemon->engine;
 	struct reason reason = { "" };
 	replace_keys(r);
+	look_at_owed(r);
 	if (engine_state_get(e) == ENGINE_OPEN && has_rows(r)) {
 		enum coffer_err err = run(r, &reason);
 		if (err && !r->failed) log_warn("the change of the data key waits: %s", reason_text(&reason, err));
@@ -85,7 +126,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	struct timeval tick = { 0, TICK_MS * 1000 };
 	(void)fd;
 	(void)what;
-	bool work = engine_state_get(e) == ENGINE_OPEN && (has_rows(r) || key_rotation_wants(e));
+	bool work = engine_state_get(e) == ENGINE_OPEN && (has_rows(r) || key_rotation_wants(e) || wants_owed(r));
 	if (work && !atomic_exchange(&r->queued, true) && !store_thread_put(r->daemon, &r->job)) r->queued = false;
 	event_add(r->timer, &tick);
 }

@@ -11,6 +11,8 @@
 #include "domain/node_record.h"
 #include "domain/transport_record.h"
 #include "domain/waiting.h"
+#include "keyring/audit_key.h"
+#include "keyring/domain_record.h"
 #include "keyring/generation.h"
 #include "keyring/rooted_store.h"
 #include "keyring/slot.h"
@@ -102,12 +104,29 @@ static enum coffer_err check_floors(const struct ending *e, struct store *store,
 	return ERR_OK;
 }
 
+/* One that was in use when the answer was made may have left since: its slots went, and its audit subkey is on record. */
+static enum coffer_err has_left(struct txn *txn, uint32_t generation, bool *out)
+{
+	AUTO_BUF struct buf subkey = BUF_EMPTY;
+	char name[AUDIT_KEY_NAME];
+	audit_key_name(generation, name);
+	enum coffer_err err = domain_record_get(txn_store(txn), txn_ring(txn), name, &subkey);
+	*out = err == ERR_OK;
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
 static enum coffer_err put_slots(const struct ending *e, struct txn *txn)
 {
 	for (size_t i = 0; i < e->opened.generation_count; i++) {
 		AUTO_BUF struct buf header = BUF_EMPTY;
 		AUTO_BUF struct buf body = BUF_EMPTY;
 		struct store_row row = { .version = 0 };
+		bool left;
+		TRY(has_left(txn, e->opened.generations[i].generation, &left));
+		if (left) {
+			ring_remove(txn_ring(txn), e->opened.generations[i].generation);
+			continue;
+		}
 		TRY(slot_make(txn_ring(txn), e->opened.generations[i].generation, e->join->kept.token_kind, &e->join->kept.binding, buf_view(&e->blobs[i]),
 			e->opened.generations[i].signature, clock_wall_s() * 1000, &row, &header, &body));
 		TRY(store_put(txn_store(txn), STORE_SLOT, &row, false));

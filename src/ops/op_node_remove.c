@@ -14,6 +14,7 @@
 #include "ops/nodes.h"
 #include "ops/quorum_ask.h"
 #include "ops/rotation.h"
+#include "ops/rotation_owed.h"
 #include "ops/tables.h"
 
 struct removal {
@@ -71,6 +72,7 @@ static enum coffer_err remove_it(struct engine *engine, struct txn *txn, void *a
 	TRY(node_record_put(txn_store(txn), txn_ring(txn), &r->node));
 	TRY(nodes_erase_rows(txn, r->node.node_id));
 	TRY(refuse_request(txn, &r->node));
+	TRY(rotation_owe(engine, txn, r->node.name));
 	TRY(enrol_revoke(txn, NULL, &r->revoked, reason)); /* a member can read the key of each token, and could list certificates */
 	return append_removed(engine, txn, r);
 }
@@ -83,7 +85,7 @@ static enum coffer_err ask_quorum(struct removal *r)
 	return quorum_ask(r->ctx, act);
 }
 
-/* A rotation that cannot be now does not keep the node in: who removed it is told what is left to do. */
+/* A rotation that cannot be now does not keep the node in: it stays owed, and who removed it is told why. */
 static void rotate(struct op_ctx *ctx, const struct node_record *node, struct writer *out)
 {
 	struct reason why = { "" };
@@ -93,7 +95,7 @@ static void rotate(struct op_ctx *ctx, const struct node_record *node, struct wr
 		ttlv_put_i32(out, TAG_COFFER_GENERATION, (int32_t)generation);
 		return;
 	}
-	log_warn("node '%s' is removed, but the data key is the one that it had: %s", node->name, reason_text(&why, err));
+	log_warn("node '%s' is removed, but the data key is still the one that it had: %s", node->name, reason_text(&why, err));
 	ttlv_put_str(out, TAG_COFFER_LEFT_TO_DO, reason_text(&why, err));
 }
 

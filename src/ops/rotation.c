@@ -17,6 +17,7 @@
 #include "kmip/enums.h"
 #include "ops/rotation_internal.h"
 #include "ops/rotation_master.h"
+#include "ops/rotation_owed.h"
 #include "ops/seat.h"
 #include "recovery/recovery.h"
 
@@ -260,6 +261,7 @@ enum coffer_err rotation_load(struct engine *engine, struct txn *txn, void *arg,
 	if (master_record_read(txn, &master) == ERR_OK) rotation_tell_old(engine, master.phase == 2 ? "not destroyed, as far as is known: its token is asked for it" : "");
 	anchor_record_clear(&master.left);
 	rotation_set_phase(engine, ROTATION_NONE);
+	rotation_owed_look_again(engine);
 	if (ring_count(txn_ring(txn)) > 1) {
 		rotation_restart(engine);
 		go_on(r, ring_newest(txn_ring(txn)));
@@ -281,7 +283,7 @@ enum coffer_err rotation_ask(struct engine *engine, struct txn *txn, void *arg, 
 	if (!ring) return reason_fail(reason, ERR_SEALED, "the node is sealed");
 	if (!engine->rotation || !engine->check) return reason_fail(reason, ERR_UNSUPPORTED, "this store is not checked, so its data key cannot be changed");
 	enum rotation_phase phase = rotation_phase(engine);
-	if (phase == ROTATION_RESEAL || phase == ROTATION_PROOF)
+	if ((phase == ROTATION_RESEAL || phase == ROTATION_PROOF) && !rotation_is_owed(engine)) /* what is sealed meanwhile a removed node would open */
 		return reason_fail(reason, ERR_STATE, "a change of the data key is under way: generation %u; wait for it, 'coffer status' shows how far it is",
 			ring_newest(ring));
 	if (ring_count(ring) >= ROTATION_GENERATIONS_MAX || ring_newest(ring) == UINT32_MAX)
@@ -324,6 +326,7 @@ static void begun(void *arg)
 	engine->rotation->doubt = 0;
 	engine->rotation->place.written = 0;
 	rotation_restart(engine);
+	rotation_owed_look_again(engine);
 	rotation_tell(engine);
 }
 
@@ -359,6 +362,7 @@ enum coffer_err rotation_begin(struct engine *engine, struct txn *txn, void *arg
 	record.ended_ms = record.rows = 0;
 	record.generation = 0;
 	TRY(rotation_put_record(engine, txn, &record));
+	TRY(rotation_owe_nothing(engine, txn));
 	return append_begun(engine, txn, fresh);
 }
 
@@ -394,11 +398,14 @@ static const char *const phase_names[] = { "none", "re-sealing", "proving", "hel
 void rotation_json(struct engine *engine, struct json_out *j)
 {
 	struct rotation *r = engine->rotation;
+	char owed[REASON_MAX];
 	if (!r) return;
 	pthread_mutex_lock(&r->lock);
+	rotation_owed_sentence(r, owed);
 	json_begin(j, "rotation");
 	json_str(j, "phase", r->phase == ROTATION_HELD && r->awaits ? "waiting" : phase_names[r->phase]);
 	json_str(j, "sentence", r->sentence);
+	json_str(j, "owed", owed);
 	json_u64(j, "generations", r->generations);
 	json_u64(j, "rows_total", r->total);
 	json_u64(j, "rows_seen", r->looked);

@@ -30,7 +30,7 @@ struct rotation_fresh {
 	struct secret *key;       /* 32 bytes; the caller's */
 	struct view blob;         /* wrapped by the token of engine->identity */
 };
-/* Whether a new generation may be made now, and its number; arg: struct rotation_fresh. ERR_STATE: one is under way; ERR_CORRUPT: the stanza does
+/* Whether a new generation may be made now, and its number; arg: struct rotation_fresh. ERR_STATE: one is under way, and none is owed (ops/rotation_owed.h); ERR_CORRUPT: the stanza does
  * not verify; ERR_LIMIT. */
 engine_store_fn rotation_ask;
 /* Makes it the newest of the ring, with everything that belongs to it, in this transaction. arg: struct rotation_fresh. When the commit's outcome is not known

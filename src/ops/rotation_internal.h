@@ -2,6 +2,7 @@
 #ifndef COFFER_OPS_ROTATION_INTERNAL_H
 #define COFFER_OPS_ROTATION_INTERNAL_H
 
+#include "domain/admission.h"
 #include "ops/rotation.h"
 
 #define ROTATION_LAST_TABLE STORE_NODE /* of those that hold sealed rows */
@@ -30,9 +31,18 @@ struct rotation_record {
 	struct store_place at;
 };
 
+/* The domain record "rotation-owed" (ops/rotation_owed.h). */
+struct rotation_owed {
+	uint32_t generation; /* the newest that the removed node may have; 0: nothing is owed */
+	uint64_t since_ms;
+	char node[ADMISSION_NAME_MAX + 1];
+	char why[REASON_MAX]; /* it is not begun yet; not in the record */
+};
+
 struct rotation {
 	_Atomic int phase;          /* enum rotation_phase */
 	_Atomic bool awaits;        /* the phase is HELD because a node has not got the newest generation */
+	_Atomic bool owed_unread;   /* the record of what is owed may be another than `owed` */
 	/* store thread */
 	struct rotation_place place, next; /* committed, of the transaction under way */
 	uint32_t doubt;             /* a generation of the ring whose commit is not known to be durable; 0: none */
@@ -41,6 +51,7 @@ struct rotation {
 	/* any thread, under lock */
 	pthread_mutex_t lock;
 	struct rotation_record record;
+	struct rotation_owed owed;
 	uint32_t newest, generations; /* of the ring */
 	uint64_t total, looked, written, held;
 	char sentence[REASON_MAX];  /* why it is held; "" */
@@ -76,6 +87,8 @@ enum coffer_err rotation_put_record(struct engine *engine, struct txn *txn, cons
 /* What status says of the master secret before the one in force; "" nothing. Any thread. */
 void rotation_tell_old(struct engine *engine, const char *sentence);
 void rotation_old(struct engine *engine, char out[static REASON_MAX]);
+/* Under the lock: what status says of a change that is owed; "": none is. */
+void rotation_owed_sentence(const struct rotation *rotation, char out[static REASON_MAX]);
 /* At the beginning of every table. */
 void rotation_restart(struct engine *engine);
 /* Inside a transaction: the record as it is kept. */

@@ -10,6 +10,7 @@
 #include "keyring/rooted_store.h"
 #include "ops/recovery_change.h"
 #include "ops/rotation.h"
+#include "ops/rotation_owed.h"
 
 #define BIT(table) (1u << (table))
 
@@ -91,6 +92,7 @@ enum coffer_err shared_news_read(struct engine *engine, struct shared_news *out,
 	free(h.rows);
 	TRY(err);
 	if (out->tables & BIT(STORE_OBJECT) && engine->after_destroy) engine->after_destroy(engine); /* no thread keeps a warm key of one */
+	if (out->tables & BIT(STORE_DOMAIN)) rotation_owed_look_again(engine);
 	err = out->tables & BIT(STORE_SLOT) ? rotation_follow(engine) : ERR_OK;
 	if (!err && out->tables & (BIT(STORE_GRANT) | BIT(STORE_DOMAIN) | BIT(STORE_RECOVERY))) err = read_access(engine, reason);
 	if (err) rooted_store_hear_again(engine->store);

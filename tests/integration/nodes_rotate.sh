@@ -92,4 +92,13 @@ check "store check on node 1" on1 store check
 check "store check on node 2" on2 store check
 check "audit log of node 1" on1 audit verify
 check "audit log of node 2" on2 audit verify
+
+# ---- node 2 is removed while node 1's token does not answer: the change of the data key is owed, and comes by itself ----
+kill -STOP "$(pgrep -P "$(cat "$one/monitor.pid")" coffer-tokend)"
+refused "node 2 is removed, and the data key cannot be changed yet" 1 'could not be changed yet' on1 node remove node-2
+within 40 "node 1 changes it when its token answers again" is_at on1 5
+matches "as node 1's log says" "$(on1 audit show --limit 1000 | grep 'generation 5 is in force')" ' node '
+owes_nothing() { [ -z "$(on1 status --json | jq -r .rotation.owed)" ]; }
+within 5 "nothing is owed any more" owes_nothing
+within 20 "and the old one leaves" alone on1
 finish

@@ -237,6 +237,12 @@ static void who_was_removed_before_it_joined_is_told_so(void **state)
 	join_close(&w);
 }
 
+static bool has_record(struct join_world *w, const char *name)
+{
+	struct store_row row;
+	return store_get(w->a->inner, STORE_DOMAIN, view_str(name), &row) == ERR_OK;
+}
+
 static void a_member_that_is_removed_loses_its_slots_and_writes_nothing(void **state)
 {
 	struct join_world w;
@@ -253,6 +259,7 @@ static void a_member_that_is_removed_loses_its_slots_and_writes_nothing(void **s
 	bool everything;
 	assert_int_equal(rooted_store_refresh(w.a->fix.engine.store, NULL, NULL, &everything, NULL), ERR_OK);
 	assert_int_equal(send_remove(&w, "second"), ERR_OK);
+	assert_true(has_record(&w, "rotation-owed")); /* nobody changes the data key in this test */
 	assert_int_equal(slot_any(b->store, b->domain.node_id, &slots), ERR_OK);
 	assert_false(slots);
 	assert_int_equal(store_begin(b->store, NULL), ERR_OK);

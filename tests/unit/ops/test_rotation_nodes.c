@@ -21,29 +21,7 @@
 #include "ops/seat.h"
 #include "ops/shared_news.h"
 #include "ops/store_check.h"
-#include "unit/ops/nodes_world.h"
-
-static enum coffer_err rotate(struct reason *reason)
-{
-	struct engine *e = &w.a.engine;
-	AUTO_BUF struct buf blob = BUF_EMPTY;
-	AUTO_SECRET struct secret *key = secret_new(DATA_KEY_LEN);
-	struct rotation_fresh fresh = { .principal = "unix:1", .key = key };
-	assert_non_null(key);
-	TRY(world_on_store(e, rotation_ask, &fresh, reason));
-	memset(secret_mut(key), 0x40 + (int)fresh.generation, DATA_KEY_LEN);
-	world_wrap(&blob, secret_view(key));
-	fresh.blob = buf_view(&blob);
-	return world_on_store(e, rotation_begin, &fresh, reason);
-}
-
-static bool has(enum store_table table, const struct node *n, uint32_t generation)
-{
-	uint8_t id[ROTATION_SLOT_ID];
-	struct store_row row;
-	rotation_slot_id(n->engine.domain.node_id, generation, id);
-	return store_get(w.inner, table, view_of(id, sizeof id), &row) == ERR_OK;
-}
+#include "unit/ops/nodes_turn.h"
 
 static void take_away(enum store_table table, const struct node *n, uint32_t generation)
 {
@@ -52,57 +30,6 @@ static void take_away(enum store_table table, const struct node *n, uint32_t gen
 	assert_int_equal(store_begin(w.inner, NULL), ERR_OK);
 	assert_int_equal(store_erase(w.inner, table, view_of(id, sizeof id)), ERR_OK);
 	assert_int_equal(store_commit(w.inner, NULL), ERR_OK);
-}
-
-/* As the rotator does, with the scrub beside it, until there is nothing more to be done, or it waits for a node. */
-static enum rotation_phase work(struct node *n)
-{
-	struct engine *e = &n->engine;
-	struct rotation_budget budget = { .rows = 1000, .ms = 1000 };
-	for (unsigned i = 0; i < 200 && rotation_phase(e) != ROTATION_NONE; i++) {
-		if (rotation_phase(e) == ROTATION_HELD) rotation_again(e);
-		if (rotation_phase(e) == ROTATION_RESEAL) assert_int_equal(world_on_store(e, rotation_reseal, &budget, NULL), ERR_OK);
-		if (rotation_phase(e) == ROTATION_HELD) return ROTATION_HELD;
-		if (rotation_is_proven(e)) assert_int_equal(world_on_store(e, rotation_retire, NULL, NULL), ERR_OK);
-		store_check_begin(e);
-		while (!store_check_step(e, 1000, 1000)) {}
-	}
-	return rotation_phase(e);
-}
-
-static enum coffer_err take(struct node *n, struct reason *reason)
-{
-	bool waits;
-	assert_int_equal(generation_waits(&n->engine, &waits), ERR_OK);
-	assert_true(waits);
-	return generation_take(&n->engine, reason);
-}
-
-static void is_whole(struct node *n)
-{
-	size_t faults = 1;
-	struct reason why = { "" };
-	enum coffer_err err = world_hear(n);
-	if (!err) err = rooted_store_verdict(n->engine.store, &why);
-	if (err) fail_msg("%s", reason_text(&why, err));
-	assert_int_equal(rooted_store_check_small(n->engine.store, &(struct rooted_watch){ .row = NULL }, &faults), ERR_OK);
-	assert_int_equal(faults, 0);
-}
-
-static enum coffer_err create(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
-{
-	AUTO_OBJECT struct object *o = object_new(2, "unix:1");
-	(void)e;
-	ENSURE(o, ERR_MEMORY);
-	o->state = OBJECT_ACTIVE;
-	memcpy(arg, o->id, UUID_LEN);
-	return txn_create(txn, o, reason);
-}
-
-static enum coffer_err look(struct node *n, const uint8_t id[static UUID_LEN])
-{
-	AUTO_OBJECT struct object *o = NULL;
-	return txn_object(n->engine.txn, id, &o);
 }
 
 static atomic_bool asking;
@@ -130,7 +57,7 @@ static void who_waits_never_reads_that_it_is_held(void **state)
 	void *held;
 	struct engine *e = &w.a.engine;
 	(void)state;
-	assert_int_equal(rotate(NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
 	asking = true;
 	assert_int_equal(pthread_create(&thread, NULL, ask_for_status, e), 0);
 	for (unsigned i = 0; i < 1000000; i++) {
@@ -149,39 +76,39 @@ static void each_member_takes_it_and_then_the_old_one_leaves(void **state)
 	uint8_t before[UUID_LEN], after[UUID_LEN], own[UUID_LEN];
 	const struct secret *audit;
 	(void)state;
-	assert_int_equal(world_on_store(&w.b.engine, create, before, NULL), ERR_OK);
-	assert_int_equal(rotate(NULL), ERR_OK);
-	assert_true(has(STORE_REFRESH, &w.b, 2) && has(STORE_SLOT, &w.a, 2) && !has(STORE_REFRESH, &w.a, 2));
-	assert_int_equal(world_on_store(&w.a.engine, create, after, NULL), ERR_OK);
+	assert_int_equal(world_on_store(&w.b.engine, turn_create, before, NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
+	assert_true(turn_has_row(STORE_REFRESH, &w.b, 2) && turn_has_row(STORE_SLOT, &w.a, 2) && !turn_has_row(STORE_REFRESH, &w.a, 2));
+	assert_int_equal(world_on_store(&w.a.engine, turn_create, after, NULL), ERR_OK);
 	/* b has not got it: what is under it waits, and is not damaged */
-	assert_int_equal(look(&w.b, after), ERR_BUSY);
+	assert_int_equal(turn_look(&w.b, after), ERR_BUSY);
 	assert_int_equal(world_hear(&w.b), ERR_STATE);
-	assert_int_equal(world_on_store(&w.b.engine, create, own, NULL), ERR_STATE);
+	assert_int_equal(world_on_store(&w.b.engine, turn_create, own, NULL), ERR_STATE);
 	size_t faults = 0;
 	assert_int_equal(rooted_store_check_small(w.b.engine.store, &(struct rooted_watch){ .row = NULL }, &faults), ERR_STATE);
 	/* and nothing leaves, nor is anything sealed again that b must read */
-	assert_int_equal(work(&w.a), ROTATION_HELD);
+	assert_int_equal(turn_work(&w.a), ROTATION_HELD);
 	assert_true(rotation_awaits_node(&w.a.engine) && ring_count(w.a.ring) == 2);
-	assert_int_equal(look(&w.b, before), ERR_OK);
-	assert_int_equal(take(&w.b, NULL), ERR_OK);
-	assert_true(has(STORE_SLOT, &w.b, 2) && !has(STORE_REFRESH, &w.b, 2) && ring_newest(w.b.ring) == 2);
-	is_whole(&w.b);
-	assert_int_equal(look(&w.b, after), ERR_OK);
-	assert_int_equal(world_on_store(&w.b.engine, create, own, NULL), ERR_OK);
-	is_whole(&w.a);
-	assert_int_equal(work(&w.a), ROTATION_NONE);
+	assert_int_equal(turn_look(&w.b, before), ERR_OK);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
+	assert_true(turn_has_row(STORE_SLOT, &w.b, 2) && !turn_has_row(STORE_REFRESH, &w.b, 2) && ring_newest(w.b.ring) == 2);
+	turn_expect_whole(&w.b);
+	assert_int_equal(turn_look(&w.b, after), ERR_OK);
+	assert_int_equal(world_on_store(&w.b.engine, turn_create, own, NULL), ERR_OK);
+	turn_expect_whole(&w.a);
+	assert_int_equal(turn_work(&w.a), ROTATION_NONE);
 	assert_int_equal(ring_count(w.a.ring), 1);
-	assert_true(!has(STORE_SLOT, &w.a, 1) && !has(STORE_SLOT, &w.b, 1));
+	assert_true(!turn_has_row(STORE_SLOT, &w.a, 1) && !turn_has_row(STORE_SLOT, &w.b, 1));
 	assert_int_equal(ring_count(w.b.ring), 2); /* it has not heard of it */
-	is_whole(&w.b);
+	turn_expect_whole(&w.b);
 	assert_int_equal(ring_count(w.b.ring), 1);
 	assert_int_equal(ring_subkey(w.b.ring, 1, SUBKEY_AUDIT, &audit), ERR_OK);
 	assert_int_equal(rotation_phase(&w.b.engine), ROTATION_NONE);
 	object_table_clear(w.b.engine.objects);
-	assert_int_equal(look(&w.b, before), ERR_OK);
-	assert_int_equal(look(&w.b, after), ERR_OK);
-	assert_int_equal(world_on_store(&w.b.engine, create, own, NULL), ERR_OK);
-	is_whole(&w.a);
+	assert_int_equal(turn_look(&w.b, before), ERR_OK);
+	assert_int_equal(turn_look(&w.b, after), ERR_OK);
+	assert_int_equal(world_on_store(&w.b.engine, turn_create, own, NULL), ERR_OK);
+	turn_expect_whole(&w.a);
 }
 
 /* Begun before the key is here, and ended with it: the alert would say 'integrity' until the next pass. */
@@ -190,7 +117,7 @@ static void a_scrub_that_met_a_key_to_come_finds_no_damage(void **state)
 	char found[STORE_CHECK_SENTENCE];
 	struct engine *e = &w.b.engine;
 	(void)state;
-	assert_int_equal(rotate(NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
 	assert_int_equal(world_hear(&w.b), ERR_STATE);
 	store_check_begin(e);
 	assert_false(store_check_step(e, 1000, 1000));
@@ -198,11 +125,11 @@ static void a_scrub_that_met_a_key_to_come_finds_no_damage(void **state)
 	assert_int_equal(store_check_reopened(e, NULL), ERR_STATE); /* nor does it make a fault of the node */
 	assert_true(store_check_is_well(e->check));
 	store_check_begin(e);
-	assert_int_equal(take(&w.b, NULL), ERR_OK);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
 	while (!store_check_step(e, 1000, 1000)) {}
 	store_check_sentence(e->check, found, sizeof found);
 	assert_string_equal(found, "no fault");
-	is_whole(&w.b);
+	turn_expect_whole(&w.b);
 }
 
 static enum coffer_err put_over(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
@@ -222,35 +149,35 @@ static void who_is_not_master_server_any_more_seals_nothing_again(void **state)
 	struct config config = { .node_name = (char *)(uintptr_t)"a", .lease_time_ms = 15000 };
 	uint8_t id[UUID_LEN];
 	(void)state;
-	assert_int_equal(world_on_store(e, create, id, NULL), ERR_OK);
-	assert_int_equal(rotate(NULL), ERR_OK);
-	assert_int_equal(take(&w.b, NULL), ERR_OK);
+	assert_int_equal(world_on_store(e, turn_create, id, NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
 	e->seat = seat_new(&config);
 	assert_non_null(e->seat);
 	assert_int_equal(world_on_store(e, rotation_reseal, &budget, NULL), ERR_STATE);
 	seat_free(TAKE(e->seat));
-	assert_int_equal(work(&w.a), ROTATION_NONE);
-	is_whole(&w.a);
+	assert_int_equal(turn_work(&w.a), ROTATION_NONE);
+	turn_expect_whole(&w.a);
 }
 
 static void a_row_under_a_key_to_come_is_not_written_over(void **state)
 {
 	(void)state;
-	assert_int_equal(rotate(NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
 	assert_int_equal(world_on_store(&w.b.engine, put_over, NULL, NULL), ERR_BUSY);
-	assert_int_equal(take(&w.b, NULL), ERR_OK);
-	is_whole(&w.b);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
+	turn_expect_whole(&w.b);
 }
 
 static void it_can_be_done_again(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(rotate(NULL), ERR_OK);
-		assert_int_equal(take(&w.b, NULL), ERR_OK);
-		is_whole(&w.a);
-		assert_int_equal(work(&w.a), ROTATION_NONE);
-		is_whole(&w.b);
+		assert_int_equal(turn_rotate(NULL), ERR_OK);
+		assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
+		turn_expect_whole(&w.a);
+		assert_int_equal(turn_work(&w.a), ROTATION_NONE);
+		turn_expect_whole(&w.b);
 	}
 	assert_int_equal(ring_newest(w.b.ring), 4);
 }
@@ -275,29 +202,29 @@ static unsigned wraps(void)
 static void each_wrap_is_audited_and_one_that_was_taken_away_is_made_again(void **state)
 {
 	(void)state;
-	assert_int_equal(rotate(NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
 	assert_int_equal(wraps(), 1);
 	take_away(STORE_REFRESH, &w.b, 2);
-	assert_int_equal(work(&w.a), ROTATION_HELD);
-	assert_true(has(STORE_REFRESH, &w.b, 2));
+	assert_int_equal(turn_work(&w.a), ROTATION_HELD);
+	assert_true(turn_has_row(STORE_REFRESH, &w.b, 2));
 	assert_int_equal(wraps(), 2);
-	assert_int_equal(work(&w.a), ROTATION_HELD);
+	assert_int_equal(turn_work(&w.a), ROTATION_HELD);
 	assert_int_equal(wraps(), 2);
-	assert_int_equal(take(&w.b, NULL), ERR_OK);
-	is_whole(&w.a);
-	assert_int_equal(work(&w.a), ROTATION_NONE);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
+	turn_expect_whole(&w.a);
+	assert_int_equal(turn_work(&w.a), ROTATION_NONE);
 }
 
 static void a_token_that_does_not_open_it_takes_nothing_and_may_try_again(void **state)
 {
 	struct reason why = { "" };
 	(void)state;
-	assert_int_equal(rotate(NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
 	w.silent = true;
-	assert_int_not_equal(take(&w.b, &why), ERR_OK);
-	assert_true(w.asked == 1 && why.text[0] && !has(STORE_SLOT, &w.b, 2) && ring_newest(w.b.ring) == 1);
+	assert_int_not_equal(turn_take(&w.b, &why), ERR_OK);
+	assert_true(w.asked == 1 && why.text[0] && !turn_has_row(STORE_SLOT, &w.b, 2) && ring_newest(w.b.ring) == 1);
 	w.silent = false;
-	assert_int_equal(take(&w.b, NULL), ERR_OK);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
 }
 
 static enum coffer_err bend(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
@@ -319,9 +246,9 @@ static enum coffer_err bend(struct engine *e, struct txn *txn, void *arg, struct
 static void a_row_that_was_edited_asks_no_token(void **state)
 {
 	(void)state;
-	assert_int_equal(rotate(NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
 	assert_int_equal(world_on_store(&w.a.engine, bend, NULL, NULL), ERR_OK);
-	assert_int_equal(take(&w.b, NULL), ERR_CONTEXT);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_CONTEXT);
 	assert_true(w.asked == 0 && ring_newest(w.b.ring) == 1);
 }
 
@@ -330,10 +257,10 @@ static void a_member_to_whom_nothing_can_be_handed_holds_the_change_up(void **st
 	struct reason why = { "" };
 	(void)state;
 	assert_int_equal(world_record(&w.b, NODE_MEMBER, true), ERR_OK);
-	assert_int_equal(rotate(&why), ERR_STATE);
+	assert_int_equal(turn_rotate(&why), ERR_STATE);
 	assert_non_null(strstr(why.text, "node b0"));
 	assert_int_equal(rotation_settle(&w.a.engine), ERR_OK);
-	assert_true(ring_newest(w.a.ring) == 1 && !has(STORE_SLOT, &w.a, 2));
+	assert_true(ring_newest(w.a.ring) == 1 && !turn_has_row(STORE_SLOT, &w.a, 2));
 }
 
 static void who_was_admitted_and_has_not_joined_is_refused(void **state)
@@ -343,29 +270,10 @@ static void who_was_admitted_and_has_not_joined_is_refused(void **state)
 	memset(w.c.engine.domain.node_id, 0xc0, UUID_LEN);
 	memcpy(w.c.transport, w.b.transport, sizeof w.c.transport);
 	assert_int_equal(world_record(&w.c, NODE_ADMITTED, false), ERR_OK);
-	assert_int_equal(rotate(NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
 	assert_int_equal(node_record_get(w.a.engine.store, w.a.ring, w.c.engine.domain.node_id, &r), ERR_OK);
 	assert_int_equal(r.state, NODE_REMOVED);
-	assert_false(has(STORE_REFRESH, &w.c, 2));
-}
-
-static void the_root_of_a_removed_node_stays_readable(void **state)
-{
-	uint8_t id[UUID_LEN];
-	(void)state;
-	world_open_node(&w.c, 0xc0);
-	assert_int_equal(world_on_store(&w.c.engine, create, id, NULL), ERR_OK);
-	assert_int_equal(world_record(&w.c, NODE_MEMBER, false), ERR_OK);
-	assert_int_equal(world_hear(&w.a), ERR_OK);
-	assert_int_equal(world_record(&w.c, NODE_REMOVED, false), ERR_OK);
-	assert_int_equal(rotate(NULL), ERR_OK);
-	assert_false(has(STORE_REFRESH, &w.c, 2));
-	assert_int_equal(take(&w.b, NULL), ERR_OK);
-	is_whole(&w.a);
-	assert_int_equal(work(&w.a), ROTATION_NONE);
-	is_whole(&w.a);
-	is_whole(&w.b);
-	assert_int_equal(look(&w.b, id), ERR_OK);
+	assert_false(turn_has_row(STORE_REFRESH, &w.c, 2));
 }
 
 /* ---- changes of master secrets ---- */
@@ -460,7 +368,6 @@ int main(void)
 		TEST(a_row_that_was_edited_asks_no_token),
 		TEST(a_member_to_whom_nothing_can_be_handed_holds_the_change_up),
 		TEST(who_was_admitted_and_has_not_joined_is_refused),
-		TEST(the_root_of_a_removed_node_stays_readable),
 		TEST(a_change_of_one_nodes_master_secret_is_not_anothers),
 		TEST(a_change_of_nobody_knows_which_node_is_nobodys),
 	};
