@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "failover"))
 from deaf import DeafServer  # noqa: E402
-from domain import BIN, BUILD, TOP, Domain, Node, Story, now_ms  # noqa: E402
+from domain import BUILD, TOP, Domain, Node, Story, now_ms  # noqa: E402
 from load import CREATE, REVOKE, SEAL, Line, data, end_of, new_key, request, text  # noqa: E402
 from servers import wait_for  # noqa: E402
 
@@ -81,10 +81,8 @@ def grow(domain, count, kinds):
 def restart(domain, node):
     """From the start of its process until it is open, in ms."""
     node.kill()
-    log = open(node.home + "/cofferd.log", "a", encoding="utf-8")
     begun = now_ms()
-    subprocess.Popen(["setsid", BIN + "/cofferd", "--config", node.home + "/cofferd.conf"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    log.close()
+    node.start()
     if not wait_for(node.is_ready, 60):
         raise RuntimeError("node %d does not start" % node.n)
     return now_ms() - begun
@@ -196,19 +194,10 @@ def alone_node(story):
     return node
 
 
-def end_nodes(domain):
-    """Those that were started here are nobody's children but this program's, and look alive to the sandbox until it ends."""
-    for node in domain.nodes:
-        node.kill()
-        for name in ("monitor.pid", "cofferd.pid"):
-            if os.path.exists(node.home + "/" + name):
-                os.unlink(node.home + "/" + name)
-
-
 def run(story, args):
     kinds = ["softhsm"] * 3 + ["swtpm"] * 3 + ["softhsm"] if not args.quick else ["softhsm"]
     domain = Domain(story, args.members[0], ["lease_time=15s", "refresh_interval=%s" % args.refresh], standby=False, token=",".join(kinds), more=("--no-join",))
-    story.ends.append(lambda: end_nodes(domain))
+    story.ends.append(domain.end_nodes)
     domain.servers[0].setting("fsync", "on")
     joined = {}
     must(domain.nodes[0].coffer("key", "create", "bench"))
