@@ -1,6 +1,8 @@
 /* Session and login. */
 #include "hsm/session.h"
 
+#include "token/notice.h"
+
 enum coffer_err hsm_session_fail(struct hsm_session *s, struct reason *reason, const char *call, CK_RV rv)
 {
 	enum coffer_err err = hsm_err_fail(reason, call, rv);
@@ -48,8 +50,10 @@ static bool a_try_was_spent(struct hsm_session *s, CK_FLAGS before)
 static enum coffer_err send_pin(struct hsm_session *s, CK_FLAGS before, struct reason *reason)
 {
 	if (!s->pin) return hsm_session_fail(s, reason, "C_Login", s->fn->C_Login(s->handle, CKU_USER, NULL, 0));
+	TRY(token_notice(TOKEN_PIN_GOES, s->pin, reason));
 	/* PKCS#11 takes the PIN by a pointer to non-const, but only reads it. */
 	CK_RV rv = s->fn->C_Login(s->handle, CKU_USER, secret_mut(s->pin), secret_len(s->pin));
+	if (rv == CKR_OK) (void)!token_notice(TOKEN_PIN_TAKEN, s->pin, NULL);
 	enum coffer_err err = hsm_session_fail(s, reason, "C_Login", rv);
 	if (err != ERR_OK && err != ERR_AUTH && err != ERR_TOKEN_LOCKED && a_try_was_spent(s, before)) {
 		s->last_rv = CKR_PIN_INCORRECT;

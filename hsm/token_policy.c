@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hsm/token_p11.h"
+#include "token/notice.h"
 
 static enum coffer_err policy_status(struct token *t, struct token_policy_status *out, struct reason *reason)
 {
@@ -42,16 +43,14 @@ static enum coffer_err set_pin(struct token *t, const struct secret *pin, struct
 	if (t->dead) return reason_fail(reason, ERR_TOKEN_GONE, "the token was lost; the token helper must be started again");
 	if (t->session.pin_refused) return reason_fail(reason, ERR_AUTH, "the token refused the PIN before; it is not tried again until coffer is restarted");
 	if (!t->session.pin) return reason_fail(reason, ERR_STATE, "the token's PIN is given at the token itself; change it there");
-	struct secret *copy = secret_copy(secret_bytes(pin), secret_len(pin));
+	AUTO_SECRET struct secret *copy = secret_copy(secret_bytes(pin), secret_len(pin));
 	ENSURE(copy, ERR_MEMORY);
+	TRY(token_notice(TOKEN_PIN_CHANGES, t->session.pin, reason));
 	CK_RV rv = t->session.fn->C_SetPIN(t->session.handle, secret_mut(t->session.pin), secret_len(t->session.pin), secret_mut(copy), secret_len(copy));
-	enum coffer_err err = rv == CKR_OK ? ERR_OK : refused(t, rv, reason);
-	if (err != ERR_OK) {
-		secret_free(copy);
-		return err;
-	}
+	if (rv != CKR_OK) return refused(t, rv, reason);
+	(void)!token_notice(TOKEN_PIN_TAKEN, copy, NULL);
 	secret_free(t->session.pin);
-	t->session.pin = copy;
+	t->session.pin = TAKE(copy);
 	return ERR_OK;
 }
 

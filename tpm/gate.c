@@ -5,6 +5,7 @@
 
 #include "crypto/kdf.h"
 #include "crypto/rng.h"
+#include "token/notice.h"
 #include "token/token.h"
 #include "tpm/seal.h"
 #include "tpm/session.h"
@@ -101,20 +102,10 @@ static enum coffer_err judge(struct tpm_device *dev, enum coffer_err err, const 
 	return reason_fail(reason, ERR_AUTH, "the TPM refuses the PIN of %s: it is wrong, and is not tried again", source);
 }
 
-enum coffer_err tpm_gate_pass(struct tpm_device *dev, const struct tpm_key *key, const struct tpm_policy *policy,
-	const struct tpm_means *means, ESYS_TR session, ESYS_TR policy_session, struct reason *reason)
+static enum coffer_err prove(struct tpm_device *dev, ESYS_TR gate, const struct secret *auth, ESYS_TR session, ESYS_TR policy_session, struct reason *reason)
 {
-	AUTO_SECRET struct secret *auth = NULL;
-	ESYS_TR gate = ESYS_TR_NONE;
 	TPM2B_TIMEOUT *timeout = NULL;
 	TPMT_TK_AUTH *ticket = NULL;
-	if (!means || !means->pin) {
-		return reason_fail(reason, ERR_TOKEN_POLICY, "the data key wants a PIN: add pin-source=file:/PATH to the token URI with 'coffer token reseal "
-			"--pin-source', or give it with 'coffer unseal'");
-	}
-	TRY(tpm_gate_auth(key, means->pin, &auth));
-	TRY(tpm_session_encrypt(dev, session, true, true, reason));
-	TRY(load(dev, key, policy, session, &gate, reason));
 	set_auth(dev, gate, auth);
 	struct tpm_call c = tpm_call_begin(dev, "TPM2_PolicySecret");
 	while (tpm_call_again(&c)) {
@@ -123,9 +114,27 @@ enum coffer_err tpm_gate_pass(struct tpm_device *dev, const struct tpm_key *key,
 	}
 	enum coffer_err err = tpm_call_end(&c, reason);
 	if (!dev->dead) set_auth(dev, gate, NULL);
-	tpm_device_flush(dev, &gate);
-	settle(dev);
 	Esys_Free(timeout);
 	Esys_Free(ticket);
+	return err;
+}
+
+enum coffer_err tpm_gate_pass(struct tpm_device *dev, const struct tpm_key *key, const struct tpm_policy *policy,
+	const struct tpm_means *means, ESYS_TR session, ESYS_TR policy_session, struct reason *reason)
+{
+	AUTO_SECRET struct secret *auth = NULL;
+	ESYS_TR gate = ESYS_TR_NONE;
+	if (!means || !means->pin) {
+		return reason_fail(reason, ERR_TOKEN_POLICY, "the data key wants a PIN: add pin-source=file:/PATH to the token URI with 'coffer token reseal "
+			"--pin-source', or give it with 'coffer unseal'");
+	}
+	TRY(tpm_gate_auth(key, means->pin, &auth));
+	TRY(tpm_session_encrypt(dev, session, true, true, reason));
+	TRY(load(dev, key, policy, session, &gate, reason));
+	enum coffer_err err = token_notice(TOKEN_PIN_GOES, means->pin, reason);
+	if (err == ERR_OK) err = prove(dev, gate, auth, session, policy_session, reason);
+	if (err == ERR_OK) (void)!token_notice(TOKEN_PIN_TAKEN, means->pin, NULL);
+	tpm_device_flush(dev, &gate);
+	settle(dev);
 	return judge(dev, err, means->pin_source, reason);
 }

@@ -2,6 +2,7 @@
  *
  *   request  u32 length | u32 sequence | u16 op  | payload          length: bytes after the length field
  *   reply    u32 length | u32 sequence | u16 err | u16 text length | text | payload (only with err 0)
+ *   notice   u32 length | u32 sequence | u16 0xFFFF | u8 step | 32 bytes mark      any number of them in front of the reply (token/notice.h)
  *
  *   op          request payload     reply payload
  *   OPEN        URI                 -
@@ -42,6 +43,7 @@
 #include "base/writer.h"
 #include "token/counter.h"
 #include "token/endorse.h"
+#include "token/notice.h"
 #include "token/policy.h"
 #include "token/sign.h"
 #include "token/token.h"
@@ -98,6 +100,12 @@ enum coffer_err channel_encode_reply(const struct channel_reply *reply, enum cha
 enum coffer_err channel_decode_request(struct view frame, struct channel_request *out) MUST_USE;
 /* ERR_INPUT also when the sequence is not the expected one. A failing err with an unknown number is ERR_INPUT as well. */
 enum coffer_err channel_decode_reply(struct view frame, uint32_t sequence, enum channel_op op, struct channel_reply *out) MUST_USE;
+
+/* A notice of the request with this sequence. Errors as channel_encode_reply and channel_decode_reply. */
+enum coffer_err channel_encode_notice(uint32_t sequence, const struct token_notice *notice, struct buf *out) MUST_USE;
+enum coffer_err channel_decode_notice(struct view frame, uint32_t sequence, struct token_notice *out) MUST_USE;
+/* Whether the frame is to be decoded as one; else it is a reply. */
+bool channel_is_notice(struct view frame);
 
 /* Of one kind of payload (token/channel_counter.c). */
 void channel_write_wish(struct writer *w, const struct token_counter_wish *wish);

@@ -62,7 +62,7 @@ enum coffer_err token_proxy_new(const struct token_proxy_config *config, struct 
 	p->attended = config->attended;
 	p->state = p->attended ? TOKEN_WAITING : TOKEN_STARTING;
 	if (p->attended) p->next_at_ms = UINT64_MAX;
-	proxy_state_explain((enum token_state)p->state, false, NULL, &p->sentence);
+	proxy_state_explain((enum token_state)p->state, false, false, NULL, &p->sentence);
 	p->helper = (struct proxy_helper){ .spawner = config->spawner, .kind = kind, .lock = &p->lock, .fd = -1 };
 	if (start_thread(p) != ERR_OK) return reason_fail(reason, ERR_IO, "the token's thread cannot be started; raise TasksMax= and LimitNOFILE= in the systemd unit (ulimit -u, ulimit -n)");
 	*out = TAKE(p);
@@ -99,6 +99,7 @@ void token_proxy_free(struct token_proxy *p)
 	if (!p) return;
 	token_proxy_stop(p);
 	buf_free(&p->helper.frame);
+	proxy_sent_forget(&p->helper.sent);
 	secret_free(p->pin);
 	secret_free(p->aside_pin);
 	secret_free(p->next_pin);
@@ -255,10 +256,7 @@ enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_m
 enum coffer_err token_proxy_unlock(struct token_proxy *p, struct secret **pin, struct reason *reason)
 {
 	pthread_mutex_lock(&p->lock);
-	if (!proxy_state_serves((enum token_state)p->state)) {
-		proxy_pin_replace(p, TAKE(*pin));
-		p->pin_is_new = true;
-	}
+	if (!proxy_state_serves((enum token_state)p->state)) proxy_pin_replace(p, TAKE(*pin));
 	p->unlocked = true;
 	p->retry_asked = true;
 	pthread_mutex_unlock(&p->lock);

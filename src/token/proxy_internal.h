@@ -1,4 +1,4 @@
-/* Inside of the token proxy: the helper process (proxy_helper.c), the states (proxy_state.c), the thread (proxy_thread.c) and the
+/* Inside of the token proxy: the helper process (proxy_helper.c), the PINs on their way (proxy_sent.c), the states (proxy_state.c), the thread (proxy_thread.c) and the
  * calls (proxy.c). For token/ and its tests alone. */
 #ifndef COFFER_TOKEN_PROXY_INTERNAL_H
 #define COFFER_TOKEN_PROXY_INTERNAL_H
@@ -31,10 +31,28 @@ enum coffer_err proxy_state_error(enum token_state state);
 /* The state that a failed attempt or a fatal call leads to. */
 enum token_state proxy_state_after(enum coffer_err err);
 /* The sentence for status: the reason of the failure, or the state's own, and what the operator does. */
-/* given: the PIN came from a person, who is told to give it again. */
-void proxy_state_explain(enum token_state state, bool given, const struct reason *why, struct reason *out);
+/* given: the PIN came from a person, who is told to give it again. told: the reason says all by itself. */
+void proxy_state_explain(enum token_state state, bool given, bool told, const struct reason *why, struct reason *out);
 /* Pause before the attempt after `failures` failures in a row (>= 1). */
 uint64_t proxy_state_pause_ms(enum token_state state, uint32_t failures);
+
+/* What the helpers said of PINs (token/notice.h). The proxy's thread alone. */
+struct proxy_sent {
+	struct secret *marks;    /* of the one that was sent last, of the one that was taken last; NULL: no word of any */
+	enum token_pin_step way; /* TOKEN_PIN_GOES, TOKEN_PIN_CHANGES: one is on its way, without an answer; 0: none */
+	bool known;              /* the token has taken one, and refused none since */
+	bool repeated;           /* that one was on its way when a helper ended, and nothing was taken since */
+};
+
+enum proxy_lost { PROXY_LOST_NOTHING, PROXY_LOST_LOGIN, PROXY_LOST_CHANGE };
+
+void proxy_sent_note(struct proxy_sent *s, const struct token_notice *notice);
+/* The call ended with an answer of the token. False: one that leaves open whether the PIN was changed, so that proxy_sent_lost follows. */
+bool proxy_sent_answered(struct proxy_sent *s, enum coffer_err err);
+/* The helper ended without one. PROXY_LOST_NOTHING: the next may send what it sends. Else none goes out before an operator asks. */
+enum proxy_lost proxy_sent_lost(struct proxy_sent *s);
+/* Another token, or the end of the proxy: wiped. */
+void proxy_sent_forget(struct proxy_sent *s);
 
 /* One helper process at most. Owned by the proxy's thread; fd is closed and replaced under the lock. */
 struct proxy_helper {
@@ -45,12 +63,14 @@ struct proxy_helper {
 	uint32_t instance;
 	uint32_t sequence;
 	struct buf frame;   /* of the last request or reply */
+	struct proxy_sent sent;
+	bool lost;          /* the last call failed because a PIN was on its way: ERR_AUTH, with a sentence that says all */
 };
 
 enum coffer_err proxy_helper_start(struct proxy_helper *h, struct reason *reason) MUST_USE;
 /* Kills it and forgets it; fine without one. */
 void proxy_helper_end(struct proxy_helper *h);
-/* One request (its sequence is filled in here) and its reply. ERR_TIMEOUT and ERR_TOKEN_GONE: the helper was ended. Another
+/* One request (its sequence is filled in here) and its reply. ERR_TIMEOUT, ERR_TOKEN_GONE, and ERR_AUTH with h->lost: the helper was ended. Another
  * failure is the token's answer: reply->err. Views in *reply borrow h->frame until the next call. */
 enum coffer_err proxy_helper_call(struct proxy_helper *h, struct channel_request *request, uint64_t limit_ms,
 	struct channel_reply *reply, struct reason *reason) MUST_USE;
@@ -92,7 +112,6 @@ struct token_proxy {
 	bool stop, busy, retry_asked, bound;
 	bool attended, unlocked;           /* attended: attempts are made while it is unlocked */
 	struct secret *pin;                /* given by token_proxy_unlock; NULL: none */
-	bool pin_is_new;                   /* and the token has not been opened with it yet */
 	struct secret *aside_pin;          /* given for the token that the proxy was turned away from, or is about to turn to, NULL: none; of */
 	char aside_uri[TOKEN_URI_MAX + 1]; /* this one alone: with another it would cost a try */
 	bool pin_lent;                     /* pin is a copy: given for another place in the same TPM, where it is aside for */

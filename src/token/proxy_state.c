@@ -101,10 +101,11 @@ enum token_state proxy_state_after(enum coffer_err err)
 	}
 }
 
-void proxy_state_explain(enum token_state state, bool given, const struct reason *why, struct reason *out)
+void proxy_state_explain(enum token_state state, bool given, bool told, const struct reason *why, struct reason *out)
 {
 	const char *sentence = why && why->text[0] ? why->text : traits[state].sentence;
 	const char *advice = given && traits[state].advice ? "then run 'coffer unseal --pin' again; only that makes one more try" : traits[state].advice;
+	if (told) advice = NULL;
 	/* A long reason must not push the advice out. */
 	int room = advice ? REASON_MAX - 4 - (int)__builtin_strlen(advice) : REASON_MAX - 1;
 	(void)reason_fail(out, ERR_OK, "%.*s%s%s", room, sentence, advice ? "; " : "", advice ? advice : "");

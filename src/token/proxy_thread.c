@@ -18,7 +18,7 @@ static void set_state(struct token_proxy *p, enum token_state to, const struct r
 {
 	enum token_state from = state_of(p);
 	struct reason sentence = { "" };
-	proxy_state_explain(to, p->attended, why, &sentence);
+	proxy_state_explain(to, p->attended, p->helper.lost, why, &sentence);
 	pthread_mutex_lock(&p->lock);
 	p->sentence = sentence;
 	if (from != to) {
@@ -146,15 +146,6 @@ static enum coffer_err check_stop(struct token_proxy *p)
 	return stop ? ERR_CLOSED : ERR_OK;
 }
 
-/* What the token has not taken yet and a login hung over is not kept for the next helper, which could spend a try of it: a person gives it again. One that it opened with before is. */
-static void forget_new_pin(struct token_proxy *p, enum coffer_err err)
-{
-	pthread_mutex_lock(&p->lock);
-	if (p->pin_is_new && err == ERR_TIMEOUT) secret_free(TAKE(p->pin));
-	if (err == ERR_OK || err == ERR_TIMEOUT) p->pin_is_new = false;
-	pthread_mutex_unlock(&p->lock);
-}
-
 static enum coffer_err attempt(struct token_proxy *p, struct reason *reason)
 {
 	uint64_t began_ms = clock_mono_ms();
@@ -167,7 +158,6 @@ static enum coffer_err attempt(struct token_proxy *p, struct reason *reason)
 	enum coffer_err err = proxy_helper_start(&p->helper, reason);
 	if (err == ERR_OK) err = check_stop(p);
 	if (err == ERR_OK) err = open_token(p, attempt_limit_ms(p), reason);
-	forget_new_pin(p, err);
 	if (err != ERR_OK) {
 		fail(p, err, reason);
 		return err;
@@ -274,6 +264,7 @@ static void turn(struct token_proxy *p, struct proxy_job *job)
 	p->failures = 0;
 	pthread_mutex_unlock(&p->lock);
 	p->helper.kind = to->kind;
+	proxy_sent_forget(&p->helper.sent);
 	p->last_attempt_ms = 0;
 	job->err = attempt(p, &job->reason);
 }

@@ -9,6 +9,7 @@
 #include "token/channel.h"
 #include "token/erase.h"
 #include "token/login.h"
+#include "token/notice.h"
 #include "tokend/serve_counter.h"
 #include "tokend/serve_endorse.h"
 #include "tokend/serve_policy.h"
@@ -21,6 +22,7 @@
 
 struct service {
 	int fd;               /* the channel */
+	uint32_t sequence;    /* of the request under way */
 	struct token *token;  /* NULL before OPEN */
 	bool attached;
 	bool confined;
@@ -137,13 +139,22 @@ static enum coffer_err run(struct service *s, const struct channel_request *requ
 	}
 }
 
+/* Before the backend goes on: when cofferd does not read it, it does not count on it. */
+static enum coffer_err tell(void *arg, const struct token_notice *notice)
+{
+	const struct service *s = arg;
+	AUTO_BUF struct buf out = BUF_EMPTY;
+	TRY(channel_encode_notice(s->sequence, notice, &out));
+	return fdio_write_exact(s->fd, out.ptr, out.len, clock_mono_ms() + WRITE_LIMIT_MS);
+}
+
 static enum coffer_err answer(struct service *s, int fd, struct view frame, bool *out_closed)
 {
 	AUTO_BUF struct buf out = BUF_EMPTY;
 	struct channel_request request;
 	struct channel_reply reply = { .sequence = 0 };
 	TRY(channel_decode_request(frame, &request));
-	reply.sequence = request.sequence;
+	reply.sequence = s->sequence = request.sequence;
 	watch_busy(true);
 	reply.err = run(s, &request, &reply);
 	watch_busy(false);
@@ -162,12 +173,14 @@ enum coffer_err serve_channel(int fd)
 	AUTO_BUF struct buf frame = BUF_EMPTY;
 	struct service s = { .fd = fd, .bytes = BUF_EMPTY };
 	enum coffer_err err = ERR_OK;
+	token_notice_to(tell, &s);
 	for (bool closed = false; err == ERR_OK && !closed;) {
 		wipe_registers();
 		err = channel_read(fd, &frame, FDIO_NO_DEADLINE);
 		if (err == ERR_OK) err = answer(&s, fd, buf_view(&frame), &closed);
 	}
 	token_backend.close(s.token);
+	token_notice_to(NULL, NULL);
 	buf_free(&s.bytes);
 	return err == ERR_CLOSED ? ERR_OK : err;
 }

@@ -120,6 +120,32 @@ refusing "CKR_PIN_INCORRECT" "C_Login 0xA0" "wrong PIN"
 refusing "CKR_PIN_EXPIRED" "C_Login 0xA3" "wrong PIN"
 refusing "CKR_PIN_LOCKED" "C_Login 0xA4" locked
 absent_in() { ! grep -rqF -- "$pin" "$@"; }
+# A login that hangs: whether it was a try is not known. A PIN that was right before goes out once more by itself, one that was never taken does not; then an operator says so.
+stopped_after() { # stopped_after NAME LOGINS
+  within 15 "$1: the token is left alone" status_is .token.health "wrong PIN"
+  matches "$1: status says what is known of it, and what to do" "$(status_field .token.sentence)" 'whether that cost a try is not known.*tries.*coffer unseal'
+  coffer token test >/dev/null 2>&1
+  equal "$1: so often the PIN was sent" "$(calls C_Login)" "$2"
+  check "$1: work from memory goes on" works
+}
+tell "C_Login sleep 30000"
+: >"$log"
+kill_tokend
+stopped_after "a login hangs, of a PIN that is right" 2
+refused "an operator asks again: hangs too" 1 'whether that cost a try is not known' coffer unseal --token
+equal "an operator asks again: once" "$(calls C_Login)" 3
+tell ''
+check "the token answers, and is asked" coffer unseal --token
+within 5 "the token answers: well" is_ready
+tell "C_SetPIN sleep 30000"
+: >"$log"
+printf 1234 >"$work/next-pin"
+refused "a change of the PIN hangs" 1 'the old one or the new one is in force' coffer token change-pin --secret-file "$work/next-pin"
+coffer token test >/dev/null 2>&1
+equal "a change of the PIN hangs: neither is sent, and it is not changed again" "$(calls C_Login) $(calls C_SetPIN)" "0 1"
+tell ''
+check "the old one is in force, and an operator asks" coffer unseal --token
+within 5 "the old one is in force: well" is_ready
 check "the PIN stands in no log and no status" absent_in "$home/cofferd.log" "$log"
 check "nor in what status says" eval '! coffer status --json | grep -qF "$pin"'
 
@@ -167,5 +193,18 @@ for pid in $(cut -d' ' -f1 "$log" | sort -u); do
   case $pid in "$(cat "$home/monitor.pid")"|"$(cat "$home/cofferd.pid")") bad "PKCS#11 runs in a helper" "$pid" ;; esac
 done
 ok "neither the daemon nor the monitor called the module"
+
+# A start whose login hangs: one, whatever is asked for.
+end_daemon
+tell "C_Login sleep 30000"
+: >"$log"
+setsid "$bin/cofferd" --config "$home/cofferd.conf" </dev/null >>"$home/cofferd.log" 2>&1 &
+within 15 "a start hangs in the login: the token is left alone" status_is .token.health "wrong PIN"
+refused "a start hangs in the login: the node is sealed" 1 'whether that cost a try is not known' coffer token test
+equal "a start hangs in the login: the PIN was sent once" "$(calls C_Login)" 1
+tell ''
+check "the token answers at last, and an operator asks" coffer unseal --token
+within 5 "the node is open" is_ready
+equal "that was one login more" "$(calls C_Login)" 2
 end_daemon
 finish

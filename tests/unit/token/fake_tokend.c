@@ -110,6 +110,17 @@ static void hang(int fd)
 	(void)!fdio_read_exact(fd, &byte, 1, FDIO_NO_DEADLINE);
 }
 
+static void say(struct fake_helper *h, uint32_t sequence, enum token_pin_step step)
+{
+	struct buf out = BUF_EMPTY;
+	struct token_notice notice = { .step = step };
+	pthread_mutex_lock(&h->fake->lock);
+	memcpy(notice.mark, h->fake->pin, sizeof notice.mark);
+	pthread_mutex_unlock(&h->fake->lock);
+	if (channel_encode_notice(sequence, &notice, &out) == ERR_OK) (void)!fdio_write_exact(h->fd, out.ptr, out.len, clock_mono_ms() + 1000);
+	buf_free(&out);
+}
+
 static bool answer(struct fake_helper *h, const struct channel_request *q)
 {
 	struct buf out = BUF_EMPTY;
@@ -120,7 +131,10 @@ static bool answer(struct fake_helper *h, const struct channel_request *q)
 	enum fake_act act = f->act[q->op];
 	reply.err = act == FAKE_FAIL ? f->err[q->op] : ERR_OK;
 	f->count[q->op]++;
+	enum token_pin_step step = f->says[q->op];
 	pthread_mutex_unlock(&f->lock);
+	if (step) say(h, q->sequence, step);
+	if (step && act == FAKE_DO) say(h, q->sequence, TOKEN_PIN_TAKEN);
 	if (act == FAKE_CRASH) return false;
 	if (act == FAKE_HANG) hang(h->fd);
 	if (act == FAKE_OVERSIZE) send_noise(h->fd, UINT32_MAX);
@@ -212,6 +226,13 @@ void fake_set(struct fake *f, enum channel_op op, enum fake_act act, enum coffer
 	pthread_mutex_lock(&f->lock);
 	f->act[op] = act;
 	f->err[op] = err;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void fake_says(struct fake *f, enum channel_op op, enum token_pin_step step)
+{
+	pthread_mutex_lock(&f->lock);
+	f->says[op] = step;
 	pthread_mutex_unlock(&f->lock);
 }
 

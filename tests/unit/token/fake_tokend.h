@@ -31,6 +31,7 @@ struct fake {
 	pthread_mutex_t lock; /* guards all below */
 	enum fake_act act[FAKE_OPS];
 	enum coffer_err err[FAKE_OPS];
+	enum token_pin_step says[FAKE_OPS]; /* a notice in front of what is done, with the last PIN as its mark; 0: none */
 	bool start_fails;
 	unsigned count[FAKE_OPS]; /* requests seen */
 	unsigned starts, kills;
@@ -52,6 +53,8 @@ struct fake *fake_new(void);
 /* After the proxy is gone. Fails the test when a helper was left unkilled. */
 void fake_free(struct fake *f);
 void fake_set(struct fake *f, enum channel_op op, enum fake_act act, enum coffer_err err);
+/* From now on this operation sends, or changes, the PIN; done well, the token has taken it. 0: no more. */
+void fake_says(struct fake *f, enum channel_op op, enum token_pin_step step);
 unsigned fake_count(struct fake *f, enum channel_op op);
 unsigned fake_starts(struct fake *f);
 /* Ends the newest helper as a crash would. */

@@ -267,6 +267,31 @@ static void channel_refuses_to_send_a_blob_that_fits_no_frame(void **state)
 	assert_int_equal(channel_encode_request(&q, &frame), ERR_TOO_LARGE);
 }
 
+static void notices_come_back_as_they_went(void **state)
+{
+	(void)state;
+	for (unsigned step = 0; step <= TOKEN_PIN_TAKEN + 1; step++) {
+		AUTO_BUF struct buf frame = BUF_EMPTY;
+		struct token_notice notice = { .step = (enum token_pin_step)step, .mark = { 1, 2, 3 } }, back = { .step = 0 };
+		struct channel_reply reply;
+		const bool is_step = step >= TOKEN_PIN_GOES && step <= TOKEN_PIN_TAKEN;
+		assert_int_equal(channel_encode_notice(7, &notice, &frame), ERR_OK);
+		assert_true(channel_is_notice(body(&frame)));
+		assert_int_equal(channel_decode_notice(body(&frame), 7, &back), is_step ? ERR_OK : ERR_INPUT);
+		if (is_step) assert_memory_equal(&back, &notice, sizeof back);
+		assert_int_equal(channel_decode_notice(body(&frame), 8, &back), ERR_INPUT);
+		assert_int_equal(channel_decode_reply(body(&frame), 7, CHANNEL_OPEN, &reply), ERR_INPUT);
+		for (size_t cut = 0; cut < frame.len - 4; cut++) assert_int_not_equal(channel_decode_notice(view_of(frame.ptr + 4, cut), 7, &back), ERR_OK);
+		assert_int_equal(buf_append(&frame, view_str("x")), ERR_OK);
+		assert_int_equal(channel_decode_notice(view_of(frame.ptr + 4, frame.len - 4), 7, &back), ERR_INPUT);
+	}
+	AUTO_BUF struct buf frame = BUF_EMPTY;
+	const struct channel_reply reply = { .sequence = 0xFFFFFFFFu };
+	assert_int_equal(channel_encode_reply(&reply, CHANNEL_OPEN, &frame), ERR_OK);
+	assert_false(channel_is_notice(body(&frame)));
+	assert_false(channel_is_notice(view_of("\0\0\0\0\377", 5)));
+}
+
 static enum coffer_err read_of(const char *bytes, size_t len, struct buf *out)
 {
 	int pair[2];
@@ -319,6 +344,7 @@ int main(void)
 		cmocka_unit_test(channel_refuses_hostile_requests),
 		cmocka_unit_test(channel_refuses_hostile_replies),
 		cmocka_unit_test(channel_refuses_to_send_a_blob_that_fits_no_frame),
+		cmocka_unit_test(notices_come_back_as_they_went),
 		cmocka_unit_test(channel_reads_one_bounded_frame),
 		cmocka_unit_test(token_uris_name_their_backend),
 	};

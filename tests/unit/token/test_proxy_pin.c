@@ -141,47 +141,6 @@ static void a_zeroise_knows_whether_the_token_was_asked(void **state)
 	fake_free(f);
 }
 
-static bool keeps_pin(struct token_proxy *p)
-{
-	pthread_mutex_lock(&p->lock);
-	bool keeps = p->pin != NULL;
-	pthread_mutex_unlock(&p->lock);
-	return keeps;
-}
-
-/* Whether the login that hangs spent a try is not known: the PIN is wiped with the helper that had it. One that the token took before is kept for when it answers again. */
-static void a_pin_that_a_login_hung_over_is_forgotten(void **state)
-{
-	struct fake *f = fake_new();
-	struct token_proxy *p = NULL;
-	struct token_proxy_config config = { .uri = "pkcs11:token=fake", .binding = &fake_binding, .spawner = &f->spawner, .deadline_ms = 400, .probe_interval_ms = HOUR_MS, .attended = true };
-	(void)state;
-	assert_int_equal(token_proxy_new(&config, &p, NULL), ERR_OK);
-	fake_set(f, CHANNEL_OPEN, FAKE_HANG, ERR_OK);
-	struct secret *pin = secret_copy("1234", 4);
-	assert_int_equal(token_proxy_unlock(p, &pin, NULL), ERR_TIMEOUT);
-	assert_false(keeps_pin(p));
-	assert_int_equal(token_proxy_probe_now(p, 5000, NULL), ERR_TIMEOUT);
-	assert_int_equal(fake_count(f, CHANNEL_PIN), 1);
-	fake_set(f, CHANNEL_OPEN, FAKE_DO, ERR_OK);
-	pin = secret_copy("1234", 4);
-	fake_await(p, TOKEN_WELL, 5000); /* the fake opens without one too */
-	fake_set(f, CHANNEL_OPEN, FAKE_FAIL, ERR_USAGE);
-	fake_crash(f);
-	fake_await(p, TOKEN_MISCONFIGURED, 5000); /* as a token that wants one */
-	fake_set(f, CHANNEL_OPEN, FAKE_DO, ERR_OK);
-	assert_int_equal(token_proxy_unlock(p, &pin, NULL), ERR_OK);
-	fake_set(f, CHANNEL_OPEN, FAKE_HANG, ERR_OK);
-	fake_crash(f);
-	fake_await(p, TOKEN_NOT_ANSWERING, 5000);
-	assert_true(keeps_pin(p));
-	fake_set(f, CHANNEL_OPEN, FAKE_DO, ERR_OK);
-	fake_await(p, TOKEN_WELL, 10000);
-	assert_string_equal(f->pin, "1234");
-	token_proxy_free(p);
-	fake_free(f);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,7 +148,6 @@ int main(void)
 		cmocka_unit_test(a_counter_is_asked_without_the_master_secret),
 		cmocka_unit_test(a_tpm_is_zeroised_without_its_pin),
 		cmocka_unit_test(a_zeroise_knows_whether_the_token_was_asked),
-		cmocka_unit_test(a_pin_that_a_login_hung_over_is_forgotten),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);
 }

@@ -16,6 +16,7 @@
 #include "token/channel.h"
 #include "token/erase.h"
 #include "token/login.h"
+#include "token/notice.h"
 #include "tokend/serve.h"
 #include "tokend/setup.h"
 #include "tokend/watch.h"
@@ -46,12 +47,14 @@ void watch_busy(bool busy)
 	(void)busy;
 }
 
+static struct secret *fake_pin; /* what the last PIN message brought */
 static struct token the_token;
 static unsigned opened, closed;
 
 static enum coffer_err fake_open(const char *uri, struct token **out, struct reason *reason)
 {
-	if (strcmp(uri, "tpm2:good") != 0) return reason_fail(reason, ERR_AUTH, "wrong PIN");
+	if (strcmp(uri, "tpm2:pin") == 0) TRY(token_notice(TOKEN_PIN_GOES, fake_pin, reason));
+	else if (strcmp(uri, "tpm2:good") != 0) return reason_fail(reason, ERR_AUTH, "wrong PIN");
 	opened++;
 	*out = &the_token;
 	return ERR_OK;
@@ -108,8 +111,6 @@ static void fake_close(struct token *t)
 {
 	if (t) closed++;
 }
-
-static struct secret *fake_pin; /* what the last PIN message brought */
 
 static void fake_take_pin(struct secret **pin)
 {
@@ -351,6 +352,34 @@ static void tokend_refuses_calls_out_of_order(void **state)
 	assert_int_equal(closed, 1);
 }
 
+/* What the backend tells goes out in front of the reply, with the number of its request; where it cannot go out the backend stops. */
+static void tokend_tells_of_a_pin(void **state)
+{
+	const struct channel_request pin = { .sequence = 1, .op = CHANNEL_PIN, .bytes = view_str("1234") }, open = { .sequence = 9, .op = CHANNEL_OPEN, .uri = "tpm2:pin" };
+	(void)state;
+	for (unsigned deaf = 0; deaf < 2; deaf++) {
+		struct session s;
+		struct channel_reply r;
+		struct token_notice notice;
+		begin(&s);
+		assert_int_equal(ask(&s, pin, &r), ERR_OK);
+		if (deaf) assert_int_equal(shutdown(s.ours, SHUT_RD), 0);
+		buf_clear(&s.frame);
+		assert_int_equal(channel_encode_request(&open, &s.frame), ERR_OK);
+		assert_int_equal(fdio_write_all(s.ours, buf_view(&s.frame)), ERR_OK);
+		if (!deaf) {
+			assert_int_equal(channel_read(s.ours, &s.frame, clock_mono_ms() + 5000), ERR_OK);
+			assert_int_equal(channel_decode_notice(buf_view(&s.frame), 9, &notice), ERR_OK);
+			assert_int_equal(notice.step, TOKEN_PIN_GOES);
+			assert_int_equal(channel_read(s.ours, &s.frame, clock_mono_ms() + 5000), ERR_OK);
+			assert_int_equal(channel_decode_reply(buf_view(&s.frame), 9, CHANNEL_OPEN, &r), ERR_OK);
+			assert_int_equal(r.err, ERR_OK);
+		}
+		assert_int_equal(finish(&s), ERR_OK);
+		assert_int_equal(opened, deaf ? 0 : 1);
+	}
+}
+
 static void tokend_ends_when_the_protocol_is_broken(void **state)
 {
 	static const struct { const char *bytes; size_t len; enum coffer_err err; } cases[] = {
@@ -376,6 +405,7 @@ int main(void)
 		cmocka_unit_test(tokend_serves_agreements_once_attached),
 		cmocka_unit_test(tokend_activates_once_attached),
 		cmocka_unit_test(tokend_refuses_calls_out_of_order),
+		cmocka_unit_test(tokend_tells_of_a_pin),
 		cmocka_unit_test(tokend_ends_when_the_protocol_is_broken),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);

@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/reader.h"
+#include "unit/token/heard.h"
 #include "unit/tpm/machine.h"
 
 /* ---- PCR values ---- */
@@ -142,6 +143,29 @@ static void the_right_pin_opens_and_a_wrong_one_is_tried_once(void **state)
 	assert_non_null(strstr(status_of(m).warning, "tpm2_changeauth -c lockout"));
 }
 
+/* Each use of a PIN is told before TPM2_PolicySecret, and when it was right; where nobody hears of it the TPM is not sent it. */
+static void each_use_of_a_pin_is_told(void **state)
+{
+	struct machine *m = *state;
+	struct heard heard;
+	char parameters[TEXT], path[TEXT];
+	bind_to(m, with_pin(m, "pin", "1234", parameters));
+	heard_begin(&heard);
+	opens(m);
+	assert_true(heard_steps(&heard, "gt"));
+	put_file(m, "pin", "1235", 4, path);
+	does_not_open(m, ERR_AUTH, "is not tried again");
+	assert_true(heard_steps(&heard, "g"));
+	heard.refuses = ERR_CLOSED;
+	unsigned before = proxy_seen(m->proxy, TPM2_CC_PolicySecret);
+	does_not_open(m, ERR_TOKEN_GONE, "it is not sent the PIN");
+	assert_true(heard_steps(&heard, "g"));
+	assert_int_equal(proxy_seen(m->proxy, TPM2_CC_PolicySecret), before);
+	assert_int_equal(help_property(m->swtpm.tcti, TPM2_PT_LOCKOUT_COUNTER), 1);
+	assert_int_equal(help_count_handles(m->swtpm.tcti, TPM2_TRANSIENT_FIRST), 0);
+	heard_begin(NULL);
+}
+
 static void twenty_power_cuts_lock_nothing(void **state)
 {
 	struct machine *m = *state;
@@ -216,6 +240,7 @@ int main(void)
 		WITH_MACHINE(a_blob_of_another_policy_is_not_taken_for_one_of_this),
 		WITH_MACHINE(pcrs_that_the_tpm_does_not_keep_are_refused),
 		WITH_MACHINE(the_right_pin_opens_and_a_wrong_one_is_tried_once),
+		WITH_MACHINE(each_use_of_a_pin_is_told),
 		WITH_MACHINE(twenty_power_cuts_lock_nothing),
 		WITH_MACHINE(without_an_orderly_end_three_power_cuts_lock_it),
 		WITH_MACHINE(a_gate_of_somebody_elses_opens_nothing),
