@@ -10,6 +10,7 @@ from judge import Judge
 from load import OPEN, SEAL, Line, data, find, make_key, request, text
 from oracle import History
 from servers import wait_for
+from told import Told
 
 GET, GENERAL_FAILURE = 0x0A, 0x100
 LEASE_S, GRACE_S = 2, 6
@@ -76,7 +77,7 @@ NO_MASTER = ("no master server is there",)
 NO_DATABASE = ("database",)
 
 
-def master_gone(story, domain, member, patient):
+def master_gone(story, domain, told, member, patient):
     epoch = member.node.lead("epoch")
     begun = now_ms()
     domain.nodes[0].kill()
@@ -91,6 +92,7 @@ def master_gone(story, domain, member, patient):
     patient.makes_nothing("master server gone, encrypt_grace over", NO_MASTER)
     story.equal("master server gone: no member takes over", [(m.node.is_master(), m.node.lead("epoch")) for m in (member, patient)], [(False, epoch)] * 2)
     story.refused("master server gone: nor by a rotation that is asked of it", "master server", member.node.coffer("rotate", "data-key"))
+    told.once("master server gone", "master_lost", "raised", patient.node, "master server")
     restart(story, member.node)
     member.opens("a member started anew without master server")
     story.within(LEASE_S + 10, "a member started anew takes the lease that it finds for a living one, and for no longer than it lasts", lambda: not member.seal().good)
@@ -98,9 +100,10 @@ def master_gone(story, domain, member, patient):
     domain.nodes[0].start()
     for node in (member, patient):
         story.within(30, "the master server is back: node %d seals by itself" % node.node.n, lambda node=node: node.seal().good)
+    told.once("the master server is back", "master_lost", "cleared", patient.node, "")
 
 
-def database_gone(story, domain, member, uid):
+def database_gone(story, domain, told, member, uid):
     server = domain.servers[0]
     server.stop("immediate")
     story.within(20, "database gone: the node says so", lambda: member.node.status()["store_health"] == "failed")
@@ -109,6 +112,7 @@ def database_gone(story, domain, member, uid):
     member.refuses("database gone", "make a key", make_key(member.history, member.line, "refused", os.urandom(16)), NO_DATABASE + NO_MASTER)
     story.within(20, "database gone: nothing is sealed", lambda: not member.seal().good)
     member.refuses("database gone", "seal", member.seal(), NO_DATABASE + NO_MASTER)
+    told.once("database gone", "database_lost", "raised", member.node, "database")
     member.node.kill()
     member.node.start()
     story.within(30, "database gone: a node started anew opens", lambda: member.line.ask(request(OPEN, data(0x540004, member.message))).good)
@@ -116,12 +120,14 @@ def database_gone(story, domain, member, uid):
     server.start()
     story.within(40, "the database is back: it is well by itself", member.node.is_ready)
     story.within(40, "the database is back: it seals by itself", lambda: member.seal().good)
+    told.once("the database is back", "database_lost", "cleared", member.node, "")
     wait_for(lambda: all(n.is_ready() for n in domain.nodes), 30)
 
 
 def main():
     with Story("degraded") as story:
-        domain = Domain(story, 3, ["lease_time=%ds" % LEASE_S, "refresh_interval=500ms", "store_connect_ms=1000", "store_statement_ms=700"], standby=False)
+        told = Told(story)
+        domain = Domain(story, 3, [told.setting, "notify_retry=200ms", "lease_time=%ds" % LEASE_S, "refresh_interval=500ms", "store_connect_ms=1000", "store_statement_ms=700"], standby=False)
         story.ends.append(domain.end_nodes)
         history = History()
         for node, grace in ((domain.nodes[1], None), (domain.nodes[2], GRACE_S)):
@@ -137,8 +143,8 @@ def main():
         for node in (member, patient):
             story.within(20, "node %d seals" % node.node.n, lambda node=node: node.seal().good)
             node.use(uid)
-        master_gone(story, domain, member, patient)
-        database_gone(story, domain, member, uid)
+        master_gone(story, domain, told, member, patient)
+        database_gone(story, domain, told, member, uid)
         Judge(story, history).judge(domain.nodes)
 
 
