@@ -244,6 +244,14 @@ enum coffer_err master_give_pin(struct master_flow *f, const char *uri)
 	return ERR_OK;
 }
 
+/* A TPM without a PIN binds nothing: who comes from a token whose PIN a person gave says what the new one wants. */
+static enum coffer_err check_pin(struct master_flow *f, struct reason *reason)
+{
+	const char *uri = f->wish->uri;
+	if (strncmp(uri, "tpm2:", 5) != 0 || f->wish->pin.len || strstr(uri, "pin-source=") || !token_proxy_has_pin(f->engine->token)) return ERR_OK;
+	return reason_fail(reason, ERR_USAGE, "the master secret in force wants a PIN, and the new one would want none: give the new one's with --pin, or add 'pin-source=' to its URI to go without");
+}
+
 static enum coffer_err change(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
@@ -252,7 +260,8 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	token_proxy_health(e->token, &health);
 	f->out->old = MASTER_OLD_STANDS; /* of one before this one */
 	f->old_info = health.info;
-	enum coffer_err err = f->wish->uri[0] ? master_give_pin(f, f->wish->uri) : ERR_OK;
+	enum coffer_err err = check_pin(f, reason);
+	if (!err && f->wish->uri[0]) err = master_give_pin(f, f->wish->uri);
 	if (!err) err = master_make(f, reason);
 	if (!err) err = e->on_store(e, master_take_keys, f, reason);
 	if (!err && (master_is_same_key(&f->old_info, &f->out->info) || master_opens(e, &f->keys[f->count - 1], &f->keys[f->count - 1].old)))
@@ -299,6 +308,7 @@ enum coffer_err rotation_master(struct engine *engine, const struct master_wish 
 	if (!err) err = master_settle_earlier(&f, reason);
 	if (!err) err = change_and_count(&f, reason);
 	master_let_raises(engine);
+	token_proxy_is_home(engine->token, f.record.phase == 2); /* what was left is asked again */
 	anchor_record_clear(&f.left);
 	anchor_record_clear(&f.record.left);
 	return err;

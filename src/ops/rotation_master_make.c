@@ -54,17 +54,20 @@ static enum coffer_err try_place(struct master_flow *f, const char *uri, bool ag
 	return e->on_store(e, master_store_record, f, reason);
 }
 
-/* One that a change before this one made, and that is not in force: attached to by its binding, so exactly that one. */
-static bool take_up(struct master_flow *f, const struct master_record *found)
+/* One that a change before this one made, and that is not in force: attached to by its binding, so exactly that one. *out: it was. An error of its token's login: another attempt would be another try. */
+static enum coffer_err take_up(struct master_flow *f, const struct master_record *found, bool *out, struct reason *reason)
 {
 	struct engine *e = f->engine;
 	struct reason why = { "" };
-	if (found->phase != 1 || !found->binding.data_len || name_place(f, found->uri, &why) != ERR_OK) return false;
+	*out = false;
+	if (found->phase != 1 || !found->binding.data_len || name_place(f, found->uri, &why) != ERR_OK) return ERR_OK;
 	f->after.binding = found->binding;
 	enum coffer_err err = token_proxy_retarget(e->token, found->uri, &found->binding, &why);
 	if (!err) err = token_proxy_describe(e->token, &f->out->info, &why);
+	if (err == ERR_AUTH || err == ERR_TOKEN_LOCKED) return reason_fail(reason, err, "%s", reason_text(&why, err));
 	if (err) log_info("the master secret that an earlier change made is not taken up: %s", reason_text(&why, err));
-	return !err && memcmp(f->before.binding.master_secret_id, found->binding.master_secret_id, TOKEN_MS_ID_LEN) != 0;
+	*out = !err && memcmp(f->before.binding.master_secret_id, found->binding.master_secret_id, TOKEN_MS_ID_LEN) != 0;
+	return ERR_OK;
 }
 
 /* Whether the master secret that the token is attached to opens what another one wrapped: then they are one and the same, under two names. */
@@ -96,7 +99,9 @@ enum coffer_err master_make(struct master_flow *f, struct reason *reason)
 	struct master_record found = f->record;
 	bool here = found.phase == 1 && token_place_same_token(found.uri, f->before.token_uri);
 	bool same_wish = f->wish->uri[0] ? strcmp(found.uri, f->wish->uri) == 0 : here;
-	if (same_wish && take_up(f, &found)) return ERR_OK;
+	bool taken = false;
+	if (same_wish) TRY(take_up(f, &found, &taken, reason));
+	if (taken) return ERR_OK;
 	if (f->wish->uri[0]) {
 		TRY(try_place(f, f->wish->uri, false, reason));
 		if (master_is_same(&f->before, &f->after)) return reason_fail(reason, ERR_EXISTS, "that is the master secret in force already");

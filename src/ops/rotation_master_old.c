@@ -11,7 +11,7 @@
 #include "ops/rotation_master_internal.h"
 #include "token/place.h"
 
-#define LEFT_REFUSED "its token refused the PIN, and is not asked again by itself: 'coffer rotate master --pin' asks it with the PIN that you give, --forget-old gives it up"
+#define LEFT_REFUSED "its token did not take the PIN (wrong, or locked), and is not asked again by itself: 'coffer rotate master --pin' asks it with the PIN that you give, --forget-old gives it up"
 
 /* The blobs as they stand in the store now, in place of those that were meant to be there. */
 static enum coffer_err read_slots(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
@@ -78,6 +78,16 @@ static void note_refused(struct master_flow *f, enum coffer_err err, struct reas
 	if (err) log_warn("that the token which was left refused the PIN is not on record: %s", reason_text(&why, err));
 }
 
+/* A start may ask it again: what failed behind that was not the PIN. */
+static void note_taken(struct master_flow *f)
+{
+	struct reason why = { "" };
+	if (!f->record.refused) return;
+	f->record.refused = false;
+	enum coffer_err err = f->engine->on_store(f->engine, master_store_record, f, &why);
+	if (err) log_warn("that the token which was left takes the PIN again is not on record: %s", reason_text(&why, err));
+}
+
 enum coffer_err master_destroy_old(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
@@ -95,6 +105,7 @@ enum coffer_err master_destroy_old(struct master_flow *f, struct reason *reason)
 		return reason_fail(reason, left, "%s", reason_text(&why, left));
 	}
 	if (!err) err = token_proxy_describe(e->token, &info, reason);
+	if (!err) note_taken(f);
 	const struct moving *newest = &f->keys[f->count - 1];
 	if (!err && master_opens(e, newest, &newest->blob))
 		err = reason_fail(reason, ERR_BUG, "the earlier master secret opens what the new one wrapped, so it is the same and stays");
@@ -162,20 +173,25 @@ enum coffer_err master_settle_earlier(struct master_flow *f, struct reason *reas
 	return err;
 }
 
-/* A change made one and did not put it in force; what stands in the place of the one in force goes with that. */
+/* A change made one and did not put it in force, or may have; what stands in the place of the one in force goes with that. */
 static bool has_begun(const struct engine *e, const struct master_record *record)
 {
-	return record->phase == 1 && memcmp(record->binding.master_secret_id, e->identity.binding.master_secret_id, TOKEN_MS_ID_LEN) != 0;
+	if (record->phase != 1) return false;
+	if (!record->binding.data_len) return strcmp(record->uri, e->identity.token_uri) != 0;
+	return memcmp(record->binding.master_secret_id, e->identity.binding.master_secret_id, TOKEN_MS_ID_LEN) != 0;
 }
 
 void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1], bool *out_begun)
 {
 	struct master_flow f = { .engine = engine };
+	struct reason why = { "" };
 	enum engine_state state = engine_state_get(engine);
 	out[0] = '\0';
 	*out_begun = false;
 	if ((state != ENGINE_OPEN && state != ENGINE_FAULT) || engine->store_hangs) return;
-	if (engine->on_store(engine, master_load, &f, NULL) != ERR_OK) return;
+	enum coffer_err err = engine->on_store(engine, master_load, &f, &why);
+	if (err) log_warn("whether a master secret was left cannot be read: %s", reason_text(&why, err));
+	if (err) return;
 	*out_begun = has_begun(engine, &f.record);
 	if (f.record.phase == 2 || *out_begun) snprintf(out, TOKEN_URI_MAX + 1, "%s", f.record.uri);
 	anchor_record_clear(&f.record.left);
@@ -224,7 +240,7 @@ static void finish_left(struct master_flow *f)
 	stop_rolled_back(f);
 }
 
-/* Asked again by nobody but an administrator, or a zeroise. */
+/* Asked again by nobody but an administrator who changes the master secret. */
 static void finish_refused(struct master_flow *f)
 {
 	f->out->old = MASTER_OLD_STANDS;
@@ -236,11 +252,13 @@ void rotation_master_finish(struct engine *engine, bool ends)
 {
 	struct master_change out = { .old = MASTER_OLD_STANDS };
 	struct master_flow f = { .engine = engine, .out = &out, .for_good = ends };
+	struct reason why = { "" };
 	pthread_mutex_lock(&engine->admin_lock);
 	enum engine_state state = engine_state_get(engine);
 	const bool may = state == ENGINE_OPEN || (ends && state == ENGINE_FAULT && !engine->store_hangs);
-	enum coffer_err err = may && engine->token ? engine->on_store(engine, master_load, &f, NULL) : ERR_STATE;
-	if (!err && f.record.phase == 2 && f.record.refused && !ends) finish_refused(&f);
+	enum coffer_err err = may && engine->token ? engine->on_store(engine, master_load, &f, &why) : ERR_STATE;
+	if (err && may && engine->token) log_warn("whether a master secret was left cannot be read: %s", reason_text(&why, err));
+	if (!err && f.record.phase == 2 && f.record.refused) finish_refused(&f);
 	else if (!err && f.record.phase == 2) finish_left(&f);
 	else if (!err && ends && f.record.binding.data_len && has_begun(engine, &f.record)) finish_begun(&f);
 	anchor_record_clear(&f.record.left);

@@ -91,6 +91,10 @@ enum coffer_err token_proxy_retarget(struct token_proxy *p, const char *uri, con
 /* Takes *pin (moved), that of the token of uri, to which the next token_proxy_retarget leads; no other token is given it. Nothing is sent now. That of the token in force is
  * given by token_proxy_unlock: for its URI this drops it. */
 void token_proxy_give_pin(struct token_proxy *p, const char *uri, struct secret **pin);
+/* Whether a person gave the PIN of the token that the proxy is turned to. */
+bool token_proxy_has_pin(struct token_proxy *p);
+/* The token that the proxy is turned to stays so: the PIN of another one, kept for the way there, is wiped unless keep_other. */
+void token_proxy_is_home(struct token_proxy *p, bool keep_other);
 /* plain: TOKEN_SECRET_LEN bytes. Appends at most TOKEN_BLOB_MAX bytes to out. ERR_STATE while there is no binding. */
 enum coffer_err token_proxy_wrap(struct token_proxy *p, const struct secret *plain, struct buf *out, struct reason *reason) MUST_USE;
 /* ERR_CORRUPT when the token refuses the blob. Caller frees *out. ERR_STATE while there is no binding. */

@@ -142,8 +142,10 @@ void *proxy_thread_main(void *proxy);
 enum coffer_err proxy_run(struct token_proxy *p, struct proxy_job *job, struct reason *reason) MUST_USE;
 /* Under the lock, p->uri still that of before: p->pin becomes the one that was given for uri, NULL: none, and what it was is kept for the way back (proxy_pin.c). */
 void proxy_pin_turn(struct token_proxy *p, const char *uri);
-/* Under the lock: another PIN for the token of now (owned; NULL: it was refused); the earlier one is forgotten, wherever in that token it was kept for. */
+/* Under the lock: another PIN for the token of now (owned; NULL: none); the earlier one is forgotten, wherever in that token it was kept for. */
 void proxy_pin_replace(struct token_proxy *p, struct secret *pin);
+/* Under the lock: the token did not take p->pin, which is forgotten. */
+void proxy_pin_refused(struct token_proxy *p);
 /* Whether this is a call of a TPM's counter, which wants neither PIN nor master secret, and the state one that these are the cause of. With the lock, or in the proxy's thread. */
 bool proxy_counts_without_pin(const struct token_proxy *p, enum channel_op op);
 /* Whether the job is such a call, or one of a zeroise (job->ends), for which a TPM wants its owner and no PIN; these go also where nothing was connected to yet (TOKEN_WAITING). As above. */

@@ -44,12 +44,38 @@ void proxy_pin_turn(struct token_proxy *p, const char *uri)
 	}
 }
 
+/* What was kept for another object of what may be the same PKCS#11 token would be a wrong try there now. */
 void proxy_pin_replace(struct token_proxy *p, struct secret *pin)
 {
-	if (p->aside_pin && is_shared(p->aside_uri, p->uri)) secret_free(TAKE(p->aside_pin));
+	const bool may_be_shared = strncmp(p->aside_uri, "pkcs11:", 7) == 0 && strncmp(p->uri, "pkcs11:", 7) == 0;
+	if (p->aside_pin && (may_be_shared || is_shared(p->aside_uri, p->uri))) secret_free(TAKE(p->aside_pin));
 	secret_free(p->pin);
 	p->pin = pin;
 	p->pin_lent = false;
+}
+
+/* That of the same token which is kept for the way back is another one where somebody mistyped this one. */
+void proxy_pin_refused(struct token_proxy *p)
+{
+	if (p->pin && p->aside_pin && is_shared(p->aside_uri, p->uri) && secret_equal(p->pin, p->aside_pin)) secret_free(TAKE(p->aside_pin));
+	secret_free(TAKE(p->pin));
+	p->pin_lent = false;
+}
+
+bool token_proxy_has_pin(struct token_proxy *p)
+{
+	pthread_mutex_lock(&p->lock);
+	const bool has = p->pin != NULL;
+	pthread_mutex_unlock(&p->lock);
+	return has;
+}
+
+void token_proxy_is_home(struct token_proxy *p, bool keep_other)
+{
+	pthread_mutex_lock(&p->lock);
+	if (!keep_other) secret_free(TAKE(p->aside_pin));
+	p->pin_lent = false;
+	pthread_mutex_unlock(&p->lock);
 }
 
 void token_proxy_give_pin(struct token_proxy *p, const char *uri, struct secret **pin)

@@ -37,7 +37,7 @@ static void fail(struct token_proxy *p, enum coffer_err err, const struct reason
 	pthread_mutex_lock(&p->lock);
 	uint32_t failures = ++p->failures;
 	if (proxy_state_retry(to) == PROXY_RETRY_ASKED) { /* what was given by a person is not tried again */
-		proxy_pin_replace(p, NULL);
+		proxy_pin_refused(p);
 		p->unlocked = false;
 	}
 	pthread_mutex_unlock(&p->lock);

@@ -148,6 +148,7 @@ run_daemon
 check "open by the first token" coffer unseal --pin --secret-file "$work/third"
 refused "another token wants a PIN of its own" 1 'wants a PIN' coffer rotate master --token "$left"
 equal "and is not sent that of the first" "$(logins)" 0
+refused "a TPM without a PIN does not take the place of a token with one unasked" 1 'would want none: .*--pin.*pin-source=' coffer rotate master --token tpm2:device:/dev/none
 refused "a wrong one" 1 'PIN' coffer rotate master --token "$left" --pin-file "$work/wrong"
 equal "is one try" "$(logins)" 1
 equal "and the first token is well" "$(status_field .token.health)" well

@@ -170,6 +170,35 @@ static void zeroise_is_not_stopped_by_it(void **state)
 	assert_true(old.erased == 1 && phase(n) == 0 && !n->engine.anchor_fault);
 }
 
+/* A token that refused its PIN is asked by nobody but who changes the master secret: not by a start, and not by a zeroise, whose answer names it. */
+static void one_whose_token_refused_is_not_asked_again(void **state)
+{
+	struct node *n = *state;
+	struct token_binding binding = { .mechanism = "fake-xor" };
+	leave(n);
+	struct master_record record = { .phase = 2, .uri = OLD, .kind = "tpm2", .binding = binding, .refused = true };
+	assert_int_equal(n->engine.on_store(&n->engine, put_record, &record, NULL), ERR_OK);
+	for (int ends = 0; ends < 2; ends++) {
+		rotation_master_finish(&n->engine, ends);
+		assert_true(old.erased == 0 && phase(n) == 2);
+		for (unsigned i = 0; i < FAKE_HELPERS_MAX; i++) assert_false(old.of_old[i]);
+		said(n, "not asked again by itself");
+	}
+}
+
+/* A change that was asked for the master secret in force noted its place, and made nothing. */
+static void what_was_to_be_made_where_the_one_in_force_is_was_not_begun(void **state)
+{
+	struct node *n = *state;
+	leave(n);
+	struct master_record record = { .phase = 1, .uri = NEW };
+	assert_int_equal(n->engine.on_store(&n->engine, put_record, &record, NULL), ERR_OK);
+	assert_int_equal(phase(n), 0);
+	(void)snprintf(record.uri, sizeof record.uri, "%s", OLD);
+	assert_int_equal(n->engine.on_store(&n->engine, put_record, &record, NULL), ERR_OK);
+	assert_int_equal(phase(n), 1);
+}
+
 /* Another change wants the earlier one settled, and stops in the same way. */
 static void another_change_stops_too(void **state)
 {
@@ -216,6 +245,8 @@ int main(void)
 		T(one_that_its_token_does_not_show_is_not_called_destroyed),
 		T(a_counter_that_went_on_stops_the_node),
 		T(zeroise_is_not_stopped_by_it),
+		T(one_whose_token_refused_is_not_asked_again),
+		T(what_was_to_be_made_where_the_one_in_force_is_was_not_begun),
 		T(another_change_stops_too),
 		T(destroyed_and_its_counter_gone_is_said_as_it_is),
 	};

@@ -88,11 +88,55 @@ static void a_pin_goes_along_within_a_token(void **state)
 	}
 }
 
+/* One that was mistyped for another place in the same token is another one: the right one is there on the way back. */
+static void one_that_was_mistyped_takes_no_other_with_it(void **state)
+{
+	static const char here[] = "pkcs11:token=fake;object=master", there[] = "pkcs11:token=fake;object=master;id=%01";
+	struct fake *f = fake_new();
+	struct token_proxy *p = attended(here, f);
+	struct secret *pin = secret_copy("mine", 4);
+	(void)state;
+	assert_int_equal(token_proxy_unlock(p, &pin, NULL), ERR_OK);
+	assert_true(token_proxy_has_pin(p));
+	pin = secret_copy("mien", 4);
+	token_proxy_give_pin(p, there, &pin);
+	fake_set(f, CHANNEL_OPEN, FAKE_FAIL, ERR_AUTH);
+	assert_int_equal(token_proxy_retarget(p, there, &fake_binding, NULL), ERR_AUTH);
+	assert_string_equal(f->pin, "mien");
+	fake_set(f, CHANNEL_OPEN, FAKE_DO, ERR_OK);
+	assert_int_equal(token_proxy_retarget(p, here, &fake_binding, NULL), ERR_OK);
+	assert_string_equal(f->pin, "mine");
+	token_proxy_free(p);
+	fake_free(f);
+}
+
+/* Where a proxy stays, nothing of another token stays with it. */
+static void at_home_the_pin_of_another_token_is_wiped(void **state)
+{
+	(void)state;
+	for (int keep = 0; keep < 2; keep++) {
+		struct fake *f = fake_new();
+		struct token_proxy *p = attended("tpm2:fake", f);
+		struct secret *pin = secret_copy("mine", 4);
+		assert_int_equal(token_proxy_unlock(p, &pin, NULL), ERR_OK);
+		pin = secret_copy("theirs", 6);
+		token_proxy_give_pin(p, "tpm2:another", &pin);
+		token_proxy_is_home(p, keep);
+		f->pin[0] = '\0';
+		assert_int_equal(token_proxy_retarget(p, "tpm2:another", &fake_binding, NULL), ERR_OK);
+		assert_string_equal(f->pin, keep ? "theirs" : "");
+		token_proxy_free(p);
+		fake_free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pin_is_for_one_token_alone),
 		cmocka_unit_test(a_pin_goes_along_within_a_token),
+		cmocka_unit_test(one_that_was_mistyped_takes_no_other_with_it),
+		cmocka_unit_test(at_home_the_pin_of_another_token_is_wiped),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);
 }
