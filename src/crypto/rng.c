@@ -46,6 +46,13 @@ enum coffer_err rng_bytes(void *out, size_t len)
 	return draw(RAND_priv_bytes, out, len);
 }
 
+uint32_t rng_around(uint32_t ms)
+{
+	uint32_t dice, quarter = ms / 4;
+	if (rng_bytes(&dice, sizeof dice) != ERR_OK) return ms;
+	return ms - quarter + dice % (2 * quarter + 1);
+}
+
 enum coffer_err rng_mix(struct view entropy)
 {
 	ENSURE(entropy.len >= 1 && entropy.len <= RNG_MIX_MAX, ERR_FIELD);

@@ -13,6 +13,9 @@
 /* Fills out with len random bytes (at most 1 GiB) of the private generator. For keys, salts, identifiers. Any thread. */
 enum coffer_err rng_bytes(void *out, size_t len) MUST_USE;
 
+/* A time near this one: from three quarters of it to five quarters, so that many who lost the same thing do not ask for it in step. ms itself while the generator fails. Any thread. */
+uint32_t rng_around(uint32_t ms);
+
 /* Mixes entropy (the token's random bytes) into the generator as additional input; counted as worth nothing, so bad
  * bytes do no harm. 1 to RNG_MIX_MAX bytes, else ERR_FIELD. Any thread. */
 #define RNG_MIX_MAX 4096u

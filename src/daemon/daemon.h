@@ -40,6 +40,7 @@ struct store_care {
 	unsigned lost;            /* commits of unknown outcome in a row */
 	struct unsettled unsettled;   /* what was in them */
 	uint64_t tried_ms;
+	uint32_t pause_ms;            /* from then on, until a request may have it tried again */
 	uint64_t logged_ms;           /* when a failed transaction was last told to the log */
 	_Atomic bool queued;      /* job is on its way */
 	struct job job;

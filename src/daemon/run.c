@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "crypto/rng.h"
 #include "daemon/admin_pool.h"
 #include "daemon/alert_thread.h"
 #include "daemon/anchor_thread.h"
@@ -170,6 +171,13 @@ static enum coffer_err open_store(struct daemon *d, struct reason *reason)
 	return ERR_OK;
 }
 
+/* Nodes that were started at the same moment do not stay in step (rng_around). */
+static void next_care(struct daemon *d)
+{
+	struct timeval tick = { 0, rng_around(STORE_CARE_TICK_MS) * 1000 };
+	if (event_add(d->care_timer, &tick) != 0) log_debug("the next look at the store comes as late as the last one"); /* EV_PERSIST */
+}
+
 static void on_care(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -183,6 +191,7 @@ static void on_care(evutil_socket_t fd, short what, void *arg)
 	bulk_flush_tick(d);
 	anchor_thread_tick(d);
 	backup_look_tick(d);
+	next_care(d);
 }
 
 static enum coffer_err start_care(struct daemon *d)

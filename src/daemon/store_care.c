@@ -13,13 +13,14 @@
 #include "access/policy.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "crypto/rng.h"
 #include "daemon/role_drive.h"
 #include "keyring/rooted_store.h"
 #include "ops/rotation.h"
 #include "ops/seat.h"
 #include "ops/store_check.h"
 
-#define PAUSE_MS 400u  /* between two tries; less than a tick, so that each tick may try */
+#define PAUSE_MS 300u  /* about, between two tries; less than the shortest tick, so that each tick may try */
 #define LOST_IN_A_ROW 2u
 
 static const char full_note[] = "the disk is full: nothing is written but what the reserve has room for (Destroy, Revoke, Revoke Grant); make room on "
@@ -72,6 +73,13 @@ static bool is_read_only(struct daemon *d)
 {
 	if (is_mounted_read_only(d)) return true;
 	return d->care.reserve_fd >= 0 && pwrite(d->care.reserve_fd, "", 1, 0) < 0 && errno == EROFS;
+}
+
+/* Many nodes lose their database at the same moment: each waits a little longer or shorter than the others. */
+static void note_try(struct daemon *d)
+{
+	d->care.tried_ms = clock_mono_ms();
+	d->care.pause_ms = rng_around(PAUSE_MS);
 }
 
 static void become_away(struct daemon *d)
@@ -156,7 +164,7 @@ enum coffer_err store_care_reopen(struct daemon *d, struct reason *reason)
 		if (give_reserve(d)) err = open_again(d, reason);
 	}
 	set_away(d, err != ERR_OK);
-	d->care.tried_ms = clock_mono_ms();
+	note_try(d);
 	d->care.lost++;
 	judge_failure(d, err);
 	return err;
@@ -194,7 +202,7 @@ void store_care_lost(struct daemon *d, enum coffer_err err)
 {
 	if (!d->care.remote || (err != ERR_CLOSED && err != ERR_TIMEOUT)) return;
 	store_care_away(d);
-	d->care.tried_ms = clock_mono_ms();
+	note_try(d);
 }
 
 /* While it was closed anybody who may write the file could edit it: what is served from memory is more to be trusted. */
@@ -359,7 +367,7 @@ static void try_again(struct daemon *d)
 {
 	char what[160];
 	enum store_health was = engine_store_health(&d->engine);
-	d->care.tried_ms = clock_mono_ms();
+	note_try(d);
 	if (is_read_only(d)) {
 		become(d, STORE_READ_ONLY, read_only_note);
 		return;
@@ -391,7 +399,7 @@ bool store_care_mend(struct daemon *d, enum coffer_err err)
 enum coffer_err store_care_readable(struct daemon *d, struct reason *reason)
 {
 	bool troubled = d->care.away || engine_store_health(&d->engine) != STORE_WELL;
-	if (troubled && clock_mono_ms() - d->care.tried_ms >= PAUSE_MS) try_again(d);
+	if (troubled && clock_mono_ms() - d->care.tried_ms >= d->care.pause_ms) try_again(d);
 	return d->care.away ? engine_store_refuses(&d->engine, ERR_IO, reason) : ERR_OK;
 }
 
@@ -432,7 +440,7 @@ void store_care_after(struct daemon *d, bool wrote, enum coffer_err err)
 			log_warn("the full disk is not in the audit log");
 	}
 	if (err == ERR_IO && is_read_only(d)) become(d, STORE_READ_ONLY, read_only_note);
-	d->care.tried_ms = clock_mono_ms();
+	note_try(d);
 }
 
 /* ---- the clock of the main thread ---- */

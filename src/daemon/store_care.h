@@ -8,7 +8,7 @@
  *
  * A database behind coffer-stored (store/remote.h) is failed while it cannot be opened; nothing waits for it then.
  *
- * Every PAUSE it is tried whether an audit record can be written; when it can, the store is well. */
+ * About every PAUSE it is tried whether an audit record can be written; when it can, the store is well. */
 #ifndef COFFER_DAEMON_STORE_CARE_H
 #define COFFER_DAEMON_STORE_CARE_H
 
@@ -47,7 +47,7 @@ void store_care_away(struct daemon *d);
 void store_care_lost(struct daemon *d, enum coffer_err err);
 /* The same, and opens it again at once where only the connection was lost (a server that was started anew, coffer-stored that ended). False: it is away, or was not lost. */
 bool store_care_mend(struct daemon *d, enum coffer_err err);
-/* Main thread, every STORE_CARE_TICK_MS: notices a file system that turned read-only, and has the store thread try what is not well. */
+/* Main thread, about every STORE_CARE_TICK_MS: notices a file system that turned read-only, and has the store thread try what is not well. */
 void store_care_tick(struct daemon *d);
 #define STORE_CARE_TICK_MS 500u
 

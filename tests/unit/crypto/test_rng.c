@@ -68,6 +68,26 @@ static void large_and_missing_pools_are_served_directly(void **state)
 	assert_in_range(draws, 0, 1);
 }
 
+static void a_time_around_another_is_within_a_quarter_of_it_and_seldom_twice_the_same(void **state)
+{
+	static const uint32_t smallest[] = { 0, 1, 3 };
+	uint32_t low = UINT32_MAX, high = 0;
+	(void)state;
+	for (unsigned i = 0; i < 2000; i++) {
+		uint32_t ms = rng_around(500);
+		assert_in_range(ms, 375, 625);
+		low = ms < low ? ms : low;
+		high = ms > high ? ms : high;
+	}
+	assert_true(low < 400 && high > 600);
+	for (size_t i = 0; i < sizeof smallest / sizeof smallest[0]; i++) assert_int_equal(rng_around(smallest[i]), smallest[i]);
+	assert_in_range(rng_around(UINT32_MAX / 2), UINT32_MAX / 4, UINT32_MAX);
+	broken = true;
+	uint32_t plain = rng_around(500);
+	broken = false;
+	assert_int_equal(plain, 500);
+}
+
 static void mixing_takes_entropy_and_refuses_nothing_or_too_much(void **state)
 {
 	static uint8_t entropy[4097], out[16];
@@ -86,6 +106,7 @@ int main(void)
 		cmocka_unit_test(failing_generator_gives_an_error_and_no_bytes),
 		cmocka_unit_test(pool_draws_in_blocks_and_never_repeats),
 		cmocka_unit_test(large_and_missing_pools_are_served_directly),
+		cmocka_unit_test(a_time_around_another_is_within_a_quarter_of_it_and_seldom_twice_the_same),
 		cmocka_unit_test(mixing_takes_entropy_and_refuses_nothing_or_too_much),
 	};
 	return cmocka_run_group_tests(tests, support_setup, NULL);

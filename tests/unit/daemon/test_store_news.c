@@ -396,6 +396,21 @@ static void who_waits_for_a_data_key_comes_back_to_fetch_it(void **state)
 	audit_chain_free(TAKE(d->engine.audit));
 }
 
+/* A hundred nodes that lost the same database do not come back to it at the same moments. */
+static void the_pause_between_two_tries_differs(void **state)
+{
+	struct world *w = *state;
+	struct daemon *d = &w->b.daemon;
+	uint32_t low = UINT32_MAX, high = 0;
+	for (unsigned i = 0; i < 100; i++) {
+		store_care_lost(d, ERR_CLOSED);
+		low = d->care.pause_ms < low ? d->care.pause_ms : low;
+		high = d->care.pause_ms > high ? d->care.pause_ms : high;
+	}
+	assert_true(low >= 225 && high <= 375 && high - low >= 50);
+	assert_true(high <= STORE_CARE_TICK_MS * 3 / 4); /* each tick may try */
+}
+
 static void a_lost_connection_is_told(void **state)
 {
 	struct world *w = *state;
@@ -419,6 +434,7 @@ int main(void)
 		TEST(a_generation_that_waits_is_taken_by_an_admin_thread),
 		TEST(who_waits_for_a_data_key_comes_back_to_fetch_it),
 		TEST(a_lost_connection_is_told),
+		TEST(the_pause_between_two_tries_differs),
 	};
 	log_init("test", LOG_LEVEL_ERROR);
 	if (arena_init(8u << 20, false, NULL) != ERR_OK) return 1;
