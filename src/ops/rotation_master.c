@@ -248,7 +248,8 @@ enum coffer_err master_give_pin(struct master_flow *f, const char *uri)
 static enum coffer_err check_pin(struct master_flow *f, struct reason *reason)
 {
 	const char *uri = f->wish->uri;
-	if (strncmp(uri, "tpm2:", 5) != 0 || f->wish->pin.len || strstr(uri, "pin-source=") || !token_proxy_has_pin(f->engine->token)) return ERR_OK;
+	const bool to_tpm = strncmp(uri, "tpm2:", 5) == 0, says = strstr(uri, "pin-source=") != NULL;
+	if (!to_tpm || says || f->wish->pin.len || !token_proxy_has_pin(f->engine->token)) return ERR_OK;
 	return reason_fail(reason, ERR_USAGE, "the master secret in force wants a PIN, and the new one would want none: give the new one's with --pin, or add 'pin-source=' to its URI to go without");
 }
 
