@@ -28,13 +28,15 @@ enum coffer_err store_cache_pins_set(struct store_cache_pins *pins, const char *
 	bool whole = fresh.text && fresh.list;
 	for (const char *at = text; whole && fresh.count < STORE_CACHE_PINS_MAX && *(at += strspn(at, " \t"));) {
 		size_t len = strcspn(at, " \t");
-		char *word = strndup(at, len);
-		whole = word != NULL;
-		if (whole) fresh.list[fresh.count++].word = word;
+		fresh.list[fresh.count].word = strndup(at, len);
+		whole = fresh.list[fresh.count++].word != NULL;
 		at += len;
 	}
-	store_cache_pins_free(whole ? pins : &fresh);
-	if (!whole) return ERR_MEMORY;
+	if (!whole) {
+		store_cache_pins_free(&fresh);
+		return ERR_MEMORY;
+	}
+	store_cache_pins_free(pins);
 	*pins = fresh;
 	return ERR_OK;
 }
