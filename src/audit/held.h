@@ -9,6 +9,8 @@
 
 #define AUDIT_HELD_LINK_LEN 32u
 
+#define AUDIT_HELD_PREFIX "held-" /* of the record in the database, with the node id in 32 hex digits behind it; and what the ids in the file begin with */
+
 struct audit_held;
 
 /* rows: a store of its own, moved in unless memory is short (NULL). It holds at most so many records, and bytes of them. Caller frees. */

@@ -11,7 +11,7 @@
 #include "keyring/record.h"
 
 #define BASE_ID "held-base-"  /* in the node's own file */
-#define PLACE_ID "held-"      /* in the database, and what the records' ids begin with */
+#define PLACE_ID AUDIT_HELD_PREFIX
 #define SCHEMA 1u
 #define HEADER_LEN (1u + 4u + AUDIT_HELD_LINK_LEN)
 #define NUMBER_LEN 8u

@@ -9,8 +9,6 @@
 #include "keyring/domain_record.h"
 #include "keyring/label.h"
 
-#define RECORD_PREFIX "transport-"
-
 void transport_record_clear(struct transport_record *record)
 {
 	secret_free(record->auth);
@@ -25,7 +23,7 @@ enum coffer_err transport_record_put(struct store *store, struct ring *ring, con
 	ENSURE(record->auth && secret_len(record->auth) == TRANSPORT_RECORD_AUTH_LEN, ERR_FIELD);
 	ENSURE(record->reference_len >= 1 && record->reference_len <= sizeof record->reference, ERR_FIELD);
 	TRY(hpke_public_check(record->public_key));
-	domain_record_node_name(RECORD_PREFIX, ring_domain(ring), name);
+	domain_record_node_name(TRANSPORT_RECORD_PREFIX, ring_domain(ring), name);
 	writer_init_buf(&w, &plain, DOMAIN_RECORD_MAX);
 	writer_bytes(&w, secret_view(record->auth));
 	writer_view_u32(&w, view_of(record->reference, record->reference_len));
@@ -56,7 +54,7 @@ enum coffer_err transport_record_get(struct store *store, struct ring *ring, str
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	struct transport_record record = { .auth = NULL };
 	char name[STORE_ID_MAX + 1];
-	domain_record_node_name(RECORD_PREFIX, ring_domain(ring), name);
+	domain_record_node_name(TRANSPORT_RECORD_PREFIX, ring_domain(ring), name);
 	TRY(domain_record_get(store, ring, name, &plain));
 	enum coffer_err err = read_record(buf_view(&plain), &record);
 	if (err) return err == ERR_MEMORY ? err : ERR_CORRUPT;

@@ -7,6 +7,7 @@
 #include "keyring/ring.h"
 #include "store/store.h"
 
+#define TRANSPORT_RECORD_PREFIX "transport-" /* the node id in 32 hex digits stands behind it */
 #define TRANSPORT_RECORD_AUTH_LEN 32u
 #define TRANSPORT_RECORD_REF_MAX 768u
 #define TRANSPORT_RECORD_OWNER_LEN 32u

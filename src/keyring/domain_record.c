@@ -66,3 +66,12 @@ enum coffer_err domain_record_erase(struct store *store, const char *name)
 	enum coffer_err err = store_erase(store, STORE_DOMAIN, view_str(name));
 	return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
+
+enum coffer_err domain_record_erase_of_node(struct store *store, const char *prefix, const uint8_t node_id[static UUID_LEN])
+{
+	struct domain_id domain = { .id = { 0 } };
+	char name[STORE_ID_MAX + 1];
+	memcpy(domain.node_id, node_id, UUID_LEN);
+	domain_record_node_name(prefix, &domain, name);
+	return domain_record_erase(store, name);
+}

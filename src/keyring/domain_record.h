@@ -19,5 +19,7 @@ enum coffer_err domain_record_get(struct store *store, struct ring *ring, const 
 enum coffer_err domain_record_put(struct store *store, struct ring *ring, const char *name, struct view plain) MUST_USE;
 /* Inside a transaction; none there is no error. */
 enum coffer_err domain_record_erase(struct store *store, const char *name) MUST_USE;
+/* The one of this node, by its prefix as above. */
+enum coffer_err domain_record_erase_of_node(struct store *store, const char *prefix, const uint8_t node_id[static UUID_LEN]) MUST_USE;
 
 #endif

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include "audit/held.h"
 #include "domain/level.h"
 #include "domain/sign_row.h"
+#include "domain/transport_record.h"
 #include "domain/waiting.h"
+#include "keyring/domain_record.h"
 #include "ops/rotation_master.h"
 #include "ops/seat.h"
 
@@ -90,6 +93,8 @@ enum coffer_err nodes_erase_rows(struct txn *txn, const uint8_t node_id[static U
 	TRY(erase_all(txn_store(txn), STORE_SLOT, node_id));
 	TRY(erase_all(txn_store(txn), STORE_REFRESH, node_id));
 	TRY(master_record_erase(txn, node_id));
+	TRY(domain_record_erase_of_node(txn_store(txn), TRANSPORT_RECORD_PREFIX, node_id));
+	TRY(domain_record_erase_of_node(txn_store(txn), AUDIT_HELD_PREFIX, node_id));
 	TRY(level_erase(txn_store(txn), ring_domain(txn_ring(txn)), node_id));
 	uint8_t sign[SIGN_ID_LEN];
 	sign_id(node_id, sign);

@@ -13,7 +13,7 @@ enum coffer_err nodes_find(struct txn *txn, struct view name_or_id, struct node_
 /* A name that an administrator gives: `what` ("an enrolment token") has 1 to ADMISSION_NAME_MAX printable bytes of UTF-8 as one. ERR_FIELD with a sentence. */
 enum coffer_err nodes_take_name(struct view text, const char *what, char out[static ADMISSION_NAME_MAX + 1], struct reason *reason) MUST_USE;
 
-/* What stands in the way of a removed node: its slots, what waits for it, its sign of life, and what it had begun with its master secret. Inside a transaction. */
+/* What stands in the way of a removed node: its slots, what waits for it, its transport record, its sign of life, up to where its held audit records were moved, and what it had begun with its master secret. Inside a transaction. */
 enum coffer_err nodes_erase_rows(struct txn *txn, const uint8_t node_id[static UUID_LEN]) MUST_USE;
 
 #endif

@@ -14,6 +14,7 @@
 #include "ops/seat.h"
 
 #define HEADER 1u
+#define REMOVED_PAGE 64u
 
 struct nodes {
 	size_t count;
@@ -29,15 +30,6 @@ static enum coffer_err note(void *arg, const struct node_record *record)
 {
 	struct nodes *n = arg;
 	if (record->state == NODE_REMOVED) return ERR_OK;
-	ENSURE(n->count < sizeof n->at / sizeof n->at[0], ERR_LIMIT);
-	n->at[n->count++] = *record;
-	return ERR_OK;
-}
-
-static enum coffer_err note_removed(void *arg, const struct node_record *record)
-{
-	struct nodes *n = arg;
-	if (record->state != NODE_REMOVED) return ERR_OK;
 	ENSURE(n->count < sizeof n->at / sizeof n->at[0], ERR_LIMIT);
 	n->at[n->count++] = *record;
 	return ERR_OK;
@@ -208,14 +200,39 @@ static enum coffer_err erase_old_slots(struct txn *txn)
 	return ERR_OK;
 }
 
+/* Of nodes that were removed there may be any number: their records stay for ever. */
+struct removed {
+	size_t count;
+	uint8_t after[UUID_LEN], ids[REMOVED_PAGE][UUID_LEN]; /* after: zeros, which are no node's id, at first */
+};
+
+static enum coffer_err note_removed(void *arg, const struct node_record *record)
+{
+	struct removed *r = arg;
+	if (record->state != NODE_REMOVED || memcmp(record->node_id, r->after, UUID_LEN) <= 0) return ERR_OK;
+	if (r->count == REMOVED_PAGE) return ERR_EXISTS;
+	memcpy(r->ids[r->count++], record->node_id, UUID_LEN);
+	return ERR_OK;
+}
+
+static enum coffer_err reseal_roots_of_removed(struct txn *txn)
+{
+	struct removed r = { .count = 0 };
+	enum coffer_err err;
+	do {
+		r.count = 0;
+		err = node_record_each(txn_store(txn), txn_ring(txn), note_removed, &r);
+		if (err && err != ERR_EXISTS) return err;
+		for (size_t i = 0; i < r.count; i++) TRY(rooted_store_reseal_root(txn_store(txn), r.ids[i]));
+		if (r.count) memcpy(r.after, r.ids[r.count - 1], UUID_LEN);
+	} while (err);
+	return ERR_OK;
+}
+
 enum coffer_err rotation_leave_others(struct engine *engine, struct txn *txn)
 {
-	AUTO(nodes_free) struct nodes *n = NULL;
 	if (!rooted_store_is_shared(engine->store)) return ERR_OK;
-	n = calloc(1, sizeof *n);
-	ENSURE(n, ERR_MEMORY);
-	TRY(node_record_each(txn_store(txn), txn_ring(txn), note_removed, n));
-	for (size_t i = 0; i < n->count; i++) TRY(rooted_store_reseal_root(txn_store(txn), n->at[i].node_id));
+	TRY(reseal_roots_of_removed(txn));
 	return erase_old_slots(txn);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "store/postgres_internal.h"
 
 static struct postgres_store *self(struct store *base)
@@ -62,8 +63,13 @@ static void rollback(struct store *base)
 	struct postgres_store *s = self(base);
 	PQclear(s->lent);
 	s->lent = NULL;
+	if (!s->conn || s->unknown || s->lost) { /* the server rolls back what has no connection */
+		s->doom = ERR_OK;
+		return;
+	}
+	bool settled = postgres_settle(s) == ERR_OK; /* one that failed would have the server pass over what is behind it */
+	if (!settled && s->lost) log_warn("the connection to the database was lost while a transaction was rolled back");
 	s->doom = ERR_OK;
-	if (!s->conn || s->unknown || s->lost) return; /* the server rolls back what has no connection */
 	if (line(s, "ROLLBACK", NULL) != ERR_OK) s->lost = true;
 }
 
@@ -82,6 +88,11 @@ static enum coffer_err commit(struct store *base, struct reason *reason)
 	}
 	s->warned = false;
 	err = postgres_line(s, "COMMIT", &result, reason);
+	if (s->doom && !s->lost && PQresultStatus(result) == PGRES_PIPELINE_ABORTED) { /* found out together with it, and the server has not looked at COMMIT */
+		PQclear(result);
+		rollback(base);
+		return reason_fail(reason, err, "the database took back the whole change because a part of it failed: %s", err_text(err));
+	}
 	bool rolled_back = result && postgres_is_rolled_back(result);
 	PQclear(result);
 	if (!err && !rolled_back && !s->warned) return ERR_OK;
@@ -95,16 +106,15 @@ static enum coffer_err savepoint(struct store *base)
 {
 	struct postgres_store *s = self(base);
 	TRY(postgres_ready(s));
-	s->doom = line(s, "SAVEPOINT one", NULL);
-	return s->doom;
+	return postgres_send_line(s, "SAVEPOINT one");
 }
 
 static void release(struct store *base, bool keep)
 {
 	struct postgres_store *s = self(base);
 	if (postgres_ready(s) != ERR_OK) return; /* the whole transaction goes */
-	if (!keep) s->doom = line(s, "ROLLBACK TO one", NULL);
-	if (!s->doom) s->doom = line(s, "RELEASE one", NULL);
+	if (!keep && postgres_send_line(s, "ROLLBACK TO one") != ERR_OK) return;
+	if (postgres_send_line(s, "RELEASE one") != ERR_OK) return; /* doomed: the next call says so */
 }
 
 static enum coffer_err set_cache(struct store *base, size_t bytes)

@@ -17,6 +17,13 @@ enum postgres_stmt_id {
 
 #define POSTGRES_PARAMETERS_MAX 9
 
+/* What was sent and not answered yet. */
+struct postgres_sent {
+	unsigned count;
+	size_t bytes;                /* of its values */
+	uint64_t trips;              /* how often the server was waited for since the connection was made; of interest to tests */
+};
+
 struct postgres_store {
 	struct store base;
 	char *conninfo, *schema;     /* ours */
@@ -31,10 +38,11 @@ struct postgres_store {
 	uint64_t system, known_system; /* of the server, and of those that may be used; 0: it does not say, any */
 	uint32_t timeline, known_timeline;
 	bool news;                   /* another connection has told of a change since the store was asked last */
+	struct postgres_sent sent;
 	bool lost;                   /* the connection does not answer, or not in time: it is not asked again */
 };
 
-/* Values of one statement. Views outlive the call. */
+/* Values of one statement. */
 struct postgres_values {
 	const char *at[POSTGRES_PARAMETERS_MAX];
 	int len[POSTGRES_PARAMETERS_MAX];
@@ -57,11 +65,21 @@ enum coffer_err postgres_find(struct postgres_store *s, uint64_t end_ms, struct 
 const char *postgres_conninfo_value(const PQconninfoOption *option, const char *name);
 /* How many servers a connection string names that are tried each for itself; at least 1. */
 unsigned postgres_hosts_count(const PQconninfoOption *options);
-/* Sends a prepared statement and waits for its one result, which the caller clears. ERR_OK: *out is a result without an error. */
+
+/* postgres_pipe.c */
+/* Sends a prepared statement and waits for its one result, which the caller clears. ERR_OK: *out is a result without an error. Where something failed that was sent before it without waiting, the error
+ * is of that, the transaction is doomed, and the server has not looked at this one; the same holds for postgres_line. */
 enum coffer_err postgres_run(struct postgres_store *s, enum postgres_stmt_id id, const struct postgres_values *v, PGresult **out,
 	struct reason *reason) MUST_USE;
 /* The same for one line of SQL without parameters. */
 enum coffer_err postgres_line(struct postgres_store *s, const char *sql, PGresult **out, struct reason *reason) MUST_USE;
+
+/* Inside a transaction: sends a prepared statement, or a line of SQL, and does not wait. It changes what it is about (a function of the schema says 1) or fails, and then the transaction is doomed; that is found
+ * out by the next call that waits, at the latest by COMMIT, which the server does not look at then. Copies the values. */
+enum coffer_err postgres_send(struct postgres_store *s, enum postgres_stmt_id id, const struct postgres_values *v) MUST_USE;
+enum coffer_err postgres_send_line(struct postgres_store *s, const char *sql) MUST_USE;
+/* Waits for the answers to all that was sent without waiting. */
+enum coffer_err postgres_settle(struct postgres_store *s) MUST_USE;
 
 /* Says, when the transaction under way commits, to all who listen that there are changes. */
 enum coffer_err postgres_tell(struct postgres_store *s) MUST_USE;

@@ -93,9 +93,9 @@ enum coffer_err postgres_put(struct store *base, enum store_table table, const s
 	postgres_add_bytes(&v, row->index);
 	postgres_add_bytes(&v, row->body);
 	postgres_add_u16(&v, replace);
-	TRY(ask(s, PG_PUT, &v, ERR_EXISTS));
-	if (table == STORE_CHANGE) s->doom = postgres_tell(s);
-	return s->doom;
+	if (replace) TRY(postgres_send(s, PG_PUT, &v));
+	else TRY(ask(s, PG_PUT, &v, ERR_EXISTS));
+	return table == STORE_CHANGE ? postgres_tell(s) : ERR_OK;
 }
 
 enum coffer_err postgres_erase(struct store *base, enum store_table table, struct view id)

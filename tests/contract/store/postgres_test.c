@@ -1,81 +1,11 @@
 /* What the PostgreSQL store promises beyond the contract: two writers, connections that are lost, a standby that is not there. */
-#include <libpq-fe.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "contract.h"
-#include "store/postgres.h"
-
-struct world {
-	char schema[40];
-	struct store *a, *b; /* two writers */
-	PGconn *admin;
-};
-
-static void admin(const struct world *w, const char *sql)
-{
-	PGresult *result = PQexec(w->admin, sql);
-	ExecStatusType status = PQresultStatus(result);
-	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) print_error("%s: %s\n", sql, PQerrorMessage(w->admin));
-	PQclear(result);
-	assert_true(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK);
-}
-
-static char *answer(const struct world *w, const char *sql)
-{
-	PGresult *result = PQexec(w->admin, sql);
-	assert_int_equal(PQresultStatus(result), PGRES_TUPLES_OK);
-	char *text = PQntuples(result) ? strdup(PQgetvalue(result, 0, 0)) : strdup("");
-	PQclear(result);
-	return text;
-}
-
-/* Asks until the answer is there; bounded. */
-static void await(const struct world *w, const char *sql, const char *wanted)
-{
-	for (int i = 0; i < 2000; i++) {
-		char *text = answer(w, sql);
-		bool same = strcmp(text, wanted) == 0;
-		free(text);
-		if (same) return;
-		usleep(5000);
-	}
-	print_error("never '%s': %s\n", wanted, sql);
-	fail();
-}
-
-static enum coffer_err open_writer(const struct world *w, uint64_t writer, uint32_t connect_ms, uint32_t statement_ms, struct store **out, struct reason *reason)
-{
-	const struct postgres_config config = {
-		.conninfo = getenv("COFFER_TEST_POSTGRES"), .schema = w->schema, .writer = writer, .connect_ms = connect_ms, .statement_ms = statement_ms,
-	};
-	return store_open_postgres(&config, out, reason);
-}
-
-static int setup(void **state)
-{
-	static unsigned schemas;
-	struct world *w = calloc(1, sizeof *w);
-	*state = w;
-	snprintf(w->schema, sizeof w->schema, "p%u_%u", (unsigned)getpid(), ++schemas);
-	if (!getenv("COFFER_TEST_POSTGRES")) return -1;
-	w->admin = PQconnectdb(getenv("COFFER_TEST_POSTGRES"));
-	if (PQstatus(w->admin) != CONNECTION_OK) return -1;
-	return open_writer(w, 1, 10000, 10000, &w->a, NULL) || open_writer(w, 2, 10000, 10000, &w->b, NULL) ? -1 : 0;
-}
-
-static int teardown(void **state)
-{
-	struct world *w = *state;
-	store_close(w->a);
-	store_close(w->b);
-	PQfinish(w->admin);
-	free(w);
-	return 0;
-}
+#include "world.h"
 
 static void writers_that_touch_different_rows_do_not_hinder_each_other(void **state)
 {
@@ -133,11 +63,11 @@ static void a_writer_has_one_connection(void **state)
 	struct world *w = *state;
 	struct store *twin = NULL;
 	struct reason reason = { "" };
-	assert_int_equal(open_writer(w, 1, 300, 400, &twin, &reason), ERR_BUSY);
+	assert_int_equal(world_open_writer(w, 1, 300, 400, &twin, &reason), ERR_BUSY);
 	assert_non_null(strstr(reason.text, "copy of this node"));
 	store_close(w->a);
 	w->a = NULL;
-	assert_int_equal(open_writer(w, 1, 10000, 10000, &w->a, NULL), ERR_OK);
+	assert_int_equal(world_open_writer(w, 1, 10000, 10000, &w->a, NULL), ERR_OK);
 }
 
 /* A reader of the lease stands before who changes it: by the lock where it came first, by being told to try again where it did not. */
@@ -146,13 +76,15 @@ static void a_row_that_is_held_is_written_by_nobody_else(void **state)
 	struct world *w = *state;
 	struct store_row row;
 	struct store *hasty = NULL; /* does not wait long for a lock */
-	assert_int_equal(open_writer(w, 8, 10000, 4000, &hasty, NULL), ERR_OK);
+	assert_int_equal(world_open_writer(w, 8, 10000, 4000, &hasty, NULL), ERR_OK);
 	contract_put(w->a, STORE_LEASE, "lease", "1");
 	contract_begin(w->a);
 	assert_int_equal(store_hold(w->a, STORE_LEASE, view_str("lease"), &row), ERR_OK);
 	struct store_row other = contract_row("lease", "2");
 	contract_begin(hasty);
-	assert_int_equal(store_put(hasty, STORE_LEASE, &other, true), ERR_BUSY); /* waited, and in vain */
+	assert_int_equal(store_put(hasty, STORE_LEASE, &other, true), ERR_OK);
+	assert_int_equal(store_get(hasty, STORE_LEASE, view_str("lease"), &row), ERR_BUSY); /* waited, and in vain */
+	assert_int_equal(store_commit(hasty, NULL), ERR_BUSY);
 	store_close(hasty);
 	contract_commit(w->a);
 	contract_begin(w->a);
@@ -167,8 +99,8 @@ static void a_row_that_is_held_is_written_by_nobody_else(void **state)
 
 static void end_connections(const struct world *w)
 {
-	admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
-	await(w, "SELECT count(*) " BACKENDS, "0");
+	world_admin(w, "SELECT pg_terminate_backend(pid) " BACKENDS);
+	world_await(w, "SELECT count(*) " BACKENDS, "0");
 }
 
 /* A new one may lead to another server, which has less: whoever reads must be told before. */
@@ -225,7 +157,7 @@ static bool commits_wait(const struct world *w)
 	snprintf(sql, sizeof sql, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = %d AND wait_event = 'SyncRep'", PQbackendPID(probe));
 	assert_int_equal(PQsendQuery(probe, "SELECT pg_logical_emit_message(true, 'coffer', 'a commit')"), 1);
 	for (int i = 0; i < 2000 && PQconsumeInput(probe) && PQisBusy(probe); i++) {
-		char *cancelled = answer(w, sql);
+		char *cancelled = world_answer(w, sql);
 		waits = waits || strcmp(cancelled, "t") == 0;
 		free(cancelled);
 		usleep(1000);
@@ -236,9 +168,9 @@ static bool commits_wait(const struct world *w)
 
 static void without_standby(const struct world *w, bool missing)
 {
-	admin(w, missing ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" : "ALTER SYSTEM RESET synchronous_standby_names");
-	admin(w, "SELECT pg_reload_conf()");
-	await(w, "SHOW synchronous_standby_names", missing ? "nobody" : "");
+	world_admin(w, missing ? "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" : "ALTER SYSTEM RESET synchronous_standby_names");
+	world_admin(w, "SELECT pg_reload_conf()");
+	world_await(w, "SHOW synchronous_standby_names", missing ? "nobody" : "");
 	for (int i = 0; i < 100 && commits_wait(w) != missing; i++) usleep(10000);
 }
 
@@ -254,8 +186,8 @@ static void a_commit_that_the_standby_may_not_have_is_of_unknown_outcome(void **
 	contract_begin(w->a);
 	assert_int_equal(contract_put_inside(w->a, "a", "1", false), ERR_OK);
 	assert_int_equal(pthread_create(&thread, NULL, commit_in_thread, w->a), 0);
-	await(w, "SELECT count(*) " WAITING, "1");
-	admin(w, "SELECT pg_cancel_backend(pid) " WAITING);
+	world_await(w, "SELECT count(*) " WAITING, "1");
+	world_admin(w, "SELECT pg_cancel_backend(pid) " WAITING);
 	pthread_join(thread, &result);
 	assert_int_equal((intptr_t)result, ERR_UNKNOWN_OUTCOME);
 	without_standby(w, false);
@@ -269,7 +201,7 @@ static void commits_fail_with(const struct world *w, const char *state)
 	char sql[512];
 	snprintf(sql, sizeof sql, "SET client_min_messages = error; SET search_path = %s; CREATE OR REPLACE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'made for a test' USING ERRCODE = '%s'; END$$;"
 		" DROP TRIGGER IF EXISTS fails ON record; CREATE CONSTRAINT TRIGGER fails AFTER INSERT ON record DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fails()", w->schema, state);
-	admin(w, sql);
+	world_admin(w, sql);
 }
 
 static enum coffer_err commit_new_row(struct store *s)
@@ -300,9 +232,9 @@ static enum coffer_err open_as_role_says(const struct world *w, const char *sett
 {
 	char sql[96];
 	snprintf(sql, sizeof sql, "ALTER ROLE coffer SET synchronous_commit = %s", setting);
-	admin(w, sql);
-	enum coffer_err err = open_writer(w, 9, 10000, 10000, out, NULL);
-	admin(w, "ALTER ROLE coffer RESET synchronous_commit");
+	world_admin(w, sql);
+	enum coffer_err err = world_open_writer(w, 9, 10000, 10000, out, NULL);
+	world_admin(w, "ALTER ROLE coffer RESET synchronous_commit");
 	return err;
 }
 
@@ -314,13 +246,13 @@ static void a_commit_is_durable_whatever_the_role_is_set_to(void **state)
 	char sql[512];
 	snprintf(sql, sizeof sql, "SET search_path = %s; CREATE TABLE seen (setting text); CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS"
 		" $$BEGIN INSERT INTO seen VALUES (current_setting('synchronous_commit')); RETURN NEW; END$$; CREATE TRIGGER see BEFORE INSERT ON record FOR EACH ROW EXECUTE FUNCTION see()", w->schema);
-	admin(w, sql);
+	world_admin(w, sql);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct store *s = NULL;
 		assert_int_equal(open_as_role_says(w, cases[i].role, &s), ERR_OK);
 		contract_put(s, STORE_OBJECT, "a", "1");
 		store_close(s);
-		char *seen = answer(w, "DELETE FROM seen RETURNING setting");
+		char *seen = world_answer(w, "DELETE FROM seen RETURNING setting");
 		assert_string_equal(seen, cases[i].session);
 		free(seen);
 	}
@@ -332,17 +264,17 @@ static void after_a_deadline_nothing_is_read_before_the_lost_connection_has_ende
 	struct world *w = *state;
 	struct store *s = NULL;
 	struct reason reason = { "" };
-	assert_int_equal(open_writer(w, 3, 400, 400, &s, NULL), ERR_OK);
+	assert_int_equal(world_open_writer(w, 3, 400, 400, &s, NULL), ERR_OK);
 	without_standby(w, true);
 	contract_begin(s);
 	assert_int_equal(contract_put_inside(s, "a", "1", false), ERR_OK);
 	assert_int_equal(store_commit(s, NULL), ERR_UNKNOWN_OUTCOME); /* the deadline passed: the server still waits for its standby */
-	await(w, "SELECT count(*) " WAITING, "1");
+	world_await(w, "SELECT count(*) " WAITING, "1");
 	enum coffer_err err = store_reopen(s, &reason);
 	assert_true(err == ERR_BUSY || err == ERR_TIMEOUT);
 	assert_int_equal(store_begin(s, NULL), ERR_UNKNOWN_OUTCOME);
 	without_standby(w, false);
-	await(w, "SELECT count(*) " WAITING, "0");
+	world_await(w, "SELECT count(*) " WAITING, "0");
 	for (int i = 0; i < 20 && err; i++) err = store_reopen(s, &reason);
 	assert_int_equal(err, ERR_OK);
 	contract_expect(s, STORE_OBJECT, "a", "1");
@@ -354,13 +286,13 @@ static void a_lock_that_is_not_given_ends_within_the_deadline(void **state)
 	struct world *w = *state;
 	char sql[128];
 	struct store *s = NULL;
-	assert_int_equal(open_writer(w, 4, 10000, 800, &s, NULL), ERR_OK);
+	assert_int_equal(world_open_writer(w, 4, 10000, 800, &s, NULL), ERR_OK);
 	snprintf(sql, sizeof sql, "BEGIN; LOCK TABLE %s.record IN ACCESS EXCLUSIVE MODE", w->schema);
-	admin(w, sql);
+	world_admin(w, sql);
 	contract_begin(s);
 	assert_int_equal(contract_put_inside(s, "a", "1", false), ERR_BUSY);
 	assert_int_equal(store_commit(s, NULL), ERR_BUSY);
-	admin(w, "ROLLBACK");
+	world_admin(w, "ROLLBACK");
 	contract_put(s, STORE_OBJECT, "a", "1");
 	store_close(s);
 }
@@ -371,26 +303,26 @@ static void foreign_and_newer_schemas_are_refused(void **state)
 	struct store *s = NULL;
 	struct reason reason = { "" };
 	char sql[128];
-	admin(w, "DROP SCHEMA IF EXISTS somebody CASCADE");
-	admin(w, "CREATE SCHEMA somebody CREATE TABLE things (id int)");
-	assert_int_equal(open_writer(&other, 5, 10000, 10000, &s, &reason), ERR_SCHEMA);
+	world_admin(w, "DROP SCHEMA IF EXISTS somebody CASCADE");
+	world_admin(w, "CREATE SCHEMA somebody CREATE TABLE things (id int)");
+	assert_int_equal(world_open_writer(&other, 5, 10000, 10000, &s, &reason), ERR_SCHEMA);
 	assert_non_null(strstr(reason.text, "another program"));
 	snprintf(sql, sizeof sql, "UPDATE %s.coffer SET schema = 99", w->schema);
-	admin(w, sql);
-	assert_int_equal(open_writer(w, 5, 10000, 10000, &s, &reason), ERR_SCHEMA);
+	world_admin(w, sql);
+	assert_int_equal(world_open_writer(w, 5, 10000, 10000, &s, &reason), ERR_SCHEMA);
 	assert_non_null(strstr(reason.text, "newer version"));
 	snprintf(other.schema, sizeof other.schema, "a;drop");
-	assert_int_equal(open_writer(&other, 5, 10000, 10000, &s, &reason), ERR_USAGE);
+	assert_int_equal(world_open_writer(&other, 5, 10000, 10000, &s, &reason), ERR_USAGE);
 }
 
 static void a_server_that_only_reads_is_not_used(void **state)
 {
 	struct world *w = *state;
 	struct store *s = NULL;
-	admin(w, "ALTER ROLE coffer SET default_transaction_read_only = on");
-	enum coffer_err err = open_writer(w, 6, 2000, 2000, &s, NULL);
-	admin(w, "SET default_transaction_read_only = off");
-	admin(w, "ALTER ROLE coffer RESET default_transaction_read_only");
+	world_admin(w, "ALTER ROLE coffer SET default_transaction_read_only = on");
+	enum coffer_err err = world_open_writer(w, 6, 2000, 2000, &s, NULL);
+	world_admin(w, "SET default_transaction_read_only = off");
+	world_admin(w, "ALTER ROLE coffer RESET default_transaction_read_only");
 	assert_int_equal(err, ERR_CLOSED);
 }
 
@@ -401,16 +333,16 @@ static void rows_that_were_edited_are_found(void **state)
 	char sql[160];
 	contract_put(w->a, STORE_OBJECT, "a", "1");
 	snprintf(sql, sizeof sql, "UPDATE %s.record SET version = -1", w->schema);
-	admin(w, sql);
+	world_admin(w, sql);
 	assert_int_equal(store_get(w->a, STORE_OBJECT, view_str("a"), &row), ERR_CORRUPT);
 	snprintf(sql, sizeof sql, "UPDATE %s.record SET version = 1, idx = '\\x0003'", w->schema);
-	admin(w, sql);
+	world_admin(w, sql);
 	assert_int_equal(store_get(w->a, STORE_OBJECT, view_str("a"), &row), ERR_CORRUPT);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(writers_that_touch_different_rows_do_not_hinder_each_other),
 		TEST(of_two_transactions_that_contradict_each_other_one_is_told_to_try_again),

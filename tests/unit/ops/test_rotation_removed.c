@@ -8,6 +8,8 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "keyring/domain_record.h"
+#include "ops/nodes.h"
 #include "ops/rotation_owed.h"
 #include "unit/ops/nodes_turn.h"
 
@@ -28,6 +30,84 @@ static void the_root_of_a_removed_node_stays_readable(void **state)
 	turn_expect_whole(&w.a);
 	turn_expect_whole(&w.b);
 	assert_int_equal(turn_look(&w.b, id), ERR_OK);
+}
+
+static enum coffer_err put_tombstones(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)e;
+	(void)reason;
+	for (unsigned i = 0; i < *(unsigned *)arg; i++) {
+		struct node_record r = { .node_id = { 0x10, (uint8_t)i }, .state = NODE_REMOVED, .name = "gone", .token_kind = "tpm2", .principal = "unix:1", .admitted_ms = 5, .joined_ms = 6, .removed_ms = 7 };
+		TRY(node_record_put(txn_store(txn), txn_ring(txn), &r));
+	}
+	return ERR_OK;
+}
+
+/* Their records stay for ever, so there may be more of them than a domain has nodes. */
+static void any_number_of_nodes_was_removed(void **state)
+{
+	unsigned count = 200;
+	uint8_t id[UUID_LEN];
+	(void)state;
+	world_open_node(&w.c, 0xf0); /* the last of them all, with a root */
+	assert_int_equal(world_on_store(&w.c.engine, turn_create, id, NULL), ERR_OK);
+	assert_int_equal(world_record(&w.c, NODE_MEMBER, false), ERR_OK);
+	assert_int_equal(world_hear(&w.a), ERR_OK);
+	assert_int_equal(world_record(&w.c, NODE_REMOVED, false), ERR_OK);
+	assert_int_equal(world_on_store(&w.a.engine, put_tombstones, &count, NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
+	turn_expect_whole(&w.a);
+	assert_int_equal(turn_work(&w.a), ROTATION_NONE);
+	assert_int_equal(ring_count(w.a.ring), 1);
+	turn_expect_whole(&w.a);
+	turn_expect_whole(&w.b);
+	assert_int_equal(turn_look(&w.b, id), ERR_OK);
+}
+
+/* ---- what it leaves behind ---- */
+
+static void name_of(const struct node *n, const char *prefix, char out[static STORE_ID_MAX + 1])
+{
+	domain_record_node_name(prefix, &n->engine.domain, out);
+}
+
+static bool has_record(const struct node *n, const char *prefix)
+{
+	char name[STORE_ID_MAX + 1];
+	struct store_row row;
+	name_of(n, prefix, name);
+	return store_get(w.inner, STORE_DOMAIN, view_str(name), &row) == ERR_OK;
+}
+
+static enum coffer_err put_held(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	char name[STORE_ID_MAX + 1];
+	(void)e;
+	(void)reason;
+	name_of(arg, "held-", name);
+	return domain_record_put(txn_store(txn), txn_ring(txn), name, view_str("up to 7"));
+}
+
+static enum coffer_err erase_rows_of_b(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)e;
+	(void)arg;
+	(void)reason;
+	return nodes_erase_rows(txn, w.b.engine.domain.node_id);
+}
+
+static void its_own_records_go_with_it_and_no_other_ones(void **state)
+{
+	(void)state;
+	world_open_node(&w.c, 0xc0);
+	assert_int_equal(world_on_store(&w.b.engine, put_held, &w.b, NULL), ERR_OK);
+	assert_int_equal(world_on_store(&w.c.engine, put_held, &w.c, NULL), ERR_OK);
+	assert_int_equal(world_hear(&w.a), ERR_OK);
+	assert_true(has_record(&w.b, "transport-") && has_record(&w.b, "held-"));
+	assert_int_equal(world_on_store(&w.a.engine, erase_rows_of_b, NULL, NULL), ERR_OK);
+	assert_false(has_record(&w.b, "transport-") || has_record(&w.b, "held-"));
+	assert_true(has_record(&w.c, "transport-") && has_record(&w.c, "held-"));
 }
 
 /* ---- a change that is owed because a node was removed ---- */
@@ -114,6 +194,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
 	const struct CMUnitTest tests[] = {
 		TEST(the_root_of_a_removed_node_stays_readable),
+		TEST(any_number_of_nodes_was_removed),
+		TEST(its_own_records_go_with_it_and_no_other_ones),
 		TEST(a_removal_does_not_wait_for_the_reseal_under_way),
 		TEST(what_is_owed_outlives_the_process_and_the_master_server),
 	};
