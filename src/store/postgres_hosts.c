@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "store/postgres_internal.h"
+#include "store/postgres_start.h"
 
 #define GRACE_MS 500u /* how long the others are waited for when one has answered; at most a quarter of connect_ms */
 #define ITEM_MAX 256u
@@ -15,10 +16,11 @@
 
 static const char *const list_names[LISTS] = { "host", "hostaddr", "port" };
 
-enum stage { CONNECTING, ASKED_SYSTEM, ASKED_TIMELINE, FIT, OUT }; /* FIT: it takes writes and its history may be used; OUT: one of both is not so, or nothing is known */
+enum stage { STARTING, CONNECTING, ASKED_SYSTEM, ASKED_TIMELINE, FIT, OUT }; /* FIT: it takes writes and its history may be used; OUT: one of both is not so, or nothing is known */
 
 struct candidate {
-	PGconn *conn;
+	PGconn *conn;           /* NULL while STARTING */
+	struct postgres_start *start;
 	enum stage stage;
 	short events;           /* what it is waited for with */
 	uint64_t system;        /* 0: it does not say */
@@ -63,7 +65,8 @@ static void copy_item(const char *list, unsigned n, char out[static ITEM_MAX])
 
 /* ---- connecting ---- */
 
-static PGconn *begin_connection(const struct postgres_store *s, const PQconninfoOption *hosts, unsigned n)
+/* A host that has a name is STARTING until the name service has answered; what cannot have a thread is waited for here. */
+static void begin_connection(const struct postgres_store *s, const PQconninfoOption *hosts, unsigned n, struct candidate *c)
 {
 	char options[512], seconds[16], item[LISTS][ITEM_MAX] = { "" };
 	snprintf(options, sizeof options, "-c search_path=%s,pg_temp -c default_transaction_isolation=serializable -c statement_timeout=%u -c lock_timeout=%u"
@@ -72,9 +75,10 @@ static PGconn *begin_connection(const struct postgres_store *s, const PQconninfo
 		s->schema, s->statement_ms / 4 * 3, s->statement_ms / 2, 4 * s->statement_ms);
 	snprintf(seconds, sizeof seconds, "%u", s->connect_ms / 1000 + 2); /* libpq's own, for each address; ours ends all of them */
 	for (int i = 0; hosts && i < LISTS; i++) copy_item(postgres_conninfo_value(hosts, list_names[i]), n, item[i]);
-	const char *const names[] = { "dbname", "connect_timeout", "target_session_attrs", "application_name", "client_encoding", "options", "host", "hostaddr", "port", NULL };
-	const char *const values[] = { s->conninfo, seconds, "read-write", "coffer", "UTF8", options, item[0], item[1], item[2], NULL }; /* an empty one says nothing */
-	return PQconnectStartParams(names, values, 1);
+	const char *const names[POSTGRES_START_MAX] = { "dbname", "connect_timeout", "target_session_attrs", "application_name", "client_encoding", "options", "host", "hostaddr", "port", NULL };
+	const char *const values[POSTGRES_START_MAX] = { s->conninfo, seconds, "read-write", "coffer", "UTF8", options, item[0], item[1], item[2], NULL }; /* an empty one says nothing */
+	if (!item[1][0] && postgres_start_asks(item[0])) c->start = postgres_start_new(names, values);
+	if (!c->start) c->conn = PQconnectStartParams(names, values, 1);
 }
 
 static bool is_pending(const struct candidate *c)
@@ -95,15 +99,20 @@ static void leave(struct candidate *c, enum coffer_err err)
 	c->err = err;
 }
 
-static enum coffer_err begin_all(const struct postgres_store *s, const PQconninfoOption *options, struct candidate *c, unsigned count)
+static void started(struct candidate *c)
+{
+	c->stage = CONNECTING;
+	c->events = POLLOUT;
+	if (!c->conn) leave(c, ERR_MEMORY);
+	else if (PQstatus(c->conn) == CONNECTION_BAD) leave(c, ERR_CLOSED);
+}
+
+static void begin_all(const struct postgres_store *s, const PQconninfoOption *options, struct candidate *c, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
-		c[i].conn = begin_connection(s, count > 1 ? options : NULL, i);
-		ENSURE(c[i].conn, ERR_MEMORY);
-		c[i].events = POLLOUT;
-		if (PQstatus(c[i].conn) == CONNECTION_BAD) leave(&c[i], ERR_CLOSED);
+		begin_connection(s, count > 1 ? options : NULL, i, &c[i]);
+		if (!c[i].start) started(&c[i]);
 	}
-	return ERR_OK;
 }
 
 /* ---- which history it is that a server writes (docs/formats.md section 23.1) ---- */
@@ -175,6 +184,11 @@ static void go_on_asking(const struct postgres_store *s, struct candidate *c)
 
 static void go_on(const struct postgres_store *s, struct candidate *c)
 {
+	if (c->stage == STARTING) {
+		c->conn = postgres_start_take(c->start);
+		started(c);
+		return;
+	}
 	if (c->stage != CONNECTING) {
 		go_on_asking(s, c);
 		return;
@@ -195,7 +209,8 @@ static bool wait_for_one(const struct postgres_store *s, struct candidate *c, un
 	uint64_t now = clock_mono_ms();
 	for (unsigned i = 0; i < count; i++) {
 		if (!is_pending(&c[i])) continue;
-		p[n] = (struct pollfd){ .fd = PQsocket(c[i].conn), .events = c[i].events };
+		bool starts = c[i].stage == STARTING;
+		p[n] = (struct pollfd){ .fd = starts ? postgres_start_fd(c[i].start) : PQsocket(c[i].conn), .events = starts ? POLLIN : c[i].events };
 		at[n++] = i;
 	}
 	if (!n || now >= end_ms) return false;
@@ -227,6 +242,9 @@ static enum coffer_err none_fail(const struct candidate *c, unsigned count, stru
 	for (unsigned i = 0; i < count; i++)
 		if (c[i].err == ERR_CORRUPT) return reason_fail(reason, ERR_CORRUPT, "%s", c[i].why.text);
 	for (unsigned i = 0; i < count && len < sizeof text; i++) {
+		if (c[i].err == ERR_MEMORY) return reason_fail(reason, ERR_MEMORY, "out of memory in the connection to the database; give the process more memory");
+		if (c[i].stage == STARTING)
+			return reason_fail(reason, ERR_TIMEOUT, "the name of a server of the database was not found within the deadline; see whether the name service answers, or give addresses (hostaddr)");
 		const char *said = c[i].why.text[0] ? c[i].why.text : PQerrorMessage(c[i].conn);
 		if (is_pending(&c[i])) return reason_fail(reason, ERR_TIMEOUT, "the database did not answer within its deadline; see whether its server is up and reachable");
 		len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", i ? "; " : "", (int)strcspn(said, "\n"), said);
@@ -255,13 +273,13 @@ enum coffer_err postgres_find(struct postgres_store *s, uint64_t end_ms, struct 
 	PQconninfoOption *options = PQconninfoParse(s->conninfo, NULL);
 	unsigned count = options ? postgres_hosts_count(options) : 1;
 	if (count > POSTGRES_HOSTS_MAX) count = POSTGRES_HOSTS_MAX; /* store_conninfo_open refuses it */
-	enum coffer_err err = begin_all(s, options, c, count);
-	if (err) err = reason_fail(reason, err, "out of memory in the connection to the database; give the process more memory");
-	if (!err) {
-		wait_for_all(s, c, count, end_ms);
-		err = choose(s, c, count, reason);
+	begin_all(s, options, c, count);
+	wait_for_all(s, c, count, end_ms);
+	enum coffer_err err = choose(s, c, count, reason);
+	for (unsigned i = 0; i < count; i++) {
+		PQfinish(c[i].conn);
+		postgres_start_leave(c[i].start);
 	}
-	for (unsigned i = 0; i < count; i++) PQfinish(c[i].conn);
 	PQconninfoFree(options);
 	return err;
 }

@@ -121,6 +121,11 @@ class Node:
                 pass
         wait_for(lambda: not any(is_alive(p) for p in pids))
 
+    def start(self):
+        """By itself, with the configuration as it is. It is this program's child: Domain.end_nodes before the sandbox ends."""
+        with open(self.home + "/cofferd.log", "a", encoding="utf-8") as log:
+            subprocess.Popen(["setsid", BIN + "/cofferd", "--config", self.home + "/cofferd.conf"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
     def log(self):
         with open(self.home + "/cofferd.log", encoding="utf-8", errors="replace") as f:
             return f.read()
@@ -158,6 +163,14 @@ class Domain:
         """What is not running is started."""
         done = self.sandbox("start", *self.set_words())
         return done.returncode == 0
+
+    def end_nodes(self):
+        """Those that were started here are nobody's children but this program's, and look alive to the sandbox until it ends."""
+        for node in self.nodes:
+            node.kill()
+            for name in ("monitor.pid", "cofferd.pid"):
+                if os.path.exists(node.home + "/" + name):
+                    os.unlink(node.home + "/" + name)
 
     def end_servers(self):
         for server in self.servers:

@@ -15,6 +15,7 @@ from domain import BIN, Domain, Story, now_ms, summary
 from judge import Judge
 from load import Line, make_key
 from oracle import History
+from told import Told
 
 LOST = "this node is not master server any more"
 
@@ -80,12 +81,14 @@ def main():
     args = parser.parse_args()
     figures = {"taken over": [], "refused": [], "known": [], "changes": []}
     with Story("frozen") as story:
-        domain = Domain(story, 3, ["lease_time=%ds" % args.lease, "store_connect_ms=1000", "store_statement_ms=700"], standby=False)
+        told = Told(story)
+        domain = Domain(story, 3, [told.setting, "lease_time=%ds" % args.lease, "store_connect_ms=1000", "store_statement_ms=700"], standby=False)
         history = History()
         story.check("a key is made", make_key(history, Line(domain.nodes[0].socket), "before", os.urandom(16)).good)
         for run in range(args.runs):
             if not one_run(story, domain, history, run + 1, args, figures):
                 break
+        story.within(20, "each takeover was told, once", lambda: len(told.events("takeover")) == len(figures["taken over"]))
         Judge(story, history).judge(domain.nodes)
         print("stood still for %g s with lease_time = %d s, %d runs: taken over after %s; awake, its first write refused after %s, known after %s, changes again after %s" % (
             args.seconds, args.lease, len(figures["changes"]), *(summary(figures[f]) for f in ("taken over", "refused", "known", "changes"))))

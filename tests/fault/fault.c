@@ -42,7 +42,7 @@ bool fault_disarm(void)
 bool fault_strikes(enum fault_place place)
 {
 	bool strikes = false;
-	if (aside && place != FAULT_AT_TOKEN) return false; /* the token is the test's */
+	if (aside && place != FAULT_AT_TOKEN && place != FAULT_AT_WIRE) return false; /* the token is the test's */
 	pthread_mutex_lock(&lock);
 	if (now.armed && armed.place == place) {
 		if (!now.happened) strikes = --now.left == 0;

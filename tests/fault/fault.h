@@ -18,6 +18,7 @@ enum fault_place {
 	FAULT_AT_SHORT,     /* reads and writes do one byte, SQLite's too */
 	FAULT_AT_RANDOM,    /* OpenSSL's generators fail */
 	FAULT_AT_TOKEN,     /* the token answers with the row's error */
+	FAULT_AT_WIRE,      /* the frames between the proxy and its helper: the row's enum fake_wire of unit/ops/fake_token.h */
 	FAULT_PLACES
 };
 

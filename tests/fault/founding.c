@@ -14,11 +14,17 @@ static enum coffer_err token_answers(void)
 	return fault_strikes(FAULT_AT_TOKEN) ? (enum coffer_err)fault_code() : ERR_OK;
 }
 
+enum fake_wire founding_wire(void)
+{
+	return fault_strikes(FAULT_AT_WIRE) ? (enum fake_wire)fault_code() : FAKE_WIRE_WELL;
+}
+
 void founding_open_empty(struct yard *y)
 {
 	fake_token_init(&y->token);
 	y->token.on_thread = fault_aside;
 	y->token.on_call = token_answers;
+	y->token.on_wire = founding_wire;
 	y->house = house_open_empty(&y->token.spawner);
 }
 

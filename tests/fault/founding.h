@@ -18,6 +18,8 @@ struct yard {
 	bool whole;
 };
 
+/* What becomes of the frames of a helper while FAULT_AT_WIRE is armed. */
+enum fake_wire founding_wire(void);
 /* A house without a domain. */
 void founding_open_empty(struct yard *y);
 /* Init, with its proof. */

@@ -14,6 +14,7 @@
 #include "crypto/ossl_mem.h"
 #include "fault/planted.h"
 #include "fault/scenario.h"
+#include "unit/ops/fake_token.h"
 #include "unit/store/fault_vfs.h"
 
 #define N_MAX 20000u
@@ -55,6 +56,11 @@ static const struct fault faults[] = {
 	TOKEN_SAYS(TOKEN), TOKEN_SAYS(TOKEN_GONE), TOKEN_SAYS(TOKEN_OTHER), TOKEN_SAYS(TOKEN_LOCKED), TOKEN_SAYS(TOKEN_REFUSED),
 	TOKEN_SAYS(TOKEN_KEY_MISSING), TOKEN_SAYS(AUTH), TOKEN_SAYS(TIMEOUT), TOKEN_SAYS(CORRUPT), TOKEN_SAYS(MEMORY), TOKEN_SAYS(CRYPTO),
 	TOKEN_SAYS(BUSY), TOKEN_SAYS(USAGE), TOKEN_SAYS(UNSUPPORTED), TOKEN_SAYS(STATE), TOKEN_SAYS(BUG),
+	{ "the helper: request lost, once", FAULT_AT_WIRE, false, 0, 0, FAKE_WIRE_LOST },
+	{ "the helper: request lost, then on", FAULT_AT_WIRE, true, 0, 0, FAKE_WIRE_LOST },
+	{ "the helper: reply cut, once", FAULT_AT_WIRE, false, 0, 0, FAKE_WIRE_CUT },
+	{ "the helper: reply garbled, once", FAULT_AT_WIRE, false, 0, 0, FAKE_WIRE_GARBLED },
+	{ "the helper: slow, from then on", FAULT_AT_WIRE, true, 0, 0, FAKE_WIRE_SLOW },
 	{ "no random bytes, once", FAULT_AT_RANDOM, false, 0, 0, 0 },
 	{ "no random bytes, from then on", FAULT_AT_RANDOM, true, 0, 0, 0 },
 };
@@ -71,6 +77,7 @@ static bool is_memory(enum fault_place place)
 static bool fits(const struct fault *f, enum coffer_err err)
 {
 	if (f->place == FAULT_AT_TOKEN) return err_class(err) == err_class((enum coffer_err)f->code) || err_class(err) == ERR_CLASS_token;
+	if (f->place == FAULT_AT_WIRE) return err_class(err) == ERR_CLASS_token;
 	if (err_class(err) == ERR_CLASS_token) return true; /* a helper that was ended for it */
 	if (err == ERR_CLOSED || err == ERR_UNKNOWN_OUTCOME) return f->place != FAULT_AT_RANDOM;
 	if (is_memory(f->place)) return err == ERR_MEMORY || (f->place == FAULT_AT_SQLITE && err == ERR_IO);
@@ -97,7 +104,7 @@ static bool run_round(const struct scenario *s, const struct fault *f, void *pla
 	enum coffer_err err = s->run(place, n);
 	bool happened = fault_disarm();
 	if (!happened && err) house_die("failed without a fault: %s", err_name(err));
-	if (err && (f->place == FAULT_AT_EINTR || f->place == FAULT_AT_SHORT)) house_die("%s, and that is no failure", err_name(err));
+	if (err && (f->place == FAULT_AT_EINTR || f->place == FAULT_AT_SHORT || (f->place == FAULT_AT_WIRE && f->code == FAKE_WIRE_SLOW))) house_die("%s, and that is no failure", err_name(err));
 	if (err && !fits(f, err)) house_die("the wrong word: %s", err_name(err));
 	if (err) {
 		total.failed++;
@@ -117,7 +124,7 @@ static void check_leaks(void)
 static size_t one_loop(const struct scenario *s, const struct fault *f, unsigned *out_met)
 {
 	size_t before = arena_used();
-	unsigned stride = s->stride && !getenv("COFFER_FAULT_ALL") ? s->stride : 1, each = s->each ? s->each : EACH_UP_TO, n = 1, met = 0, since = 0;
+	unsigned stride = s->stride && f->place != FAULT_AT_WIRE && !getenv("COFFER_FAULT_ALL") ? s->stride : 1, each = s->each ? s->each : EACH_UP_TO, n = 1, met = 0, since = 0;
 	void *place = NULL;
 	for (bool happened = true; happened; met += happened, n += n < each ? 1 : stride) {
 		if (n > N_MAX) house_die("no end");

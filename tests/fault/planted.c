@@ -150,6 +150,7 @@ static const struct mistake {
 	{ "silent", "master secret, same token", "the token says TOKEN_GONE" },
 	{ "forget", "master secret, same token", "the token says TOKEN_GONE" },
 	{ "forget", "master secret, other token", "the token says TOKEN_GONE" },
+	{ "forget", "master secret, other token", "the helper: request lost, once" },
 	{ "identity", "master secret, other token", "call EIO, once" },
 };
 

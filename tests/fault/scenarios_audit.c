@@ -466,6 +466,6 @@ const struct scenario audit_scenarios[] = {
 	  .prepare = prepare_kept, .run = run_kept, .judge = judge_kept, .close = founding_close_as_place },
 	{ .name = "the state folder is wiped", .places = AT(CALL) | AT(EINTR) | AT(SHORT), .rounds = 100, .each = 12, .stride = 7001, .open = open_wiped, .prepare = prepare_wiped,
 	  .run = run_wiped, .judge = judge_wiped, .close = close_wiped },
-	{ .name = "zeroise", .places = AT(HEAP) | AT(ARENA) | AT(CALL) | AT(TOKEN), .rounds = 1, .each = 4, .stride = 11, .open = open_ended, .run = run_ended, .close = founding_close_as_place },
+	{ .name = "zeroise", .places = AT(HEAP) | AT(ARENA) | AT(CALL) | AT(TOKEN) | AT(WIRE), .rounds = 1, .each = 4, .stride = 11, .open = open_ended, .run = run_ended, .close = founding_close_as_place },
 	{ .name = NULL },
 };

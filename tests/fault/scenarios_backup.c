@@ -192,7 +192,7 @@ static void judge_restore(void *place, unsigned k)
 
 const struct scenario backup_scenarios[] = {
 	{ .name = "backup", .places = AT_HOUSE, .rounds = 200, .stride = 13, .open = founding_open_as_place, .run = run_backup, .judge = judge_backup, .close = founding_close_as_place },
-	{ .name = "restore", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .rounds = 1, .stride = 61, .open = open_new, .run = run_restore, .judge = judge_restore,
+	{ .name = "restore", .places = AT_HOUSE | AT(CALL) | AT(TOKEN) | AT(WIRE), .rounds = 1, .stride = 61, .open = open_new, .run = run_restore, .judge = judge_restore,
 	  .close = founding_close_as_place },
 	{ .name = NULL },
 };

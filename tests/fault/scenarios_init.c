@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fault/founding.h"
 #include "fault/scenario.h"
 #include "keyring/identity.h"
 #include "unit/ops/fake_token.h"
@@ -25,6 +26,7 @@ static void *open_site(void)
 	fake_token_init(&s->token);
 	s->token.on_thread = fault_aside;
 	s->token.on_call = token_answers;
+	s->token.on_wire = founding_wire;
 	s->house = house_open_empty(&s->token.spawner);
 	return s;
 }
@@ -109,7 +111,7 @@ static void judge_init(void *place, unsigned k)
 }
 
 const struct scenario init_scenarios[] = {
-	{ .name = "init", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .rounds = 1, .stride = 31, .open = open_site, .run = run_init, .judge = judge_init,
+	{ .name = "init", .places = AT_HOUSE | AT(CALL) | AT(TOKEN) | AT(WIRE), .rounds = 1, .stride = 31, .open = open_site, .run = run_init, .judge = judge_init,
 	  .close = close_site },
 	{ .name = NULL },
 };

@@ -297,9 +297,9 @@ static void judge(void *place, unsigned k)
 
 #define MASTERS .each = 1, .rounds = 5, .open = open_masters, .prepare = prepare, .judge = judge, .close = close_masters
 const struct scenario master_scenarios[] = {
-	{ .name = "master secret, same token", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .stride = 61, .run = run_same, MASTERS },
-	{ .name = "master secret, other token", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .stride = 61, .run = run_other, MASTERS },
-	{ .name = "master secret, one before it stands", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .stride = 61, .run = run_same, .each = 1, .rounds = 5, .open = open_masters,
+	{ .name = "master secret, same token", .places = AT_HOUSE | AT(CALL) | AT(TOKEN) | AT(WIRE), .stride = 61, .run = run_same, MASTERS },
+	{ .name = "master secret, other token", .places = AT_HOUSE | AT(CALL) | AT(TOKEN) | AT(WIRE), .stride = 61, .run = run_other, MASTERS },
+	{ .name = "master secret, one before it stands", .places = AT_HOUSE | AT(CALL) | AT(TOKEN) | AT(WIRE), .stride = 61, .run = run_same, .each = 1, .rounds = 5, .open = open_masters,
 	  .prepare = prepare_second, .judge = judge, .close = close_masters },
 	{ .name = NULL },
 };

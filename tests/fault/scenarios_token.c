@@ -53,6 +53,7 @@ static void *open_bound(void)
 	fake_token_init(&b->token);
 	b->token.on_thread = fault_aside;
 	b->token.on_call = token_answers;
+	b->token.on_wire = founding_wire;
 	b->house = house_open_empty(&b->token.spawner);
 	found(b);
 	b->house->ring = txn_ring(b->house->daemon.engine.txn); /* for who judges objects */
@@ -303,13 +304,13 @@ static void *open_unanchored(void)
 }
 
 const struct scenario token_scenarios[] = {
-	{ .name = "token reseal", .places = AT_HOUSE | AT(CALL) | AT(TOKEN), .rounds = 3, .stride = 17, .open = open_bound, .prepare = prepare, .run = run_reseal, .judge = judge_bound,
+	{ .name = "token reseal", .places = AT_HOUSE | AT(CALL) | AT(TOKEN) | AT(WIRE), .rounds = 3, .stride = 17, .open = open_bound, .prepare = prepare, .run = run_reseal, .judge = judge_bound,
 	  .close = close_bound },
-	{ .name = "token change-pin", .places = AT(HEAP) | AT(ARENA) | AT(DISK) | AT(CALL) | AT(TOKEN), .rounds = 3, .stride = 17, .open = open_bound, .prepare = prepare, .run = run_change_pin,
+	{ .name = "token change-pin", .places = AT(HEAP) | AT(ARENA) | AT(DISK) | AT(CALL) | AT(TOKEN) | AT(WIRE), .rounds = 3, .stride = 17, .open = open_bound, .prepare = prepare, .run = run_change_pin,
 	  .judge = judge_bound, .close = close_bound },
-	{ .name = "anchor raised", .places = AT_HOUSE | AT(TOKEN), .rounds = 3, .stride = 17, .open = open_anchored, .prepare = prepare_raise, .run = run_raise,
+	{ .name = "anchor raised", .places = AT_HOUSE | AT(TOKEN) | AT(WIRE), .rounds = 3, .stride = 17, .open = open_anchored, .prepare = prepare_raise, .run = run_raise,
 	  .judge = judge_raise, .close = close_anchored },
-	{ .name = "anchor made", .places = AT(HEAP) | AT(ARENA) | AT(DISK) | AT(RANDOM) | AT(TOKEN), .rounds = 1, .stride = 17, .open = open_unanchored, .run = run_check,
+	{ .name = "anchor made", .places = AT(HEAP) | AT(ARENA) | AT(DISK) | AT(RANDOM) | AT(TOKEN) | AT(WIRE), .rounds = 1, .stride = 17, .open = open_unanchored, .run = run_check,
 	  .close = close_anchored },
 	{ .name = NULL },
 };

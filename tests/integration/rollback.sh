@@ -52,6 +52,12 @@ if [ "$token" = softhsm ]; then
   matches "status says that nothing protects" "$(coffer status)" 'rollback +rollback protection: none in the token; mark, archive and peers'
   equal "scripts too" "none in the token" "$(status_field .rollback.protection)"
   refused "there is nothing to take" 1 'does not stand against this store' coffer store accept --rollback --yes
+  stop_daemon
+  cp -a "$work/after/node.root" "$state/node.root"
+  start_daemon "the mark was not put back with it: it starts"
+  within 20 "the mark knows better" status_is .state fault
+  matches "the mark knows better, and by how much" "$(coffer status)" 'the store is older than this node has seen: its last [0-9]+ changes are missing'
+  refused "the mark knows better: nothing is decrypted" 1 'stopped serving' coffer decrypt -i "$work/d" -o "$work/o"
   finish
 fi
 

@@ -34,6 +34,27 @@ print(sum(body in open(os.path.join(at, name), "rb").read() for at, _, names in 
 END
 }
 matches "the sealed key is in it" "$(holding "$home/state")" '^[1-9]'
+# What the owner of the token opens of its cache: the data key of its ring. The search finds it in a process and a file that have it.
+ring_is_searched() { separate_users && ! nm "$bin/cofferd" 2>/dev/null | grep -q __asan_init; } # a sanitizer's shadow memory holds what the program held
+scanned() { "$COFFER_BUILD/tests/leakscan" --markers "$work/markers" "$@" >"$work/scan"; local rc=$?; grep '^C' "$work/scan"; return $rc; }
+if ring_is_searched; then
+  mkdir "$work/learn" && cp "$work/cache/cache.db" "$work/learn/store.db" && cp "$home/state/node.id" "$work/learn"
+  for more in wal shm; do [ ! -e "$work/cache/cache.db-$more" ] || cp "$work/cache/cache.db-$more" "$work/learn/store.db-$more"; done
+  give_to tokend -R "$work/learn"
+  env "SOFTHSM2_CONF=$home/token/softhsm2.conf" setpriv --reuid 64202 --regid 64202 --clear-groups "$COFFER_BUILD/tests/leak_learn_hsm" "$work/learn" >"$work/learned" 2>"$work/learning"
+  grep '^data-key ' "$work/learned" >"$work/markers" # the domain's key is not cached
+  equal "the token opens the data key of its cache" "$(grep -c . "$work/markers")" 1
+  mkfifo "$work/hold"
+  "$COFFER_BUILD/tests/leak_control" "$work/markers" "$work" data-key <"$work/hold" >"$work/control.log" &
+  control=$!
+  exec 7>"$work/hold"
+  within 10 "a process that has it" grep -q ready "$work/control.log"
+  for place in "--pid $control" "--file /proc/$control/environ"; do # shellcheck disable=SC2086
+    matches "is found by ${place%% *}" "$(scanned $place)" 'data-key'
+  done
+  exec 7>&-
+  wait "$control"
+fi
 domain=$(status_field .domain.fingerprint)
 out=$(coffer zeroise --domain "$domain" 2>&1) && ok "it is zeroised" || bad "it is zeroised" "$out"
 within 20 "the folder is wiped" grep -q 'zeroise: done' "$home/cofferd.log"
@@ -41,5 +62,13 @@ equal "the token has nothing of Coffer's" "$(objects_in_token softhsm)" ""
 if holds; then bad "the cache was overwritten" "$(tr -d '\0' <"/proc/$$/fd/8" | wc -c) bytes are not zero"; else ok "the cache was overwritten"; fi
 equal "and removed" "$(find "$home/state" -inum "$inode")" ""
 exec 8<&-
+if ring_is_searched; then
+  places=(--pid-private "$(cat "$home/monitor.pid")" --pid-private "$(cat "$home/cofferd.pid")")
+  while read -r path; do places+=(--file "$path"); done < <(find "$home" -type f ! -name '*.pid')
+  check "the data key is in no process of its, no file and no log" scanned "${places[@]}"
+  for pid in $(pgrep -P "$(cat "$home/monitor.pid")"); do
+    scanned --pid-private "$pid" || [ ! -e "/proc/$pid" ] || bad "nor in a helper" "$(cat "$work/scan")"
+  done
+fi
 equal "and nothing of the sealed key anywhere in the folder" "$(holding "$home/state")" 0
 finish

@@ -12,6 +12,7 @@
 
 #define MASK 0xa5u
 #define LONG_MS 60000u
+#define HEAD_LEN 10u /* of a reply: length, number, error */
 
 static void xor_into(struct buf *out, struct view in, uint8_t mask)
 {
@@ -102,6 +103,16 @@ static void fill(struct fake_token *t, const struct channel_request *q, struct c
 	}
 }
 
+static enum coffer_err send_reply(struct fake_helper *h, enum fake_wire wire, struct buf *reply)
+{
+	static _Atomic unsigned turns;
+	size_t len = reply->len, step = wire == FAKE_WIRE_SLOW ? 1 : len;
+	if (wire == FAKE_WIRE_CUT) len = step = len / 2;
+	if (wire == FAKE_WIRE_GARBLED) reply->ptr[turns++ % HEAD_LEN] ^= 0x80u;
+	for (size_t at = 0; at < len; at += step) TRY(fdio_write_exact(h->theirs, reply->ptr + at, step, clock_mono_ms() + LONG_MS));
+	return wire == FAKE_WIRE_CUT || wire == FAKE_WIRE_GARBLED ? ERR_CLOSED : ERR_OK;
+}
+
 static enum coffer_err serve_one(struct fake_helper *h)
 {
 	AUTO_BUF struct buf in = BUF_EMPTY;
@@ -112,13 +123,15 @@ static enum coffer_err serve_one(struct fake_helper *h)
 	TRY(channel_decode_request(buf_view(&in), &q));
 	if (h->token->silent) return ERR_OK;
 	struct channel_reply r = { .sequence = q.sequence };
+	const enum fake_wire wire = h->token->on_wire ? h->token->on_wire() : FAKE_WIRE_WELL;
+	if (wire == FAKE_WIRE_LOST) return ERR_CLOSED;
 	if (h->token->on_request) h->token->on_request((unsigned)(h - h->token->helpers), &q, &r, &bytes);
 	else fill(h->token, &q, &r, &bytes);
 	r.bytes = buf_view(&bytes);
 	enum coffer_err err = h->token->on_call ? h->token->on_call() : h->token->on_ask ? h->token->on_ask(&q) : ERR_OK;
 	if (err) r = (struct channel_reply){ .sequence = q.sequence, .err = err };
 	TRY(channel_encode_reply(&r, q.op, &out));
-	return fdio_write_exact(h->theirs, out.ptr, out.len, clock_mono_ms() + LONG_MS);
+	return send_reply(h, wire, &out);
 }
 
 static void *serve(void *arg)
@@ -126,6 +139,7 @@ static void *serve(void *arg)
 	struct fake_helper *h = arg;
 	if (h->token->on_thread) h->token->on_thread();
 	while (serve_one(h) == ERR_OK) {}
+	(void)shutdown(h->theirs, SHUT_RDWR);
 	return NULL;
 }
 

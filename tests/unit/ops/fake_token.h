@@ -10,6 +10,15 @@
 
 #define FAKE_HELPERS_MAX 16u
 
+/* What becomes of the frames of a call. But for the first and the last of these the helper ends with it. */
+enum fake_wire {
+	FAKE_WIRE_WELL,
+	FAKE_WIRE_LOST,    /* the request does not arrive: nothing is done */
+	FAKE_WIRE_CUT,     /* done, and half of the reply goes out */
+	FAKE_WIRE_GARBLED, /* done, and a byte of the reply's head is another one: of length, number and error in turn */
+	FAKE_WIRE_SLOW     /* done, and the reply goes out byte by byte */
+};
+
 struct fake_token {
 	struct token_spawner spawner;
 	_Atomic bool other_key_comes_back; /* unwrap answers something else */
@@ -20,6 +29,7 @@ struct fake_token {
 	void (*on_thread)(void);           /* may be NULL: begins each helper's thread */
 	enum coffer_err (*on_call)(void);  /* may be NULL: an error that this call answers */
 	enum coffer_err (*on_ask)(const struct channel_request *q); /* may be NULL: sees each call; an error that it answers */
+	enum fake_wire (*on_wire)(void);   /* may be NULL: once for each call */
 	/* The counter calls; NULL: this token cannot count. auth borrows the request. */
 	enum coffer_err (*on_counter)(unsigned op, const struct token_counter_wish *wish, struct token_counter_answer *out);
 	/* The signer calls; NULL: an answer of zeros. */

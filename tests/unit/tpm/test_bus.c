@@ -15,6 +15,7 @@
 #include "token/sign.h"
 #include "token/transport.h"
 #include "unit/tpm/helpers.h"
+#include "unit/tpm/plain.h"
 #include "unit/tpm/proxy.h"
 
 struct bus {
@@ -84,17 +85,6 @@ static void no_secret_crosses_the_bus_in_clear(void **state)
 }
 
 /* The control: the same with sessions that do not encrypt. */
-static bool plain_sessions;
-TSS2_RC __real_Esys_TRSess_SetAttributes(ESYS_CONTEXT *esys, ESYS_TR session, TPMA_SESSION flags, TPMA_SESSION mask);
-TSS2_RC __wrap_Esys_TRSess_SetAttributes(ESYS_CONTEXT *esys, ESYS_TR session, TPMA_SESSION flags, TPMA_SESSION mask);
-TSS2_RC __wrap_Esys_TRSess_SetAttributes(ESYS_CONTEXT *esys, ESYS_TR session, TPMA_SESSION flags, TPMA_SESSION mask)
-{
-	const TPMA_SESSION encrypting = TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT;
-	if (!plain_sessions) return __real_Esys_TRSess_SetAttributes(esys, session, flags, mask);
-	flags &= (TPMA_SESSION)~encrypting; /* a session beside a command must be good for something: for an audit */
-	return __real_Esys_TRSess_SetAttributes(esys, session, flags | TPMA_SESSION_AUDIT, mask | TPMA_SESSION_AUDIT);
-}
-
 static void the_same_with_plain_sessions_is_seen(void **state)
 {
 	plain_sessions = true;

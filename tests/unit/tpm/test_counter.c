@@ -16,6 +16,7 @@
 #include "token/erase.h"
 #include "tpm/counter.h"
 #include "unit/tpm/bench.h"
+#include "unit/tpm/plain.h"
 
 #define INDEX "0x01810C10"
 
@@ -219,17 +220,6 @@ static void when_no_place_is_free_it_says_so(void **state)
 }
 
 /* ---- on the bus ---- */
-
-static bool plain_sessions;
-TSS2_RC __real_Esys_TRSess_SetAttributes(ESYS_CONTEXT *esys, ESYS_TR session, TPMA_SESSION flags, TPMA_SESSION mask);
-TSS2_RC __wrap_Esys_TRSess_SetAttributes(ESYS_CONTEXT *esys, ESYS_TR session, TPMA_SESSION flags, TPMA_SESSION mask);
-TSS2_RC __wrap_Esys_TRSess_SetAttributes(ESYS_CONTEXT *esys, ESYS_TR session, TPMA_SESSION flags, TPMA_SESSION mask)
-{
-	const TPMA_SESSION encrypting = TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT;
-	if (!plain_sessions) return __real_Esys_TRSess_SetAttributes(esys, session, flags, mask);
-	flags &= (TPMA_SESSION)~encrypting;
-	return __real_Esys_TRSess_SetAttributes(esys, session, flags | TPMA_SESSION_AUDIT, mask | TPMA_SESSION_AUDIT);
-}
 
 /* The bench's own proxy keeps no bytes. */
 static int sniff_setup(void **state)

@@ -17,6 +17,8 @@
 #include "crypto/rng.h"
 #include "token/endorse.h"
 #include "unit/tpm/helpers.h"
+#include "unit/tpm/plain.h"
+#include "unit/tpm/proxy.h"
 #include "unit/tpm/swtpm.h"
 
 #define PATH_LEN 80u
@@ -33,12 +35,12 @@ struct machine {
 
 static const uint8_t key_auth[TOKEN_TRANSPORT_AUTH_LEN] = { 7, [TOKEN_TRANSPORT_AUTH_LEN - 1] = 1 };
 
-static void make_transport(struct machine *m)
+static void make_transport(struct machine *m, struct view auth)
 {
-	struct token_transport_wish wish = { .auth = view_of(key_auth, sizeof key_auth), .owner = { 1 } };
+	struct token_transport_wish wish = { .auth = auth, .owner = { 1 } };
 	struct token_transport_answer answer = { .there = false };
 	assert_int_equal(token_transport_backend.make(m->token, &wish, &answer, NULL), ERR_OK);
-	m->wish = (struct token_endorse_wish){ .ref = answer.ref, .auth = view_of(key_auth, sizeof key_auth) };
+	m->wish = (struct token_endorse_wish){ .ref = answer.ref, .auth = auth };
 }
 
 /* SHA-256's number and the digest of the public area. */
@@ -63,7 +65,7 @@ static void machine_open(struct machine *m, const char *type)
 	swtpm_init(&m->tpm);
 	if (type) swtpm_certify(&m->tpm, type);
 	m->token = help_provision(m->tpm.uri, &m->binding);
-	make_transport(m);
+	make_transport(m, view_of(key_auth, sizeof key_auth));
 	if (type) describe(m);
 }
 
@@ -204,6 +206,52 @@ static void another_tpm_gives_nothing_out(void **state)
 	machine_close(&b);
 }
 
+/* Making the transport key, showing the certificate, and activating: how many of the windows of 8 bytes of what the master server sent, and of the key's authorization value, stand on the bus. What
+ * TPM2_MakeCredential protects goes to the TPM and nothing is imported there. */
+static void listen_in(size_t *out_secret, size_t *out_auth)
+{
+	struct machine m = { .token = NULL };
+	struct credential made;
+	AUTO_SECRET struct secret *secret = help_key(), *auth = help_key(), *found = NULL;
+	secret_mut(auth)[TOKEN_TRANSPORT_AUTH_LEN - 1] |= 1;
+	swtpm_init(&m.tpm);
+	swtpm_certify(&m.tpm, "ecc");
+	struct proxy *bus = proxy_new(&m.tpm);
+	m.token = help_provision(proxy_uri(bus), &m.binding);
+	make_transport(&m, secret_view(auth));
+	describe(&m);
+	assert_int_equal(credential_make(certificate_of(&m), m.name, secret, &made), ERR_OK);
+	assert_int_equal(activate_made(&m, &made, &found, NULL), ERR_OK);
+	assert_true(secret_equal(found, secret));
+	assert_int_equal(proxy_seen(bus, TPM2_CC_ActivateCredential), 1);
+	assert_int_equal(proxy_seen(bus, TPM2_CC_Import) + proxy_seen(bus, TPM2_CC_LoadExternal) + proxy_seen(bus, TPM2_CC_CreateLoaded), 0);
+	*out_secret = proxy_windows_of(bus, secret_view(secret));
+	*out_auth = proxy_windows_of(bus, secret_view(auth));
+	token_backend.close(TAKE(m.token));
+	proxy_free(bus);
+	machine_close(&m);
+}
+
+static void what_is_activated_crosses_no_bus_in_clear(void **state)
+{
+	size_t secret, auth;
+	(void)state;
+	listen_in(&secret, &auth);
+	assert_int_equal(secret, 0);
+	assert_int_equal(auth, 0);
+}
+
+static void with_plain_sessions_it_does(void **state)
+{
+	size_t secret, auth;
+	(void)state;
+	plain_sessions = true;
+	listen_in(&secret, &auth);
+	plain_sessions = false;
+	assert_int_equal(secret, TOKEN_ENDORSE_SECRET_LEN - 7);
+	assert_int_equal(auth, TOKEN_TRANSPORT_AUTH_LEN - 7);
+}
+
 static void assert_shows_none(struct machine *m, enum coffer_err err, const char *says)
 {
 	struct reason why = { "" };
@@ -242,6 +290,8 @@ int main(void)
 		cmocka_unit_test(a_secret_comes_out_of_the_tpm_of_the_certificate),
 		cmocka_unit_test(so_does_what_others_made),
 		cmocka_unit_test(another_tpm_gives_nothing_out),
+		cmocka_unit_test(what_is_activated_crosses_no_bus_in_clear),
+		cmocka_unit_test(with_plain_sessions_it_does),
 		cmocka_unit_test(what_is_no_certificate_of_this_tpm_is_not_shown),
 	};
 	if (arena_init(4u << 20, false, NULL) != ERR_OK) return 1;

@@ -12,21 +12,10 @@
 #include "crypto/kdf.h"
 #include "tpm/binding.h"
 #include "unit/tpm/machine.h"
+#include "unit/tpm/plain.h"
 
 #define PIN "bus-sniffer-pin-0815"
 #define NEW_PIN "another-pin-of-a-machine"
-
-/* With sessions that do not encrypt, for the control. */
-static bool plain_sessions;
-TSS2_RC __real_Esys_TRSess_SetAttributes(ESYS_CONTEXT *esys, ESYS_TR session, TPMA_SESSION flags, TPMA_SESSION mask);
-TSS2_RC __wrap_Esys_TRSess_SetAttributes(ESYS_CONTEXT *esys, ESYS_TR session, TPMA_SESSION flags, TPMA_SESSION mask);
-TSS2_RC __wrap_Esys_TRSess_SetAttributes(ESYS_CONTEXT *esys, ESYS_TR session, TPMA_SESSION flags, TPMA_SESSION mask)
-{
-	const TPMA_SESSION encrypting = TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT;
-	if (!plain_sessions) return __real_Esys_TRSess_SetAttributes(esys, session, flags, mask);
-	flags &= (TPMA_SESSION)~encrypting;
-	return __real_Esys_TRSess_SetAttributes(esys, session, flags | TPMA_SESSION_AUDIT, mask | TPMA_SESSION_AUDIT);
-}
 
 /* The authorization value that a PIN becomes (docs/formats.md section 18.1). */
 static size_t seen_of_pin(struct machine *m, const char *pin)
