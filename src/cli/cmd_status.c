@@ -230,6 +230,9 @@ static void print_cache(const json_t *cache)
 	if (!cache) return;
 	when_text((uint64_t)json_whole(cache, "as_of"), when);
 	line("cache", "%s: %lld records, %lld of %lld KiB", json_text(cache, "state"), json_whole(cache, "rows"), (json_whole(cache, "bytes") + 1023) / 1024, json_whole(cache, "limit") / 1024);
+	if (json_whole(cache, "pins")) line("", "pinned: %lld records by %lld names", json_whole(cache, "pinned"), json_whole(cache, "pins"));
+	if (json_whole(cache, "pins_unfound")) line("", "%lld of these names are nobody's, the log says which", json_whole(cache, "pins_unfound"));
+	if (json_whole(cache, "pins_unkept")) line("", "%lld PINNED RECORDS ARE NOT IN IT; where that stays so, raise cache_size", json_whole(cache, "pins_unkept"));
 	if (strcmp(json_text(cache, "serving"), "yes") == 0) line("", "SERVING FROM IT, with what was known at %s", when);
 	else if (json_whole(cache, "as_of")) line("", "knows the other nodes' changes until %s", when);
 }

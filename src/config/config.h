@@ -14,6 +14,7 @@
 #include "base/reason.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/coffer/cofferd.conf"
+#define CONFIG_PINS_MAX 64u       /* words of cache_pin */
 #define CONFIG_ENVIRONMENT_MAX 16u /* NAME=VALUE words of tokend_environment */
 #define CONFIG_COMMAND_MAX 1024u   /* bytes of notify_command */
 #define CONFIG_COMMAND_WORDS 16u   /* and words */
@@ -79,6 +80,7 @@ struct config {
 	char *tokend_environment;      /* NAME=VALUE words, space-separated, checked */
 	uint32_t object_cache;         /* objects kept in memory */
 	size_t cache_size;             /* bytes of rows that are kept beside a database; 0: none */
+	char *cache_pin;               /* Names and UUIDs, separated by blanks; "": none */
 	size_t store_cache;            /* bytes of ordinary memory for pages of the store */
 	char *notify_command;          /* words, the first an absolute path; "": none */
 	uint64_t notify_timeout_ms;    /* of one run */

@@ -13,6 +13,8 @@
 #define USER_TEXT_MAX 64u
 #define USERS_TEXT_MAX 1024u
 #define NODE_NAME_MAX 64u
+#define NAME_TEXT_MAX 255u
+#define NAMES_TEXT_MAX (CONFIG_PINS_MAX * (NAME_TEXT_MAX + 1))
 #define SHOWN_MAX 65
 
 static const char *const kind_names[] = {
@@ -20,7 +22,7 @@ static const char *const kind_names[] = {
 	[CONFIG_URI] = "token URI", [CONFIG_USER] = "user", [CONFIG_SINK] = "yes, no or path", [CONFIG_ENVIRONMENT] = "words", [CONFIG_U32] = "number",
 	[CONFIG_MODE] = "octal number", [CONFIG_SIZE] = "size", [CONFIG_MS] = "duration", [CONFIG_BOOL] = "yes or no",
 	[CONFIG_LEVEL] = "word", [CONFIG_SEED] = "word", [CONFIG_BULK] = "word", [CONFIG_ENGINE] = "word", [CONFIG_AUDIT_LEVEL] = "word",
-	[CONFIG_START] = "word", [CONFIG_NODE_ROLE] = "word", [CONFIG_NODE_NAME] = "text", [CONFIG_WORDS] = "users", [CONFIG_COMMAND] = "command",
+	[CONFIG_START] = "word", [CONFIG_NODE_ROLE] = "word", [CONFIG_NODE_NAME] = "text", [CONFIG_NAMES] = "names", [CONFIG_WORDS] = "users", [CONFIG_COMMAND] = "command",
 };
 
 struct word {
@@ -121,6 +123,20 @@ static enum coffer_err check_environment(const struct ini_line *line, struct rea
 	return ERR_OK;
 }
 
+static enum coffer_err check_names(const struct ini_line *line, struct reason *reason)
+{
+	unsigned count = 0;
+	if (strlen(line->value) > NAMES_TEXT_MAX) return fail(line, "has more than 16384 bytes", reason);
+	if (!text_is_utf8(view_str(line->value))) return fail(line, "is not UTF-8", reason);
+	for (const char *at = line->value; *(at += strspn(at, " \t"));) {
+		size_t len = strcspn(at, " \t");
+		if (len > NAME_TEXT_MAX) return fail(line, "has a name of more than 255 bytes", reason);
+		if (++count > CONFIG_PINS_MAX) return fail(line, "has more than 64 names", reason);
+		at += len;
+	}
+	return ERR_OK;
+}
+
 static enum coffer_err check_users(const struct ini_line *line, struct reason *reason)
 {
 	if (strlen(line->value) > USERS_TEXT_MAX || strpbrk(line->value, "\t:/,")) return fail(line, "is not a list of user names or ids separated by blanks", reason);
@@ -177,6 +193,8 @@ static enum coffer_err check_text(const struct config_key *key, const struct ini
 		return check_command(line, reason);
 	case CONFIG_WORDS:
 		return check_users(line, reason);
+	case CONFIG_NAMES:
+		return check_names(line, reason);
 	case CONFIG_NODE_NAME:
 		return check_node_name(line, reason);
 	default:

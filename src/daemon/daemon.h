@@ -17,6 +17,7 @@
 
 #include "config/config.h"
 #include "daemon/job.h"
+#include "daemon/store_cache_pins.h"
 #include "daemon/store_cache_wants.h"
 #include "daemon/unsettled.h"
 #include "daemon/worker.h"
@@ -69,6 +70,7 @@ struct store_cache {
 	struct txn *txn;          /* over its rows; NULL: they cannot be read */
 	struct ring *ring;        /* data keys of a node that was opened from it; NULL once it has opened from the database */
 	struct store_cache_wants wants; /* objects to be read */
+	struct store_cache_pins pins; /* objects that stay */
 	uint64_t heard_wall_ms;   /* until then the changes of other nodes are known; 0: none were read yet */
 	uint64_t again_ms;        /* clock_mono_ms: nothing is kept before */
 	uint64_t lacks_since_ms;  /* clock_mono_ms: it does not have all that a start needs since then; 0: it has */

@@ -153,9 +153,17 @@ static void forget_all(struct daemon *d)
 	begin_anew(d, "more was changed than is told one by one");
 }
 
+static bool has_object(const struct rooted_row_id *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].table == STORE_OBJECT) return true;
+	return false;
+}
+
 static void forget(struct daemon *d, const struct rooted_row_id *rows, size_t count, bool everything, bool readable)
 {
 	if (!is_well(&d->cache) || d->cache.ring) return;
+	if (everything || has_object(rows, count)) store_cache_pins_look_again(&d->cache.pins);
 	if (everything) forget_all(d);
 	else if (!took_out(d, rows, count, readable)) begin_anew(d, "what was changed could not be taken out of it");
 	store_cache_tell(d);
@@ -193,12 +201,35 @@ static void on_publish(void *arg, const struct object *o)
 
 /* ---- keeping ---- */
 
+static bool is_pinned(void *arg, const uint8_t id[static UUID_LEN])
+{
+	return store_cache_pins_has(&((struct daemon *)arg)->cache.pins, id);
+}
+
 static bool is_used(void *arg, const uint8_t id[static UUID_LEN])
 {
 	struct daemon *d = arg;
+	if (is_pinned(d, id)) return true;
 	struct object *o = object_table_get(d->engine.objects, id);
 	object_unref(o);
 	return o != NULL;
+}
+
+/* For what is pinned also those make room that are used alone. */
+static bool make_room(struct daemon *d, const uint8_t id[static UUID_LEN], uint64_t bytes)
+{
+	struct cache *cache = d->cache.cache;
+	return cache_make_room(cache, bytes, is_used, d) || (is_pinned(d, id) && cache_make_room(cache, bytes, is_pinned, d));
+}
+
+static void note_full(struct daemon *d, const uint8_t id[static UUID_LEN])
+{
+	struct store_cache *c = &d->cache;
+	bool pinned = is_pinned(d, id);
+	if (pinned && !c->pins.full) log_warn("the cache of this node has no room for all that is pinned (cache_pin): raise cache_size");
+	if (!pinned && !c->full) log_warn("the cache of this node is full of what is used: raise cache_size");
+	c->pins.full = c->pins.full || pinned;
+	c->full = c->full || !pinned;
 }
 
 /* The row as it stands in the database, when it opens and is no older than is known. */
@@ -215,9 +246,8 @@ static enum coffer_err keep_object(struct daemon *d, const struct store_cache_wa
 	TRY(err);
 	if (row.version == kept && kept >= w->version) return ERR_OK;
 	if (row.version < w->version || object_from_row(txn_ring(d->engine.txn), &row, &o) != ERR_OK) return cache_drop(c->cache, STORE_OBJECT, view_of(w->id, UUID_LEN));
-	err = cache_make_room(c->cache, cache_cost(&row), is_used, d) ? cache_put(c->cache, STORE_OBJECT, &row) : ERR_FULL;
-	if (err == ERR_FULL && !c->full) log_warn("the cache of this node is full of what is used: raise cache_size");
-	c->full = c->full || err == ERR_FULL;
+	err = make_room(d, w->id, cache_cost(&row)) ? cache_put(c->cache, STORE_OBJECT, &row) : ERR_FULL;
+	if (err == ERR_FULL) note_full(d, w->id);
 	return err == ERR_FULL ? cache_drop(c->cache, STORE_OBJECT, view_of(w->id, UUID_LEN)) : err;
 }
 
@@ -368,6 +398,8 @@ void store_cache_care(struct daemon *d)
 	if (rooted_store_verdict(d->engine.store, NULL) != ERR_OK) return;
 	if (!is_well(c)) begin_anew(d, "it could not be used before");
 	if (!is_well(c)) return;
+	store_cache_pins_care(d);
+	if (!is_well(c)) return; /* an object that came into memory made it anew, in vain */
 	cache_facts(c->cache, &facts);
 	note_whole(c, facts.whole);
 	if (facts.whole && !c->wants.count && c->heard_wall_ms < facts.as_of_ms + AS_OF_MS) return;

@@ -41,6 +41,7 @@ void store_cache_stop(struct daemon *d)
 	cache_close(c->cache);
 	ring_free(c->ring);
 	store_cache_wants_free(&c->wants);
+	store_cache_pins_free(&c->pins);
 }
 
 bool store_cache_may_open(struct daemon *d)

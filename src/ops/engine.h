@@ -64,6 +64,8 @@ struct engine_cache {
 	_Atomic uint64_t rows, bytes, limit;
 	_Atomic uint64_t to_compare; /* objects of it that were not compared with the store since this node opened from there */
 	_Atomic uint64_t held;  /* audit records of the time without the database that are not in the log yet */
+	_Atomic uint64_t pins, pinned;    /* words of cache_pin, and objects that they stand for */
+	_Atomic uint64_t pins_unfound, pins_unkept; /* words that stand for none, and objects that are not in it */
 	_Atomic uint64_t as_of_s; /* until then the changes of the other nodes are in it; 0: not known */
 };
 

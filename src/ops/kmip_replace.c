@@ -63,15 +63,27 @@ static enum coffer_err add_link(struct object *o, enum kmip_link_type type, cons
 	return attrset_add(&o->attrs, ATTR_LINK, NULL, writer_view(&w));
 }
 
-bool kmip_is_replaced(const struct object *o)
+/* Its view stays valid as long as the object. */
+static bool find_link(const struct object *o, enum kmip_link_type type, struct kmip_link *out)
 {
 	for (size_t i = 0; i < o->attrs.count; i++) {
 		struct ttlv_item item;
-		struct kmip_link link;
 		if (o->attrs.values[i].attr != ATTR_LINK || !attrset_item(&o->attrs.values[i], &item)) continue;
-		if (kmip_link_parse(&item, &link) == ERR_OK && link.type == LINK_TYPE_REPLACEMENT_OBJECT_LINK) return true;
+		if (kmip_link_parse(&item, out) == ERR_OK && out->type == type) return true;
 	}
 	return false;
+}
+
+bool kmip_is_replaced(const struct object *o)
+{
+	struct kmip_link link;
+	return find_link(o, LINK_TYPE_REPLACEMENT_OBJECT_LINK, &link);
+}
+
+bool kmip_replaced_object(const struct object *o, uint8_t out_id[static UUID_LEN])
+{
+	struct kmip_link link;
+	return find_link(o, LINK_TYPE_REPLACED_OBJECT_LINK, &link) && text_parse_uuid(link.linked, out_id) == ERR_OK;
 }
 
 static enum coffer_err refuse(struct op_ctx *ctx, const struct object *old, uint32_t result_reason, const char *why)

@@ -13,6 +13,8 @@ extern const enum kmip_attr kmip_replace_dates[KMIP_REPLACE_DATES];
 /* Whether the key may have a replacement: ERR_STATE with Result Reason and sentence (section 11.5). */
 enum coffer_err kmip_replace_check(struct op_ctx *ctx, const struct object *old) MUST_USE;
 bool kmip_is_replaced(const struct object *o);
+/* The key that this one replaced. False: it is the first. */
+bool kmip_replaced_object(const struct object *o, uint8_t out_id[static UUID_LEN]);
 /* The replacement: everything of the old key that is copied, the version after it, no material and no dates. Caller unrefs. ERR_LIMIT, ERR_MEMORY. */
 enum coffer_err kmip_replace_begin(const struct object *old, struct object **out) MUST_USE;
 /* Table 172: an Activation Date of activation_s; the other dates of the old key keep their distance from it. ERR_STATE, ERR_FIELD. */

@@ -254,6 +254,10 @@ static void put_cache(struct json_out *j, const struct engine_cache *c)
 	json_u64(j, "rows", c->rows);
 	json_u64(j, "bytes", c->bytes);
 	json_u64(j, "limit", c->limit);
+	json_u64(j, "pins", c->pins);
+	json_u64(j, "pinned", c->pinned);
+	json_u64(j, "pins_unfound", c->pins_unfound);
+	json_u64(j, "pins_unkept", c->pins_unkept);
 	json_u64(j, "as_of", c->as_of_s);
 	json_u64(j, "to_compare", c->to_compare);
 	json_u64(j, "held_audit_records", c->held);

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 begin cache
 keep_softhsm
-start_sandbox --token swtpm,softhsm --store postgres --nodes 3 --set lease_time=3s --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=2000 --set audit_interval=1s
+start_sandbox --token swtpm,softhsm --store postgres --nodes 3 --set lease_time=3s --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=2000 --set audit_interval=1s --set "cache_pin=nobody pinned doomed"
 postgres_of_sandbox
 one=$dir/node-1 two=$dir/node-2 three=$dir/node-3
 on1() { COFFER_SOCKET=$one/coffer.sock timeout 60 "$bin/coffer" "$@"; }
@@ -69,6 +69,21 @@ for key in used revoked destroyed; do within 10 "node 2 keeps $key" kept_as $key
 equal "and not what it never used" "$(kept_state unused)" none
 equal "it is 0600" "$(stat -c %a "$two/state/cache.db")" 600
 
+# ---- what is pinned is kept, although nobody uses it there; a key that was rotated with its earlier version ----
+for key in pinned doomed; do
+  check "key $key is made at node 1" on1 key create $key
+  check "and sealed with" on1 encrypt -k $key -i "$work/p" -o "$work/m-$key"
+  uuid[$key]=$(on1 key show $key --json | jq -r .uuid)
+done
+check "one is rotated" on1 key rotate pinned
+within 20 "node 2 keeps its first version unasked" kept_as pinned 2
+within 20 "and the other one" kept_as doomed 2
+pins2() { is on2 '"\(.cache.pins) \(.cache.pinned) \(.cache.pins_unfound) \(.cache.pins_unkept)"' "$1"; }
+within 20 "status says so, and that one name is nobody's" pins2 "3 3 1 0"
+check "the other one is revoked" on1 key revoke doomed --reason superseded
+check "and destroyed" on1 key destroy doomed
+within 20 "it is not pinned any more" pins2 "3 2 2 0"
+
 # The sealed bytes of a key's row, as they stand in node 2's cache; and how often they stand in its file or log.
 body_of() { # body_of KEY
   kept_state "$1" >"$work/state-of"
@@ -102,6 +117,8 @@ within 10 "and nothing of the wrapped bytes of the destroyed one, in file or log
 # ---- all is gone ----
 lose_all "offline"
 check "offline: it decrypts what it used" opens2 used
+check "offline: and what is pinned, which it never used" opens2 pinned
+refused "offline: what was pinned and destroyed is gone" 1 . opens2 doomed
 check "offline: and what was revoked as compromised, which may be opened" opens2 revoked
 refused "offline: what was destroyed is gone" 1 . opens2 destroyed
 refused "offline: nothing new is sealed" 1 'no master server is there' on2 encrypt -k used -i "$work/p" -o "$work/x"
