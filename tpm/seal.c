@@ -151,12 +151,12 @@ static enum coffer_err take_data(TPM2B_SENSITIVE_DATA *data, struct secret **out
 	return err;
 }
 
-/* A policy that held when its steps were taken and holds no more: a PCR was extended meanwhile. */
+/* A policy that held when its steps were taken and holds no more: a PCR was extended meanwhile, where it names any. */
 static enum coffer_err refused(const struct tpm_policy *policy, TSS2_RC rc, enum coffer_err err, struct reason *reason)
 {
 	if (err == ERR_TOKEN_POLICY || (tpm_err_is_policy(rc) && policy && !tpm_policy_is_none(policy))) {
-		return reason_fail(reason, ERR_TOKEN_POLICY, "the TPM finds the policy of the data key not satisfied: PCRs changed meanwhile; "
-			"try again, and look at 'coffer token status'");
+		return reason_fail(reason, ERR_TOKEN_POLICY, "the TPM finds the policy of the data key not satisfied%s; try again, and look at "
+			"'coffer token status'", policy && policy->pcrs.mask ? ": PCRs changed meanwhile" : "");
 	}
 	return tpm_err_map(rc).blame ? corrupt(reason) : err;
 }

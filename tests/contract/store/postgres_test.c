@@ -297,6 +297,44 @@ static void a_lock_that_is_not_given_ends_within_the_deadline(void **state)
 	store_close(s);
 }
 
+#define FOUNDERS 4
+
+struct founder {
+	const struct world *world;
+	uint64_t writer;
+	struct store *store;
+	enum coffer_err err;
+	struct reason why;
+};
+
+static void *found(void *arg)
+{
+	struct founder *f = arg;
+	f->err = world_open_writer(f->world, f->writer, 20000, 20000, &f->store, &f->why);
+	return NULL;
+}
+
+/* Each finds none, and one makes it. */
+static void nodes_that_start_at_the_same_moment_make_one_schema(void **state)
+{
+	struct world *w = *state, empty = *w;
+	struct founder founders[FOUNDERS];
+	pthread_t threads[FOUNDERS];
+	for (int round = 0; round < 3; round++) {
+		snprintf(empty.schema, sizeof empty.schema, "%.30s_%d", w->schema, round);
+		for (unsigned i = 0; i < FOUNDERS; i++) {
+			founders[i] = (struct founder){ .world = &empty, .writer = 100 + i };
+			assert_int_equal(pthread_create(&threads[i], NULL, found, &founders[i]), 0);
+		}
+		for (unsigned i = 0; i < FOUNDERS; i++) pthread_join(threads[i], NULL);
+		for (unsigned i = 0; i < FOUNDERS; i++)
+			if (founders[i].err) fail_msg("%s", reason_text(&founders[i].why, founders[i].err));
+		contract_put(founders[0].store, STORE_OBJECT, "a", "1");
+		contract_expect(founders[FOUNDERS - 1].store, STORE_OBJECT, "a", "1");
+		for (unsigned i = 0; i < FOUNDERS; i++) store_close(founders[i].store);
+	}
+}
+
 static void foreign_and_newer_schemas_are_refused(void **state)
 {
 	struct world *w = *state, other = { .schema = "somebody" };
@@ -357,6 +395,7 @@ int main(void)
 		TEST(a_commit_is_durable_whatever_the_role_is_set_to),
 		TEST(after_a_deadline_nothing_is_read_before_the_lost_connection_has_ended),
 		TEST(a_lock_that_is_not_given_ends_within_the_deadline),
+		TEST(nodes_that_start_at_the_same_moment_make_one_schema),
 		TEST(foreign_and_newer_schemas_are_refused),
 		TEST(a_server_that_only_reads_is_not_used),
 		TEST(rows_that_were_edited_are_found),
