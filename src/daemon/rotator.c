@@ -28,6 +28,7 @@ struct rotator {
 	_Atomic uint64_t not_before_mono_ms;
 	_Atomic bool changing;    /* a change that is owed is begun, on the admin lane */
 	_Atomic uint64_t owed_after_ms;
+	uint64_t row_thousandths; /* store thread: of a row, not used yet */
 	bool failed, keys_failed; /* store thread: said once */
 };
 
@@ -37,12 +38,20 @@ static void wait_a_while(struct rotator *r, uint64_t ms)
 	r->not_before_mono_ms = clock_mono_ms() + ms;
 }
 
+/* What a tick may seal again; what is less than a row goes into the next one. */
+static size_t rows_of_step(struct rotator *r)
+{
+	uint64_t thousandths = r->row_thousandths + (uint64_t)r->daemon->engine.config->reseal_rate * TICK_MS, rows = thousandths / 1000;
+	r->row_thousandths = thousandths % 1000;
+	return rows < STEP_ROWS_MAX ? (size_t)rows : STEP_ROWS_MAX;
+}
+
 static enum coffer_err run(struct rotator *r, struct reason *reason)
 {
 	struct engine *e = &r->daemon->engine;
-	size_t rows = e->config->reseal_rate / (1000u / TICK_MS);
-	struct rotation_budget budget = { .rows = rows == 0 ? 1 : rows < STEP_ROWS_MAX ? rows : STEP_ROWS_MAX, .ms = STEP_MS };
+	struct rotation_budget budget = { .rows = rows_of_step(r), .ms = STEP_MS };
 	if (rotation_phase(e) == ROTATION_HELD) rotation_again(e);
+	if (rotation_phase(e) == ROTATION_RESEAL && !budget.rows) return ERR_OK;
 	if (rotation_phase(e) == ROTATION_RESEAL) TRY(store_thread_within(e, rotation_reseal, &budget, reason));
 	if (!rotation_is_proven(e)) return ERR_OK;
 	return store_thread_within(e, rotation_retire, NULL, reason);

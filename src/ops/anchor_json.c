@@ -6,10 +6,12 @@
 
 #define DAY_S 86400u
 
-static const char *sentence_of(const struct anchor_facts *f)
+static const char *sentence_of(const struct engine *engine, const struct anchor_facts *f)
 {
 	if (f->sentence[0]) return f->sentence;
-	return f->level == ANCHOR_NONE ? "rollback protection: none in the token; mark, archive and peers" : "";
+	if (f->level != ANCHOR_NONE) return "";
+	return engine->config->store_shared ? "rollback protection: none in the token; an older database is noticed by each node's mark of it"
+		: "rollback protection: none in the token; an older store is noticed by the mark beside it, an older copy of the whole state folder is not";
 }
 
 /* Raises that the token is still good for. */
@@ -53,7 +55,7 @@ void anchor_json(struct engine *engine, uint64_t root_version, struct json_out *
 	json_begin(j, "rollback");
 	json_str(j, "protection", anchor_level_name(f.level));
 	json_str(j, "health", f.level == ANCHOR_REFUSED ? "fault" : f.late || f.level == ANCHOR_BROKEN ? "late" : "well");
-	json_str(j, "sentence", sentence_of(&f));
+	json_str(j, "sentence", sentence_of(engine, &f));
 	if (f.level == ANCHOR_TOKEN) put_counter(j, engine, &f, root_version);
 	json_u64(j, "overridden", f.overridden);
 	json_u64(j, "overridden_at", f.overridden_ms / 1000);

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 begin "rotate-${1:-swtpm}"
 keep_softhsm
-start_sandbox --token "${1:-swtpm}" --set reseal_rate=20
+start_sandbox --token "${1:-swtpm}" --set reseal_rate=5
 use_sandbox
 state=$home/state
 
@@ -38,6 +38,7 @@ keys() { for k in key-1 many-7; do coffer key show "$k" --json | jq -cS .; done;
 before=$(keys)
 equal "one generation" "$(generations 1,2,3,4,5)" 1
 
+begun=$(date +%s%3N)
 check "a new data key" coffer rotate data-key
 equal "in force at once" "$(status_field .generation)" 2
 refused "a second one is refused meanwhile" 1 'under way: generation 2' coffer rotate data-key
@@ -47,6 +48,12 @@ equal "what was sealed before opens" "$(coffer decrypt -c a=b -i "$work/m1")" be
 phase_is re-sealing && ok "records are being sealed again" || bad "records are being sealed again" "$(status_field .rotation)"
 some_resealed() { [ "$(status_field .rotation.rows_resealed)" -gt 0 ]; }
 within 10 "the first of them are" some_resealed
+eight_resealed() { [ "$(status_field .rotation.rows_resealed)" -ge 8 ]; }
+within 20 "and more" eight_resealed
+resealed=$(status_field .rotation.rows_resealed)
+took=$(($(date +%s%3N) - begun))
+check "not more than 5 a second: $resealed in $took ms" test "$resealed" -le $((took * 5 / 1000 + 2))
+sed -i 's/^reseal_rate = .*/reseal_rate = 20/' "$home/cofferd.conf"
 kill_daemon
 start_daemon "after kill -9 it opens"
 some_resealed && ok "it goes on where it was" || bad "it goes on where it was" "$(status_field .rotation)"

@@ -308,6 +308,28 @@ static void a_store_that_was_not_whole_is_found_when_it_opens(void **state)
 	maker_done(&m);
 }
 
+/* Its body is another one, and the domain signed that: the data keys are not those that it was made with. */
+static void a_canary_that_the_data_key_does_not_open_stops_before_anything_else(void **state)
+{
+	struct member m[32];
+	struct bytes b = copy();
+	struct archive *a = NULL;
+	struct ring *ring = NULL;
+	struct reason reason = { "" };
+	int fd;
+	(void)state;
+	list_members(&b, m, 32);
+	b.ptr[m[11].at + m[11].len - 1] ^= 1;
+	maker_sign(&made, &b);
+	assert_int_equal(read_whole(bytes_view(&b), &a, &fd, &reason), ERR_OK);
+	assert_int_equal(archive_unlock_shares(a, made.shares, 2, &ring, &reason), ERR_CORRUPT);
+	assert_null(ring);
+	assert_non_null(strstr(reason.text, "does not open the archive's canary"));
+	archive_free(a);
+	close(fd);
+	bytes_free(&b);
+}
+
 static void a_row_that_does_not_open_is_found(void **state)
 {
 	struct maker m;
@@ -415,6 +437,7 @@ int main(void)
 		cmocka_unit_test(members_out_of_order_doubled_or_missing_are_refused),
 		cmocka_unit_test(tables_that_are_not_carried_are_refused),
 		cmocka_unit_test(a_store_that_was_not_whole_is_found_when_it_opens),
+		cmocka_unit_test(a_canary_that_the_data_key_does_not_open_stops_before_anything_else),
 		cmocka_unit_test(a_row_that_does_not_open_is_found),
 		cmocka_unit_test(audit_keys_of_generations_that_left_are_in_the_ring_before_the_rows),
 		cmocka_unit_test(a_substituted_stanza_is_refused),
