@@ -159,7 +159,7 @@ class Campaign:
             self.waits += [max(waits)] if waits else []
         return faults
 
-    def finish(self, node, steps):
+    def finish(self, node, steps, scenario):
         """SIGTERM. A kill may come on the way, or just before: then everything must still be there after another start."""
         before = node.count_kills()
         took = node.stop()
@@ -167,6 +167,7 @@ class Campaign:
         faults = [] if took < 10 else [f"SIGTERM took {took:.1f} s"]
         status = node.tracer.returncode
         late = fired > before or (fired and (status == 137 or "did not stop in order: signal 9" in node.last_words()))
+        node.mend_token(scenario)
         if late:
             node.start()
             faults += self.read_client(*node.client(self.history, steps))
@@ -188,12 +189,13 @@ class Campaign:
             if kills and random.Random(kills[0]).random() < 0.3:
                 fired = node.count_kills()
                 node.end()  # everything at once, and no stop
+                node.mend_token(scenario)
             else:
-                fired, found = self.finish(node, steps)
+                fired, found = self.finish(node, steps, scenario)
                 faults += found
             if scenario == "init" and not kills:
                 node.start()
-                faults += self.read_client(*node.client(self.history, FIRST_STEPS)) + self.finish(node, FIRST_STEPS)[1]
+                faults += self.read_client(*node.client(self.history, FIRST_STEPS)) + self.finish(node, FIRST_STEPS, scenario)[1]
             faults += node.trouble + between + node.complaints() + node.judge(self.history, not faults)
             held = node.token_objects()
             if len(held) != 1:
