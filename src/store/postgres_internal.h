@@ -75,7 +75,8 @@ enum coffer_err postgres_run(struct postgres_store *s, enum postgres_stmt_id id,
 enum coffer_err postgres_line(struct postgres_store *s, const char *sql, PGresult **out, struct reason *reason) MUST_USE;
 
 /* Inside a transaction: sends a prepared statement, or a line of SQL, and does not wait. It changes what it is about (a function of the schema says 1) or fails, and then the transaction is doomed; that is found
- * out by the next call that waits, at the latest by COMMIT, which the server does not look at then. Copies the values. */
+ * out by the next call that waits, at the latest by COMMIT, which the server does not look at then. (A function that says
+ * anything else was edited: found out by the same call, and where that is COMMIT the outcome is unknown.) Copies the values. */
 enum coffer_err postgres_send(struct postgres_store *s, enum postgres_stmt_id id, const struct postgres_values *v) MUST_USE;
 enum coffer_err postgres_send_line(struct postgres_store *s, const char *sql) MUST_USE;
 /* Waits for the answers to all that was sent without waiting. */

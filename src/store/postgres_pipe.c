@@ -123,8 +123,8 @@ static enum coffer_err prepare(struct postgres_store *s, enum postgres_stmt_id i
 	snprintf(name, sizeof name, "s%d", (int)id);
 	if (!PQsendPrepare(s->conn, name, stmts[id].sql, stmts[id].parameters, NULL)) return postgres_lost(s, true, reason);
 	enum coffer_err err = mark_and_collect(s, &result, reason);
+	s->prepared[id] = PQresultStatus(result) == PGRES_COMMAND_OK; /* also where something before it was not what it should be */
 	PQclear(result);
-	s->prepared[id] = err == ERR_OK;
 	return err;
 }
 

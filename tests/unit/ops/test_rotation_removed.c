@@ -13,6 +13,18 @@
 #include "ops/rotation_owed.h"
 #include "unit/ops/nodes_turn.h"
 
+/* The member takes the new key, all is sealed again, the old key leaves, and both nodes open the object. */
+static void the_change_ends(const uint8_t id[static UUID_LEN])
+{
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
+	turn_expect_whole(&w.a);
+	assert_int_equal(turn_work(&w.a), ROTATION_NONE);
+	assert_int_equal(ring_count(w.a.ring), 1);
+	turn_expect_whole(&w.a);
+	turn_expect_whole(&w.b);
+	assert_int_equal(turn_look(&w.b, id), ERR_OK);
+}
+
 static void the_root_of_a_removed_node_stays_readable(void **state)
 {
 	uint8_t id[UUID_LEN];
@@ -56,13 +68,7 @@ static void any_number_of_nodes_was_removed(void **state)
 	assert_int_equal(world_record(&w.c, NODE_REMOVED, false), ERR_OK);
 	assert_int_equal(world_on_store(&w.a.engine, put_tombstones, &count, NULL), ERR_OK);
 	assert_int_equal(turn_rotate(NULL), ERR_OK);
-	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
-	turn_expect_whole(&w.a);
-	assert_int_equal(turn_work(&w.a), ROTATION_NONE);
-	assert_int_equal(ring_count(w.a.ring), 1);
-	turn_expect_whole(&w.a);
-	turn_expect_whole(&w.b);
-	assert_int_equal(turn_look(&w.b, id), ERR_OK);
+	the_change_ends(id);
 }
 
 /* ---- what it leaves behind ---- */
@@ -151,13 +157,7 @@ static void a_removal_does_not_wait_for_the_reseal_under_way(void **state)
 	assert_false(rotation_is_owed(&w.a.engine) || status_says(&w.a, "was removed"));
 	assert_int_equal(ring_newest(w.a.ring), 3);
 	assert_true(turn_has_row(STORE_REFRESH, &w.b, 3) && !turn_has_row(STORE_REFRESH, &w.c, 3));
-	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
-	turn_expect_whole(&w.a);
-	assert_int_equal(turn_work(&w.a), ROTATION_NONE);
-	assert_int_equal(ring_count(w.a.ring), 1);
-	turn_expect_whole(&w.a);
-	turn_expect_whole(&w.b);
-	assert_int_equal(turn_look(&w.b, id), ERR_OK);
+	the_change_ends(id);
 	assert_int_equal(turn_rotate(&why), ERR_OK); /* and nothing is owed: one at a time again */
 	assert_int_equal(turn_rotate(&why), ERR_STATE);
 }
