@@ -103,7 +103,17 @@ static void look_at_seat(struct daemon *d, bool open)
 	if (!e->seat) return;
 	say(d, ALERT_MASTER_LOST, open, e->seat->gone, "no master server is seen: new data is not sealed once encrypt_grace is over; see whether a standby runs, or run 'coffer promote' on a node");
 	say(d, ALERT_NODE_CLONED, open || e->twin_fault, e->seat->twin || e->twin_fault, "two machines run with the identity of this node, so neither changes anything: remove one, then run 'coffer node accept NODE'");
-	say(d, ALERT_DATABASE_LOST, true, e->store_away, "the database does not answer: what is in memory is served and nothing is changed; see whether its server is up and reachable");
+}
+
+/* In the words of who tried it: it may not answer, or answer and be refused, as an older one, another one or a former primary server is. A node that was opened from its cache says that itself. */
+static void look_at_database(struct daemon *d)
+{
+	struct engine *e = &d->engine;
+	char note[REASON_MAX];
+	bool away = e->store_away, offline = e->cache.offline;
+	if (!e->seat) return;
+	copy_note(e, away ? e->store_note : e->note, note);
+	say(d, ALERT_DATABASE_LOST, true, away || offline, note);
 }
 
 void alert_look(struct daemon *d, struct alert_gaps *gaps)
@@ -116,4 +126,5 @@ void alert_look(struct daemon *d, struct alert_gaps *gaps)
 	look_at_exports(d, gaps);
 	look_at_rest(d, state == ENGINE_OPEN);
 	look_at_seat(d, state == ENGINE_OPEN);
+	look_at_database(d);
 }

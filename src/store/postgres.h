@@ -13,11 +13,14 @@ struct postgres_config {
 	const char *schema;         /* 1 to 40 of a-z, 0-9 and _, not a digit first; belongs to this domain alone */
 	uint64_t writer;            /* who writes: one connection of a writer at a time. cofferd's own number, made once for its state folder */
 	uint32_t connect_ms;        /* until a server has answered and is found good; all hosts together */
-	uint32_t statement_ms;      /* until a statement, or the end of a transaction, is answered */
+	uint32_t statement_ms;      /* until a statement, or the end of a transaction, is answered, together with what was sent before it without waiting */
 	uint64_t system;            /* a server of another system, or of a lower timeline, is passed over; 0: not known */
 	uint32_t timeline;
 };
 #define POSTGRES_HOSTS_MAX 16u
+/* What is sent before its answers are waited for: so many statements, so many bytes of values. */
+#define POSTGRES_SENT_MAX 64u
+#define POSTGRES_SENT_BYTES_MAX 262144u
 
 /* Connects, and makes the schema where it is missing (guarded by an advisory lock, in one transaction). ERR_USAGE: the configuration; ERR_TIMEOUT; ERR_CLOSED: no server that
  * takes writes is to be reached; ERR_CORRUPT: those that do are former primary servers, or of another system; ERR_BUSY: this writer has another connection that does not end; ERR_SCHEMA; ERR_STORE; ERR_MEMORY. Caller closes.

@@ -7,10 +7,6 @@
 #include "base/clock.h"
 #include "store/postgres_internal.h"
 
-/* What is sent before its answers are looked at. */
-#define SENT_MAX 64u
-#define SENT_BYTES_MAX 262144u
-
 static const struct { const char *sql; int parameters; } stmts[PG_STMT_COUNT] = {
 #define STMT(name, parameters, sql) { sql, parameters },
 #include "store/postgres_stmt.def"
@@ -167,7 +163,7 @@ static enum coffer_err count_sent(struct postgres_store *s, size_t bytes)
 {
 	s->sent.count++;
 	s->sent.bytes += bytes;
-	return s->sent.count < SENT_MAX && s->sent.bytes < SENT_BYTES_MAX ? ERR_OK : postgres_settle(s);
+	return s->sent.count < POSTGRES_SENT_MAX && s->sent.bytes < POSTGRES_SENT_BYTES_MAX ? ERR_OK : postgres_settle(s);
 }
 
 enum coffer_err postgres_send(struct postgres_store *s, enum postgres_stmt_id id, const struct postgres_values *v)

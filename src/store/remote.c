@@ -138,20 +138,25 @@ static enum coffer_err say(struct remote_store *s, enum remote_op op, unsigned f
 	return remote_step(s, &q, &a);
 }
 
-static enum coffer_err savepoint(struct store *base)
-{
-	return say(self(base), REMOTE_SAVEPOINT, 0);
-}
-
-static void release(struct store *base, bool keep)
-{
-	(void)!say(self(base), REMOTE_RELEASE, keep ? REMOTE_KEEP : 0); /* dooms the whole */
-}
-
 static enum coffer_err ready(struct remote_store *s)
 {
 	ENSURE(!s->unknown, ERR_UNKNOWN_OUTCOME);
 	return s->lost ? ERR_CLOSED : ERR_OK;
+}
+
+/* Where nothing is written there is nothing to go back to: coffer-stored is not told, and takes it for a breach. */
+static enum coffer_err savepoint(struct store *base)
+{
+	struct remote_store *s = self(base);
+	if (!s->reading) return say(s, REMOTE_SAVEPOINT, 0);
+	TRY(s->doom);
+	return ready(s);
+}
+
+static void release(struct store *base, bool keep)
+{
+	struct remote_store *s = self(base);
+	if (!s->reading) (void)!say(s, REMOTE_RELEASE, keep ? REMOTE_KEEP : 0); /* dooms the whole */
 }
 
 static enum coffer_err set_cache(struct store *base, size_t bytes)

@@ -6,9 +6,11 @@
 
 #include "base/clock.h"
 #include "base/fdio.h"
+#include "store/postgres.h"
 #include "store/remote_internal.h"
 
 #define SLACK_MS 1000u      /* beside what coffer-stored allows the database */
+#define QUIET_STATEMENTS 2u /* that a quiet call is there at most */
 
 void remote_drop(struct remote_store *s)
 {
@@ -62,10 +64,24 @@ static enum coffer_err receive(struct remote_store *s, enum remote_op op, uint64
 	return remote_decode_answer(view_of(s->in.ptr, len), op, out);
 }
 
-/* A call may be behind quiet ones, and stand for a BEGIN and a statement; each of them ends within its deadline in coffer-stored. */
+/* A call may stand for a BEGIN, the preparation of a statement and the statement, and be behind quiet ones, for whose answers coffer-stored waits each time that it has sent as many as it may; each of these
+ * waits ends within a statement's deadline there, and the first that does not ends them all. */
 static uint64_t patience_ms(const struct remote_store *s, enum remote_op op)
 {
-	return op == REMOTE_OPEN ? (uint64_t)s->connect_ms + 4u * (uint64_t)s->statement_ms + SLACK_MS : 2u * (uint64_t)s->statement_ms + SLACK_MS;
+	if (op == REMOTE_OPEN) return (uint64_t)s->connect_ms + 4u * (uint64_t)s->statement_ms + SLACK_MS;
+	uint64_t waits = 3u + (uint64_t)s->quiet.calls * QUIET_STATEMENTS / POSTGRES_SENT_MAX + s->quiet.bytes / POSTGRES_SENT_BYTES_MAX;
+	return waits * s->statement_ms + SLACK_MS;
+}
+
+/* What no answer has come behind yet. */
+static void count_quiet(struct remote_store *s, const struct remote_request *q)
+{
+	if (!(q->flags & REMOTE_QUIET)) {
+		s->quiet = (struct remote_quiet){ .calls = 0 };
+		return;
+	}
+	s->quiet.calls++;
+	s->quiet.bytes += remote_request_size(q);
 }
 
 enum coffer_err remote_ask(struct remote_store *s, struct remote_request *q, struct remote_answer *out, struct reason *reason)
@@ -74,6 +90,7 @@ enum coffer_err remote_ask(struct remote_store *s, struct remote_request *q, str
 	*out = (struct remote_answer){ .op = q->op };
 	if (s->fd < 0) return gone(s, ERR_CLOSED, reason);
 	uint64_t end_ms = clock_mono_ms() + patience_ms(s, q->op);
+	count_quiet(s, q);
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	enum coffer_err err = send_request(s, q, end_ms);
 	remote_bytes_shrink(&s->out);

@@ -9,6 +9,12 @@
 #include "store/remote_wire.h"
 #include "store/store_internal.h"
 
+/* Calls without an answer since the last one with an answer. */
+struct remote_quiet {
+	uint32_t calls;
+	uint64_t bytes;
+};
+
 struct remote_store {
 	struct store base;
 	struct store_spawner spawner;
@@ -23,6 +29,7 @@ struct remote_store {
 	enum coffer_err doom;        /* this transaction can only be rolled back */
 	bool unknown;                /* outcome of a commit is unknown */
 	bool lost;                   /* only store_reopen helps */
+	struct remote_quiet quiet;
 	struct remote_bytes out, in; /* sealed bytes only; `in` holds what views of the last answer borrow */
 	uint64_t system, opened_system; /* of the server that confirmed a commit last, and of the one that is open now; 0: not known */
 	uint32_t timeline, opened_timeline;

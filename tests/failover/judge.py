@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The oracle (oracle.py) with nodes: reads their logs, keys and attributes, and says what is wrong.
 
-  judge.py FOLDER      the logs of all nodes of a sandbox, for stories that have no history: one line for each thing that is wrong
+  judge.py FOLDER [RECORDED]     the logs of all nodes of a sandbox, for stories of the shell; and, where they kept what was acknowledged (`witnessed` of tests/integration/lib.sh), whether the logs have it
+                                 and every node lists it: one line for each thing that is wrong
 """
 import json
+import os
 import sys
 import time
 
@@ -89,14 +91,32 @@ class Judge:
         return wrong
 
 
+def recorded_wrongly(path, nodes, logs):
+    """Problems of what was acknowledged to a story; and how many changes were."""
+    if not os.path.exists(path):
+        return [], 0
+    with open(path, encoding="utf-8") as f:
+        history = oracle.recorded(f)
+    wrong = oracle.recorded_wrongly(history, logs)
+    for node in nodes:
+        wait_for(lambda node=node: not oracle.of_keys(history, read_keys(node)), oracle.HEARD_S, 0.1)
+        wrong += ["node %d: %s" % (node.n, what) for what in oracle.of_keys(history, read_keys(node))]
+    return wrong, history.confirmed()
+
+
 def main():
-    logs = {node.n: read_log(node) for node in nodes_of(sys.argv[1])}
+    nodes = nodes_of(sys.argv[1])
+    logs = {node.n: read_log(node) for node in nodes}
     wrong = ["node %s: its audit log cannot be exported" % n for n, log in logs.items() if log is None]
-    wrong += oracle.of_logs({n: log for n, log in logs.items() if log is not None})
+    told = 0
+    if not wrong:
+        wrong = oracle.of_logs(logs)
+        more, told = recorded_wrongly(sys.argv[2], nodes, logs) if sys.argv[2:] else ([], 0)
+        wrong += more
     for what in wrong:
         print(what)
     claims = oracle.claims(logs) if not wrong else []
-    print("%d logs, %d records, %d epochs: %d faults" % (len(logs), sum(len(log or []) for log in logs.values()), len({c[0] for c in claims}), len(wrong)))
+    print("%d logs, %d records, %d epochs, %d changes that were acknowledged: %d faults" % (len(logs), sum(len(log or []) for log in logs.values()), len({c[0] for c in claims}), told, len(wrong)))
     sys.exit(1 if wrong or not logs else 0)
 
 

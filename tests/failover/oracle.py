@@ -23,8 +23,9 @@ HEARD_S = 2  # until a node that has its database has heard of what was acknowle
 class Change:
     """One request that changes something, however often it is sent. request: its id in hexadecimal digits; uid: the object, where it is known."""
 
-    def __init__(self, kind, name, request, uid=None, bits=0):
+    def __init__(self, kind, name, request, uid=None, bits=0, leads_to=None):
         self.kind, self.name, self.request, self.uid, self.bits = kind, name, request, uid, bits
+        self.rank = RANKS[leads_to or LEADS_TO[kind]]
         self.outcome, self.doubted, self.said = UNKNOWN, False, ""
 
     def __str__(self):
@@ -40,8 +41,8 @@ class History:
         self.well_since = clock()  # None: the nodes may not have their database
         self.highest, self.at_node = {}, {}
 
-    def begun(self, kind, name, request, uid=None, bits=0):
-        change = Change(kind, name, request, uid, bits)
+    def begun(self, kind, name, request, uid=None, bits=0, leads_to=None):
+        change = Change(kind, name, request, uid, bits, leads_to)
         with self.lock:
             self.changes.append(change)
         return change
@@ -53,7 +54,7 @@ class History:
             if outcome == YES or change.outcome != YES:
                 change.outcome = YES if outcome == YES else UNKNOWN if change.doubted else NO
             if outcome == YES:
-                self.raise_highest(change.uid, RANKS[LEADS_TO[change.kind]])
+                self.raise_highest(change.uid, change.rank)
 
     def asked(self, request):
         """The change with this request id; None."""
@@ -97,10 +98,9 @@ class History:
             for c in self.changes:
                 if c.uid is None or c.outcome == NO:
                     continue
-                rank = RANKS[LEADS_TO[c.kind]]
-                most[c.uid] = max(most.get(c.uid, 0), rank)
+                most[c.uid] = max(most.get(c.uid, 0), c.rank)
                 if c.outcome == YES:
-                    least[c.uid] = max(least.get(c.uid, 0), rank)
+                    least[c.uid] = max(least.get(c.uid, 0), c.rank)
         return {uid: (rank, most[uid]) for uid, rank in least.items()}
 
 
@@ -214,7 +214,7 @@ def of_logs(logs):
 def of_keys(history, keys):
     wrong = []
     bounds = history.bounds()
-    named = grouped((key["name"], uid) for uid, key in keys.items())
+    named = grouped((key["name"], uid) for uid, key in keys.items() if key.get("name") and not key.get("replaced_by"))
     for c in history.of(YES, "Create", "Register"):
         least, most = bounds[c.uid]
         key = keys.get(c.uid)
@@ -227,3 +227,29 @@ def of_keys(history, keys):
     asked = {c.name for c in history.changes if c.outcome != NO}
     wrong += ["%s: is there, and nobody was told so" % name for name in named if name not in asked]
     return wrong + ["%s: %d keys of this name" % (name, len(uids)) for name, uids in named.items() if len(uids) > 1]
+
+
+# ---- what a story of the shell was told (`witnessed` of tests/integration/lib.sh), which has no request ids: "asked VERB NAME STATE", and "yes VERB NAME UID" when that was acknowledged ----
+
+VERBS = {"create": "Create", "revoke": "Revoke", "destroy": "Destroy"}
+
+
+def recorded(lines):
+    """A history of it. What was not acknowledged may have been made. A rotation says which object has the name from then on."""
+    history, uids, begun = History(), {}, {}
+    for n, line in enumerate(lines):
+        said, verb, name, last = line.split()
+        if said == "asked" and verb in VERBS:
+            begun[verb, name] = history.begun(VERBS[verb], name, "line %d" % n, uids.get(name), leads_to=None if last == "-" else last)
+            continue
+        if verb in ("create", "rotate") and said == "yes":
+            uids[name] = last
+        if verb in VERBS:
+            history.told(begun[verb, name], YES, uid=uids[name])
+    return history
+
+
+def recorded_wrongly(history, logs):
+    """Each that was acknowledged has one record, of its object."""
+    made = [(row["operation"], row["object"]) for _, row in effects(logs)]
+    return ["%s of %s (%s): acknowledged, and in %d records" % (c.kind, c.name, c.uid, made.count((c.kind, c.uid))) for c in history.of(YES) if made.count((c.kind, c.uid)) != 1]

@@ -70,6 +70,13 @@ class Pair:
         if not self.story.within(20, what, once):
             print("     " + said[-1])
 
+    def alerted(self, what, word, nodes):
+        """The alert of a database that is lost says why it is."""
+        def sentence(node):
+            return ((node.status().get("alerts") or {}).get("raised") or {}).get("database_lost", {}).get("sentence", "")
+        for node in nodes:
+            self.story.within(20, "%s: so does the alert of node %d" % (what, node.n), lambda node=node: word in sentence(node))
+
     def count(self, name):
         return [key["name"] for key in self.domain.nodes[0].ask("key", "list") or []].count(name)
 
@@ -111,6 +118,7 @@ def frozen_and_promoted(p):
     p.standby.stop("fast")
     p.not_made("alone", "nowhere", "")
     story.within(20, "alone: status says why", lambda: "former primary server" in p.domain.nodes[0].coffer("status").stdout)
+    p.alerted("alone", "former primary server", p.domain.nodes[:1])
     p.opens("alone")
     p.standby.start()
     p.well("the promoted one is back")
@@ -136,6 +144,7 @@ def lagging(p):
     p.standby.promote()
     for node in nodes:
         story.within(20, "lagging: node %d refuses it, and says by how much" % node.n, lambda node=node: "older" in node.coffer("status").stdout)
+    p.alerted("lagging", "older", nodes)
     p.not_made("lagging", "forked", "")
     p.opens("lagging")
     p.standby.stop("fast")

@@ -147,10 +147,51 @@ RIGHT = [
 ]
 
 
+# ---- what a story of the shell kept ----
+
+RECORDED = ["asked create a -", "yes create a uid-a", "asked create b -", "yes create b uid-b", "asked create c -", "yes create c uid-c", "asked revoke a compromised", "yes revoke a -", "asked revoke b -", "yes revoke b -",
+            "asked destroy b -", "yes destroy b -", "asked create d -", "asked create e -", "asked rotate c -", "yes rotate c uid-c2"]
+
+
+class Told:
+    """The same two nodes, as a story saw them that has no request ids; one key was rotated."""
+
+    def __init__(self):
+        world = World()
+        self.lines, self.logs, self.keys = list(RECORDED), world.logs, world.keys
+        self.logs[2][0]["operation"] = "Create"
+        self.logs[1][1]["request"] = self.logs[1][4]["request"] = ""
+        self.keys["uid-a"]["state"] = "compromised"
+        self.keys["uid-c"]["replaced_by"] = "uid-c2"
+        self.keys["uid-c2"] = dict(name="c", state="active", length_bits=256)
+        self.keys["uid-x"] = dict(state="active", length_bits=128)  # another program's, without a name
+
+    def wrong(self):
+        history = oracle.recorded(self.lines)
+        found = {"acknowledged": oracle.recorded_wrongly(history, self.logs), "keys": oracle.of_keys(history, self.keys), "logs": oracle.of_logs(self.logs)}
+        return {name for name, problems in found.items() if problems}
+
+
+TOLD_MISTAKES = [
+    ("told: as it was", set(), lambda w: None),
+    ("told: what was not acknowledged was made", set(), lambda w: (add(w, 2, 2, "Create", "uid-d", second=20), rename(w, "uid-d", name="d", state="active", length_bits=256))),
+    ("told: an acknowledged key has no record", {"acknowledged"}, lambda w: take_out(w, 1, 2)),
+    ("told: an acknowledged revocation has no record", {"acknowledged"}, lambda w: take_out(w, 2, 4)),
+    ("told: the end of another key is on record", {"acknowledged"}, lambda w: w.logs[2][4].update(object="uid-x")),
+    ("told: a key was made twice", {"acknowledged", "logs"}, lambda w: add(w, 2, 2, "Create", "uid-a", second=20)),
+    ("told: an acknowledged key is lost", {"keys"}, lambda w: w.keys.pop("uid-a")),
+    ("told: a compromised key is active", {"keys"}, lambda w: rename(w, "uid-a", state="active")),
+    ("told: a destroyed key is listed", {"keys"}, lambda w: rename(w, "uid-b", name="b", state="deactivated", length_bits=256)),
+    ("told: a key is there that nobody asked for", {"keys"}, lambda w: rename(w, "uid-f", name="f", state="active", length_bits=256)),
+    ("told: a name is there twice", {"keys"}, lambda w: rename(w, "uid-c", replaced_by="")),
+]
+
+
 def main():
     failed = 0
-    for what, wanted, change in [(what, set(), change) for what, change in RIGHT] + MISTAKES:
-        world = World()
+    worlds = [(what, set(), change, World) for what, change in RIGHT] + [(*mistake, World) for mistake in MISTAKES] + [(*mistake, Told) for mistake in TOLD_MISTAKES]
+    for what, wanted, change, kind in worlds:
+        world = kind()
         change(world)
         found = world.wrong()
         failed += found != wanted

@@ -9,9 +9,9 @@ keep_softhsm
 start_sandbox --token swtpm,softhsm --store postgres --nodes 3 --set lease_time=3s --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=2000 --set audit_interval=1s --set "cache_pin=nobody pinned doomed"
 postgres_of_sandbox
 one=$dir/node-1 two=$dir/node-2 three=$dir/node-3
-on1() { COFFER_SOCKET=$one/coffer.sock timeout 60 "$bin/coffer" "$@"; }
+on1() { COFFER_SOCKET=$one/coffer.sock witnessed timeout 60 "$bin/coffer" "$@"; }
 on3() { COFFER_SOCKET=$three/coffer.sock timeout 60 "$bin/coffer" "$@"; }
-on2() { COFFER_SOCKET=$two/coffer.sock timeout 60 "$bin/coffer" "$@"; }
+on2() { COFFER_SOCKET=$two/coffer.sock witnessed timeout 60 "$bin/coffer" "$@"; }
 of() { "$1" status --json 2>/dev/null | jq -r "$2"; }
 is() { [ "$(of "$1" "$2")" = "$3" ]; }
 pid_of() { cat "$1/cofferd.pid" 2>/dev/null; }
@@ -208,6 +208,8 @@ mv "$database/data" "$work/newer-data"
 cp -a "$work/older-data" "$database/data"
 check "older database: it comes back" pg_start
 within 30 "older database: node 2 says so" says 'the database is back and does not open this node'
+lost_how() { [[ $(of on2 .alerts.raised.database_lost.sentence) == *'does not open this node'* ]]; }
+within 20 "older database: the alert has the cause" lost_how
 equal "older database: and serves from its cache" "$(of on2 '"\(.state) \(.cache.serving)"')" "open yes"
 check "older database: it decrypts" opens2 used
 refused "older database: nothing is changed" 1 'not the one that this node knows' on2 key create later-still
@@ -227,6 +229,7 @@ for i in 1 2 3 4 5 6; do
   within 20 "killed $i: node 2 is open" normal on2
 done
 within 20 "killed: the cache is ready" is on2 .cache.state ready
+judge_nodes
 
 # ---- removed ----
 three_id=$(of on3 .node)

@@ -14,10 +14,11 @@ jump() { python3 -c 'import struct, sys; f = open(sys.argv[1], "r+b"); f.write(s
 head -c 4096 /dev/zero >"$work/bad/bin/cofferd.clock"
 at() { # at N COMMAND…: at node N
   local n=$1; shift
-  timeout 30 "$bin/coffer" "$1" "${@:2}" --socket "$dir/node-$n/coffer.sock"
+  witnessed timeout 30 "$bin/coffer" "$1" "${@:2}" --socket "$dir/node-$n/coffer.sock"
 }
 stat_of() { at "$1" status --json 2>/dev/null | jq -r "$2"; }
-start_sandbox --token softhsm --store postgres --nodes 2 --set lease_time=6s --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=1000
+make_box
+start_sandbox "${box_words[@]}" --token softhsm --store postgres --nodes 2 --set lease_time=6s --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=1000
 home=$dir/node-1
 export COFFER_SOCKET=$home/coffer.sock
 stop_daemon
@@ -48,10 +49,14 @@ round() { # round WHAT SECONDS AHEAD-OR-BEHIND
   jump 0
 }
 round master 3600 'ahead of'
+tells "an hour ahead" 1 clock raised "node 'node-1' is some [0-9]+ s ahead of" "$(stat_of 2 .node)"
 round master -3600 'behind'
 check "node 2 is promoted" at 2 promote
 within 20 "node 2 is master server" is_master 2
 round standby 315360000 'ahead of'
 within 30 "set again: nobody says anything of clocks" calm
+raised=$(box_count clock raised .)
+tells "set again" "$raised" clock cleared .
 for n in 1 2; do check "node $n: the audit log verifies" at $n audit verify; done
+judge_nodes
 finish

@@ -6,7 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 begin enrol
 keep_softhsm
-start_sandbox --token swtpm,softhsm,swtpm --store postgres --nodes 3 --no-join --set lease_time=3s --set refresh_interval=500ms
+make_box
+start_sandbox "${box_words[@]}" --token swtpm,softhsm,swtpm --store postgres --nodes 3 --no-join --set lease_time=3s --set refresh_interval=500ms
 on() { local n=$1; shift; COFFER_SOCKET=$dir/node-$n/coffer.sock timeout 60 "$bin/coffer" "$@"; }
 uri() { cat "$dir/node-$1/uri"; }
 domain=$(on 1 status --json | jq -r .domain.fingerprint)
@@ -73,6 +74,7 @@ within 10 "node 2 is open" is 2 open
 equal "it is the node that asked" "$(on 2 status --json | jq -r .node)" "$id"
 equal "a member, by the token of who made it" "$(list ".nodes[] | select(.id == \"$id\") | \"\(.state) \(.by) \(.approved_by)\"")" "member enrolment token unix:$(id -u)"
 equal "the token is used up" "$(row rack-1)" "used up 1/1"
+tells "joined" 1 node_joined once "by enrolment token 'rack-1'" "$(on 1 status --json | jq -r .node)"
 nothing_left "joined" 2
 matches "node 1's log says so" "$(on 1 audit show --limit 1000)" "node +NodeApprove +ok +node $id '.*' may join by enrolment token 'rack-1': fingerprint"
 matches "node 1's log says who made it" "$(on 1 audit show --limit 1000)" "NodeEnrol +ok +.*enrolment token 'rack-1' made"

@@ -9,8 +9,8 @@ keep_softhsm
 start_sandbox --token softhsm --store postgres --nodes 2 --set lease_time=3s --set refresh_interval=500ms --set store_connect_ms=5000 --set store_statement_ms=10000 --set audit_interval=1s
 postgres_of_sandbox
 one=$dir/node-1 two=$dir/node-2
-on1() { COFFER_SOCKET=$one/coffer.sock timeout 60 "$bin/coffer" "$@"; }
-on2() { COFFER_SOCKET=$two/coffer.sock timeout 60 "$bin/coffer" "$@"; }
+on1() { COFFER_SOCKET=$one/coffer.sock witnessed timeout 60 "$bin/coffer" "$@"; }
+on2() { COFFER_SOCKET=$two/coffer.sock witnessed timeout 60 "$bin/coffer" "$@"; }
 of2() { on2 status --json 2>/dev/null | jq -r "$1"; }
 is2() { [ "$(of2 "$1")" = "$2" ]; }
 get2() { timeout 60 python3 -B "$top/tests/integration/cached_get.py" "$two/coffer.sock" "$1"; }
@@ -126,4 +126,6 @@ check "cut: the database is back" pg_start
 within 30 "cut: node 2 is what it was, by itself" normal
 within 20 "cut: it is on record" missing
 check "cut: the log verifies" on2 audit verify
+check "cut: node 1 is started" "$sandbox" start --dir "$dir" --no-join --quiet
+judge_nodes
 finish

@@ -6,8 +6,10 @@
 . "$(dirname "$0")/lib.sh"
 begin lead
 keep_softhsm
-start_sandbox --token softhsm --store postgres --set store_shared=yes --set node_name=first --set lease_time=2s --set store_connect_ms=1000 --set store_statement_ms=1000
+make_box
+start_sandbox "${box_words[@]}" --token softhsm --store postgres --set store_shared=yes --set node_name=first --set lease_time=2s --set store_connect_ms=1000 --set store_statement_ms=1000
 use_sandbox
+coffer() { witnessed "$bin/coffer" "$@"; }
 postgres_of_sandbox
 sql() { pg_sql admin admin-password "$1"; }
 role() { status_field .lead.role; }
@@ -99,12 +101,14 @@ check "cloned: what was sealed is opened" coffer decrypt -i "$work/m" -o "$work/
 cloned() { [ "$(status_field .lead.cloned)" = yes ]; }
 within 5 "cloned: status says it" cloned
 within 10 "cloned: operators are told" raised node_cloned
+tells "cloned" 1 node_cloned raised 'two machines run with the identity of this node'
 refused "cloned: another name takes no note away" 1 'two machines run with the identity of this node' coffer node accept nobody
 check "accepted by its name" coffer node accept first
 within 5 "accepted: it is master server" is_master
 equal "accepted: not under the epoch of before" "$(epoch)" $((epoch_before + 1))
 check "accepted: a key is made" coffer key create after-cloned
 equal "accepted: the note is gone" "$(sql "SELECT count(*) FROM coffer.record WHERE tbl = 64 AND substr(id, 1, 4) = 'twin'")" 0
+tells "accepted" 1 node_cloned cleared .
 equal "accepted: the audit log has it" "$(events 'goes on: the other machine with its identity is gone')" 1
 check "accepted: once more changes nothing" coffer node accept "$own"
 equal "accepted: not the epoch either" "$(epoch)" $((epoch_before + 1))
@@ -121,6 +125,7 @@ refused "cloned, started anew: nothing is served" 1 'after a fault' coffer decry
 refused "cloned, started anew: who is no administrator accepts nothing" 1 'may not see, admit or remove nodes' as_stranger node accept first
 refused "cloned, started anew: another name" 1 'accepts itself alone' coffer node accept nobody
 within 10 "cloned, started anew: operators are told" raised node_cloned
+tells "cloned, started anew" 2 node_cloned raised 'two machines run with the identity of this node'
 check "cloned, started anew: accepted at the node itself" coffer node accept first
 within 10 "cloned, started anew: it is open, and master server" is_master
 check "cloned, started anew: a key is made" coffer key create after-start
@@ -188,6 +193,8 @@ equal "stopped: the lease is given back" "$(sql "SELECT state FROM coffer.record
 "$sandbox" start --dir "$dir" --quiet --set store_shared=yes --set node_name=first --set lease_time=2s >/dev/null 2>&1
 check "started: encrypt" seal
 equal "started: under a higher epoch" "$(epoch)" $((epoch_now + 1))
+
+judge_nodes
 
 # ---- alone, on a store that several may write ----
 stop_daemon

@@ -179,3 +179,42 @@ asks() {
   asked=$(grep -oE "coffer approve [A-Z2-7]{4}-[A-Z2-7]{4}" <<<"$err" | cut -d' ' -f3)
   if [ -n "$asked" ]; then ok "$what"; else bad "$what" "$err"; fi
 }
+
+# witnessed COMMAND…: runs it; where it is `coffer key create|rotate|revoke|destroy NAME`, what was asked and what was acknowledged is kept for judge_nodes.
+witnessed() {
+  local words=" $* " verb name state=- out rc=0
+  if [[ ! $words =~ \ key\ (create|rotate|revoke|destroy)\ ([^ ]+)\  ]]; then "$@"; return; fi
+  verb=${BASH_REMATCH[1]} name=${BASH_REMATCH[2]}
+  [[ $words != *" key-compromise "* ]] || state=compromised
+  echo "asked $verb $name $state" >>"$work/witnessed"
+  out=$("$@") || rc=$?
+  [ -z "$out" ] || printf '%s\n' "$out"
+  [ $rc != 0 ] || echo "yes $verb $name $(grep -oE '[0-9a-f]{8}-[0-9a-f-]{27}' <<<"$out" || echo -)" >>"$work/witnessed"
+  return $rc
+}
+# All nodes of the sandbox, which are open: what must hold of their logs whatever was asked, and that what was acknowledged to `witnessed` is in them once and on every node (tests/failover/oracle.py).
+judge_nodes() { # judge_nodes [WHAT]
+  if COFFER_BUILD_DIR=$COFFER_BUILD /usr/bin/python3 -B "$top/tests/failover/judge.py" "$dir" "$work/witnessed" >"$work/judged" 2>&1; then ok "${1:+$1: }nothing is wrong with the logs: $(tail -1 "$work/judged")"
+  else bad "${1:+$1: }something is wrong with the logs" "$(cat "$work/judged")"; fi
+}
+
+# What notify_command is told, of every node of the sandbox: make_box before start_sandbox "${box_words[@]}", then tells.
+make_box() {
+  box=$work/box
+  mkdir "$box"
+  printf '#!/bin/sh\nline=$(cat)\nprintf "%%s\\n" "$line" >>%s/told\n' "$box" >"$box/command"
+  : >"$box/told"
+  chmod 777 "$box" "$box/command"
+  chmod 666 "$box/told"
+  # shellcheck disable=SC2034  # of the stories
+  box_words=(--set "notify_command=$box/command" --set notify_retry=200ms)
+}
+box_count() { # box_count EVENT STATE PATTERN [NODE-ID]
+  jq -r --arg event "$1" --arg state "$2" --arg pattern "$3" --arg node "${4:-}" \
+    'select(.event == $event and .state == $state and (.sentence | test($pattern)) and ($node == "" or .node == $node)) | .id' "$box/told" | wc -l
+}
+box_has() { [ "$(box_count "${@:2}")" -ge "$1" ]; }
+tells() { # tells WHAT TIMES EVENT STATE PATTERN [NODE-ID]: so often, and no more
+  within 20 "$1: notify_command is told $3 $4" box_has "${@:2}"
+  equal "$1: that many times" "$(box_count "${@:3}")" "$2"
+}

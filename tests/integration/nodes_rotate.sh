@@ -8,8 +8,8 @@ begin nodes_rotate
 keep_softhsm
 start_sandbox --token softhsm --store postgres --nodes 2 --set lease_time=3s --set refresh_interval=10m
 one=$dir/node-1 two=$dir/node-2 database=$dir/postgres
-on1() { COFFER_SOCKET=$one/coffer.sock "$bin/coffer" "$@"; }
-on2() { COFFER_SOCKET=$two/coffer.sock timeout 60 "$bin/coffer" "$@"; }
+on1() { COFFER_SOCKET=$one/coffer.sock witnessed "$bin/coffer" "$@"; }
+on2() { COFFER_SOCKET=$two/coffer.sock witnessed timeout 60 "$bin/coffer" "$@"; }
 psql=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)/psql
 sql() { PGPASSWORD=$(cat "$database/admin-password") "$psql" -X -q -A -t -v ON_ERROR_STOP=1 -h "$database" -U admin -d coffer -c "$1" 2>&1; }
 master1() { [[ $(on1 node remove nobody 2>&1) == *'no node of this domain'* ]]; }
@@ -92,6 +92,7 @@ check "store check on node 1" on1 store check
 check "store check on node 2" on2 store check
 check "audit log of node 1" on1 audit verify
 check "audit log of node 2" on2 audit verify
+judge_nodes
 
 # ---- node 2 is removed while node 1's token does not answer: the change of the data key is owed, and comes by itself ----
 kill -STOP "$(pgrep -P "$(cat "$one/monitor.pid")" coffer-tokend)"

@@ -87,7 +87,7 @@ chmod 600 "$work/passfile"
 start_sandbox --token swtpm,softhsm --nodes 2 --store postgres --passfile "$work/passfile" --set lease_time=5s \
   --database "host=$net.1,$net.2 user=coffer dbname=coffer sslmode=verify-full sslrootcert=$work/ca.pem channel_binding=require tcp_user_timeout=3000" \
   --set store_connect_ms=2000 --set store_statement_ms=2000
-at() { "$bin/coffer" "${@:2}" --socket "$dir/node-$1/coffer.sock"; }
+at() { witnessed "$bin/coffer" "${@:2}" --socket "$dir/node-$1/coffer.sock"; }
 seals() { at "$1" encrypt -k disk -i "$work/p" -o "$work/m-$1"; }
 opens() { at "$1" decrypt -i "$work/m" -o "$work/o-$1" && cmp -s "$work/p" "$work/o-$1"; }
 head -c 5000 /dev/urandom >"$work/p"
@@ -147,4 +147,5 @@ for n in 1 2; do
   within 10 "node $n seals" seals $n
 done
 equal "one master server" "$(for n in 1 2; do at $n status --json | jq -r .lead.role; done | grep -c master)" 1
+judge_nodes
 finish

@@ -6,7 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 token=$1
 begin "rollback-$token"
-start_sandbox --token "$token" --set anchor_interval=2s --set token_deadline=4s --set token_probe_interval=1s
+make_box
+start_sandbox "${box_words[@]}" --token "$token" --set anchor_interval=2s --set token_deadline=4s --set token_probe_interval=1s
 use_sandbox
 # shellcheck source=tests/integration/rollback_lib.sh
 . "$(dirname "$0")/rollback_lib.sh"
@@ -65,6 +66,7 @@ fi
 put_back before
 start_daemon "with the old state it starts"
 is_refused "old state" 'older than this node has been: the token.s counter was raised to [0-9]+ and the store knows of [0-9]+'
+tells "old state" 1 rollback raised 'older than this node has been'
 refused "taking it wants to be meant" 2 'add --yes' coffer store accept --rollback
 refused "not by accepting a damaged store, which names what does" 1 'because of a rollback.*store accept --rollback --yes' coffer store accept --yes
 refused "nor by a stranger" 1 'may not|permission|stopped' as_stranger store accept --rollback --yes

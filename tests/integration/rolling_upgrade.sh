@@ -12,7 +12,7 @@ cp "$bin"/* "$work/before/bin/"
 cp "$COFFER_BUILD/tests/cofferd_before" "$work/before/bin/cofferd"
 at() { # at N COMMAND…: at node N
   local n=$1; shift
-  timeout 30 "$bin/coffer" "$1" "${@:2}" --socket "$dir/node-$n/coffer.sock"
+  witnessed timeout 30 "$bin/coffer" "$1" "${@:2}" --socket "$dir/node-$n/coffer.sock"
 }
 stat_of() { at "$1" status --json 2>/dev/null | jq -r "$2"; }
 seen() { stat_of "$1" "[.nodes[] | select(.name == \"node-$2\")][0].$3"; } # seen N M FIELD: what node N says of node M
@@ -128,4 +128,5 @@ for n in 1 2 3; do
   check "node $n: the audit log verifies" at $n audit verify
   within 20 "node $n: the store is whole" at $n store check
 done
+judge_nodes
 finish

@@ -119,6 +119,28 @@ static void what_only_reads_cannot_write(void **state)
 	assert_int_equal(count(s), 0);
 }
 
+/* As each item of a request does, also of one that only reads: the connection goes on. */
+static void what_only_reads_may_mark_where_it_is(void **state)
+{
+	struct store *s = contract_store(state);
+	contract_put(s, STORE_OBJECT, "a", "1");
+	assert_int_equal(store_begin_reading(s, NULL), ERR_OK);
+	for (int keep = 0; keep < 2; keep++) {
+		assert_int_equal(store_savepoint(s), ERR_OK);
+		contract_expect(s, STORE_OBJECT, "a", "1");
+		store_release(s, keep);
+	}
+	assert_int_equal(count(s), 1);
+	store_rollback(s);
+	contract_begin(s); /* the next one writes and goes back as before */
+	assert_int_equal(contract_put_inside(s, "b", "1", false), ERR_OK);
+	assert_int_equal(store_savepoint(s), ERR_OK);
+	assert_int_equal(contract_put_inside(s, "c", "1", false), ERR_OK);
+	store_release(s, false);
+	contract_commit(s);
+	assert_int_equal(count(s), 2);
+}
+
 int main(void)
 {
 #define TEST(name) { #name " [postgres]", name, contract_setup_postgres, contract_teardown, NULL }, { #name " [remote]", name, contract_setup_remote, contract_teardown, NULL }
@@ -128,6 +150,7 @@ int main(void)
 		TEST(what_is_read_stood_there_at_one_moment),
 		TEST(who_only_reads_hinders_no_writer_and_is_not_hindered),
 		TEST(what_only_reads_cannot_write),
+		TEST(what_only_reads_may_mark_where_it_is),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

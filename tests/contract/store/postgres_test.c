@@ -116,6 +116,47 @@ static void a_connection_that_ended_is_made_anew_by_nothing_but_opening_again(vo
 	contract_expect(w->a, STORE_OBJECT, "a", "2");
 }
 
+/* One that the server gave up for standing idle in a transaction (25P03, a class of its own): it says so and goes. */
+static void a_session_that_thought_for_too_long_is_a_lost_connection(void **state)
+{
+	struct world *w = *state;
+	struct store_row row;
+	struct store *slow = NULL; /* thinks for longer than it may */
+	assert_int_equal(world_open_writer(w, 9, 10000, 200, &slow, NULL), ERR_OK);
+	contract_begin(slow);
+	assert_int_equal(store_get(slow, STORE_OBJECT, view_str("a"), &row), ERR_NOT_FOUND);
+	world_await(w, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'coffer' AND state = 'idle in transaction'", "0");
+	assert_int_equal(store_get(slow, STORE_OBJECT, view_str("a"), &row), ERR_CLOSED);
+	store_rollback(slow);
+	assert_int_equal(store_begin(slow, NULL), ERR_CLOSED);
+	assert_int_equal(store_reopen(slow, NULL), ERR_OK);
+	contract_put(slow, STORE_OBJECT, "a", "1");
+	store_close(slow);
+}
+
+/* A node takes one connection, so a limit for its role can be as low; where the server has none left the sentence is the server's, and it is no failure that lasts. */
+static void one_connection_is_enough_and_none_left_is_told(void **state)
+{
+	struct world *w = *state;
+	char conninfo[300], schema[48];
+	struct store *one = NULL, *other = NULL;
+	struct reason reason = { "" };
+	world_admin(w, "CREATE ROLE few LOGIN CONNECTION LIMIT 1; GRANT CREATE ON DATABASE postgres TO few");
+	snprintf(conninfo, sizeof conninfo, "%s user=few", getenv("COFFER_TEST_POSTGRES"));
+	snprintf(schema, sizeof schema, "%s_few", w->schema);
+	struct postgres_config config = { .conninfo = conninfo, .schema = schema, .writer = 11, .connect_ms = 10000, .statement_ms = 10000 };
+	assert_int_equal(store_open_postgres(&config, &one, NULL), ERR_OK);
+	contract_put(one, STORE_OBJECT, "a", "1");
+	config.writer = 12;
+	assert_int_equal(store_open_postgres(&config, &other, &reason), ERR_CLOSED);
+	assert_non_null(strstr(reason.text, "too many connections for role"));
+	store_close(one);
+	world_await(w, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'few'", "0");
+	assert_int_equal(store_open_postgres(&config, &other, NULL), ERR_OK);
+	contract_expect(other, STORE_OBJECT, "a", "1");
+	store_close(other);
+}
+
 static void a_rollback_that_failed_is_told_by_what_begins_next(void **state)
 {
 	struct world *w = *state;
@@ -388,6 +429,8 @@ int main(void)
 		TEST(a_row_that_is_held_is_written_by_nobody_else),
 		TEST(a_writer_has_one_connection),
 		TEST(a_connection_that_ended_is_made_anew_by_nothing_but_opening_again),
+		TEST(a_session_that_thought_for_too_long_is_a_lost_connection),
+		TEST(one_connection_is_enough_and_none_left_is_told),
 		TEST(a_rollback_that_failed_is_told_by_what_begins_next),
 		TEST(a_connection_that_ends_before_the_commit_leaves_nothing_of_the_transaction),
 		TEST(a_commit_that_the_standby_may_not_have_is_of_unknown_outcome),

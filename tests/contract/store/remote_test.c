@@ -1,4 +1,5 @@
 /* What the remote store promises beyond the contract: coffer-stored that ends, hangs, is not there, or says what it should not. */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "contract.h"
+#include "store/postgres.h"
 #include "store/remote_wire.h"
 
 /* Until the other process has ended or stopped as it was told. */
@@ -148,6 +150,7 @@ static void a_database_that_is_away_is_no_failure_and_one_that_is_misnamed_is(vo
 
 /* A process that was taken over from the network: what it says is believed only as far as it has a form. */
 struct liar {
+	void *(*run)(void *);     /* gets this struct */
 	int fd;
 	const char *answer;
 	size_t len;
@@ -175,7 +178,7 @@ static enum coffer_err start_liar(void *arg, int *out_fd, uint32_t *out_instance
 	l->fd = pair[1];
 	*out_fd = pair[0];
 	*out_instance = 1;
-	return pthread_create(&l->thread, NULL, lie, l) == 0 ? ERR_OK : ERR_MEMORY;
+	return pthread_create(&l->thread, NULL, l->run, l) == 0 ? ERR_OK : ERR_MEMORY;
 }
 
 /* Its channel is closed by then. */
@@ -198,7 +201,7 @@ static void answers_without_form_or_to_another_question_end_the_process(void **s
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
-		struct liar liar = { .answer = lies[i].bytes, .len = lies[i].len };
+		struct liar liar = { .run = lie, .answer = lies[i].bytes, .len = lies[i].len };
 		const struct store_spawner spawner = { start_liar, join_liar, &liar };
 		struct store *s = NULL;
 		struct store_row row;
@@ -212,6 +215,67 @@ static void answers_without_form_or_to_another_question_end_the_process(void **s
 	}
 }
 
+/* The database takes a while for each of many changes, within its deadline for each wait, and cofferd has sent them all: it waits for as long as coffer-stored may. */
+#define SLOW_STATEMENT_MS 100u
+#define SLOW_MS 2000           /* more than for a COMMIT that nothing was sent before, less than for one behind SLOW_CALLS */
+#define SLOW_CALLS (20u * POSTGRES_SENT_MAX / 2u)
+
+static bool read_all(int fd, uint8_t *to, size_t len)
+{
+	for (size_t at = 0; at < len;) {
+		ssize_t n = read(fd, to + at, len - at);
+		if (n <= 0) return false;
+		at += (size_t)n;
+	}
+	return true;
+}
+
+/* The code of the operation that the next request is for; 0: there is none. */
+static uint8_t next_op(int fd)
+{
+	uint8_t head[4], body[4096];
+	if (!read_all(fd, head, sizeof head)) return 0;
+	size_t len = (size_t)head[2] << 8 | head[3];
+	return len && len <= sizeof body && read_all(fd, body, len) ? body[0] : 0;
+}
+
+static void *be_slow(void *arg)
+{
+	struct liar *l = arg;
+	static const uint8_t open[] = { 0, 0, 0, 20, REMOTE_OPEN, 0, 0, 2, 0x49, 0xf4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0 }, yes[] = { 0, 0, 0, 2, REMOTE_COMMIT, 0 };
+	uint8_t op;
+	while ((op = next_op(l->fd)) != 0) {
+		if (op == REMOTE_OPEN) (void)!write(l->fd, open, sizeof open);
+		if (op != REMOTE_COMMIT) continue;
+		poll(NULL, 0, SLOW_MS);
+		(void)!write(l->fd, yes, sizeof yes);
+	}
+	close(l->fd);
+	return NULL;
+}
+
+static enum coffer_err commit_slowly(uint32_t changes)
+{
+	struct liar slow = { .run = be_slow };
+	const struct store_spawner spawner = { start_liar, join_liar, &slow };
+	const struct remote_config config = { .conninfo = "", .schema = "nobody", .passfile = "", .writer = 1, .connect_ms = 10000, .statement_ms = SLOW_STATEMENT_MS };
+	struct store *s = NULL;
+	enum coffer_err lost = ERR_OK;
+	assert_int_equal(store_open_remote(&config, &spawner, &s, &lost, NULL), ERR_OK);
+	contract_begin(s);
+	for (uint32_t i = 0; i < changes; i++) assert_int_equal(contract_put_inside(s, "a", "1", true), ERR_OK);
+	enum coffer_err err = store_commit(s, NULL);
+	store_close(s);
+	return err;
+}
+
+static void a_commit_behind_many_changes_is_waited_for_as_long_as_they_may_take(void **state)
+{
+	(void)state;
+	assert_int_equal(commit_slowly(1), ERR_UNKNOWN_OUTCOME);
+	assert_int_equal(commit_slowly(SLOW_CALLS), ERR_OK);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -222,6 +286,7 @@ int main(void)
 		TEST(a_transaction_in_which_nothing_was_asked_needs_no_process),
 		TEST(a_process_that_hangs_is_ended_at_the_deadline),
 		cmocka_unit_test(a_database_that_is_away_is_no_failure_and_one_that_is_misnamed_is),
+		cmocka_unit_test(a_commit_behind_many_changes_is_waited_for_as_long_as_they_may_take),
 		cmocka_unit_test(answers_without_form_or_to_another_question_end_the_process),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
