@@ -101,11 +101,18 @@ static enum coffer_err note_node(void *arg, const struct node_record *n)
 	if (n->state != NODE_MEMBER) return ERR_OK;
 	if (s->count++ >= SIGNS_MAX) return ERR_OK;
 	struct sign_entry *e = &s->at[s->count - 1];
-	*e = (struct sign_entry){ .has_sign = false };
+	*e = (struct sign_entry){ .level = LEVEL_FIRST };
 	memcpy(e->name, n->name, sizeof e->name);
 	memcpy(e->token_kind, n->token_kind, sizeof e->token_kind);
 	memcpy(e->sign.node_id, n->node_id, UUID_LEN);
 	return ERR_OK;
+}
+
+static struct sign_entry *find(struct signs *signs, const uint8_t node_id[static UUID_LEN])
+{
+	for (size_t i = 0; i < signs->count && i < SIGNS_MAX; i++)
+		if (memcmp(signs->at[i].sign.node_id, node_id, UUID_LEN) == 0) return &signs->at[i];
+	return NULL;
 }
 
 static enum coffer_err note_sign(void *arg, const struct store_row *row)
@@ -113,31 +120,23 @@ static enum coffer_err note_sign(void *arg, const struct store_row *row)
 	struct reading *r = arg;
 	struct node_sign sign;
 	if (sign_from_row(r->ring, row, &sign) != ERR_OK) return ERR_OK; /* another row of this table, or nobody's */
-	for (size_t i = 0; i < r->to->count && i < SIGNS_MAX; i++) {
-		struct sign_entry *e = &r->to->at[i];
-		if (memcmp(e->sign.node_id, sign.node_id, UUID_LEN) != 0) continue;
-		e->sign = sign;
-		e->has_sign = true;
-	}
+	struct sign_entry *e = find(r->to, sign.node_id);
+	if (!e) return ERR_OK;
+	e->sign = sign;
+	e->has_sign = true;
 	return ERR_OK;
 }
 
 /* What does not open says nothing. */
-static enum coffer_err read_level(struct txn *txn, struct sign_entry *e)
+static enum coffer_err note_level(void *arg, const uint8_t node_id[static UUID_LEN], uint32_t level)
 {
-	enum coffer_err err = level_of_node(txn_store(txn), txn_ring(txn), e->sign.node_id, &e->level);
-	return err == ERR_CORRUPT || err == ERR_VERSION ? ERR_OK : err;
-}
-
-static const struct sign_entry *find(const struct signs *signs, const uint8_t node_id[static UUID_LEN])
-{
-	for (size_t i = 0; i < signs->count && i < SIGNS_MAX; i++)
-		if (memcmp(signs->at[i].sign.node_id, node_id, UUID_LEN) == 0) return &signs->at[i];
-	return NULL;
+	struct sign_entry *e = find(arg, node_id);
+	if (e) e->level = level;
+	return ERR_OK;
 }
 
 /* A sign that came between the reading before and this one was written between them: so far from there its node's clock is off, whatever it is by itself. */
-static void compare_clocks(const struct signs *before, struct signs *found)
+static void compare_clocks(struct signs *before, struct signs *found)
 {
 	uint64_t now_s = clock_wall_s(), passed_s = (clock_mono_ms() - before->read_ms) / 1000 + 1;
 	for (size_t i = 0; i < found->count && i < SIGNS_MAX && before->read_ms; i++) {
@@ -164,7 +163,7 @@ enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, st
 	ENSURE(found, ERR_MEMORY);
 	r.to = found;
 	enum coffer_err err = node_record_each(txn_store(txn), r.ring, note_node, found);
-	for (size_t i = 0; i < found->count && i < SIGNS_MAX && !err; i++) err = read_level(txn, &found->at[i]);
+	if (!err) err = level_each_node(txn_store(txn), r.ring, note_level, found);
 	if (!err) err = store_scan(txn_store(txn), STORE_LEASE, view_str(SIGN_PREFIX), false, ROWS_MAX, note_sign, &r);
 	if (!err) {
 		pthread_mutex_lock(&s->signs->lock);
