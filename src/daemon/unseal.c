@@ -191,7 +191,7 @@ static void finish_opening(void *arg)
 {
 	struct engine *e = arg;
 	struct reason reason = { "" };
-	rotation_master_finish(e, false);
+	rotation_master_finish(e, NULL, NULL);
 	pthread_mutex_lock(&e->admin_lock);
 	enum coffer_err err = engine_state_get(e) == ENGINE_OPEN ? transport_own_make(e, &reason) : ERR_OK;
 	pthread_mutex_unlock(&e->admin_lock);
@@ -330,10 +330,21 @@ static enum coffer_err unseal_and_note(struct engine *e, struct reason *reason)
 	return err;
 }
 
+/* A node that is open: whether its token opens the data keys again. What else stands in the way is not the token's. */
+static enum coffer_err prove_token(struct engine *e, struct reason *reason)
+{
+	struct ring *ring = NULL;
+	struct reason why = { "" };
+	enum coffer_err err = unseal_read_ring(e, e->cache.offline, &ring, &why);
+	ring_free(ring);
+	if (!err || (err_class(err) != ERR_CLASS_token && err != ERR_AUTH)) return ERR_OK;
+	return reason_fail(reason, err, "%s", reason_text(&why, err));
+}
+
 enum coffer_err unseal_by_token(struct engine *engine, struct reason *reason)
 {
 	pthread_mutex_lock(&engine->admin_lock);
-	enum coffer_err err = engine->state == ENGINE_SEALED ? unseal_and_note(engine, reason) : ERR_OK;
+	enum coffer_err err = engine->state == ENGINE_SEALED ? unseal_and_note(engine, reason) : engine->state == ENGINE_OPEN ? prove_token(engine, reason) : ERR_OK;
 	pthread_mutex_unlock(&engine->admin_lock);
 	return err;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/reader.h"
+#include "base/text.h"
 #include "base/writer.h"
 #include "domain/node_record.h"
 #include "keyring/domain_record.h"
@@ -110,6 +111,38 @@ enum coffer_err level_of_node(struct store *store, struct ring *ring, const uint
 	char name[STORE_ID_MAX + 1], program[LEVEL_PROGRAM_MAX + 1];
 	name_of(ring_domain(ring), node_id, name);
 	return get(store, ring, name, out, program);
+}
+
+struct each {
+	struct ring *ring;
+	level_node_fn *fn;
+	void *arg;
+	bool ended; /* behind the last record of a node */
+};
+
+static enum coffer_err tell_node(void *arg, const struct store_row *row)
+{
+	AUTO_BUF struct buf plain = BUF_EMPTY;
+	struct each *e = arg;
+	char program[LEVEL_PROGRAM_MAX + 1];
+	uint8_t node_id[UUID_LEN];
+	uint32_t level;
+	size_t prefix = strlen(RECORD_PREFIX);
+	e->ended = row->id_len < prefix || memcmp(row->id, RECORD_PREFIX, prefix) != 0;
+	ENSURE(!e->ended, ERR_NOT_FOUND);
+	if (row->id_len != prefix + 2 * (size_t)UUID_LEN || text_unhex(view_of(row->id + prefix, 2 * (size_t)UUID_LEN), node_id, sizeof node_id) != ERR_OK)
+		return ERR_OK;
+	enum coffer_err err = domain_record_open(e->ring, row, &plain);
+	if (err == ERR_MEMORY) return err;
+	if (err || read_fields(buf_view(&plain), &level, program) != ERR_OK) return ERR_OK;
+	return e->fn(e->arg, node_id, level);
+}
+
+enum coffer_err level_each_node(struct store *store, struct ring *ring, level_node_fn *fn, void *arg)
+{
+	struct each e = { .ring = ring, .fn = fn, .arg = arg };
+	enum coffer_err err = store_scan(store, STORE_DOMAIN, view_str(RECORD_PREFIX), false, SIZE_MAX, tell_node, &e);
+	return e.ended ? ERR_OK : err;
 }
 
 enum coffer_err level_note_own(struct store *store, struct ring *ring)

@@ -26,6 +26,9 @@ enum coffer_err level_check(struct store *store, struct ring *ring, uint32_t *ou
 enum coffer_err level_note_own(struct store *store, struct ring *ring) MUST_USE;
 /* What a node said that it knows. */
 enum coffer_err level_of_node(struct store *store, struct ring *ring, const uint8_t node_id[static UUID_LEN], uint32_t *out) MUST_USE;
+/* What each node said that it knows, in one reading. fn may not call the store; what it returns ends the reading. What does not open is passed over. Errors of the store. */
+typedef enum coffer_err level_node_fn(void *arg, const uint8_t node_id[static UUID_LEN], uint32_t level);
+enum coffer_err level_each_node(struct store *store, struct ring *ring, level_node_fn *fn, void *arg) MUST_USE;
 /* The highest level that every member of the domain knows, and how many members there are. ERR_LIMIT: there are too many. */
 enum coffer_err level_of_members(struct store *store, struct ring *ring, uint32_t *out, size_t *out_members) MUST_USE;
 /* Inside a fenced transaction, which read level_of_members: the domain's level from now on. */

@@ -27,13 +27,18 @@ void domain_record_node_name(const char *prefix, const struct domain_id *domain,
 	out[row.id_len] = '\0';
 }
 
+enum coffer_err domain_record_open(struct ring *ring, const struct store_row *row, struct buf *plain)
+{
+	ENSURE(row->state == 0 && row->header.len == 1, ERR_CORRUPT);
+	ENSURE(row->header.ptr[0] == SCHEMA, ERR_VERSION);
+	return record_open(ring, STORE_DOMAIN, row, plain);
+}
+
 enum coffer_err domain_record_get(struct store *store, struct ring *ring, const char *name, struct buf *plain)
 {
 	struct store_row row;
 	TRY(store_get(store, STORE_DOMAIN, view_str(name), &row));
-	ENSURE(row.state == 0 && row.header.len == 1, ERR_CORRUPT);
-	ENSURE(row.header.ptr[0] == SCHEMA, ERR_VERSION);
-	return record_open(ring, STORE_DOMAIN, &row, plain);
+	return domain_record_open(ring, &row, plain);
 }
 
 static enum coffer_err next_version(struct store *store, const char *name, uint32_t *out)

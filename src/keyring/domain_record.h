@@ -15,6 +15,8 @@ void domain_record_node_name(const char *prefix, const struct domain_id *domain,
 
 /* Appends the plaintext. ERR_NOT_FOUND; ERR_CORRUPT: it does not open; ERR_VERSION: another header. */
 enum coffer_err domain_record_get(struct store *store, struct ring *ring, const char *name, struct buf *plain) MUST_USE;
+/* The same of a row that was read from table 5, also while a scan tells it. */
+enum coffer_err domain_record_open(struct ring *ring, const struct store_row *row, struct buf *plain) MUST_USE;
 /* Inside a transaction: makes or replaces it, under the ring's newest generation. ERR_TOO_LARGE, ERR_LIMIT. */
 enum coffer_err domain_record_put(struct store *store, struct ring *ring, const char *name, struct view plain) MUST_USE;
 /* Inside a transaction; none there is no error. */

@@ -135,18 +135,56 @@ enum coffer_err rotation_hand_over(struct engine *engine, struct txn *txn, const
 	return ERR_OK;
 }
 
+/* The ids of all slots, in order, so that a domain of many nodes is looked through with a few questions. */
+struct slot_ids {
+	size_t count, cap;
+	uint8_t (*at)[ROTATION_SLOT_ID];
+};
+
+static void slot_ids_free(struct slot_ids *s)
+{
+	free(s->at);
+}
+
+static enum coffer_err note_slot(void *arg, const struct store_row *row)
+{
+	struct slot_ids *s = arg;
+	if (row->id_len != ROTATION_SLOT_ID) return ERR_OK;
+	if (s->count == s->cap) {
+		size_t cap = s->cap ? 2 * s->cap : 2 * (size_t)ANSWER_ROOTS_MAX;
+		uint8_t (*wider)[ROTATION_SLOT_ID] = reallocarray(s->at, cap, sizeof *wider);
+		ENSURE(wider, ERR_MEMORY);
+		s->at = wider;
+		s->cap = cap;
+	}
+	memcpy(s->at[s->count++], row->id, ROTATION_SLOT_ID);
+	return ERR_OK;
+}
+
+static int by_slot_id(const void *a, const void *b)
+{
+	return memcmp(a, b, ROTATION_SLOT_ID);
+}
+
+static bool has_slot(const struct slot_ids *s, const uint8_t node_id[static UUID_LEN], uint32_t generation)
+{
+	uint8_t id[ROTATION_SLOT_ID];
+	rotation_slot_id(node_id, generation, id);
+	return s->count && bsearch(id, s->at, s->count, sizeof *s->at, by_slot_id);
+}
+
 /* Each generation that it has not got; a row that somebody took away is written again. */
-static enum coffer_err look_after(struct engine *engine, struct txn *txn, const struct node_record *node, bool *out_has)
+static enum coffer_err look_after(struct engine *engine, struct txn *txn, const struct slot_ids *slots, const struct node_record *node, bool *out_has)
 {
 	AUTO_SECRET struct secret *seed = NULL;
 	struct ring *ring = txn_ring(txn);
 	for (unsigned i = 1; i < ring_count(ring); i++) {
 		uint32_t generation = ring_generation_at(ring, i);
-		bool there, waits;
-		TRY(has_row(txn, STORE_SLOT, node->node_id, generation, &there));
+		bool waits;
+		*out_has = has_slot(slots, node->node_id, generation);
+		if (*out_has) continue;
 		TRY(has_row(txn, STORE_REFRESH, node->node_id, generation, &waits));
-		*out_has = there;
-		if (there || waits || ring_generation_at(ring, i - 1) != generation - 1 || !has_transport(node)) continue;
+		if (waits || ring_generation_at(ring, i - 1) != generation - 1 || !has_transport(node)) continue;
 		if (!seed) TRY(generation_get_domain_key(txn_store(txn), ring, &seed));
 		TRY(hand(engine, txn, seed, node, generation, "node"));
 	}
@@ -156,13 +194,15 @@ static enum coffer_err look_after(struct engine *engine, struct txn *txn, const 
 enum coffer_err rotation_look_after(struct engine *engine, struct txn *txn, char out_waits_for[static ROTATION_WAITS], struct reason *reason)
 {
 	AUTO(nodes_free) struct nodes *n = NULL;
+	AUTO(slot_ids_free) struct slot_ids slots = { .count = 0 };
 	size_t waiting = 0;
 	out_waits_for[0] = '\0';
 	if (!rooted_store_is_shared(engine->store) || ring_count(txn_ring(txn)) < 2) return ERR_OK;
 	TRY(others(txn, &n, reason));
+	TRY(store_scan(txn_store(txn), STORE_SLOT, view_of(NULL, 0), false, SIZE_MAX, note_slot, &slots));
 	for (size_t i = 0; i < n->count; i++) {
 		bool has = true;
-		if (n->at[i].state == NODE_MEMBER) TRY(look_after(engine, txn, &n->at[i], &has));
+		if (n->at[i].state == NODE_MEMBER) TRY(look_after(engine, txn, &slots, &n->at[i], &has));
 		if (!has && !waiting++) snprintf(out_waits_for, ROTATION_WAITS, "node '%s'", n->at[i].name);
 	}
 	size_t len = strlen(out_waits_for);

@@ -117,7 +117,6 @@ enum coffer_err rotation_reseal(struct engine *engine, struct txn *txn, void *ar
 {
 	const struct rotation_budget *budget = arg;
 	struct rotation *r = engine->rotation;
-	uint64_t until = clock_mono_ms() + budget->ms;
 	char waits_for[ROTATION_WAITS];
 	if (rotation_phase(engine) != ROTATION_RESEAL) return ERR_OK;
 	TRY(seat_check_master(engine, reason));
@@ -126,10 +125,11 @@ enum coffer_err rotation_reseal(struct engine *engine, struct txn *txn, void *ar
 		rotation_await(engine, waits_for);
 		return ERR_OK;
 	}
+	uint64_t until = clock_mono_ms() + budget->ms; /* of the rows alone: however long looking after the nodes takes, each call goes on by a page or a row */
 	r->next = r->place;
 	struct rotation_place *place = &r->next;
 	TRY(txn_on_commit(txn, moved, NULL, engine));
-	for (size_t done = 0; done < budget->rows && clock_mono_ms() < until;) {
+	for (size_t done = 0, steps = 0; done < budget->rows && (!steps || clock_mono_ms() < until); steps++) {
 		if (place->next < place->count) {
 			TRY(take_one(txn, place, table_of_page(place)));
 			done++;

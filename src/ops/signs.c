@@ -130,14 +130,14 @@ static enum coffer_err note_node(void *arg, const struct node_record *n)
 	if (n->state != NODE_MEMBER) return ERR_OK;
 	if (s->count++ >= SIGNS_MAX) return ERR_OK;
 	struct sign_entry *e = &s->at[s->count - 1];
-	*e = (struct sign_entry){ .has_sign = false };
+	*e = (struct sign_entry){ .level = LEVEL_FIRST };
 	memcpy(e->name, n->name, sizeof e->name);
 	memcpy(e->token_kind, n->token_kind, sizeof e->token_kind);
 	memcpy(e->sign.node_id, n->node_id, UUID_LEN);
 	return ERR_OK;
 }
 
-static struct sign_entry *entry_of(struct signs *signs, const uint8_t node_id[static UUID_LEN])
+static struct sign_entry *find(struct signs *signs, const uint8_t node_id[static UUID_LEN])
 {
 	for (size_t i = 0; i < signs->count && i < SIGNS_MAX; i++)
 		if (memcmp(signs->at[i].sign.node_id, node_id, UUID_LEN) == 0) return &signs->at[i];
@@ -152,7 +152,7 @@ static enum coffer_err note_row(void *arg, const struct store_row *row)
 	uint8_t twin[UUID_LEN];
 	bool cloned = fence_twin_of(row, twin);
 	if (!cloned && sign_from_row(r->ring, row, &sign) != ERR_OK) return ERR_OK; /* another row of this table, or nobody's */
-	struct sign_entry *e = entry_of(r->to, cloned ? twin : sign.node_id);
+	struct sign_entry *e = find(r->to, cloned ? twin : sign.node_id);
 	if (!e) return ERR_OK;
 	if (cloned) e->cloned = true;
 	else e->sign = sign;
@@ -161,10 +161,11 @@ static enum coffer_err note_row(void *arg, const struct store_row *row)
 }
 
 /* What does not open says nothing. */
-static enum coffer_err read_level(struct txn *txn, struct sign_entry *e)
+static enum coffer_err note_level(void *arg, const uint8_t node_id[static UUID_LEN], uint32_t level)
 {
-	enum coffer_err err = level_of_node(txn_store(txn), txn_ring(txn), e->sign.node_id, &e->level);
-	return err == ERR_CORRUPT || err == ERR_VERSION ? ERR_OK : err;
+	struct sign_entry *e = find(arg, node_id);
+	if (e) e->level = level;
+	return ERR_OK;
 }
 
 /* A sign that came between the reading before and this one was written between them: so far from there its node's clock is off, whatever it is by itself. */
@@ -173,7 +174,7 @@ static void compare_clocks(struct signs *before, struct signs *found)
 	uint64_t now_s = clock_wall_s(), passed_s = (clock_mono_ms() - before->read_ms) / 1000 + 1;
 	for (size_t i = 0; i < found->count && i < SIGNS_MAX && before->read_ms; i++) {
 		struct sign_entry *e = &found->at[i];
-		const struct sign_entry *old = entry_of(before, e->sign.node_id);
+		const struct sign_entry *old = find(before, e->sign.node_id);
 		if (!old || !old->has_sign || !e->has_sign) continue;
 		e->timed = old->timed;
 		e->off_s = old->off_s;
@@ -195,7 +196,7 @@ enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, st
 	ENSURE(found, ERR_MEMORY);
 	r.to = found;
 	enum coffer_err err = node_record_each(txn_store(txn), r.ring, note_node, found);
-	for (size_t i = 0; i < found->count && i < SIGNS_MAX && !err; i++) err = read_level(txn, &found->at[i]);
+	if (!err) err = level_each_node(txn_store(txn), r.ring, note_level, found);
 	if (!err) err = store_scan(txn_store(txn), STORE_LEASE, view_str(SIGN_PREFIX), false, ROWS_MAX, note_row, &r);
 	if (!err) {
 		pthread_mutex_lock(&s->signs->lock);

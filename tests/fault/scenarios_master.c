@@ -280,7 +280,7 @@ static void judge(void *place, unsigned k)
 	struct identity id;
 	(void)k;
 	settle(y);
-	rotation_master_finish(e, false);
+	rotation_master_finish(e, NULL, NULL);
 	MUST_OK(e->on_store(e, look_at_rows, &l, NULL));
 	MUST(l.rows == 1 && l.master != master_before && e->identity.binding.data[0] == l.master);
 	MUST_OK(identity_settled(y->house->dir, &e->identity, NULL));

@@ -117,6 +117,61 @@ static void what_all_members_know_is_what_the_oldest_of_them_knows(void **state)
 	assert_int_equal(level_of_members(w.a.engine.store, w.a.ring, &level, &members), ERR_CORRUPT);
 }
 
+struct told {
+	unsigned count;
+	uint32_t a, b;
+};
+
+static enum coffer_err tell(void *arg, const uint8_t node_id[static UUID_LEN], uint32_t level)
+{
+	struct told *t = arg;
+	t->count++;
+	if (memcmp(node_id, w.a.engine.domain.node_id, UUID_LEN) == 0) t->a = level;
+	if (memcmp(node_id, w.b.engine.domain.node_id, UUID_LEN) == 0) t->b = level;
+	return ERR_OK;
+}
+
+static enum coffer_err tell_no_more(void *arg, const uint8_t node_id[static UUID_LEN], uint32_t level)
+{
+	(void)arg;
+	(void)node_id;
+	(void)level;
+	return ERR_LIMIT;
+}
+
+static enum coffer_err put_others(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)e;
+	(void)arg;
+	(void)reason;
+	TRY(level_raise(txn_store(txn), txn_ring(txn), 2));
+	TRY(domain_record_put(txn_store(txn), txn_ring(txn), "level-of-nobody", view_str("x")));
+	return domain_record_put(txn_store(txn), txn_ring(txn), "levels", view_str("x"));
+}
+
+/* And nothing of the domain's own, of who has no record, of what is damaged, or of other records beside them. */
+static void each_node_s_level_is_told_in_one_reading(void **state)
+{
+	struct told t = { .count = 0 };
+	struct store *store = w.a.engine.store;
+	(void)state;
+	assert_int_equal(level_each_node(store, w.a.ring, tell, &t), ERR_OK);
+	assert_int_equal(t.count, 0);
+	assert_int_equal(world_on_store(&w.a.engine, put_others, NULL, NULL), ERR_OK);
+	assert_int_equal(world_on_store(&w.a.engine, note_own, NULL, NULL), ERR_OK);
+	say(&w.b, 7, 0);
+	assert_int_equal(level_each_node(store, w.a.ring, tell, &t), ERR_OK);
+	assert_int_equal(t.count, 2);
+	assert_int_equal(t.a, level_known());
+	assert_int_equal(t.b, 7);
+	assert_int_equal(level_each_node(store, w.a.ring, tell_no_more, NULL), ERR_LIMIT);
+	say(&w.b, 7, 1);
+	t = (struct told){ .count = 0 };
+	assert_int_equal(level_each_node(store, w.a.ring, tell, &t), ERR_OK);
+	assert_int_equal(t.count, 1);
+	assert_int_equal(t.b, 0);
+}
+
 static enum coffer_err erase_of(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
 {
 	(void)e;
@@ -171,6 +226,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_domain_without_a_record_is_at_the_first_level, world_open, world_close),
 		cmocka_unit_test_setup_teardown(a_level_that_this_program_does_not_know_is_refused_by_both_versions_and_the_cure, world_open, world_close),
 		cmocka_unit_test_setup_teardown(what_all_members_know_is_what_the_oldest_of_them_knows, world_open, world_close),
+		cmocka_unit_test_setup_teardown(each_node_s_level_is_told_in_one_reading, world_open, world_close),
 		cmocka_unit_test_setup_teardown(who_is_removed_is_not_waited_for_and_leaves_no_record, world_open, world_close),
 		cmocka_unit_test_setup_teardown(a_sign_of_life_has_its_date_and_its_view_from_their_levels_on, world_open, world_close),
 	};

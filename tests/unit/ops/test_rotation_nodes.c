@@ -160,6 +160,23 @@ static void who_is_not_master_server_any_more_seals_nothing_again(void **state)
 	turn_expect_whole(&w.a);
 }
 
+/* Looking after many nodes may take all the time of a step. */
+static void a_step_without_time_goes_on_all_the_same(void **state)
+{
+	struct engine *e = &w.a.engine;
+	struct rotation_budget budget = { .rows = 1000, .ms = 0 };
+	uint8_t id[UUID_LEN];
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) assert_int_equal(world_on_store(e, turn_create, id, NULL), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
+	for (unsigned i = 0; i < 200 && rotation_phase(e) == ROTATION_RESEAL && !rotation_is_proven(e); i++)
+		assert_int_equal(world_on_store(e, rotation_reseal, &budget, NULL), ERR_OK);
+	assert_int_equal(rotation_phase(e), ROTATION_PROOF);
+	assert_int_equal(turn_work(&w.a), ROTATION_NONE);
+	turn_expect_whole(&w.a);
+}
+
 static void a_row_under_a_key_to_come_is_not_written_over(void **state)
 {
 	(void)state;
@@ -359,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_member_takes_it_and_then_the_old_one_leaves),
 		TEST(who_is_not_master_server_any_more_seals_nothing_again),
+		TEST(a_step_without_time_goes_on_all_the_same),
 		TEST(a_row_under_a_key_to_come_is_not_written_over),
 		TEST(who_waits_never_reads_that_it_is_held),
 		TEST(a_scrub_that_met_a_key_to_come_finds_no_damage),
