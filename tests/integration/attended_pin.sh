@@ -176,6 +176,13 @@ left="pkcs11:token=left;object=second?module-path=$shim&pin-source=file:$work/le
 put_left_pin() { install -m 600 "$1" "$work/left-pin.new"; give_to tokend "$work/left-pin.new"; mv "$work/left-pin.new" "$work/left-pin"; }
 put_left_pin "$work/theirs"
 check "a domain on a token with a pin-source" coffer init --token "$left" --no-recovery
+put_left_pin "$work/wrong"
+: >"$log"
+refused "a change in this token, whose pin-source is wrong" 1 PIN coffer rotate master
+equal "is one try, on the way back too" "$(logins)" 1
+equal "and said" "$(status_field .token.health)" 'wrong PIN'
+put_left_pin "$work/theirs"
+check "put right, an operator has it tried" coffer unseal --token
 mv "$work/tokens/$folder" "$work/away"
 check "it is away when another one takes over" coffer rotate master --token "$next" --pin-file "$work/next"
 mv "$work/away" "$work/tokens/$folder"

@@ -243,6 +243,29 @@ static void a_change_that_asked_nobody_is_not_on_record(void **state)
 	}
 }
 
+static unsigned places; /* in the same token, that were opened */
+
+static enum coffer_err refuses_every_place(const struct channel_request *q)
+{
+	if (q->op != CHANNEL_OPEN || !strstr(q->uri, "handle=")) return watch(q);
+	places++;
+	return ERR_AUTH;
+}
+
+/* A change that goes on where one before it was asks one place: another one of the same token would be another try. */
+static void a_pin_that_is_refused_is_not_tried_in_the_next_place(void **state)
+{
+	(void)state;
+	struct founded *n = begin_begun(false);
+	const struct master_wish wish = { .principal = "root" };
+	struct master_change out;
+	places = 0;
+	n->token.on_ask = refuses_every_place;
+	assert_int_equal(rotation_master(&n->fix.engine, &wish, &out, NULL), ERR_AUTH);
+	assert_int_equal(places, 1);
+	end(n);
+}
+
 static enum coffer_err read_phase(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
 {
 	struct master_record record;
@@ -301,6 +324,7 @@ int main(void)
 		cmocka_unit_test(of_an_unknown_outcome_nothing_is_destroyed),
 		cmocka_unit_test(what_a_change_had_begun_with_goes_too),
 		cmocka_unit_test(what_a_change_may_have_left_is_said),
+		cmocka_unit_test(a_pin_that_is_refused_is_not_tried_in_the_next_place),
 		cmocka_unit_test(a_change_that_asked_nobody_is_not_on_record),
 		cmocka_unit_test(a_change_that_found_the_one_in_force_is_not_on_record),
 		cmocka_unit_test(what_is_destroyed_and_not_noted_is_not_said_to_stand),
