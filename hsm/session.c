@@ -75,8 +75,8 @@ enum coffer_err hsm_session_login(struct hsm_session *s, struct reason *reason)
 			"restarted");
 	}
 	if (!s->pin && !(s->token.flags & CKF_PROTECTED_AUTHENTICATION_PATH)) {
-		return reason_fail(reason, ERR_USAGE, "the token wants a PIN; give it with 'coffer unseal --pin', or add "
-			"&pin-source=file:/PATH to the token URI");
+		return reason_fail(reason, ERR_USAGE, "the token wants a PIN: give it with 'coffer unseal --pin', or with --pin to the command that "
+			"names this token, or add &pin-source=file:/PATH to its URI");
 	}
 	/* C_GetSessionInfo is not asked whether a login stands: it says so even after the token was made anew. C_Login answers
 	 * CKR_USER_ALREADY_LOGGED_IN then. */

@@ -125,8 +125,8 @@ enum coffer_err tpm_gate_pass(struct tpm_device *dev, const struct tpm_key *key,
 	AUTO_SECRET struct secret *auth = NULL;
 	ESYS_TR gate = ESYS_TR_NONE;
 	if (!means || !means->pin) {
-		return reason_fail(reason, ERR_TOKEN_POLICY, "the data key wants a PIN: add pin-source=file:/PATH to the token URI with 'coffer token reseal "
-			"--pin-source', or give it with 'coffer unseal'");
+		return reason_fail(reason, ERR_TOKEN_POLICY, "the data key wants a PIN: give it with 'coffer unseal --pin', or with --pin to the command that names this "
+			"token; 'coffer token reseal --pin-source' of an open node names where it is read");
 	}
 	TRY(tpm_gate_auth(key, means->pin, &auth));
 	TRY(tpm_session_encrypt(dev, session, true, true, reason));

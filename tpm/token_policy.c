@@ -83,7 +83,7 @@ static enum coffer_err status_step(struct token *t, void *arg, struct reason *re
 	tpm_device_flush(&t->dev, &session);
 	if (err != ERR_OK && err != ERR_TOKEN_POLICY) return reason_fail(reason, err, "%s", reason_text(&why, err));
 	if (err == ERR_OK && t->key.policy.has_pin && !t->pin) {
-		err = reason_fail(&why, ERR_TOKEN_POLICY, "the start waits for the PIN: 'coffer unseal'");
+		err = reason_fail(&why, ERR_TOKEN_POLICY, "the start waits for the PIN: 'coffer unseal --pin'");
 	}
 	if (err != ERR_OK) s.boot = TOKEN_BOOT_CLOSED;
 	(void)snprintf(s.sentence, sizeof s.sentence, "%s", why.text);

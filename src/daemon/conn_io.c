@@ -89,6 +89,7 @@ static bool submit(struct conn *c, struct job_queue *queue, enum job_kind kind)
 	}
 	unplace_answer(c);
 	c->job.kind = kind;
+	c->job.key_until_ms = 0;
 	c->job.turn = &c->peer->turns[queue == &c->worker->daemon->store_jobs ? PEER_STORE : PEER_ADMIN];
 	c->busy = true;
 	conn_hold(&c->job);

@@ -36,6 +36,7 @@ struct job {
 	/* JOB_REQUEST, JOB_LOAD */
 	struct request request;
 	struct conn *conn;             /* who waits; owned by its worker */
+	uint64_t key_until_ms;         /* clock_mono_ms: it waits for a data key no longer (daemon/store_key.h); 0: it does not yet */
 	/* JOB_CALL */
 	void (*call)(void *arg);
 	void *arg;

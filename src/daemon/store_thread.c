@@ -17,6 +17,7 @@
 #include "daemon/store_cache.h"
 #include "daemon/store_care.h"
 #include "daemon/store_held.h"
+#include "daemon/store_key.h"
 #include "daemon/store_news.h"
 #include "keyring/rooted_store.h"
 #include "crypto/rng.h"
@@ -191,6 +192,10 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	if (first) append(&round->requests_end, first);
 	if (e->cache.offline) return engine_offline_refuses(e, reason);
 	TRY(begin(d, reason));
+	if (store_key_comes(d, round->requests)) {
+		txn_abort(e->txn);
+		return rooted_store_verdict(e->store, reason);
+	}
 	if (first) run_waiting(d, e->txn, first, round);
 	else run_again(d, e->txn, round);
 #ifdef COFFER_TEST_ANSWER_EARLY /* never built for use: the fault that the crash campaign must find (tests/crash) */
@@ -244,6 +249,11 @@ static void run_load(struct daemon *d, struct job *job)
 {
 	struct reason reason = { "" };
 	enum coffer_err err = load(d, &job->request, &reason);
+	if (err == ERR_BUSY && rooted_store_is_shared(d->engine.store)) { /* it is under a data key that this node has not got yet, perhaps */
+		store_news_want(d);
+		job->next = NULL;
+		if (hear(d, NULL) == ERR_OK && !store_key_wait(d, job)) return;
+	}
 	if (err) request_fail(&job->request, err, &reason);
 	sweep_if_squeezed(d);
 	give_back(job);
@@ -336,7 +346,8 @@ static void run_requests(struct daemon *d, struct job *first)
 		reason.text[0] = '\0';
 		err = run_from_cache(d, NULL, &round, &reason);
 	}
-	if (err) log_failure(d, &reason, err);
+	if (err == ERR_STATE) round.requests = store_key_wait(d, round.requests);
+	if (err && round.requests) log_failure(d, &reason, err);
 	answer_all(d, &round, err, &reason);
 	for (struct job *job = round.others, *next; job; job = next) {
 		next = job->next;

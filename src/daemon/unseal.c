@@ -27,6 +27,7 @@
 #include "ops/attend.h"
 #include "ops/generation_take.h"
 #include "ops/key_rotation.h"
+#include "ops/open_again.h"
 #include "ops/quorum_ask.h"
 #include "ops/rotation.h"
 #include "ops/rotation_master.h"
@@ -191,7 +192,7 @@ static void finish_opening(void *arg)
 {
 	struct engine *e = arg;
 	struct reason reason = { "" };
-	rotation_master_finish(e, false);
+	rotation_master_finish(e, NULL, NULL);
 	pthread_mutex_lock(&e->admin_lock);
 	enum coffer_err err = engine_state_get(e) == ENGINE_OPEN ? transport_own_make(e, &reason) : ERR_OK;
 	pthread_mutex_unlock(&e->admin_lock);
@@ -276,15 +277,6 @@ enum coffer_err unseal_open(struct engine *engine, struct reason *reason)
 	return ERR_OK;
 }
 
-bool unseal_may_pass(enum coffer_err err)
-{
-	switch (err_class(err)) {
-	case ERR_CLASS_token: case ERR_CLASS_memory: return true;
-	case ERR_CLASS_io: return err != ERR_SCHEMA;
-	default: return err == ERR_BUSY || err == ERR_AUTH; /* a wrong PIN is put right by an operator */
-	}
-}
-
 /* Before anything else of the domain is read. */
 static enum coffer_err look_at_level(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
 {
@@ -297,7 +289,7 @@ enum coffer_err unseal_from_store(struct engine *e, struct reason *reason)
 {
 	struct ring *ring = NULL;
 	enum coffer_err err = unseal_read_ring(e, false, &ring, reason);
-	if (err) e->slot_fault = !unseal_may_pass(err) && !e->removed;
+	e->slot_fault = err && !open_failure_passes(err) && !e->removed;
 	TRY(err);
 	err = e->on_store(e, look_at_level, ring, reason);
 	if (!err) err = unseal_set_ring(e, &ring);
@@ -317,23 +309,35 @@ static enum coffer_err unseal(struct engine *e, struct reason *reason)
 	return reason_fail(reason, ERR_IO, "the database does not answer, and %s", reason_text(&why, err));
 }
 
-/* Under admin_lock, on a sealed node. What the token answered may pass, and so may want of memory or disk; a store that is damaged stays so. */
+/* Under admin_lock, on a node that attend_wanted. What the token answered may pass, and so may want of memory or disk; a store that is damaged stays so. */
 static enum coffer_err unseal_and_note(struct engine *e, struct reason *reason)
 {
 	struct daemon *d = e->daemon;
 	enum coffer_err err = unseal(e, reason);
 	if (!err) return ERR_OK;
-	engine_note(e, "%s%s", unseal_may_pass(err) ? "sealed: " : "", reason_text(reason, err));
+	engine_note(e, "%s%s", open_failure_passes(err) ? "sealed: " : "", reason_text(reason, err));
 	log_error("the domain does not open: %s", reason_text(reason, err));
-	if (unseal_may_pass(err)) d->unseal_again = err_class(err) != ERR_CLASS_token && err != ERR_AUTH;
-	else e->state = ENGINE_FAULT;
+	const bool passes = open_failure_passes(err);
+	if (passes) d->unseal_again = err_class(err) != ERR_CLASS_token && err != ERR_AUTH;
+	e->state = passes ? ENGINE_SEALED : ENGINE_FAULT;
 	return err;
+}
+
+/* A node that is open: whether its token opens the data keys again. What else stands in the way is not the token's. */
+static enum coffer_err prove_token(struct engine *e, struct reason *reason)
+{
+	struct ring *ring = NULL;
+	struct reason why = { "" };
+	enum coffer_err err = unseal_read_ring(e, e->cache.offline, &ring, &why);
+	ring_free(ring);
+	if (!err || (err_class(err) != ERR_CLASS_token && err != ERR_AUTH)) return ERR_OK;
+	return reason_fail(reason, err, "%s", reason_text(&why, err));
 }
 
 enum coffer_err unseal_by_token(struct engine *engine, struct reason *reason)
 {
 	pthread_mutex_lock(&engine->admin_lock);
-	enum coffer_err err = engine->state == ENGINE_SEALED ? unseal_and_note(engine, reason) : ERR_OK;
+	enum coffer_err err = attend_wanted(engine) ? unseal_and_note(engine, reason) : engine->state == ENGINE_OPEN ? prove_token(engine, reason) : ERR_OK;
 	pthread_mutex_unlock(&engine->admin_lock);
 	return err;
 }

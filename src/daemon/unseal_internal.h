@@ -10,8 +10,6 @@ enum coffer_err unseal_read_ring(struct engine *e, bool cached, struct ring **ou
 enum coffer_err unseal_from_store(struct engine *e, struct reason *reason) MUST_USE;
 /* Who may accept a store that is at fault, from the store; nothing for a fault that nobody accepts. Not while the cache serves. */
 void unseal_load_for_fault(struct engine *e);
-/* Whether what stood in the way may be another thing at the next try. */
-bool unseal_may_pass(enum coffer_err err);
 
 /* unseal_offline.c. While the store is away: from the cache. ERR_STATE, with a sentence: it does not open the node. */
 enum coffer_err unseal_from_cache(struct engine *e, struct reason *reason) MUST_USE;

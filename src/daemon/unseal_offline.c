@@ -10,6 +10,7 @@
 #include "daemon/store_cache.h"
 #include "daemon/store_thread.h"
 #include "daemon/unseal_internal.h"
+#include "ops/open_again.h"
 
 #define RETURN_AGAIN_MS 1000u /* after a database that did not open the node */
 
@@ -74,7 +75,7 @@ static void open_from_store(void *arg)
 	pthread_mutex_lock(&e->admin_lock);
 	store_thread_opens(true);
 	enum coffer_err err = e->cache.offline && engine_state_get(e) == ENGINE_OPEN ? unseal_from_store(e, &reason) : ERR_OK;
-	if (err && !unseal_may_pass(err)) heed_database(d, reason_text(&reason, err));
+	if (err && !open_failure_passes(err)) heed_database(d, reason_text(&reason, err));
 	store_thread_opens(false);
 	if (err && !d->returning_failed) log_error("the database is back and does not open this node%s: %s", e->state == ENGINE_OPEN ? ", its cache serves on" : "", reason_text(&reason, err));
 	d->returning_failed = err != ERR_OK;

@@ -207,6 +207,7 @@ enum coffer_err anchor_refuse(struct engine *engine, enum anchor_verdict verdict
 	}
 	a->verdict = verdict;
 	a->other_token = a->left_token = false;
+	a->unsure = 0;
 	a->confirmed = value;
 	anchor_know(a, record);
 	anchor_set_level(a, ANCHOR_REFUSED, s);

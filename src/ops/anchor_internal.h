@@ -19,6 +19,7 @@ struct anchor {
 	bool other_token;      /* the verdict is on a counter in a token that `rotate master` was to go to */
 	bool left_token;       /* the verdict is on the counter in the token that `rotate master` left */
 	uint64_t confirmed;    /* what the token said last; 0: nothing */
+	uint32_t unsure;       /* the override that anchor_accept wrote with an unknown outcome; 0: none since the verdict */
 };
 
 /* The record of a made counter beside what the token says. */

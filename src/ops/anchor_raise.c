@@ -153,6 +153,12 @@ struct acceptance {
 	bool counted; /* how often a store was taken before is known all the same */
 };
 
+/* The counter stands, and says more or less than the store. */
+static bool is_off(const struct anchor *a)
+{
+	return a->verdict == ANCHOR_STORE_OLD || a->verdict == ANCHOR_TOKEN_OLD;
+}
+
 static enum coffer_err prepare_record(struct engine *engine, struct acceptance *acc)
 {
 	struct anchor *a = engine->anchor;
@@ -162,7 +168,7 @@ static enum coffer_err prepare_record(struct engine *engine, struct acceptance *
 	record->overridden_from = record->counter;
 	record->overridden_to = a->confirmed;
 	if (a->left_token) return ERR_OK;
-	acc->anew = a->verdict != ANCHOR_STORE_OLD && a->verdict != ANCHOR_TOKEN_OLD;
+	acc->anew = !is_off(a);
 	if (!acc->anew) {
 		record->counter = a->confirmed + 1;
 		if (record->first > record->counter) record->first = record->counter;
@@ -213,6 +219,10 @@ static enum coffer_err accept_on_store(struct engine *engine, struct txn *txn, v
 	const bool damaged = err == ERR_CORRUPT && engine->anchor->verdict == ANCHOR_DAMAGED;
 	if (damaged) err = anchor_record_erase(txn_store(txn), txn_ring(txn));
 	TRY(err);
+	if (engine->anchor->unsure && acc->record.overridden == engine->anchor->unsure) { /* a try whose outcome was not known: it is on record, and not taken once more */
+		acc->anew = !engine->anchor->left_token && !is_off(engine->anchor);
+		return ERR_OK;
+	}
 	if (damaged) take_earlier(engine, acc);
 	TRY(prepare_record(engine, acc));
 	TRY(write_record(engine, txn, acc, reason));
@@ -228,10 +238,7 @@ static enum coffer_err anchor_anew(struct engine *engine, struct acceptance *acc
 {
 	bool other = false;
 	const struct raising r = { .record = acc->record };
-	if (engine->anchor->other_token || engine->anchor->left_token) { /* which is not in force: the record says what it is to be held against */
-		anchor_set_level(engine->anchor, ANCHOR_UNKNOWN, "");
-		return ERR_OK;
-	}
+	if (engine->anchor->other_token || engine->anchor->left_token) return ERR_OK; /* which is not in force: the record says what it is to be held against */
 	if (!acc->anew) return raise_token(engine, &r, reason);
 	if (engine->anchor->verdict == ANCHOR_ELSEWHERE) return ERR_OK;
 	return anchor_make(engine, &acc->record, true, &other, reason);
@@ -241,6 +248,7 @@ static enum coffer_err anchor_anew(struct engine *engine, struct acceptance *acc
 static void make_good(struct engine *engine, struct acceptance *acc)
 {
 	struct reason why = { "" };
+	anchor_set_level(engine->anchor, ANCHOR_UNKNOWN, "");
 	enum coffer_err err = anchor_anew(engine, acc, &why);
 	if (!err) return;
 	log_warn("the store is taken, and the token's counter did not follow: %s", reason_text(&why, err));
@@ -255,6 +263,7 @@ enum coffer_err anchor_accept(struct engine *engine, const struct principal *pri
 	if (facts.level != ANCHOR_REFUSED)
 		return reason_fail(reason, ERR_STATE, "the token's counter does not stand against this store; there is nothing to take");
 	enum coffer_err err = engine->on_store(engine, accept_on_store, &acc, reason);
+	if (err == ERR_UNKNOWN_OUTCOME && acc.record.overridden) engine->anchor->unsure = acc.record.overridden;
 	if (!err) log_warn("the store was taken against the token's counter by %s", principal->text);
 	if (!err) make_good(engine, &acc);
 	anchor_record_clear(&acc.record);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "ops/open_again.h"
 
 static enum coffer_err find_on_store(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
 {
@@ -29,15 +30,10 @@ static enum coffer_err check_newest(struct engine *engine, struct txn *txn, void
 	struct recovery_record record;
 	(void)engine;
 	enum coffer_err err = recovery_get(txn_store(txn), txn_ring(txn), &record);
-	if (err == ERR_MEMORY || err == ERR_IO || err == ERR_STORE) return err;
+	if (open_failure_passes(err)) return err;
 	if (err) return reason_fail(reason, ERR_CORRUPT, "these shares open data keys, but the store was written with others: its recovery record does not open");
 	if (record.version == s->row.version && memcmp(record.key_id, s->stanza.key_id, RECOVERY_KEY_ID_LEN) == 0) return ERR_OK;
 	return reason_fail(reason, ERR_CORRUPT, "an older recovery record was put in the place of the newest one; the store was edited, restore it");
-}
-
-static bool passes(enum coffer_err err)
-{
-	return err_class(err) == ERR_CLASS_token || err_class(err) == ERR_CLASS_memory || err_class(err) == ERR_CLASS_io || err == ERR_BUSY;
 }
 
 static enum coffer_err take_back(struct engine *engine, enum coffer_err err)
@@ -49,7 +45,7 @@ static enum coffer_err take_back(struct engine *engine, enum coffer_err err)
 /* What may pass leaves the node as it was; a store that is not what was written last keeps the ring, so that an operator can look at it and accept it. */
 static enum coffer_err open_failed(struct engine *engine, enum coffer_err err, struct reason *reason)
 {
-	if (passes(err)) return take_back(engine, err);
+	if (open_failure_passes(err)) return take_back(engine, err);
 	engine_note(engine, "%s", reason_text(reason, err));
 	log_error("the domain does not open: %s", reason_text(reason, err));
 	engine->slot_fault = false; /* the ring is there now */

@@ -168,7 +168,8 @@ static enum coffer_err append(struct engine *engine, struct txn *txn, void *arg,
 
 const char *dispatch_audit_why(const struct run *run, enum coffer_err err)
 {
-	if (!engine_is_cached(run->r->engine, run->ctx.txn)) return err_text(err);
+	if (!engine_is_cached(run->r->engine, run->ctx.txn))
+		return err == ERR_STATE ? "a newer data key is on its way to this node from the master server; try again in a moment" : err_text(err);
 	if (err == ERR_FULL) return "this node holds as many records as it can until the database is back";
 	return err == ERR_STATE ? "what this node holds of it without the database is not whole, and goes on when the database is back" : err_text(err);
 }

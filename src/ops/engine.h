@@ -126,7 +126,7 @@ struct engine {
 	enum coffer_err (*set_ring)(struct engine *engine, struct ring **ring);
 	/* After set_ring: opens the audit chain (unless it is open), loads the grants, and the state becomes OPEN. Admin lane, admin_lock held. */
 	enum coffer_err (*open)(struct engine *engine, struct reason *reason);
-	/* Opens a sealed node by its token, which is well. ERR_OK also when it is open by then. Admin lane; takes admin_lock. */
+	/* Opens a sealed node by its token, which is well. One that is open by then: ERR_OK, or what the token says when it is to open the data keys again. Admin lane; takes admin_lock. */
 	enum coffer_err (*open_by_token)(struct engine *engine, struct reason *reason);
 	/* After an open that failed for want of memory or disk: the state is SEALED, and the daemon opens again by itself. Any lane. May be NULL. */
 	void (*open_later)(struct engine *engine);

@@ -6,6 +6,7 @@
 #include "ops/attend_open.h"
 #include "ops/tables.h"
 #include "ops/token_of.h"
+#include "token/bound.h"
 
 #define SHARES_AT_ONCE 16u
 #define PIN_MAX 255u
@@ -87,27 +88,36 @@ static enum coffer_err recover(struct op_ctx *ctx, const struct wish *w)
 	return err;
 }
 
+/* A TPM whose data keys are bound to a PIN serves without it too, as behind recovery shares. */
+static bool lacks_pin(struct engine *e, struct token_proxy *proxy)
+{
+	pthread_mutex_lock(&e->note_lock);
+	bool wanted = token_binding_wants_pin(&e->identity.binding) && !strstr(e->identity.token_uri, "pin-source=");
+	pthread_mutex_unlock(&e->note_lock);
+	return wanted && !token_proxy_has_pin(proxy);
+}
+
 /* An open node whose token does not serve: it is given one more try, or the PIN that it wants again after one was refused. */
-static bool token_is_lost(struct engine *e)
+static bool token_is_lost(struct engine *e, bool with_pin)
 {
 	struct token_health health;
 	struct token_proxy *proxy = engine_state_get(e) == ENGINE_OPEN ? token_of(e) : NULL;
 	if (!proxy) return false;
 	token_proxy_health(proxy, &health);
-	return health.state != TOKEN_WELL && health.state != TOKEN_OPEN && health.state != TOKEN_STARTING;
+	if (health.state == TOKEN_WELL) return with_pin && lacks_pin(e, proxy);
+	return health.state != TOKEN_OPEN && health.state != TOKEN_STARTING;
 }
 
-/* On an open node not while the token is turned to another one, which would get the PIN. */
+/* Not while the token is turned to another one, which would get the PIN: by a change of the master secret, by what follows an opening, by a zeroise, also on a node at fault. All of these hold admin_lock. */
 static enum coffer_err unlock(struct engine *e, struct token_proxy *proxy, struct secret **pin, struct reason *reason)
 {
-	if (engine_state_get(e) != ENGINE_OPEN) return token_proxy_unlock(proxy, pin, reason);
 	pthread_mutex_lock(&e->admin_lock);
 	enum coffer_err err = token_proxy_unlock(proxy, pin, reason);
 	pthread_mutex_unlock(&e->admin_lock);
 	return err;
 }
 
-/* With the token as it is configured, or with a PIN that it is given; one try either way. */
+/* With the token as it is configured, or with a PIN that it is given; one try either way. A TPM refuses a PIN when it opens the data key, and not before. */
 static enum coffer_err by_token(struct op_ctx *ctx, const struct wish *w)
 {
 	struct engine *e = ctx->engine;
@@ -120,9 +130,9 @@ static enum coffer_err by_token(struct op_ctx *ctx, const struct wish *w)
 		TRY(attend_pin_begin(e->attend, &ctx->reason));
 	}
 	enum coffer_err err = unlock(e, proxy, &pin, &ctx->reason);
+	if (!err) err = e->open_by_token(e, &ctx->reason);
 	if (w->way == WAY_PIN) attend_pin_end(e->attend, err);
-	TRY(err);
-	return e->open_by_token(e, &ctx->reason);
+	return err;
 }
 
 static enum coffer_err by_token_alone(struct op_ctx *ctx, const struct wish *w)
@@ -166,7 +176,7 @@ enum coffer_err op_unseal(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 {
 	struct wish w = { .share_count = 0 };
 	TRY(read_wish(ctx, payload, &w));
-	bool again = (w.way == WAY_TOKEN || w.way == WAY_PIN) && token_is_lost(ctx->engine);
+	bool again = (w.way == WAY_TOKEN || w.way == WAY_PIN) && token_is_lost(ctx->engine, w.way == WAY_PIN);
 	if (w.way != WAY_ASK && !again && !attend_wanted(ctx->engine))
 		return reason_fail(&ctx->reason, ERR_EXISTS, "the node is open already");
 	if (w.way == WAY_SHARES || w.way == WAY_PASSPHRASE) TRY(recover(ctx, &w));

@@ -219,12 +219,14 @@ static enum coffer_err destroy(struct op_ctx *ctx, const struct wish *wish, stru
 	return err;
 }
 
-static enum coffer_err carry_out(struct op_ctx *ctx, const struct wish *wish, struct writer *out)
+/* destroyed_in: a place in which one was destroyed just now, also where the store could not note it. */
+static enum coffer_err carry_out(struct op_ctx *ctx, const struct wish *wish, const char *destroyed_in, struct writer *out)
 {
 	struct engine *e = ctx->engine;
 	struct remains remains = { "left in the token, as was asked", "left in the token, as was asked", "", false };
 	bool gone = false;
 	rotation_master_stands(e, remains.earlier, &remains.begun);
+	if (strcmp(remains.earlier, destroyed_in) == 0) remains.earlier[0] = '\0';
 	if (remains.earlier[0]) log_warn("zeroise: %s %s", left_by(&remains), remains.earlier);
 	say_begun(ctx);
 	bool held = !wish->without_token && audit_signer_hold_for(e, 4 * e->config->token_deadline_ms);
@@ -248,13 +250,14 @@ enum coffer_err op_zeroise(struct op_ctx *ctx, struct ttlv_cursor *payload, stru
 {
 	struct wish wish = { .without_token = false };
 	struct engine *e = ctx->engine;
+	char destroyed_in[TOKEN_URI_MAX + 1] = "";
 	pthread_mutex_lock(&e->admin_lock);
 	enum coffer_err err = check(ctx, payload, &wish);
 	pthread_mutex_unlock(&e->admin_lock);
 	TRY(err);
-	if (!wish.without_token) rotation_master_finish(e, true);
+	if (!wish.without_token) rotation_master_finish(e, ctx->principal->text, destroyed_in);
 	pthread_mutex_lock(&e->admin_lock);
-	err = carry_out(ctx, &wish, out);
+	err = carry_out(ctx, &wish, destroyed_in, out);
 	pthread_mutex_unlock(&e->admin_lock);
 	return err;
 }

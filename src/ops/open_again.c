@@ -3,8 +3,11 @@
 
 bool open_failure_passes(enum coffer_err err)
 {
-	enum err_class class = err_class(err);
-	return class == ERR_CLASS_memory || class == ERR_CLASS_io || class == ERR_CLASS_token || err == ERR_TIMEOUT || err == ERR_BUSY; /* the other nodes write too */
+	switch (err_class(err)) {
+	case ERR_CLASS_token: case ERR_CLASS_memory: case ERR_CLASS_crypto: return true; /* of what is damaged the error is another one */
+	case ERR_CLASS_io: return err != ERR_SCHEMA;
+	default: return err == ERR_BUSY || err == ERR_AUTH; /* the other nodes write too; a wrong PIN is put right by an operator */
+	}
 }
 
 enum coffer_err open_again(struct engine *engine, struct reason *reason)

@@ -12,7 +12,7 @@
 #include "ops/audit_signer.h"
 #include "ops/rotation_internal.h"
 #include "ops/rotation_master_internal.h"
-#include "token/place.h"
+#include "token/bound.h"
 
 void master_flow_end(struct master_flow *f)
 {
@@ -168,7 +168,7 @@ static enum coffer_err wrap_all(struct master_flow *f, struct reason *reason)
 void master_back_to(struct master_flow *f, const struct identity *to)
 {
 	struct reason why = { "" };
-	enum coffer_err err = token_proxy_retarget(f->engine->token, to->token_uri, &to->binding, &why);
+	enum coffer_err err = token_proxy_go_home(f->engine->token, to->token_uri, &to->binding, &why);
 	if (err) log_warn("the token in force does not answer: %s", reason_text(&why, err));
 }
 
@@ -244,12 +244,20 @@ enum coffer_err master_give_pin(struct master_flow *f, const char *uri)
 	return ERR_OK;
 }
 
-/* A TPM without a PIN binds nothing: who comes from a token whose PIN a person gave says what the new one wants. */
-static enum coffer_err check_pin(struct master_flow *f, struct reason *reason)
+/* A TPM without a PIN binds nothing: who comes from one whose data keys are bound to a PIN, or from a token whose PIN a person gave, says what the new one wants. Nobody gave that of the TPM in
+ * force where shares opened the node. */
+enum coffer_err master_check_pin(const struct master_flow *f, struct reason *reason)
 {
-	const char *uri = f->wish->uri;
-	const bool to_tpm = strncmp(uri, "tpm2:", 5) == 0, says = strstr(uri, "pin-source=") != NULL;
-	if (!to_tpm || says || f->wish->pin.len || !token_proxy_has_pin(f->engine->token)) return ERR_OK;
+	struct token_proxy *token = f->engine->token;
+	const bool other = f->wish->uri[0] != '\0';
+	const char *uri = other ? f->wish->uri : f->before.token_uri;
+	const bool to_tpm = strncmp(uri, "tpm2:", 5) == 0;
+	const bool says = strstr(uri, "pin-source=") || (other && f->wish->pin.len);
+	if (!to_tpm || says || token_proxy_brings_pin(token, uri)) return ERR_OK;
+	if (!token_proxy_has_pin(token) && !token_binding_wants_pin(&f->before.binding)) return ERR_OK;
+	if (!other)
+		return reason_fail(reason, ERR_USAGE, "the data keys are bound to a PIN that was not given, and the new master secret would want none: give it with 'coffer unseal --pin' first, or name another place "
+			"in the TPM with --token, and a PIN with --pin");
 	return reason_fail(reason, ERR_USAGE, "the master secret in force wants a PIN, and the new one would want none: give the new one's with --pin, or add 'pin-source=' to its URI to go without");
 }
 
@@ -261,7 +269,7 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	token_proxy_health(e->token, &health);
 	f->out->old = MASTER_OLD_STANDS; /* of one before this one */
 	f->old_info = health.info;
-	enum coffer_err err = check_pin(f, reason);
+	enum coffer_err err = master_check_pin(f, reason);
 	if (!err && f->wish->uri[0]) err = master_give_pin(f, f->wish->uri);
 	if (!err) err = master_make(f, reason);
 	if (!err) err = e->on_store(e, master_take_keys, f, reason);

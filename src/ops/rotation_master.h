@@ -29,8 +29,9 @@ void master_old_say(enum master_old old, const char *still, char *out, size_t ca
 
 enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason) MUST_USE;
 /* After a start: destroys the old master secret that a change left; where the counter in its token says that the store is not the newest nothing is destroyed, and the node stops serving.
- * ends (a zeroise): also on a node at fault whose data keys are open, and whatever the counter says; and also the new one that a change made which did not come to its end. Takes admin_lock itself. */
-void rotation_master_finish(struct engine *engine, bool ends);
+ * ends_by (who zeroises; NULL: a start): also on a node at fault whose data keys are open, and whatever the counter says; and also the new one that a change made which did not come to its end.
+ * out_gone (TOKEN_URI_MAX + 1 bytes, may be NULL): the URI of what was destroyed just now, whether or not that could be written down; "": nothing. Takes admin_lock itself. */
+void rotation_master_finish(struct engine *engine, const char *ends_by, char *out_gone);
 /* The URI of an old master secret that a change left and that was not destroyed yet, or (*out_begun) of a place in which a change that did not come to its end may have made one; "": none, or the store
  * cannot say. Admin lane, admin_lock held. */
 void rotation_master_stands(struct engine *engine, char out[static TOKEN_URI_MAX + 1], bool *out_begun);

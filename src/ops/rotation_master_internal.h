@@ -69,6 +69,8 @@ void master_flow_end(struct master_flow *f);
 /* The token is not turned to another one while a raise or a signature is under way, and none begins meanwhile. */
 void master_keep_raises(struct engine *e);
 void master_let_raises(struct engine *e);
+/* Before anything is changed. ERR_USAGE: the token in force wants a PIN, and the new master secret would be a TPM's that wants none. */
+enum coffer_err master_check_pin(const struct master_flow *f, struct reason *reason) MUST_USE;
 /* The wish's PIN, if there is one, is that of the token of uri. */
 enum coffer_err master_give_pin(struct master_flow *f, const char *uri) MUST_USE;
 

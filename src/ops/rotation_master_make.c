@@ -108,7 +108,11 @@ enum coffer_err master_make(struct master_flow *f, struct reason *reason)
 		return ERR_OK;
 	}
 	bool own = found.kind[0] != '\0'; /* the node chose it */
-	if (here && !found.binding.data_len && try_place(f, found.uri, own, reason) == ERR_OK && !master_is_same(&f->before, &f->after)) return ERR_OK;
+	if (here && !found.binding.data_len) {
+		enum coffer_err err = try_place(f, found.uri, own, reason);
+		if (err == ERR_AUTH || err == ERR_TOKEN_LOCKED) return err; /* one more place would be one more try */
+		if (!err && !master_is_same(&f->before, &f->after)) return ERR_OK;
+	}
 	for (unsigned n = 1; n <= PLACES; n++) {
 		TRY(master_next_uri(f->before.token_uri, n, uri));
 		enum coffer_err err = try_place(f, uri, false, reason);

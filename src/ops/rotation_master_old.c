@@ -64,14 +64,15 @@ static void drop_signer(struct engine *e, const struct token_info *old, const st
 	if (!stays) audit_signer_drop(e);
 }
 
-/* The token that was left is not the one whose PIN a start knows: what it refused once it is not asked again at every start. */
+/* The token that was left is not the one whose PIN a start knows: what it refused once it is not asked again at every start. Noted behind the try: noted before, each start that is cut off, or finds the
+ * token away, would leave one that takes its PIN to an operator. A store that cannot be written does not get here: opening the node writes to it. */
 static void note_refused(struct master_flow *f, enum coffer_err err, struct reason *reason)
 {
 	struct engine *e = f->engine;
 	struct reason why = { "" };
 	if (err != ERR_AUTH && err != ERR_TOKEN_LOCKED && err != ERR_USAGE) return;
 	snprintf(why.text, sizeof why.text, "%.300s", reason_text(reason, err));
-	(void)reason_fail(reason, err, "%s: give the PIN of the token that was left with 'coffer rotate master --pin'", why.text);
+	(void)reason_fail(reason, err, "%s: that is the token that was left%s; 'coffer rotate master --pin' gives it its PIN", why.text, err == ERR_TOKEN_LOCKED ? ": unlock it" : "");
 	if (err == ERR_USAGE || f->record.refused) return; /* that cost no try, or is known */
 	f->record.refused = true;
 	err = e->on_store(e, master_store_record, f, &why);
@@ -222,7 +223,8 @@ static void finish_begun(struct master_flow *f)
 	enum coffer_err err = destroy_begun(f, &why);
 	master_let_raises(f->engine);
 	if (!err) err = master_end(f, &why);
-	if (err) log_warn("the master secret that a change had begun with is not destroyed: %s", reason_text(&why, err));
+	const bool gone = f->out->old == MASTER_OLD_DESTROYED;
+	if (err) log_warn("the master secret that a change had begun with is %s: %s", gone ? "destroyed, and still on record" : "not destroyed", reason_text(&why, err));
 }
 
 static void finish_left(struct master_flow *f)
@@ -248,19 +250,24 @@ static void finish_refused(struct master_flow *f)
 	master_tell_old(f, LEFT_REFUSED);
 }
 
-void rotation_master_finish(struct engine *engine, bool ends)
+void rotation_master_finish(struct engine *engine, const char *ends_by, char *out_gone)
 {
+	const bool ends = ends_by != NULL;
+	const struct master_wish wish = { .principal = ends_by };
 	struct master_change out = { .old = MASTER_OLD_STANDS };
-	struct master_flow f = { .engine = engine, .out = &out, .for_good = ends };
+	struct master_flow f = { .engine = engine, .wish = ends ? &wish : NULL, .out = &out, .for_good = ends };
 	struct reason why = { "" };
+	char uri[TOKEN_URI_MAX + 1];
 	pthread_mutex_lock(&engine->admin_lock);
 	enum engine_state state = engine_state_get(engine);
 	const bool may = state == ENGINE_OPEN || (ends && state == ENGINE_FAULT && !engine->store_hangs);
 	enum coffer_err err = may && engine->token ? engine->on_store(engine, master_load, &f, &why) : ERR_STATE;
 	if (err && may && engine->token) log_warn("whether a master secret was left cannot be read: %s", reason_text(&why, err));
+	snprintf(uri, sizeof uri, "%s", err ? "" : f.record.uri);
 	if (!err && f.record.phase == 2 && f.record.refused) finish_refused(&f);
 	else if (!err && f.record.phase == 2) finish_left(&f);
 	else if (!err && ends && f.record.binding.data_len && has_begun(engine, &f.record)) finish_begun(&f);
+	if (out_gone) snprintf(out_gone, TOKEN_URI_MAX + 1, "%s", out.old == MASTER_OLD_DESTROYED ? uri : "");
 	anchor_record_clear(&f.record.left);
 	master_flow_end(&f);
 	pthread_mutex_unlock(&engine->admin_lock);

@@ -153,13 +153,23 @@ enum coffer_err token_proxy_provision(struct token_proxy *p, struct token_bindin
 	return proxy_run(p, &job, reason);
 }
 
-enum coffer_err token_proxy_retarget(struct token_proxy *p, const char *uri, const struct token_binding *binding, struct reason *reason)
+static enum coffer_err lead(struct token_proxy *p, const char *uri, const struct token_binding *binding, bool home, struct reason *reason)
 {
-	struct proxy_target target = { .uri = uri, .binding = binding };
+	struct proxy_target target = { .uri = uri, .binding = binding, .home = home };
 	struct proxy_job job = { .target = &target };
 	if (strlen(uri) > TOKEN_URI_MAX) return reason_fail(reason, ERR_USAGE, "the token URI is too long");
 	TRY(token_kind_of_uri(uri, &target.kind, reason));
 	return proxy_run(p, &job, reason);
+}
+
+enum coffer_err token_proxy_retarget(struct token_proxy *p, const char *uri, const struct token_binding *binding, struct reason *reason)
+{
+	return lead(p, uri, binding, false, reason);
+}
+
+enum coffer_err token_proxy_go_home(struct token_proxy *p, const char *uri, const struct token_binding *binding, struct reason *reason)
+{
+	return lead(p, uri, binding, true, reason);
 }
 
 static enum coffer_err take_bytes(struct proxy_job *job, const struct channel_reply *reply)
@@ -253,10 +263,14 @@ enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_m
 	return reason_fail(reason, ERR_TIMEOUT, "the token did not answer within %llu ms", (unsigned long long)max_wait_ms);
 }
 
+/* A PKCS#11 token that serves has taken its PIN. A TPM serves without one, and wants it for the data key; its helper takes it in front of OPEN alone, so another one is started. */
 enum coffer_err token_proxy_unlock(struct token_proxy *p, struct secret **pin, struct reason *reason)
 {
 	pthread_mutex_lock(&p->lock);
-	if (!proxy_state_serves((enum token_state)p->state)) proxy_pin_replace(p, TAKE(*pin));
+	const bool serves = proxy_state_serves((enum token_state)p->state);
+	const bool anew = serves && *pin && strncmp(p->uri, "tpm2:", 5) == 0;
+	if (!serves || anew) proxy_pin_replace(p, TAKE(*pin));
+	p->anew = anew;
 	p->unlocked = true;
 	p->retry_asked = true;
 	pthread_mutex_unlock(&p->lock);

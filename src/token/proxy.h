@@ -88,11 +88,16 @@ enum coffer_err token_proxy_provision(struct token_proxy *p, struct token_bindin
 /* From now on the proxy speaks to the token of this URI, with this binding (NULL: none yet; provision follows), with a helper of its own; waits for the first
  * attempt. Also from an unwell state. When it fails the proxy stays with the new URI and goes on trying. Both are copied. */
 enum coffer_err token_proxy_retarget(struct token_proxy *p, const char *uri, const struct token_binding *binding, struct reason *reason) MUST_USE;
+/* The same, back to the token in force. Where the same PKCS#11 token has just refused what the same pin-source gives, that is not tried once more: ERR_AUTH or ERR_TOKEN_LOCKED at once, and the state
+ * stays so until an operator asks. */
+enum coffer_err token_proxy_go_home(struct token_proxy *p, const char *uri, const struct token_binding *binding, struct reason *reason) MUST_USE;
 /* Takes *pin (moved), that of the token of uri, to which the next token_proxy_retarget leads; no other token is given it. Nothing is sent now. That of the token in force is
  * given by token_proxy_unlock: for its URI this drops it. */
 void token_proxy_give_pin(struct token_proxy *p, const char *uri, struct secret **pin);
 /* Whether a person gave the PIN of the token that the proxy is turned to. */
 bool token_proxy_has_pin(struct token_proxy *p);
+/* Whether token_proxy_retarget would give the token of uri a PIN that a person gave. */
+bool token_proxy_brings_pin(struct token_proxy *p, const char *uri);
 /* The token that the proxy is turned to stays so: the PIN of another one, kept for the way there, is wiped unless keep_other. */
 void token_proxy_is_home(struct token_proxy *p, bool keep_other);
 /* plain: TOKEN_SECRET_LEN bytes. Appends at most TOKEN_BLOB_MAX bytes to out. ERR_STATE while there is no binding. */
@@ -133,8 +138,8 @@ enum coffer_err token_proxy_probe_now(struct token_proxy *p, uint64_t max_wait_m
 void token_proxy_retry(struct token_proxy *p);
 
 /* Makes one attempt now, with this PIN (*pin is moved) or, when it is NULL, as the URI says, and waits for its end. The PIN is kept for helpers started
- * later and wiped when the token refuses it or the proxy is freed. In a serving state it only probes, and the PIN is wiped. Errors as the state's;
- * ERR_TIMEOUT. */
+ * later and wiped when the token refuses it or the proxy is freed. In a serving state it only probes, and the PIN is wiped; a TPM is opened anew with it. Whether a TPM takes it an unwrap
+ * says, not this. Errors as the state's; ERR_TIMEOUT. */
 enum coffer_err token_proxy_unlock(struct token_proxy *p, struct secret **pin, struct reason *reason) MUST_USE;
 
 void token_proxy_health(struct token_proxy *p, struct token_health *out);

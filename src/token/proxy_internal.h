@@ -80,6 +80,7 @@ struct proxy_target {
 	const char *uri;
 	enum token_kind kind;
 	const struct token_binding *binding; /* may be NULL */
+	bool home;                           /* the way back */
 };
 
 /* A call of another thread, on that thread's stack until done. */
@@ -111,6 +112,7 @@ struct token_proxy {
 	pthread_cond_t done;  /* for the callers */
 	bool stop, busy, retry_asked, bound;
 	bool attended, unlocked;           /* attended: attempts are made while it is unlocked */
+	bool anew;                         /* what retry_asked asks for: another helper, also where one serves */
 	struct secret *pin;                /* given by token_proxy_unlock; NULL: none */
 	struct secret *aside_pin;          /* given for the token that the proxy was turned away from, or is about to turn to, NULL: none; of */
 	char aside_uri[TOKEN_URI_MAX + 1]; /* this one alone: with another it would cost a try */
@@ -133,6 +135,8 @@ struct token_proxy {
 	/* the thread's own */
 	struct proxy_helper helper;
 	bool started_once;
+	bool given;               /* what the last attempt was refused came from a person, */
+	bool source_refused;      /* or from the pin-source of a PKCS#11 token */
 	uint64_t next_at_ms;      /* of the next probe or attempt; UINT64_MAX: none */
 	uint64_t last_attempt_ms; /* how long the last good attempt took; 0: none yet */
 };
@@ -142,6 +146,8 @@ void *proxy_thread_main(void *proxy);
 enum coffer_err proxy_run(struct token_proxy *p, struct proxy_job *job, struct reason *reason) MUST_USE;
 /* Under the lock, p->uri still that of before: p->pin becomes the one that was given for uri, NULL: none, and what it was is kept for the way back (proxy_pin.c). */
 void proxy_pin_turn(struct token_proxy *p, const char *uri);
+/* Under the lock, p->uri still that of before: the PIN that p->uri's pin-source has is what this one's has, and no other was given for it. */
+bool proxy_pin_is_same(const struct token_proxy *p, const char *uri);
 /* Under the lock: another PIN for the token of now (owned; NULL: none); the earlier one is forgotten, wherever in that token it was kept for. */
 void proxy_pin_replace(struct token_proxy *p, struct secret *pin);
 /* Under the lock: the token did not take p->pin, which is forgotten. */

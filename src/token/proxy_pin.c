@@ -18,6 +18,14 @@ static bool is_shared(const char *a, const char *b)
 	return strcmp(a, b) == 0 || (strncmp(a, "pkcs11:", 7) == 0 && token_place_same_token(a, b));
 }
 
+bool proxy_pin_is_same(const struct token_proxy *p, const char *uri)
+{
+	const char *here = strstr(p->uri, "pin-source="), *there = strstr(uri, "pin-source=");
+	const size_t len = here ? strcspn(here, "&") : 0;
+	const bool given = p->aside_pin && is_shared(p->aside_uri, uri);
+	return here && there && !given && is_shared(p->uri, uri) && strcspn(there, "&") == len && memcmp(here, there, len) == 0;
+}
+
 /* The one that was there goes aside in its turn. */
 static void exchange(struct token_proxy *p)
 {
@@ -68,6 +76,15 @@ bool token_proxy_has_pin(struct token_proxy *p)
 	const bool has = p->pin != NULL;
 	pthread_mutex_unlock(&p->lock);
 	return has;
+}
+
+bool token_proxy_brings_pin(struct token_proxy *p, const char *uri)
+{
+	pthread_mutex_lock(&p->lock);
+	bool brings = p->aside_pin && is_shared(p->aside_uri, uri);
+	brings = brings || (p->pin && (is_shared(p->uri, uri) || token_place_same_token(p->uri, uri)));
+	pthread_mutex_unlock(&p->lock);
+	return brings;
 }
 
 void token_proxy_is_home(struct token_proxy *p, bool keep_other)

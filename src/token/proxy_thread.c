@@ -18,7 +18,7 @@ static void set_state(struct token_proxy *p, enum token_state to, const struct r
 {
 	enum token_state from = state_of(p);
 	struct reason sentence = { "" };
-	proxy_state_explain(to, p->attended, p->helper.lost, why, &sentence);
+	proxy_state_explain(to, p->attended || p->given, p->helper.lost, why, &sentence);
 	pthread_mutex_lock(&p->lock);
 	p->sentence = sentence;
 	if (from != to) {
@@ -36,6 +36,8 @@ static void fail(struct token_proxy *p, enum coffer_err err, const struct reason
 	proxy_helper_end(&p->helper);
 	pthread_mutex_lock(&p->lock);
 	uint32_t failures = ++p->failures;
+	p->given = p->pin != NULL;
+	p->source_refused = (err == ERR_AUTH || err == ERR_TOKEN_LOCKED) && !p->pin && strncmp(p->uri, "pkcs11:", 7) == 0;
 	if (proxy_state_retry(to) == PROXY_RETRY_ASKED) { /* what was given by a person is not tried again */
 		proxy_pin_refused(p);
 		p->unlocked = false;
@@ -172,10 +174,33 @@ static enum coffer_err attempt(struct token_proxy *p, struct reason *reason)
 	return ERR_OK;
 }
 
+/* In order: a token that takes one connection at a time has it free for the next. */
+static void close_helper(struct token_proxy *p)
+{
+	struct channel_reply reply;
+	struct reason ignored = { "" };
+	if (p->helper.fd >= 0) (void)!call(p, CHANNEL_CLOSE, PROXY_CLOSE_MS, &reply, &ignored);
+	proxy_helper_end(&p->helper);
+}
+
+static bool take_anew(struct token_proxy *p)
+{
+	pthread_mutex_lock(&p->lock);
+	bool anew = p->anew;
+	p->anew = false;
+	pthread_mutex_unlock(&p->lock);
+	return anew;
+}
+
 /* The planned work, or what token_proxy_probe_now asked for. */
 static enum coffer_err look(struct token_proxy *p, struct reason *reason)
 {
-	if (state_of(p) != TOKEN_WELL && state_of(p) != TOKEN_OPEN) return attempt(p, reason);
+	bool serves = state_of(p) == TOKEN_WELL || state_of(p) == TOKEN_OPEN;
+	if (take_anew(p) && serves) {
+		close_helper(p);
+		serves = false;
+	}
+	if (!serves) return attempt(p, reason);
 	enum coffer_err err = probe(p, p->call_ms, reason);
 	if (err != ERR_OK) fail(p, err, reason);
 	return err;
@@ -247,26 +272,24 @@ static void after_adopt(struct token_proxy *p)
 	if (err != ERR_OK) fail(p, err, &why);
 }
 
-/* The helper that was ends in order: a token that takes one connection at a time has it free for the next. */
 static void turn(struct token_proxy *p, struct proxy_job *job)
 {
-	struct channel_reply reply;
-	struct reason ignored = { "" };
 	const struct proxy_target *to = job->target;
-	if (p->helper.fd >= 0) (void)!call(p, CHANNEL_CLOSE, PROXY_CLOSE_MS, &reply, &ignored);
-	proxy_helper_end(&p->helper);
+	close_helper(p);
 	pthread_mutex_lock(&p->lock);
+	const bool known = to->home && p->source_refused && proxy_pin_is_same(p, to->uri);
 	proxy_pin_turn(p, to->uri);
 	memcpy(p->uri, to->uri, strlen(to->uri) + 1);
 	p->bound = to->binding != NULL;
 	if (p->bound) p->binding = *to->binding;
-	p->probed = p->described = false;
+	p->probed = p->described = p->anew = false;
 	p->failures = 0;
 	pthread_mutex_unlock(&p->lock);
 	p->helper.kind = to->kind;
 	proxy_sent_forget(&p->helper.sent);
 	p->last_attempt_ms = 0;
-	job->err = attempt(p, &job->reason);
+	if (known) job->err = reason_fail(&job->reason, proxy_state_error(state_of(p)), "%s", p->sentence.text); /* the state of before, until an operator asks */
+	else job->err = attempt(p, &job->reason);
 }
 
 static void run_job(struct token_proxy *p, struct proxy_job *job)
@@ -375,8 +398,6 @@ static void refuse_jobs(struct token_proxy *p)
 void *proxy_thread_main(void *proxy)
 {
 	struct token_proxy *p = proxy;
-	struct reason ignored = { "" };
-	struct channel_reply reply;
 	prctl(PR_SET_NAME, "token");
 	for (bool stop = false; !stop;) {
 		wait_for_work(p);
@@ -386,7 +407,6 @@ void *proxy_thread_main(void *proxy)
 		else work(p);
 		pthread_mutex_unlock(&p->lock);
 	}
-	if (p->helper.fd >= 0) (void)!call(p, CHANNEL_CLOSE, PROXY_CLOSE_MS, &reply, &ignored);
-	proxy_helper_end(&p->helper);
+	close_helper(p);
 	return NULL;
 }

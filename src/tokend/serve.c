@@ -25,6 +25,7 @@ struct service {
 	uint32_t sequence;    /* of the request under way */
 	struct token *token;  /* NULL before OPEN */
 	bool attached;
+	bool erased;          /* what it was attached to */
 	bool confined;
 	struct buf bytes;     /* result of WRAP and RANDOM */
 	struct secret *plain; /* result of UNWRAP, TRANSPORT_ECDH and ACTIVATE */
@@ -82,6 +83,7 @@ static enum coffer_err unwrap(struct service *s, struct view blob, struct reason
 static enum coffer_err run_attached(struct service *s, const struct channel_request *request, struct channel_reply *reply)
 {
 	struct reason *reason = &reply->reason;
+	if (s->erased) return reason_fail(reason, ERR_TOKEN_KEY_MISSING, "the master secret was destroyed");
 	if (!s->attached) return reason_fail(reason, ERR_STATE, "the master secret was not looked up yet");
 	switch (request->op) {
 	case CHANNEL_WRAP:
@@ -90,7 +92,7 @@ static enum coffer_err run_attached(struct service *s, const struct channel_requ
 		return unwrap(s, request->bytes, reason);
 	case CHANNEL_ERASE:
 		TRY(token_erase_backend.erase(s->token, &reply->reason));
-		s->attached = false;
+		s->erased = true;
 		return ERR_OK;
 	case CHANNEL_SIGNER:
 	case CHANNEL_SIGN:
@@ -110,6 +112,13 @@ static enum coffer_err run_attached(struct service *s, const struct channel_requ
 	}
 }
 
+static enum coffer_err attached(struct service *s)
+{
+	s->attached = true;
+	s->erased = false;
+	return ERR_OK;
+}
+
 static enum coffer_err run(struct service *s, const struct channel_request *request, struct channel_reply *reply)
 {
 	if (request->op == CHANNEL_OPEN) return open_token(s, request, &reply->reason);
@@ -119,12 +128,10 @@ static enum coffer_err run(struct service *s, const struct channel_request *requ
 	switch (request->op) {
 	case CHANNEL_PROVISION:
 		TRY(token_backend.provision(s->token, &reply->binding, &reply->reason));
-		s->attached = true;
-		return ERR_OK;
+		return attached(s);
 	case CHANNEL_ATTACH:
 		TRY(token_backend.attach(s->token, &request->binding, &reply->reason));
-		s->attached = true;
-		return ERR_OK;
+		return attached(s);
 	case CHANNEL_DESCRIBE:
 		return token_backend.describe(s->token, &reply->info, &reply->reason);
 	case CHANNEL_RANDOM:

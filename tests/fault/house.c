@@ -44,8 +44,7 @@ bool house_said(const char *part)
 
 static char folder[64]; /* of the house that is open; "" when none is */
 
-/* As far as it goes; an init that waits for a restart has a folder in it. */
-static void remove_folder(const char *path)
+void house_remove_folder(const char *path)
 {
 	DIR *d = opendir(path);
 	for (const struct dirent *e; d && (e = readdir(d)) != NULL;) {
@@ -71,7 +70,7 @@ void house_die(const char *fmt, ...)
 	fprintf(stderr, "%s%s\n", doing.words[0] ? "; last answer: " : "", doing.words);
 	va_end(args);
 	fault_show_place();
-	if (folder[0]) remove_folder(folder);
+	if (folder[0]) house_remove_folder(folder);
 	abort();
 }
 
@@ -397,7 +396,7 @@ void house_again(struct house *h)
 void house_close(struct house *h)
 {
 	house_down(h);
-	remove_folder(h->dir);
+	house_remove_folder(h->dir);
 	MUST(access(h->dir, F_OK) != 0);
 	folder[0] = '\0';
 	clock_set_source(NULL);

@@ -47,6 +47,8 @@ struct house *house_open_empty(const struct token_spawner *spawner);
 /* Ends the threads and opens everything again on what the store holds, as after a restart. Judges that nothing changed by it. */
 void house_again(struct house *h);
 void house_close(struct house *h);
+/* As far as it goes, with the folder that an init which waits for a restart has in it. */
+void house_remove_folder(const char *path);
 /* The two halves of house_again. What house_up made before it failed is gone again. */
 enum coffer_err house_up(struct house *h);
 void house_down(struct house *h);

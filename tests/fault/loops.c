@@ -195,7 +195,7 @@ static void set_up(void)
 static void run_named(const char *name, const char *fault)
 {
 	static const struct scenario *const tables[] = { house_scenarios, crypt_scenarios, other_scenarios, init_scenarios, backup_scenarios, token_scenarios,
-		recovery_scenarios, quorum_scenarios, audit_scenarios, rotation_scenarios, master_scenarios };
+		recovery_scenarios, quorum_scenarios, audit_scenarios, rotation_scenarios, master_scenarios, open_scenarios, end_scenarios };
 	set_up();
 	for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
 		for (const struct scenario *s = tables[t]; s->name; s++)

@@ -16,6 +16,7 @@
 #include "ops/rotation_internal.h"
 #include "ops/rotation_master.h"
 #include "ops/store_check.h"
+#include "ops/zeroise_counter.h"
 
 static const char *planted = "";
 
@@ -133,6 +134,25 @@ bool __wrap_dispatch_audit_wants(const struct run *run, const struct op_row *row
 	return __real_dispatch_audit_wants(run, row, err) && !(is("silent") && row->audit == OP_AUDIT_FAILED);
 }
 
+/* The token is not asked, and what it has is called destroyed. */
+enum coffer_err __real_token_proxy_zeroise(struct token_proxy *p, bool *out_asked, struct reason *reason);
+enum coffer_err __wrap_token_proxy_zeroise(struct token_proxy *p, bool *out_asked, struct reason *reason);
+enum coffer_err __wrap_token_proxy_zeroise(struct token_proxy *p, bool *out_asked, struct reason *reason)
+{
+	if (!is("erase")) return __real_token_proxy_zeroise(p, out_asked, reason);
+	*out_asked = true;
+	return ERR_OK;
+}
+
+enum coffer_err __real_zeroise_drop_counter(struct engine *engine, const char **out_what, struct reason *reason);
+enum coffer_err __wrap_zeroise_drop_counter(struct engine *engine, const char **out_what, struct reason *reason);
+enum coffer_err __wrap_zeroise_drop_counter(struct engine *engine, const char **out_what, struct reason *reason)
+{
+	if (!is("counter")) return __real_zeroise_drop_counter(engine, out_what, reason);
+	*out_what = "not in the token any more";
+	return ERR_OK;
+}
+
 static const struct mistake {
 	const char *name, *scenario, *fault;
 } mistakes[] = {
@@ -151,7 +171,9 @@ static const struct mistake {
 	{ "forget", "master secret, same token", "the token says TOKEN_GONE" },
 	{ "forget", "master secret, other token", "the token says TOKEN_GONE" },
 	{ "forget", "master secret, other token", "the helper: request lost, once" },
-	{ "identity", "master secret, other token", "call EIO, once" },
+	{ "identity", "master secret, other token", "call E" },
+	{ "erase", "zeroise", "" },
+	{ "counter", "zeroise", "" },
 };
 
 static bool finds(const struct mistake *m, void (*run)(const char *scenario, const char *fault))

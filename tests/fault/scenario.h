@@ -36,5 +36,7 @@ extern const struct scenario recovery_scenarios[];
 extern const struct scenario audit_scenarios[];
 extern const struct scenario rotation_scenarios[];
 extern const struct scenario master_scenarios[];
+extern const struct scenario open_scenarios[];
+extern const struct scenario end_scenarios[];
 
 #endif

@@ -1,5 +1,5 @@
-/* The audit log is exported to a file, signed by the token, and its old records leave the store; a state folder is wiped. Whatever fails: every record is in the files once, what the token signed
- * holds, the chain verifies from the first record that is left, and a wipe that was begun leaves nothing. */
+/* The audit log is exported to a file, signed by the token, and its old records leave the store. Whatever fails: every record is in the files once, what the token signed holds, and the chain verifies
+ * from the first record that is left. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,13 +12,10 @@
 #include "audit/signer_record.h"
 #include "crypto/ecdsa.h"
 #include "daemon/audit_feed.h"
-#include "daemon/shutdown.h"
-#include "daemon/zeroise.h"
 #include "fault/founding.h"
 #include "fault/scenario.h"
 #include "ops/audit_keep.h"
 #include "ops/audit_signer.h"
-#include "ops/zeroise_mark.h"
 #include "unit/store/fault_vfs.h"
 
 #define FILES_MAX 256
@@ -55,17 +52,6 @@ static void records(struct yard *y, unsigned count)
 	MUST_OK(engine_of(y)->on_store(engine_of(y), append, &count, NULL));
 }
 
-static void remove_files(const char *dir)
-{
-	DIR *d = opendir(dir);
-	for (const struct dirent *e; d && (e = readdir(d)) != NULL;) {
-		char path[512];
-		snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-		if (e->d_name[0] != '.') unlink(path);
-	}
-	if (d) closedir(d);
-}
-
 /* ---- export ---- */
 
 static struct {
@@ -91,8 +77,7 @@ static void *open_export(void)
 static void close_export(void *place)
 {
 	audit_feed_done(&export.feed);
-	remove_files(export.dir);
-	rmdir(export.dir);
+	house_remove_folder(export.dir);
 	founding_close(place);
 }
 
@@ -335,137 +320,14 @@ static void judge_kept(void *place, unsigned k)
 	MUST_OK(e->on_store(e, look_kept, NULL, NULL));
 }
 
-/* ---- the end ---- */
-
-/* What a restart after Zeroise would begin: there is no daemon here. */
-void shutdown_begin(struct daemon *d)
-{
-	(void)d;
-}
-
-static char wiped[64];
-
-static void *open_wiped(void)
-{
-	snprintf(wiped, sizeof wiped, "/tmp/coffer-fault-wipe-XXXXXX");
-	MUST(mkdtemp(wiped));
-	return wiped;
-}
-
-static void put_file(const char *name)
-{
-	static const char text[600] = "something";
-	char path[128];
-	snprintf(path, sizeof path, "%s/%s", wiped, name);
-	FILE *f = fopen(path, "w");
-	MUST(f && fwrite(text, 1, sizeof text, f) == sizeof text && fclose(f) == 0);
-}
-
-static void prepare_wiped(void *place, unsigned k)
-{
-	char path[128];
-	(void)place, (void)k;
-	put_file("store.db");
-	put_file("node.id");
-	put_file("lock");
-	snprintf(path, sizeof path, "%s/pending", wiped);
-	MUST(mkdir(path, 0700) == 0);
-	put_file("pending/node.id");
-	MUST_OK(zeroise_mark_put(wiped, NULL));
-}
-
-static bool has(const char *name)
-{
-	char path[128];
-	snprintf(path, sizeof path, "%s/%s", wiped, name);
-	return access(path, F_OK) == 0;
-}
-
-/* Until nothing is left the mark stays: the next start goes on. */
-static enum coffer_err run_wiped(void *place, unsigned k)
-{
-	struct reason why = { "" };
-	(void)place, (void)k;
-	fault_back();
-	enum coffer_err err = zeroise_finish(wiped, &why);
-	fault_aside();
-	MUST(!err || why.text[0]);
-	MUST(has(ZEROISE_MARK) || (!has("store.db") && !has("node.id") && !has("pending")));
-	return err;
-}
-
-static void judge_wiped(void *place, unsigned k)
-{
-	(void)place, (void)k;
-	MUST(!has("store.db") && !has("node.id") && !has("pending") && !has(ZEROISE_MARK) && has("lock"));
-}
-
-static void close_wiped(void *place)
-{
-	remove_files(place);
-	rmdir(place);
-}
-
-/* The operation in front of it. */
-static unsigned restarts;
-
-static void count_restart(struct engine *engine)
-{
-	(void)engine;
-	restarts++;
-}
-
-static void *open_ended(void)
-{
-	struct yard *y = founding_open();
-	engine_of(y)->restart = count_restart;
-	restarts = 0;
-	return y;
-}
-
-/* The token has said what it has: nothing is asked of one that is still being opened. */
-static void await_token(struct house *h)
-{
-	struct token_health health = { .state = TOKEN_GONE };
-	for (unsigned i = 0; i < 200 && (health.state == TOKEN_GONE || health.state == TOKEN_STARTING || health.state == TOKEN_NOT_ANSWERING); i++) {
-		if (i) (void)usleep(20000);
-		token_proxy_retry(h->daemon.engine.token);
-		token_proxy_health(h->daemon.engine.token, &health);
-	}
-}
-
-/* Refused, and the node serves as before; or the mark is there and the node at fault; or the answer says what stands in the way, and it is given again. */
-static enum coffer_err run_ended(void *place, unsigned k)
-{
-	struct yard *y = place;
-	struct engine *e = engine_of(y);
-	struct ask a;
-	char fingerprint[DOMAIN_FINGERPRINT_TEXT], mark[128];
-	(void)k;
-	if (restarts) return ERR_OK; /* an answer that did not come through */
-	if (fault_place() == FAULT_AT_NOTHING && engine_state_get(e) == ENGINE_OPEN) founding_recover(y->house, false);
-	else if (fault_place() == FAULT_AT_NOTHING) await_token(y->house);
-	domain_fingerprint_text(&e->identity.domain, fingerprint);
-	ask_one(&a, OPERATION_COFFER_ZEROISE);
-	ttlv_put_str(&a.w, TAG_COFFER_FINGERPRINT, fingerprint);
-	enum coffer_err err = founding_send(y, &a);
-	snprintf(mark, sizeof mark, "%s/" ZEROISE_MARK, y->house->dir);
-	bool marked = access(mark, F_OK) == 0;
-	MUST(err || (marked && restarts == 1));
-	MUST(!restarts || (marked && engine_state_get(e) == ENGINE_FAULT));
-	MUST(engine_state_get(e) != ENGINE_OPEN || !marked);
-	return err;
-}
-
 const struct scenario audit_scenarios[] = {
 	{ .name = "audit export", .places = AT_HOUSE | AT(CALL), .rounds = 30, .each = 12, .stride = 3, .open = open_export, .prepare = prepare_export, .run = run_export, .judge = judge_export,
 	  .close = close_export },
-	{ .name = "audit signed by the token", .places = AT_HOUSE | AT(TOKEN), .rounds = 30, .each = 12, .stride = 29, .open = open_signed, .prepare = prepare_signed, .run = run_signed,
+	{ .name = "audit signed by the token", .places = AT_HOUSE | AT(TOKEN) | AT(WIRE), .rounds = 30, .each = 12, .stride = 29, .open = open_signed, .prepare = prepare_signed, .run = run_signed,
 	  .judge = judge_signed, .close = close_signed },
+	{ .name = "audit signed by the token, first", .places = AT(HEAP) | AT(ARENA) | AT(DISK) | AT(TOKEN) | AT(WIRE), .rounds = 1, .each = 6, .stride = 29, .open = open_signed,
+	  .prepare = prepare_signed, .run = run_signed, .judge = judge_signed, .close = close_signed },
 	{ .name = "audit records leave the store", .places = AT(HEAP) | AT(ARENA) | AT(OPENSSL) | AT(SQLITE) | AT(DISK), .rounds = 30, .each = 3, .stride = 997, .open = open_kept,
 	  .prepare = prepare_kept, .run = run_kept, .judge = judge_kept, .close = founding_close_as_place },
-	{ .name = "the state folder is wiped", .places = AT(CALL) | AT(EINTR) | AT(SHORT), .rounds = 100, .each = 12, .stride = 7001, .open = open_wiped, .prepare = prepare_wiped,
-	  .run = run_wiped, .judge = judge_wiped, .close = close_wiped },
-	{ .name = "zeroise", .places = AT(HEAP) | AT(ARENA) | AT(CALL) | AT(TOKEN) | AT(WIRE), .rounds = 1, .each = 4, .stride = 11, .open = open_ended, .run = run_ended, .close = founding_close_as_place },
 	{ .name = NULL },
 };

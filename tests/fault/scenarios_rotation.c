@@ -324,7 +324,7 @@ static void judge_retire(void *place, unsigned k)
 
 #define CHANGING .each = 1, .rounds = 20, .open = open_changing, .close = close_changing
 const struct scenario rotation_scenarios[] = {
-	{ .name = "data key changed", .places = AT_HOUSE | AT(TOKEN), .stride = 67, .prepare = prepare_begin, .run = run_begin, .judge = judge_begin, CHANGING },
+	{ .name = "data key changed", .places = AT_HOUSE | AT(TOKEN) | AT(WIRE), .stride = 67, .prepare = prepare_begin, .run = run_begin, .judge = judge_begin, CHANGING },
 	{ .name = "data key re-sealed", .places = AT_HOUSE, .stride = 131, .prepare = prepare_reseal, .run = run_reseal, .judge = judge_reseal, CHANGING },
 	{ .name = "data key not proven", .places = AT_HOUSE, .stride = 131, .prepare = prepare_lie, .run = run_lie, .judge = judge_lie, CHANGING },
 	{ .name = "data key retired", .places = AT_HOUSE, .stride = 67, .prepare = prepare_retire, .run = run_retire, .judge = judge_retire, CHANGING },

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fault/counter.h"
 #include "fault/founding.h"
 #include "fault/scenario.h"
 #include "keyring/slot.h"
@@ -179,51 +180,12 @@ static void judge_bound(void *place, unsigned k)
 
 /* ---- the anchor ---- */
 
-static struct {
-	bool there;
-	uint64_t value;
-	uint8_t auth[TOKEN_COUNTER_AUTH_LEN];
-} chip;
-
-/* Commands fail before and after they took effect: the error of on_call comes behind this. */
-static enum coffer_err on_counter(unsigned op, const struct token_counter_wish *w, struct token_counter_answer *out)
-{
-	bool takes = chip.there && memcmp(chip.auth, w->auth.ptr, sizeof chip.auth) == 0;
-	if (op == CHANNEL_COUNTER_MAKE && !takes) {
-		chip.there = takes = true;
-		memcpy(chip.auth, w->auth.ptr, sizeof chip.auth);
-	}
-	out->state = takes ? TOKEN_COUNTER_WELL : chip.there ? TOKEN_COUNTER_OTHER : TOKEN_COUNTER_NONE;
-	if (takes && (op == CHANNEL_COUNTER_MAKE || (op == CHANNEL_COUNTER_RAISE && chip.value == w->from))) chip.value++;
-	out->value = takes ? chip.value : 0;
-	out->ref = (struct token_counter_ref){ .data = { 7 }, .len = 1, .place = "a place" };
-	return ERR_OK;
-}
-
-/* A start: what is known of the token is forgotten, and asked again. */
-static enum coffer_err check_anew(struct bound *b)
-{
-	struct engine *e = &b->house->daemon.engine;
-	struct reason why = { "" };
-	anchor_free(e->anchor);
-	e->anchor = anchor_new();
-	e->anchor_fault = false;
-	MUST(e->anchor);
-	fault_back();
-	fault_vfs_pause(false);
-	enum coffer_err err = anchor_check(e, &why);
-	fault_vfs_pause(true);
-	fault_aside();
-	if (e->anchor_fault) house_die("taken for a rollback: %s", why.text);
-	return err;
-}
-
 static void *open_anchored(void)
 {
-	memset(&chip, 0, sizeof chip);
+	counter_chip = (struct counter_chip){ .there = false };
 	struct bound *b = open_bound();
-	b->token.on_counter = on_counter;
-	MUST_OK(check_anew(b));
+	b->token.on_counter = counter_answers;
+	MUST_OK(counter_check_anew(b->house));
 	return b;
 }
 
@@ -258,7 +220,7 @@ static enum coffer_err run_raise(void *place, unsigned k)
 	struct bound *b = place;
 	struct engine *e = &b->house->daemon.engine;
 	struct reason why = { "" };
-	uint64_t before = chip.value;
+	uint64_t before = counter_chip.value;
 	(void)k;
 	if (fault_place() == FAULT_AT_NOTHING) settle(b); /* asked again */
 	fault_back();
@@ -268,7 +230,7 @@ static enum coffer_err run_raise(void *place, unsigned k)
 	fault_aside();
 	MUST(err == ERR_OK || why.text[0]);
 	house_words(view_str(why.text));
-	MUST(chip.value - before <= 1 && chip.there);
+	MUST(counter_chip.value - before <= 1 && counter_chip.there);
 	return err;
 }
 
@@ -279,8 +241,8 @@ static void judge_raise(void *place, unsigned k)
 	struct bound *b = place;
 	(void)k;
 	anchor_facts(b->house->daemon.engine.anchor, &f);
-	MUST(f.counter == chip.value && !f.late);
-	MUST_OK(check_anew(b));
+	MUST(f.counter == counter_chip.value && !f.late);
+	MUST_OK(counter_check_anew(b->house));
 }
 
 static enum coffer_err run_check(void *place, unsigned k)
@@ -288,7 +250,7 @@ static enum coffer_err run_check(void *place, unsigned k)
 	struct bound *b = place;
 	(void)k;
 	if (fault_place() == FAULT_AT_NOTHING) settle(b); /* asked again */
-	enum coffer_err err = check_anew(b);
+	enum coffer_err err = counter_check_anew(b->house);
 	if (err) return err;
 	struct anchor_facts f;
 	anchor_facts(b->house->daemon.engine.anchor, &f);
@@ -297,9 +259,9 @@ static enum coffer_err run_check(void *place, unsigned k)
 
 static void *open_unanchored(void)
 {
-	memset(&chip, 0, sizeof chip);
+	counter_chip = (struct counter_chip){ .there = false };
 	struct bound *b = open_bound();
-	b->token.on_counter = on_counter;
+	b->token.on_counter = counter_answers;
 	return b;
 }
 

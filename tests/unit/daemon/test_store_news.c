@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "daemon/store_care.h"
+#include "daemon/store_key.h"
 #include "daemon/store_news.h"
 #include "daemon/store_thread.h"
 #include "keyring/rooted_internal.h"
@@ -396,6 +397,51 @@ static void who_waits_for_a_data_key_comes_back_to_fetch_it(void **state)
 	audit_chain_free(TAKE(d->engine.audit));
 }
 
+/* As the store thread has it. */
+static struct job waiting_job(void)
+{
+	struct job job = { .kind = JOB_REQUEST };
+	request_begin(&job.request);
+	return job;
+}
+
+/* What needs a data key that is on its way is not refused: it waits behind what fetches it, and not for ever. */
+static void what_needs_a_data_key_that_comes_waits_for_it(void **state)
+{
+	struct world *w = *state;
+	struct daemon *d = &w->b.daemon;
+	struct job job = waiting_job(), late = waiting_job();
+	assert_int_equal(job_queue_init(&d->admin_jobs, false), ERR_OK);
+	open_audit(&d->engine);
+	add_generation(&w->a);
+	assert_int_equal(call(&w->a, create, &(struct change){ .runs = 0 }), ERR_OK);
+	told = true;
+	assert_int_equal(hear(&w->b), ERR_OK);
+	assert_false(store_key_comes(d, &job)); /* nobody has handed it over */
+	d->news.tried_ms -= 60000;
+	put_waiting(w);
+	assert_int_equal(hear(&w->b), ERR_OK);
+	assert_true(store_key_comes(d, &job));
+	late.key_until_ms = 1;
+	assert_false(store_key_comes(d, &late));
+	job.next = &late;
+	assert_ptr_equal(store_key_wait(d, &job), &late);
+	assert_null(late.next);
+	assert_ptr_equal(job_queue_take_one(&d->store_jobs), &job);
+	assert_true(job.key_until_ms > 1);
+	job_queue_close(&d->store_jobs);
+	job.next = NULL;
+	assert_ptr_equal(store_key_wait(d, &job), &job); /* the daemon stops */
+	add_generation(&w->b);
+	told = true;
+	d->news.tried_ms -= 60000;
+	assert_int_equal(hear(&w->b), ERR_OK);
+	assert_false(store_key_comes(d, &job));
+	free(job_queue_take_one(&d->admin_jobs));
+	job_queue_done(&d->admin_jobs);
+	audit_chain_free(TAKE(d->engine.audit));
+}
+
 /* A hundred nodes that lost the same database do not come back to it at the same moments. */
 static void the_pause_between_two_tries_differs(void **state)
 {
@@ -433,6 +479,7 @@ int main(void)
 		TEST(what_else_cannot_be_read_is_waited_for_no_longer_than_the_interval),
 		TEST(a_generation_that_waits_is_taken_by_an_admin_thread),
 		TEST(who_waits_for_a_data_key_comes_back_to_fetch_it),
+		TEST(what_needs_a_data_key_that_comes_waits_for_it),
 		TEST(a_lost_connection_is_told),
 		TEST(the_pause_between_two_tries_differs),
 	};

@@ -241,13 +241,14 @@ void damage_record(struct node *n)
 }
 
 struct newest {
-	char details[REASON_MAX + 128];
+	char details[REASON_MAX + 128], principal[64];
 };
 
 static enum coffer_err take_details(void *arg, const struct audit_event *event)
 {
 	struct newest *out = arg;
 	(void)snprintf(out->details, sizeof out->details, "%.*s", (int)event->details.len, (const char *)event->details.ptr);
+	(void)snprintf(out->principal, sizeof out->principal, "%.*s", (int)event->principal.len, (const char *)event->principal.ptr);
 	return ERR_OK;
 }
 
@@ -264,7 +265,14 @@ void opens_audit(struct node *n)
 
 void on_record(struct node *n, const char *words)
 {
-	struct newest newest = { "" };
+	struct newest newest = { .details = "" };
 	assert_int_equal(n->engine.on_store(&n->engine, read_newest, &newest, NULL), ERR_OK);
 	if (!strstr(newest.details, words)) fail_msg("not on record: %s, but %s", words, newest.details);
+}
+
+void recorded_by(struct node *n, const char *principal)
+{
+	struct newest newest = { .details = "" };
+	assert_int_equal(n->engine.on_store(&n->engine, read_newest, &newest, NULL), ERR_OK);
+	assert_string_equal(newest.principal, principal);
 }

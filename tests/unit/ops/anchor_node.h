@@ -56,5 +56,7 @@ void damage_record(struct node *n);
 void opens_audit(struct node *n);
 /* The newest record of the audit log has these words. */
 void on_record(struct node *n, const char *words);
+/* That record is of this principal. */
+void recorded_by(struct node *n, const char *principal);
 
 #endif

@@ -268,6 +268,34 @@ static void a_crash_at_any_step_of_taking_is_mended_or_taken_again(void **state)
 	}
 }
 
+/* The commit was done, and nobody could say so: asked once more, nothing is taken a second time. */
+static void a_store_taken_with_an_unknown_outcome_is_taken_once(void **state)
+{
+	struct node *n = *state;
+	struct principal root;
+	principal_from_uid(0, 1, &root);
+	checks_well(n);
+	for (unsigned round = 0; round < 4; round++) {
+		turn_against(n, round);
+		next_life(n);
+		assert_int_equal(anchor_check(&n->engine, NULL), ERR_CORRUPT);
+		knife = (struct knife){ .cut = CUT_AFTER, .at = 1 };
+		assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_UNKNOWN_OUTCOME);
+		knife.cut = CUT_NONE;
+		struct anchor_record first = record_of(n);
+		uint64_t said = audit_chain_length(n->engine.audit);
+		assert_int_equal(anchor_accept(&n->engine, &root, "", NULL), ERR_OK);
+		struct anchor_record second = record_of(n);
+		assert_int_equal(second.overridden, first.overridden);
+		assert_int_equal(audit_chain_length(n->engine.audit), said);
+		assert_int_equal(second.counter, chip.value);
+		anchor_record_clear(&first);
+		anchor_record_clear(&second);
+		next_life(n);
+		checks_well(n);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, start_node, stop_node)
 
 int main(void)
@@ -283,6 +311,7 @@ int main(void)
 		T(a_crash_at_any_step_is_not_taken_for_a_rollback),
 		T(a_crash_at_any_step_of_making_is_mended),
 		T(a_crash_at_any_step_of_taking_is_mended_or_taken_again),
+		T(a_store_taken_with_an_unknown_outcome_is_taken_once),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);
 }

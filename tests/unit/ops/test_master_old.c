@@ -102,9 +102,10 @@ static void it_is_destroyed_and_its_counter_raised(void **state)
 {
 	struct node *n = *state;
 	leave(n);
-	rotation_master_finish(&n->engine, false);
+	rotation_master_finish(&n->engine, NULL, NULL);
 	assert_true(old.erased == 1 && chip.value == 2 && phase(n) == 0);
 	on_record(n, "the earlier one is destroyed, and looked for again");
+	recorded_by(n, "node");
 	said(n, "");
 }
 
@@ -114,7 +115,7 @@ static void one_that_its_token_does_not_show_is_not_called_destroyed(void **stat
 	struct node *n = *state;
 	leave(n);
 	old.missing = true;
-	rotation_master_finish(&n->engine, false);
+	rotation_master_finish(&n->engine, NULL, NULL);
 	assert_true(old.erased == 0 && chip.value == 2 && phase(n) == 0);
 	on_record(n, "the earlier one is not shown by its token, so it is not known whether it is destroyed");
 	said(n, "not shown by its token");
@@ -131,7 +132,7 @@ static void a_counter_that_went_on_stops_the_node(void **state)
 	leave(n);
 	chip.value = chip.most = 4;
 	for (unsigned i = 0; i < 2; i++) { /* and after a restart */
-		rotation_master_finish(e, false);
+		rotation_master_finish(e, NULL, NULL);
 		assert_true(old.erased == 0 && chip.value == 4 && phase(n) == 2);
 		assert_true(engine_state_get(e) == ENGINE_FAULT && e->anchor_fault && level_of(n) == ANCHOR_REFUSED);
 		on_record(n, "rollback: the store is older than this node has been: the token's counter was raised to 4 and the store knows of 1");
@@ -155,7 +156,7 @@ static void a_counter_that_went_on_stops_the_node(void **state)
 	assert_true(f.overridden == 1 && f.overridden_from == 1 && f.overridden_to == 4);
 	chip.value = before;
 	opens_audit(n);
-	rotation_master_finish(e, false);
+	rotation_master_finish(e, NULL, NULL);
 	assert_true(old.erased == 1 && chip.value == before + 1 && phase(n) == 0 && engine_state_get(e) == ENGINE_OPEN);
 	on_record(n, "the earlier one is destroyed, and looked for again");
 }
@@ -166,8 +167,14 @@ static void zeroise_is_not_stopped_by_it(void **state)
 	struct node *n = *state;
 	leave(n);
 	chip.value = chip.most = 4;
-	rotation_master_finish(&n->engine, true);
+	char gone[TOKEN_URI_MAX + 1];
+	rotation_master_finish(&n->engine, "unix:0", gone);
 	assert_true(old.erased == 1 && phase(n) == 0 && !n->engine.anchor_fault);
+	assert_string_equal(gone, OLD);
+	on_record(n, "the earlier one is destroyed, and looked for again");
+	recorded_by(n, "unix:0");
+	rotation_master_finish(&n->engine, "unix:0", gone);
+	assert_string_equal(gone, "");
 }
 
 /* A token that refused its PIN is asked by nobody but who changes the master secret: not by a start, and not by a zeroise, whose answer names it. */
@@ -179,7 +186,7 @@ static void one_whose_token_refused_is_not_asked_again(void **state)
 	struct master_record record = { .phase = 2, .uri = OLD, .kind = "tpm2", .binding = binding, .refused = true };
 	assert_int_equal(n->engine.on_store(&n->engine, put_record, &record, NULL), ERR_OK);
 	for (int ends = 0; ends < 2; ends++) {
-		rotation_master_finish(&n->engine, ends);
+		rotation_master_finish(&n->engine, ends ? "root" : NULL, NULL);
 		assert_true(old.erased == 0 && phase(n) == 2);
 		for (unsigned i = 0; i < FAKE_HELPERS_MAX; i++) assert_false(old.of_old[i]);
 		said(n, "not asked again by itself");
@@ -228,12 +235,44 @@ static void destroyed_and_its_counter_gone_is_said_as_it_is(void **state)
 	assert_true(old.erased == 1 && phase(n) == 2);
 	assert_non_null(strstr(why.text, "the master secret before this one is destroyed; the counter in the token that was left could not be raised once more"));
 	assert_non_null(strstr(why.text, "was removed"));
-	rotation_master_finish(&n->engine, false);
+	rotation_master_finish(&n->engine, NULL, NULL);
 	said(n, "destroyed; the counter in the token that was left could not be raised once more");
 	chip.there = true; /* that of the token in force is there */
 	assert_int_not_equal(rotation_master(&n->engine, &forget, &out, &why), ERR_OK); /* there is no state folder to go on in */
 	assert_int_not_equal(phase(n), 2);
 	on_record(n, "the earlier one is given up; last known of it: destroyed; the counter in the token that was left");
+}
+
+/* As a TPM makes it that is bound to a PIN (docs/formats.md section 18.2), as far as the flags. */
+static const struct token_binding with_pin = { .mechanism = "tpm2-seal", .data = { 2, 1, 1, 0x81, 1, 0x0c, 0x0f, 0, 1, 'p', 0, 1, 'm', 4 }, .data_len = 14 };
+
+/* Bound to a PIN that nobody gave, and the next one would have none: refused before anything is asked for. */
+static void a_binding_with_a_pin_is_not_exchanged_for_one_without(void **state)
+{
+	struct node *n = *state;
+	struct master_wish wish = { .principal = "root", .uri = "tpm2:third" };
+	const struct master_wish here = { .principal = "root" };
+	struct master_flow f = { .engine = &n->engine, .wish = &wish };
+	struct reason why = { "" };
+	leave(n);
+	f.before = n->engine.identity;
+	assert_int_equal(master_check_pin(&f, &why), ERR_OK);
+	f.before.binding = with_pin;
+	assert_int_equal(master_check_pin(&f, &why), ERR_USAGE);
+	assert_non_null(strstr(why.text, "would want none: give the new one's with --pin"));
+	f.wish = &here;
+	assert_int_equal(master_check_pin(&f, &why), ERR_USAGE);
+	assert_non_null(strstr(why.text, "'coffer unseal --pin' first"));
+	(void)snprintf(f.before.token_uri, sizeof f.before.token_uri, NEW "?pin-source=file:/x"); /* goes along */
+	assert_int_equal(master_check_pin(&f, &why), ERR_OK);
+	f.wish = &wish;
+	wish.pin = view_str("theirs");
+	assert_int_equal(master_check_pin(&f, &why), ERR_OK);
+	wish.pin = view_of(NULL, 0);
+	(void)snprintf(wish.uri, sizeof wish.uri, "tpm2:third?pin-source=");
+	assert_int_equal(master_check_pin(&f, &why), ERR_OK);
+	(void)snprintf(wish.uri, sizeof wish.uri, "pkcs11:token=x");
+	assert_int_equal(master_check_pin(&f, &why), ERR_OK);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, start_node, stop)
@@ -249,6 +288,7 @@ int main(void)
 		T(what_was_to_be_made_where_the_one_in_force_is_was_not_begun),
 		T(another_change_stops_too),
 		T(destroyed_and_its_counter_gone_is_said_as_it_is),
+		T(a_binding_with_a_pin_is_not_exchanged_for_one_without),
 	};
 	return cmocka_run_group_tests(tests, setup_arena, NULL);
 }

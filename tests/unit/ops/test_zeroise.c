@@ -216,6 +216,31 @@ static void what_a_change_may_have_left_is_said(void **state)
 	end(n);
 }
 
+static enum coffer_err (*store_of_before)(struct engine *e, engine_store_fn *fn, void *arg, struct reason *reason);
+static bool store_failed;
+
+static enum coffer_err fails_behind_the_erase(struct engine *e, engine_store_fn *fn, void *arg, struct reason *reason)
+{
+	if (store_failed || !erased[BEGUN_ID]) return store_of_before(e, fn, arg, reason);
+	store_failed = true;
+	return reason_fail(reason, ERR_IO, "no room");
+}
+
+/* Destroyed, and the store could not note it: nobody says that it may stand. */
+static void what_is_destroyed_and_not_noted_is_not_said_to_stand(void **state)
+{
+	(void)state;
+	struct founded *n = begin_begun(true);
+	store_of_before = n->fix.engine.on_store;
+	store_failed = false;
+	n->fix.engine.on_store = fails_behind_the_erase;
+	is_done(n, EARLIER, false);
+	assert_true(store_failed);
+	assert_int_equal(erased[BEGUN_ID], 1);
+	n->fix.engine.on_store = store_of_before;
+	end(n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +250,7 @@ int main(void)
 		cmocka_unit_test(of_an_unknown_outcome_nothing_is_destroyed),
 		cmocka_unit_test(what_a_change_had_begun_with_goes_too),
 		cmocka_unit_test(what_a_change_may_have_left_is_said),
+		cmocka_unit_test(what_is_destroyed_and_not_noted_is_not_said_to_stand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -352,6 +352,24 @@ static void tokend_refuses_calls_out_of_order(void **state)
 	assert_int_equal(closed, 1);
 }
 
+/* Who asks once more, because the answer or what came behind it was lost, is told that it is done. */
+static void tokend_says_what_it_destroyed(void **state)
+{
+	static const enum channel_op ops[] = { CHANNEL_ERASE, CHANNEL_PROBE };
+	struct channel_reply r;
+	struct session s;
+	(void)state;
+	begin(&s);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_OPEN, .uri = "tpm2:good" }, &r), ERR_OK);
+	assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_ERASE }, &r), ERR_STATE);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_PROVISION }, &r), ERR_OK);
+		assert_int_equal(ask(&s, (struct channel_request){ .op = CHANNEL_ERASE }, &r), ERR_OK);
+		assert_int_equal(ask(&s, (struct channel_request){ .op = ops[i] }, &r), ERR_TOKEN_KEY_MISSING);
+	}
+	assert_int_equal(finish(&s), ERR_OK);
+}
+
 /* What the backend tells goes out in front of the reply, with the number of its request; where it cannot go out the backend stops. */
 static void tokend_tells_of_a_pin(void **state)
 {
@@ -405,6 +423,7 @@ int main(void)
 		cmocka_unit_test(tokend_serves_agreements_once_attached),
 		cmocka_unit_test(tokend_activates_once_attached),
 		cmocka_unit_test(tokend_refuses_calls_out_of_order),
+		cmocka_unit_test(tokend_says_what_it_destroyed),
 		cmocka_unit_test(tokend_tells_of_a_pin),
 		cmocka_unit_test(tokend_ends_when_the_protocol_is_broken),
 	};

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/reader.h"
 #include "unit/token/heard.h"
+#include "token/bound.h"
 #include "unit/tpm/machine.h"
 
 /* ---- PCR values ---- */
@@ -130,6 +131,14 @@ static void the_right_pin_opens_and_a_wrong_one_is_tried_once(void **state)
 {
 	struct machine *m = *state;
 	char parameters[TEXT], path[TEXT];
+	bind_to(m, "handle=0x81010C0F");
+	assert_false(token_binding_wants_pin(&m->binding));
+	bind_to(m, "pcrs=sha256:7");
+	assert_false(token_binding_wants_pin(&m->binding));
+	bind_to(m, with_pin(m, "pin", "1234\n", parameters));
+	assert_true(token_binding_wants_pin(&m->binding));
+	m->binding.data_len = 2;
+	assert_false(token_binding_wants_pin(&m->binding));
 	bind_to(m, with_pin(m, "pin", "1234\n", parameters));
 	opens(m);
 	assert_int_equal(help_property(m->swtpm.tcti, TPM2_PT_MAX_AUTH_FAIL), 32);

@@ -12,6 +12,8 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "token/bound.h"
+#include "token/login.h"
 #include "token/pcr_file.h"
 #include "unit/tpm/machine.h"
 
@@ -75,6 +77,16 @@ static const char *signed_parameters(struct machine *m, const char *key, const c
 	return out;
 }
 
+/* A start with a PIN that a person gives. */
+static void given(struct machine *m, const char *text, enum coffer_err wanted)
+{
+	struct secret *pin = secret_copy((const uint8_t *)text, strlen(text));
+	token_login_backend.take_pin(&pin);
+	assert_null(pin);
+	if (wanted == ERR_OK) opens(m);
+	else does_not_open(m, wanted, "");
+}
+
 static void signed_values_open_on_the_images_that_the_vendor_signed(const char *curve, struct machine *m)
 {
 	char parameters[2 * TEXT];
@@ -107,6 +119,37 @@ static void signed_values_of_a_p256_key_open(void **state)
 static void signed_values_of_a_p384_key_open(void **state)
 {
 	signed_values_open_on_the_images_that_the_vendor_signed("secp384r1", *state);
+}
+
+/* Values that the vendor signed, and a PIN that a pin-source has or a person gives. */
+static void signed_values_and_a_pin_are_both_needed(void **state)
+{
+	struct machine *m = *state;
+	char parameters[2 * TEXT], both[4 * TEXT], of_pin[TEXT], path[TEXT];
+	make_key(m, "vendor", "prime256v1");
+	sign(m, "vendor", "acme/1", 0, 1, "f");
+	(void)snprintf(both, sizeof both, "%s&%s", signed_parameters(m, "vendor", "f", parameters), with_pin(m, "pin", "1234", of_pin));
+	bind_to(m, both);
+	assert_true(token_binding_wants_pin(&m->binding));
+	opens(m);
+	assert_int_equal(swtpm_tool(&m->swtpm, EXTEND_7), 0); /* another image that is signed */
+	opens(m);
+	put_file(m, "pin", "1235", 4, path);
+	does_not_open(m, ERR_AUTH, "is not tried again");
+	*strstr(m->uri, "&pin-source=") = '\0';
+	does_not_open(m, ERR_TOKEN_POLICY, "wants a PIN");
+	given(m, "1235", ERR_AUTH);
+	given(m, "1234", ERR_OK);
+	assert_int_equal(help_property(m->swtpm.tcti, TPM2_PT_LOCKOUT_COUNTER), 2);
+	assert_int_equal(swtpm_tool(&m->swtpm, EXTEND_7), 0); /* one that is not */
+	proxy_clear(m->proxy);
+	does_not_open(m, ERR_TOKEN_POLICY, "the vendor has not signed for 'acme/1'");
+	given(m, "1234", ERR_TOKEN_POLICY);
+	assert_int_equal(proxy_seen(m->proxy, TPM2_CC_PolicySecret), 0); /* the PIN is not spent on it */
+	sign(m, "vendor", "acme/1", 2, 2, "f");
+	given(m, "1234", ERR_OK);
+	reboot(m);
+	given(m, "1234", ERR_TOKEN_POLICY);
 }
 
 /* Values of an evil image under the true key's name, with its own signature: only the TPM can tell. */
@@ -243,6 +286,7 @@ int main(void)
 #define WITH_MACHINE(test) cmocka_unit_test_setup_teardown(test, new_machine, free_machine)
 		WITH_MACHINE(signed_values_of_a_p256_key_open),
 		WITH_MACHINE(signed_values_of_a_p384_key_open),
+		WITH_MACHINE(signed_values_and_a_pin_are_both_needed),
 		WITH_MACHINE(a_forged_signature_is_refused_by_the_tpm),
 		WITH_MACHINE(a_planned_update_is_resealed_for_before_it_is_made),
 		WITH_MACHINE(a_reseal_that_says_nothing_of_the_pin_keeps_it),
