@@ -49,7 +49,7 @@ def place(node, processors):
 
 def throughput(domain, alone, again, quick):
     """Each round asks a node of the domain, a node alone, and another one alone, in changing order; what is told are medians of the rounds' ratios. The nodes alone differ by what the machine does."""
-    rounds, seconds = (3, 0.1) if quick else (40, 0.25)
+    rounds, seconds = (3, 0.1) if quick else (25, 0.25)
     nodes = {"domain": domain.nodes[1], "alone": alone, "again": again}
     if os.cpu_count() > 1:
         for node in nodes.values():

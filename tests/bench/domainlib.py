@@ -85,14 +85,22 @@ def leader(domain):
     return find() or domain.master()
 
 
+AGAIN, JOINED = "try again", "is initialised already"
+
+
 def until_taken(domain, node, *words):
-    """Again while it is told that another node came between, as a program would: how often goes to domain.again."""
+    """Again while it is told that another node came between, as a program would: how often goes to domain.again. Who was told so after it had joined opens by itself."""
+    told = []
+
     def once():
         done = node.coffer(*words)
-        domain.again += "try again" in done.stderr
-        return done if done.returncode == 0 or "try again" not in done.stderr else None
+        told.append(AGAIN in done.stderr)
+        domain.again += told[-1]
+        return None if told[-1] else done
     done = wait_for(once, 120)
-    return must(done) if done else must(node.coffer(*words))
+    if done and len(told) > 1 and JOINED in done.stderr:
+        return done.stdout
+    return must(done or node.coffer(*words))
 
 
 def join(domain, node):
