@@ -274,7 +274,7 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	if (!err) err = master_make(f, reason);
 	if (!err) err = e->on_store(e, master_take_keys, f, reason);
 	if (!err && (master_is_same_key(&f->old_info, &f->out->info) || master_opens(e, &f->keys[f->count - 1], &f->keys[f->count - 1].old)))
-		err = reason_fail(reason, ERR_EXISTS, "that is the master secret in force already, under another name");
+		err = master_already(f, ", under another name", reason);
 	if (!err) err = wrap_all(f, reason);
 	if (!err) err = rotation_anchor_plan(f, reason);
 	if (!err) err = put_in_force(f, reason);

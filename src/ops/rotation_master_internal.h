@@ -26,6 +26,7 @@ struct master_flow {
 	struct engine *engine;
 	const struct master_wish *wish;
 	struct master_record record; /* as it was found, or is to be written */
+	struct master_record found;  /* phase 0 or 1: what was on record before this change */
 	struct identity before, after;
 	struct master_change *out;
 	struct token_info old_info;  /* as the token was last known */
@@ -47,6 +48,8 @@ struct master_flow {
 /* Makes the master secret that the wish is about, or takes up the one that a change before this one made; the token is attached to it then, and `after` names it.
  * f->record is what was found of that change. ERR_EXISTS: it is the one in force. */
 enum coffer_err master_make(struct master_flow *f, struct reason *reason) MUST_USE;
+/* ERR_EXISTS, with how it is known; what was on record before the change is so again. */
+enum coffer_err master_already(struct master_flow *f, const char *how, struct reason *reason) MUST_USE;
 /* Whether the master secret that the token is attached to opens what another one wrapped: then they are one and the same, under two names. */
 bool master_opens(struct engine *e, const struct moving *m, const struct buf *blob);
 /* What the token says of two keys is the same. */

@@ -16,6 +16,21 @@ enum coffer_err master_store_record(struct engine *engine, struct txn *txn, void
 	return master_record_put(txn, &f->record);
 }
 
+/* Of a change that made nothing no record stays, or a zeroise would name its place; what one before it made is on record again. */
+static void put_back(struct master_flow *f)
+{
+	struct reason why = { "" };
+	f->record = f->found;
+	enum coffer_err err = f->engine->on_store(f->engine, master_store_record, f, &why);
+	if (err) log_warn("the record of a change of the master secret that made none stays: %s", reason_text(&why, err));
+}
+
+enum coffer_err master_already(struct master_flow *f, const char *how, struct reason *reason)
+{
+	put_back(f);
+	return reason_fail(reason, ERR_EXISTS, "that is the master secret in force already%s", how);
+}
+
 static enum coffer_err name_place(struct master_flow *f, const char *uri, struct reason *reason)
 {
 	enum token_kind kind;
@@ -28,9 +43,11 @@ static enum coffer_err name_place(struct master_flow *f, const char *uri, struct
 static enum coffer_err provision(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
-	TRY(token_proxy_retarget(e->token, f->after.token_uri, NULL, reason));
+	enum coffer_err err = token_proxy_retarget(e->token, f->after.token_uri, NULL, reason);
+	if (err) put_back(f); /* the token was not asked to make one */
+	TRY(err);
 	TRY(token_proxy_provision(e->token, &f->after.binding, reason));
-	enum coffer_err err = token_proxy_describe(e->token, &f->out->info, reason);
+	err = token_proxy_describe(e->token, &f->out->info, reason);
 	return err == ERR_TOKEN_REFUSED ? ERR_TOKEN : err; /* of what is there now: no other place is tried, and the next change takes it up */
 }
 
@@ -96,7 +113,7 @@ bool master_is_same(const struct identity *a, const struct identity *b)
 enum coffer_err master_make(struct master_flow *f, struct reason *reason)
 {
 	char uri[TOKEN_URI_MAX + 1];
-	struct master_record found = f->record;
+	const struct master_record found = f->found = f->record;
 	bool here = found.phase == 1 && token_place_same_token(found.uri, f->before.token_uri);
 	bool same_wish = f->wish->uri[0] ? strcmp(found.uri, f->wish->uri) == 0 : here;
 	bool taken = false;
@@ -104,7 +121,7 @@ enum coffer_err master_make(struct master_flow *f, struct reason *reason)
 	if (taken) return ERR_OK;
 	if (f->wish->uri[0]) {
 		TRY(try_place(f, f->wish->uri, false, reason));
-		if (master_is_same(&f->before, &f->after)) return reason_fail(reason, ERR_EXISTS, "that is the master secret in force already");
+		if (master_is_same(&f->before, &f->after)) return master_already(f, "", reason);
 		return ERR_OK;
 	}
 	bool own = found.kind[0] != '\0'; /* the node chose it */

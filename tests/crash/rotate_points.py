@@ -22,7 +22,7 @@ import live_node
 
 CHANGES = {"fsync", "fdatasync", "ftruncate", "rename", "renameat", "renameat2", "unlink", "unlinkat", "pwrite64"}
 ASKS = {"write", "writev", "sendmsg", "sendto"}  # of the thread that speaks with the token helper
-SCENARIOS = (("softhsm", "data-key"), ("softhsm", "master"), ("swtpm", "master"), ("swtpm", "back"), ("softhsm", "key"))
+SCENARIOS = (("softhsm", "data-key"), ("swtpm", "data-key"), ("softhsm", "master"), ("swtpm", "master"), ("swtpm", "back"), ("softhsm", "key"))
 OPEN_S = 20
 
 

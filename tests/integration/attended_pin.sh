@@ -169,4 +169,28 @@ equal "no PIN in state, configuration or log" "$(written "$pin")" 0
 equal "the control is found" "$(written unattended)$(grep -c "$pin" "$work/pin")" 01
 check "zeroise goes through" coffer zeroise --domain "$(status_field .domain.fingerprint)"
 equal "and asks the token that was left nothing" "$(logins)" 1
+
+# A token that was left and whose pin-source is wrong meanwhile: one start spends one try, and nobody spends another, a zeroise neither.
+within 20 "the node belongs to no domain any more" status_is .state uninitialised
+left="pkcs11:token=left;object=second?module-path=$shim&pin-source=file:$work/left-pin"
+put_left_pin() { install -m 600 "$1" "$work/left-pin.new"; give_to tokend "$work/left-pin.new"; mv "$work/left-pin.new" "$work/left-pin"; }
+put_left_pin "$work/theirs"
+check "a domain on a token with a pin-source" coffer init --token "$left" --no-recovery
+put_left_pin "$work/wrong"
+: >"$log"
+refused "a change in this token, whose pin-source is wrong" 1 PIN coffer rotate master
+equal "is one try, on the way back too" "$(logins)" 1
+equal "and said" "$(status_field .token.health)" 'wrong PIN'
+put_left_pin "$work/theirs"
+check "put right, an operator has it tried" coffer unseal --token
+mv "$work/tokens/$folder" "$work/away"
+check "it is away when another one takes over" coffer rotate master --token "$next" --pin-file "$work/next"
+mv "$work/away" "$work/tokens/$folder"
+put_left_pin "$work/wrong"
+: >"$log"
+for _ in 1 2 3; do start_again "$work/next"; done
+equal "three starts spent one try of a wrong pin-source" "$(logins)" 1
+said=$(coffer zeroise --domain "$(status_field .domain.fingerprint)" 2>&1) && ok "zeroise goes through" || bad "zeroise goes through" "$said"
+matches "and names the token that may hold the earlier one" "$said" 'an earlier master secret stays in pkcs11:token=left;object=second'
+equal "which it asked nothing" "$(logins)" 1
 end

@@ -117,6 +117,33 @@ sign "$work/next" acme/2 2
 restart
 opens "the new series does"
 
+# --- and a PIN beside them ---
+pin=$work/pin
+put_pin() { printf '%s' "$1" >"$pin.new"; chmod 600 "$pin.new"; give_to tokend "$pin.new"; mv "$pin.new" "$pin"; }
+tries() { tpm2_getcap properties-variable | awk '/LOCKOUT_COUNTER/ { print $2 }'; }
+put_pin 123456
+check "the node wants a PIN as well" coffer token reseal --pin-source "file:$pin"
+matches "status says both" "$(policy policy)" "signature for 'acme/2'; PIN from file:"
+restart
+opens "signed values and the PIN open it"
+put_pin wrong
+restart
+within 20 "signed values and a wrong PIN do not" status_is .token.health 'wrong PIN'
+spent=$(tries)
+(umask 077; printf 123456 >"$work/given")
+check "the PIN that a person gives opens it" coffer unseal --pin --secret-file "$work/given"
+opens "signed values and a PIN that is given"
+sign "$work/next" acme/2 1
+put_pin 123456
+restart
+within 20 "values that are not signed and the PIN do not" sealed_because "the vendor has not signed for 'acme/2'"
+refused "nor with one that a person gives" 1 'the vendor has not signed' coffer unseal --pin --secret-file "$work/given"
+equal "and no try is spent on it" "$(tries)" "$spent"
+sign "$work/next" acme/2 2
+restart
+opens "signed again, both open it"
+check "without the PIN again" coffer token reseal --pin-source none
+
 # --- crashes ---
 stop_daemon
 cp -p "$home/state/node.id" "$work/node.id.before"

@@ -21,7 +21,8 @@
 static struct {
 	bool of_old[FAKE_HELPERS_MAX];
 	bool missing; /* it shows no master secret */
-	unsigned erased;
+	bool refuses; /* the PIN */
+	unsigned attached, erased;
 } old;
 
 static void on_request(unsigned helper, const struct channel_request *q, struct channel_reply *r, struct buf *bytes)
@@ -30,7 +31,10 @@ static void on_request(unsigned helper, const struct channel_request *q, struct 
 	switch (q->op) {
 	case CHANNEL_OPEN: old.of_old[helper] = strcmp(q->uri, OLD) == 0; break;
 	case CHANNEL_ATTACH:
-		if (old.missing && old.of_old[helper]) r->err = ERR_TOKEN_KEY_MISSING;
+		if (!old.of_old[helper]) break;
+		old.attached++;
+		if (old.missing) r->err = ERR_TOKEN_KEY_MISSING;
+		if (old.refuses) r->err = ERR_AUTH;
 		break;
 	case CHANNEL_DESCRIBE:
 		memcpy(r->info.kind, "tpm2", sizeof "tpm2");
@@ -193,6 +197,35 @@ static void one_whose_token_refused_is_not_asked_again(void **state)
 	}
 }
 
+static bool refused_on_record(struct node *n)
+{
+	struct master_flow f = { .engine = &n->engine };
+	assert_int_equal(n->engine.on_store(&n->engine, master_load, &f, NULL), ERR_OK);
+	anchor_record_clear(&f.record.left);
+	return f.record.refused;
+}
+
+/* That is noted at the first refusal, and where the token takes the PIN, asked by an administrator, the note goes, whatever comes behind that. */
+static void a_refusal_is_on_record_until_the_pin_is_taken(void **state)
+{
+	struct node *n = *state;
+	const struct master_wish wish = { .principal = "root" };
+	struct master_change out;
+	leave(n);
+	old.refuses = true;
+	rotation_master_finish(&n->engine, NULL, NULL);
+	assert_true(refused_on_record(n));
+	const unsigned before = old.attached; /* its counter is asked without a PIN */
+	rotation_master_finish(&n->engine, NULL, NULL);
+	rotation_master_finish(&n->engine, "root", NULL);
+	assert_true(old.attached == before && old.erased == 0 && phase(n) == 2);
+	old.refuses = false;
+	chip.there = false; /* so that it is not through yet */
+	n->config.state_dir = (char *)"/nonexistent";
+	assert_int_equal(rotation_master(&n->engine, &wish, &out, NULL), ERR_TOKEN);
+	assert_true(old.erased == 1 && phase(n) == 2 && !refused_on_record(n));
+}
+
 /* A change that was asked for the master secret in force noted its place, and made nothing. */
 static void what_was_to_be_made_where_the_one_in_force_is_was_not_begun(void **state)
 {
@@ -285,6 +318,7 @@ int main(void)
 		T(a_counter_that_went_on_stops_the_node),
 		T(zeroise_is_not_stopped_by_it),
 		T(one_whose_token_refused_is_not_asked_again),
+		T(a_refusal_is_on_record_until_the_pin_is_taken),
 		T(what_was_to_be_made_where_the_one_in_force_is_was_not_begun),
 		T(another_change_stops_too),
 		T(destroyed_and_its_counter_gone_is_said_as_it_is),

@@ -153,6 +153,7 @@ static void of_an_unknown_outcome_nothing_is_destroyed(void **state)
 /* ---- a change that did not come to its end ---- */
 
 #define BEGUN_ID 0x77u
+#define MISTYPED "tpm2:devise"
 
 static uint8_t attached; /* first byte of the id of the master secret that the token is attached to */
 static unsigned erased[256];
@@ -216,6 +217,79 @@ static void what_a_change_may_have_left_is_said(void **state)
 	end(n);
 }
 
+static enum coffer_err not_that_place(const struct channel_request *q)
+{
+	return q->op == CHANNEL_OPEN && strcmp(q->uri, MISTYPED) == 0 ? ERR_USAGE : watch(q);
+}
+
+/* A change to a place that was mistyped asked nobody to make anything: it is not on record, and what another change had begun with still is. */
+static void a_change_that_asked_nobody_is_not_on_record(void **state)
+{
+	(void)state;
+	for (int begun = 0; begun < 2; begun++) {
+		struct founded *n = begun ? begin_begun(true) : begin();
+		const struct master_wish wish = { .principal = "root", .uri = MISTYPED };
+		struct master_change out;
+		char uri[TOKEN_URI_MAX + 1];
+		bool is_begun;
+		memset(erased, 0, sizeof erased);
+		n->token.on_ask = not_that_place;
+		assert_int_equal(rotation_master(&n->fix.engine, &wish, &out, NULL), ERR_USAGE);
+		rotation_master_stands(&n->fix.engine, uri, &is_begun);
+		assert_string_equal(uri, begun ? EARLIER : "");
+		is_done(n, EARLIER, false);
+		assert_int_equal(erased[BEGUN_ID], begun);
+		end(n);
+	}
+}
+
+static unsigned places; /* in the same token, that were opened */
+
+static enum coffer_err refuses_every_place(const struct channel_request *q)
+{
+	if (q->op != CHANNEL_OPEN || !strstr(q->uri, "handle=")) return watch(q);
+	places++;
+	return ERR_AUTH;
+}
+
+/* A change that goes on where one before it was asks one place: another one of the same token would be another try. */
+static void a_pin_that_is_refused_is_not_tried_in_the_next_place(void **state)
+{
+	(void)state;
+	struct founded *n = begin_begun(false);
+	const struct master_wish wish = { .principal = "root" };
+	struct master_change out;
+	places = 0;
+	n->token.on_ask = refuses_every_place;
+	assert_int_equal(rotation_master(&n->fix.engine, &wish, &out, NULL), ERR_AUTH);
+	assert_int_equal(places, 1);
+	end(n);
+}
+
+static enum coffer_err read_phase(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	struct master_record record;
+	(void)e;
+	(void)reason;
+	enum coffer_err err = master_record_read(txn, &record);
+	*(unsigned *)arg = record.phase;
+	return err;
+}
+
+/* Nor one that found the master secret in force under another name. */
+static void a_change_that_found_the_one_in_force_is_not_on_record(void **state)
+{
+	(void)state;
+	struct founded *n = begin();
+	const struct master_wish wish = { .principal = "root", .uri = "tpm2:device:/dev/tpmrm0" };
+	struct master_change out;
+	unsigned phase = 2;
+	assert_int_equal(rotation_master(&n->fix.engine, &wish, &out, NULL), ERR_EXISTS);
+	assert_int_equal(n->fix.engine.on_store(&n->fix.engine, read_phase, &phase, NULL), ERR_OK);
+	assert_int_equal(phase, 0);
+	end(n);
+}
+
 static enum coffer_err (*store_of_before)(struct engine *e, engine_store_fn *fn, void *arg, struct reason *reason);
 static bool store_failed;
 
@@ -250,6 +324,9 @@ int main(void)
 		cmocka_unit_test(of_an_unknown_outcome_nothing_is_destroyed),
 		cmocka_unit_test(what_a_change_had_begun_with_goes_too),
 		cmocka_unit_test(what_a_change_may_have_left_is_said),
+		cmocka_unit_test(a_pin_that_is_refused_is_not_tried_in_the_next_place),
+		cmocka_unit_test(a_change_that_asked_nobody_is_not_on_record),
+		cmocka_unit_test(a_change_that_found_the_one_in_force_is_not_on_record),
 		cmocka_unit_test(what_is_destroyed_and_not_noted_is_not_said_to_stand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
