@@ -70,6 +70,7 @@ static const struct metric metrics[] = {
 	{ "coffer_alerts_dropped_total", "counter", "events that it will not be told any more", "alerts", "dropped", NULL },
 	{ "coffer_master", "gauge", "1 when this node is master server of its domain", "lead", "role", "master" },
 	{ "coffer_epoch", "gauge", "epoch of the lease as this node saw it last", "lead", "epoch", NULL },
+	{ "coffer_lag_milliseconds", "gauge", "since this node last read what the other nodes changed", "lead", "lag_ms", NULL },
 	{ "coffer_format_level", "gauge", "format level of the domain", "lead", "format_level", NULL },
 	{ "coffer_format_level_known", "gauge", "format level that this node's program knows", "lead", "format_level_known", NULL },
 	{ "coffer_sealing_allowed", "gauge", "1 when a master server is there, or was within encrypt_grace", "lead", "sealing", "yes" },
@@ -197,6 +198,7 @@ static void print_metrics(FILE *out, const json_t *doc)
 	put_exports(out, doc, "coffer_audit_export_pending", "gauge", "records that a copy of the audit log lacks", pending_of);
 	put_exports(out, doc, "coffer_audit_export_ok", "gauge", "1 when the copy takes records", ok_of);
 	put_nodes(out, doc, "coffer_node_seen_timestamp_seconds", "when a node of the domain last gave a sign of life, by its own clock", "seen_at");
+	put_nodes(out, doc, "coffer_node_lag_milliseconds", "since a node of the domain last read what the others changed, as it last said", "lag_ms");
 	put_nodes(out, doc, "coffer_node_generation", "generation of the newest data key that a node has", "generation");
 	put_exports(out, doc, "coffer_audit_export_lost_total", "counter", "records that the copy was not given: it was away for too long, or could not take them", lost_of);
 }

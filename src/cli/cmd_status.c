@@ -247,6 +247,7 @@ static void print_lead(const json_t *lead)
 	if (strcmp(role, "master") != 0 && master[0]) line("", "master server is node %s, epoch %lld", master, json_whole(lead, "epoch"));
 	if (strcmp(role, "master") != 0 && !master[0] && json_whole(lead, "epoch")) line("", "NO MASTER SERVER is seen (the last one had epoch %lld)", json_whole(lead, "epoch"));
 	if (strcmp(role, "master") != 0 && !master[0] && !json_whole(lead, "epoch")) line("", "NO MASTER SERVER is seen (of the last one nothing is known yet)");
+	if (json_object_get(lead, "lag_ms")) line("", "the other nodes' changes were read %.1f s ago", (double)json_whole(lead, "lag_ms") / 1000.0);
 	if (strcmp(json_text(lead, "sealing"), "no") == 0) line("", "NOTHING NEW IS SEALED until there is one; what was sealed is opened");
 	if (strcmp(json_text(lead, "cloned"), "yes") == 0) line("", "TWO MACHINES run with the identity of this node: remove one, then run 'coffer node accept NODE'");
 }
@@ -264,6 +265,16 @@ static void print_level(const json_t *doc)
 		if (json_whole(node, "format_level") < known) line("", "%s knows level %lld", json_text(node, "name"), json_whole(node, "format_level"));
 }
 
+/* What it knows of the others' changes, and keeps of them. */
+static void print_view(const json_t *node)
+{
+	const json_t *cache = json_object_get(node, "cache");
+	if (!json_object_get(node, "lag_ms")) return;
+	if (!cache) line("", "lag %.1f s, no cache", (double)json_whole(node, "lag_ms") / 1000.0);
+	else line("", "lag %.1f s, cache %s: %lld records, %lld of %lld KiB, %lld pinned", (double)json_whole(node, "lag_ms") / 1000.0, json_text(cache, "state"), json_whole(cache, "rows"),
+		(json_whole(cache, "bytes") + 1023) / 1024, json_whole(cache, "limit") / 1024, json_whole(cache, "pinned"));
+}
+
 /* Every node of the domain, as it last said of itself. */
 static void print_nodes(const json_t *doc)
 {
@@ -274,6 +285,8 @@ static void print_nodes(const json_t *doc)
 		if (!seen) line("domain node", "%s (%s): NOT SEEN YET", json_text(node, "name"), json_text(node, "token"));
 		else line("domain node", "%s: %s, %s %s, generation %lld, %s, seen %lld s ago%s", json_text(node, "name"), json_text(node, "role"), json_text(node, "token"),
 			json_text(node, "token_health"), json_whole(node, "generation"), json_text(node, "version"), json_whole(node, "age_s"), silent ? ": SILENT" : "");
+		if (strcmp(json_text(node, "cloned"), "yes") == 0) line("", "CLONED: two machines run with its identity; remove one, then run 'coffer node accept %s'", json_text(node, "name"));
+		print_view(node);
 	}
 	long long count = json_whole(doc, "nodes_count"), shown = (long long)json_object_size(json_object_get(doc, "nodes"));
 	if (count > shown) line("", "and %lld more: see 'coffer node list'", count - shown);

@@ -99,10 +99,13 @@ static void look_at_rest(struct daemon *d, bool open)
 
 static void look_at_seat(struct daemon *d, bool open)
 {
-	const struct engine *e = &d->engine;
+	struct engine *e = &d->engine;
+	char sentence[ALERT_SENTENCE];
 	if (!e->seat) return;
+	bool own = e->seat->twin || e->twin_fault, other = !own && signs_cloned(e, sentence, sizeof sentence);
 	say(d, ALERT_MASTER_LOST, open, e->seat->gone, "no master server is seen: new data is not sealed once encrypt_grace is over; see whether a standby runs, or run 'coffer promote' on a node");
-	say(d, ALERT_NODE_CLONED, open || e->twin_fault, e->seat->twin || e->twin_fault, "two machines run with the identity of this node, so neither changes anything: remove one, then run 'coffer node accept NODE'");
+	if (!other) snprintf(sentence, sizeof sentence, "two machines run with the identity of this node, so neither changes anything: remove one, then run 'coffer node accept NODE'");
+	say(d, ALERT_NODE_CLONED, open || e->twin_fault, own || other, sentence);
 }
 
 /* In the words of who tried it: it may not answer, or answer and be refused, as an older one, another one or a former primary server is. A node that was opened from its cache says that itself. */

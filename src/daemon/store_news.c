@@ -13,6 +13,7 @@
 #include "daemon/store_thread.h"
 #include "keyring/rooted_store.h"
 #include "ops/generation_take.h"
+#include "ops/seat.h"
 #include "ops/shared_news.h"
 #include "ops/signs.h"
 
@@ -107,6 +108,7 @@ enum coffer_err store_news_hear(struct daemon *d)
 	err = shared_news_read(&d->engine, &news, &reason);
 	if (!err) n->due = false;
 	if (!err) n->heard_ms = now;
+	if (!err && d->engine.seat) d->engine.seat->heard_ms = now;
 	if (!err) n->deaf_ms = 0;
 	if (!err) store_cache_heard(d);
 	if (!err) level_watch_heard(d, &news);

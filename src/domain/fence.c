@@ -8,7 +8,7 @@
 #include "keyring/record.h"
 
 #define NODE_STATE_MEMBER 2u
-#define TWIN_PREFIX "twin"
+#define TWIN_PREFIX "twin" /* behind all signs of life: who reads them in order meets the notes too */
 #define TWIN_ID_LEN (sizeof TWIN_PREFIX - 1 + UUID_LEN)
 #define VERSION_LAST (UINT32_MAX - 1)
 
@@ -112,6 +112,13 @@ enum coffer_err fence_note_twin(struct store *store, struct ring *ring)
 	twin_id(ring_domain(ring)->node_id, row.id);
 	enum coffer_err err = store_put(store, STORE_LEASE, &row, false);
 	return err == ERR_EXISTS ? ERR_OK : err;
+}
+
+bool fence_twin_of(const struct store_row *row, uint8_t out_node_id[static UUID_LEN])
+{
+	if (row->id_len != TWIN_ID_LEN || memcmp(row->id, TWIN_PREFIX, sizeof TWIN_PREFIX - 1) != 0) return false;
+	memcpy(out_node_id, row->id + sizeof TWIN_PREFIX - 1, UUID_LEN);
+	return true;
 }
 
 enum coffer_err fence_clear_twin(struct store *store, const uint8_t node_id[static UUID_LEN])

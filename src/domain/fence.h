@@ -31,6 +31,8 @@ enum coffer_err lease_write(struct store *store, struct ring *ring, const struct
 
 /* Notes that there are two of this node, so that the other one stops with its next write too. Fine when it is noted already. */
 enum coffer_err fence_note_twin(struct store *store, struct ring *ring) MUST_USE;
+/* Whether the row of table 64 is such a note, and of whom. */
+bool fence_twin_of(const struct store_row *row, uint8_t out_node_id[static UUID_LEN]);
 /* An administrator says which of the two goes on: takes the note away. Fine when there is none. */
 enum coffer_err fence_clear_twin(struct store *store, const uint8_t node_id[static UUID_LEN]) MUST_USE;
 

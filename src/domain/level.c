@@ -10,7 +10,7 @@
 #include "keyring/domain_record.h"
 
 #ifndef COFFER_FORMAT_LEVEL
-#define COFFER_FORMAT_LEVEL LEVEL_SIGN_DATE
+#define COFFER_FORMAT_LEVEL LEVEL_SIGN_VIEW
 #endif
 
 #define RECORD_PREFIX "level-"

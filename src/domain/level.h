@@ -10,6 +10,7 @@
 #define LEVEL_RECORD "level" /* its id: of the domain */
 #define LEVEL_FIRST 1u       /* where there is no record */
 #define LEVEL_SIGN_DATE 2u   /* from here on a sign of life has its node's date (domain/sign_row.h) */
+#define LEVEL_SIGN_VIEW 3u   /* from here on it says how far behind its node's view is, and what its cache has */
 #define LEVEL_PROGRAM_MAX 32u
 
 /* The highest level that this program knows, and its version. */

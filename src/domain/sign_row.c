@@ -12,6 +12,7 @@
 #define SCHEMA 1u
 #define FORMAT 1u
 #define FORMAT_DATE 2u /* and a date */
+#define FORMAT_VIEW 3u /* and a view of the database */
 #define STATE 1u
 
 static const uint8_t header[] = { SCHEMA };
@@ -33,7 +34,31 @@ static bool is_printable(const char *text)
 
 static bool is_sound(const struct node_sign *s)
 {
-	return s->count != 0 && s->role >= SIGN_MASTER && s->role <= SIGN_MEMBER && is_printable(s->version);
+	bool viewed = !s->has_view || (s->date_ms && s->view.cache <= SIGN_CACHE_READY);
+	return s->count != 0 && s->role >= SIGN_MASTER && s->role <= SIGN_MEMBER && viewed && is_printable(s->version);
+}
+
+static void put_view(struct writer *w, const struct sign_view *v)
+{
+	writer_u64(w, v->lag_ms);
+	writer_u8(w, (uint8_t)v->cache);
+	writer_u64(w, v->rows);
+	writer_u64(w, v->bytes);
+	writer_u64(w, v->limit);
+	writer_u64(w, v->pinned);
+}
+
+static enum coffer_err read_view(struct reader *r, struct sign_view *v)
+{
+	uint8_t cache;
+	TRY(reader_u64(r, &v->lag_ms));
+	TRY(reader_u8(r, &cache));
+	ENSURE(cache <= SIGN_CACHE_READY, ERR_CORRUPT);
+	v->cache = (enum sign_cache)cache;
+	TRY(reader_u64(r, &v->rows));
+	TRY(reader_u64(r, &v->bytes));
+	TRY(reader_u64(r, &v->limit));
+	return reader_u64(r, &v->pinned);
 }
 
 enum coffer_err sign_to_row(struct ring *ring, const struct node_sign *sign, struct store_row *row, uint8_t body[static SIGN_BODY_MAX])
@@ -45,7 +70,7 @@ enum coffer_err sign_to_row(struct ring *ring, const struct node_sign *sign, str
 	ENSURE(is_sound(sign), ERR_FIELD);
 	sign_id(sign->node_id, made.id);
 	writer_init(&w, body, SIGN_BODY_MAX - MAC_LEN);
-	writer_u8(&w, sign->date_ms ? FORMAT_DATE : FORMAT);
+	writer_u8(&w, sign->has_view ? FORMAT_VIEW : sign->date_ms ? FORMAT_DATE : FORMAT);
 	writer_u64(&w, sign->written_ms);
 	writer_u32(&w, sign->generation);
 	writer_u64(&w, sign->epoch);
@@ -54,6 +79,7 @@ enum coffer_err sign_to_row(struct ring *ring, const struct node_sign *sign, str
 	writer_u8(&w, (uint8_t)strlen(sign->version));
 	writer_bytes(&w, view_str(sign->version));
 	if (sign->date_ms) writer_u64(&w, sign->date_ms);
+	if (sign->has_view) put_view(&w, &sign->view);
 	TRY(writer_done(&w));
 	struct view fields = writer_view(&w);
 	TRY(row_mac(ring, &made, "sign-mac", fields, body + fields.len));
@@ -78,7 +104,8 @@ static enum coffer_err read_fields(struct view fields, struct node_sign *s)
 	uint8_t format, role, well;
 	reader_init(&r, fields);
 	TRY(reader_u8(&r, &format));
-	bool dated = format == FORMAT_DATE && level_known() >= LEVEL_SIGN_DATE;
+	s->has_view = format == FORMAT_VIEW && level_known() >= LEVEL_SIGN_VIEW;
+	bool dated = s->has_view || (format == FORMAT_DATE && level_known() >= LEVEL_SIGN_DATE);
 	ENSURE(format == FORMAT || dated, ERR_VERSION);
 	TRY(reader_u64(&r, &s->written_ms));
 	TRY(reader_u32(&r, &s->generation));
@@ -87,6 +114,7 @@ static enum coffer_err read_fields(struct view fields, struct node_sign *s)
 	TRY(reader_u8(&r, &well));
 	TRY(read_version(&r, s->version));
 	if (dated) TRY(reader_u64(&r, &s->date_ms));
+	if (s->has_view) TRY(read_view(&r, &s->view));
 	TRY(reader_end(&r));
 	ENSURE(well <= 1 && (!dated || s->date_ms), ERR_CORRUPT);
 	s->role = (enum sign_role)role;

@@ -13,9 +13,19 @@
 #define SIGN_PREFIX "sign"
 #define SIGN_ID_LEN (sizeof SIGN_PREFIX - 1 + UUID_LEN) /* bytes */
 #define SIGN_VERSION_MAX 32u                            /* printable ASCII characters */
-#define SIGN_BODY_MAX (32u + SIGN_VERSION_MAX + 32u)    /* bytes */
+#define SIGN_BODY_MAX (80u + SIGN_VERSION_MAX + 32u)    /* bytes */
 
 enum sign_role { SIGN_MASTER = 1, SIGN_STANDBY = 2, SIGN_MEMBER = 3 };
+
+/* Of a node's cache of the database; NONE: it keeps none. */
+enum sign_cache { SIGN_CACHE_NONE = 0, SIGN_CACHE_BROKEN = 1, SIGN_CACHE_WRITING = 2, SIGN_CACHE_READY = 3 };
+
+/* What a node knows of the others' changes, and keeps for the time without the database. */
+struct sign_view {
+	uint64_t lag_ms; /* since it last read what the others changed */
+	enum sign_cache cache;
+	uint64_t rows, bytes, limit, pinned; /* of the cache */
+};
 
 struct node_sign {
 	uint8_t node_id[UUID_LEN];
@@ -26,6 +36,8 @@ struct node_sign {
 	enum sign_role role;                 /* what it holds itself for */
 	bool token_well;
 	uint64_t date_ms;                    /* the time by which the node judges dates; 0: the row does not have it (below LEVEL_SIGN_DATE) */
+	bool has_view;                       /* from LEVEL_SIGN_VIEW on; needs a date */
+	struct sign_view view;
 	char version[SIGN_VERSION_MAX + 1];  /* of the program */
 };
 

@@ -12,6 +12,7 @@
 #include "ops/audit_signer.h"
 #include "ops/rotation_internal.h"
 #include "ops/rotation_master_internal.h"
+#include "ops/transport_own.h"
 #include "token/bound.h"
 
 void master_flow_end(struct master_flow *f)
@@ -309,6 +310,7 @@ static enum coffer_err change_and_count(struct master_flow *f, struct reason *re
 enum coffer_err rotation_master(struct engine *engine, const struct master_wish *wish, struct master_change *out, struct reason *reason)
 {
 	struct master_flow f = { .engine = engine, .wish = wish, .out = out, .before = engine->identity, .after = engine->identity };
+	struct reason why = { "" };
 	*out = (struct master_change){ .old = MASTER_OLD_STANDS };
 	if (!engine->token) return reason_fail(reason, ERR_TOKEN_GONE, "the node has no token now");
 	enum coffer_err err = engine->on_store(engine, master_load, &f, reason);
@@ -317,6 +319,7 @@ enum coffer_err rotation_master(struct engine *engine, const struct master_wish 
 	if (!err) err = master_settle_earlier(&f, reason);
 	if (!err) err = change_and_count(&f, reason);
 	master_let_raises(engine);
+	if (!err && transport_own_make(engine, &why) != ERR_OK) log_warn("no later data key can be handed to this node until it was started anew: %s", why.text);
 	token_proxy_is_home(engine->token, f.record.phase == 2); /* what was left is asked again */
 	anchor_record_clear(&f.left);
 	anchor_record_clear(&f.record.left);

@@ -32,6 +32,7 @@ struct seat {
 	_Atomic uint32_t level;          /* the format level of the domain (domain/level.h) as it was read last; 0: not yet */
 	_Atomic uint64_t master_until_ms; /* clock_mono_ms: this node believes to be master server until then; 0: it is not */
 	_Atomic uint64_t seal_until_ms;  /* clock_mono_ms: new data may be sealed until then */
+	_Atomic uint64_t heard_ms;       /* clock_mono_ms: when this node last read what the others changed; 0: not yet */
 	_Atomic bool gone;               /* no master server is seen */
 	_Atomic bool twin;               /* there are two of this node */
 	_Atomic bool accepting;          /* an administrator says that the other one is gone: the note leaves with the next transaction */

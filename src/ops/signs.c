@@ -47,6 +47,33 @@ static bool says_the_same(const struct node_sign *a, const struct node_sign *b)
 	return a->generation == b->generation && a->epoch == b->epoch && a->role == b->role && a->token_well == b->token_well;
 }
 
+enum sign_cache signs_cache(const struct engine_cache *c)
+{
+	if (!c->on) return SIGN_CACHE_NONE;
+	return !c->well ? SIGN_CACHE_BROKEN : c->whole ? SIGN_CACHE_READY : SIGN_CACHE_WRITING;
+}
+
+const char *signs_cache_name(enum sign_cache cache)
+{
+	static const char *const names[] = { [SIGN_CACHE_NONE] = "none", [SIGN_CACHE_BROKEN] = "not usable", [SIGN_CACHE_WRITING] = "being written", [SIGN_CACHE_READY] = "ready" };
+	return names[cache];
+}
+
+bool signs_lag(struct engine *engine, uint64_t *out_ms)
+{
+	uint64_t heard_ms = engine->seat ? engine->seat->heard_ms : 0, now_ms = clock_mono_ms();
+	*out_ms = now_ms > heard_ms ? now_ms - heard_ms : 0;
+	return heard_ms != 0;
+}
+
+static struct sign_view view_now(struct engine *engine)
+{
+	const struct engine_cache *c = &engine->cache;
+	struct sign_view v = { .cache = signs_cache(c), .rows = c->rows, .bytes = c->bytes, .limit = c->limit, .pinned = c->pinned };
+	(void)signs_lag(engine, &v.lag_ms);
+	return v;
+}
+
 bool signs_due(struct engine *engine, struct node_sign *out)
 {
 	struct seat *s = engine->seat;
@@ -61,6 +88,8 @@ bool signs_due(struct engine *engine, struct node_sign *out)
 	_Static_assert(LEVEL_PROGRAM_MAX <= SIGN_VERSION_MAX, "the version fits");
 	snprintf(out->version, sizeof out->version, "%s", level_program());
 	if (s->level >= LEVEL_SIGN_DATE) out->date_ms = clock_date_s() * 1000;
+	out->has_view = s->level >= LEVEL_SIGN_VIEW && s->heard_ms != 0;
+	if (out->has_view) out->view = view_now(engine);
 	bool due = first || since >= engine->config->refresh_interval_ms || !says_the_same(out, &s->own_sign);
 	if (due) s->signed_at_ms = clock_mono_ms();
 	return due;
@@ -115,15 +144,19 @@ static struct sign_entry *find(struct signs *signs, const uint8_t node_id[static
 	return NULL;
 }
 
-static enum coffer_err note_sign(void *arg, const struct store_row *row)
+/* Signs of life, and behind them the notes that there are two of a node. */
+static enum coffer_err note_row(void *arg, const struct store_row *row)
 {
 	struct reading *r = arg;
 	struct node_sign sign;
-	if (sign_from_row(r->ring, row, &sign) != ERR_OK) return ERR_OK; /* another row of this table, or nobody's */
-	struct sign_entry *e = find(r->to, sign.node_id);
+	uint8_t twin[UUID_LEN];
+	bool cloned = fence_twin_of(row, twin);
+	if (!cloned && sign_from_row(r->ring, row, &sign) != ERR_OK) return ERR_OK; /* another row of this table, or nobody's */
+	struct sign_entry *e = find(r->to, cloned ? twin : sign.node_id);
 	if (!e) return ERR_OK;
-	e->sign = sign;
-	e->has_sign = true;
+	if (cloned) e->cloned = true;
+	else e->sign = sign;
+	e->has_sign = e->has_sign || !cloned;
 	return ERR_OK;
 }
 
@@ -164,7 +197,7 @@ enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, st
 	r.to = found;
 	enum coffer_err err = node_record_each(txn_store(txn), r.ring, note_node, found);
 	if (!err) err = level_each_node(txn_store(txn), r.ring, note_level, found);
-	if (!err) err = store_scan(txn_store(txn), STORE_LEASE, view_str(SIGN_PREFIX), false, ROWS_MAX, note_sign, &r);
+	if (!err) err = store_scan(txn_store(txn), STORE_LEASE, view_str(SIGN_PREFIX), false, ROWS_MAX, note_row, &r);
 	if (!err) {
 		pthread_mutex_lock(&s->signs->lock);
 		compare_clocks(s->signs, found);
@@ -224,6 +257,21 @@ bool signs_clock_is_off(struct engine *engine, char *sentence, size_t cap)
 
 /* ---- for status ---- */
 
+bool signs_cloned(struct engine *engine, char *sentence, size_t cap)
+{
+	bool found = false;
+	struct signs *s = engine->seat ? engine->seat->signs : NULL;
+	if (!s) return false;
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->count && i < SIGNS_MAX && !found; i++) {
+		const struct sign_entry *e = &s->at[i];
+		found = e->cloned && memcmp(e->sign.node_id, engine->domain.node_id, UUID_LEN) != 0;
+		if (found) snprintf(sentence, cap, "two machines run with the identity of node '%s', so neither of them changes anything: remove one, then run 'coffer node accept NODE'", e->name);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return found;
+}
+
 static const char *role_now(struct engine *engine, const struct node_sign *sign)
 {
 	static const char *const names[] = { [SIGN_MASTER] = "master", [SIGN_STANDBY] = "standby", [SIGN_MEMBER] = "member" };
@@ -233,6 +281,19 @@ static const char *role_now(struct engine *engine, const struct node_sign *sign)
 	pthread_mutex_unlock(&s->lock);
 	if (leads) return "master";
 	return sign->role == SIGN_MASTER ? "standby" : names[sign->role]; /* it was master server when it said so */
+}
+
+static void put_view(struct json_out *j, const struct sign_view *v)
+{
+	json_u64(j, "lag_ms", v->lag_ms);
+	if (v->cache == SIGN_CACHE_NONE) return;
+	json_begin(j, "cache");
+	json_str(j, "state", signs_cache_name(v->cache));
+	json_u64(j, "rows", v->rows);
+	json_u64(j, "bytes", v->bytes);
+	json_u64(j, "limit", v->limit);
+	json_u64(j, "pinned", v->pinned);
+	json_end(j);
 }
 
 static bool put_entry(struct engine *engine, struct json_out *j, const struct sign_entry *e, uint64_t now_s)
@@ -252,9 +313,11 @@ static bool put_entry(struct engine *engine, struct json_out *j, const struct si
 		json_str(j, "version", e->sign.version);
 		json_u64(j, "seen_at", written_s);
 		json_u64(j, "age_s", age);
+		if (e->sign.has_view) put_view(j, &e->sign.view);
 	}
 	json_u64(j, "format_level", e->level);
 	json_str(j, "silent", silent ? "yes" : "no");
+	json_str(j, "cloned", e->cloned ? "yes" : "no");
 	json_end(j);
 	return silent;
 }

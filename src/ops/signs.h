@@ -16,6 +16,7 @@ struct sign_entry {
 	bool has_sign;         /* `sign` has more than the node id */
 	struct node_sign sign;
 	uint32_t level;        /* the format level that its program knows */
+	bool cloned;           /* two machines run with its identity, somebody found */
 	bool timed;            /* its clock was compared: one of its signs was written between two readings */
 	int64_t off_s;         /* by which its clock is ahead of this node's, at the least */
 };
@@ -46,8 +47,16 @@ enum coffer_err signs_read(struct engine *engine, struct txn *txn, void *arg, st
  * is this node's. */
 #define SIGNS_CLOCK_SLACK_S 60u /* what clocks are set back by in ordinary life */
 bool signs_clock_is_off(struct engine *engine, char *sentence, size_t cap);
+/* Any lane. Whether there are two of another node, as the database notes, and a sentence that names one. */
+bool signs_cloned(struct engine *engine, char *sentence, size_t cap);
 /* In a transaction, store lane: the latest time that a member's sign of life names, in ms; 0: there is none. Errors of the store. */
 enum coffer_err signs_latest_ms(struct txn *txn, uint64_t *out) MUST_USE;
+
+/* Any lane: of this node's cache now, and its name in status. */
+enum sign_cache signs_cache(const struct engine_cache *cache);
+const char *signs_cache_name(enum sign_cache cache);
+/* Any lane. Since this node last read what the others changed, in ms; false: it did not yet. */
+bool signs_lag(struct engine *engine, uint64_t *out_ms);
 
 /* Any lane: "nodes" of the status; nothing before the first reading. */
 void signs_json(struct engine *engine, struct json_out *j);

@@ -249,7 +249,7 @@ static void put_cache(struct json_out *j, const struct engine_cache *c)
 {
 	if (!c->on) return;
 	json_begin(j, "cache");
-	json_str(j, "state", !c->well ? "not usable" : c->whole ? "ready" : "being written");
+	json_str(j, "state", signs_cache_name(signs_cache(c)));
 	json_str(j, "serving", c->offline ? "yes" : "no");
 	json_u64(j, "rows", c->rows);
 	json_u64(j, "bytes", c->bytes);
@@ -268,6 +268,7 @@ static void put_cache(struct json_out *j, const struct engine_cache *c)
 static void put_lead(struct json_out *j, struct engine *engine)
 {
 	struct seat *s = engine->seat;
+	uint64_t lag_ms;
 	char master[UUID_TEXT_LEN + 1] = "";
 	const struct config *c = engine->config;
 	if (!s) return;
@@ -284,6 +285,7 @@ static void put_lead(struct json_out *j, struct engine *engine)
 	json_u64(j, "format_level_known", level_known());
 	json_str(j, "sealing", seat_ask_sealing(engine, NULL) == ERR_OK ? "yes" : "no");
 	json_str(j, "cloned", s->twin ? "yes" : "no");
+	if (signs_lag(engine, &lag_ms)) json_u64(j, "lag_ms", lag_ms);
 	json_u64(j, "lease_time_ms", c->lease_time_ms);
 	json_end(j);
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Changes of the data key and of the master secret, with cofferd killed at the recorded calls of their steps, one point a run.
 
-usage: rotate_points.py --build DIR [--points N] [--only WORD] [--all] [--keep DIR]
+usage: rotate_points.py --build DIR [--points N] [--kinds] [--only WORD[,WORD]] [--all] [--keep DIR]
 
 Scenarios: 'data-key' (to its end, proof and retirement too), 'master' (another master secret in the same token), 'back' (to a TPM in which this node was before, and in
 which it left a counter; the node is in SoftHSM by then), and 'key' (a key that its schedule replaces). A point is TOKEN:SCENARIO:PROCESS/THREAD/CALL/N and comes from a recorded run: what changes a file
-or asks the token, once the change was asked for. --all takes every recorded call. Of each scenario N points are tried, evenly spread.
+or asks the token, once the change was asked for. --all takes every recorded call. Of each scenario N points are tried, evenly spread; with --kinds one of each kind of step (the store is
+written or synced, a file is put in its place or taken away, the token is asked) until it was met, and a kind at which nothing was killed is a violation.
 After the kill the monitor starts the daemon again: it must open by itself, what was sealed opens, the change is asked for once more and succeeds, the audit log
 verifies, the store is whole, it opens again after one more restart with token and counter well, and each token holds the one master secret that is in force or none: nothing is left over.
 
@@ -24,6 +25,7 @@ CHANGES = {"fsync", "fdatasync", "ftruncate", "rename", "renameat", "renameat2",
 ASKS = {"write", "writev", "sendmsg", "sendto"}  # of the thread that speaks with the token helper
 SCENARIOS = (("softhsm", "data-key"), ("swtpm", "data-key"), ("softhsm", "master"), ("swtpm", "master"), ("swtpm", "back"), ("softhsm", "key"))
 OPEN_S = 20
+KIND_TRIES = 4
 
 
 class Node(live_node.Node):
@@ -149,21 +151,26 @@ def judge(node, scenario):
         raise live_node.Trouble(f"an earlier master secret stays: {node.status().get('rotation')}")
 
 
+def lines_of(record):
+    if not record:
+        return 0
+    with open(record, encoding="ascii", errors="replace") as f:
+        return f.read().count("\n")
+
+
 def play(node, scenario, kills, record=None):
-    """One run; the lines of the record that stood before the change was asked for, whether the kill was done, and what is wrong."""
-    fault, before, fired = None, 0, 0
+    """One run; which lines of the record are of the change, to its end, whether the kill was done, and what is wrong."""
+    fault, before, after, fired = None, 0, 0, 0
     node.start_token()
     try:
         node.start(kills, record, None, "ready")
         node.wait_open()
-        if record:
-            with open(record, encoding="ascii", errors="replace") as f:
-                before = f.read().count("\n")
+        before = lines_of(record)
         node.coffer(*words_of(node, scenario))  # what came of it is another matter
         if scenario == "key":
             live_node.wait_for(lambda: node.count_kills() > 0 or (node.state() == "open" and version(node) > 1), OPEN_S)
         judge(node, scenario)
-        fired = node.count_kills()
+        fired, after = node.count_kills(), lines_of(record)
         node.stop()
         node.start(traced=False)  # nothing of it may show only at the next start
         node.wait_open()
@@ -177,7 +184,7 @@ def play(node, scenario, kills, record=None):
     finally:
         node.end()
         node.stop_token()
-    return before, fired, fault
+    return slice(before, after), fired, fault
 
 
 def is_point(event, every):
@@ -187,21 +194,73 @@ def is_point(event, every):
     return every or call in CHANGES or (thread == "token" and call in ASKS)
 
 
+def kind_of(event):
+    _, thread, call, _ = event.split("/")
+    return "token" if thread == "token" and call in ASKS else "file" if call.startswith(("rename", "unlink")) else "store"
+
+
+def sample(found, count):
+    return found if count >= len(found) else [found[i * len(found) // count] for i in range(count)]
+
+
+def by_kind(found):
+    """Per kind, points from its middle outwards: some are reached in one run and not in the next."""
+    kinds = {}
+    for event in found:
+        kinds.setdefault(kind_of(event), []).append(event)
+    return {kind: sorted(events, key=lambda e, all_of=events: abs(all_of.index(e) - len(all_of) // 2)) for kind, events in kinds.items()}
+
+
 def scenario_points(args, node, scenario, path):
     node.take_back("ready")
-    before, _, fault = play(node, scenario, [], path)
+    of_change, _, fault = play(node, scenario, [], path)
     if fault:
         sys.exit(f"rotate_points: a run without a kill does not work: {fault}; {node.last_words()}")
     with open(path, encoding="ascii", errors="replace") as f:
-        events = [line.split(" ", 1)[0] for line in f][before:]
-    found = [e for e in events if is_point(e, args.all)]
-    return found if args.points >= len(found) else [found[i * len(found) // args.points] for i in range(args.points)]
+        events = [line.split(" ", 1)[0] for line in f][of_change]
+    return [e for e in events if is_point(e, args.all)]
+
+
+class Tries:
+    """The points of one scenario that are tried, and what came of it."""
+
+    def __init__(self, args, name, node, scenario):
+        self.args, self.name, self.node, self.scenario = args, name, node, scenario
+        self.tried = self.kills = self.bad = 0
+
+    def violation(self, text):
+        self.bad += 1
+        print(f"VIOLATION {self.name}{text}", flush=True)
+
+    def point(self, point):
+        """How many kills it was good for."""
+        self.node.take_back("ready")
+        _, fired, fault = play(self.node, self.scenario, [point])
+        self.tried += 1
+        self.kills += fired
+        if fault:
+            self.violation(f":{point} {fault}")
+            if self.args.keep and not os.path.exists(self.args.keep):
+                shutil.copytree(self.node.home, self.args.keep, ignore=shutil.ignore_patterns("*.sock*"))
+        return fired
+
+    def all_of(self, points):
+        for point in points:
+            self.point(point)
+        if len(points) >= 10 and not self.kills:
+            self.violation(f": no point of {len(points)} was met, so nothing was shown")
+
+    def one_of_each_kind(self, points):
+        for kind, some in by_kind(points).items():
+            if not any(self.point(point) for point in some[:KIND_TRIES]):
+                self.violation(f": no point of kind {kind} was met, so nothing was shown")
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     p.add_argument("--build", required=True)
     p.add_argument("--points", type=int, default=1 << 20)
+    p.add_argument("--kinds", action="store_true")
     p.add_argument("--only", default="")
     p.add_argument("--point", default="")
     p.add_argument("--all", action="store_true")
@@ -213,7 +272,7 @@ def main():
     with live_node.work_folder("coffer-points-") as work:
         for token, scenario in SCENARIOS:
             name = f"{token}:{scenario}"
-            if args.only not in name or (args.point and not args.point.startswith(name + ":")):
+            if not any(word in name for word in args.only.split(",")) or (args.point and not args.point.startswith(name + ":")):
                 continue
             node = Node(os.path.join(work, name.replace(":", "-")), token, os.path.join(args.build, "bin"), os.path.join(args.build, "tests"))
             os.mkdir(node.home)
@@ -222,21 +281,14 @@ def main():
             finally:
                 node.end()
                 node.stop_token()
-            points = [args.point.split(":")[2]] if args.point else scenario_points(args, node, scenario, os.path.join(work, name + ".record"))
-            done = 0
-            for point in points:
-                node.take_back("ready")
-                _, fired, fault = play(node, scenario, [point])
-                done += fired
-                if fault:
-                    bad += 1
-                    print(f"VIOLATION {name}:{point} {fault}", flush=True)
-                    if args.keep and not os.path.exists(args.keep):
-                        shutil.copytree(node.home, args.keep, ignore=shutil.ignore_patterns("*.sock*"))
-            if len(points) >= 10 and not done:
-                bad += 1
-                print(f"VIOLATION {name}: no point of {len(points)} was met, so nothing was shown", flush=True)
-            print(f"{name}: {len(points)} points, {done} kills, {bad} violations so far", flush=True)
+            tries = Tries(args, name, node, scenario)
+            found = [args.point.split(":")[2]] if args.point else scenario_points(args, node, scenario, os.path.join(work, name + ".record"))
+            if args.kinds:
+                tries.one_of_each_kind(found)
+            else:
+                tries.all_of(sample(found, args.points))
+            bad += tries.bad
+            print(f"{name}: {tries.tried} points of {len(found)}, {tries.kills} kills, {bad} violations so far", flush=True)
     return 1 if bad else 0
 
 

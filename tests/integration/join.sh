@@ -169,5 +169,48 @@ check "removed: and it joins" join
 within 10 "removed: it is open" is2 open
 check "removed: it opens what is newer" on2 decrypt -i "$work/m3" -o "$work/o3"
 same "removed: and it is the same" "$work/p" "$work/o3"
+# ---- its token is dead, and its disk is not: shares open it as it stands, and it takes another token ----
+id=$(on2 status --json | jq -r .node)
+die2() { # die2 WHAT: the token of node 2 is gone for good, and the node is stopped
+  local monitor
+  monitor=$(cat "$two/monitor.pid")
+  kill -TERM "$monitor"
+  within 30 "$1: node 2 is stopped" has_ended "$monitor"
+  rm -rf "$two/token"
+}
+other_token() { check "$1: another token" "$sandbox" start --dir "$dir" --no-join --quiet "${settings[@]}"; uri=$(cat "$two/uri"); }
+die2 "dead token"
+setsid "$bin/cofferd" --config "$two/cofferd.conf" </dev/null >>"$two/cofferd.log" 2>&1 & disown
+within 20 "dead token: node 2 stays sealed" is2 sealed
+matches "dead token: and says why" "$(on2 status 2>&1)" 'token'
+check "dead token: node 1 goes on" on1 key create while-dead
+refused "dead token: node 2 opens nothing" 4 sealed on2 decrypt -i "$work/m3" -o "$work/o3"
+check "dead token: shares open it" on2 unseal --share-file "$dir/recovery/share-1.txt" --share-file "$dir/recovery/share-2.txt"
+within 10 "dead token: it is open" is2 open
+check "dead token: it decrypts" on2 decrypt -i "$work/m3" -o "$work/o3"
+check "dead token: and makes a key" on2 key create by-shares
+other_token "dead token"
+check "dead token: which takes the master secret over" on2 rotate master --token "$uri"
+kill2 "dead token"
+within 20 "dead token: node 2 opens by the other one" is2 open
+equal "dead token: it is the node that it was" "$(on2 status --json | jq -r .node)" "$id"
+check "dead token: it decrypts by it" on2 decrypt -i "$work/m3" -o "$work/o3"
+seen_well() { [ "$(on1 status --json | jq -r ".nodes.\"$id\".token_health")" = well ]; }
+within 20 "dead token: node 1 sees that its token is well" seen_well
+check "dead token: the data key is changed" on1 rotate data-key
+has_new() { [ "$(on2 status --json | jq -r .generation)" = "$(on1 status --json | jq -r .generation)" ]; }
+within 20 "dead token: and reaches it through the other one" has_new
+
+# ---- dead again, and no shares are brought: it is removed and joins anew ----
+die2 "no shares"
+check "no shares: it is removed while it is down" on1 node remove again
+find "$two/state" -mindepth 1 -delete
+other_token "no shares"
+print=$(join --name anew --no-wait --json | jq -r .fingerprint)
+check "no shares: the new node is approved" on1 node approve --fingerprint "$print"
+check "no shares: it joins" join
+within 10 "no shares: it is open" is2 open
+check "no shares: it decrypts" on2 decrypt -i "$work/m3" -o "$work/o3"
+check "no shares: and makes a key" on2 key create anew
 check "the store is whole on both" sh -c "COFFER_SOCKET='$one/coffer.sock' '$bin/coffer' store check && COFFER_SOCKET='$two/coffer.sock' '$bin/coffer' store check"
 finish

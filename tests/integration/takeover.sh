@@ -54,8 +54,17 @@ done
 equal "who leads" "$(for m in 1 2 3; do glance 2 $m role; done | xargs)" "master standby standby"
 equal "which tokens are well, and which data key they have" "$(glance 3 2 token) $(glance 3 2 token_health) $(glance 3 2 generation)" "pkcs11 well 1"
 matches "for people too" "$(at 3 status)" 'node-2: standby, pkcs11 well, generation 1, [0-9.]+, seen [0-9]+ s ago'
+for n in 1 2 3; do
+  for m in 1 2 3; do
+    is_viewed() { at $n status --json | jq -e ".nodes[] | select(.name == \"node-$m\") | .lag_ms < 2000 and (.cache | .state == \"ready\" and .rows > 0 and .bytes > 0 and .limit > .bytes and .pinned == 0)"; }
+    within 20 "node $n sees how far behind node $m is, and what its cache has" is_viewed
+  done
+done
+matches "for people too" "$(at 3 status)" 'lag [0-9.]+ s, cache ready: [0-9]+ records, [0-9]+ of [0-9]+ KiB, 0 pinned'
 numbers() { at "$1" metrics | /usr/bin/python3 "$top/tests/integration/check_metrics.py" "${@:2}" | sed 's/.* //' | xargs; }
 equal "and for a monitoring system" "$(numbers 2 coffer_master coffer_epoch coffer_sealing_allowed coffer_nodes coffer_nodes_silent 'coffer_node_generation{node="node-3"}')" "0 1 1 3 0 1"
+lags() { numbers 2 coffer_lag_milliseconds 'coffer_node_lag_milliseconds{node="node-1"}' | grep -qxE '[0-9]{1,4} [0-9]{1,4}'; }
+within 10 "and for a monitoring system" lags
 
 # ---- killed under load ----
 touch "$work/go"

@@ -11,9 +11,12 @@ from make_sealed import rising, u
 NODE = rising(0x10, 16)
 
 
-def body(count, written, generation, epoch, role, well, version, date=None):
-    fields = (b"\x02" if date else b"\x01") + u(8, written) + u(4, generation) + u(8, epoch) + bytes([role, well, len(version)]) + version
+def body(count, written, generation, epoch, role, well, version, date=None, view=None):
+    fields = (b"\x03" if view else b"\x02" if date else b"\x01") + u(8, written) + u(4, generation) + u(8, epoch) + bytes([role, well, len(version)]) + version
     fields += u(8, date) if date else b""
+    if view:
+        lag, cache, rows, size, limit, pinned = view
+        fields += u(8, lag) + bytes([cache]) + u(8, rows) + u(8, size) + u(8, limit) + u(8, pinned)
     return fields + hmac.new(node_record_key(), t(b"sign-mac") + shared_row(b"sign" + NODE, count, 1) + lp(fields), hashlib.sha256).digest()
 
 
@@ -22,6 +25,7 @@ def make():
         "comment": "Known answers of docs/formats.md section 23.7. Frozen: a changed value is a new format version. Inputs are those of formats-v1.json.",
         "master": body(1, 1700000000000, 1, 1, 1, 1, b"0.1.0").hex(), "member": body(4294967294, 1700000000001, 7, 9, 3, 0, b"v" * 32).hex(),
         "dated": body(1, 1700000000000, 1, 1, 1, 1, b"0.1.0", 1700000600000).hex(),
+        "viewed": body(1, 1700000000000, 1, 1, 1, 1, b"0.1.0", 1700000600000, (1234, 3, 56, 7890, 67108864, 12)).hex(),
     }
 
 

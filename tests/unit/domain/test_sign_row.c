@@ -22,6 +22,15 @@ static struct node_sign sample(void)
 	return s;
 }
 
+static struct node_sign viewed(void)
+{
+	struct node_sign s = sample();
+	s.date_ms = 1700000600000;
+	s.has_view = true;
+	s.view.lag_ms = 1234, s.view.cache = SIGN_CACHE_READY, s.view.rows = 56, s.view.bytes = 7890, s.view.limit = 67108864, s.view.pinned = 12;
+	return s;
+}
+
 static void is_frozen(const struct node_sign *sign, const char *name)
 {
 	struct ring *ring = fixture_ring(1);
@@ -33,6 +42,8 @@ static void is_frozen(const struct node_sign *sign, const char *name)
 	assert_int_equal(sign_from_row(ring, &row, &back), ERR_OK);
 	assert_true(back.count == sign->count && back.written_ms == sign->written_ms && back.generation == sign->generation && back.epoch == sign->epoch);
 	assert_true(back.role == sign->role && back.token_well == sign->token_well && back.date_ms == sign->date_ms);
+	assert_true(back.has_view == sign->has_view && back.view.lag_ms == sign->view.lag_ms && back.view.cache == sign->view.cache && back.view.rows == sign->view.rows);
+	assert_true(back.view.bytes == sign->view.bytes && back.view.limit == sign->view.limit && back.view.pinned == sign->view.pinned);
 	assert_string_equal(back.version, sign->version);
 	assert_memory_equal(back.node_id, sign->node_id, UUID_LEN);
 	ring_free(ring);
@@ -40,11 +51,12 @@ static void is_frozen(const struct node_sign *sign, const char *name)
 
 static void rows_are_the_frozen_ones_and_read_as_they_were_written(void **state)
 {
-	struct node_sign master = sample(), member = sample(), dated = sample();
+	struct node_sign master = sample(), member = sample(), dated = sample(), seen = viewed();
 	(void)state;
 	is_frozen(&master, "master");
 	dated.date_ms = 1700000600000;
 	is_frozen(&dated, "dated");
+	is_frozen(&seen, "viewed");
 	member.count = 4294967294u;
 	member.written_ms++;
 	member.generation = 7;
@@ -58,7 +70,7 @@ static void rows_are_the_frozen_ones_and_read_as_they_were_written(void **state)
 static void a_row_of_which_any_part_was_changed_is_refused(void **state)
 {
 	struct ring *ring = fixture_ring(2);
-	struct node_sign s = sample(), back;
+	struct node_sign s = viewed(), back;
 	uint8_t body[SIGN_BODY_MAX], header[] = { 2 };
 	struct store_row row, bent;
 	(void)state;
@@ -96,13 +108,15 @@ static void what_no_reader_takes_is_not_written(void **state)
 	struct domain_id domain;
 	uint8_t body[SIGN_BODY_MAX];
 	struct store_row row;
-	struct node_sign bad[] = { sample(), sample(), sample(), sample() };
+	struct node_sign bad[] = { sample(), sample(), sample(), sample(), viewed(), viewed() };
 	(void)state;
 	bad[0].count = 0;
 	bad[1].role = 0;
 	bad[2].version[0] = '\0';
 	bad[3].version[1] = '\n';
-	for (size_t i = 0; i < 4; i++) assert_int_equal(sign_to_row(ring, &bad[i], &row, body), ERR_FIELD);
+	bad[4].date_ms = 0;
+	bad[5].view.cache = SIGN_CACHE_READY + 1;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_int_equal(sign_to_row(ring, &bad[i], &row, body), ERR_FIELD);
 	fixture_domain(&domain);
 	empty = ring_new(&domain);
 	struct node_sign good = sample();

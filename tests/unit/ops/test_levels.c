@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/writer.h"
 #include "domain/level.h"
@@ -194,7 +195,7 @@ static void who_is_removed_is_not_waited_for_and_leaves_no_record(void **state)
 	assert_int_equal(level, LEVEL_FIRST);
 }
 
-static void a_sign_of_life_has_its_date_from_its_level_on(void **state)
+static void a_sign_of_life_has_its_date_and_its_view_from_their_levels_on(void **state)
 {
 	struct node_sign sign;
 	(void)state;
@@ -209,7 +210,12 @@ static void a_sign_of_life_has_its_date_from_its_level_on(void **state)
 	w.a.engine.seat->signed_at_ms = 0;
 	w.a.engine.seat->level = LEVEL_SIGN_DATE;
 	assert_true(signs_due(&w.a.engine, &sign));
-	assert_true(sign.date_ms != 0);
+	assert_true(sign.date_ms != 0 && !sign.has_view);
+	w.a.engine.seat->signed_at_ms = 0;
+	w.a.engine.seat->level = LEVEL_SIGN_VIEW;
+	w.a.engine.seat->heard_ms = clock_mono_ms();
+	assert_true(signs_due(&w.a.engine, &sign));
+	assert_true(sign.has_view && sign.view.cache == SIGN_CACHE_NONE);
 	seat_free(w.a.engine.seat);
 	w.a.engine.seat = NULL;
 }
@@ -222,7 +228,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_all_members_know_is_what_the_oldest_of_them_knows, world_open, world_close),
 		cmocka_unit_test_setup_teardown(each_node_s_level_is_told_in_one_reading, world_open, world_close),
 		cmocka_unit_test_setup_teardown(who_is_removed_is_not_waited_for_and_leaves_no_record, world_open, world_close),
-		cmocka_unit_test_setup_teardown(a_sign_of_life_has_its_date_from_its_level_on, world_open, world_close),
+		cmocka_unit_test_setup_teardown(a_sign_of_life_has_its_date_and_its_view_from_their_levels_on, world_open, world_close),
 	};
 	log_init("test", LOG_LEVEL_ERROR);
 	if (arena_init(16u << 20, false, NULL) != ERR_OK) return 1;

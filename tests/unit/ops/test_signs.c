@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "domain/level.h"
 #include "ops/seat.h"
 #include "ops/signs.h"
 #include "unit/ops/nodes_world.h"
@@ -92,6 +93,82 @@ static void each_node_sees_what_the_others_say(void **state)
 	assert_int_equal(json_integer_value(json_object_get(a, "generation")), 1);
 	assert_string_equal(json_string_value(json_object_get(a, "role")), "standby"); /* no lease was seen */
 	assert_string_equal(json_string_value(json_object_get(a, "token_health")), "well");
+	json_decref(doc);
+}
+
+static bool is_cloned(struct node *at, const struct node *of)
+{
+	json_t *doc = seen_by(at);
+	bool yes = strcmp(json_string_value(json_object_get(entry_of(doc, of), "cloned")), "yes") == 0;
+	json_decref(doc);
+	return yes;
+}
+
+static enum coffer_err note_twin(struct engine *engine, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)arg;
+	(void)reason;
+	return fence_note_twin(engine->store, txn_ring(txn));
+}
+
+static void the_others_see_that_there_are_two_of_a_node(void **state)
+{
+	char sentence[256] = "";
+	(void)state;
+	give(&w.a);
+	assert_false(is_cloned(&w.a, &w.b));
+	assert_int_equal(world_on_store(&w.b.engine, note_twin, NULL, NULL), ERR_OK);
+	assert_true(is_cloned(&w.a, &w.b)); /* which never gave a sign */
+	assert_false(is_cloned(&w.a, &w.a));
+	assert_true(signs_cloned(&w.a.engine, sentence, sizeof sentence));
+	assert_non_null(strstr(sentence, "the identity of node '"));
+	assert_true(is_cloned(&w.b, &w.b));
+	assert_false(signs_cloned(&w.b.engine, sentence, sizeof sentence)); /* its own is told as that */
+	assert_int_equal(store_begin(w.inner, NULL), ERR_OK);
+	assert_int_equal(fence_clear_twin(w.inner, w.b.engine.domain.node_id), ERR_OK);
+	assert_int_equal(store_commit(w.inner, NULL), ERR_OK);
+	assert_false(is_cloned(&w.a, &w.b));
+	assert_false(signs_cloned(&w.a.engine, sentence, sizeof sentence));
+}
+
+static json_int_t number_of(json_t *entry, const char *part, const char *member)
+{
+	return json_integer_value(json_object_get(part ? json_object_get(entry, part) : entry, member));
+}
+
+static void from_its_level_on_it_says_how_far_behind_it_is_and_what_its_cache_has(void **state)
+{
+	struct engine *b = &w.b.engine;
+	uint64_t lag_ms;
+	(void)state;
+	assert_false(signs_lag(b, &lag_ms));
+	b->cache.on = b->cache.well = b->cache.whole = true;
+	b->cache.rows = 34;
+	b->cache.bytes = 5678;
+	b->cache.limit = 65536;
+	b->cache.pinned = 2;
+	b->seat->level = LEVEL_SIGN_VIEW;
+	give(&w.b); /* nothing was read yet */
+	json_t *doc = seen_by(&w.a);
+	assert_null(json_object_get(entry_of(doc, &w.b), "lag_ms"));
+	json_decref(doc);
+	b->seat->heard_ms = clock_mono_ms() - 4000;
+	b->seat->signed_at_ms = 0;
+	give(&w.b);
+	doc = seen_by(&w.a);
+	json_t *entry = entry_of(doc, &w.b);
+	assert_in_range(number_of(entry, NULL, "lag_ms"), 4000, 60000);
+	assert_string_equal(json_string_value(json_object_get(json_object_get(entry, "cache"), "state")), "ready");
+	assert_int_equal(number_of(entry, "cache", "rows"), 34);
+	assert_int_equal(number_of(entry, "cache", "bytes"), 5678);
+	assert_int_equal(number_of(entry, "cache", "limit"), 65536);
+	assert_int_equal(number_of(entry, "cache", "pinned"), 2);
+	json_decref(doc);
+	b->cache.on = false;
+	b->seat->signed_at_ms = 0;
+	give(&w.b);
+	doc = seen_by(&w.a);
+	assert_null(json_object_get(entry_of(doc, &w.b), "cache"));
 	json_decref(doc);
 }
 
@@ -209,6 +286,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_node_sees_what_the_others_say, open_seated, close_seated),
+		cmocka_unit_test_setup_teardown(from_its_level_on_it_says_how_far_behind_it_is_and_what_its_cache_has, open_seated, close_seated),
+		cmocka_unit_test_setup_teardown(the_others_see_that_there_are_two_of_a_node, open_seated, close_seated),
 		cmocka_unit_test_setup_teardown(one_that_says_the_same_waits_for_the_interval, open_seated, close_seated),
 		cmocka_unit_test_setup_teardown(a_forged_one_counts_as_none_and_is_written_over, open_seated, close_seated),
 		cmocka_unit_test_setup_teardown(one_that_stays_out_is_silent_after_three_intervals, open_seated, close_seated),
