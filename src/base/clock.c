@@ -43,6 +43,11 @@ uint64_t clock_mono_ms(void)
 	return mono_ms(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_mono_coarse_ms(void)
+{
+	return mono_ms(CLOCK_MONOTONIC_COARSE);
+}
+
 uint64_t clock_mono_ns(void)
 {
 	struct clock_source source;
@@ -56,7 +61,7 @@ uint64_t clock_mono_ns(void)
 static uint64_t known_now_s(void)
 {
 	uint64_t zero = atomic_load_explicit(&known_zero_s, memory_order_relaxed);
-	return zero ? zero + mono_ms(CLOCK_MONOTONIC_COARSE) / 1000 : 0;
+	return zero ? zero + clock_mono_coarse_ms() / 1000 : 0;
 }
 
 uint64_t clock_date_s(void)
@@ -73,7 +78,7 @@ uint64_t clock_behind_s(void)
 
 void clock_set_known_s(uint64_t wall_s)
 {
-	uint64_t mono = mono_ms(CLOCK_MONOTONIC_COARSE) / 1000;
+	uint64_t mono = clock_mono_coarse_ms() / 1000;
 	atomic_store_explicit(&known_zero_s, wall_s > mono ? wall_s - mono : 0, memory_order_relaxed);
 }
 

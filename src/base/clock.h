@@ -5,9 +5,11 @@
 #include <stdint.h>
 
 uint64_t clock_wall_s(void);   /* seconds since 1970-01-01 UTC */
-uint64_t clock_mono_ms(void);
+uint64_t clock_mono_ms(void);  /* milliseconds, never goes back */
 /* The same in nanoseconds, for short times; from a replaced source whole milliseconds. */
-uint64_t clock_mono_ns(void);  /* milliseconds, never goes back */
+uint64_t clock_mono_ns(void);
+/* clock_mono_ms, late by a tick of the kernel at most (10 ms), in a third of its time: for what each request asks. */
+uint64_t clock_mono_coarse_ms(void);
 
 /* The time by which dates of keys are judged: the wall clock, but never before the latest time that is known to have been, and what
  * has passed since by the monotonic clock. So a clock that is wrong at boot neither revives what has ended nor ends, for lack of time, what

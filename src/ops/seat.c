@@ -211,7 +211,7 @@ enum coffer_err seat_ask_master(struct engine *engine, struct reason *reason)
 
 enum coffer_err seat_ask_sealing(struct engine *engine, struct reason *reason)
 {
-	if (!engine->seat || clock_mono_ms() < engine->seat->seal_until_ms) return ERR_OK;
+	if (!engine->seat || clock_mono_coarse_ms() < engine->seat->seal_until_ms) return ERR_OK; /* each Encrypt asks: the cheap clock, by which it ends a tick later at most */
 	return reason_fail(reason, ERR_BUSY, "no master server is there, so nothing new is sealed; what was sealed is opened all the same. Wait for one, run 'coffer promote' on a node, or "
 		"set encrypt_grace");
 }

@@ -4,7 +4,9 @@
  *
  * OPERATION is seal, open, encrypt or decrypt (AES-GCM). Each connection has a thread that keeps IN_FLIGHT requests under way: it sends as many at once
  * as answers came at once, and polls for 50 us before it sleeps. One line is printed: answers a second, and the daemon's processor time for each. */
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -266,28 +268,32 @@ static void *run_client(void *arg)
 	return NULL;
 }
 
-/* Processor time of the process at the other end, in ticks. */
+/* Processor time of all threads of the process at the other end. */
 static double daemon_seconds(int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
-	char path[64], line[1024];
-	unsigned long user = 0, system = 0;
+	char path[64 + NAME_MAX];
+	unsigned long long ns = 0, of_thread;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) die("SO_PEERCRED");
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)peer.pid);
-	AUTO_FILE FILE *f = fopen(path, "r");
-	if (!f || !fgets(line, sizeof line, f)) return 0;
-	const char *rest = strrchr(line, ')');
-	if (!rest || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2) return 0;
-	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+	snprintf(path, sizeof path, "/proc/%d/task", (int)peer.pid);
+	DIR *tasks = opendir(path);
+	if (!tasks) return 0;
+	for (struct dirent *e; (e = readdir(tasks)) != NULL;) {
+		snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", (int)peer.pid, e->d_name);
+		AUTO_FILE FILE *f = e->d_name[0] == '.' ? NULL : fopen(path, "r");
+		if (f && fscanf(f, "%llu", &of_thread) == 1) ns += of_thread;
+	}
+	closedir(tasks);
+	return (double)ns / 1e9;
 }
 
-static uint64_t run_all(struct client *clients, size_t count, unsigned seconds)
+static uint64_t run_all(struct client *clients, size_t count, double seconds)
 {
 	uint64_t answers = 0;
 	for (size_t i = 0; i < count; i++)
 		if (pthread_create(&clients[i].thread, NULL, run_client, &clients[i]) != 0) die("a thread");
-	sleep(seconds);
+	nanosleep(&(struct timespec){ .tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9) }, NULL);
 	stop = true;
 	for (size_t i = 0; i < count; i++) {
 		pthread_join(clients[i].thread, NULL);
@@ -304,9 +310,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	size_t bytes = strtoul(argv[3], NULL, 10), in_flight = strtoul(argv[4], NULL, 10), count = strtoul(argv[5], NULL, 10);
-	unsigned seconds = (unsigned)strtoul(argv[6], NULL, 10);
+	double seconds = strtod(argv[6], NULL);
 	struct client clients[64] = { 0 };
-	if (bytes > FRAME_MAX / 2 || in_flight < 1 || in_flight > IN_FLIGHT_MAX || count < 1 || count > 64 || seconds < 1) die("a number is out of range");
+	if (bytes > FRAME_MAX / 2 || in_flight < 1 || in_flight > IN_FLIGHT_MAX || count < 1 || count > 64 || !(seconds > 0 && seconds <= 3600)) die("a number is out of range");
 	int fd = connect_daemon();
 	prepare(fd, &frame, argv[1], argv[2], bytes);
 	for (size_t i = 0; i < count; i++) clients[i] = (struct client){ .frame = &frame, .in_flight = in_flight };

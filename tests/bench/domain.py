@@ -1,114 +1,70 @@
 #!/usr/bin/env python3
-"""What a domain costs: nodes that join, use of keys on a node of a domain beside a node alone, how soon a node hears of another one's change, durable creates on a shared PostgreSQL, and
-what more members cost. It reports; it judges nothing but that every figure is there.
+"""What a domain costs: nodes that join, use of keys on a node of a domain beside a node alone, lookup and Get from memory and cache beside the database, how soon a node hears of another one's
+change, durable creates on a shared PostgreSQL, and what more members cost. It reports; it judges nothing but that every figure is there.
 
-  domain.py [--quick] [--members 3,10,30] [--out FILE]     figures as JSON into FILE, a table for people on standard output
+  domain.py [--quick] [--only throughput,…] [--members 3,30,100] [--out FILE]     figures as JSON into FILE, a table for people on standard output
 
-Members beyond three are real ones that have joined and then stand still: their rows (node record, slots, root, sign of life) are what a node reads of them.
-PostgreSQL runs beside the nodes, with fsync on; $COFFER_BUILD_DIR names the build."""
+Members are real ones, all of them open. PostgreSQL runs beside the nodes, with fsync on; $COFFER_BUILD_DIR names the build."""
 import argparse
 import json
 import os
 import re
 import statistics
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "failover"))
-from deaf import DeafServer  # noqa: E402
-from domain import BUILD, TOP, Domain, Node, Story, now_ms  # noqa: E402
-from load import CREATE, REVOKE, SEAL, Line, data, end_of, new_key, request, text  # noqa: E402
-from servers import wait_for  # noqa: E402
+from domainlib import FIGURES, grow, must, must_wait, quantile, restart, say, spread
+from domain_cache import part as cache
+from domain_tables import TABLES
+from domain_members import Costs, count_statements
+from deaf import DeafServer
+from domain import BUILD, TOP, Domain, Node, Story, now_ms
+from load import CREATE, REVOKE, SEAL, Line, data, end_of, new_key, request, text
+from servers import wait_for
 
-FIGURES = {}
 OPERATIONS = ("encrypt", "decrypt", "seal", "open")
-
-
-def say(name, **fields):
-    FIGURES[name] = fields
-    print("%-58s %s" % (name, ", ".join("%s %s" % (k, ("%.2f" if isinstance(v, float) else "%s") % v) for k, v in fields.items())), flush=True)
-
-
-def spread(values):
-    ordered = sorted(values)
-    return {"p50": statistics.median(ordered), "max": ordered[-1], "n": len(ordered)}
-
-
-def timed(fn):
-    begun = now_ms()
-    fn()
-    return now_ms() - begun
-
-
-def must(done):
-    if done.returncode:
-        raise RuntimeError("%s: %s%s" % (" ".join(done.args), done.stdout, done.stderr))
-    return done.stdout
-
-
-# ---- members ----
-
-def uri_of(node):
-    with open(node.home + "/uri", encoding="utf-8") as f:
-        return f.read().strip()
-
-
-def join(first, node):
-    """The request, its approval by somebody who does not sleep, the answer, and open; in ms."""
-    fingerprint = first.status()["domain"]["fingerprint"]
-    words = ("node", "join", "--token", uri_of(node), "--domain", fingerprint)
-    begun = now_ms()
-    asked = json.loads(must(node.coffer(*words, "--no-wait", "--json")))
-    must(first.coffer("node", "approve", "--fingerprint", asked["fingerprint"], "--quiet"))
-    must(node.coffer(*words, "--quiet"))
-    if not wait_for(node.is_ready, 60):
-        raise RuntimeError("node %d does not open" % node.n)
-    return now_ms() - begun
-
-
-def grow(domain, count, kinds):
-    """Nodes up to so many, which join; the time of each by the kind of its token."""
-    took = {}
-    must(domain.sandbox("start", "--token", ",".join(kinds), "--store", "postgres", "--nodes", str(count), "--no-join", *domain.set_words()))
-    domain.nodes = [Node(domain.dir, n + 1) for n in range(count)]
-    for node in domain.nodes:
-        if not os.path.exists(node.home + "/state/node.id"):
-            took.setdefault(kinds[min(node.n, len(kinds)) - 1], []).append(join(domain.nodes[0], node))
-    return took
-
-
-def restart(domain, node):
-    """From the start of its process until it is open, in ms."""
-    node.kill()
-    begun = now_ms()
-    node.start()
-    if not wait_for(node.is_ready, 60):
-        raise RuntimeError("node %d does not start" % node.n)
-    return now_ms() - begun
+PARTS = ("throughput", "cache", "hear", "creates", "deaf", "members")
 
 
 # ---- use of keys ----
 
+CLIENT, DAEMON = {0}, {1}  # processors, where there are two
+
+
 def rate(node, operation, seconds):
-    """Answers a second to a client that is not in the way, and the daemon's processor time for each, in ns: 1 KiB, 16 in flight on each of two connections."""
-    said = must(subprocess.run([BUILD + "/tests/bench_frames", operation, "bench", "1024", "16", "2", str(seconds)], env=dict(os.environ, COFFER_SOCKET=node.socket), capture_output=True, text=True,
-        timeout=60, check=False))
+    """Answers a second to a client that is not in the way, and the daemon's processor time for each, in ns: 1 KiB, 16 in flight on a connection."""
+    own = ["taskset", "-c", "0"] if os.cpu_count() > 1 else []
+    said = must(subprocess.run(own + [BUILD + "/tests/bench_frames", operation, "bench", "1024", "16", "1", str(seconds)], env=dict(os.environ, COFFER_SOCKET=node.socket), capture_output=True,
+        text=True, timeout=60, check=False))
     found = re.search(r"([0-9]+)/s, +([0-9]+) ns", said)
     return int(found[1]), int(found[2])
 
 
-def throughput(domain, alone, quick):
-    rounds, seconds = (1, 1) if quick else (7, 2)
-    member = domain.nodes[1]
+def place(node, processors):
+    """Of all threads of its daemon."""
+    for pid in node.processes():
+        for thread in os.listdir("/proc/%d/task" % pid):
+            os.sched_setaffinity(int(thread), processors)
+
+
+def throughput(domain, alone, again, quick):
+    """Each round asks a node of the domain, a node alone, and another one alone, in changing order; what is told are medians of the rounds' ratios. The nodes alone differ by what the machine does."""
+    rounds, seconds = (3, 0.1) if quick else (25, 0.25)
+    nodes = {"domain": domain.nodes[1], "alone": alone, "again": again}
+    if os.cpu_count() > 1:
+        for node in nodes.values():
+            place(node, DAEMON)
     for operation in OPERATIONS:
-        found = {"domain": [], "alone": []}
+        found = {side: [] for side in nodes}
         for n in range(rounds):
-            for side in (("domain", "alone") if n % 2 else ("alone", "domain")):
-                found[side].append(rate(member if side == "domain" else alone, operation, seconds))
-        one, two = (statistics.median(f[0] for f in found[side]) for side in ("domain", "alone"))
-        cost_one, cost_two = (statistics.median(f[1] for f in found[side]) for side in ("domain", "alone"))
-        say("%s of 1 KiB, a second" % operation, node_of_a_domain=int(one), node_alone=int(two), ratio=one / two, ns_each=int(cost_one), ns_each_alone=int(cost_two))
+            for side in list(nodes)[n % 3:] + list(nodes)[:n % 3]:
+                found[side].append(rate(nodes[side], operation, seconds))
+        ratios = {side: [[f[at] / a[at] for f, a in zip(found[side], found["alone"])] for at in (0, 1)] for side in ("domain", "again")}
+        say("%s of 1 KiB, a second" % operation, **{side: int(statistics.median(f[0] for f in found[side])) for side in ("domain", "alone")}, ratio=statistics.median(ratios["domain"][0]),
+            quarter=quantile(ratios["domain"][0], 0.25), three_quarters=quantile(ratios["domain"][0], 0.75), another_alone=statistics.median(ratios["again"][0]),
+            **{"ns_" + side: int(statistics.median(f[1] for f in found[side])) for side in ("domain", "alone")}, ns_ratio=statistics.median(ratios["domain"][1]),
+            ns_another_alone=statistics.median(ratios["again"][1]))
+    place(domain.nodes[1], set(range(os.cpu_count())))
 
 
 # ---- hearing ----
@@ -142,13 +98,13 @@ def deaf(domain, quick):
             had = f.read()
         with open(path, "w", encoding="utf-8") as f:
             f.write(had.replace("host=%s " % domain.servers[0].folder, "host=%s " % server.folder))
-        restart(domain, node)
+        restart(node)
         made, ended = hear(domain.nodes[0], node, 3 if quick else 12)
         say("notifications lost: made at one node, sealed with at another, ms", **spread(made))
         say("notifications lost: revoked at one node, refused at another, ms", left_out=server.left_out, **spread(ended))
         with open(path, "w", encoding="utf-8") as f:
             f.write(had)
-        restart(domain, node)
+        restart(node)
 
 
 # ---- creates ----
@@ -172,20 +128,10 @@ def all_creates(domain, quick):
             percent_busy=100 * sum(f["busy"] for f in found) / made)
 
 
-# ---- more members ----
+# ---- all of it ----
 
-def cost(domain, quick):
-    one, two = domain.nodes[:2]
-    made, ended = hear(one, two, 3 if quick else 20)
-    starts = [restart(domain, two) for _ in range(1 if quick else 5)]
-    status = [timed(two.status) for _ in range(3 if quick else 20)]
-    say("%d members: revoked at one, refused at another, ms" % len(domain.nodes), **spread(ended))
-    say("%d members: start of a node until it is open, ms" % len(domain.nodes), **spread(starts))
-    say("%d members: coffer status, ms" % len(domain.nodes), **spread(status))
-
-
-def alone_node(story):
-    box = story.work + "/alone"
+def alone_node(story, name):
+    box = story.work + "/" + name
     environment = dict(os.environ, COFFER_BUILD=BUILD)
     story.ends.append(lambda: subprocess.run([TOP + "/scripts/sandbox", "stop", "--dir", box], env=environment, capture_output=True, check=False))
     must(subprocess.run([TOP + "/scripts/sandbox", "start", "--dir", box, "--token", "softhsm", "--quiet"], env=environment, capture_output=True, text=True, check=False))
@@ -194,43 +140,56 @@ def alone_node(story):
     return node
 
 
-def run(story, args):
-    kinds = ["softhsm"] * 3 + ["swtpm"] * 3 + ["softhsm"] if not args.quick else ["softhsm"]
-    domain = Domain(story, args.members[0], ["lease_time=15s", "refresh_interval=%s" % args.refresh], standby=False, token=",".join(kinds), more=("--no-join",))
-    story.ends.append(domain.end_nodes)
-    domain.servers[0].setting("fsync", "on")
-    joined = {}
-    must(domain.nodes[0].coffer("key", "create", "bench"))
-    for members in args.members:
-        for kind, took in grow(domain, members, kinds).items():
+def heard(domain, quick):
+    made, ended = hear(domain.nodes[0], domain.nodes[1], 5 if quick else 100)
+    say("made at one node, sealed with at another, ms", **spread(made))
+    say("revoked at one node, refused at another, ms", **spread(ended))
+
+
+def members(domain, args, kinds, joined):
+    """What it takes to join is told by the kind of token, whatever the number of members. joined: times of before."""
+    costs = Costs()
+    for count in args.members:
+        for kind, took in grow(domain, count, kinds).items():
             joined.setdefault(kind, []).extend(took)
-        for node in domain.nodes[3:]:
-            node.kill()
-        if members == args.members[0]:
-            throughput(domain, alone_node(story), args.quick)
-            made, ended = hear(domain.nodes[0], domain.nodes[1], 5 if args.quick else 100)
-            say("made at one node, sealed with at another, ms", **spread(made))
-            say("revoked at one node, refused at another, ms", **spread(ended))
-            all_creates(domain, args.quick)
-            deaf(domain, args.quick)
-        cost(domain, args.quick)
+        say("%d members: told to try again while they joined" % count, times=domain.again)
+        costs.measure(domain, lambda n: creates(domain.nodes[:1], 200 if args.quick else 500, "create-of-%d" % n), lambda one, two: hear(one, two, 3 if args.quick else 20)[1], args.quick)
+    costs.compare()
     for kind, took in joined.items():
         say("node join until it is open, %s, ms" % kind, **spread(took))
+
+
+def run(story, args):
+    kinds = ["softhsm"] * 3 + ["swtpm"] * (1 if args.quick else 9) + ["softhsm"]
+    domain = Domain(story, 3, ["lease_time=15s", "refresh_interval=%s" % args.refresh], standby=False, token=",".join(kinds), more=("--no-join",))
+    story.ends.append(domain.end_nodes)
+    domain.servers[0].setting("fsync", "on")
+    must(domain.nodes[0].coffer("key", "create", "bench"))
+    domain.again = 0
+    joined = grow(domain, 3, kinds)
+    count_statements(domain)
+    parts = {"throughput": lambda: throughput(domain, alone_node(story, "alone"), alone_node(story, "again"), args.quick), "cache": lambda: cache(domain, args.quick), "hear": lambda: heard(domain, args.quick),
+             "creates": lambda: all_creates(domain, args.quick), "deaf": lambda: deaf(domain, args.quick), "members": lambda: members(domain, args, kinds, joined)}
+    for name in args.only:
+        parts[name]()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", type=lambda s: s.split(","), default=list(PARTS), help="parts, in their order: " + ",".join(PARTS))
     parser.add_argument("--members", type=lambda s: [int(n) for n in s.split(",")])
     parser.add_argument("--refresh", default="5s", help="refresh_interval")
     parser.add_argument("--out")
     args = parser.parse_args()
-    args.members = args.members or ([3, 4] if args.quick else [3, 10, 30])
+    args.members = args.members or ([3, 4] if args.quick else [3, 30, 100])
     print("load average before: %.2f, %d processors" % (os.getloadavg()[0], os.cpu_count()))
     with Story("bench-domain") as story:
         run(story, args)
         print("load average behind: %.2f" % os.getloadavg()[0])
-        story.check("every figure is there and one (%d)" % len(FIGURES), len(FIGURES) >= 16 and all(v > 0 or k in ("percent_busy", "left_out") for f in FIGURES.values() for k, v in f.items()), FIGURES)
+        story.check("every figure is there and one (%d)" % len(FIGURES), (len(FIGURES) >= 50 or args.only != list(PARTS)) and all(v > 0 or k in ("percent_busy", "left_out", "times") for f in FIGURES.values() for k, v in f.items()), FIGURES)
+        tables = {name: make(FIGURES) for name, make in TABLES.items()}
+        story.check("tables come of them", all(len(lines) > 2 for lines in tables.values()) or args.only != list(PARTS), tables)
         if args.out:
             with open(args.out, "w", encoding="utf-8") as f:
                 json.dump({"figures": FIGURES, "load": os.getloadavg(), "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime())}, f, indent=1)

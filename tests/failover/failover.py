@@ -63,11 +63,12 @@ def main():
     parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--masters", type=int, default=5)
+    parser.add_argument("--token", default="swtpm,softhsm")
     args = parser.parse_args()
     dice, times, with_master, begun = random.Random(args.seed), [], [], time.monotonic()
     print("seed %d" % args.seed)
     with Story("failover") as story:
-        domain = Domain(story, args.nodes, ["lease_time=2s", "refresh_interval=500ms", "store_connect_ms=2000", "store_statement_ms=1000"])
+        domain = Domain(story, args.nodes, ["lease_time=2s", "refresh_interval=500ms", "store_connect_ms=2000", "store_statement_ms=1000"], token=args.token)
         load = Load(domain.nodes, args.clients, args.seed)
         judge = Judge(story, load.history)
         load.start()

@@ -79,6 +79,13 @@ metrics() { coffer metrics | /usr/bin/python3 "$COFFER_SOURCE_DIR/tests/integrat
 equal "metrics: open, token and store well, a verified backup" "$(metrics coffer_up coffer_open coffer_token_ok coffer_store_ok coffer_backups coffer_backup_verified)" \
   "$(printf '%s\n' 'coffer_up 1' 'coffer_open 1' 'coffer_token_ok 1' 'coffer_store_ok 1' 'coffer_backups 2' 'coffer_backup_verified 1')"
 check "they fill a file" coffer metrics -o "$work/coffer.prom"
+if command -v systemd-socket-activate >/dev/null; then # docs/operations.md section 5: a socket that gives them to whoever connects
+  systemd-socket-activate --accept --inetd -E COFFER_SOCKET -l "$work/metrics.sock" "$bin/coffer" metrics 2>/dev/null & server=$!
+  within 5 "a socket for them is there" test -S "$work/metrics.sock"
+  equal "who connects to it reads them" "$(python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); sys.stdout.write(s.makefile().read())' "$work/metrics.sock" |
+    /usr/bin/python3 "$top/tests/integration/check_metrics.py" coffer_up coffer_open | sed 's/.* //' | xargs)" "1 1"
+  kill "$server"
+fi
 check "which is whole" /usr/bin/python3 "$COFFER_SOURCE_DIR/tests/integration/check_metrics.py" <"$work/coffer.prom"
 check "and the check can fail" check_fails /usr/bin/python3 "$COFFER_SOURCE_DIR/tests/integration/check_metrics.py" <<<'coffer_up 1'
 unreachable=$(coffer metrics --socket "$work/none" 2>/dev/null); rc=$?

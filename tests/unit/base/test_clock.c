@@ -33,6 +33,20 @@ static void a_test_can_drive_both_clocks_and_give_them_back(void **state)
 	assert_true(clock_wall_s() >= real);
 }
 
+/* So what has ended by the one has ended by the other soon. */
+static void the_cheap_clock_is_the_same_and_a_little_late(void **state)
+{
+	uint64_t mono = 1000;
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		uint64_t before = clock_mono_ms(), coarse = clock_mono_coarse_ms();
+		assert_true(coarse + 200 > before && coarse <= clock_mono_ms());
+	}
+	clock_set_source(&(struct clock_source){ NULL, ten_more, &mono });
+	assert_int_equal(clock_mono_coarse_ms(), 1010);
+	clock_set_source(NULL);
+}
+
 static uint64_t wall_s, mono_ms;
 
 static uint64_t wall_now(void *arg)
@@ -75,6 +89,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(real_time_moves_forward),
 		cmocka_unit_test(dates_are_never_judged_before_a_time_that_has_been),
+		cmocka_unit_test(the_cheap_clock_is_the_same_and_a_little_late),
 		cmocka_unit_test(a_test_can_drive_both_clocks_and_give_them_back),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
