@@ -134,5 +134,6 @@ def forget(domain, node):
     token = node.pid("token/swtpm")
     if token:
         os.kill(token, signal.SIGTERM)
+        must_wait("swtpm takes its files away", lambda: not os.path.exists("/proc/%d/exe" % token), 10, 0.02)
     shutil.rmtree(node.home)
     domain.nodes.remove(node)
