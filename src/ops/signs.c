@@ -59,6 +59,16 @@ const char *signs_cache_name(enum sign_cache cache)
 	return names[cache];
 }
 
+size_t signs_members(struct engine *engine)
+{
+	size_t count = 0;
+	if (!engine->seat) return 1;
+	pthread_mutex_lock(&engine->seat->signs->lock);
+	count = engine->seat->signs->count;
+	pthread_mutex_unlock(&engine->seat->signs->lock);
+	return count ? count : 1;
+}
+
 bool signs_lag(struct engine *engine, uint64_t *out_ms)
 {
 	uint64_t heard_ms = engine->seat ? engine->seat->heard_ms : 0, now_ms = clock_mono_ms();

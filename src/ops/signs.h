@@ -55,6 +55,8 @@ enum coffer_err signs_latest_ms(struct txn *txn, uint64_t *out) MUST_USE;
 /* Any lane: of this node's cache now, and its name in status. */
 enum sign_cache signs_cache(const struct engine_cache *cache);
 const char *signs_cache_name(enum sign_cache cache);
+/* Any lane. How many nodes look after the store by turns: the members of the domain; 1 where there is one, or nobody was read yet. */
+size_t signs_members(struct engine *engine);
 /* Any lane. Since this node last read what the others changed, in ms; false: it did not yet. */
 bool signs_lag(struct engine *engine, uint64_t *out_ms);
 

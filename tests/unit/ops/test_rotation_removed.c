@@ -44,6 +44,31 @@ static void the_root_of_a_removed_node_stays_readable(void **state)
 	assert_int_equal(turn_look(&w.b, id), ERR_OK);
 }
 
+/* A machine that was stolen before it was removed, with its data keys and the database beside it: what was there before is sealed again, and what comes is under a key that it has not got. */
+static void a_removed_node_with_all_that_it_kept_opens_nothing_newer(void **state)
+{
+	uint8_t before[UUID_LEN], after[UUID_LEN];
+	(void)state;
+	world_open_node(&w.c, 0xc0);
+	assert_int_equal(world_on_store(&w.c.engine, turn_create, before, NULL), ERR_OK);
+	assert_int_equal(world_record(&w.c, NODE_MEMBER, false), ERR_OK);
+	assert_int_equal(world_hear(&w.a), ERR_OK);
+	object_table_clear(w.c.engine.objects);
+	assert_int_equal(turn_look(&w.c, before), ERR_OK);
+	assert_int_equal(world_record(&w.c, NODE_REMOVED, false), ERR_OK);
+	assert_int_equal(turn_rotate(NULL), ERR_OK);
+	assert_int_equal(turn_take(&w.b, NULL), ERR_OK);
+	turn_expect_whole(&w.a);
+	assert_int_equal(turn_work(&w.a), ROTATION_NONE);
+	assert_int_equal(world_on_store(&w.a.engine, turn_create, after, NULL), ERR_OK);
+	object_table_clear(w.c.engine.objects);
+	assert_int_equal(ring_newest(w.c.ring), 1);
+	assert_int_equal(turn_look(&w.c, before), ERR_BUSY);
+	assert_int_equal(turn_look(&w.c, after), ERR_BUSY);
+	assert_int_equal(turn_look(&w.a, before), ERR_OK);
+	assert_int_equal(turn_look(&w.a, after), ERR_OK);
+}
+
 static enum coffer_err put_tombstones(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
 {
 	(void)e;
@@ -194,6 +219,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_open, world_close)
 	const struct CMUnitTest tests[] = {
 		TEST(the_root_of_a_removed_node_stays_readable),
+		TEST(a_removed_node_with_all_that_it_kept_opens_nothing_newer),
 		TEST(any_number_of_nodes_was_removed),
 		TEST(its_own_records_go_with_it_and_no_other_ones),
 		TEST(a_removal_does_not_wait_for_the_reseal_under_way),

@@ -84,8 +84,10 @@ static void is_silent(struct node *at, const struct node *of, const char *yes_or
 static void each_node_sees_what_the_others_say(void **state)
 {
 	(void)state;
+	assert_int_equal(signs_members(&w.a.engine), 1); /* nobody was read yet */
 	give(&w.a);
 	is_silent(&w.a, &w.b, "yes", 1);
+	assert_int_equal(signs_members(&w.a.engine), 2); /* also who is silent looks after the store when it is back */
 	give(&w.b);
 	is_silent(&w.a, &w.b, "no", 0);
 	json_t *doc = seen_by(&w.b), *a = entry_of(doc, &w.a);
