@@ -49,7 +49,7 @@ static void end_pass(struct scrubber *s)
 	struct engine *e = &s->daemon->engine;
 	struct reason reason = { "" };
 	s->running = s->hurried = false;
-	s->next_mono_ms = clock_mono_ms() + e->config->scrub_interval_ms * signs_members(e); /* the others go over the same rows */
+	s->next_mono_ms = clock_mono_ms() + signs_turn_ms(e, e->config->scrub_interval_ms, clock_wall_s() * 1000); /* the others go over the same rows */
 	tell(s);
 	if (engine_state_get(e) != ENGINE_OPEN || !store_check_is_news(e)) return;
 	enum coffer_err err = store_thread_within(e, store_check_note, NULL, &reason);

@@ -59,14 +59,27 @@ const char *signs_cache_name(enum sign_cache cache)
 	return names[cache];
 }
 
-size_t signs_members(struct engine *engine)
+/* Where this node stands among the members; more than SIGNS_MAX share places. */
+static size_t place_of(const struct signs *signs, const uint8_t node_id[static UUID_LEN])
 {
-	size_t count = 0;
-	if (!engine->seat) return 1;
+	size_t place = 0;
+	for (size_t i = 0; i < signs->count && i < SIGNS_MAX; i++)
+		if (memcmp(signs->at[i].sign.node_id, node_id, UUID_LEN) < 0) place++;
+	return place;
+}
+
+uint64_t signs_turn_ms(struct engine *engine, uint64_t interval_ms, uint64_t wall_ms)
+{
+	struct ring *ring = engine->txn ? txn_ring(engine->txn) : NULL;
+	uint64_t members = 0, place = 0;
+	if (!engine->seat || !ring) return interval_ms;
 	pthread_mutex_lock(&engine->seat->signs->lock);
-	count = engine->seat->signs->count;
+	members = engine->seat->signs->count;
+	place = place_of(engine->seat->signs, ring_domain(ring)->node_id);
 	pthread_mutex_unlock(&engine->seat->signs->lock);
-	return count ? count : 1;
+	if (members < 2) return interval_ms;
+	uint64_t period = members * interval_ms, now = wall_ms % period, at = place % members * interval_ms;
+	return at > now ? at - now : at + period - now;
 }
 
 bool signs_lag(struct engine *engine, uint64_t *out_ms)

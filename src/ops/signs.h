@@ -55,8 +55,9 @@ enum coffer_err signs_latest_ms(struct txn *txn, uint64_t *out) MUST_USE;
 /* Any lane: of this node's cache now, and its name in status. */
 enum sign_cache signs_cache(const struct engine_cache *cache);
 const char *signs_cache_name(enum sign_cache cache);
-/* Any lane. How many nodes look after the store by turns: the members of the domain; 1 where there is one, or nobody was read yet. */
-size_t signs_members(struct engine *engine);
+/* Store lane. In how many ms it is this node's turn to do what each member of the domain does after a pause of interval_ms, and all of them need not do at once: by the wall clock (wall_ms), one after
+ * the other in the order of their node ids, a place every interval_ms. interval_ms where there is one node, or nobody was read yet. */
+uint64_t signs_turn_ms(struct engine *engine, uint64_t interval_ms, uint64_t wall_ms);
 /* Any lane. Since this node last read what the others changed, in ms; false: it did not yet. */
 bool signs_lag(struct engine *engine, uint64_t *out_ms);
 

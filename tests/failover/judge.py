@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The oracle (oracle.py) with nodes: reads their logs, keys and attributes, and says what is wrong.
 
-  judge.py FOLDER [RECORDED]     the logs of all nodes of a sandbox, for stories of the shell; and, where they kept what was acknowledged (`witnessed` of tests/integration/lib.sh), whether the logs have it
-                                 and every node lists it: one line for each thing that is wrong
+  judge.py FOLDER [RECORDED|- [N,N…]]   the logs of all nodes of a sandbox, for stories of the shell; and, where they kept what was acknowledged (`witnessed` of tests/integration/lib.sh), whether the logs have it
+                                 and every node lists it: one line for each thing that is wrong.
+                                 N,N…: of these nodes alone, where others were removed
 """
 import json
 import os
@@ -105,13 +106,14 @@ def recorded_wrongly(path, nodes, logs):
 
 
 def main():
-    nodes = nodes_of(sys.argv[1])
+    folder, recorded, *only = sys.argv[1:] + ["-"] * (3 - len(sys.argv))
+    nodes = [node for node in nodes_of(folder) if not only or str(node.n) in only[0].split(",")]
     logs = {node.n: read_log(node) for node in nodes}
     wrong = ["node %s: its audit log cannot be exported" % n for n, log in logs.items() if log is None]
     told = 0
     if not wrong:
         wrong = oracle.of_logs(logs)
-        more, told = recorded_wrongly(sys.argv[2], nodes, logs) if sys.argv[2:] else ([], 0)
+        more, told = recorded_wrongly(recorded, nodes, logs) if recorded != "-" else ([], 0)
         wrong += more
     for what in wrong:
         print(what)

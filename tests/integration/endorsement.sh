@@ -83,6 +83,7 @@ check "and one more" on 1 node trust-ek --digest "${two:2}00" --name spare
 check "node 3 joins" join 3 --endorsement
 within 10 "node 3 is open" is 3 open
 check "node 3 decrypts" on 3 decrypt -i "$work/m" -o "$work/o"
+judge_logs 1,2,3
 gone=$(on 3 status --json | jq -r .node)
 removed=$(on 1 node remove "$gone" --json | jq -r '"\(.node) \(.certificates_unlisted)"')
 equal "node 3 is removed, and the other entry with it" "$removed" "$gone 1"

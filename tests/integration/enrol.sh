@@ -170,6 +170,7 @@ start_daemon "own role: node 3 starts"
 within 20 "own role: and is open" is 3 open
 equal "own role: it is its own" "$(sql "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'coffer_3'")" t
 check "own role: it writes" on 3 key create of-3
+judge_logs 1,3
 check "own role: it is removed" on 1 node remove again
 within 10 "own role: it closes" is 3 fault
 check "own role: dropped" sql "ALTER ROLE coffer_3 NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'coffer_3'; DROP OWNED BY coffer_3; DROP ROLE coffer_3"

@@ -213,4 +213,5 @@ within 10 "no shares: it is open" is2 open
 check "no shares: it decrypts" on2 decrypt -i "$work/m3" -o "$work/o3"
 check "no shares: and makes a key" on2 key create anew
 check "the store is whole on both" sh -c "COFFER_SOCKET='$one/coffer.sock' '$bin/coffer' store check && COFFER_SOCKET='$two/coffer.sock' '$bin/coffer' store check"
+judge_logs 1,2
 finish

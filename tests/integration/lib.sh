@@ -194,8 +194,15 @@ witnessed() {
 }
 # All nodes of the sandbox, which are open: what must hold of their logs whatever was asked, and that what was acknowledged to `witnessed` is in them once and on every node (tests/failover/oracle.py).
 judge_nodes() { # judge_nodes [WHAT]
-  if COFFER_BUILD_DIR=$COFFER_BUILD /usr/bin/python3 -B "$top/tests/failover/judge.py" "$dir" "$work/witnessed" >"$work/judged" 2>&1; then ok "${1:+$1: }nothing is wrong with the logs: $(tail -1 "$work/judged")"
-  else bad "${1:+$1: }something is wrong with the logs" "$(cat "$work/judged")"; fi
+  judged "${1:+$1: }" "$work/witnessed"
+}
+# Of some nodes, after others were removed, whose logs nobody can export any more: what must hold of the logs alone.
+judge_logs() { # judge_logs N,N…
+  judged "nodes $1: " - "$1"
+}
+judged() { # judged TEXT FOR-judge.py…
+  if COFFER_BUILD_DIR=$COFFER_BUILD /usr/bin/python3 -B "$top/tests/failover/judge.py" "$dir" "${@:2}" >"$work/judged" 2>&1; then ok "$1nothing is wrong with the logs: $(tail -1 "$work/judged")"
+  else bad "$1something is wrong with the logs" "$(cat "$work/judged")"; fi
 }
 
 # What notify_command is told, of every node of the sandbox: make_box before start_sandbox "${box_words[@]}", then tells.

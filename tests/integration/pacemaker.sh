@@ -53,6 +53,9 @@ within 10 "a node that was killed is told as not running" is_gone
 takes_over() { cluster 2 monitor; [ $? = $PROMOTED ]; }
 within 10 "the other one is master server by its lease" takes_over
 says "the cluster starts the killed one" 1 start 0
+both_open() { at 1 status --quiet && at 2 status --quiet; }
+within 20 "both are open" both_open
+judge_logs 1,2
 echo "nonsense = 1" >>"$dir/node-1/cofferd.conf"
 says "a configuration that is wrong is told" 1 validate-all 6
 sed -i '$d' "$dir/node-1/cofferd.conf"

@@ -92,4 +92,5 @@ for n in 1 2 3; do
   check "node $n: the audit log verifies" at $n audit verify
   within 20 "node $n: the store is whole" at $n store check
 done
+judge_logs 1,2,3
 finish

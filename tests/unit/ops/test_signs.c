@@ -84,10 +84,8 @@ static void is_silent(struct node *at, const struct node *of, const char *yes_or
 static void each_node_sees_what_the_others_say(void **state)
 {
 	(void)state;
-	assert_int_equal(signs_members(&w.a.engine), 1); /* nobody was read yet */
 	give(&w.a);
 	is_silent(&w.a, &w.b, "yes", 1);
-	assert_int_equal(signs_members(&w.a.engine), 2); /* also who is silent looks after the store when it is back */
 	give(&w.b);
 	is_silent(&w.a, &w.b, "no", 0);
 	json_t *doc = seen_by(&w.b), *a = entry_of(doc, &w.a);
@@ -96,6 +94,21 @@ static void each_node_sees_what_the_others_say(void **state)
 	assert_string_equal(json_string_value(json_object_get(a, "role")), "standby"); /* no lease was seen */
 	assert_string_equal(json_string_value(json_object_get(a, "token_health")), "well");
 	json_decref(doc);
+}
+
+/* Also of one that is silent: it looks after the store when it is back. */
+static void what_all_do_they_do_by_turns(void **state)
+{
+	(void)state;
+	assert_int_equal(signs_turn_ms(&w.a.engine, 1000, 123456), 1000); /* nobody was read yet */
+	give(&w.a);
+	json_decref(seen_by(&w.a));
+	json_decref(seen_by(&w.b));
+	for (uint64_t wall_ms = 0; wall_ms < 2000; wall_ms += 500) {
+		uint64_t a = wall_ms + signs_turn_ms(&w.a.engine, 1000, wall_ms), b = wall_ms + signs_turn_ms(&w.b.engine, 1000, wall_ms);
+		assert_int_equal(a, 2000);
+		assert_int_equal(b, wall_ms < 1000 ? 1000 : 3000);
+	}
 }
 
 static bool is_cloned(struct node *at, const struct node *of)
@@ -288,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_node_sees_what_the_others_say, open_seated, close_seated),
+		cmocka_unit_test_setup_teardown(what_all_do_they_do_by_turns, open_seated, close_seated),
 		cmocka_unit_test_setup_teardown(from_its_level_on_it_says_how_far_behind_it_is_and_what_its_cache_has, open_seated, close_seated),
 		cmocka_unit_test_setup_teardown(the_others_see_that_there_are_two_of_a_node, open_seated, close_seated),
 		cmocka_unit_test_setup_teardown(one_that_says_the_same_waits_for_the_interval, open_seated, close_seated),
