@@ -267,6 +267,8 @@ def run(args, folder):
         node.coffer("rotate", "data-key")
         busy = throughput(loads, args.measure)
         how = phase(node)
+        if not args.unfinished:
+            node.wait("the first change ends under load, before anything is killed", 300 + args.records / 100, lambda: phase(node) == "none")
         refused = sum(x.refused for x in loads)
         print(f"before the kills: {sum(x.ops for x in loads)} operations done, {refused} refused", flush=True)
         begun, _ = campaign(args, node, loads, rng)
@@ -295,6 +297,7 @@ def main():
     p.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one more line of the node's configuration")
     p.add_argument("--longest", type=float, default=1.0, help="seconds before a kill, at most")
     p.add_argument("--patience", type=int, default=0, help="each time after so many kills, a change comes to its end")
+    p.add_argument("--unfinished", action="store_true", help="the first change, in which nothing may be refused, is not waited for before the kills")
     p.add_argument("--measure", type=float, default=1.0, help="seconds of each measurement")
     p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     args = p.parse_args()

@@ -108,7 +108,7 @@ def recorded_wrongly(path, nodes, logs):
 def main():
     folder, recorded, *only = sys.argv[1:] + ["-"] * (3 - len(sys.argv))
     nodes = [node for node in nodes_of(folder) if not only or str(node.n) in only[0].split(",")]
-    logs = {node.n: read_log(node) for node in nodes}
+    logs = {node.n: wait_for(lambda node=node: read_log(node), PATIENCE_S, 0.2) for node in nodes}  # one may be on its way back to the database
     wrong = ["node %s: its audit log cannot be exported" % n for n, log in logs.items() if log is None]
     told = 0
     if not wrong:

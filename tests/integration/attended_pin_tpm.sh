@@ -101,5 +101,19 @@ check "its PIN" unseal "$work/third"
 opened_by "opens it" token
 decrypts "unattended"
 equal "one try was spent" "$(tries)" $((before + 1))
+
+# --- the PIN is forgotten: shares open it, and a new master secret with a PIN of its own takes the place of the old one ---
+restart "forgotten"
+within 20 "it is sealed and says what it waits for" waits
+before=$(tries)
+check "shares open it" coffer unseal --share-file "$work/shares/share-1.txt" --share-file "$work/shares/share-2.txt"
+check "a new master secret with a new PIN, and never the old one" coffer rotate master --token "$uri?handle=0x81010D02" --pin-file "$work/next"
+matches "is bound to it" "$(coffer token status)" "PIN from 'coffer unseal'"
+restart "with what took its place"
+within 20 "it is sealed and says what it waits for" waits
+check "the new PIN" unseal "$work/next"
+opened_by "opens it" token
+decrypts "forgotten"
+equal "no try was spent" "$(tries)" "$before"
 equal "no PIN in state, configuration or log" "$(grep -rlaF "$pin" "$home/state" "$home/cofferd.log" "$home/cofferd.conf" | wc -l)" 0
 finish
