@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "keyring/rooted_store.h"
 
-#define PAUSE_US 2000u /* a token takes longer; the store thread does what else there is in between */
+#define PAUSE_US 500u /* a token takes longer; the store thread does what else there is in between, one of each principal at a time */
 
 static bool is_over(const struct job *job)
 {
@@ -38,4 +38,11 @@ struct job *store_key_wait(struct daemon *d, struct job *list)
 		end = &job->next;
 	}
 	return left;
+}
+
+bool store_key_wait_one(struct daemon *d, struct job *job)
+{
+	if (!store_key_comes(d, job)) return false;
+	job->next = NULL;
+	return !store_key_wait(d, job);
 }

@@ -12,4 +12,7 @@ bool store_key_comes(const struct daemon *d, const struct job *job);
 /* Puts those of a list, as if they had not been run, behind the others, after a short pause. Those that have waited for long enough, or all when the daemon stops, come back: they stay the caller's. */
 struct job *store_key_wait(struct daemon *d, struct job *list);
 
+/* One that is not in a list, where the key comes. True: it was put back. */
+bool store_key_wait_one(struct daemon *d, struct job *job);
+
 #endif

@@ -191,6 +191,7 @@ static enum coffer_err run_in_transaction(struct daemon *d, struct job *first, s
 	*out_gone = false;
 	if (first) append(&round->requests_end, first);
 	if (e->cache.offline) return engine_offline_refuses(e, reason);
+	if (store_key_comes(d, round->requests)) return rooted_store_verdict(e->store, reason); /* the database has been asked */
 	TRY(begin(d, reason));
 	if (store_key_comes(d, round->requests)) {
 		txn_abort(e->txn);
@@ -248,11 +249,12 @@ static enum coffer_err load(struct daemon *d, struct request *r, struct reason *
 static void run_load(struct daemon *d, struct job *job)
 {
 	struct reason reason = { "" };
+	if (job->key_until_ms && store_key_wait_one(d, job)) return;
 	enum coffer_err err = load(d, &job->request, &reason);
 	if (err == ERR_BUSY && rooted_store_is_shared(d->engine.store)) { /* it is under a data key that this node has not got yet, perhaps */
 		store_news_want(d);
-		job->next = NULL;
-		if (hear(d, NULL) == ERR_OK && !store_key_wait(d, job)) return;
+		if (hear(d, NULL) == ERR_OK && store_key_wait_one(d, job)) return;
+		err = load(d, &job->request, &reason);
 	}
 	if (err) request_fail(&job->request, err, &reason);
 	sweep_if_squeezed(d);
@@ -346,7 +348,7 @@ static void run_requests(struct daemon *d, struct job *first)
 		reason.text[0] = '\0';
 		err = run_from_cache(d, NULL, &round, &reason);
 	}
-	if (err == ERR_STATE) round.requests = store_key_wait(d, round.requests);
+	if (err == ERR_STATE && rooted_store_is_shared(d->engine.store)) round.requests = store_key_wait(d, round.requests);
 	if (err && round.requests) log_failure(d, &reason, err);
 	answer_all(d, &round, err, &reason);
 	for (struct job *job = round.others, *next; job; job = next) {

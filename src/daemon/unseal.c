@@ -323,15 +323,14 @@ static enum coffer_err unseal_and_note(struct engine *e, struct reason *reason)
 	return err;
 }
 
-/* A node that is open: whether its token opens the data keys again. What else stands in the way is not the token's. */
+/* A node that is open: whether its token opens the data keys again. What stands in the way of asking it is no answer. */
 static enum coffer_err prove_token(struct engine *e, struct reason *reason)
 {
 	struct ring *ring = NULL;
 	struct reason why = { "" };
 	enum coffer_err err = unseal_read_ring(e, e->cache.offline, &ring, &why);
 	ring_free(ring);
-	if (!err || (err_class(err) != ERR_CLASS_token && err != ERR_AUTH)) return ERR_OK;
-	return reason_fail(reason, err, "%s", reason_text(&why, err));
+	return err ? reason_fail(reason, err, "%s", reason_text(&why, err)) : ERR_OK;
 }
 
 enum coffer_err unseal_by_token(struct engine *engine, struct reason *reason)

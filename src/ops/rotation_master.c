@@ -14,6 +14,7 @@
 #include "ops/rotation_master_internal.h"
 #include "ops/transport_own.h"
 #include "token/bound.h"
+#include "token/place.h"
 
 void master_flow_end(struct master_flow *f)
 {
@@ -122,6 +123,7 @@ static enum coffer_err write_slots(struct engine *engine, struct txn *txn, void 
 		enum coffer_err err = put_slot(txn, f, ring_generation_at(ring, i), reason);
 		if (err) return reason_default(reason, err, "the wrapped data key of generation %u cannot be written again: %s", ring_generation_at(ring, i), err_text(err));
 	}
+	if (!token_place_same_token(f->before.token_uri, f->after.token_uri)) TRY(transport_own_leave(engine, txn));
 	TRY(master_record_put(txn, &f->record));
 	TRY(rotation_anchor_write(engine, txn, f, reason));
 	struct rotation_record record = rotation_record_now(engine);
@@ -262,6 +264,20 @@ enum coffer_err master_check_pin(const struct master_flow *f, struct reason *rea
 	return reason_fail(reason, ERR_USAGE, "the master secret in force wants a PIN, and the new one would want none: give the new one's with --pin, or add 'pin-source=' to its URI to go without");
 }
 
+/* A PIN that a person gave is bound to the new master secret as well: not one that the token in force refuses. Where that cannot say, as with other firmware, the PIN stands as it was given. */
+static enum coffer_err prove_pin(struct master_flow *f, struct reason *reason)
+{
+	struct engine *e = f->engine;
+	AUTO_SECRET struct secret *back = NULL;
+	struct reason why = { "" };
+	const char *uri = f->wish->uri[0] ? f->wish->uri : f->before.token_uri;
+	if (f->wish->pin.len || !token_binding_wants_pin(&f->before.binding) || !token_proxy_has_pin(e->token) || !token_proxy_brings_pin(e->token, uri)) return ERR_OK;
+	TRY(e->on_store(e, master_take_keys, f, reason));
+	const struct buf *old = &f->keys[f->count - 1].old;
+	enum coffer_err err = old->len ? token_proxy_unwrap(e->token, buf_view(old), &back, &why) : ERR_OK;
+	return err == ERR_AUTH || err == ERR_TOKEN_LOCKED ? reason_fail(reason, err, "%s", reason_text(&why, err)) : ERR_OK;
+}
+
 static enum coffer_err change(struct master_flow *f, struct reason *reason)
 {
 	struct engine *e = f->engine;
@@ -271,6 +287,7 @@ static enum coffer_err change(struct master_flow *f, struct reason *reason)
 	f->out->old = MASTER_OLD_STANDS; /* of one before this one */
 	f->old_info = health.info;
 	enum coffer_err err = master_check_pin(f, reason);
+	if (!err) err = prove_pin(f, reason);
 	if (!err && f->wish->uri[0]) err = master_give_pin(f, f->wish->uri);
 	if (!err) err = master_make(f, reason);
 	if (!err) err = e->on_store(e, master_take_keys, f, reason);
@@ -319,7 +336,7 @@ enum coffer_err rotation_master(struct engine *engine, const struct master_wish 
 	if (!err) err = master_settle_earlier(&f, reason);
 	if (!err) err = change_and_count(&f, reason);
 	master_let_raises(engine);
-	if (!err && transport_own_make(engine, &why) != ERR_OK) log_warn("no later data key can be handed to this node until it was started anew: %s", why.text);
+	if (!err && transport_own_make(engine, &why) != ERR_OK) log_warn("this node has no transport key, and the data key of the domain cannot be changed before it has one, which is tried at its next start: %s", why.text);
 	token_proxy_is_home(engine->token, f.record.phase == 2); /* what was left is asked again */
 	anchor_record_clear(&f.left);
 	anchor_record_clear(&f.record.left);

@@ -92,6 +92,18 @@ static enum coffer_err keep(struct engine *engine, struct txn *txn, void *arg, s
 	return audit_append(engine->audit, txn, &event);
 }
 
+enum coffer_err transport_own_leave(struct engine *engine, struct txn *txn)
+{
+	struct node_record own;
+	if (!rooted_store_is_shared(engine->store)) return ERR_OK;
+	enum coffer_err err = node_record_get(txn_store(txn), txn_ring(txn), engine->domain.node_id, &own);
+	if (err) return err == ERR_NOT_FOUND ? ERR_OK : err;
+	if (own.state != NODE_MEMBER || names_none(own.transport_key)) return ERR_OK;
+	memset(own.transport_key, 0, sizeof own.transport_key);
+	TRY(node_record_put(txn_store(txn), txn_ring(txn), &own));
+	return erase_handed(engine, txn);
+}
+
 /* A TPM takes no authorization value that ends with a zero. */
 static enum coffer_err make_auth(struct secret **out)
 {

@@ -169,6 +169,7 @@ static enum coffer_err attempt(struct token_proxy *p, struct reason *reason)
 	p->next_at_ms = clock_mono_ms() + (proved ? p->probe_interval_ms : 0);
 	pthread_mutex_lock(&p->lock);
 	p->unlocked = true; /* again, when another token refused meanwhile */
+	p->given = p->source_refused = false;
 	pthread_mutex_unlock(&p->lock);
 	set_state(p, p->bound ? TOKEN_WELL : TOKEN_OPEN, NULL);
 	return ERR_OK;

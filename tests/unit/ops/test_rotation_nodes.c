@@ -21,6 +21,7 @@
 #include "ops/seat.h"
 #include "ops/shared_news.h"
 #include "ops/store_check.h"
+#include "ops/transport_own.h"
 #include "unit/ops/nodes_turn.h"
 
 static void take_away(enum store_table table, const struct node *n, uint32_t generation)
@@ -280,6 +281,27 @@ static void a_member_to_whom_nothing_can_be_handed_holds_the_change_up(void **st
 	assert_true(ring_newest(w.a.ring) == 1 && !turn_has_row(STORE_SLOT, &w.a, 2));
 }
 
+static enum coffer_err leave_token(struct engine *e, struct txn *txn, void *arg, struct reason *reason)
+{
+	(void)arg;
+	(void)reason;
+	return transport_own_leave(e, txn);
+}
+
+/* Between another token and a transport key in it: a key that is wrapped for the token that was left would be lost, and the node with it. */
+static void no_data_key_is_begun_while_a_member_goes_over_to_another_token(void **state)
+{
+	struct reason why = { "" };
+	(void)state;
+	assert_int_equal(world_on_store(&w.b.engine, leave_token, NULL, NULL), ERR_OK);
+	assert_int_equal(world_on_store(&w.b.engine, leave_token, NULL, NULL), ERR_OK); /* once more changes nothing */
+	assert_int_equal(world_hear(&w.a), ERR_OK);
+	assert_int_equal(turn_rotate(&why), ERR_STATE);
+	assert_non_null(strstr(why.text, "has no transport key"));
+	assert_int_equal(rotation_settle(&w.a.engine), ERR_OK);
+	assert_true(ring_newest(w.a.ring) == 1 && !turn_has_row(STORE_REFRESH, &w.b, 2));
+}
+
 static void who_was_admitted_and_has_not_joined_is_refused(void **state)
 {
 	struct node_record r;
@@ -385,6 +407,7 @@ int main(void)
 		TEST(a_token_that_does_not_open_it_takes_nothing_and_may_try_again),
 		TEST(a_row_that_was_edited_asks_no_token),
 		TEST(a_member_to_whom_nothing_can_be_handed_holds_the_change_up),
+		TEST(no_data_key_is_begun_while_a_member_goes_over_to_another_token),
 		TEST(who_was_admitted_and_has_not_joined_is_refused),
 		TEST(a_change_of_one_nodes_master_secret_is_not_anothers),
 		TEST(a_change_of_nobody_knows_which_node_is_nobodys),

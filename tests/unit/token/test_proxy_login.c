@@ -251,6 +251,25 @@ static void a_pin_source_that_was_refused_is_not_tried_on_the_way_back(void **st
 	}
 }
 
+/* A file that was wrong once and is right now keeps nobody from going back. */
+static void a_pin_source_that_was_mended_is_tried_on_the_way_back(void **state)
+{
+	struct fake *f = fake_new();
+	struct token_proxy *p = fake_proxy(f, &fake_binding, HOUR_MS);
+	(void)state;
+	fake_await(p, TOKEN_WELL, 2000);
+	turns(p, f, HSM SOURCE, ERR_AUTH, "");
+	token_proxy_retry(p); /* an operator's, who has mended it */
+	fake_await(p, TOKEN_WELL, 2000);
+	turns(p, f, HSM ";id=%01" SOURCE, ERR_OK, "");
+	unsigned before = fake_count(f, CHANNEL_OPEN);
+	assert_int_equal(token_proxy_go_home(p, HSM SOURCE, &fake_binding, NULL), ERR_OK);
+	assert_int_equal(fake_count(f, CHANNEL_OPEN), before + 1);
+	fake_await(p, TOKEN_WELL, 2000);
+	token_proxy_free(p);
+	fake_free(f);
+}
+
 /* No answer to a login may be a try spent: what was given for the token is not sent again, neither at once nor by the next change. */
 static void a_pin_that_was_given_and_lost_is_sent_once(void **state)
 {
@@ -301,6 +320,7 @@ int main(void)
 		cmocka_unit_test(a_pkcs11_token_that_serves_is_given_none),
 		cmocka_unit_test(who_gave_the_pin_is_told_to_give_it_again),
 		cmocka_unit_test(a_pin_source_that_was_refused_is_not_tried_on_the_way_back),
+		cmocka_unit_test(a_pin_source_that_was_mended_is_tried_on_the_way_back),
 		cmocka_unit_test(a_pin_that_was_given_and_lost_is_sent_once),
 		cmocka_unit_test(a_changed_pin_leaves_no_old_one_behind),
 	};
