@@ -1,4 +1,4 @@
-/* The store of another process: coffer-stored, which alone talks to a database (docs/formats.md section 24). This end links no network library.
+/* The store of another process: coffer-stored, which alone talks to a database (docs/formats.md section 25). This end links no network library.
  *
  * Threads as in store.h, but for store_remote_facts. The process is made by a spawner and may hang or die at any time: every call has a deadline. */
 #ifndef COFFER_STORE_REMOTE_H

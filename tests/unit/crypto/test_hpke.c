@@ -1,4 +1,4 @@
-/* HPKE against RFC 9180, appendix A.3.1 and A.4.1, and what must be refused. */
+/* HPKE against RFC 9180, appendix A.3.1 and A.5.1, and what must be refused. */
 #include "unit/crypto/support.h"
 
 #include <ctype.h>
