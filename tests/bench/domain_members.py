@@ -98,7 +98,8 @@ class Costs:
 
     def measure(self, domain, create, hear, quick):
         """create: a second's durable creates by the first node. hear: ms until a revocation is heard, several."""
-        members, rounds, server = len(domain.nodes), 1 if quick else 3, domain.servers[0]
+        members, server = len(domain.nodes), domain.servers[0]
+        rounds = 1 if quick or members > 50 else 3
         used, asked = idle(domain, 2 if quick else 40)  # more than scrub_interval
         for name, ms in used.items():
             self.note(members, "idle, processor time of the %s, ms a second" % name, ms)
@@ -114,7 +115,7 @@ class Costs:
         changes = [change_key(domain) for _ in range(rounds)]
         for at, what in enumerate(("rotate data-key until it is in force, ms", "the same until every member said that it has it, ms", "the same until all records are sealed again, ms")):
             self.note_spread(members, what, [change[at] for change in changes])
-        self.note_spread(members, "node remove, ms", [remove(domain) for _ in range(1 if quick else min(3, members - 1))])
+        self.note_spread(members, "node remove, ms", [remove(domain) for _ in range(min(rounds, members - 1))])
 
     def compare(self):
         for what, by in self.found.items():
