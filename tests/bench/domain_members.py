@@ -50,7 +50,7 @@ def have_generation(domain, master, generation):
 
 
 def wraps(master):
-    return must(master.coffer("audit", "show")).count(WRAPPED)
+    return must(master.coffer("audit", "show", "--limit", "100000")).count(WRAPPED)
 
 
 def change_key(domain):
