@@ -56,14 +56,14 @@ def wraps(master):
 def change_key(domain):
     """In force, in ms; until all members have said that they have it; until all records are sealed again. The log has a wrap for each other member."""
     master = leader(domain)
-    must_wait("no change is under way", lambda: is_quiet(master), 120)
+    must_wait("no change is under way", lambda: is_quiet(master), 600)
     before, begun = wraps(master), now_ms()
     until_taken(domain, master, "rotate", "data-key", "--quiet")
     took = now_ms() - begun
     generation = master.status()["generation"]
-    must_wait("every member has generation %d" % generation, lambda: have_generation(domain, master, generation), 120, 0.05)
+    must_wait("every member has generation %d" % generation, lambda: have_generation(domain, master, generation), 300, 0.05)
     heard = now_ms() - begun
-    must_wait("all records are sealed again", lambda: is_quiet(master), 120, 0.05)
+    must_wait("all records are sealed again", lambda: is_quiet(master), 600, 0.05)
     sealed = now_ms() - begun
     if wraps(master) - before != len(domain.nodes) - 1:
         raise RuntimeError("%d wraps are in the log, not %d" % (wraps(master) - before, len(domain.nodes) - 1))
@@ -76,9 +76,9 @@ def remove(domain):
     if leader(domain) is last:
         must(domain.nodes[0].coffer("promote", "--quiet"))
     master = leader(domain)
-    must_wait("no change is under way", lambda: is_quiet(master), 120)
+    must_wait("no change is under way", lambda: is_quiet(master), 600)
     took = timed(lambda: until_taken(domain, master, "node", "remove", "node-%d" % last.n))
-    must_wait("all records are sealed again", lambda: is_quiet(master), 120, 0.05)
+    must_wait("all records are sealed again", lambda: is_quiet(master), 600, 0.05)
     forget(domain, last)
     return took
 
