@@ -108,7 +108,7 @@ int cmd_token_change_pin(struct cli *cli, const struct cmd_args *args)
 	if (status) return status;
 	enum coffer_status st = admin_token_change_pin(cli->conn, pin, text, sizeof text, &len);
 	if (st) return cli_fail_call(cli, st);
-	return report(cli, text, len, "the PIN is changed; put the new one where pin-source points NOW: the next start reads it there, and tries a wrong one once");
+	return report(cli, text, len, "the PIN is changed; where the URI names a pin-source put the new one there NOW: the next start reads it there, and tries a wrong one once");
 }
 
 /* ---- signing, offline ---- */

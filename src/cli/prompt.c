@@ -85,7 +85,7 @@ static int ask(const char *question, bool until_empty, struct secret **out)
 	struct termios silent;
 	AUTO_FD int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty < 0 || tcgetattr(tty, &echoing) != 0)
-		return cli_fail(EXIT_REFUSED, "there is no terminal to ask on; give %s", until_empty ? "each share with --share-file, --share-fd or --share-credential" : "the secret with --secret-file or --secret-fd");
+		return cli_fail(EXIT_REFUSED, "there is no terminal to ask on; give %s", until_empty ? "each share with --share-file, --share-fd or --share-credential" : "the secret with --secret-file, --secret-fd or --secret-credential, or a PIN with --pin-file, whichever this command takes");
 	silent = echoing;
 	silent.c_lflag &= ~(tcflag_t)ECHO;
 	set_quiet(tty, &silent); /* before the question: whoever answers at once is neither shown nor dropped */
