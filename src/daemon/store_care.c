@@ -90,7 +90,7 @@ static void become_away(struct daemon *d)
 
 /* ---- the reserve ---- */
 
-/* room: there must be as much again beside it, or the store would be well with the very room that the reserve gave back. */
+/* room: there must be as much again beside it, or the store would be well with the very room that the reserve and the emptied log gave back. */
 static bool take_reserve(struct daemon *d, bool room)
 {
 	if (d->care.reserve_fd < 0 || d->care.reserve_held) return d->care.reserve_held;
@@ -427,18 +427,28 @@ enum coffer_err store_care_admit(struct daemon *d, const struct request *r, stru
 	return engine_store_refuses(&d->engine, health == STORE_FULL ? ERR_FULL : ERR_IO, reason);
 }
 
+/* The log may have had room for a commit, and the file none for what is to leave the log. */
+static bool scrub_wants_reserve(const struct daemon *d)
+{
+	return d->care.reserve_held && txn_scrub_lacks_room(d->engine.txn);
+}
+
+static void become_full(struct daemon *d)
+{
+	become(d, STORE_FULL, note_of_full(d));
+	bool given = give_reserve(d);
+	if (given) txn_scrub(d->engine.txn); /* first of all what was committed gets its room, and the log's becomes free */
+	if (given && write_event(d, "the disk is full: only Destroy, Revoke and Revoke Grant are carried out") != ERR_OK)
+		log_warn("the full disk is not in the audit log");
+}
+
 void store_care_after(struct daemon *d, bool wrote, enum coffer_err err)
 {
 	bool was_well = engine_store_health(&d->engine) == STORE_WELL;
 	if (!err && wrote) d->care.lost = 0;
 	if (!was_well) return;
 	store_care_lost(d, err);
-	if (err == ERR_FULL) {
-		become(d, STORE_FULL, note_of_full(d));
-		bool given = give_reserve(d);
-		if (given && write_event(d, "the disk is full: only Destroy, Revoke and Revoke Grant are carried out") != ERR_OK)
-			log_warn("the full disk is not in the audit log");
-	}
+	if (err == ERR_FULL || scrub_wants_reserve(d)) become_full(d);
 	if (err == ERR_IO && is_read_only(d)) become(d, STORE_READ_ONLY, read_only_note);
 	note_try(d);
 }
@@ -450,7 +460,9 @@ static void on_store_thread(void *arg)
 	struct daemon *d = arg;
 	d->care.queued = false;
 	try_again(d);
-	if (!d->care.away) txn_scrub_again(d->engine.txn); /* what was destroyed while the disk failed */
+	if (d->care.away) return;
+	txn_scrub_again(d->engine.txn); /* what was destroyed while the disk failed */
+	if (scrub_wants_reserve(d)) become_full(d);
 }
 
 void store_care_tick(struct daemon *d)

@@ -15,7 +15,7 @@
 #include "daemon/daemon.h"
 
 #define STORE_RESERVE_NAME "store.reserve"
-#define STORE_RESERVE_LEN (1u << 20) /* bytes */
+#define STORE_RESERVE_LEN STORE_LOG_ROOM     /* bytes: when it is given back, what is destroyed leaves the log */
 
 /* Before the threads, the store is open: takes the reserve beside it. A disk without room for it is not a failure: the store is then full. */
 enum coffer_err store_care_start(struct daemon *d, struct reason *reason) MUST_USE;

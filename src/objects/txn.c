@@ -186,11 +186,23 @@ static void scrub(struct txn *txn)
 	if (err && !txn->scrub_due) log_warn("deleted bytes are still in the store's log, it is tried again: %s", reason_text(&reason, err));
 	if (!err && txn->scrub_due) log_info("deleted bytes are gone from the store's log");
 	txn->scrub_due = err != ERR_OK;
+	txn->scrub_lacks_room = err == ERR_FULL;
 }
 
 bool txn_scrub_due(const struct txn *txn)
 {
 	return txn->scrub_due;
+}
+
+bool txn_scrub_lacks_room(const struct txn *txn)
+{
+	return txn->scrub_lacks_room;
+}
+
+void txn_scrub(struct txn *txn)
+{
+	PRE(!txn->open);
+	scrub(txn);
 }
 
 void txn_scrub_again(struct txn *txn)

@@ -100,7 +100,11 @@ void txn_want_scrub(struct txn *txn);
 bool txn_wants_scrub(const struct txn *txn);
 /* Whether a scrub failed, so that deleted bytes are still in the store's log. Any thread. */
 bool txn_scrub_due(const struct txn *txn);
-/* Tries it again; outside of a transaction. Also every later commit that asks for one does. */
+/* Whether that was for want of room on the disk. */
+bool txn_scrub_lacks_room(const struct txn *txn);
+/* Scrubs now, outside of a transaction. */
+void txn_scrub(struct txn *txn);
+/* The same where one failed. Also every later commit that asks for one does. */
 void txn_scrub_again(struct txn *txn);
 
 #endif

@@ -26,6 +26,7 @@ struct txn {
 	bool reading;                 /* the transaction under way changes no object */
 	bool apart;                   /* and takes none from memory, nor puts one there */
 	_Atomic bool scrub_due;       /* one that failed */
+	bool scrub_lacks_room;        /* because the disk is full */
 };
 
 bool txn_is_live(const struct object *o);

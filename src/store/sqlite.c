@@ -29,6 +29,7 @@ static void end(struct store *base)
 {
 	struct sqlite_store *s = self(base);
 	disconnect(s);
+	sqlite_redo_free(&s->redo);
 	free(s->path);
 	free(s);
 }
@@ -52,6 +53,7 @@ static enum coffer_err begin(struct store *base, struct reason *reason)
 	TRY(err);
 	TRY(prepare_endings(s));
 	s->wrote = false;
+	sqlite_redo_begin(&s->redo);
 	err = run(s, STMT_BEGIN, &rc);
 	return rc ? sqlite_fail(s->db, rc, s->path, reason) : err;
 }
@@ -90,23 +92,24 @@ static enum coffer_err commit(struct store *base, struct reason *reason)
 	return err;
 }
 
-/* SQLite copies every page that changes behind a savepoint. Where nothing was written yet none is needed: there undoing is beginning anew, and with
- * locking_mode = EXCLUSIVE nobody comes between. */
 static enum coffer_err savepoint(struct store *base)
 {
 	struct sqlite_store *s = self(base);
 	int rc;
 	TRY(sqlite_ready(s));
-	s->saved_at_begin = !s->wrote;
-	return s->saved_at_begin ? ERR_OK : run(s, STMT_SAVEPOINT, &rc);
+	s->wrote = false;
+	s->saved_here = sqlite_redo_mark(&s->redo);
+	return s->saved_here ? ERR_OK : run(s, STMT_SAVEPOINT, &rc);
 }
 
 static enum coffer_err begin_anew(struct sqlite_store *s)
 {
 	int rc;
 	TRY(run(s, STMT_ROLLBACK, &rc));
-	s->wrote = false;
-	return run(s, STMT_BEGIN, &rc);
+	TRY(run(s, STMT_BEGIN, &rc));
+	enum coffer_err err = sqlite_redo_again(&s->redo, sqlite_write_again, s);
+	/* It went well before: the file is not what it was, and nobody may take that for an answer about a row. */
+	return err == ERR_EXISTS || err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
 
 static void release(struct store *base, bool keep)
@@ -115,7 +118,7 @@ static void release(struct store *base, bool keep)
 	int rc;
 	if (sqlite_ready(s) != ERR_OK) return; /* the whole transaction goes */
 	enum coffer_err err = ERR_OK;
-	if (s->saved_at_begin) {
+	if (s->saved_here) {
 		if (!keep && s->wrote) err = begin_anew(s);
 	} else {
 		if (!keep) err = run(s, STMT_ROLLBACK_TO, &rc);
@@ -144,6 +147,7 @@ static enum coffer_err set_cache(struct store *base, size_t bytes)
 static enum coffer_err scrub_deleted(struct store *base, struct reason *reason)
 {
 	struct sqlite_store *s = self(base);
+	sqlite_redo_wipe(&s->redo);
 	TRY(sqlite_ready(s));
 	return sqlite_checkpoint(s->db, s->path, reason);
 }

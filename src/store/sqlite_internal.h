@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "store/sqlite_redo.h"
 #include "store/store_internal.h"
 
 /* Every statement is fixed text, prepared once and kept: STMT(name, sql). The values are bound. */
@@ -22,8 +23,9 @@ struct sqlite_store {
 	size_t cache;                     /* bytes that its pages may take in memory; 0: SQLite's own number */
 	sqlite3_stmt *lent;               /* its current row was handed out; reset by the next call */
 	enum coffer_err doom;             /* a write of this transaction failed: it can only be rolled back */
-	bool wrote;                       /* something in this transaction */
-	bool saved_at_begin;              /* the savepoint is the beginning of the transaction; SQLite has none */
+	struct sqlite_redo redo;          /* what the transaction wrote */
+	bool wrote;                       /* something since it began, or since the savepoint */
+	bool saved_here;                  /* the savepoint is a place in what was written; SQLite has none */
 	bool unknown;                     /* outcome of a commit is unknown: only reopen helps */
 };
 
@@ -56,6 +58,10 @@ enum coffer_err sqlite_checkpoint(sqlite3 *db, const char *path, struct reason *
 #define SQLITE_STORE_VFS "coffer"
 #define SQLITE_STORE_PAGE_LEN 4096
 #define SQLITE_STORE_PAGE_COUNT_MAX 16777215 /* 64 GiB; the layer needs page numbers below 2^24 */
+/* Pages in the log (16 MiB) before a commit brings them into the database file. With SQLite's own 1000 that came every fifth commit of 32 creates, and a page that many
+ * commits changed was written there each time. */
+#define SQLITE_STORE_LOG_PAGES 4000
+_Static_assert((unsigned)SQLITE_STORE_LOG_PAGES * SQLITE_STORE_PAGE_LEN <= STORE_LOG_MAX, "a full disk's reserve is for a log of this length");
 int sqlite_vfs_register(void);
 
 /* sqlite_stmt.c */
@@ -75,6 +81,8 @@ int sqlite_bind_view(sqlite3_stmt *stmt, int at, struct view bytes);
 enum coffer_err sqlite_put(struct store *base, enum store_table table, const struct store_row *row, bool replace);
 enum coffer_err sqlite_get(struct store *base, enum store_table table, struct view id, struct store_row *out);
 enum coffer_err sqlite_erase(struct store *base, enum store_table table, struct view id);
+/* Of a sqlite_store: does once more what sqlite_put (row) or sqlite_erase (NULL) did. */
+enum coffer_err sqlite_write_again(void *store, enum store_table table, struct view id, const struct store_row *row, bool replace);
 enum coffer_err sqlite_scan(struct store *base, enum store_table table, struct view after, bool backwards, size_t limit,
 	store_row_fn *fn, void *arg);
 enum coffer_err sqlite_count(struct store *base, enum store_table table, uint64_t *out);

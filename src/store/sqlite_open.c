@@ -26,6 +26,7 @@ static const struct { const char *sql, *want; } settings[] = {
 	{ "PRAGMA locking_mode = EXCLUSIVE", "exclusive" },
 	{ "PRAGMA journal_mode = WAL", "wal" },
 	{ "PRAGMA synchronous = FULL", NULL },
+	{ "PRAGMA wal_autocheckpoint = " TEXT_OF(SQLITE_STORE_LOG_PAGES), TEXT_OF(SQLITE_STORE_LOG_PAGES) },
 	{ "PRAGMA page_size", TEXT_OF(SQLITE_STORE_PAGE_LEN) },
 	{ "PRAGMA max_page_count = " TEXT_OF(SQLITE_STORE_PAGE_COUNT_MAX), TEXT_OF(SQLITE_STORE_PAGE_COUNT_MAX) },
 	{ "PRAGMA synchronous", "2" },

@@ -103,6 +103,7 @@ void sqlite_pcache_install(void)
 	sqlite3_pcache_methods2 below, over;
 	if (sqlite3_config(SQLITE_CONFIG_GETPCACHE2, &below) != SQLITE_OK) return;
 	if (below.xFetch == fetch) return; /* an earlier start failed */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* nobody asks, and each piece of memory takes a lock for it */
 	sqlite_pcache_over(&below, &over);
 	sqlite3_config(SQLITE_CONFIG_PCACHE2, &over);
 }

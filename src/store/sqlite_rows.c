@@ -109,12 +109,29 @@ static enum coffer_err put_all(struct sqlite_store *s, enum store_table table, c
 	return ERR_OK;
 }
 
+static enum coffer_err erase_all(struct sqlite_store *s, enum store_table table, struct view id)
+{
+	sqlite3_stmt *stmt = NULL;
+	TRY(sqlite_stmt_for(s, STMT_ERASE, table, id, &stmt));
+	TRY(sqlite_judge(s, sqlite_stmt_run(stmt), true));
+	ENSURE(sqlite3_changes(s->db) > 0, ERR_NOT_FOUND);
+	enum coffer_err err = erase_search(s, table, id);
+	if (err) s->doom = err;
+	return err;
+}
+
+enum coffer_err sqlite_write_again(void *store, enum store_table table, struct view id, const struct store_row *row, bool replace)
+{
+	return row ? put_all(store, table, row, replace) : erase_all(store, table, id);
+}
+
 enum coffer_err sqlite_put(struct store *base, enum store_table table, const struct store_row *row, bool replace)
 {
 	struct sqlite_store *s = self(base);
 	TRY(sqlite_ready(s));
 	s->wrote = true;
 	enum coffer_err err = put_all(s, table, row, replace);
+	if (!err) sqlite_redo_note(&s->redo, table, view_of(row->id, row->id_len), row, replace);
 	/* A statement that could not even be prepared may follow one that wrote. */
 	if (err && err != ERR_EXISTS) s->doom = err;
 	return err;
@@ -123,14 +140,10 @@ enum coffer_err sqlite_put(struct store *base, enum store_table table, const str
 enum coffer_err sqlite_erase(struct store *base, enum store_table table, struct view id)
 {
 	struct sqlite_store *s = self(base);
-	sqlite3_stmt *stmt = NULL;
 	TRY(sqlite_ready(s));
 	s->wrote = true;
-	TRY(sqlite_stmt_for(s, STMT_ERASE, table, id, &stmt));
-	TRY(sqlite_judge(s, sqlite_stmt_run(stmt), true));
-	ENSURE(sqlite3_changes(s->db) > 0, ERR_NOT_FOUND);
-	enum coffer_err err = erase_search(s, table, id);
-	if (err) s->doom = err;
+	enum coffer_err err = erase_all(s, table, id);
+	if (!err) sqlite_redo_note(&s->redo, table, id, NULL, false);
 	return err;
 }
 

@@ -44,6 +44,9 @@ enum store_table {
 #define STORE_INDEX_MAX 256u                  /* entries of one row */
 #define STORE_HEADER_MAX (4u * 1024u)         /* bytes */
 #define STORE_BODY_MAX (4u * 1024u * 1024u)   /* bytes */
+#define STORE_LOG_MAX (16u * 1024u * 1024u)   /* bytes of pages in a file's log before the commit that brings them into the file; that one's come on top */
+/* Bytes that must be free for the log to be emptied: each page of it may be new to the file, and the commit that found no room there may have a largest row. */
+#define STORE_LOG_ROOM (STORE_LOG_MAX + STORE_BODY_MAX)
 
 struct store_row {
 	uint8_t id[STORE_ID_MAX];

@@ -1,16 +1,20 @@
 /* Bare SQLite: what a create of cofferd writes, written without cofferd. The rows, their lengths and the statements are those of a store that cofferd wrote
- * (a copy of it is what this writes to), the settings of the connection too; each create is a transaction of its own. A line of JSON with the rate.
+ * (a copy of it is what this writes to), the settings of the connection too; so many creates as GROUP says share a transaction, which writes the root's row
+ * once. A line of JSON with the rate.
  *
- *   bench_sqlite COPY MILLISECONDS */
+ *   bench_sqlite COPY MILLISECONDS [GROUP]      1 */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common.h"
-#include "store/store_internal.h"
+#include "store/sqlite_internal.h"
 
 #define FIELD_MAX 8192
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x) TEXT_OF_(x)
+#define LOG_PAGES "PRAGMA wal_autocheckpoint = " TEXT_OF(SQLITE_STORE_LOG_PAGES)
 
 /* A row as cofferd wrote it: the one in the middle by its length. */
 struct template_row {
@@ -68,7 +72,8 @@ static void load(int table, const char *where, struct template_row *row)
 static void open_copy(const char *path)
 {
 	static const char *const settings[] = { "PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON", "PRAGMA mmap_size = 0", "PRAGMA temp_store = MEMORY",
-		"PRAGMA secure_delete = ON", "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL" };
+		"PRAGMA secure_delete = ON", "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", LOG_PAGES,
+		"PRAGMA cache_size = -32768" /* store_cache */ };
 	sql_must(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL), path);
 	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) sql_must(sqlite3_exec(db, settings[i], NULL, NULL, NULL), settings[i]);
 }
@@ -113,11 +118,22 @@ static void next_audit_id(struct template_row *row)
 		if (++row->id[i]) return;
 }
 
+static void create(sqlite3_stmt *insert, sqlite3_stmt *search, struct template_row *object, struct template_row *audit, struct template_row *request)
+{
+	fresh(object->id, (size_t)object->id_len);
+	fresh(request->id, (size_t)request->id_len);
+	fresh(object->body, (size_t)object->body_len);
+	next_audit_id(audit);
+	put(insert, search, object);
+	put(insert, search, audit);
+	put(insert, search, request);
+}
+
 int main(int argc, char **argv)
 {
 	static struct template_row object, audit, request, root;
-	if (argc != 3) bench_die("usage: bench_sqlite COPY MILLISECONDS");
-	uint64_t window = bench_number(argv[2], 1, 600000) * 1000000u, created = 0;
+	if (argc != 3 && argc != 4) bench_die("usage: bench_sqlite COPY MILLISECONDS [GROUP]");
+	uint64_t window = bench_number(argv[2], 1, 600000) * 1000000u, group = argc == 4 ? bench_number(argv[3], 1, 1000) : 1, created = 0;
 	open_copy(argv[1]);
 	load(STORE_OBJECT, "1", &object);
 	load(STORE_AUDIT, "1", &audit);
@@ -134,20 +150,14 @@ int main(int argc, char **argv)
 			" ON CONFLICT (tbl, id) DO UPDATE SET version = ?3, state = ?4, generation = ?5, header = ?6, idx = ?7, body = ?8"),
 		*search = prepare("INSERT OR IGNORE INTO search (tbl, id, idx, token) VALUES (?1, ?2, ?3, ?4)");
 	uint64_t begun = bench_now_ns(), now = begun;
-	for (; now - begun < window; now = bench_now_ns(), created++) {
-		fresh(object.id, (size_t)object.id_len);
-		fresh(request.id, (size_t)request.id_len);
-		fresh(object.body, (size_t)object.body_len);
-		next_audit_id(&audit);
+	for (; now - begun < window; now = bench_now_ns(), created += group) {
 		run(begin);
-		put(insert, search, &object);
-		put(insert, search, &audit);
-		put(insert, search, &request);
+		for (uint64_t i = 0; i < group; i++) create(insert, search, &object, &audit, &request);
 		put(replace, search, &root);
 		run(commit);
 	}
-	printf("{\"part\":\"d\",\"side\":\"sqlite\",\"connections\":1,\"rate\":%.1f,\"created\":%llu,\"bytes\":[%d,%d,%d,%d],\"tokens\":%d}\n",
-		(double)created * 1e9 / (double)(now - begun), (unsigned long long)created, object.header_len + object.index_len + object.body_len,
+	printf("{\"part\":\"d\",\"side\":\"sqlite\",\"connections\":%u,\"rate\":%.1f,\"created\":%llu,\"bytes\":[%d,%d,%d,%d],\"tokens\":%d}\n",
+		(unsigned)group, (double)created * 1e9 / (double)(now - begun), (unsigned long long)created, object.header_len + object.index_len + object.body_len,
 		audit.header_len + audit.body_len, request.header_len + request.body_len, root.body_len, object.tokens);
 	return 0;
 }

@@ -163,7 +163,7 @@ static const struct mistake {
 	{ "leave", "data key retired", "fsync EIO, lost, once" },
 	{ "early", "data key changed", "fsync EIO, lost, once" },
 	{ "doubt", "data key changed", "fsync EIO, lost, once" },
-	{ "held", "data key re-sealed", "OpenSSL's memory, once" },
+	{ "held", "data key re-sealed", "arena, once" },
 	{ "place", "data key re-sealed", "heap, once" },
 	{ "proof", "data key not proven", "heap, once" },
 	{ "silent", "data key changed", "the token says TOKEN_GONE" },

@@ -84,7 +84,7 @@ within 2 "writable without room for the reserve: full" status_is .store_health f
 refused "changes are refused" 1 'disk is full' coffer key create full-1
 fault_over
 within 5 "room: well by itself" status_is .store_health well
-equal "and the reserve is back" "$(stat -c %s "$reserve")" 1048576
+equal "and the reserve is back" "$(stat -c %s "$reserve")" 20971520
 settle full-0
 all_there full
 

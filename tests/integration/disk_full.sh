@@ -7,7 +7,7 @@
 begin disk
 keep_softhsm
 mkdir -p "$dir"
-if ! mount -t tmpfs -o size=24M,mode=755 tmpfs "$dir" 2>/dev/null; then
+if ! mount -t tmpfs -o size=96M,mode=755 tmpfs "$dir" 2>/dev/null; then
   echo "note: no rights to mount a small disk here; this story needs them"
   finish
 fi
@@ -18,12 +18,16 @@ reserve=$home/state/store.reserve
 [ -e "$reserve" ] || reserve=$(find "$home" -name store.reserve | head -1)
 reserve_is() { [ "$(stat -c %s "$reserve")" = "$1" ]; }
 said() { coffer audit show --json | jq -r '.[].details' | grep -cF "$1"; }
-fill() { head -c 24M /dev/zero >"$dir/$1" 2>/dev/null; }
-equal "a reserve is kept" "$(stat -c '%s %a' "$reserve")" "1048576 600"
+fill() { head -c 96M /dev/zero >"$dir/$1" 2>/dev/null; }
+equal "a reserve is kept" "$(stat -c '%s %a' "$reserve")" "20971520 600"
 coffer key create k >/dev/null
 for i in $(seq 8); do coffer key create "old-$i" >/dev/null; done
 echo hello >"$work/p"
 coffer encrypt -k k -i "$work/p" -o "$work/m"
+# Many pages of the log are new to the file: it takes more than a little room to empty it.
+log_len() { stat -c %s "$home/state/store.db-wal"; }
+matches "many keys are made at once" "$("$COFFER_BUILD/tests/ahead" many many- 1200 k)" "^1199 created, 1 taken"
+check "the log is long ($(log_len) bytes)" [ "$(log_len)" -gt 6000000 ]
 
 fill fill
 made=0
@@ -36,6 +40,7 @@ same "and is right" "$work/p" "$work/o"
 check "encrypting goes on" coffer encrypt -k k -i "$work/p" -o "$work/m2"
 check "a key can be revoked" coffer key revoke old-1 --reason superseded
 check "and destroyed" coffer key destroy old-1
+check "its bytes have left the log" [ "$(log_len)" -lt 1000000 ]
 equal "the audit log has the full disk" "$(said 'the disk is full: only')" 1
 equal "and the destruction" "$(coffer audit show --json | jq '[.[] | select(.operation == "Destroy" and .result == "ok")] | length')" 1
 check "the reserve was given back for it" reserve_is 0
@@ -60,14 +65,27 @@ check "encrypting still goes on" coffer encrypt -k k -i "$work/p" -o "$work/m2"
 rm -f "$dir/fill" "$dir/fill2"
 within 5 "space returned: the store is well by itself" status_is .store_health well
 check "changes go on" coffer key create after
-check "the reserve is taken again" reserve_is 1048576
+check "the reserve is taken again" reserve_is 20971520
 equal "the audit log has the end of it" "$(said 'takes changes again; it was full')" 1
-count=$((made + 9))
+count=$((made + 9 + 1199))
 equal "every key that was acknowledged is there" "$(coffer key list --json | jq '[.[] | select(.state != "destroyed")] | length')" $count
 check "the audit log verifies" coffer audit verify
 kill -9 "$(cat "$home/cofferd.pid")"
 within 10 "also after a restart" is_ready
 equal "nothing is lost" "$(coffer key list --json | jq '[.[] | select(.state != "destroyed")] | length')" $count
+
+# The log begins anew in the room that its file has: changes go on, and a Destroy finds no room in the store itself.
+check "a key is revoked" coffer key revoke many-1 --reason superseded
+matches "many more keys, and the log begins anew" "$("$COFFER_BUILD/tests/ahead" many more- 3500 k)" "^3499 created, 1 taken"
+check "its file is as long as it gets" [ "$(log_len)" -gt 16000000 ]
+fill fill
+check "changes go on without a note of the full disk" coffer key create unnoticed
+equal "and the store is well" "$(status_field .store_health)" well
+check "a key is destroyed" coffer key destroy many-1
+check "its bytes have left the log, on the reserve" [ "$(log_len)" -lt 1000000 ]
+equal "now the disk is full" "$(status_field .store_health)" full
+rm -f "$dir/fill"
+within 5 "and well again with room" status_is .store_health well
 
 fill fill
 for ((i = 0; i < 50; i++)); do coffer key create "again-$i" >/dev/null 2>&1 || break; done

@@ -2,6 +2,7 @@
 #include "contract.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define NONE view_of(NULL, 0)
 
@@ -98,6 +99,60 @@ static void savepoint_at_the_beginning_is_undone_and_the_transaction_goes_on(voi
 	contract_expect(s, STORE_OBJECT, "old", "1");
 }
 
+/* Everything that stood before the savepoint stays as it was, whatever it was: rows, what replaced them, what was erased, and what is found by an entry. */
+static void all_kinds_of_writes_before_a_savepoint_outlive_its_undoing(void **state)
+{
+	struct store *s = contract_store(state);
+	uint8_t entry[2 + STORE_INDEX_ENTRY_LEN] = { 0, 1, 7, 1, 2, 3 };
+	const struct view token = view_of(entry + 3, STORE_TOKEN_LEN);
+	struct store_row row = contract_row("found", "1");
+	contract_put(s, STORE_OBJECT, "old", "1");
+	contract_put(s, STORE_OBJECT, "gone", "1");
+	contract_begin(s);
+	row.index = view_of(entry, sizeof entry);
+	assert_int_equal(store_put(s, STORE_OBJECT, &row, false), ERR_OK);
+	assert_int_equal(contract_put_inside(s, "old", "2", true), ERR_OK);
+	assert_int_equal(store_erase(s, STORE_OBJECT, view_str("gone")), ERR_OK);
+	assert_int_equal(contract_put_inside(s, "empty", "", false), ERR_OK);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(store_savepoint(s), ERR_OK);
+		assert_int_equal(store_erase(s, STORE_OBJECT, view_str("found")), ERR_OK);
+		assert_int_equal(contract_put_inside(s, "old", "3", true), ERR_OK);
+		assert_int_equal(contract_put_inside(s, "gone", "2", false), ERR_OK);
+		store_release(s, false);
+		assert_int_equal(contract_put_inside(s, "empty", i ? "more" : "some", true), ERR_OK);
+	}
+	contract_commit(s);
+	struct contract_list list = { .count = 0 };
+	assert_int_equal(store_index_find(s, STORE_OBJECT, 7, token, NONE, 10, contract_list_id, &list), ERR_OK);
+	assert_string_equal(list.text, "found");
+	contract_expect(s, STORE_OBJECT, "found", "1");
+	contract_expect(s, STORE_OBJECT, "old", "2");
+	contract_expect(s, STORE_OBJECT, "empty", "more");
+	assert_false(contract_has(s, STORE_OBJECT, "gone"));
+}
+
+/* More than a store may keep in mind. */
+static void much_before_a_savepoint_outlives_its_undoing(void **state)
+{
+	struct store *s = contract_store(state);
+	static uint8_t body[200000];
+	memset(body, 'x', sizeof body);
+	contract_begin(s);
+	for (int i = 0; i < 6; i++) {
+		const char id[] = { (char)('a' + i), '\0' };
+		struct store_row row = contract_row(id, "");
+		row.body = view_of(body, sizeof body);
+		assert_int_equal(store_savepoint(s), ERR_OK);
+		assert_int_equal(store_put(s, STORE_OBJECT, &row, false), ERR_OK);
+		store_release(s, i != 1 && i != 4);
+	}
+	contract_commit(s);
+	struct contract_list list = { .count = 0 };
+	assert_int_equal(store_scan(s, STORE_OBJECT, NONE, false, 10, contract_list_row, &list), ERR_OK);
+	assert_string_equal(list.text, "a c d f");
+}
+
 static void rollback_undoes_kept_savepoints_and_an_open_one(void **state)
 {
 	struct store *s = contract_store(state);
@@ -190,6 +245,8 @@ int main(void)
 		CONTRACT(rollback_without_a_transaction_does_nothing),
 		CONTRACT(savepoint_released_with_keep_stays_and_without_is_undone),
 		CONTRACT(savepoint_at_the_beginning_is_undone_and_the_transaction_goes_on),
+		CONTRACT(all_kinds_of_writes_before_a_savepoint_outlive_its_undoing),
+		CONTRACT(much_before_a_savepoint_outlives_its_undoing),
 		CONTRACT(rollback_undoes_kept_savepoints_and_an_open_one),
 		CONTRACT(get_before_commit_or_rollback_does_not_hold_them_up),
 		CONTRACT(reopen_keeps_what_was_committed_and_drops_what_was_not),

@@ -8,19 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 
 static bool may_mount;
 
-static int setup(void **state)
+static int setup_disk(void **state, const char *options)
 {
 	if (place_setup(state) != 0) return -1;
 	const struct place *p = *state;
-	if (may_mount) may_mount = mount("tmpfs", p->dir, "tmpfs", 0, "size=1m,mode=0700") == 0;
+	if (may_mount) may_mount = mount("tmpfs", p->dir, "tmpfs", 0, options) == 0;
 	return 0;
 }
+
+static int setup(void **state) { return setup_disk(state, "size=1m,mode=0700"); }
+static int setup_large(void **state) { return setup_disk(state, "size=64m,mode=0700"); }
 
 static int teardown(void **state)
 {
@@ -38,8 +42,8 @@ static void fill_disk(const char *path)
 	AUTO_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	unsigned blocks = 0;
-	while (blocks < 1000 && write(fd, block, sizeof block) == (ssize_t)sizeof block) blocks++;
-	assert_true(blocks < 1000);
+	while (blocks < 20000 && write(fd, block, sizeof block) == (ssize_t)sizeof block) blocks++;
+	assert_true(blocks < 20000);
 }
 
 static void full_disk_refuses_writes_in_words_goes_on_reading_and_recovers_with_space(void **state)
@@ -67,6 +71,39 @@ static void full_disk_refuses_writes_in_words_goes_on_reading_and_recovers_with_
 	assert_int_equal(unlink(filler), 0);
 	assert_int_equal(put_rows(s, "late", 20, 1000), ERR_OK);
 	assert_int_equal(count_rows(s, "late", 20, 1000), 20);
+	store_close(s);
+	expect_sound(p->db);
+}
+
+/* A disk that is full while the log is as long as it may be, and what stands in it is new to the file: with STORE_LOG_ROOM given back it can be emptied. */
+static void log_of_any_length_is_emptied_in_the_room_that_is_kept_for_it(void **state)
+{
+	const struct place *p = *state;
+	char filler[128], reserve[128];
+	struct stat file, log;
+	if (!may_mount) skip();
+	snprintf(filler, sizeof filler, "%s/filler", p->dir);
+	snprintf(reserve, sizeof reserve, "%s/reserve", p->dir);
+	AUTO_FD int fd = open(reserve, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_int_equal(posix_fallocate(fd, 0, STORE_LOG_ROOM), 0);
+	struct store *s = open_ok(p);
+	for (unsigned i = 0; i < 14; i++) {
+		char prefix[] = { (char)('a' + (int)i), '\0' };
+		assert_int_equal(put_rows(s, prefix, 1, 1u << 20), ERR_OK);
+	}
+	assert_int_equal(store_begin(s, NULL), ERR_OK);
+	assert_int_equal(store_erase(s, STORE_OBJECT, view_str("a0")), ERR_OK);
+	assert_int_equal(store_commit(s, NULL), ERR_OK);
+	assert_true(stat(p->db, &file) == 0 && stat(p->wal, &log) == 0);
+	assert_true(log.st_size > 15 << 20 && file.st_size < 1 << 20);
+	fill_disk(filler);
+	assert_int_equal(store_scrub_deleted(s, NULL), ERR_FULL);
+	assert_int_equal(put_rows(s, "large", 1, STORE_BODY_MAX), ERR_FULL);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	assert_int_equal(store_scrub_deleted(s, NULL), ERR_OK);
+	assert_true(stat(p->wal, &log) == 0 && log.st_size == 0);
+	assert_int_equal(put_rows(s, "late", 1, STORE_BODY_MAX), ERR_OK);
+	assert_int_equal(count_rows(s, "n", 1, 1u << 20), 1);
 	store_close(s);
 	expect_sound(p->db);
 }
@@ -107,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(full_disk_refuses_writes_in_words_goes_on_reading_and_recovers_with_space, setup, teardown),
+		cmocka_unit_test_setup_teardown(log_of_any_length_is_emptied_in_the_room_that_is_kept_for_it, setup_large, teardown),
 		cmocka_unit_test_setup_teardown(store_cannot_be_made_on_a_full_disk_and_leaves_nothing_behind, setup, teardown),
 		cmocka_unit_test_setup_teardown(read_only_directory_is_refused_in_words, setup, teardown),
 	};

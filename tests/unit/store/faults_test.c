@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fault_vfs.h"
+#include "store/sqlite_internal.h"
 
 #define N_MAX 20000u /* bound of every loop */
+#define SOONER 1000   /* pages in the log: less than the large transaction has */
 
 struct fault_case {
 	const char *what;
@@ -70,6 +73,13 @@ static void check_promise(const struct place *p, struct store *s, enum coffer_er
 	expect_sound(p->db);
 }
 
+static size_t file_len(const char *path)
+{
+	struct stat st;
+	assert_int_equal(stat(path, &st), 0);
+	return (size_t)st.st_size;
+}
+
 /* One transaction with the nth operation failing; false when the fault was not reached. */
 static bool run_once(const struct place *p, const struct fault_case *c, unsigned n, unsigned rows, size_t body_len)
 {
@@ -79,12 +89,15 @@ static bool run_once(const struct place *p, const struct fault_case *c, unsigned
 	store_close(s);
 	s = open_ok(p);
 	fault_vfs_arm(c->kind, n, c->rc, c->stays);
+	bool large = rows * body_len > SOONER * SQLITE_STORE_PAGE_LEN;
+	if (large) sqlite3_wal_autocheckpoint(((struct sqlite_store *)s)->db, SOONER);
 	enum coffer_err err = put_rows(s, "new", rows, body_len);
 	bool unsynced = fault_vfs_log_is_unsynced();
 	bool happened = fault_vfs_disarm();
 	if (!err && unsynced) fail_msg("%s, n=%u: acknowledged before it was synced", c->what, n);
 	if (!happened && err) fail_msg("%s, n=%u: failed without a fault: %s", c->what, n, err_name(err));
 	if (c->rc == SQLITE_FULL && err && err != ERR_FULL) fail_msg("%s, n=%u: %s", c->what, n, err_name(err));
+	if (large && !happened) assert_true(file_len(p->db) > rows * body_len); /* there was a checkpoint */
 	check_promise(p, s, err, rows, body_len);
 	return happened;
 }

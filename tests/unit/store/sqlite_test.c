@@ -71,6 +71,102 @@ static void the_size_of_its_memory_holds_after_reopening(void **state)
 	store_close(s);
 }
 
+static void put_one(struct store *s, const char *id, size_t body_len)
+{
+	static uint8_t body[300000];
+	struct store_row row = { .id_len = strlen(id), .body = view_of(body, body_len) };
+	memcpy(row.id, id, row.id_len);
+	assert_int_equal(store_put(s, STORE_OBJECT, &row, true), ERR_OK);
+}
+
+/* Whether SQLite, which copies pages for it, has a savepoint: only what was undone once, or is too much to write once more. */
+static void savepoint_costs_nothing_until_one_is_undone_or_much_is_written(void **state)
+{
+	const struct place *p = *state;
+	struct store *s = open_ok(p);
+	const bool *saved_here = &((struct sqlite_store *)s)->saved_here;
+	for (int much = 0; much < 2; much++) {
+		assert_int_equal(store_begin(s, NULL), ERR_OK);
+		for (int i = 0; i < 5; i++) {
+			put_one(s, "row", much && i >= 3 ? 300000 : 100);
+			assert_int_equal(store_savepoint(s), ERR_OK);
+			assert_int_equal(*saved_here, i < 4);
+			put_one(s, "other", 10);
+			store_release(s, much || i != 3);
+		}
+		assert_int_equal(store_commit(s, NULL), ERR_OK);
+	}
+	store_close(s);
+}
+
+/* What went well before does not go well when it is done once more: the file is damaged, and that is no answer about a row. */
+static void what_cannot_be_written_once_more_is_damage(void **state)
+{
+	struct store_row row = { .id = "row", .id_len = 3 };
+	for (int erased = 0; erased < 2; erased++) {
+		struct store *s = open_ok(*state);
+		struct sqlite_redo *redo = &((struct sqlite_store *)s)->redo;
+		assert_int_equal(store_begin(s, NULL), ERR_OK);
+		put_one(s, "before", 10);
+		sqlite_redo_note(redo, STORE_OBJECT, view_str(erased ? "nowhere" : "row"), erased ? NULL : &row, false);
+		sqlite_redo_note(redo, STORE_OBJECT, view_str(erased ? "nowhere" : "row"), erased ? NULL : &row, false);
+		assert_int_equal(store_savepoint(s), ERR_OK);
+		put_one(s, "behind", 10);
+		store_release(s, false);
+		assert_int_equal(store_get(s, STORE_OBJECT, view_str("before"), &row), ERR_CORRUPT);
+		assert_int_equal(store_commit(s, NULL), ERR_CORRUPT);
+		assert_int_equal(store_get(s, STORE_OBJECT, view_str("before"), &row), ERR_NOT_FOUND);
+		assert_int_equal(put_rows(s, "after", 1, 10), ERR_OK);
+		store_close(s);
+		row = (struct store_row){ .id = "row", .id_len = 3 };
+	}
+}
+
+/* The rows of a transaction, also those that were undone, do not stay in memory behind what scrubs the file. */
+static void scrub_wipes_what_was_kept_in_memory(void **state)
+{
+	struct store *s = open_ok(*state);
+	const struct sqlite_redo *redo = &((struct sqlite_store *)s)->redo;
+	assert_int_equal(store_begin(s, NULL), ERR_OK);
+	put_one(s, "before", 10);
+	assert_int_equal(store_savepoint(s), ERR_OK);
+	struct store_row row = { .id = "undone", .id_len = 6, .body = view_str("sealed bytes of an undone row") };
+	assert_int_equal(store_put(s, STORE_OBJECT, &row, true), ERR_OK);
+	size_t len = redo->len;
+	store_release(s, false);
+	assert_int_equal(store_commit(s, NULL), ERR_OK);
+	assert_non_null(memmem(redo->bytes, len, row.body.ptr, row.body.len));
+	assert_int_equal(store_scrub_deleted(s, NULL), ERR_OK);
+	for (size_t i = 0; i < len; i++) assert_int_equal(redo->bytes[i], 0);
+	store_close(s);
+}
+
+/* A page that many commits change goes into the database file once. */
+static void database_file_is_not_written_by_every_few_commits(void **state)
+{
+	const struct place *p = *state;
+	struct stat before, after;
+	struct store *s = open_ok(p);
+	assert_int_equal(stat(p->db, &before), 0);
+	for (unsigned i = 0; i < 12; i++) assert_int_equal(put_rows(s, "row", 100, 3500 + i), ERR_OK);
+	assert_int_equal(stat(p->db, &after), 0);
+	assert_int_equal(after.st_size, before.st_size);
+	for (unsigned i = 100; i < 140; i++) assert_int_equal(put_rows(s, "row", 100, 3500 + i), ERR_OK);
+	assert_int_equal(stat(p->db, &after), 0);
+	assert_true(after.st_size > before.st_size);
+	assert_int_equal(stat(p->wal, &after), 0);
+	assert_in_range(after.st_size, 1, (SQLITE_STORE_LOG_PAGES + 1000) * 4200);
+	store_close(s);
+}
+
+/* Counting them takes a lock for each. */
+static void pieces_of_memory_are_not_counted(void **state)
+{
+	struct store *s = open_ok(*state);
+	assert_int_equal(sqlite3_memory_used(), 0);
+	store_close(s);
+}
+
 /* Writes numbered transactions for ever; tells each number after its commit returned. */
 static void write_until_killed(const struct place *p, int tell)
 {
@@ -217,6 +313,11 @@ int main(void)
 		PLACED(committed_rows_are_there_after_reopening),
 		PLACED(new_store_has_mode_0600_a_log_in_use_and_no_shared_memory_file),
 		PLACED(the_size_of_its_memory_holds_after_reopening),
+		PLACED(savepoint_costs_nothing_until_one_is_undone_or_much_is_written),
+		PLACED(what_cannot_be_written_once_more_is_damage),
+		PLACED(scrub_wipes_what_was_kept_in_memory),
+		PLACED(database_file_is_not_written_by_every_few_commits),
+		PLACED(pieces_of_memory_are_not_counted),
 		PLACED(kill_9_loses_nothing_acknowledged_and_leaves_nothing_half_done),
 		PLACED(second_handle_in_the_same_process_is_told_that_the_store_is_in_use),
 		PLACED(second_process_is_told_that_the_store_is_in_use_until_the_first_ends),
