@@ -7,6 +7,8 @@
 #include "base/ct.h"
 #include "crypto/aead_internal.h"
 
+#define COPY_BACK_PIECE ((size_t)16 * 1024) /* bytes */
+
 static const struct aead_engine *used = &aead_openssl;
 
 void aead_engine_use(const struct aead_engine *engine)
@@ -125,4 +127,15 @@ enum coffer_err aead_open_shared(struct aead_key *k, const uint8_t nonce[static 
 	enum coffer_err err = open_pieces(k, &run, nonce, ct, ct.ptr + ct.len, scratch);
 	wipe(&run, sizeof run);
 	return settle(err, scratch, ct.len);
+}
+
+/* What was decrypted last is still in the caches near the core, and the first of it is not: from the end to the beginning most of
+ * it is read from there. */
+void aead_copy_back(uint8_t *shared, const uint8_t *scratch, size_t len)
+{
+	while (len > 0) {
+		size_t piece = len < COPY_BACK_PIECE ? len : COPY_BACK_PIECE;
+		len -= piece;
+		memcpy(shared + len, scratch + len, piece);
+	}
 }

@@ -37,6 +37,8 @@ enum coffer_err aead_open(struct aead_key *k, const uint8_t nonce[static AEAD_NO
 #define AEAD_SHARED_PIECE 4096u /* bytes; stays in the first-level cache between copy and decryption */
 enum coffer_err aead_open_shared(struct aead_key *k, const uint8_t nonce[static AEAD_NONCE_LEN], struct view ct_and_tag,
 	uint8_t *scratch) MUST_USE;
+/* Gives what was opened that way, and whose tag was right, to the other process: len bytes. */
+void aead_copy_back(uint8_t *shared, const uint8_t *scratch, size_t len);
 
 DEFINE_AUTO(struct aead_key, aead_key_free)
 

@@ -2,6 +2,7 @@
 #include "crypto/mac.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/cleanup.h"
 #include "base/ct.h"
@@ -26,18 +27,44 @@ static void make_unkeyed(void)
 	if (ctx != NULL && EVP_MAC_CTX_set_params(ctx, params) == 1) unkeyed = TAKE(ctx);
 }
 
-enum coffer_err mac_hmac_sha256(struct view key, const struct view *parts, size_t count, uint8_t out[static MAC_LEN])
+/* One that was used is kept for the next caller: making one and ending it are a dozen blocks of the arena, most of a short HMAC. It holds no key meanwhile. */
+static EVP_MAC_CTX *_Atomic spare;
+
+static EVP_MAC_CTX *take_context(void)
+{
+	EVP_MAC_CTX *ctx = atomic_exchange(&spare, NULL);
+	return ctx ? ctx : EVP_MAC_CTX_dup(unkeyed);
+}
+
+/* A key that everybody knows takes the place of the one that was used, in the states that were made from it too. */
+static void give_back(EVP_MAC_CTX *ctx)
+{
+	static const uint8_t known[MAC_LEN] = { 0 };
+	EVP_MAC_CTX *none = NULL;
+	bool clean = EVP_MAC_init(ctx, known, sizeof known, NULL) == 1;
+	if (!clean) crypto_err_drop();
+	if (!clean || !atomic_compare_exchange_strong(&spare, &none, ctx)) EVP_MAC_CTX_free(ctx);
+}
+
+static enum coffer_err hmac(EVP_MAC_CTX *ctx, struct view key, const struct view *parts, size_t count, uint8_t out[static MAC_LEN])
 {
 	size_t len = 0;
-	ENSURE(key.len >= 1, ERR_FIELD);
-	ENSURE(pthread_once(&once, make_unkeyed) == 0 && unkeyed != NULL, crypto_err_take());
-	AUTO(auto_EVP_MAC_CTX_free) EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(unkeyed);
-	ENSURE(ctx != NULL, crypto_err_take());
 	ENSURE(EVP_MAC_init(ctx, key.ptr, key.len, NULL) == 1, crypto_err_take());
 	for (size_t i = 0; i < count; i++)
 		if (parts[i].len != 0)
 			ENSURE(EVP_MAC_update(ctx, parts[i].ptr, parts[i].len) == 1, crypto_err_take());
 	ENSURE(EVP_MAC_final(ctx, out, &len, MAC_LEN) == 1 && len == MAC_LEN, crypto_err_take());
+	return ERR_OK;
+}
+
+enum coffer_err mac_hmac_sha256(struct view key, const struct view *parts, size_t count, uint8_t out[static MAC_LEN])
+{
+	ENSURE(key.len >= 1, ERR_FIELD);
+	ENSURE(pthread_once(&once, make_unkeyed) == 0 && unkeyed != NULL, crypto_err_take());
+	AUTO(auto_EVP_MAC_CTX_free) EVP_MAC_CTX *ctx = take_context();
+	ENSURE(ctx != NULL, crypto_err_take());
+	TRY(hmac(ctx, key, parts, count, out)); /* one that failed is not used again */
+	give_back(TAKE(ctx));
 	return ERR_OK;
 }
 

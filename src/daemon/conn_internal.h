@@ -17,6 +17,7 @@
 #define LEND_PART 64u /* of the secret memory that the blocks of all workers may have */
 #define LOAN_PART 16u /* the same while large frames come */
 #define LOAN_KEPT_US 20000 /* after the last of them */
+#define WIPE_AFTER_US 10000 /* what stayed in the blocks, while the worker sleeps */
 #define CONN_ANSWER_ROOM 2048u /* bytes that an answer may have more than its request, usually */
 #define CONN_ANSWERS_MAX (256u * 1024u) /* answers that pile up before they are written; then no further request is begun */
 #define CONN_PIECE_BLOCK (32u * 1024u) /* arena block of a piece of an answer that is not taken */
@@ -134,8 +135,11 @@ bool conn_poll(struct conn *c);
 bool conn_input_ready(struct conn *c) MUST_USE;
 /* The beginning of a large frame stays in the worker's block between two turns, until another connection needs it (conn_let_go). False: it may not. */
 bool conn_keep_input(struct conn *c) MUST_USE;
-/* What the last connection left in the worker's blocks is wiped: before another one has them, and before the worker sleeps. */
+/* What the last connection left in the worker's blocks is wiped: before another one has them. */
 void conn_wipe_blocks(struct worker *w);
+/* Before the worker sleeps: the same, when it sleeps for so long that WIPE_AFTER_US pass, or soon after. Without the timer: at once. */
+void conn_wipe_soon(struct worker *w);
+void conn_on_wipe(evutil_socket_t fd, short what, void *worker);
 /* The connection ends. */
 void conn_leave_blocks(struct conn *c);
 /* The worker's input, into which `added` bytes were read behind the place of those that are here already, becomes the connection's. */

@@ -148,7 +148,7 @@ static bool run(struct conn *c)
 
 static bool classify_and_run(struct conn *c)
 {
-	c->worker->daemon->engine.requests++;
+	engine_count_request(&c->worker->daemon->engine, op_local_place(c->worker->local));
 	if (request_classify(&c->job.request) != ERR_OK || over_rate(c)) return true;
 	return run(c);
 }
@@ -176,8 +176,7 @@ static void take_frame(struct conn *c, size_t size)
 {
 	struct request *r = &c->job.request;
 	request_begin(r);
-	r->lent_parsed = c->worker->parsed;
-	r->lent_alike = &c->worker->alike;
+	worker_lend(c->worker, size, r);
 	if (!c->in_lent && c->in_at == 0 && c->in.len == size) {
 		r->frame = c->in;
 		c->in = BUF_EMPTY;
@@ -441,7 +440,7 @@ static bool read_frames(struct conn *c)
 			conn_close(c);
 			return true;
 		}
-		worker_poll_note(c->worker, c);
+		worker_poll_note(c->worker, c, (size_t)n);
 		enum conn_sent sent = run_frames(c);
 		if (!awaits_rest(c) || ++tries >= REST_TRIES || round == 0) round++;
 		if (round == READ_ROUNDS || !asks_again(c, sent) || !makes_room(c)) {
@@ -476,6 +475,7 @@ void conn_on_readable(struct conn *c)
 
 bool conn_poll(struct conn *c)
 {
+	if (c->worker->holder && c->worker->holder != c) return false; /* for bytes that are not there another one's beginning is not moved */
 	if (!c->reading || c->want || (c->in.len == 0 && !conn_may_begin(c))) return false;
 	return conn_input_ready(c) && read_frames(c);
 }

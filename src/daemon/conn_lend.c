@@ -1,6 +1,6 @@
 /* The two blocks that a worker lends to the connection it is busy with: what arrives is read into the one and worked on where it lies, answers are
- * written into the other, and both are wiped before the worker turns to the next connection or sleeps; while one connection has them again and again they
- * are not. For large frames they grow, and stay so while such frames come. A connection has memory of its own only for what has
+ * written into the other, and both are wiped before the worker turns to the next connection, and when it sleeps for longer than a moment (WIPE_AFTER_US); while one connection
+ * has them again and again they are wiped as often as that. For large frames they grow, and stay so while such frames come. A connection has memory of its own only for what has
  * to stay: the beginning of a frame, frames behind one that is on another thread, answers that are not taken. The beginning of a large frame stays where it is
  * until another connection needs the block. */
 #include <string.h>
@@ -31,6 +31,24 @@ void conn_wipe_blocks(struct worker *w)
 	}
 	if (!c) wipe_left(&w->input, 0, &w->input_left);
 	wipe_left(&w->output, 0, &w->output_left);
+}
+
+/* Wiping takes as long as the cipher took. Where requests come one burst after the other that is done for some of them only. */
+void conn_wipe_soon(struct worker *w)
+{
+	static const struct timeval after = { .tv_usec = WIPE_AFTER_US };
+	if (w->wipe_set || (w->input_left == 0 && w->output_left == 0)) return;
+	w->wipe_set = w->wipe_event && event_add(w->wipe_event, &after) == 0;
+	if (!w->wipe_set) conn_wipe_blocks(w);
+}
+
+void conn_on_wipe(evutil_socket_t fd, short what, void *worker)
+{
+	struct worker *w = worker;
+	(void)fd;
+	(void)what;
+	w->wipe_set = false;
+	conn_wipe_blocks(w);
 }
 
 void conn_leave_blocks(struct conn *c)
@@ -89,6 +107,13 @@ static bool keep_large(struct worker *w, const struct buf *block)
 	return w->loan_kept;
 }
 
+/* Wiped with its memory. */
+static void give_up(struct buf *block, size_t *left)
+{
+	buf_free(block);
+	*left = 0;
+}
+
 void conn_on_loan(evutil_socket_t fd, short what, void *worker)
 {
 	struct worker *w = worker;
@@ -99,15 +124,15 @@ void conn_on_loan(evutil_socket_t fd, short what, void *worker)
 		w->loan_used = false;
 		return;
 	}
-	if (is_large(w, &w->input)) buf_free(&w->input);
-	if (is_large(w, &w->output)) buf_free(&w->output);
+	if (is_large(w, &w->input)) give_up(&w->input, &w->input_left);
+	if (is_large(w, &w->output)) give_up(&w->output, &w->output_left);
 }
 
 /* A block that grew beyond what may be kept is given up; block_ready makes a new one. */
 static void give_back(const struct conn *c, struct buf *block, struct buf *lent, size_t *left)
 {
 	note_left(left, lent->len);
-	if (is_large(c->worker, lent) && !keep_large(c->worker, lent)) buf_free(lent);
+	if (is_large(c->worker, lent) && !keep_large(c->worker, lent)) give_up(lent, left);
 	lent->len = 0;
 	*block = *lent;
 	*lent = BUF_EMPTY;
@@ -204,7 +229,10 @@ bool conn_own_output(struct conn *c)
 	struct buf own = BUF_EMPTY;
 	if (!c->out_lent) return true;
 	bool grown = is_large(c->worker, &c->out), ok = true;
-	if (grown) c->out_lent = false; /* it stays */
+	if (grown) {
+		c->out_lent = false; /* it stays, with what is left in it */
+		c->worker->output_left = 0;
+	}
 	else ok = buf_append(&own, view_of(c->out.ptr + c->out_sent, c->out.len - c->out_sent)) == ERR_OK;
 	if (grown) return true;
 	conn_return_output(c);

@@ -12,6 +12,7 @@
 #include "ops/bulk.h"
 #include "ops/seal_key.h"
 
+#define MANY (CONN_SEGMENTS_MAX / 2) /* while more are worked on, answers wait for each other: one write, and one wake of the client, for several */
 #define MESSAGE_AROUND 1024u /* bytes of a message beside the segment in it */
 
 /* An answer that waits for its turn. */
@@ -151,7 +152,7 @@ static bool end_work(struct conn *c, struct entry *e)
 	bool ok = e->task.err == ERR_OK && !segment_work_ended(work);
 	op_streams_ring(c->streams)->under_way &= ~(UINT32_C(1) << work->slot);
 	if (ok) {
-		engine->bulk_bytes += work->ticket.plain_len;
+		engine_count_bytes(engine, op_local_place(c->worker->local), work->ticket.plain_len);
 	} else {
 		if (e->task.err && e->task.err != ERR_CONTEXT) log_warn("a segment in a ring was not worked on: %s", err_text(e->task.err));
 		segment_work_fail(work);
@@ -211,6 +212,7 @@ void conn_segment_done(struct conn *c, struct crypt_task *task)
 		conn_close(c);
 		return;
 	}
+	if (c->segments->working > MANY) return; /* so another one of this connection comes */
 	if (!answer_in_order(c)) give_up(c);
 	if (c->held && c->segments->count == 0) conn_begin_held(c);
 	conn_process(c);

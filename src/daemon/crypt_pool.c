@@ -11,6 +11,8 @@
 
 #define SCRATCH_PART 3u        /* of the limit of secret memory for requests: more is not taken for scratch */
 #define SCRATCH_IDLE_MS 1000u  /* kept for so long */
+#define TURN_BYTES ((size_t)256 * 1024) /* of segments that a worker does before it looks for other events: a few of them when they are small */
+#define BACKLOG ((size_t)1024 * 1024)   /* bytes that wait for each worker at work before another one is woken, which costs as much as a small segment */
 #define USUAL ((size_t)1 << STREAM_BITS_DEFAULT) /* bytes: smaller scratch is not made where there is room for this, so that all can use it */
 
 struct scratch {
@@ -26,6 +28,7 @@ struct crypt_pool {
 	pthread_mutex_t lock;        /* guards everything below, and worker->crypting of all workers */
 	struct crypt_task *first, *last;
 	size_t waiting;              /* tasks in the queue */
+	size_t waiting_bytes;        /* of their segments */
 	unsigned at_work;            /* workers that will look at the queue without being woken */
 	unsigned next_worker;        /* where to look for one to wake */
 	size_t scratch_bytes;        /* blocks of all scratch memory */
@@ -162,6 +165,7 @@ static struct crypt_task *take_startable(struct crypt_pool *pool, struct scratch
 		else pool->first = t->next;
 		if (pool->last == t) pool->last = before;
 		pool->waiting--;
+		pool->waiting_bytes -= t->work.len;
 		if (s) s->taken = true;
 		*out_scratch = s;
 		return t;
@@ -199,6 +203,7 @@ void crypt_pool_submit(struct crypt_pool *pool, struct worker *owner, struct cry
 	else pool->first = task;
 	pool->last = task;
 	pool->waiting++;
+	pool->waiting_bytes += task->work.len;
 	bool begin = !owner->crypting;
 	if (begin) {
 		owner->crypting = true;
@@ -206,7 +211,7 @@ void crypt_pool_submit(struct crypt_pool *pool, struct worker *owner, struct cry
 	}
 	size_t need = segment_work_scratch(&task->work);
 	bool startable = need == 0 || find_scratch(pool, block_for(pool, need), true) || pool->scratch_bytes + block_for(pool, need) <= scratch_limit(pool);
-	if (startable && pool->waiting > pool->at_work) other = wake_one(pool);
+	if (startable && pool->waiting > pool->at_work && pool->waiting_bytes > pool->at_work * BACKLOG) other = wake_one(pool);
 	pthread_mutex_unlock(&pool->lock);
 	if (begin) event_active(owner->crypt_event, EV_TIMEOUT, 0);
 	if (other) post(other);
@@ -249,21 +254,30 @@ static void finish(struct worker *worker, struct crypt_task *task)
 	INVARIANT(put);
 }
 
-void crypt_pool_turn(struct crypt_pool *pool, struct worker *worker)
+/* The next task of this turn. */
+static struct crypt_task *take_next(struct crypt_pool *pool, struct scratch **out_scratch)
 {
-	struct scratch *s = NULL;
 	pthread_mutex_lock(&pool->lock);
-	struct crypt_task *task = take_startable(pool, &s);
+	struct crypt_task *task = take_startable(pool, out_scratch);
+	pthread_mutex_unlock(&pool->lock);
+	return task;
+}
+
+/* The first one, or the worker has none any more. */
+static struct crypt_task *take_first(struct crypt_pool *pool, struct worker *worker, struct scratch **out_scratch)
+{
+	pthread_mutex_lock(&pool->lock);
+	struct crypt_task *task = take_startable(pool, out_scratch);
 	if (!task) {
 		worker->crypting = false;
 		pool->at_work--;
 	}
 	pthread_mutex_unlock(&pool->lock);
-	if (!task) {
-		if (rest(pool, worker)) event_active(worker->crypt_event, EV_TIMEOUT, 0);
-		return;
-	}
-	event_active(worker->crypt_event, EV_TIMEOUT, 0); /* again, after what else there is */
+	return task;
+}
+
+static void run(struct crypt_pool *pool, struct worker *worker, struct crypt_task *task, struct scratch *s)
+{
 	task->err = segment_work_run(&task->work, s ? s->bytes : NULL);
 	if (s) {
 		size_t used = segment_work_scratch(&task->work);
@@ -274,6 +288,39 @@ void crypt_pool_turn(struct crypt_pool *pool, struct worker *worker)
 		pthread_mutex_unlock(&pool->lock);
 	}
 	finish(worker, task);
+}
+
+/* Behind all that has come meanwhile for the worker's connections: an event that makes itself active goes on before anything else is looked at. */
+static void again_later(struct worker *worker)
+{
+	static const struct timeval now = { 0 };
+	if (event_add(worker->crypt_event, &now) != 0) event_active(worker->crypt_event, EV_TIMEOUT, 0);
+}
+
+void crypt_pool_turn(struct crypt_pool *pool, struct worker *worker)
+{
+	struct scratch *s = NULL;
+	struct crypt_task *task = take_first(pool, worker, &s);
+	if (!task) {
+		if (rest(pool, worker)) again_later(worker);
+		return;
+	}
+	again_later(worker);
+	for (size_t done = 0; task;) {
+		done += task->work.len; /* the task is its connection's when it was run */
+		run(pool, worker, task, s);
+		task = done < TURN_BYTES ? take_next(pool, &s) : NULL;
+	}
+}
+
+void crypt_pool_leave(struct crypt_pool *pool, struct worker *worker)
+{
+	pthread_mutex_lock(&pool->lock);
+	if (worker->crypting) pool->at_work--;
+	worker->crypting = true; /* nobody wakes it again */
+	struct worker *other = pool->first && pool->at_work == 0 ? wake_one(pool) : NULL;
+	pthread_mutex_unlock(&pool->lock);
+	if (other) post(other);
 }
 
 void crypt_pool_tick(struct crypt_pool *pool)

@@ -1,5 +1,6 @@
-/* The cipher's work on segments in rings, shared by all workers: one queue, from which a worker takes a task whenever its event loop comes round, so that
- * neither tasks nor connections wait for long. The worker of a connection takes part itself; others are woken when more tasks wait than are being seen to.
+/* The cipher's work on segments in rings, shared by all workers: one queue, from which a worker takes a task, or a few that are small, whenever its event
+ * loop comes round, so that neither tasks nor connections wait for long. The worker of a connection takes part itself; others are woken when more tasks wait
+ * than are being seen to, and more bytes than a wake is worth.
  *
  * Opening needs scratch memory in the arena, where the plaintext is made before its tag is known to be right. The pool has a few such blocks, counted as
  * secret memory of requests are; they are wiped before their worker sleeps, and freed when nobody needed them for a while. */
@@ -32,7 +33,9 @@ bool crypt_pool_fits(struct crypt_pool *pool, size_t plain_len);
 bool crypt_pool_ready(struct crypt_pool *pool, size_t plain_len);
 /* A task of a connection of `owner`, on its thread. It comes back in conn_segment_done, never from inside this call. */
 void crypt_pool_submit(struct crypt_pool *pool, struct worker *owner, struct crypt_task *task);
-/* Does one task, if there is one; else the worker has wiped what it used. Its own thread, from its crypt_event. */
+/* The worker's loop has ended: its own thread, last. Tasks that wait are another's. */
+void crypt_pool_leave(struct crypt_pool *pool, struct worker *worker);
+/* Does one task, or a few that are small, if there is one; else the worker has wiped what it used. Its own thread, from its crypt_event. */
 void crypt_pool_turn(struct crypt_pool *pool, struct worker *worker);
 /* Now and then, any thread: scratch memory that nobody needs is freed. */
 void crypt_pool_tick(struct crypt_pool *pool);

@@ -77,7 +77,7 @@ static void keep_fixed(struct kmip_alike *a, struct view frame)
 
 void kmip_alike_note(struct kmip_alike *a, struct view frame, const struct kmip_request *q)
 {
-	a->frame_len = 0;
+	kmip_alike_forget(a);
 	a->known_payloads = 0;
 	if (q->count > 1 && ++a->missed > MISSED_OFTEN && a->missed % KEEP_EVERY) return; /* keeping a batch costs as much as reading a part of it */
 	if (!is_worth_it(q) || !find_all_holes(a, frame, q)) return;
@@ -112,16 +112,19 @@ bool kmip_alike_take(struct kmip_alike *a, struct view frame, struct kmip_reques
 	q->header.client_correlation = view_at(frame, a->client_correlation);
 	q->header.server_correlation = view_at(frame, a->server_correlation);
 	a->missed = 0;
+	a->repeats = 1;
 	return true;
 }
 
 void kmip_alike_forget(struct kmip_alike *a)
 {
 	a->frame_len = 0;
+	a->repeats = 0;
+	a->number++;
 }
 
 void kmip_alike_done(struct kmip_alike *a)
 {
 	arena_free(a->fixed);
-	*a = (struct kmip_alike){ .fixed = NULL };
+	*a = (struct kmip_alike){ .place = a->place, .number = a->number + 1 };
 }

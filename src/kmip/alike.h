@@ -20,6 +20,9 @@ struct kmip_alike {
 	struct kmip_place client_correlation, server_correlation;
 	size_t frame_len;   /* 0: nothing is kept */
 	uint8_t *fixed;     /* arena: the bytes around the holes; NULL until first needed */
+	unsigned place;     /* the owner's, who has several: which it is */
+	uint64_t number;    /* another one whenever another message, or none, is kept */
+	uint32_t repeats;   /* messages like it since, at most 1: it came again */
 	uint32_t known_payloads; /* for the dispatcher, a bit for each item: the fields of its payload were found to be in order */
 	unsigned missed;    /* messages in a row that were not like the one before: batches are then kept now and then only */
 };

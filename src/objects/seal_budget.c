@@ -32,12 +32,24 @@ void seal_budget_unref(struct seal_budget *b)
 	if (b && --b->refs == 0) free(b);
 }
 
-bool seal_budget_spend(struct seal_budget *b)
+uint32_t seal_budget_take(struct seal_budget *b, uint32_t most)
 {
 	uint64_t left = b->left;
-	while (left > 0)
-		if (atomic_compare_exchange_weak(&b->left, &left, left - 1)) return true;
-	return false;
+	while (left > 0) {
+		uint32_t count = left < most ? (uint32_t)left : most;
+		if (atomic_compare_exchange_weak(&b->left, &left, left - count)) return count;
+	}
+	return 0;
+}
+
+void seal_budget_give(struct seal_budget *b, uint32_t count)
+{
+	b->left += count;
+}
+
+bool seal_budget_spend(struct seal_budget *b)
+{
+	return seal_budget_take(b, 1) == 1;
 }
 
 /* What a transaction brings when it is durable. */

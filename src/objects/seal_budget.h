@@ -24,6 +24,9 @@ struct seal_budget *seal_budget_ref(struct seal_budget *b);
 void seal_budget_unref(struct seal_budget *b); /* accepts NULL */
 /* Spends one; false when nothing is left. */
 bool seal_budget_spend(struct seal_budget *b);
+/* Takes at most so many out of it, to be spent by one thread alone; 0: nothing is left. What it does not spend it gives back. */
+uint32_t seal_budget_take(struct seal_budget *b, uint32_t most);
+void seal_budget_give(struct seal_budget *b, uint32_t count);
 
 struct object;
 struct txn;

@@ -191,8 +191,11 @@ enum coffer_err request_run(struct request *r, struct op_local *local, struct tx
 	struct run run UNSET; /* start_run */
 	PRE(r->parsed);
 	crypto_err_begin();
+	if (local && !txn && again_run(local, r)) return ERR_OK;
 	start_run(&run, r, local, txn);
+	run.again = local && !txn && again_begin(local, r);
 	enum coffer_err err = run_batch(&run);
+	if (!err && run.again && !run.has_record) again_end(local, r);
 	if (!run.grants_lent) grants_unref(run.grants);
 	if (err == ERR_NOT_CACHED && !txn) {
 		leave_lane(&run);

@@ -18,6 +18,7 @@ struct run {
 	uint64_t now_s;           /* by the wall clock, when the request began */
 	char correlation[UUID_TEXT_LEN + 1]; /* Server Correlation Value of the answer; "" for none */
 	bool full;                /* bulk use of keys has audit rows of its own, which only the store lane writes */
+	bool again;               /* what it does is gathered for the next one like it (ops/again.h) */
 	bool one_mark;            /* Undo: the batch has one mark, the items have none */
 	bool has_record;          /* the client gave a request id */
 	uint8_t request_id[KMIP_REQUEST_ID_LEN];

@@ -150,14 +150,19 @@ static enum coffer_err attempt(struct run *run, const struct op_row *row, size_t
 	dispatch_limit(run, index + 1);
 	struct kmip_item_mark mark = kmip_item_begin(&run->w, &item->id);
 	size_t fields = writer_len(&run->w);
+	ctx->again = run->again ? again_next(ctx->local, run->r) : NULL;
 	enum coffer_err err = call(row, ctx, &payload, &run->w);
 	if (!err) err = op_check_groups(ctx, row);
+	size_t whole = writer_len(&run->w);
 	if (!err) kmip_drop_newer(&run->w, fields, ctx->version_minor);
+	bool stays = writer_len(&run->w) == whole;
 	if (!err) kmip_item_end(&run->w, mark);
 	if ((!err || err == ERR_TOO_LARGE) && writer_done(&run->w) == ERR_TOO_LARGE) return too_large(run);
 	TRY(err);
 	TRY(writer_done(&run->w));
-	return dispatch_reserve(run, index + 1);
+	TRY(dispatch_reserve(run, index + 1));
+	if (ctx->again) again_took(ctx->local, run->r, row, stays);
+	return ERR_OK;
 }
 
 static bool changes(const struct op_row *row)

@@ -93,3 +93,32 @@ void engine_note(struct engine *engine, const char *fmt, ...)
 	pthread_mutex_unlock(&engine->note_lock);
 	va_end(args);
 }
+
+static void add(_Atomic uint64_t *to, uint64_t n)
+{
+	atomic_fetch_add_explicit(to, n, memory_order_relaxed);
+}
+
+void engine_count_request(struct engine *engine, unsigned which)
+{
+	add(&engine->counts[which % ENGINE_COUNTS].requests, 1);
+}
+
+void engine_count_bytes(struct engine *engine, unsigned which, uint64_t bytes)
+{
+	add(&engine->counts[which % ENGINE_COUNTS].bulk_bytes, bytes);
+}
+
+uint64_t engine_requests(const struct engine *engine)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < ENGINE_COUNTS; i++) sum += atomic_load_explicit(&engine->counts[i].requests, memory_order_relaxed);
+	return sum;
+}
+
+uint64_t engine_bulk_bytes(const struct engine *engine)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < ENGINE_COUNTS; i++) sum += atomic_load_explicit(&engine->counts[i].bulk_bytes, memory_order_relaxed);
+	return sum;
+}

@@ -86,6 +86,14 @@ struct move_order; /* ops/move_order.h */
 struct engine;
 typedef enum coffer_err engine_store_fn(struct engine *engine, struct txn *txn, void *arg, struct reason *reason);
 
+#define ENGINE_COUNTS 16u
+
+/* What happens at each request is counted apart by thread: two that write into the same line of the cache wait for each other. */
+struct engine_counts {
+	_Atomic uint64_t requests, bulk_bytes;
+	uint8_t apart[112];
+};
+
 struct engine {
 	const struct config *_Atomic config; /* replaced on SIGHUP by the daemon, old ones stay valid; any lane */
 	_Atomic int state;                 /* enum engine_state */
@@ -175,7 +183,8 @@ struct engine {
 	_Atomic bool move_to_database;
 	_Atomic uint64_t move_rows;        /* copied or compared by this process */
 	uint64_t started_wall_s;
-	_Atomic uint64_t connections, requests, bulk_bytes, refused;
+	_Atomic uint64_t connections, refused;
+	struct engine_counts counts[ENGINE_COUNTS]; /* their sums count */
 	_Atomic uint64_t rings, ring_bytes; /* memory shared with clients */
 	uint64_t connection_bytes;         /* ordinary memory that one takes while it is idle; 0: not known */
 	pthread_mutex_t note_lock;         /* guards note */
@@ -190,6 +199,11 @@ struct engine {
 };
 
 enum engine_state engine_state_get(struct engine *engine);
+/* One more request; so many bytes more that were encrypted or decrypted. which: any number, best one for each thread (op_local_place). */
+void engine_count_request(struct engine *engine, unsigned which);
+void engine_count_bytes(struct engine *engine, unsigned which, uint64_t bytes);
+uint64_t engine_requests(const struct engine *engine);
+uint64_t engine_bulk_bytes(const struct engine *engine);
 const char *engine_state_name(enum engine_state state);
 struct grants *engine_grants(struct engine *engine);                   /* a reference; caller unrefs */
 void engine_set_grants(struct engine *engine, struct grants *grants);  /* moves the reference in */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/again.h"
 #include "ops/bulk.h"
 #include "ops/engine.h"
 
@@ -22,6 +23,8 @@ struct op_local {
 	struct object_table *objects;
 	struct rng_pool *rng;
 	struct bulk_table *bulk;
+	unsigned place;
+	struct again *again[OP_LOCAL_AGAINS]; /* NULL until first needed */
 	struct grants *grants;      /* reference */
 	uint64_t grants_version;
 	struct op_key keys[LOCAL_SLOTS][LOCAL_WAYS];
@@ -29,13 +32,16 @@ struct op_local {
 	struct named names[LOCAL_NAMES];
 };
 
+#define SEALS_AT_ONCE 64u /* of the budget that all threads share */
+
 static void drop(struct op_key *key)
 {
+	if (key->seals) seal_budget_give(key->object->seals, key->seals);
 	xaes_key_free(key->message);
 	aead_key_free(key->gcm);
 	free(key->choice);
 	object_unref(key->object);
-	*key = (struct op_key){ .object = NULL };
+	*key = (struct op_key){ .serial = key->serial + 1 };
 }
 
 struct op_local *op_local_new(struct object_table *objects)
@@ -70,8 +76,32 @@ void op_local_free(struct op_local *local)
 	op_local_clear(local);
 	grants_unref(local->grants);
 	bulk_table_free(local->bulk);
+	for (size_t i = 0; i < OP_LOCAL_AGAINS; i++) again_free(local->again[i]);
 	rng_pool_free(local->rng);
 	free(local);
+}
+
+bool op_key_spend(struct op_key *key)
+{
+	if (key->seals == 0) key->seals = seal_budget_take(key->object->seals, SEALS_AT_ONCE);
+	if (key->seals == 0) return false;
+	key->seals--;
+	return true;
+}
+
+void op_local_set_place(struct op_local *local, unsigned place)
+{
+	local->place = place;
+}
+
+unsigned op_local_place(const struct op_local *local)
+{
+	return local ? local->place : 0;
+}
+
+struct again **op_local_again(struct op_local *local, unsigned place)
+{
+	return &local->again[place % OP_LOCAL_AGAINS];
 }
 
 struct rng_pool *op_local_rng(struct op_local *local)

@@ -10,6 +10,7 @@
 #include "access/quorum.h"
 #include "base/reason.h"
 #include "base/writer.h"
+#include "ops/again.h"
 #include "ops/bulk.h"
 #include "ops/engine.h"
 #include "ops/local.h"
@@ -43,6 +44,7 @@ struct op_ctx {
 	const struct grants *grants;     /* as earlier items of the transaction left them; the dispatcher owns the reference */
 	struct op_local *local;          /* of the thread that runs this */
 	struct op_streams *streams;      /* of the connection */
+	struct again_parts *again;       /* what the operation says of itself when it used a warm key (ops/again.h); NULL: nobody wants to know */
 	struct segment_work *work;       /* of the request: what an operation that is alone in its batch leaves to be done */
 	struct txn *txn;                 /* store lane only, else NULL */
 	bool alone;                      /* the only item of its batch */

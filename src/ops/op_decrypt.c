@@ -20,12 +20,21 @@ static enum coffer_err check_fields(struct op_ctx *ctx, const struct kmip_cipher
 	return ERR_OK;
 }
 
+static void tell(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct aead_key *used, size_t data_at)
+{
+	struct op_key *key;
+	if (!ctx->again || op_local_key(ctx->local, ctx->object->id, &key) != ERR_OK || key->object != ctx->object || key->gcm != used) return;
+	*ctx->again = (struct again_parts){ .kind = AGAIN_DECRYPT, .key = key, .in = q->data, .iv = q->iv, .aad = q->aad, .tag = q->tag, .out = data_at,
+		.out_len = q->data.len };
+}
+
 static enum coffer_err whole_warm(struct op_ctx *ctx, const struct kmip_cipher_request *q, struct aead_key *key, struct writer *out)
 {
 	kmip_put_id(out, ctx->object);
 	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_DATA, q->data.len);
 	TRY(writer_done(out));
 	TRY(kmip_cipher_explain(ctx, aead_open(key, q->iv.ptr, &q->aad, 1, q->data, q->tag.ptr, space.ptr)));
+	tell(ctx, q, key, again_at(out, space.ptr));
 	ttlv_commit_bytes(out, space, q->data.len);
 	return ERR_OK;
 }

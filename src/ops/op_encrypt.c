@@ -19,7 +19,9 @@ static enum coffer_err check_iv(struct op_ctx *ctx, const struct kmip_cipher_req
 /* Every GCM invocation counts, whoever made the IV. What was set aside durably is spent first; the next block is set aside on the store lane. */
 static enum coffer_err count_seal(struct op_ctx *ctx)
 {
-	if (seal_budget_spend(ctx->object->seals)) return ERR_OK;
+	struct op_key *key;
+	bool warm = !ctx->txn && ctx->local && op_local_key(ctx->local, ctx->object->id, &key) == ERR_OK && key->object == ctx->object;
+	if (warm ? op_key_spend(key) : seal_budget_spend(ctx->object->seals)) return ERR_OK;
 	if (!ctx->txn) {
 		ctx->want_store = true;
 		return ERR_NOT_CACHED;
@@ -45,6 +47,15 @@ static enum coffer_err choose_iv(struct op_ctx *ctx, const struct kmip_cipher_re
 	return ERR_OK;
 }
 
+/* With an IV of the server's own. */
+static void tell(struct op_ctx *ctx, const struct kmip_cipher_request *q, const struct aead_key *used, size_t data_at, size_t iv_at, size_t tag_at)
+{
+	struct op_key *key;
+	if (!ctx->again || q->has_iv || op_local_key(ctx->local, ctx->object->id, &key) != ERR_OK || key->object != ctx->object || key->gcm != used) return;
+	*ctx->again = (struct again_parts){ .kind = AGAIN_ENCRYPT, .key = key, .in = q->data, .aad = q->aad, .out = data_at, .out_len = q->data.len, .out_iv = iv_at,
+		.out_tag = tag_at };
+}
+
 static enum coffer_err whole_warm(struct op_ctx *ctx, const struct kmip_cipher_request *q, struct aead_key *key, struct view iv, struct writer *out)
 {
 	uint8_t tag[AEAD_TAG_LEN];
@@ -52,9 +63,13 @@ static enum coffer_err whole_warm(struct op_ctx *ctx, const struct kmip_cipher_r
 	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_DATA, q->data.len);
 	TRY(writer_done(out));
 	TRY(kmip_cipher_explain(ctx, aead_seal(key, iv.ptr, &q->aad, 1, q->data, space.ptr, tag)));
+	size_t data_at = again_at(out, space.ptr);
 	ttlv_commit_bytes(out, space, q->data.len);
+	size_t iv_at = writer_len(out) + TTLV_HEADER_LEN;
 	if (!q->has_iv) ttlv_put_bytes(out, TAG_IV_COUNTER_NONCE, iv);
+	size_t tag_at = writer_len(out) + TTLV_HEADER_LEN;
 	ttlv_put_bytes(out, TAG_AUTHENTICATED_ENCRYPTION_TAG, view_of(tag, sizeof tag));
+	tell(ctx, q, key, data_at, iv_at, tag_at);
 	return ERR_OK;
 }
 

@@ -36,7 +36,8 @@ enum coffer_err op_open(struct op_ctx *ctx, struct ttlv_cursor *payload, struct 
 	TRY(writer_done(out));
 	enum coffer_err err = envelope_open(key, ENVELOPE_MESSAGE, sealed, context_fields_view(&context), space.ptr);
 	if (err) return does_not_open(ctx, err);
+	seal_key_tell(ctx, AGAIN_OPEN, key, sealed, context_fields_view(&context), again_at(out, space.ptr), plain_len);
 	ttlv_commit_bytes(out, space, plain_len);
-	ctx->engine->bulk_bytes += plain_len;
+	engine_count_bytes(ctx->engine, op_local_place(ctx->local), plain_len);
 	return ERR_OK;
 }

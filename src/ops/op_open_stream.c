@@ -64,7 +64,7 @@ static enum coffer_err open_segment(struct op_ctx *ctx, const struct stream_segm
 	if (err == ERR_CONTEXT || err == ERR_TRUNCATED || err == ERR_FIELD) return does_not_open(ctx);
 	TRY(err);
 	ttlv_commit_bytes(out, space, plain_len);
-	ctx->engine->bulk_bytes += plain_len;
+	engine_count_bytes(ctx->engine, op_local_place(ctx->local), plain_len);
 	ctx->bulk_bytes = plain_len;
 	return ERR_OK;
 }

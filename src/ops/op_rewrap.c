@@ -93,7 +93,7 @@ static enum coffer_err seal_new(struct op_ctx *ctx, const struct object *o, stru
 	TRY(writer_done(out));
 	TRY(envelope_seal(key, op_local_rng(ctx->local), ENVELOPE_MESSAGE, o->id, o->key_version, context, plain, space.ptr));
 	ttlv_commit_bytes(out, space, envelope_size(plain.len));
-	ctx->engine->bulk_bytes += 2 * plain.len;
+	engine_count_bytes(ctx->engine, op_local_place(ctx->local), 2 * plain.len);
 	ctx->bulk_bytes = plain.len;
 	return ERR_OK;
 }

@@ -30,7 +30,8 @@ enum coffer_err op_seal(struct op_ctx *ctx, struct ttlv_cursor *payload, struct 
 	TRY(writer_done(out));
 	TRY(envelope_seal(key, op_local_rng(ctx->local), ENVELOPE_MESSAGE, o->id, o->key_version, context_fields_view(&context), plain,
 		space.ptr));
+	seal_key_tell(ctx, AGAIN_SEAL, key, plain, context_fields_view(&context), again_at(out, space.ptr), envelope_size(plain.len));
 	ttlv_commit_bytes(out, space, envelope_size(plain.len));
-	ctx->engine->bulk_bytes += plain.len;
+	engine_count_bytes(ctx->engine, op_local_place(ctx->local), plain.len);
 	return ERR_OK;
 }

@@ -63,7 +63,7 @@ static enum coffer_err seal_segment(struct op_ctx *ctx, const struct stream_segm
 	TRY(writer_done(out));
 	TRY(stream_seal_segment(sealer, segment->bytes, segment->last, space.ptr));
 	ttlv_commit_bytes(out, space, segment->bytes.len + STREAM_TAG_LEN);
-	ctx->engine->bulk_bytes += segment->bytes.len;
+	engine_count_bytes(ctx->engine, op_local_place(ctx->local), segment->bytes.len);
 	ctx->bulk_bytes = segment->bytes.len;
 	return ERR_OK;
 }

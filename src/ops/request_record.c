@@ -13,6 +13,7 @@
 #define SCHEMA 1u
 #define HEADER_LEN 9u /* schema u8, expires u64 */
 #define SWEEP_EVERY 16u
+#define SWEEP_FIRST 8u /* rows; more when one of them has expired */
 
 enum coffer_err request_record_digest(const struct kmip_request *request, uint8_t out[static 32])
 {
@@ -102,6 +103,7 @@ bool request_record_is_expired(const struct store_row *row)
 
 struct sweep {
 	uint64_t now_ms;
+	struct store_row last; /* looked at; its id counts */
 	uint8_t ids[REQUEST_RECORD_SWEEP][32];
 	size_t count;
 };
@@ -110,38 +112,48 @@ static enum coffer_err note_expired(void *arg, const struct store_row *row)
 {
 	struct sweep *s = arg;
 	uint64_t expires_ms;
+	memcpy(s->last.id, row->id, row->id_len);
+	s->last.id_len = row->id_len;
 	if (expiry(row->header, &expires_ms) != ERR_OK) return ERR_OK; /* a damaged row is told when it is asked for, and stops nobody else */
 	if (expires_ms > s->now_ms || row->id_len != sizeof s->ids[0]) return ERR_OK;
 	memcpy(s->ids[s->count++], row->id, sizeof s->ids[0]);
 	return ERR_OK;
 }
 
-/* Ids are digests: the rows behind a new one are a random sample, so every row is looked at in time. */
+/* Ids are digests: the rows behind a new one are a random sample, so every row is looked at in time. Each may be a page from the disk: a few tell whether it is worth more. */
 static enum coffer_err sweep_after(struct txn *txn, const uint8_t key[static 32])
 {
 	struct sweep s = { .now_ms = clock_date_s() * 1000 };
-	TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(key, 32), false, REQUEST_RECORD_SWEEP, note_expired, &s));
+	TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(key, 32), false, SWEEP_FIRST, note_expired, &s));
+	if (s.count) {
+		struct store_row last = s.last; /* the scan goes on from it, and s.last with the scan */
+		TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(last.id, last.id_len), false, REQUEST_RECORD_SWEEP - SWEEP_FIRST, note_expired, &s));
+	}
 	for (size_t i = 0; i < s.count; i++) TRY(store_erase(txn_store(txn), STORE_REQUEST, view_of(s.ids[i], sizeof s.ids[i])));
 	return ERR_OK;
 }
 
-static enum coffer_err next_version(struct txn *txn, struct view key, uint32_t *out)
+/* The first record under an id is put without a look whether there is one: hardly ever is there. */
+static enum coffer_err put_row(struct txn *txn, struct view plain, struct store_row *row)
 {
-	struct store_row row;
-	enum coffer_err err = store_get(txn_store(txn), STORE_REQUEST, key, &row);
-	*out = 1;
-	if (err == ERR_NOT_FOUND) return ERR_OK;
-	TRY(err);
-	ENSURE(row.version < UINT32_MAX - 1, ERR_LIMIT);
-	*out = row.version + 1;
-	return ERR_OK;
+	AUTO_BUF struct buf body = BUF_EMPTY;
+	struct store_row before;
+	row->version = 1;
+	TRY(record_seal(txn_ring(txn), STORE_REQUEST, plain, row, &body));
+	enum coffer_err err = store_put(txn_store(txn), STORE_REQUEST, row, false);
+	if (err != ERR_EXISTS) return err;
+	TRY(store_get(txn_store(txn), STORE_REQUEST, view_of(row->id, row->id_len), &before));
+	ENSURE(before.version < UINT32_MAX - 1, ERR_LIMIT);
+	row->version = before.version + 1;
+	buf_clear(&body);
+	TRY(record_seal(txn_ring(txn), STORE_REQUEST, plain, row, &body));
+	return store_put(txn_store(txn), STORE_REQUEST, row, true);
 }
 
 enum coffer_err request_record_put(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
 	const uint8_t digest[static 32], struct view answer)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
-	AUTO_BUF struct buf body = BUF_EMPTY;
 	static const uint8_t no_index[] = { 0, 0 };
 	uint8_t header[HEADER_LEN];
 	struct store_row row = { .id_len = 32, .index = view_of(no_index, sizeof no_index) };
@@ -149,7 +161,6 @@ enum coffer_err request_record_put(struct txn *txn, const struct principal *prin
 	uint64_t now_ms = clock_date_s() * 1000;
 
 	TRY(record_id(txn, principal, id, row.id));
-	TRY(next_version(txn, view_of(row.id, row.id_len), &row.version));
 	writer_init(&w, header, sizeof header);
 	writer_u8(&w, SCHEMA);
 	writer_u64(&w, now_ms + REQUEST_RECORD_LIFE_S * UINT64_C(1000));
@@ -160,8 +171,7 @@ enum coffer_err request_record_put(struct txn *txn, const struct principal *prin
 	writer_u64(&w, now_ms);
 	writer_view_u32(&w, answer.len <= REQUEST_RECORD_ANSWER_MAX ? answer : view_of(NULL, 0));
 	TRY(writer_done(&w));
-	TRY(record_seal(txn_ring(txn), STORE_REQUEST, buf_view(&plain), &row, &body));
-	TRY(store_put(txn_store(txn), STORE_REQUEST, &row, row.version > 1));
+	TRY(put_row(txn, buf_view(&plain), &row));
 	if (row.id[31] % SWEEP_EVERY == 0) return sweep_after(txn, row.id);
 	return ERR_OK;
 }

@@ -1,6 +1,8 @@
 /* Checks of a key that seals or opens, and its warm context. */
 #include "ops/seal_key.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "kmip/enums.h"
 #include "kmip/tags.h"
@@ -49,6 +51,15 @@ enum coffer_err seal_key_message(struct op_ctx *ctx, const struct object *o, str
 	TRY(xaes_key_new(secret_bytes(o->seal_message), own));
 	*out = *own;
 	return ERR_OK;
+}
+
+void seal_key_tell(struct op_ctx *ctx, enum again_kind kind, const struct xaes_key *used, struct view in, struct view context, size_t out_at, size_t out_len)
+{
+	struct op_key *key;
+	if (!ctx->again || op_local_key(ctx->local, ctx->object->id, &key) != ERR_OK || key->object != ctx->object || key->message != used) return;
+	if (context.len > AGAIN_CONTEXT_MAX) return;
+	*ctx->again = (struct again_parts){ .kind = kind, .key = key, .in = in, .out = out_at, .out_len = out_len, .context_len = context.len };
+	if (context.len) memcpy(ctx->again->context, context.ptr, context.len);
 }
 
 void seal_key_put_id(struct writer *out, const struct object *o)

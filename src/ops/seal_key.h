@@ -17,5 +17,7 @@ enum coffer_err seal_key_message(struct op_ctx *ctx, const struct object *o, str
 
 /* Unique Identifier and key version, as every answer about sealed data begins. */
 void seal_key_put_id(struct writer *out, const struct object *o);
+/* For ops/again.h, when ctx wants to know and the key was the thread's warm one: `in` was worked on in `context`; what it gave stands at out_at. */
+void seal_key_tell(struct op_ctx *ctx, enum again_kind kind, const struct xaes_key *used, struct view in, struct view context, size_t out_at, size_t out_len);
 
 #endif

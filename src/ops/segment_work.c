@@ -1,8 +1,6 @@
 /* The cipher's work on a segment in the ring. */
 #include "ops/segment_work.h"
 
-#include <string.h>
-
 #include "base/ct.h"
 #include "crypto/crypto_err.h"
 
@@ -22,7 +20,7 @@ enum coffer_err segment_work_run(const struct segment_work *work, uint8_t *scrat
 	crypto_err_begin();
 	if (work->sealer) return stream_seal_taken(work->sealer, &work->ticket, in, work->bytes);
 	TRY(stream_open_taken(work->opener, &work->ticket, in, scratch));
-	if (work->ticket.plain_len) memcpy(work->bytes, scratch, work->ticket.plain_len);
+	aead_copy_back(work->bytes, scratch, work->ticket.plain_len);
 	return ERR_OK;
 }
 

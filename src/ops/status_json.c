@@ -388,8 +388,8 @@ void status_json_full(struct engine *engine, struct writer *w)
 	signs_json(engine, &j); /* as that has read them, when it could */
 	anchor_json(engine, version, &j);
 	put_connections(&j, engine);
-	json_u64(&j, "requests", engine->requests);
+	json_u64(&j, "requests", engine_requests(engine));
 	json_u64(&j, "refused", engine->refused);
-	json_u64(&j, "bulk_bytes", engine->bulk_bytes);
+	json_u64(&j, "bulk_bytes", engine_bulk_bytes(engine));
 	json_end(&j);
 }

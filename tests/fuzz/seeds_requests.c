@@ -261,7 +261,7 @@ static void seed_ring(void)
 	}
 }
 
-/* Item number i of a batch, or alone. The last one is refused. */
+/* Item number i of a batch, or alone. */
 static void put_ahead(struct writer *w, uint32_t operation, uint8_t i, bool named, bool refused)
 {
 	static const uint8_t bytes[80] = { 1 };
@@ -278,28 +278,38 @@ static void put_ahead(struct writer *w, uint32_t operation, uint8_t i, bool name
 	kmip_item_end(w, item);
 }
 
-/* What was sent ahead is answered: in one batch, in messages of their own; and three keys. */
+struct seed_way { uint8_t call; const char *name; unsigned rounds, count; uint32_t operations[5]; bool batch; };
+
+/* The operations of one round, answered in one message or in one each. The last one of the last round is refused. */
+static void put_round(struct writer *w, const struct seed_way *way, unsigned round)
+{
+	struct view none = view_of(NULL, 0);
+	for (unsigned i = 0; i < way->count; i++) {
+		struct kmip_response_mark mark = kmip_response_begin(w, KMIP_VERSION_HIGHEST, 1700000000 + round, none, none);
+		unsigned last = way->batch ? way->count - 1 : i;
+		for (unsigned k = i; k <= last; k++)
+			put_ahead(w, way->operations[k], (uint8_t)k, way->batch, k + 1 == way->count && round + 1 == way->rounds);
+		kmip_response_end(w, mark, last - i + 1);
+		i = last;
+	}
+}
+
+/* Answers that are alike: to what was sent ahead, in batches and in messages of their own; one at a time; and to three keys. */
 static void seed_ahead(void)
 {
-	static const struct { uint8_t call; const char *name; unsigned count; uint32_t operations[5]; } ways[] = {
-		{ 0x42, "ahead-batch", 5, { OPERATION_COFFER_SEAL, OPERATION_COFFER_OPEN, OPERATION_COFFER_REWRAP, OPERATION_COFFER_SEAL, OPERATION_COFFER_SEAL } },
-		{ 0x40, "ahead-alone", 5, { OPERATION_COFFER_SEAL, OPERATION_COFFER_OPEN, OPERATION_COFFER_REWRAP, OPERATION_COFFER_SEAL, OPERATION_COFFER_SEAL } },
-		{ 0x41, "create-many", 3, { OPERATION_CREATE, OPERATION_CREATE, OPERATION_CREATE } },
+	static const struct seed_way ways[] = {
+		{ 0x42, "ahead-batch", 3, 5, { OPERATION_COFFER_SEAL, OPERATION_COFFER_OPEN, OPERATION_COFFER_REWRAP, OPERATION_COFFER_SEAL, OPERATION_COFFER_SEAL }, true },
+		{ 0x40, "ahead-alone", 3, 5, { OPERATION_COFFER_SEAL, OPERATION_COFFER_OPEN, OPERATION_COFFER_REWRAP, OPERATION_COFFER_SEAL, OPERATION_COFFER_SEAL }, false },
+		{ 0x05, "encrypt-alike", 3, 1, { OPERATION_COFFER_SEAL }, false },
+		{ 0x06, "decrypt-alike", 3, 1, { OPERATION_COFFER_OPEN }, false },
+		{ 0x41, "create-many", 1, 3, { OPERATION_CREATE, OPERATION_CREATE, OPERATION_CREATE }, true },
 	};
-	struct view none = view_of(NULL, 0);
 	for (size_t n = 0; n < sizeof ways / sizeof ways[0]; n++) {
 		static uint8_t bytes[8192];
 		struct writer w;
-		bool batch = ways[n].call != 0x40;
 		writer_init(&w, bytes, sizeof bytes);
 		writer_u8(&w, ways[n].call);
-		for (unsigned i = 0; i < ways[n].count; i++) {
-			struct kmip_response_mark mark = kmip_response_begin(&w, KMIP_VERSION_HIGHEST, 1700000000, none, none);
-			unsigned last = batch ? ways[n].count - 1 : i;
-			for (unsigned k = i; k <= last; k++) put_ahead(&w, ways[n].operations[k], (uint8_t)k, batch, k + 1 == ways[n].count);
-			kmip_response_end(&w, mark, batch ? ways[n].count : 1);
-			i = last;
-		}
+		for (unsigned round = 0; round < ways[n].rounds; round++) put_round(&w, &ways[n], round);
 		seed_write("response", ways[n].name, writer_view(&w));
 	}
 }

@@ -8,7 +8,7 @@ begin bulk
 keep_softhsm
 mkdir -p "$dir"
 small=yes
-mount -t tmpfs -o size=24M,mode=755 tmpfs "$dir" 2>/dev/null || small=
+mount -t tmpfs -o size=96M,mode=755 tmpfs "$dir" 2>/dev/null || small=
 trap 'COFFER_KEEP=1 cleanup; [ -z "$small" ] || umount -l "$work/s" 2>/dev/null; rm -rf "$work"' EXIT
 start_sandbox --token softhsm --set audit_interval=1h
 use_sandbox
@@ -104,7 +104,7 @@ for ((i = 0; i < 10; i++)); do
 done
 
 if [ -n "$small" ]; then
-  head -c 24M /dev/zero >"$dir/fill" 2>/dev/null
+  head -c 96M /dev/zero >"$dir/fill" 2>/dev/null
   for ((i = 0; i < 50; i++)); do coffer key create "full-$i" >/dev/null 2>&1 || break; done
   within 2 "the disk is full" status_is .store_health full
   if client one "$COFFER_SOCKET" "$a" >/dev/null 2>&1; then bad "full: nothing is done without its record"; else ok "full: nothing is done without its record"; fi

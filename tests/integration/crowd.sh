@@ -42,7 +42,9 @@ exec 9>&-
 wait "$holder"
 within 10 "the crowd has left" quiet
 equal "descriptors are as before" "$fds" "$(descriptors)"
-equal "secret memory is as before" "$secret" "$(secret_used)"
+# But for what two workers remember of four messages each (src/daemon/worker.h); 128 bytes for each connection would be more.
+more=$(($(secret_used) - secret))
+if [ "$more" -le 32768 ] && [ "$more" -ge -32768 ]; then ok "secret memory is as before: $more bytes more"; else bad "secret memory is as before" "$more bytes more"; fi
 given=$((heap - $(status_field .heap.used)))
 if [ "$heap" = 0 ]; then ok "a sanitizer's allocator says nothing of ordinary memory"
 elif [ "$given" -ge $((idle * 256)) ]; then ok "ordinary memory is given back: $given bytes"; else bad "ordinary memory is given back" "$given bytes"; fi
@@ -64,7 +66,8 @@ check "four times as many" fill 1500 6000
 check "are used at random, too" use_all
 check "no more are open than may be then" within_limit open open_limit
 more=$(($(status_field .heap.used) - first))
-if [ "$more" -lt 262144 ]; then ok "ordinary memory has not grown with them: $more bytes"; else bad "ordinary memory has not grown with them" "$more bytes"; fi
+# But for what the store keeps of its transactions to undo a part of them, 512 KiB at most; 4,500 objects would be megabytes.
+if [ "$more" -lt 1048576 ]; then ok "ordinary memory has not grown with them: $more bytes"; else bad "ordinary memory has not grown with them" "$more bytes"; fi
 more=$(($(secret_used) - secret))
 # The workers' caches of warm keys fill and are swept in turn; 4,500 keys kept would be 864,000 bytes.
 if [ "$more" -lt 600000 ]; then ok "nor has secret memory: $more bytes"; else bad "nor has secret memory" "$more bytes"; fi

@@ -241,6 +241,23 @@ static void bytes_changed_meanwhile_give_the_sealed_text_or_nothing(void **state
 	assert_ok(aead_open_shared(key, nonce, sealed, scratch));
 }
 
+/* Every byte, and none beside. */
+static void what_was_opened_is_copied_back_whole(void **state)
+{
+	enum { ROOM = 40000 };
+	static const size_t lens[] = { 0, 1, 16383, 16384, 16385, 32768, 39998 };
+	static uint8_t from[ROOM], to[ROOM];
+	(void)state;
+	for (size_t i = 0; i < ROOM; i++) from[i] = (uint8_t)(i * 7 + i / 251);
+	for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+		memset(to, 0xee, ROOM);
+		aead_copy_back(to + 1, from, lens[i]);
+		assert_memory_equal(to + 1, from, lens[i]);
+		assert_int_equal(to[0], 0xee);
+		assert_int_equal(to[1 + lens[i]], 0xee);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +266,7 @@ int main(void)
 		cmocka_unit_test(lengths_of_every_kind_open_as_with_aead_open),
 		cmocka_unit_test(wrong_bytes_are_refused_and_scratch_is_wiped),
 		cmocka_unit_test(bytes_changed_meanwhile_give_the_sealed_text_or_nothing),
+		cmocka_unit_test(what_was_opened_is_copied_back_whole),
 	};
 	return cmocka_run_group_tests(tests, make, done);
 }

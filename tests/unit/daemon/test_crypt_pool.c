@@ -123,21 +123,41 @@ static void a_larger_one_takes_the_place_of_an_idle_one(void **state)
 	assert_int_equal(d->bulk_used, MIB / 2);
 }
 
+static struct worker *make_workers(struct daemon *d, unsigned count)
+{
+	struct worker *all = calloc(count, sizeof *all);
+	assert_non_null(all);
+	for (unsigned i = 0; i < count; i++) {
+		struct worker *w = &all[i];
+		w->daemon = d;
+		w->base = event_base_new();
+		assert_non_null(w->base);
+		w->crypt_event = event_new(w->base, -1, 0, nothing, NULL);
+		assert_non_null(w->crypt_event);
+		assert_int_equal(job_queue_init(&w->inbox, true), ERR_OK);
+	}
+	d->worker_count = count;
+	d->workers = all;
+	return all;
+}
+
+static void free_workers(struct daemon *d)
+{
+	for (unsigned i = 0; i < d->worker_count; i++) {
+		struct worker *w = &d->workers[i];
+		event_free(w->crypt_event);
+		event_base_free(w->base);
+		job_queue_done(&w->inbox);
+	}
+	free(d->workers);
+}
+
 /* The store had a segment for so long that its scratch memory was given to others: what they left makes room, or it would wait for ever. */
 static void what_is_too_small_for_all_that_wait_makes_room(void **state)
 {
 	struct daemon *d = *state;
-	struct worker *w = calloc(1, sizeof *w);
-	assert_non_null(w);
+	struct worker *w = make_workers(d, 1);
 	struct crypt_task task = { .work = { .opener = (struct stream_opener *)d, .ticket = { .plain_len = 600000 } } }; /* which nobody looks at */
-	d->worker_count = 1;
-	d->workers = w;
-	w->daemon = d;
-	w->base = event_base_new();
-	assert_non_null(w->base);
-	w->crypt_event = event_new(w->base, -1, 0, nothing, NULL);
-	assert_non_null(w->crypt_event);
-	assert_int_equal(job_queue_init(&w->inbox, true), ERR_OK);
 	d->bulk_limit = 3 * MIB;
 	assert_true(crypt_pool_ready(d->crypt, 400000)); /* 512 KiB of the 1 MiB that there may be */
 	crypt_pool_submit(d->crypt, w, &task);
@@ -148,10 +168,27 @@ static void what_is_too_small_for_all_that_wait_makes_room(void **state)
 	crypt_pool_tick(d->crypt);
 	assert_int_equal(d->bulk_used, 0);
 	assert_ptr_equal(job_queue_take_all(&w->inbox), &w->crypt_job); /* it looks again */
-	event_free(w->crypt_event);
-	event_base_free(w->base);
-	job_queue_done(&w->inbox);
-	free(w);
+	free_workers(d);
+}
+
+/* Waking another worker costs as much as a small segment: it has to be worth that. */
+static void another_worker_is_woken_for_much_work(void **state)
+{
+	struct daemon *d = *state;
+	struct worker *workers = make_workers(d, 3);
+	struct crypt_task small[16], large[2];
+	for (unsigned i = 0; i < 16; i++) {
+		small[i] = (struct crypt_task){ .work = { .sealer = (struct stream_sealer *)d, .len = 65536 } }; /* which nobody looks at */
+		crypt_pool_submit(d->crypt, workers, &small[i]);
+	}
+	assert_null(job_queue_take_all(&workers[1].inbox)); /* 1 MiB is the owner's */
+	for (unsigned i = 0; i < 2; i++) {
+		assert_null(job_queue_take_all(&workers[1 + i].inbox));
+		large[i] = (struct crypt_task){ .work = { .sealer = (struct stream_sealer *)d, .len = MIB } };
+		crypt_pool_submit(d->crypt, workers, &large[i]);
+		assert_ptr_equal(job_queue_take_all(&workers[1 + i].inbox), &workers[1 + i].crypt_job);
+	}
+	free_workers(d);
 }
 
 int main(void)
@@ -163,6 +200,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_idle_is_given_back, start, stop),
 		cmocka_unit_test_setup_teardown(a_larger_one_takes_the_place_of_an_idle_one, start, stop),
 		cmocka_unit_test_setup_teardown(what_is_too_small_for_all_that_wait_makes_room, start, stop),
+		cmocka_unit_test_setup_teardown(another_worker_is_woken_for_much_work, start, stop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

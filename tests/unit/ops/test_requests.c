@@ -7,6 +7,7 @@
 #include "ops/seat.h"
 #include "store/store.h"
 #include "unit/ops/fixture.h"
+#include "unit/store/counting_store.h"
 
 static const uint8_t id_one[KMIP_REQUEST_ID_LEN] = { 1, 2, 3 };
 
@@ -196,6 +197,62 @@ static void a_damaged_record_is_damaged_and_stops_nobody_else(void **state)
 	}
 }
 
+#define DAY 200u
+
+static void create_many(struct fix *f, uint8_t of_day)
+{
+	for (uint8_t i = 0; i < DAY; i++) {
+		const uint8_t id[KMIP_REQUEST_ID_LEN] = { 8, of_day, i };
+		struct answer a;
+		send_create(f, ADMIN, NULL, id, &a);
+		assert_int_equal(a.response.items[0].err, ERR_OK);
+		answer_free(&a);
+	}
+}
+
+static uint64_t records(struct fix *f)
+{
+	uint64_t count;
+	assert_int_equal(store_count(f->engine.store, STORE_REQUEST, &count), ERR_OK);
+	return count;
+}
+
+/* Where nobody's day is over a create hardly looks at the records of others, each of which may be a page from the disk; where it is, they are gone soon. */
+static void expired_records_are_swept_and_the_others_hardly_looked_at(void **state)
+{
+	struct fix *f = *state;
+	create_many(f, 1);
+	counting_store_begin(f->engine.store);
+	assert_in_range(counting_store_rows(), 0, 0);
+	create_many(f, 2);
+	assert_in_range(counting_store_rows(), DAY, 4 * DAY);
+	assert_int_equal(records(f), 2 * DAY);
+	f->now_s += REQUEST_RECORD_LIFE_S;
+	create_many(f, 3);
+	assert_in_range(records(f), DAY, 3 * DAY / 2);
+}
+
+/* The record of another day is replaced by one of this day, and this again by another. */
+static void an_expired_record_gives_way(void **state)
+{
+	struct fix *f = *state;
+	for (unsigned day = 0; day < 3; day++) {
+		struct answer first, again;
+		uint32_t version = 0;
+		send_create(f, ADMIN, NULL, id_one, &first);
+		assert_int_equal(first.response.items[0].err, ERR_OK);
+		send_create(f, ADMIN, NULL, id_one, &again);
+		assert_memory_equal(first.request.answer.ptr, again.request.answer.ptr, first.request.answer.len);
+		assert_int_equal(store_scan(f->engine.store, STORE_REQUEST, view_of(NULL, 0), false, 2, note_version, &version), ERR_OK);
+		assert_int_equal(version, day + 1);
+		answer_free(&first);
+		answer_free(&again);
+		f->now_s += REQUEST_RECORD_LIFE_S;
+	}
+	assert_int_equal(records(f), 1);
+	assert_int_equal(objects(f), 3);
+}
+
 static void failed_request_may_be_sent_again(void **state)
 {
 	struct fix *f = *state;
@@ -259,6 +316,8 @@ int main(void)
 		T(a_request_is_answered_again_behind_a_record_of_its_own), T(nothing_new_is_sealed_without_a_master_server),
 		T(repeated_request_has_one_effect), T(repeated_batch_has_one_effect), T(request_id_belongs_to_one_request_for_a_day), T(failed_request_may_be_sent_again),
 		T(a_damaged_record_is_damaged_and_stops_nobody_else),
+		T(expired_records_are_swept_and_the_others_hardly_looked_at),
+		T(an_expired_record_gives_way),
 		T(audit_row_tells_whether_a_request_is_durable), T(aborted_transaction_leaves_neither_key_nor_audit_row),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
