@@ -18,26 +18,40 @@ static enum coffer_status take(struct call *call, struct coffer *c, bool may_be_
 	call->frame = view_of(NULL, 0);
 	call->len = 0;
 	call->batch = 0;
+	call->asks_sealed = call->gets_sealed = false;
 	pthread_mutex_lock(&c->lock);
 	conn_take_back(c);
 	c->text[0] = '\0';
 	enum coffer_status st = COFFER_OK;
+	bool gathered = c->queue.next != c->queue.first; /* where another request would be written */
 	if (c->broken) st = conn_is_broken(c);
-	else if (c->ahead && !may_be_ahead)
-		st = conn_fail(c, COFFER_EBUSY, "%s on this connection are under way; collect them first",
-			c->queue.next != c->queue.first ? "operations sent ahead" : "segments of a stream");
+	else if (gathered || (c->ahead && !may_be_ahead))
+		st = conn_fail(c, COFFER_EBUSY, "%s on this connection are under way; collect them first", gathered ? "operations sent ahead" : "segments of a stream");
 	if (st) pthread_mutex_unlock(&c->lock);
 	call->deadline_ms = clock_mono_ms() + c->timeout_ms;
 	return st;
 }
 
-static enum coffer_status begin(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max, bool may_be_ahead)
+/* The lock, and room for a request. */
+static enum coffer_status open_request(struct call *call, struct coffer *c, size_t size, bool may_be_ahead)
 {
 	enum coffer_status st = take(call, c, may_be_ahead);
 	if (st) return st;
-	st = conn_prepare(c, payload_max + CALL_OVERHEAD);
+	st = conn_prepare(c, size);
 	if (st) return call_end(call, st);
 	writer_init(&call->w, c->out.ptr, c->out.cap);
+	return COFFER_OK;
+}
+
+enum coffer_status call_open(struct call *call, struct coffer *c, size_t size)
+{
+	return open_request(call, c, size, false);
+}
+
+static enum coffer_status begin(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max, bool may_be_ahead)
+{
+	enum coffer_status st = open_request(call, c, payload_max + CALL_OVERHEAD, may_be_ahead);
+	if (st) return st;
 	call->request = kmip_request_begin(&call->w, KMIP_VERSION_HIGHEST, 0, 1);
 	call->item = kmip_request_item_begin(&call->w, &(struct kmip_item_id){ .operation = operation });
 	return COFFER_OK;
@@ -50,12 +64,9 @@ enum coffer_status call_begin(struct call *call, struct coffer *c, uint32_t oper
 
 enum coffer_status call_begin_batch(struct call *call, struct coffer *c, unsigned items, size_t size)
 {
-	enum coffer_status st = take(call, c, false);
+	enum coffer_status st = call_open(call, c, size + CALL_OVERHEAD);
 	if (st) return st;
-	st = conn_prepare(c, size + CALL_OVERHEAD);
-	if (st) return call_end(call, st);
 	call->batch = items;
-	writer_init(&call->w, c->out.ptr, c->out.cap);
 	call->request = kmip_request_begin_batch(&call->w, KMIP_VERSION_HIGHEST);
 	return COFFER_OK;
 }
@@ -70,7 +81,7 @@ enum coffer_status call_begin_collect(struct call *call, struct coffer *c)
 	return take(call, c, true);
 }
 
-static enum coffer_status transmit(struct call *call)
+enum coffer_status call_transmit(struct call *call)
 {
 	struct coffer *c = call->c;
 	if (writer_done(&call->w) != ERR_OK) {
@@ -89,7 +100,7 @@ enum coffer_status call_send(struct call *call, bool change)
 		return conn_fail(call->c, COFFER_ESERVER, "the system has no random bytes");
 	kmip_request_item_end(&call->w, call->item, change ? request_id : NULL);
 	kmip_request_end(&call->w, call->request);
-	return transmit(call);
+	return call_transmit(call);
 }
 
 enum coffer_status call_malformed(struct call *call)
@@ -113,7 +124,9 @@ enum coffer_status call_item_status(struct coffer *c, const struct kmip_response
 enum coffer_status call_next(struct call *call)
 {
 	struct kmip_response_item *item = &call->answer.items[0];
+	struct view rest = call->items.rest;
 	if (kmip_response_take(&call->items, item) != ERR_OK) return call_malformed(call);
+	call->from = view_of(rest.ptr, rest.len - call->items.rest.len);
 	if (call->named && !call_item_is(item, call->position++)) return call_malformed(call);
 	return call_item_status(call->c, item);
 }
@@ -132,21 +145,30 @@ static enum coffer_status open_batch(struct call *call, uint32_t count)
 	return COFFER_OK;
 }
 
-enum coffer_status call_receive(struct call *call)
+enum coffer_status call_await(struct call *call)
+{
+	return conn_receive(call->c, call->deadline_ms, &call->frame);
+}
+
+enum coffer_status call_read(struct call *call)
 {
 	struct coffer *c = call->c;
 	struct kmip_response_header header;
 	struct ttlv_limits limits = ttlv_limits_of(c->max_memory);
-	enum coffer_status st = conn_receive(c, call->deadline_ms, &call->frame);
-	if (st) return st;
 	limits.max_items = 1000000;
 	if (kmip_response_open(call->frame, &limits, &header, &call->items, NULL) != ERR_OK) return call_malformed(call);
-	if (header.batch_count != 1 && header.batch_count != call->batch) return call_malformed(call);
+	if (header.batch_count != 1 && (call->batch == 0 || header.batch_count != call->batch)) return call_malformed(call);
 	call->named = header.batch_count > 1;
 	call->position = 0;
 	if (call->batch) return open_batch(call, header.batch_count);
-	st = call_next(call);
+	enum coffer_status st = call_next(call);
 	return c->broken || ttlv_done(&call->items) == ERR_OK ? st : call_malformed(call);
+}
+
+enum coffer_status call_receive(struct call *call)
+{
+	enum coffer_status st = call_await(call);
+	return st ? st : call_read(call);
 }
 
 /* Sends the same bytes again over a new connection. */
@@ -175,13 +197,14 @@ enum coffer_status call_run(struct call *call, bool change)
 enum coffer_status call_exchange(struct call *call, bool change)
 {
 	kmip_request_end_batch(&call->w, call->request, call->batch);
-	return finish(call, change, transmit(call));
+	return finish(call, change, call_transmit(call));
 }
 
 enum coffer_status call_end(struct call *call, enum coffer_status status)
 {
-	if (call->frame.len) conn_consume(call->c, call->frame.len);
-	if (call->len) conn_wipe_request(call->c, call->len);
+	if (call->frame.len) (call->gets_sealed ? conn_pass_over : conn_consume)(call->c, call->frame.len);
+	if (call->asks_sealed) conn_leave_request(call->c);
+	else if (call->len) conn_wipe_request(call->c, call->len);
 	pthread_mutex_unlock(&call->c->lock);
 	return status;
 }

@@ -12,10 +12,12 @@ struct call {
 	struct kmip_item_mark item;
 	uint64_t deadline_ms;
 	size_t len;                 /* bytes of the request in c->out */
+	bool asks_sealed, gets_sealed; /* the request, and the answer, hold nothing that has to be wiped */
 	struct view frame;          /* the answer, until call_end */
 	struct { struct kmip_response_item items[1]; } answer; /* its one item */
 	unsigned batch;             /* call_begin_batch: operations; else 0 */
 	struct ttlv_cursor items;   /* of the answer: those that are to come */
+	struct view from;           /* the bytes of the one that was taken last */
 	bool named;                 /* it is a batch */
 	uint8_t position;           /* number of the next one, which is its Unique Batch Item ID in a batch */
 };
@@ -23,6 +25,9 @@ struct call {
 /* Takes the connection's lock and begins a request with one batch item; payload_max: bytes that its fields take at most.
  * On failure the lock is not held. */
 enum coffer_status call_begin(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max);
+/* The same without writing anything: the whole message is put to call->w, and sent by call_transmit. size: bytes of it at most. */
+enum coffer_status call_open(struct call *call, struct coffer *c, size_t size);
+enum coffer_status call_transmit(struct call *call);
 /* A message of `items` operations, named 0, 1 … (one byte of Unique Batch Item ID), each between kmip_request_item_begin and kmip_request_item_end on call->w; then call_exchange, and call_next as
  * often. size: bytes that the items take at most. */
 enum coffer_status call_begin_batch(struct call *call, struct coffer *c, unsigned items, size_t size);
@@ -34,6 +39,9 @@ enum coffer_status call_begin_collect(struct call *call, struct coffer *c);
 enum coffer_status call_send(struct call *call, bool change);
 /* Waits for the answer; call->answer.items[0].payload holds its fields. A refusal keeps its sentence and becomes a status. */
 enum coffer_status call_receive(struct call *call);
+/* Its two halves: waits until the answer stands in call->frame; reads it. */
+enum coffer_status call_await(struct call *call);
+enum coffer_status call_read(struct call *call);
 /* call_send and call_receive. A change whose answer was lost with the connection is sent again under the same request id, as soon as the daemon is
  * back and open: it has one effect. */
 enum coffer_status call_run(struct call *call, bool change);

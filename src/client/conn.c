@@ -47,42 +47,10 @@ enum coffer_status conn_refuse(struct coffer *c, enum coffer_status status, cons
 	return status;
 }
 
-void wire_free(struct wire *w)
-{
-	if (w->ptr) wipe(w->ptr, w->cap);
-	free(w->ptr);
-	*w = (struct wire){ NULL, 0, 0, 0 };
-}
-
-/* Room for `want` bytes behind begin + len, moving to the front or to a larger block; old blocks are wiped. COFFER_ETOOLARGE, COFFER_EMEMORY. */
-static enum coffer_status wire_reserve(struct coffer *c, struct wire *w, size_t want)
-{
-	if (want <= w->cap - w->begin - w->len) return COFFER_OK;
-	if (w->begin && (w->len <= w->cap / 2 || 2 * w->cap > c->max_memory)) { /* else it would soon be moved again */
-		memmove(w->ptr, w->ptr + w->begin, w->len);
-		/* Where it was; what stood in front of it was wiped when it was consumed. */
-		if (w->len < w->begin) wipe(w->ptr + w->begin, w->len);
-		else wipe(w->ptr + w->len, w->begin);
-		w->begin = 0;
-		if (want <= w->cap - w->len) return COFFER_OK;
-	}
-	if (want > c->max_memory || w->len > c->max_memory - want) return COFFER_ETOOLARGE;
-	size_t cap = w->len + want;
-	if (cap < 2 * w->cap && 2 * w->cap <= c->max_memory) cap = 2 * w->cap;
-	uint8_t *p = malloc(cap);
-	if (!p) return COFFER_EMEMORY;
-	if (w->len) memcpy(p, w->ptr + w->begin, w->len);
-	struct wire next = { p, 0, w->len, cap };
-	wire_free(w);
-	*w = next;
-	return COFFER_OK;
-}
-
 enum coffer_status conn_prepare(struct coffer *c, size_t len)
 {
-	c->out.begin = c->out.len = 0;
 	c->aside = view_of(NULL, 0);
-	enum coffer_status st = wire_reserve(c, &c->out, len);
+	enum coffer_status st = len <= wire_room(&c->out) ? COFFER_OK : wire_make_room(&c->out, len, c->max_memory, WIRE_NO_TAIL);
 	if (!st) return COFFER_OK;
 	if (st == COFFER_EMEMORY) return conn_fail(c, st, "out of memory");
 	return conn_fail(c, COFFER_ETOOLARGE, "the request takes more memory than this connection may use (%zu bytes)", c->max_memory);
@@ -110,21 +78,36 @@ static size_t most_to_read(const struct coffer *c, size_t least, size_t room)
 	return most < room ? most : room;
 }
 
+/* Of what was read, the bytes at the end that are no whole answer yet. */
+static size_t tail_of(const struct coffer *c)
+{
+	const struct wire *in = &c->in;
+	size_t at = 0, size = 0;
+	while (in->len - at >= TTLV_HEADER_LEN) {
+		struct view header = view_of(in->ptr + in->begin + at, TTLV_HEADER_LEN);
+		if (ttlv_frame_size(header, TAG_RESPONSE_MESSAGE, c->max_memory, &size) != ERR_OK) return WIRE_NO_TAIL; /* it is found out when its turn comes */
+		if (size > in->len - at) break;
+		at += size;
+	}
+	return in->len - at;
+}
+
 /* Reads what is there, with room for at least `least` bytes, and for a large piece as long as the memory lasts. *out_got may be NULL. */
 static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_got)
 {
-	size_t room = c->max_memory > c->in.len ? c->max_memory - c->in.len : 0;
+	size_t total = wire_total(&c->in), room = c->max_memory > total ? c->max_memory - total : 0;
 	size_t want = READ_CHUNK < room ? READ_CHUNK : room;
-	if (want < least) want = least;
-	enum coffer_status st = wire_reserve(c, &c->in, want);
+	bool full = c->in.wrapped && c->in.cap >= c->max_memory; /* a block as large again would hold no more */
+	if (want < least || (full && wire_room(&c->in) >= least)) want = least;
+	enum coffer_status st = want <= wire_room(&c->in) ? COFFER_OK : wire_make_room(&c->in, want, c->max_memory, tail_of(c));
 	if (st == COFFER_EMEMORY) return broken(c, st, "out of memory; the outcome of a change may be unknown: repeat it");
 	if (st)
 		return garbled(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
-	uint8_t *at = c->in.ptr + c->in.begin + c->in.len;
-	size_t cap = most_to_read(c, least, c->in.cap - c->in.begin - c->in.len);
+	uint8_t *at = wire_end(&c->in);
+	size_t cap = most_to_read(c, least, wire_room(&c->in));
 	ssize_t n = c->takes_descriptor ? descriptor_recv(c->fd, at, cap, &c->descriptor) : recv(c->fd, at, cap, 0);
 	if (n > 0) {
-		c->in.len += (size_t)n;
+		wire_added(&c->in, (size_t)n);
 		if (out_got) *out_got = true;
 		return COFFER_OK;
 	}
@@ -132,11 +115,16 @@ static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_go
 	return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
 }
 
+static enum coffer_status late(struct coffer *c)
+{
+	return broken(c, COFFER_ETIMEOUT, "the daemon did not answer in time; the outcome of a change is unknown: repeat it");
+}
+
 static enum coffer_status wait_for(struct coffer *c, short events, uint64_t deadline_ms, short *out_ready)
 {
 	for (;;) {
 		uint64_t now = clock_mono_ms();
-		if (now >= deadline_ms) return broken(c, COFFER_ETIMEOUT, "the daemon did not answer in time; the outcome of a change is unknown: repeat it");
+		if (now >= deadline_ms) return late(c);
 		struct pollfd p = { c->fd, events, 0 };
 		int n = poll(&p, 1, deadline_ms - now > 1000 ? 1000 : (int)(deadline_ms - now));
 		if (n > 0) {
@@ -165,6 +153,17 @@ void conn_wipe_request(struct coffer *c, size_t len)
 	size_t from = c->aside.len ? c->aside_at : len, to = from + c->aside.len;
 	wipe(c->out.ptr, from);
 	if (to < len) wipe(c->out.ptr + to, len - to);
+	conn_leave_request(c);
+}
+
+void conn_keep_request(struct coffer *c, size_t len)
+{
+	if (c->aside.len) conn_wipe_request(c, len);
+	else wire_leave(&c->out, len);
+}
+
+void conn_leave_request(struct coffer *c)
+{
 	c->aside = view_of(NULL, 0);
 }
 
@@ -200,8 +199,11 @@ enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 		if (n < 0 && errno != EAGAIN && errno != EINTR) return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
 		short ready;
 		enum coffer_status st = wait_for(c, POLLOUT | POLLIN, deadline_ms, &ready);
-		if (!st && (ready & POLLIN)) st = read_some(c, 1, NULL);
+		if (st) return st;
+		if (!(ready & POLLIN)) continue;
+		st = read_some(c, 1, NULL);
 		if (st == COFFER_ECLOSED && c->in.len) {
+			c->text[0] = '\0';
 			c->broken = false; /* the same: it may stand in what was read before the end was seen; the next read finds the end again */
 			return COFFER_OK;
 		}
@@ -274,7 +276,7 @@ static enum coffer_status await_some(struct coffer *c, size_t least, uint64_t de
 
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out)
 {
-	for (;;) {
+	for (unsigned reads = 0;; reads++) {
 		size_t size = 0;
 		bool whole = false;
 		enum coffer_status st = conn_whole_frame(c, &size, &whole);
@@ -284,24 +286,43 @@ enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct v
 			*out = view_of(c->in.ptr + c->in.begin, size);
 			return COFFER_OK;
 		}
+		if (reads && clock_mono_ms() >= deadline_ms) return late(c); /* it drips */
 		st = await_some(c, size > c->in.len ? size - c->in.len : 1, deadline_ms);
 		if (st) return st;
 	}
 }
 
+void conn_pass_over(struct coffer *c, size_t len)
+{
+	wire_pass_over(&c->in, len);
+}
+
 void conn_consume(struct coffer *c, size_t len)
 {
 	wipe(c->in.ptr + c->in.begin, len);
-	c->in.begin += len;
-	c->in.len -= len;
-	if (c->in.len == 0) c->in.begin = 0;
+	conn_pass_over(c, len);
+}
+
+void conn_settle(struct coffer *c)
+{
+	struct ahead_queue *q = &c->queue;
+	if (q->next != q->first) return;
+	if (q->unsent) { /* nor will it be sent */
+		if (q->secret) wire_leave(&c->out, writer_len(&q->w));
+		q->unsent = q->gathered = 0;
+		q->secret = q->open = false;
+	}
+	if (c->broken && !c->lent && wire_total(&c->in)) wire_drop(&c->in); /* nobody can ask for it */
+	wire_settle(&c->in);
+	wire_settle(&c->out);
 }
 
 void conn_take_back(struct coffer *c)
 {
-	size_t len = c->lent;
+	if (c->lent && !c->lent_sealed) wire_leave(&c->in, c->in.begin + c->lent);
+	conn_pass_over(c, c->lent);
 	c->lent = 0;
-	if (len) conn_consume(c, len);
+	conn_settle(c);
 }
 
 /* The daemon must be who it should be, before anything is sent to it. */
@@ -400,7 +421,7 @@ enum coffer_status conn_reconnect(struct coffer *c, uint64_t deadline_ms)
 	enum coffer_status st;
 	while ((st = open_socket(c->path, c->server_uid, deadline_ms, &fd)) == COFFER_EUNREACHABLE && conn_pause(deadline_ms)) {
 	}
-	if (st) return conn_fail(c, COFFER_ECLOSED, "the daemon went away and did not come back in time; repeat what you did");
+	if (st) return broken(c, COFFER_ECLOSED, "the daemon went away and did not come back in time; repeat what you did"); /* an answer to the attempt before may be here */
 	close(c->fd);
 	c->fd = fd;
 	wire_free(&c->in);

@@ -87,7 +87,7 @@ enum coffer_status coffer_key_list(struct coffer *c, int (*fn)(void *arg, const 
 	size_t count = LIST_PAGE;
 	if (!c) return COFFER_EINVAL;
 	if (!fn) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
-	for (int32_t offset = 0; count == LIST_PAGE; offset += LIST_PAGE) {
+	for (int32_t offset = 0; count == LIST_PAGE && offset <= INT32_MAX - LIST_PAGE; offset += LIST_PAGE) {
 		enum coffer_status st = list_page(c, offset, uuids, &count);
 		for (size_t i = 0; !st && i < count; i++) {
 			struct coffer_key_info info;

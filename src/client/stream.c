@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ct.h"
 #include "client/stream_internal.h"
 
 #define ANSWER_OVERHEAD 4096u /* bytes of an answer's message around its segment, at most */
@@ -27,22 +28,69 @@ static enum coffer_status read_begin(struct call *call, struct coffer_stream *s,
 	return COFFER_OK;
 }
 
+/* The daemon forgets the stream, which it knows on that socket alone. COFFER_EBUSY: it was not told, because something else is under way. */
+static enum coffer_status say_closed(struct coffer *c, uint64_t socket, int32_t handle)
+{
+	struct call call;
+	enum coffer_status st = call_begin(&call, c, OPERATION_COFFER_CLOSE_STREAM, 64);
+	if (st) return st;
+	ttlv_put_i32(&call.w, TAG_COFFER_STREAM_HANDLE, handle);
+	call_end(&call, c->socket == socket ? call_run(&call, false) : COFFER_OK);
+	return COFFER_OK;
+}
+
+/* It is told before the next stream begins. There cannot be more than the daemon keeps of a connection. */
+static void abandon(struct coffer *c, uint64_t socket, int32_t handle)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->abandoned_socket != c->socket) c->abandoned_count = 0;
+	c->abandoned_socket = c->socket;
+	if (socket == c->socket && c->abandoned_count < CONN_STREAMS_MAX) c->abandoned[c->abandoned_count++] = handle;
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* 0: there is none. */
+static int32_t next_abandoned(struct coffer *c, uint64_t *out_socket)
+{
+	pthread_mutex_lock(&c->lock);
+	int32_t handle = c->abandoned_count ? c->abandoned[--c->abandoned_count] : 0;
+	*out_socket = c->abandoned_socket;
+	pthread_mutex_unlock(&c->lock);
+	return handle;
+}
+
+/* Streams that were closed while something else was under way. When something still is, the begin that follows says so. */
+static void close_abandoned(struct coffer *c)
+{
+	uint64_t socket;
+	enum coffer_status st = COFFER_OK;
+	for (int32_t handle; st != COFFER_EBUSY && (handle = next_abandoned(c, &socket)) > 0;) {
+		st = say_closed(c, socket, handle);
+		if (st == COFFER_EBUSY) abandon(c, socket, handle);
+	}
+}
+
 static enum coffer_status finish_begin(struct call *call, uint32_t operation, uint8_t *header, enum coffer_status st,
 	struct coffer_stream **out)
 {
+	uint8_t given[COFFER_STREAM_HEADER] = { 0 };
 	struct coffer_stream *s = st ? NULL : calloc(1, sizeof *s);
 	if (!st && !s) st = COFFER_EMEMORY;
 	if (!st) {
 		s->c = call->c;
 		s->socket = call->c->socket;
 		s->operation = operation;
-		st = read_begin(call, s, header);
+		st = read_begin(call, s, header ? given : NULL);
 	}
 	st = call_end(call, st);
 	if (!st && s) st = ring_of(s->c, s->segment_size, &s->ring);
-	if (st) free(s);
-	else *out = s;
-	return st;
+	if (st) {
+		free(s);
+		return st;
+	}
+	if (header) memcpy(header, given, sizeof given);
+	*out = s;
+	return COFFER_OK;
 }
 
 enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const struct coffer_pair *context, size_t context_count,
@@ -55,6 +103,7 @@ enum coffer_status coffer_stream_seal(struct coffer *c, const char *key, const s
 	if (segment_size > 16 * 1024 * 1024) return conn_refuse(c, COFFER_EINVAL, "a segment has at most 16 MiB");
 	enum coffer_status st = call_check_key(c, key);
 	if (!st) st = call_check_context(c, context, context_count, &context_size);
+	if (!st) close_abandoned(c);
 	if (!st) st = call_begin(&call, c, OPERATION_COFFER_SEAL_STREAM, strlen(key) + context_size + 64);
 	if (st) return st;
 	call_put_key(&call, key);
@@ -72,6 +121,7 @@ enum coffer_status coffer_stream_open(struct coffer *c, const struct coffer_pair
 	if (!c) return COFFER_EINVAL;
 	if (!header || !out) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
 	enum coffer_status st = call_check_context(c, context, context_count, &context_size);
+	if (!st) close_abandoned(c);
 	if (!st) st = call_begin(&call, c, OPERATION_COFFER_OPEN_STREAM, COFFER_STREAM_HEADER + context_size + 64);
 	if (st) return st;
 	call_put_context(&call, context, context_count);
@@ -183,9 +233,20 @@ enum coffer_status stream_receive(struct coffer_stream *s, struct call *call, st
 	s->oldest = (s->oldest + 1) % COFFER_STREAM_AHEAD;
 	s->under_way--;
 	s->c->ahead--;
+	if (!st && s->dead) st = conn_fail(s->c, COFFER_ESTATE, "the stream has ended: a segment before this one was not collected");
 	if (st) return st;
 	if (sent.piece >= 0 && s->pieces[sent.piece].slot >= 0) return slot_answer(s, call, &sent, out);
 	return ttlv_take_bytes(&call->answer.items[0].payload, TAG_COFFER_SEGMENT, out) == ERR_OK ? COFFER_OK : call_malformed(call);
+}
+
+void stream_lose(struct coffer_stream *s)
+{
+	pthread_mutex_lock(&s->c->lock);
+	s->c->ahead--;
+	pthread_mutex_unlock(&s->c->lock);
+	s->oldest = (s->oldest + 1) % COFFER_STREAM_AHEAD;
+	s->under_way--;
+	s->dead = true;
 }
 
 bool stream_stands(struct coffer_stream *s)
@@ -206,14 +267,19 @@ enum coffer_status coffer_stream_collect(struct coffer_stream *s, void *out, siz
 	if (!s->under_way) return conn_refuse(s->c, COFFER_ESTATE, "no segment is under way");
 	int piece = s->sent[s->oldest].piece;
 	enum coffer_status st = call_begin_collect(&call, s->c);
-	if (st) return st;
-	st = stream_receive(s, &call, &bytes);
-	if (!st) st = call_copy_out(&call, bytes, out, out_cap, &len);
-	if (!st && piece >= 0 && s->pieces[piece].slot >= 0 && !conn_stands(s->c))
-		st = conn_fail(s->c, COFFER_ECLOSED, "the daemon hung up; begin the stream again");
-	if (st) s->dead = true;
-	else *out_len = len;
-	st = call_end(&call, st);
+	if (st) {
+		stream_lose(s);
+	} else {
+		st = stream_receive(s, &call, &bytes);
+		if (!st) st = call_copy_out(&call, bytes, out, out_cap, &len);
+		if (!st && piece >= 0 && s->pieces[piece].slot >= 0 && !conn_stands(s->c)) {
+			st = conn_fail(s->c, COFFER_ECLOSED, "the daemon hung up; begin the stream again");
+			wipe(out, len);
+		}
+		if (st) s->dead = true;
+		else *out_len = len;
+		st = call_end(&call, st);
+	}
 	if (piece >= 0) stream_free_piece(s, piece);
 	return st;
 }
@@ -239,9 +305,7 @@ static void settle(struct coffer_stream *s)
 		call_end(&call, st);
 	}
 	if (s->last_sent && !s->dead) return;
-	if (call_begin(&call, s->c, OPERATION_COFFER_CLOSE_STREAM, 64)) return;
-	ttlv_put_i32(&call.w, TAG_COFFER_STREAM_HANDLE, s->handle);
-	call_end(&call, s->c->socket == s->socket ? call_run(&call, false) : COFFER_OK);
+	if (say_closed(s->c, s->socket, s->handle) == COFFER_EBUSY) abandon(s->c, s->socket, s->handle);
 }
 
 void coffer_stream_close(struct coffer_stream *s)

@@ -45,8 +45,11 @@ void stream_free_piece(struct coffer_stream *s, int piece);
 void stream_free_pieces(struct coffer_stream *s);
 /* Sends len bytes, which lie in the piece or, with piece -1, at `in`, as the next segment. */
 enum coffer_status stream_send(struct coffer_stream *s, int piece, const void *in, size_t len, bool last);
-/* Waits for the oldest segment, which is under way no more then: it lies in the answer, or in the slot of its piece. Between call_begin_collect and call_end. */
+/* Waits for the oldest segment, which is under way no more then: it lies in the answer, or in the slot of its piece. Between call_begin_collect and call_end.
+ * COFFER_ESTATE: it is good, but the stream was dead before, so that it must not pass for what comes next. */
 enum coffer_status stream_receive(struct coffer_stream *s, struct call *call, struct view *out);
+/* The answer to the oldest segment will not come: the connection is broken, and the stream dead. */
+void stream_lose(struct coffer_stream *s);
 /* Whether the connection that the stream began on still stands. Takes the lock. */
 bool stream_stands(struct coffer_stream *s);
 

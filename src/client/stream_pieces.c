@@ -106,15 +106,16 @@ enum coffer_status coffer_stream_send_lent(struct coffer_stream *s, void *lent, 
 	return stream_send(s, piece, lent, len, last != 0);
 }
 
-/* Waits for the oldest segment and puts it where the piece is. *out_is_taken: its answer was taken off, also when it was a refusal. */
-static enum coffer_status collect_into(struct coffer_stream *s, uint8_t *ptr, size_t *out_len, bool *out_is_taken)
+/* Waits for the oldest segment and puts it where the piece is. However it ends, it is under way no more. */
+static enum coffer_status collect_into(struct coffer_stream *s, uint8_t *ptr, size_t *out_len)
 {
 	struct call call;
 	struct view bytes;
-	*out_is_taken = false;
 	enum coffer_status st = call_begin_collect(&call, s->c);
-	if (st) return st;
-	*out_is_taken = true;
+	if (st) {
+		stream_lose(s);
+		return st;
+	}
 	st = stream_receive(s, &call, &bytes);
 	if (!st && bytes.len > room_for_segment(s)) st = call_malformed(&call);
 	if (!st && bytes.len && bytes.ptr != ptr) memcpy(ptr, bytes.ptr, bytes.len);
@@ -124,19 +125,18 @@ static enum coffer_status collect_into(struct coffer_stream *s, uint8_t *ptr, si
 
 enum coffer_status coffer_stream_collect_lent(struct coffer_stream *s, const void **out, size_t *out_len)
 {
-	bool is_taken;
 	size_t len;
 	if (!s) return COFFER_EINVAL;
 	if (!out || !out_len) return conn_refuse(s->c, COFFER_EINVAL, "an argument is missing");
 	if (!s->under_way) return conn_refuse(s->c, COFFER_ESTATE, "no segment is under way");
 	/* One that was sent in a message, without a piece, needs one now. */
-	int sent_in = s->sent[s->oldest].piece, piece = sent_in;
+	int piece = s->sent[s->oldest].piece;
 	if (piece < 0) piece = stream_take_piece(s, PIECE_SENT, false);
 	if (piece < 0) return no_piece(s, piece);
-	enum coffer_status st = collect_into(s, s->pieces[piece].ptr, &len, &is_taken);
+	enum coffer_status st = collect_into(s, s->pieces[piece].ptr, &len);
 	if (st) {
 		s->dead = true;
-		if (is_taken || sent_in < 0) stream_free_piece(s, piece);
+		stream_free_piece(s, piece);
 		return st;
 	}
 	s->pieces[piece].state = PIECE_COLLECTED;

@@ -1,6 +1,7 @@
 /* Fuzzes kmip_response_parse and libcoffer's reading of answers (src/client): the first byte chooses the call, the rest is what the daemon's end of
  * the socket says, one or several frames; with its top bit a descriptor comes with them, and streams take a ring; with the next one operations are sent
- * ahead. The library must come back with a status, inside its memory, and close. */
+ * ahead. The library must come back with a status, inside its memory, and close; and who holds answers against those before hears what somebody hears who
+ * reads each one. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -87,31 +88,70 @@ static void try_stream(struct coffer *c, bool seal)
 }
 
 #define AHEAD_BIT 0x40u
+#define ROUNDS 3u
 
-/* Several under way; every one of them ends. */
-static void try_ahead(struct coffer *c, unsigned which)
+/* What came of all operations. */
+struct heard {
+	uint64_t sum;
+	bool forget; /* nothing is remembered from one answer to the next */
+};
+
+static void hear(struct coffer *c, struct heard *h, enum coffer_status st, const void *bytes, size_t len)
+{
+	const uint8_t *b = bytes;
+	h->sum = (h->sum ^ (uint64_t)st) * 0x100000001b3u;
+	for (size_t i = 0; st == COFFER_OK && i < len; i++) h->sum = (h->sum ^ b[i]) * 0x100000001b3u;
+	for (const char *t = c->text; *t; t++) h->sum = (h->sum ^ (uint8_t)*t) * 0x100000001b3u;
+	if (h->forget) memset(&c->forms, 0, sizeof c->forms);
+}
+
+static void try_many_keys(struct coffer *c)
 {
 	struct coffer_new_key keys[3] = { { .name = "a" }, { .name = "b" }, { .name = "c" } };
+	enum coffer_status st = coffer_key_create_many(c, keys, 3);
+	for (size_t i = 0; i < 3; i++) REQUIRE(memchr(keys[i].uuid, 0, sizeof keys[i].uuid) && (st || !keys[i].status));
+}
+
+/* Several under way; every one of them ends. */
+static void try_ahead(struct coffer *c, struct heard *h)
+{
 	const void *view;
-	size_t len;
-	if (which == 2) {
-		enum coffer_status st = coffer_key_create_many(c, keys, 3);
-		for (size_t i = 0; i < 3; i++) REQUIRE(memchr(keys[i].uuid, 0, sizeof keys[i].uuid) && (st || !keys[i].status));
-		return;
-	}
-	c->batch = which == 1;
+	size_t len = 0;
 	REQUIRE(coffer_encrypt_send(c, "k", NULL, 0, sealed, 16) == COFFER_OK && coffer_decrypt_send(c, NULL, 0, sealed, sizeof sealed) == COFFER_OK);
 	REQUIRE(coffer_rewrap_send(c, NULL, 0, sealed, sizeof sealed) == COFFER_OK);
 	for (unsigned i = 0; i < 2; i++) REQUIRE(coffer_encrypt_send(c, "k", NULL, 0, sealed, i) == COFFER_OK);
-	if (coffer_collect_view(c, &view, &len) == COFFER_OK)
-		for (size_t i = 0; i < len; i++) out[i % sizeof out] ^= ((const uint8_t *)view)[i];
+	enum coffer_status st = coffer_collect_view(c, &view, &len);
+	hear(c, h, st, st ? NULL : view, len);
 	for (unsigned left = 4; left > 0; left--) {
 		REQUIRE(coffer_under_way(c) == left);
-		enum coffer_status st = coffer_collect(c, out, sizeof out, &len);
+		st = coffer_collect(c, out, sizeof out, &len);
+		hear(c, h, st, out, len);
 		REQUIRE(st != COFFER_ESTATE || coffer_under_way(c) == left - 1);
 		REQUIRE(st != COFFER_ENOSPACE); /* out holds more than may come */
 	}
 	REQUIRE(coffer_under_way(c) == 0);
+}
+
+/* One at a time. */
+static void try_message(struct coffer *c, struct heard *h, bool seal)
+{
+	size_t len = 0;
+	enum coffer_status st = seal ? coffer_encrypt(c, "k", NULL, 0, sealed, 16, out, sizeof out, &len)
+		: coffer_decrypt(c, NULL, 0, sealed, sizeof sealed, out, sizeof out, &len);
+	hear(c, h, st, out, len);
+}
+
+#define SEAL_CALL 5u
+#define OPEN_CALL 6u
+
+/* Again and again, as long as the connection stands. */
+static void try_messages(struct coffer *c, uint8_t first, struct heard *h)
+{
+	c->batch = first % 3 == 1;
+	for (unsigned i = 0; i < ROUNDS && !c->broken; i++) {
+		if (first & AHEAD_BIT) try_ahead(c, h);
+		else try_message(c, h, first % 19 == SEAL_CALL);
+	}
 }
 
 static void try_admin(struct coffer *c, unsigned which)
@@ -148,8 +188,6 @@ static void try_call(struct coffer *c, unsigned which)
 	case 2: (void)coffer_key_list(c, take_key, NULL); break;
 	case 3: (void)coffer_key_rotate(c, "k", uuid); break;
 	case 4: (void)coffer_key_destroy(c, "k"); break;
-	case 5: (void)coffer_encrypt(c, "k", NULL, 0, sealed, 16, out, sizeof out, &len); break;
-	case 6: (void)coffer_decrypt(c, NULL, 0, sealed, sizeof sealed, out, sizeof out, &len); break;
 	case 7: (void)coffer_random(c, out, 32); break;
 	case 8: (void)coffer_status_json(c, (char *)out, sizeof out, &len); break;
 	case 9: try_stream(c, true); break;
@@ -200,7 +238,7 @@ static struct coffer *connect_to(struct view answers, bool ring, int *out_peer)
 	ssize_t n = rest.len == 0 ? 0 : ring ? send_with_ring(fds[1], rest) : send(fds[1], rest.ptr, rest.len, MSG_NOSIGNAL);
 	REQUIRE(n >= 0 && shutdown(fds[1], SHUT_WR) == 0);
 	if (first) { /* read already: who reads on where a descriptor lies loses it */
-		c->in = (struct wire){ malloc(first), 0, first, first };
+		c->in = (struct wire){ .ptr = malloc(first), .len = first, .cap = first };
 		REQUIRE(c->in.ptr);
 		memcpy(c->in.ptr, answers.ptr, first);
 	}
@@ -213,17 +251,35 @@ static struct coffer *connect_to(struct view answers, bool ring, int *out_peer)
 	return c;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* SEAL_CALL and OPEN_CALL are messages too. */
+static bool is_messages(uint8_t first)
+{
+	if (first & RING_BIT) return false;
+	return first & AHEAD_BIT ? first % 3 != 2 : first % 19 == SEAL_CALL || first % 19 == OPEN_CALL;
+}
+
+static void try_all(uint8_t first, struct view answers, struct heard *h)
 {
 	int peer;
-	fuzz_arena();
-	if (size < 1 || size > 65536) return 0;
-	check_response(view_of(data + 1, size - 1));
-	struct coffer *c = connect_to(view_of(data + 1, size - 1), data[0] & RING_BIT, &peer);
-	if ((data[0] & (AHEAD_BIT | RING_BIT)) == AHEAD_BIT) try_ahead(c, data[0] % 3);
-	else try_call(c, data[0] % 19);
+	struct coffer *c = connect_to(answers, first & RING_BIT, &peer);
+	if (is_messages(first)) try_messages(c, first, h);
+	else if ((first & (AHEAD_BIT | RING_BIT)) == AHEAD_BIT) try_many_keys(c);
+	else try_call(c, first % 19);
 	REQUIRE(c->in.cap <= c->max_memory && c->out.cap <= c->max_memory && c->ahead == 0);
 	coffer_close(c);
 	close(peer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct heard heard = { .forget = false }, read = { .forget = true };
+	fuzz_arena();
+	if (size < 1 || size > 65536) return 0;
+	struct view answers = view_of(data + 1, size - 1);
+	check_response(answers);
+	try_all(data[0], answers, &heard);
+	if (!is_messages(data[0])) return 0;
+	try_all(data[0], answers, &read);
+	REQUIRE(heard.sum == read.sum);
 	return 0;
 }

@@ -127,6 +127,8 @@ enum coffer_status coffer_rewrap(struct coffer *c, const struct coffer_pair *con
  * coffer_flush. An operation that the daemon refuses is that operation's status, and the others go on. Each collect has its own deadline.
  * When the connection breaks, answers that are here can still be collected, and everything else under way is COFFER_ECLOSED (the first one
  * may say more, COFFER_ETIMEOUT or COFFER_EPROTOCOL): none of these operations changes anything, so they can be sent again elsewhere.
+ * Plaintext that the connection holds of them is overwritten by what comes after it, or not, and wiped when the last one is collected (what
+ * coffer_collect_view shows: by the next call that uses the connection), and by coffer_close.
  * Sending and collecting is for one thread at a time. */
 #define COFFER_AHEAD 256u
 
@@ -141,7 +143,7 @@ enum coffer_status coffer_rewrap_send(struct coffer *c, const struct coffer_pair
  * with two exceptions: COFFER_ENOSPACE (out_cap is too small) and a missing argument (COFFER_EINVAL) leave it, to be collected again.
  * COFFER_ESTATE when nothing is under way: loop while coffer_under_way. */
 enum coffer_status coffer_collect(struct coffer *c, void *out, size_t out_cap, size_t *out_len);
-/* The same without a copy: *out is in the connection's own memory, borrowed until the next call on it, which wipes it. */
+/* The same without a copy: *out is in the connection's own memory, borrowed until the next call that uses it. */
 enum coffer_status coffer_collect_view(struct coffer *c, const void **out, size_t *out_len);
 /* Gives what was gathered to the daemon now, so that it works while the caller does something else. */
 enum coffer_status coffer_flush(struct coffer *c);
@@ -177,7 +179,8 @@ uint32_t coffer_stream_segment_size(const struct coffer_stream *s);
 /* Sends one segment, copied; last != 0 for the last one. COFFER_EBUSY when COFFER_STREAM_AHEAD are under way, or, in messages, as many as max_memory holds
  * answers of (never less than one): collect first. */
 enum coffer_status coffer_stream_send(struct coffer_stream *s, const void *in, size_t in_len, int last);
-/* Collects the oldest segment under way: waits for it and copies it to out. */
+/* Collects the oldest segment under way: waits for it and copies it to out. However it ends, that segment is under way no more, and a failure (COFFER_ENOSPACE
+ * too) is the end of the stream: what is collected after it is COFFER_ESTATE at best. */
 enum coffer_status coffer_stream_collect(struct coffer_stream *s, void *out, size_t out_cap, size_t *out_len);
 unsigned coffer_stream_under_way(const struct coffer_stream *s);
 /* 1: collecting now would not wait (or would fail at once); 0: it would, or nothing is under way. */
@@ -207,7 +210,8 @@ void coffer_stream_close(struct coffer_stream *s);
 
 /* ---- MAC and hash ----
  * In parts of at most COFFER_MESSAGE_MAX bytes each: begin, update as often as needed, then final or check with the last part (which may be
- * empty, or all there is). A connection keeps at most 16 of them; one that failed is dead. The object borrows the connection, which must
+ * empty, or all there is). A connection keeps at most 16 of them, and the place of one that was closed between its first part and its
+ * end until the connection is closed; one that failed is dead. The object borrows the connection, which must
  * outlive it. */
 #define COFFER_DIGEST_MAX 64u /* bytes of the longest MAC or hash */
 struct coffer_digest;

@@ -265,6 +265,30 @@ static void half_of_what_is_under_way_goes_out_together(void **state)
 	for (unsigned i = 0; i < 16; i++) collect_one(i, 4000);
 }
 
+static void send_small(unsigned first, unsigned count)
+{
+	for (unsigned i = first; i < first + count; i++) assert_int_equal(send_one(i, 10), COFFER_OK);
+}
+
+/* However short they are, sixteen to a message; and no more than 32 are kept back. */
+static void small_ones_go_out_together_too(void **state)
+{
+	(void)state;
+	start(0, 0);
+	send_small(0, 32);
+	wait_for_operations(32);
+	send_small(32, 31);
+	assert_int_equal(echo.operations, 32);
+	send_small(63, 1);
+	wait_for_operations(64);
+	send_small(64, 31);
+	assert_int_equal(echo.operations, 64);
+	send_small(95, 1);
+	wait_for_operations(96);
+	for (unsigned i = 0; i < 96; i++) collect_one(i, 10);
+	assert_int_equal(echo.most, 16);
+}
+
 /* Three that are too few to go out by themselves. */
 static void flush_sends_what_was_gathered(void **state)
 {
@@ -292,6 +316,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(results_can_be_looked_at_without_a_copy, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_enough_goes_out_by_itself, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(half_of_what_is_under_way_goes_out_together, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(small_ones_go_out_together_too, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(flush_sends_what_was_gathered, set_up, tear_down),
 	};
 	const char *seed = getenv("COFFER_SEED");

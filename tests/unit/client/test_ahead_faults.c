@@ -297,6 +297,41 @@ static void nothing_is_sent_ahead_beside_a_stream_s_segments(void **state)
 	stop();
 }
 
+static void serve_a_stream_and_messages(struct server *s)
+{
+	static const uint8_t header[COFFER_STREAM_HEADER];
+	if (!server_read(s)) return;
+	server_begin(s);
+	ttlv_put_i32(&s->w, TAG_COFFER_STREAM_HANDLE, 1);
+	ttlv_put_bytes(&s->w, TAG_COFFER_STREAM_HEADER, view_of(header, sizeof header));
+	ttlv_put_i32(&s->w, TAG_COFFER_SEGMENT_SIZE, 1024 * 1024);
+	if (server_write(s, server_end(s))) echo_serve(s);
+}
+
+/* They stand where a segment's request would be written, and a large one would take another place for it. */
+static void a_segment_does_not_touch_what_was_gathered(void **state)
+{
+	static const uint8_t segment[1024 * 1024];
+	static const size_t lengths[] = { 0, LENGTH, sizeof segment };
+	struct coffer_stream *s = NULL;
+	uint8_t header[COFFER_STREAM_HEADER];
+	(void)state;
+	for (unsigned batch = 0; batch < 2; batch++) {
+		start(serve_a_stream_and_messages, &echo, batch, 10000);
+		assert_int_equal(coffer_stream_seal(c, "disk", NULL, 0, 0, header, &s), COFFER_OK);
+		for (unsigned i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+			send_many(1);
+			assert_int_equal(coffer_stream_send(s, segment, lengths[i], 0), COFFER_EBUSY);
+			assert_non_null(strstr(coffer_error(c), "operations sent ahead"));
+			send_many(1);
+			assert_int_equal(coffer_under_way(c), 2);
+			for (unsigned k = 0; k < 2; k++) assert_int_equal(collect(), COFFER_OK);
+		}
+		coffer_stream_close(s);
+		stop();
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -310,6 +345,7 @@ int main(void)
 		cmocka_unit_test_setup(what_is_not_allowed_sends_nothing, set_up),
 		cmocka_unit_test_setup(other_calls_wait_until_all_is_collected, set_up),
 		cmocka_unit_test_setup(nothing_is_sent_ahead_beside_a_stream_s_segments, set_up),
+		cmocka_unit_test_setup(a_segment_does_not_touch_what_was_gathered, set_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

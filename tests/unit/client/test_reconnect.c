@@ -120,11 +120,58 @@ static void a_stream_does_not_outlive_its_socket(void **state)
 	set_up(NULL);
 }
 
+/* The change is lost, then refused because the node is sealed, and then the daemon's socket is gone for too long; what is still connected answers on. */
+static void serve_and_go_away(struct server *s)
+{
+	if (!server_read(s)) return;
+	close(s->fd);
+	s->fd = accept(s->listener, NULL, NULL);
+	unlink(s->path);
+	if (s->fd < 0 || !server_read(s) || !server_write(s, server_refuse(s, ERR_SEALED, "the node is sealed"))) return;
+	while (server_read(s) && answer_create(s)) continue;
+}
+
+/* The refusal was never taken: it would pass for the answer to the next call, and that one's for the answer to the call after it. */
+static void an_answer_that_nobody_took_ends_the_connection(void **state)
+{
+	char uuid[COFFER_UUID_TEXT] = "";
+	uint8_t random[8];
+	(void)state;
+	struct server *s = server_start(serve_and_go_away, NULL);
+	struct coffer *one = server_connect(s, 500, 0);
+	assert_int_equal(coffer_key_create(one, "new", NULL, NULL, uuid), COFFER_ECLOSED);
+	for (unsigned i = 0; i < 3; i++) assert_int_equal(coffer_random(one, random, sizeof random), COFFER_ECLOSED);
+	assert_string_equal(uuid, "");
+	coffer_close(one);
+	server_stop(s);
+}
+
+static void begin_and_hang_up(struct server *s)
+{
+	if (server_read(s) && answer_stream(s)) server_read(s); /* that was for a ring */
+}
+
+static void a_stream_that_did_not_begin_leaves_the_header(void **state)
+{
+	uint8_t header[COFFER_STREAM_HEADER] = { 0 };
+	struct coffer_stream *stream = NULL;
+	(void)state;
+	struct server *s = server_start(begin_and_hang_up, NULL);
+	struct coffer *one = server_connect(s, 10000, 0);
+	assert_int_equal(coffer_stream_seal(one, "disk", NULL, 0, SEGMENT, header, &stream), COFFER_ECLOSED);
+	assert_int_equal(header[0], 0);
+	assert_null(stream);
+	coffer_close(one);
+	server_stop(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_change_whose_answer_was_lost_is_sent_again_under_its_request_id, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_stream_does_not_outlive_its_socket, set_up, tear_down),
+		cmocka_unit_test(an_answer_that_nobody_took_ends_the_connection),
+		cmocka_unit_test(a_stream_that_did_not_begin_leaves_the_header),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

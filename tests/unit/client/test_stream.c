@@ -250,6 +250,63 @@ static void an_out_buffer_that_is_too_small_is_said_and_nothing_written(void **s
 	coffer_stream_close(s);
 }
 
+/* Else the next segment passed for it, and the last one's tag for the whole. */
+static void a_stream_that_failed_gives_no_segment_any_more(void **state)
+{
+	struct coffer_stream *s = begin();
+	size_t len = 7;
+	(void)state;
+	out[0] = 0xee;
+	for (unsigned i = 0; i < 3; i++) assert_int_equal(send_segment(s, plain, 5, i == 2), COFFER_OK);
+	assert_int_equal(coffer_stream_collect(s, out, 5, &len), COFFER_ENOSPACE);
+	for (unsigned left = 2; left; left--) {
+		assert_int_equal(coffer_stream_under_way(s), left);
+		assert_int_equal(collect_segment(s, &len), COFFER_ESTATE);
+	}
+	assert_int_equal(coffer_stream_under_way(s), 0);
+	assert_int_equal(out[0], 0xee);
+	assert_int_equal(len, 7);
+	coffer_stream_close(s);
+	assert_int_equal(script.closed, 1);
+}
+
+static void a_lost_connection_is_collected_to_its_end(void **state)
+{
+	script.hang_up_at = 1;
+	struct coffer_stream *s = begin();
+	enum coffer_status last = COFFER_OK;
+	size_t len;
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		if (send_segment(s, plain, 5, i == 2)) break;
+	for (unsigned i = 0; i < 3 && coffer_stream_under_way(s); i++) last = collect_segment(s, &len);
+	assert_int_equal(coffer_stream_under_way(s), 0);
+	assert_int_not_equal(last, COFFER_OK);
+	coffer_stream_close(s);
+}
+
+/* The daemon keeps sixteen of a connection, and forgets none that it is not told to. */
+static void a_stream_closed_beside_another_is_forgotten_when_the_next_begins(void **state)
+{
+	(void)state;
+	struct coffer_stream *a = begin(), *b = begin(), *other = begin();
+	size_t len;
+	assert_int_equal(send_segment(a, plain, 5, 0), COFFER_OK);
+	coffer_stream_close(b);
+	coffer_stream_close(other);
+	assert_int_equal(script.closed, 0);
+	assert_int_equal(collect_segment(a, &len), COFFER_OK);
+	struct coffer_stream *next = begin();
+	assert_int_equal(script.closed, 2);
+	coffer_stream_close(next);
+	assert_int_equal(script.closed, 3);
+	next = begin();
+	assert_int_equal(script.closed, 3);
+	coffer_stream_close(next);
+	coffer_stream_close(a);
+	assert_int_equal(script.closed, 5);
+}
+
 static void a_begin_with_odd_answers_is_refused_and_leaves_the_header(void **state)
 {
 	static const int32_t sizes[] = { 0, -1, 65535, 16 * 1024 * 1024 + 1 };
@@ -305,6 +362,9 @@ int main(void)
 		EACH_WAY(closing_does_not_hide_why),
 		EACH_WAY(a_segment_larger_than_the_stream_takes_is_not_sent),
 		EACH_WAY(an_out_buffer_that_is_too_small_is_said_and_nothing_written),
+		EACH_WAY(a_stream_that_failed_gives_no_segment_any_more),
+		EACH_WAY(a_lost_connection_is_collected_to_its_end),
+		EACH_WAY(a_stream_closed_beside_another_is_forgotten_when_the_next_begins),
 		EACH_WAY(a_begin_with_odd_answers_is_refused_and_leaves_the_header),
 		EACH_WAY(a_small_segment_uses_the_ring_of_a_larger_one_and_a_larger_one_does_not),
 	};

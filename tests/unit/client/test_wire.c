@@ -70,6 +70,18 @@ static void answer_two(struct server *s)
 	server_wait_for_close(s);
 }
 
+/* One item, and a count of none. */
+static void answer_none(struct server *s)
+{
+	if (!server_read(s)) return;
+	server_begin(s);
+	ttlv_put_bytes(&s->w, TAG_DATA, view_of("12345678", 8));
+	kmip_item_end(&s->w, s->item);
+	kmip_response_end(&s->w, s->mark, 0);
+	server_write(s, writer_view(&s->w));
+	server_wait_for_close(s);
+}
+
 static void answer_without_fields(struct server *s)
 {
 	if (!server_read(s)) return;
@@ -91,6 +103,7 @@ static void answers_with_other_fields_than_asked_for_are_refused(void **state)
 {
 	(void)state;
 	expect(answer_two, NULL, 0, 0, COFFER_EPROTOCOL);
+	expect(answer_none, NULL, 0, 0, COFFER_EPROTOCOL);
 	expect(answer_without_fields, NULL, 0, 0, COFFER_EPROTOCOL);
 	expect(answer_too_few, NULL, 0, 0, COFFER_EPROTOCOL);
 }
