@@ -2,7 +2,7 @@
  * both servers show that what they give back can be opened, and that one bit changed cannot.
  *
  *   bench_small --table sealed|kmip --coffer SOCKET --coffer-pid N --ideal SOCKET --ideal-pid N --tap PATH --key NAME --uuid UUID
- *               [--rounds N] [--ms N] [--poll-us N] [--sizes a,b] [--threads a,b] [--flight a,b] [--only-coffer] */
+ *               [--rounds N] [--ms N] [--poll-us N] [--settle-ms N] [--sizes a,b] [--threads a,b] [--flight a,b] [--only-coffer] */
 #include <getopt.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -32,9 +32,9 @@ static struct options {
 	const char *coffer, *ideal, *tap, *key, *uuid;
 	pid_t coffer_pid, ideal_pid;
 	bool kmip, only_coffer;
-	unsigned rounds, ms, poll_us;
+	unsigned rounds, ms, poll_us, settle_ms; /* settle_ms: until the scheduler has found places for several clients and the workers that serve them */
 	struct list sizes, threads, flights;
-} opt = { .rounds = 5, .ms = 150, .poll_us = 100, .sizes = { { 64, 256, 4096, 65536 }, 4 }, .threads = { { 1, 2 }, 2 }, .flights = { { 1, 16, 64 }, 3 } };
+} opt = { .rounds = 5, .ms = 150, .poll_us = 100, .settle_ms = 250, .sizes = { { 64, 256, 4096, 65536 }, 4 }, .threads = { { 1, 2 }, 2 }, .flights = { { 1, 16, 64 }, 3 } };
 
 struct cell {
 	bool open;
@@ -231,6 +231,11 @@ static struct lane_plan plan_of(const struct cell *c, bool ideal)
 	return p;
 }
 
+static struct timespec milliseconds(unsigned ms)
+{
+	return (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+}
+
 static void measure(const struct cell *cell, bool ideal, unsigned round)
 {
 	struct lane lanes[THREADS_MAX] = { { NULL } };
@@ -239,7 +244,8 @@ static void measure(const struct cell *cell, bool ideal, unsigned round)
 	_Atomic unsigned ready = 0;
 	struct lane_plan plan = plan_of(cell, ideal);
 	pid_t pid = ideal ? opt.ideal_pid : opt.coffer_pid;
-	const struct timespec pause = { .tv_nsec = 500000 }, window = { .tv_sec = opt.ms / 1000, .tv_nsec = (long)(opt.ms % 1000) * 1000000 };
+	unsigned settle_ms = cell->threads > 1 ? opt.settle_ms : 0;
+	const struct timespec pause = { .tv_nsec = 500000 }, settle = milliseconds(settle_ms), window = milliseconds(opt.ms);
 	double rate = 0, client = 0;
 	plan.go = &go;
 	plan.stop = &stop;
@@ -249,6 +255,7 @@ static void measure(const struct cell *cell, bool ideal, unsigned round)
 		bench_must(pthread_create(&threads[i], NULL, lane_main, &lanes[i]) == 0, "starting a thread");
 	}
 	while (ready < cell->threads) nanosleep(&pause, NULL);
+	nanosleep(&settle, NULL);
 	uint64_t cpu = bench_cpu_ns(pid, "worker");
 	go = true;
 	nanosleep(&window, NULL);
@@ -320,6 +327,7 @@ static void read_option(int which, const char *value)
 	case 'u': opt.uuid = value; break;
 	case 'r': opt.rounds = (unsigned)bench_number(value, 1, 1000); break;
 	case 'm': opt.ms = (unsigned)bench_number(value, 1, 60000); break;
+	case 'S': opt.settle_ms = (unsigned)bench_number(value, 0, 60000); break;
 	case 'p': opt.poll_us = (unsigned)bench_number(value, 0, 100000); break;
 	case 's': read_list(value, &opt.sizes); break;
 	case 'T': read_list(value, &opt.threads); break;
@@ -333,7 +341,7 @@ int main(int argc, char **argv)
 {
 	static const struct option known[] = { { "table", 1, NULL, 't' }, { "coffer", 1, NULL, 'c' }, { "coffer-pid", 1, NULL, 'C' }, { "ideal", 1, NULL, 'i' },
 		{ "ideal-pid", 1, NULL, 'I' }, { "tap", 1, NULL, 'x' }, { "key", 1, NULL, 'k' }, { "uuid", 1, NULL, 'u' }, { "rounds", 1, NULL, 'r' },
-		{ "ms", 1, NULL, 'm' }, { "poll-us", 1, NULL, 'p' }, { "sizes", 1, NULL, 's' }, { "threads", 1, NULL, 'T' }, { "flight", 1, NULL, 'f' },
+		{ "ms", 1, NULL, 'm' }, { "poll-us", 1, NULL, 'p' }, { "settle-ms", 1, NULL, 'S' }, { "sizes", 1, NULL, 's' }, { "threads", 1, NULL, 'T' }, { "flight", 1, NULL, 'f' },
 		{ "only-coffer", 0, NULL, 'o' }, { 0 } };
 	for (int which; (which = getopt_long(argc, argv, "", known, NULL)) != -1;) read_option(which, optarg);
 	if (!opt.coffer || !opt.ideal || !opt.tap || !opt.key || !opt.uuid) bench_die("--coffer, --ideal, --tap, --key and --uuid are wanted");

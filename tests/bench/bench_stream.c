@@ -1,11 +1,13 @@
 /* Streams memory to memory beside the raw cipher; a line of JSON for each figure, one round.
  *
- *   bench_stream raw ENGINE MILLISECONDS                        AES-256-GCM over 1 MiB, in place, one thread: in as much memory as a ring has
+ *   bench_stream raw ENGINE MILLISECONDS [SEGMENT]              AES-256-GCM over 1 MiB, in place, one thread: in as much memory as ten of them
  *                                                               ("ring"), and in one piece of 1 MiB ("hot"); and opened as a segment that others
  *                                                               may write to has to be, read once into memory of one's own and copied back when its
  *                                                               tag was right, with nothing around it ("moved"). ENGINE is openssl or ipsec-mb
- *   bench_stream stream SOCKET PID KEY ENGINE MILLISECONDS THREADS
- *                                                               segments of 1 MiB through libcoffer's lent memory, a connection for each thread
+ *   bench_stream stream SOCKET PID KEY ENGINE MILLISECONDS THREADS [SEGMENT [WORK]]
+ *                                                               segments through libcoffer's lent memory, a connection for each thread
+ *
+ * A number behind SEGMENT is the one kind of work that is measured then: 0 seal, 1 seal filled, 2 open. SEGMENT is their size in bytes, of the streams and of "moved": what writers take unasked when it is not given.
  *
  * gbps is bytes in wall time, per_core bytes in processor time (the cipher's thread; cofferd's workers). Before it counts, what was sealed is opened
  * and compared, and a changed bit is refused. */
@@ -23,12 +25,19 @@
 #include "crypto/aead.h"
 #include "crypto/aead_choose.h"
 #include "crypto/ossl_mem.h"
+#include "crypto/stream.h"
 
-#define SEGMENT (1024u * 1024u)
-#define SEALED (SEGMENT + COFFER_SEGMENT_OVERHEAD)
-#define SLOT (SEGMENT + 4096u)
-#define SEGMENTS 24u /* of the stream that is opened */
+#define RAW ((size_t)1024 * 1024)
+#define SLOT_TAIL 4096u
+#define STREAM_BYTES ((size_t)24 * 1024 * 1024) /* of the stream that is opened */
 #define THREADS_MAX 16u
+
+static size_t segment = (size_t)1 << STREAM_BITS_DEFAULT;
+
+static size_t sealed_size(void)
+{
+	return segment + COFFER_SEGMENT_OVERHEAD;
+}
 
 /* ---- the cipher alone ---- */
 
@@ -39,6 +48,7 @@ struct raw {
 	uint8_t *memory;   /* segments, each with its tag behind it */
 	uint8_t *scratch;
 	unsigned slots;
+	size_t len;        /* of a segment */
 	uint64_t count, cpu_ns, wall_ns;
 };
 
@@ -52,9 +62,9 @@ static void raw_seal(struct raw *r, uint64_t round)
 {
 	uint8_t nonce[AEAD_NONCE_LEN];
 	for (unsigned i = 0; i < r->slots; i++) {
-		uint8_t *at = r->memory + (size_t)i * SLOT;
+		uint8_t *at = r->memory + i * (r->len + SLOT_TAIL);
 		nonce_of(round * r->slots + i, nonce);
-		bench_must(aead_seal(r->key, nonce, NULL, 0, view_of(at, SEGMENT), at, at + SEGMENT) == ERR_OK, "sealing");
+		bench_must(aead_seal(r->key, nonce, NULL, 0, view_of(at, r->len), at, at + r->len) == ERR_OK, "sealing");
 	}
 }
 
@@ -62,9 +72,9 @@ static void raw_open(struct raw *r, uint64_t round)
 {
 	uint8_t nonce[AEAD_NONCE_LEN];
 	for (unsigned i = 0; i < r->slots; i++) {
-		uint8_t *at = r->memory + (size_t)i * SLOT;
+		uint8_t *at = r->memory + i * (r->len + SLOT_TAIL);
 		nonce_of(round * r->slots + i, nonce);
-		bench_must(aead_open(r->key, nonce, NULL, 0, view_of(at, SEGMENT), at + SEGMENT, at) == ERR_OK, "opening");
+		bench_must(aead_open(r->key, nonce, NULL, 0, view_of(at, r->len), at + r->len, at) == ERR_OK, "opening");
 	}
 }
 
@@ -73,10 +83,10 @@ static void raw_open_moved(struct raw *r, uint64_t round)
 {
 	uint8_t nonce[AEAD_NONCE_LEN];
 	for (unsigned i = 0; i < r->slots; i++) {
-		uint8_t *at = r->memory + (size_t)i * SLOT;
+		uint8_t *at = r->memory + i * (r->len + SLOT_TAIL);
 		nonce_of(round * r->slots + i, nonce);
-		bench_must(aead_open_shared(r->key, nonce, view_of(at, SEALED), r->scratch) == ERR_OK, "opening");
-		memcpy(at, r->scratch, SEGMENT);
+		bench_must(aead_open_shared(r->key, nonce, view_of(at, r->len + AEAD_TAG_LEN), r->scratch) == ERR_OK, "opening");
+		aead_copy_back(at, r->scratch, r->len);
 	}
 }
 
@@ -85,9 +95,10 @@ static void raw_measure(const char *engine, bool open, enum memory memory, uint6
 {
 	static const uint8_t key[32] = { 1 };
 	static const char *const names[] = { "ring", "hot", "moved" };
-	struct raw r = { .slots = memory == HOT ? 1 : COFFER_STREAM_SLOTS, .memory = malloc((size_t)COFFER_STREAM_SLOTS * SLOT), .scratch = arena_alloc(SEGMENT) };
+	size_t len = memory == MOVED ? segment : RAW, room = COFFER_STREAM_SLOTS * (len + SLOT_TAIL);
+	struct raw r = { .slots = memory == HOT ? 1 : COFFER_STREAM_SLOTS, .memory = malloc(room), .scratch = arena_alloc(len), .len = len };
 	bench_must(r.memory && r.scratch && aead_key_new(key, sizeof key, &r.key) == ERR_OK, "making a key");
-	memset(r.memory, 7, (size_t)COFFER_STREAM_SLOTS * SLOT);
+	memset(r.memory, 7, room);
 	uint64_t until = bench_now_ns() + window_ns;
 	for (uint64_t round = 0; round < 2 || bench_now_ns() < until; round++) {
 		uint64_t cpu = bench_own_cpu_ns();
@@ -99,9 +110,9 @@ static void raw_measure(const char *engine, bool open, enum memory memory, uint6
 		r.cpu_ns += open ? bench_own_cpu_ns() - middle : middle - cpu;
 		r.count += r.slots;
 	}
-	double rate = (double)r.count * SEGMENT / (double)r.cpu_ns;
-	printf("{\"part\":\"b\",\"what\":\"raw\",\"engine\":\"%s\",\"op\":\"%s\",\"memory\":\"%s\",\"threads\":1,\"gbps\":%.4f,\"per_core\":%.4f}\n", engine,
-		open ? "open" : "seal", names[memory], rate, rate);
+	double rate = (double)r.count * (double)len / (double)r.cpu_ns;
+	printf("{\"part\":\"b\",\"what\":\"raw\",\"engine\":\"%s\",\"op\":\"%s\",\"memory\":\"%s\",\"segment\":%zu,\"threads\":1,\"gbps\":%.4f,\"per_core\":%.4f}\n",
+		engine, open ? "open" : "seal", names[memory], len, rate, rate);
 	aead_key_free(r.key);
 	arena_free(r.scratch);
 	free(r.memory);
@@ -133,6 +144,11 @@ struct stream_thread {
 	uint64_t segments, ns;
 	bool in_ring;
 };
+
+static size_t segments(void)
+{
+	return STREAM_BYTES / segment;
+}
 
 static void must(struct coffer *c, enum coffer_status st)
 {
@@ -175,7 +191,7 @@ static bool send_one(struct coffer *c, struct coffer_stream *s, const uint8_t *f
 static bool going(struct stream_thread *t, uint64_t *begun, uint64_t *count)
 {
 	if (*begun) return !atomic_load_explicit(&stop, memory_order_relaxed);
-	if (*count < 2 * SEGMENTS) return true; /* warms up */
+	if (*count < 2 * segments()) return true; /* warms up */
 	ready++;
 	while (!go) sched_yield();
 	t->segments = *count = 0;
@@ -188,9 +204,9 @@ static uint64_t seal_all(struct stream_thread *t, struct coffer *c)
 	struct coffer_stream *s;
 	uint8_t ignored[COFFER_STREAM_HEADER];
 	uint64_t begun = 0, count = 0, sent = 0;
-	must(c, coffer_stream_seal(c, key_name, NULL, 0, 0, ignored, &s));
+	must(c, coffer_stream_seal(c, key_name, NULL, 0, (uint32_t)segment, ignored, &s));
 	while (going(t, &begun, &count)) {
-		while (send_one(c, s, t->work == SEAL_FILLED ? plain + sent % SEGMENTS * SEGMENT : NULL, SEGMENT, false)) sent++;
+		while (send_one(c, s, t->work == SEAL_FILLED ? plain + sent % segments() * segment : NULL, segment, false)) sent++;
 		collect(c, s, NULL);
 		count++;
 	}
@@ -205,13 +221,13 @@ static uint64_t seal_all(struct stream_thread *t, struct coffer *c)
 static bool open_once(struct stream_thread *t, struct coffer *c, uint8_t *out, uint64_t *begun, uint64_t *count)
 {
 	struct coffer_stream *s;
-	unsigned sent = 0, got = 0;
+	size_t sent = 0, got = 0;
 	bool more = true;
 	must(c, coffer_stream_open(c, NULL, 0, header, &s));
-	for (; got < SEGMENTS && more; got++) {
+	for (; got < segments() && more; got++) {
 		more = !t || going(t, begun, count);
-		while (sent < SEGMENTS && send_one(c, s, sealed + (size_t)sent * SEALED, SEALED, sent == SEGMENTS - 1)) sent++;
-		bench_must(collect(c, s, out ? out + (size_t)got * SEGMENT : NULL) == SEGMENT, "opening a segment");
+		while (sent < segments() && send_one(c, s, sealed + sent * sealed_size(), sealed_size(), sent == segments() - 1)) sent++;
+		bench_must(collect(c, s, out ? out + got * segment : NULL) == segment, "opening a segment");
 		if (count) ++*count;
 		if (t) t->in_ring = coffer_stream_in_ring(s) == 1;
 	}
@@ -243,24 +259,24 @@ static void prepare(void)
 {
 	struct coffer_stream *s;
 	struct coffer *c = connection();
-	size_t len, room = (size_t)SEGMENTS * SEGMENT;
+	size_t len, room = STREAM_BYTES;
 	uint8_t *back = malloc(room);
 	plain = malloc(room);
-	sealed = malloc((size_t)SEGMENTS * SEALED);
+	sealed = malloc(segments() * sealed_size());
 	bench_must(plain && sealed && back, "memory for a stream");
-	for (size_t i = 0; i < room; i++) plain[i] = (uint8_t)(i * 31 + i / SEGMENT);
-	must(c, coffer_stream_seal(c, key_name, NULL, 0, 0, header, &s));
-	for (unsigned i = 0; i < SEGMENTS; i++) {
-		must(c, coffer_stream_send(s, plain + (size_t)i * SEGMENT, SEGMENT, i == SEGMENTS - 1));
-		must(c, coffer_stream_collect(s, sealed + (size_t)i * SEALED, SEALED, &len));
+	for (size_t i = 0; i < room; i++) plain[i] = (uint8_t)(i * 31 + i / segment);
+	must(c, coffer_stream_seal(c, key_name, NULL, 0, (uint32_t)segment, header, &s));
+	for (size_t i = 0; i < segments(); i++) {
+		must(c, coffer_stream_send(s, plain + i * segment, segment, i == segments() - 1));
+		must(c, coffer_stream_collect(s, sealed + i * sealed_size(), sealed_size(), &len));
 	}
 	coffer_stream_close(s);
 	open_once(NULL, c, back, NULL, NULL);
 	bench_must(memcmp(plain, back, room) == 0, "comparing what was opened");
 	sealed[100] ^= 1;
 	must(c, coffer_stream_open(c, NULL, 0, header, &s));
-	must(c, coffer_stream_send(s, sealed, SEALED, 0));
-	bench_must(coffer_stream_collect(s, back, SEGMENT, &len) == COFFER_EINTEGRITY, "refusing a changed segment");
+	must(c, coffer_stream_send(s, sealed, sealed_size(), 0));
+	bench_must(coffer_stream_collect(s, back, segment, &len) == COFFER_EINTEGRITY, "refusing a changed segment");
 	sealed[100] ^= 1;
 	coffer_stream_close(s);
 	coffer_close(c);
@@ -287,23 +303,31 @@ static void stream_measure(enum work work, const char *engine, pid_t pid, unsign
 	cpu = bench_cpu_ns(pid, "worker") - cpu;
 	for (unsigned i = 0; i < count; i++) {
 		pthread_join(threads[i].thread, NULL);
-		gbps += (double)threads[i].segments * SEGMENT / (double)threads[i].ns;
+		gbps += (double)threads[i].segments * (double)segment / (double)threads[i].ns;
 		segments += (double)threads[i].segments;
 	}
-	printf("{\"part\":\"b\",\"what\":\"stream\",\"engine\":\"%s\",\"op\":\"%s\",\"threads\":%u,\"gbps\":%.4f,\"per_core\":%.4f,\"ring\":%s}\n", engine,
-		names[work], count, gbps, segments * SEGMENT / (double)cpu, threads[0].in_ring ? "true" : "false");
+	printf("{\"part\":\"b\",\"what\":\"stream\",\"engine\":\"%s\",\"op\":\"%s\",\"segment\":%zu,\"threads\":%u,\"gbps\":%.4f,\"per_core\":%.4f,\"ring\":%s}\n", engine,
+		names[work], segment, count, gbps, segments * (double)segment / (double)cpu, threads[0].in_ring ? "true" : "false");
 	fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && strcmp(argv[1], "raw") == 0) return raw(argv[2], (unsigned)bench_number(argv[3], 1, 60000));
-	if (argc != 8 || strcmp(argv[1], "stream") != 0) bench_die("usage: bench_stream raw ENGINE MS | stream SOCKET PID KEY ENGINE MS THREADS");
+	bool is_raw = argc >= 4 && strcmp(argv[1], "raw") == 0;
+	int words = is_raw ? 4 : 8;
+	int only = argc == 10 && !is_raw ? (int)bench_number(argv[9], SEAL, OPEN) : -1;
+	if (only >= 0) argc--;
+	if (argc == words + 1) segment = (size_t)bench_number(argv[words], 1u << STREAM_BITS_MIN, 1u << 20);
+	else if (argc != words) argc = 0;
+	if (argc && is_raw) return raw(argv[2], (unsigned)bench_number(argv[3], 1, 60000));
+	if (!argc || strcmp(argv[1], "stream") != 0)
+		bench_die("usage: bench_stream raw ENGINE MS [SEGMENT] | stream SOCKET PID KEY ENGINE MS THREADS [SEGMENT]");
 	path = argv[2];
 	key_name = argv[4];
 	pid_t pid = (pid_t)bench_number(argv[3], 1, 1u << 30);
 	unsigned ms = (unsigned)bench_number(argv[6], 1, 60000), count = (unsigned)bench_number(argv[7], 1, THREADS_MAX);
 	prepare();
-	for (enum work work = SEAL; work <= OPEN; work++) stream_measure(work, argv[5], pid, ms, count);
+	for (enum work work = SEAL; work <= OPEN; work++)
+		if (only < 0 || only == (int)work) stream_measure(work, argv[5], pid, ms, count);
 	return 0;
 }

@@ -36,6 +36,7 @@
 #define PAUSE_FIRST_NS 1000000u
 #define PAUSE_MOST_NS 256000000u
 #define SPINS_PER_YIELD 4u
+#define BUSY_NS 1000000u
 #define BUFFER_LEN (2u * 1024u * 1024u + 512u * 1024u)
 
 struct conn {
@@ -52,6 +53,7 @@ struct server_thread {
 	int epoll_fd;
 	uint64_t window_ns, off_until_ns, pause_ns; /* looking for work before sleeping, as src/daemon/worker_poll.c does */
 	int trust;
+	_Atomic uint64_t served_ns;
 	_Atomic(struct conn *) news;   /* put there by the main thread */
 	struct conn *conns[CONNS_MAX]; /* this thread's alone */
 	size_t count;
@@ -233,11 +235,24 @@ static bool look(struct server_thread *t)
 	}
 }
 
-/* Half of the threads may look at a time, one at least. */
-static bool takes_place(void)
+static unsigned busy_now(uint64_t now)
 {
-	unsigned most = thread_count > 3 ? thread_count / 2 : 1;
-	if (atomic_fetch_add(&lookers, 1) < most) return true;
+	unsigned busy = 0;
+	for (unsigned i = 0; i < thread_count; i++)
+		if (atomic_load_explicit(&threads[i].served_ns, memory_order_relaxed) + BUSY_NS > now) busy++;
+	return busy;
+}
+
+/* As in src/daemon/worker_poll.c. */
+static unsigned room(uint64_t now)
+{
+	unsigned busy = busy_now(now), half = thread_count > 3 ? thread_count / 2 : 1, left = thread_count > busy ? thread_count - busy : 0;
+	return left < half ? left : half;
+}
+
+static bool takes_place(uint64_t now)
+{
+	if (atomic_fetch_add(&lookers, 1) < room(now)) return true;
 	atomic_fetch_sub(&lookers, 1);
 	return false;
 }
@@ -251,11 +266,17 @@ static void *thread_main(void *arg)
 		wait_for_work(t);
 		uint64_t woke = bench_now_ns();
 		while (serve_all(t)) continue;
+		uint64_t now = bench_now_ns();
+		atomic_store_explicit(&t->served_ns, now, memory_order_relaxed);
 		if (woke - slept < 3 * t->window_ns && t->trust < TRUST_MOST) t->trust++;
-		if (t->trust > 0 && woke >= t->off_until_ns && takes_place()) {
+		if (t->trust > 0 && woke >= t->off_until_ns && takes_place(now)) {
 			for (unsigned hits = 1; look(t); hits++) {
 				if (t->trust < TRUST_MOST) t->trust++;
-				if (hits % 4 == 0) t->pause_ns /= 2;
+				if (hits % 4) continue;
+				t->pause_ns /= 2;
+				now = bench_now_ns();
+				atomic_store_explicit(&t->served_ns, now, memory_order_relaxed);
+				if (room(now) < lookers) break;
 			}
 			atomic_fetch_sub(&lookers, 1);
 		}

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,17 +18,19 @@
 
 struct clock_of {
 	uint64_t begun, cpu;
-	bool counting;
+	bool warm, counting;
 };
 
-/* True as long as the lane goes on: first it warms up, then everybody begins together. */
+/* True as long as the lane goes on: it warms up, and then goes on as before without a pause, but what it does counts from `go` on. */
 static bool goes_on(struct lane *lane, struct clock_of *k, uint64_t *ops)
 {
 	const struct lane_plan *p = lane->plan;
 	if (k->counting) return !atomic_load_explicit(p->stop, memory_order_relaxed);
-	if (bench_now_ns() - k->begun < WARM_UP_NS) return true;
-	(*p->ready)++;
-	while (!atomic_load(p->go)) sched_yield();
+	if (!k->warm && bench_now_ns() - k->begun >= WARM_UP_NS) {
+		k->warm = true;
+		(*p->ready)++;
+	}
+	if (!k->warm || !atomic_load_explicit(p->go, memory_order_relaxed)) return true;
 	*ops = 0;
 	k->counting = true;
 	k->cpu = bench_own_cpu_ns();

@@ -33,7 +33,7 @@ struct lane {
 	uint64_t cpu_ns;         /* of the client thread */
 };
 
-/* The thread: connects, warms up, says that it is ready, waits for go, works until stop. arg is a struct lane. */
+/* The thread: connects, warms up, says that it is ready, works until stop; what it does from go on counts. arg is a struct lane. */
 void *lane_main(void *arg);
 
 #endif

@@ -16,9 +16,9 @@ def measure(bench):
     common = ["--coffer", box.socket, "--coffer-pid", box.pid(), "--ideal", socket, "--ideal-pid", ideal.pid, "--tap", os.path.join(bench.work, "tap.sock"),
               "--key", "bench", "--uuid", uuid, "--poll-us", 100]
     if bench.quick:
-        common += ["--rounds", 1, "--ms", 15, "--sizes", "256,4096", "--flight", "1,16"]
+        common += ["--rounds", 1, "--ms", 15, "--settle-ms", 1, "--sizes", "256,4096", "--flight", "1,16"]
     else:
-        common += ["--rounds", 5, "--ms", 120]
+        common += ["--rounds", 5, "--ms", 200]
     for table in ("sealed", "kmip"):
         bench.lines([bench.program("bench_small"), "--table", table, *common])
         if not bench.quick:  # how near to a million
