@@ -146,7 +146,9 @@ refused "without shares and without a terminal" 1 'no terminal' setsid "$bin/cof
 refused "too few" 1 '1 more of the shares are needed' coffer "${r[@]}" "${a[@]}"
 refused "a share twice" 1 'share 1 was given twice' coffer "${r[@]}" "${a[@]}" "${a[@]}"
 refused "another domain's share" 1 'share 1 is of another domain' coffer "${r[@]}" "${f[@]}" "${b[@]}"
-sed '5s/./X/12' "$shares/share-2.txt" >"$work/typo.txt"
+cp "$shares/share-2.txt" "$work/typo.txt"
+typo=$(sed -n '5s/^.\{11\}\(.\).*/\1/p' "$work/typo.txt" | tr 'A-Z2-7' 'B-ZA3-72') # another letter or digit of the alphabet
+sed -i "5s/./$typo/12" "$work/typo.txt"
 refused "a mistyped share" 1 'sheet 2.*line 3.*mistyped' coffer "${r[@]}" "${a[@]}" --share-file "$work/typo.txt"
 refused "a passphrase where shares are wanted" 1 'recovered with shares' coffer "${r[@]}" --secret-file "$work/pass"
 refused "another domain's archive" 1 'another domain' coffer restore "$work/foreign.cfra" --token "$uri" "${a[@]}" "${b[@]}"

@@ -104,6 +104,11 @@ within() {
   ok "$what"
 }
 
+flip() { # flip FILE OFFSET: changes one bit of it, in place
+  # shellcheck disable=SC2059  # the escape is made here
+  printf "\\x$(printf %02x $(($(od -An -tu1 -j"$2" -N1 "$1") ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 status_field() { coffer status --json 2>/dev/null | jq -r "$1"; }
 is_ready() { coffer status --quiet; }
 

@@ -47,7 +47,7 @@ damaged() { # damaged WHAT COMMAND…: makes $work/bad
     equal "nor anything left" "$(find "$work" -name 'out.part*' | wc -l)" 0
   done
 }
-flip_last() { cp "$1" "$2"; printf 'X' | dd of="$2" bs=1 seek=$(($(stat -c %s "$1") - 17)) conv=notrunc status=none; }
+flip_last() { cp "$1" "$2"; flip "$2" $(($(stat -c %s "$1") - 17)); }
 drop_last() { head -c $((99 + 5 * (mib + 16))) "$1" >"$2"; }
 swap_two() { { head -c $((99 + mib + 16)) "$1"; tail -c +$((100 + 2 * (mib + 16))) "$1" | head -c $((mib + 16)); tail -c +$((100 + mib + 16)) "$1" | head -c $((mib + 16)); tail -c +$((100 + 3 * (mib + 16))) "$1"; } >"$2"; }
 damaged "a changed byte at the end" flip_last

@@ -19,6 +19,8 @@
 struct hits {
 	unsigned count;
 	uint64_t first;
+	uint64_t wanted; /* an offset … */
+	bool there;      /* … at which there was a hit */
 	size_t len;
 	char form[40], marker[MARKER_NAME];
 };
@@ -26,6 +28,7 @@ struct hits {
 static void on_hit(void *user, uint64_t offset, const struct pattern *row, size_t len)
 {
 	struct hits *h = user;
+	if (offset == h->wanted) h->there = true;
 	if (h->count++ > 0) return;
 	h->first = offset;
 	h->len = len;
@@ -113,7 +116,7 @@ static void forms_are_what_their_names_say(void **state)
 	}
 }
 
-/* Each form, each of its windows, at every distance from a multiple of 4, in the middle of random bytes. */
+/* Each form, each of its windows, at every distance from a multiple of 4, in the middle of random bytes. These may go on as another form does, a byte later, which is a second hit. */
 static void every_window_of_every_form_is_found(void **state)
 {
 	struct world *w = *state;
@@ -126,10 +129,9 @@ static void every_window_of_every_form_is_found(void **state)
 				assert_int_equal(getrandom(block, sizeof block, 0), sizeof block);
 				for (size_t i = 0; i < SCAN_WINDOW; i++) block[place + i] = pattern_byte(&w->patterns, row, at + i);
 				block[place - 1] = at ? (uint8_t)~pattern_byte(&w->patterns, row, at - 1) : 0;
-				w->hits.count = 0;
+				w->hits = (struct hits){ .wanted = place };
 				scan_bytes(&w->scan, block, sizeof block, 0);
-				if (w->hits.count == 0) fail_msg("%s: the window at %zu, at place %zu, is not found", row->form, at, place);
-				assert_int_equal(w->hits.first, place);
+				if (!w->hits.there) fail_msg("%s: the window at %zu, at place %zu, is not found", row->form, at, place);
 			}
 		}
 	}
