@@ -74,6 +74,7 @@ static enum coffer_status garbled(struct coffer *c, enum coffer_status status, c
 /* Of a room: the rest of a large answer alone, and behind one of them no more than another one. least 1: what comes. */
 static size_t most_to_read(const struct coffer *c, size_t least, size_t room)
 {
+	if (c->head_only) return c->head_only - c->in.len;
 	size_t most = least > 1 && least + c->in.len >= LARGE_ANSWER ? least : c->in.len == 0 && c->last_large ? c->last_large : room;
 	return most < room ? most : room;
 }
@@ -92,9 +93,18 @@ static size_t tail_of(const struct coffer *c)
 	return in->len - at;
 }
 
+/* What recv said. */
+static enum coffer_status came(struct coffer *c, ssize_t n, bool *out_got)
+{
+	if (n > 0 && out_got) *out_got = true;
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR))) return COFFER_OK;
+	return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
+}
+
 /* Reads what is there, with room for at least `least` bytes, and for a large piece as long as the memory lasts. *out_got may be NULL. */
 static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_got)
 {
+	if (c->landing) return came(c, landing_recv(c->landing, c->fd), out_got);
 	size_t total = wire_total(&c->in), room = c->max_memory > total ? c->max_memory - total : 0;
 	size_t want = READ_CHUNK < room ? READ_CHUNK : room;
 	bool full = c->in.wrapped && c->in.cap >= c->max_memory; /* a block as large again would hold no more */
@@ -106,13 +116,8 @@ static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_go
 	uint8_t *at = wire_end(&c->in);
 	size_t cap = most_to_read(c, least, wire_room(&c->in));
 	ssize_t n = c->takes_descriptor ? descriptor_recv(c->fd, at, cap, &c->descriptor) : recv(c->fd, at, cap, 0);
-	if (n > 0) {
-		wire_added(&c->in, (size_t)n);
-		if (out_got) *out_got = true;
-		return COFFER_OK;
-	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) return COFFER_OK;
-	return broken(c, COFFER_ECLOSED, "the daemon closed the connection; try again");
+	if (n > 0) wire_added(&c->in, (size_t)n);
+	return came(c, n, out_got);
 }
 
 static enum coffer_status late(struct coffer *c)
@@ -290,6 +295,35 @@ enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct v
 		st = await_some(c, size > c->in.len ? size - c->in.len : 1, deadline_ms);
 		if (st) return st;
 	}
+}
+
+enum coffer_status conn_receive_head(struct coffer *c, size_t len, uint64_t deadline_ms)
+{
+	enum coffer_status st = COFFER_OK;
+	c->head_only = len;
+	for (unsigned reads = 0; !st && c->in.len < len; reads++) {
+		size_t size = 0;
+		bool whole = false;
+		st = conn_whole_frame(c, &size, &whole);
+		if (st || whole) break;
+		if (reads && clock_mono_ms() >= deadline_ms) st = late(c);
+		else st = await_some(c, 1, deadline_ms);
+	}
+	c->head_only = 0;
+	return st;
+}
+
+enum coffer_status conn_receive_rest(struct coffer *c, struct landing *rest, uint64_t deadline_ms)
+{
+	enum coffer_status st = COFFER_OK;
+	c->landing = rest;
+	while (!st && landing_left(rest)) {
+		st = await_some(c, 1, deadline_ms);
+		if (!st && landing_left(rest) && clock_mono_ms() >= deadline_ms) st = late(c);
+	}
+	c->landing = NULL;
+	if (st) landing_drop(rest);
+	return st;
 }
 
 void conn_pass_over(struct coffer *c, size_t len)

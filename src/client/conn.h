@@ -9,6 +9,7 @@
 #include "base/writer.h"
 #include "client/form.h"
 #include "client/include/coffer.h"
+#include "client/landing.h"
 #include "client/spin.h"
 #include "client/wire.h"
 #include "kmip/message.h"
@@ -67,6 +68,8 @@ struct coffer {
 	struct view aside;        /* bytes of the request in `out` that are sent from the caller's memory, until this call returns; empty: none */
 	size_t aside_at;          /* where in `out` they belong: that place is not written */
 	size_t last_large;        /* bytes of the answer before, if it was large; else 0 */
+	size_t head_only;         /* bytes that `in` takes at most for now; 0: as many as there is room for */
+	struct landing *landing;  /* where all goes that comes; NULL: into `in` */
 	unsigned ahead;           /* answers that are to be collected */
 	struct ahead_queue queue;
 	struct message_forms forms;
@@ -113,6 +116,10 @@ enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 enum coffer_status conn_whole_frame(struct coffer *c, size_t *out_size, bool *out_whole);
 /* The oldest answer: a whole frame, borrowed until conn_consume. */
 enum coffer_status conn_receive(struct coffer *c, uint64_t deadline_ms, struct view *out);
+/* The first `len` bytes of the answer, and none behind them, into c->in, which is empty; fewer when it is a shorter one. */
+enum coffer_status conn_receive_head(struct coffer *c, size_t len, uint64_t deadline_ms);
+/* The rest of that answer. On failure what came of it is wiped. */
+enum coffer_status conn_receive_rest(struct coffer *c, struct landing *rest, uint64_t deadline_ms);
 /* Whether a whole answer is here, without waiting. Also true when waiting for one would fail. */
 bool conn_has_answer(struct coffer *c);
 /* What a call on a broken connection fails with: what broke it, when no call has said so. */

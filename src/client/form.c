@@ -92,21 +92,28 @@ void answer_form_keep(struct answer_form *f, struct view from, const struct kmip
 	f->len = (uint16_t)len;
 }
 
-size_t answer_form_match(struct answer_form *f, struct view rest, uint8_t number, size_t *out_result_len)
+bool answer_form_is_head(struct answer_form *f, const uint8_t *head, size_t total, uint8_t number, size_t *out_result_len)
 {
 	size_t len = f->len;
-	if (len == 0 || rest.len < len) return 0;
-	size_t result_len = (uint32_t)be64_get(rest.ptr + len - TTLV_HEADER_LEN), left = rest.len - len;
-	if (result_len > left) return 0; /* so that it can be padded, however few bits size_t has */
+	if (len == 0 || total < len) return false;
+	size_t result_len = (uint32_t)be64_get(head + len - TTLV_HEADER_LEN), left = total - len;
+	if (result_len > left) return false; /* so that it can be padded, however few bits size_t has */
 	size_t result_padded = padded(result_len);
-	if (result_padded > left) return 0;
+	if (result_padded > left) return false;
 	put_header(f->head, TAG_BATCH_ITEM, TTLV_STRUCTURE, len - TTLV_HEADER_LEN + result_padded);
 	put_header(f->head + f->payload_at, TAG_RESPONSE_PAYLOAD, TTLV_STRUCTURE, len - f->payload_at - TTLV_HEADER_LEN + result_padded);
 	put_header(f->head + len - TTLV_HEADER_LEN, f->tag, TTLV_BYTES, result_len);
 	if (f->number_at) f->head[f->number_at] = number;
-	if (memcmp(f->head, rest.ptr, len) != 0) return 0;
-	for (size_t i = result_len; i < result_padded; i++)
-		if (rest.ptr[len + i] != 0) return 0;
 	*out_result_len = result_len;
-	return len + result_padded;
+	return memcmp(f->head, head, len) == 0;
+}
+
+size_t answer_form_match(struct answer_form *f, struct view rest, uint8_t number, size_t *out_result_len)
+{
+	size_t result_len;
+	if (!answer_form_is_head(f, rest.ptr, rest.len, number, &result_len)) return 0;
+	for (size_t i = result_len; i < padded(result_len); i++)
+		if (rest.ptr[f->len + i] != 0) return 0;
+	*out_result_len = result_len;
+	return f->len + padded(result_len);
 }

@@ -61,11 +61,15 @@ struct answer_form {
 
 /* Keeps the header of an answer that was read well. */
 void answer_header_keep(struct answer_header_form *f, struct view frame);
-/* Whether `frame`, whose length is known to be the one that it says, begins like it and has `count` items. They begin behind f->len bytes. */
+/* Whether `frame`, whose length is known to be the one that it says, begins like it and has `count` items. They begin behind f->len bytes, and only these are
+ * looked at. */
 bool answer_header_is_like(struct answer_header_form *f, struct view frame, uint32_t count);
 /* Keeps the item that fills `from` and was read well; `fields`: of its payload, all of them; `result`: the one under `tag`. One that was no success, or does not
  * end with its result, is not kept. */
 void answer_form_keep(struct answer_form *f, struct view from, const struct kmip_response_item *item, struct view fields, uint32_t tag, struct view result);
+/* Whether an item of `total` bytes, of which `head` holds the first ones, f->len at least, is like it up to its result, which is *out_result_len bytes long
+ * and followed by zeros up to the next multiple of 8 at most; these and the rest of the item are not looked at. number as below. */
+bool answer_form_is_head(struct answer_form *f, const uint8_t *head, size_t total, uint8_t number, size_t *out_result_len);
 /* Bytes of the item that `rest` begins with, if it is like it and, where it has numbers, number `number`; else 0. Its result begins behind f->len bytes. */
 size_t answer_form_match(struct answer_form *f, struct view rest, uint8_t number, size_t *out_result_len);
 

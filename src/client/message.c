@@ -164,17 +164,71 @@ static enum coffer_status read_result(struct call *call, enum message_op op, str
 	return message_result(call->c, op, true, &call->answer.items[0], call->from, out) ? COFFER_OK : call_malformed(call);
 }
 
+/* ---- a large result goes to the caller as it comes ---- */
+
+/* Callers may open a message where it lies; what they have is theirs until all of the answer is here. */
+static bool overlap(struct view in, const uint8_t *out, size_t out_cap)
+{
+	return (uintptr_t)in.ptr < (uintptr_t)out + out_cap && (uintptr_t)out < (uintptr_t)in.ptr + in.len;
+}
+
+/* Bytes of the answer in front of its result, if that is large and the answer may be like the one before; else 0. */
+static size_t head_of(const struct coffer *c, const struct message *m)
+{
+	const struct answer_form *item = &c->forms.answers[m->op].alone;
+	bool large = m->in.len >= CONN_ASIDE_MIN && wire_total(&c->in) == 0;
+	return large && c->forms.header.len && item->len ? c->forms.header.len + item->len : 0;
+}
+
+/* Whether the `len` bytes that are here begin an answer like the one before, with a result of *out_len bytes and *out_padding zeros to come. */
+static bool begins_alike(struct coffer *c, enum message_op op, size_t len, size_t *out_len, size_t *out_padding)
+{
+	struct answer_header_form *header = &c->forms.header;
+	const uint8_t *head = c->in.ptr + c->in.begin;
+	size_t size = 0;
+	bool whole = false;
+	if (c->in.len != len || conn_whole_frame(c, &size, &whole) || whole || size < len) return false;
+	if (!answer_header_is_like(header, view_of(head, size), 1)) return false;
+	if (!answer_form_is_head(&c->forms.answers[op].alone, head + header->len, size - header->len, 0, out_len)) return false;
+	*out_padding = size - len - *out_len;
+	return *out_padding < LANDING_PADDING;
+}
+
+/* *out_landed: the result is where the caller wants it. Else the answer, or its beginning, stands in c->in, to be read as any other. */
+static enum coffer_status land(struct call *call, const struct message *m, uint8_t *out, size_t out_cap, size_t *out_len, bool *out_landed)
+{
+	struct coffer *c = call->c;
+	struct landing l = { .out = out };
+	size_t head = head_of(c, m);
+	if (head == 0 || overlap(m->in, out, out_cap)) return COFFER_OK;
+	enum coffer_status st = conn_receive_head(c, head, call->deadline_ms);
+	if (st || !begins_alike(c, m->op, head, &l.len, &l.padding) || l.len > out_cap) return st;
+	call->frame = view_of(c->in.ptr + c->in.begin, head); /* all of it that call_end finds */
+	st = conn_receive_rest(c, &l, call->deadline_ms);
+	if (st) return st;
+	if (!landing_is_well(&l)) {
+		landing_drop(&l);
+		return call_malformed(call);
+	}
+	*out_len = l.len;
+	*out_landed = true;
+	return COFFER_OK;
+}
+
 static enum coffer_status run(struct coffer *c, struct message *m, void *out, size_t out_cap, size_t *out_len)
 {
 	struct call call;
 	struct view bytes;
+	bool landed = false;
 	enum coffer_status st = call_open(&call, c, m->size + CALL_OVERHEAD);
 	if (st) return st;
 	call.asks_sealed = !message_is_secret(m);
 	call.gets_sealed = !message_answer_is_secret(m->op);
 	message_put_alone(c, &call.w, m);
 	st = call_transmit(&call);
-	if (!st) st = call_await(&call);
+	if (!st) st = land(&call, m, out, out_cap, out_len, &landed);
+	if (st || landed) return call_end(&call, st);
+	st = call_await(&call);
 	if (!st) st = read_result(&call, m->op, &bytes);
 	if (!st) st = call_copy_out(&call, bytes, out, out_cap, out_len);
 	return call_end(&call, st);

@@ -10,7 +10,8 @@
  *   coffer_close(c);
  *
  * Conventions
- *   Sizes are bytes. Every function that can fail returns enum coffer_status, 0 = done; on failure output parameters are untouched.
+ *   Sizes are bytes. Every function that can fail returns enum coffer_status, 0 = done; on failure output parameters are untouched, but for the out buffer of
+ *   coffer_encrypt, coffer_decrypt and coffer_rewrap: where a large answer broke off in the middle it holds zeros as far as that had come.
  *   Pointers in are borrowed for the call; pointers out belong to the caller unless the function says otherwise.
  *   A connection may be used from several threads: calls take turns. Different connections are independent. No global state, no
  *   signal handlers, no threads; SIGPIPE is never raised. After fork() only the parent may use a connection.
