@@ -88,7 +88,7 @@ found "a line that is none" 'unreadable .*line 31'
 found "an old checkpoint at the end" 'stale: record '
 sed '$s/"signature":"./"signature":"x/' "$work/all" >"$work/bad"
 found "a signature that is none" 'unreadable '
-sed '$s/"signature":"\(..\)\(..\)/"signature":"\2\1/' "$work/all" >"$work/bad"
+sed '$s/"signature":"0/"signature":"1/;t;$s/"signature":"./"signature":"0/' "$work/all" >"$work/bad"
 found "a forged signature" 'forged: record '
 first=$(find "$exports" -name 'audit.jsonl.0*' | sort | head -1)
 cp "$first" "$work/bad"
@@ -162,7 +162,7 @@ kill -CONT "${sinks[0]}"
 before=$(date +%s%N)
 make_keys 600
 free=$((($(date +%s%N) - before) / 1000000))
-check "600 keys in $took ms with a receiver that stands still, $free ms without" [ "$took" -lt $((free * 2 + 500)) ]
+check "600 keys in $took ms with a receiver that stands still, $free ms without" [ "$took" -lt $((free * 4 + 3000)) ] # a request that waits for the receiver takes 10 s
 within 10 "syslog goes on" everything_is_exported
 lacks() { [ "$(status_field .audit_exports.syslog.lost)" -gt 0 ]; }
 within 5 "status counts what it lacks" lacks
@@ -234,7 +234,7 @@ if [ -n "$helper" ]; then
   make_keys 100
   took=$((($(date +%s%N) - before) / 1000000))
   kill -CONT "$helper"
-  check "100 keys in $took ms while the token hangs, in $usual before" [ "$took" -lt $((3 * usual + 1000)) ]
+  check "100 keys in $took ms while the token hangs, in $usual before" [ "$took" -lt $((3 * usual + 5000)) ] # one that waits for the token takes 10 s
 else
   bad "the token's helper" "not found"
 fi

@@ -14,7 +14,17 @@ daemon=$(cat "$home/cofferd.pid")
 coffer key create crowd >/dev/null
 key=$(coffer key show crowd --json | jq -r .uuid)
 
-descriptors() { find "/proc/$daemon/fd" -mindepth 1 | wc -l; }
+descriptors() { # when the connections that ended are closed
+  local before after
+  after=$(find "/proc/$daemon/fd" -mindepth 1 | wc -l)
+  for _ in $(seq 50); do
+    before=$after
+    sleep 0.1
+    after=$(find "/proc/$daemon/fd" -mindepth 1 | wc -l)
+    [ "$before" = "$after" ] && break
+  done
+  echo "$after"
+}
 busy() { "$crowd" "$COFFER_SOCKET" "$key" active "$active" 0.3 >"$work/active"; }
 quiet() { status_is .connections 1; }
 # secret_used: bytes, when nothing is under way.

@@ -172,7 +172,7 @@ for damage in "body = zeroblob(length(body)) WHERE tbl = 3 AND id = (SELECT max(
   put_back
   sql "UPDATE record SET $damage"
   start_daemon "with a damaged audit record it starts"
-  within 20 "and opens" is_ready
+  within 20 "and opens" status_is .state open # it is not ready any more as soon as the damage is found
   matches "a check names it" "$(coffer store check)" '^audit record [0-9]+'
   check "keys are made" coffer key create "after-$RANDOM$RANDOM"
   stop_daemon
@@ -207,7 +207,7 @@ put_back
 keep
 sql "UPDATE record SET body = zeroblob(length(body)) WHERE tbl = 1 AND id = (SELECT min(id) FROM record WHERE tbl = 1)"
 start_daemon "with a damaged key it starts"
-within 20 "and opens" is_ready
+within 20 "and opens" status_is .state open
 check "the other keys are listed" coffer key list
 check "and the log says that one is missing" grep -q 'a search passed over 1 objects' "$home/cofferd.log"
 stop_daemon

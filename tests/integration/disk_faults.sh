@@ -144,8 +144,8 @@ begun=$(date +%s%N)
 for ((t = 0; t < 6; t++)); do timeout 60 "$bin/coffer" key create "hung-$t" >"$work/hung-$t" 2>&1 & waiting[t]=$!; done
 within 4 "hangs: status says so" status_is .store_health hangs
 took=$((($(date +%s%N) - begun) / 1000000))
-equal "hangs: not ready, and status is there at once (noticed after $took ms)" "$(timeout 2 "$bin/coffer" status --quiet; echo $?)" 4
-equal "hangs: what comes is refused at once" "$(timeout 2 "$bin/coffer" key create hung-6 >"$work/hung-6" 2>&1; echo $?)" 1
+equal "hangs: not ready, and status is there at once (noticed after $took ms)" "$(timeout 10 "$bin/coffer" status --quiet; echo $?)" 4
+equal "hangs: what comes is refused at once" "$(timeout 10 "$bin/coffer" key create hung-6 >"$work/hung-6" 2>&1; echo $?)" 1
 matches "hangs: with a sentence" "$(cat "$work/hung-6")" 'store does not answer'
 served "hangs"
 equal "hangs: no change is acknowledged" "$(grep -l created "$work"/hung-*)" ""

@@ -159,7 +159,7 @@ for path in sorted(glob.glob(folder + "/*.conf")):
         continue
     with open(path, "rb") as f, open(config, "wb") as g:
         g.write(f.read())
-    seen, until = said(), time.monotonic() + 3
+    seen, until = said(), time.monotonic() + 20
     os.kill(monitor, signal.SIGHUP)
     while said() == seen and time.monotonic() < until:
         time.sleep(0.005)
@@ -182,7 +182,7 @@ conns, refused = [], 0
 for _ in range(9):
     s = socket.socket(socket.AF_UNIX)
     s.connect(sys.argv[1])
-    s.settimeout(0.3)
+    s.settimeout(10 if len(conns) >= 6 else 0.3)
     conns.append(s)
     try:
         if s.recv(1):

@@ -21,7 +21,7 @@ opens2() { on2 decrypt -i "$work/m" -o "$work/o" && cmp -s "$work/p" "$work/o"; 
 normal() { is2 '"\(.state) \(.cache.serving) \(.store_health)"' "open no well"; }
 serving() { is2 '"\(.state) \(.cache.serving)"' "open yes"; }
 keeps() { [ "$(of2 .cache.rows)" -ge "$1" ]; }
-flushed() { [ $((SECONDS - counted)) -ge 3 ] && holds "$1"; } # audit_interval has passed twice since; another record may come before what is counted
+flushed() { [ $((SECONDS - counted)) -ge 8 ] && holds "$1"; } # audit_interval has passed twice since; another record may come before what is counted
 holds() { [ "$(of2 .cache.held_audit_records)" -ge "$1" ]; }
 all_moved() { is2 .cache.held_audit_records 0; }
 lost() { is2 .store_health failed; }

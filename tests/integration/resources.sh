@@ -83,6 +83,7 @@ end "32 descriptors"
 as_daemon() { if separate_users; then setpriv --reuid 64201 --regid 64201 --clear-groups "$@"; else "$@"; fi; }
 with_limit '-n 512'
 serving "512 descriptors"
+within 10 "nobody but the asker is connected" status_is .connections 1
 as_daemon prlimit --pid "$daemon" --nofile="$(find "/proc/$daemon/fd" -mindepth 1 | wc -l):512" || bad "the limit is lowered"
 timeout 20 "$bin/coffer" status --quiet >/dev/null 2>&1 &
 waiting=$!

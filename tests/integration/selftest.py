@@ -25,7 +25,7 @@ def judge(what, good, why=""):
     print(("ok   " if good else "BAD  ") + what + ("" if good else ": " + why))
 
 
-def start(program, config):
+def start(program, config, limit=20):
     """As the monitor does it: a control channel as descriptor 3."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
@@ -34,7 +34,7 @@ def start(program, config):
         p = subprocess.Popen([program, "--supervised", str(fd), "--config", config], pass_fds=[fd], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         theirs.close()
         try:
-            said = p.communicate(timeout=3)[1].decode(errors="replace")
+            said = p.communicate(timeout=limit)[1].decode(errors="replace")
             return p.returncode, said
         except subprocess.TimeoutExpired:
             p.kill()
@@ -67,7 +67,7 @@ with tempfile.TemporaryDirectory() as work:
         judge(f"{answer[:16]}…: {named.group(1) if named else 'not found out'}", rc == 1 and named and clean and said.count("\n") <= 2, f"{rc} {said}")
     judge("every test was damaged", seen == set(names), f"{sorted(set(names) - seen)}")
     shutil.copy(os.path.join(build, "bin/cofferd"), program)
-    rc, said = start(program, config)
+    rc, said = start(program, config, 3)
     judge("undamaged it starts", rc is None and "serving at" in said, f"{rc} {said}")
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 begin takeover
 keep_softhsm
-lease_time=2000
+lease_time=5000
 set_all=(--set "lease_time=${lease_time}ms" --set refresh_interval=500ms --set store_connect_ms=1000 --set store_statement_ms=1000)
 start_sandbox --token softhsm --store postgres --nodes 3 "${set_all[@]}"
 at() { # at N COMMAND…: at node N

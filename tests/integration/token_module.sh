@@ -183,10 +183,12 @@ within 5 "the right key is back: well" is_ready
 
 # PKCS#11 runs in the helpers alone, each with a C_Initialize of its own, and none of them forks.
 check "no process that loaded the module forked" eval '! grep -q FORKED "$log"'
-first_calls() { awk '!($1 in seen) { seen[$1] = 1; print $2 }' "$log" | sort -u; }
+old=$(pgrep -P "$(cat "$home/monitor.pid")" coffer-tokend) # it may call once more before it is killed
+first_calls() { awk -v old="$old" '$1 != old && !($1 in seen) { seen[$1] = 1; print $2 }' "$log" | sort -u; }
+begun() { [ -n "$(first_calls)" ]; }
 : >"$log"
 kill_tokend
-within 10 "another helper begins" test -s "$log"
+within 10 "another helper begins" begun
 within 5 "the helper killed: well again" is_ready
 equal "each process begins with C_Initialize" "$(first_calls)" C_Initialize
 for pid in $(cut -d' ' -f1 "$log" | sort -u); do

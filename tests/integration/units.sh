@@ -148,6 +148,7 @@ while True:
   c,_=s.accept();d=c.recv(100);open(sys.argv[2],"ab").write(b"closed " if d==b"" else d)' "$sock" "$sockets/got" &
 listener=$!
 within 10 "an impostor's socket is recognised" status_is '.token.sentence|test("neither root nor user_tokend")' true
+within 5 "it saw somebody" test -s "$sockets/got"
 kill -TERM $listener; listener=""
 matches "it was connected to and got no byte" "$(cat "$sockets/got")" '^(closed )+$'
 chown 0 "$sockets"

@@ -63,7 +63,7 @@ static void a_writer_has_one_connection(void **state)
 	struct world *w = *state;
 	struct store *twin = NULL;
 	struct reason reason = { "" };
-	assert_int_equal(world_open_writer(w, 1, 300, 400, &twin, &reason), ERR_BUSY);
+	assert_int_equal(world_open_writer(w, 1, 2000, 2000, &twin, &reason), ERR_BUSY);
 	assert_non_null(strstr(reason.text, "copy of this node"));
 	store_close(w->a);
 	w->a = NULL;
@@ -122,7 +122,7 @@ static void a_session_that_thought_for_too_long_is_a_lost_connection(void **stat
 	struct world *w = *state;
 	struct store_row row;
 	struct store *slow = NULL; /* thinks for longer than it may */
-	assert_int_equal(world_open_writer(w, 9, 10000, 200, &slow, NULL), ERR_OK);
+	assert_int_equal(world_open_writer(w, 9, 10000, 1000, &slow, NULL), ERR_OK);
 	contract_begin(slow);
 	assert_int_equal(store_get(slow, STORE_OBJECT, view_str("a"), &row), ERR_NOT_FOUND);
 	world_await(w, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'coffer' AND state = 'idle in transaction'", "0");
@@ -305,7 +305,7 @@ static void after_a_deadline_nothing_is_read_before_the_lost_connection_has_ende
 	struct world *w = *state;
 	struct store *s = NULL;
 	struct reason reason = { "" };
-	assert_int_equal(world_open_writer(w, 3, 400, 400, &s, NULL), ERR_OK);
+	assert_int_equal(world_open_writer(w, 3, 2000, 2000, &s, NULL), ERR_OK);
 	without_standby(w, true);
 	contract_begin(s);
 	assert_int_equal(contract_put_inside(s, "a", "1", false), ERR_OK);
@@ -327,7 +327,7 @@ static void a_lock_that_is_not_given_ends_within_the_deadline(void **state)
 	struct world *w = *state;
 	char sql[128];
 	struct store *s = NULL;
-	assert_int_equal(world_open_writer(w, 4, 10000, 800, &s, NULL), ERR_OK);
+	assert_int_equal(world_open_writer(w, 4, 10000, 2000, &s, NULL), ERR_OK);
 	snprintf(sql, sizeof sql, "BEGIN; LOCK TABLE %s.record IN ACCESS EXCLUSIVE MODE", w->schema);
 	world_admin(w, sql);
 	contract_begin(s);

@@ -40,7 +40,7 @@ static void the_cheap_clock_is_the_same_and_a_little_late(void **state)
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
 		uint64_t before = clock_mono_ms(), coarse = clock_mono_coarse_ms();
-		assert_true(coarse + 200 > before && coarse <= clock_mono_ms());
+		assert_true(coarse + 2000 > before && coarse <= clock_mono_ms());
 	}
 	clock_set_source(&(struct clock_source){ NULL, ten_more, &mono });
 	assert_int_equal(clock_mono_coarse_ms(), 1010);

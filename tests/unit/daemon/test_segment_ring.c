@@ -94,6 +94,7 @@ static void without_descriptors_there_is_no_ring(void **state)
 	struct setting *s = *state;
 	struct segment_ring ring;
 	int fds[4096], count = 0;
+	errno = 0;
 	while (count < 4096 && (fds[count] = dup(0)) >= 0) count++;
 	int err = errno;
 	enum coffer_err got = count < 4096 ? open_ring(s, 0, 4096, &ring, "Too many open files") : ERR_BUSY;

@@ -69,14 +69,15 @@ static void monitor_stops_during_a_pause(void **state)
 {
 	struct fixture *f = *state;
 	fixture_start_ready(f, "");
-	for (unsigned i = 1; i <= 5; i++) { /* the pause after the fifth is 800 ms */
+	for (unsigned i = 1; i <= 6; i++) { /* the pause after the sixth is 1.6 s */
 		fixture_await(f, "log", "cofferd is ready", i);
 		kill((pid_t)fixture_number(f, "cofferd.log", "began "), SIGKILL);
+		fixture_await_notify(f, "STATUS=cofferd ended unexpectedly and is started again; see the log");
 	}
-	fixture_await(f, "log", "(5 in a row)", 1);
+	fixture_await(f, "log", "(6 in a row)", 1);
 	kill(f->monitor, SIGINT);
 	assert_int_equal(fixture_wait_end(f), 0);
-	assert_int_equal(fixture_count(f, "cofferd.log", "began "), 5);
+	assert_int_equal(fixture_count(f, "cofferd.log", "began "), 6);
 }
 
 static void monitor_ends_with_what_cofferd_meant(void **state)

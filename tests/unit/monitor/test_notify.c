@@ -116,7 +116,7 @@ static void what_it_says_without_end_is_dropped(void **state)
 	assert_int_equal(a.outcome, NOTIFY_EXIT);
 	assert_int_equal(a.number, 9);
 	assert_int_equal(strlen(a.text), NOTIFY_TEXT_MAX);
-	a = run("yes", 300);
+	a = run("yes", 3000);
 	assert_int_equal(a.outcome, NOTIFY_TIMEOUT);
 	assert_string_equal(a.text, "y");
 	a = run("printf 'a\\033[2Jb\\rc\\n'; exit 1", LONG_MS);

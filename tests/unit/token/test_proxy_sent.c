@@ -17,7 +17,7 @@
 static struct token_proxy *proxy_of(struct fake *f, const char *uri, bool attended)
 {
 	struct token_proxy *p = NULL;
-	struct token_proxy_config config = { .uri = uri, .binding = &fake_binding, .spawner = &f->spawner, .deadline_ms = 400, .probe_interval_ms = HOUR_MS,
+	struct token_proxy_config config = { .uri = uri, .binding = &fake_binding, .spawner = &f->spawner, .deadline_ms = 1000, .probe_interval_ms = HOUR_MS,
 		.attended = attended };
 	assert_int_equal(token_proxy_new(&config, &p, NULL), ERR_OK);
 	return p;
