@@ -15,7 +15,7 @@
 #define CONN_READ_CHUNK (CONN_READ_BLOCK - ARENA_CANARY_LEN) /* bytes asked for when no frame says more; a larger frame needs memory set aside */
 #define LEND_BLOCK_MAX (256u * 1024u) /* of a block that a worker lends (conn_lend.c); with little secret memory less, but CONN_READ_BLOCK */
 #define LEND_PART 64u /* of the secret memory that the blocks of all workers may have */
-#define LOAN_PART 16u /* the same while large frames come */
+#define LOAN_PART 8u /* the same while large frames come */
 #define LOAN_KEPT_US 20000 /* after the last of them */
 #define WIPE_AFTER_US 10000 /* what stayed in the blocks, while the worker sleeps */
 #define CONN_ANSWER_ROOM 2048u /* bytes that an answer may have more than its request, usually */
@@ -146,6 +146,8 @@ void conn_leave_blocks(struct conn *c);
 void conn_lend_input(struct conn *c, size_t added);
 /* Room in the worker's block for a frame of `size` bytes. False: it is not lent, may not be so large, or there is no memory. */
 bool conn_grow_input(struct conn *c, size_t size) MUST_USE;
+/* Bytes to which a block that was full grows, by what came last: all that it may, or half of that. */
+size_t conn_block_most(const struct conn *c);
 /* The timer of a worker: blocks that grew and were not needed lately go back. */
 void conn_on_loan(evutil_socket_t fd, short what, void *worker);
 /* What is done with leaves the input. */

@@ -417,7 +417,7 @@ static bool asks_again(const struct conn *c, enum conn_sent sent)
 /* For the rest of what begins here; a block that was full grows, too. False: a frame is so large that it gets memory of its own. */
 static bool makes_room(struct conn *c)
 {
-	size_t most = c->worker->daemon->loan_block - ARENA_CANARY_LEN;
+	size_t most = conn_block_most(c) - ARENA_CANARY_LEN;
 	conn_drop_done(c);
 	if (!c->drained || c->need > c->in.cap) {
 		bool grown = conn_grow_input(c, c->drained ? c->need : most);

@@ -138,6 +138,14 @@ static void give_back(const struct conn *c, struct buf *block, struct buf *lent,
 	*lent = BUF_EMPTY;
 }
 
+/* Small frames gain nothing from all of it, and lose by what no longer fits in the processor's cache. */
+size_t conn_block_most(const struct conn *c)
+{
+	const struct daemon *d = c->worker->daemon;
+	size_t half = d->loan_block / 2;
+	return c->last_large ? d->loan_block : half > d->lend_block ? half : d->lend_block;
+}
+
 bool conn_grow_input(struct conn *c, size_t size)
 {
 	size_t most = c->worker->daemon->loan_block;
@@ -211,7 +219,7 @@ void conn_empty_output(struct conn *c)
 
 bool conn_grow_output(struct conn *c, size_t more)
 {
-	size_t most = c->worker->daemon->loan_block;
+	size_t most = more > CONN_READ_BLOCK ? c->worker->daemon->loan_block : conn_block_most(c);
 	if (!c->out_lent || c->out.len + more + ARENA_CANARY_LEN > most || conn_may_read(c) != SIZE_MAX) return false;
 	return buf_reserve(&c->out, more) == ERR_OK;
 }

@@ -55,6 +55,33 @@ static void a_large_frame_is_read_in_the_block_that_grows(void **state)
 	assert_true(s->workers[0].input.cap <= s->daemon.lend_block); /* without a timer it does not stay */
 }
 
+/* Answers to small frames pile up in half of what large ones may have, and neither in less than a worker lends at all times. */
+static void small_frames_get_half_of_the_block(void **state)
+{
+	struct setting *s = *state;
+	(void)worker_setting_connect(s, SOCK_STREAM);
+	size_t lend = s->daemon.lend_block;
+	for (size_t times = 1; times <= 8; times *= 2) {
+		s->daemon.loan_block = times * lend;
+		s->conn->last_large = 0;
+		assert_int_equal(conn_block_most(s->conn), times > 2 ? times * lend / 2 : lend);
+		s->conn->last_large = LARGE;
+		assert_int_equal(conn_block_most(s->conn), times * lend);
+	}
+	s->daemon.loan_block = 4 * lend;
+	s->conn->last_large = 0;
+	conn_lend_output(s->conn);
+	assert_true(conn_grow_output(s->conn, lend));
+	size_t half = s->conn->out.cap;
+	assert_true(half >= lend && half <= 2 * lend);
+	s->conn->out.len = half - ARENA_CANARY_LEN; /* it is full of them */
+	assert_false(conn_grow_output(s->conn, 1000));
+	s->conn->last_large = LARGE;
+	assert_true(conn_grow_output(s->conn, 1000));
+	s->conn->out.len = 0;
+	conn_return_output(s->conn);
+}
+
 /* With nothing before it, and when the rest of a frame is asked for. */
 static void the_end_closes_the_connection(void **state)
 {
@@ -268,6 +295,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_full_block_is_not_taken_for_the_end),
 		CASE(a_large_frame_is_read_in_the_block_that_grows),
+		CASE(small_frames_get_half_of_the_block),
 		CASE(the_end_closes_the_connection),
 		CASE(the_beginning_of_a_large_frame_stays_in_the_block),
 		CASE(what_stays_in_the_blocks_is_wiped_when_the_worker_sleeps),
