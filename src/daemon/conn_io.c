@@ -420,7 +420,7 @@ static bool makes_room(struct conn *c)
 	size_t most = conn_block_most(c) - ARENA_CANARY_LEN;
 	conn_drop_done(c);
 	if (!c->drained || c->need > c->in.cap) {
-		bool grown = conn_grow_input(c, c->drained ? c->need : most);
+		bool grown = conn_grow_input(c, c->drained || c->need > most ? c->need : most);
 		(void)grown; /* what there is does, or not */
 	}
 	return c->need <= c->in.cap && c->in.len < c->in.cap;

@@ -138,17 +138,28 @@ static void give_back(const struct conn *c, struct buf *block, struct buf *lent,
 	*lent = BUF_EMPTY;
 }
 
+static size_t half_of_loan(const struct daemon *d)
+{
+	size_t half = d->loan_block / 2;
+	return half > d->lend_block ? half : d->lend_block;
+}
+
+/* While large frames elsewhere have most of what is set aside for them, the rest of the secret memory is for keys. */
+static size_t loan_of(const struct daemon *d)
+{
+	return d->bulk_used > d->bulk_limit / 2 ? half_of_loan(d) : d->loan_block;
+}
+
 /* Small frames gain nothing from all of it, and lose by what no longer fits in the processor's cache. */
 size_t conn_block_most(const struct conn *c)
 {
 	const struct daemon *d = c->worker->daemon;
-	size_t half = d->loan_block / 2;
-	return c->last_large ? d->loan_block : half > d->lend_block ? half : d->lend_block;
+	return c->last_large ? loan_of(d) : half_of_loan(d);
 }
 
 bool conn_grow_input(struct conn *c, size_t size)
 {
-	size_t most = c->worker->daemon->loan_block;
+	size_t most = loan_of(c->worker->daemon);
 	if (!c->in_lent || size + ARENA_CANARY_LEN > most || conn_may_read(c) != SIZE_MAX) return false;
 	conn_drop_done(c);
 	return size <= c->in.cap || buf_reserve(&c->in, size - c->in.len) == ERR_OK;
@@ -219,7 +230,7 @@ void conn_empty_output(struct conn *c)
 
 bool conn_grow_output(struct conn *c, size_t more)
 {
-	size_t most = more > CONN_READ_BLOCK ? c->worker->daemon->loan_block : conn_block_most(c);
+	size_t most = more > CONN_READ_BLOCK ? loan_of(c->worker->daemon) : conn_block_most(c);
 	if (!c->out_lent || c->out.len + more + ARENA_CANARY_LEN > most || conn_may_read(c) != SIZE_MAX) return false;
 	return buf_reserve(&c->out, more) == ERR_OK;
 }

@@ -181,7 +181,8 @@ check "a passphrase in place of shares" env CREDENTIALS_DIRECTORY="$work/creds" 
 restart
 refused "shares where there is a passphrase" 1 'with a passphrase, not with shares' coffer unseal --share-file "$now/share-1.txt"
 refused "a wrong passphrase" 1 'passphrase is wrong' coffer unseal --secret-file "$work/pass"
-waits() { [[ $(coffer unseal --secret-file "$work/pass" 2>&1) == *'not looked at'* ]]; } # one that is looked at makes the pause twice as long
+held_off() { [[ $(coffer unseal --secret-file "$1" 2>&1) == *'not looked at'* ]]; }
+waits() { held_off "$work/pass" && held_off "$work/creds/pass"; } # a wrong one that is looked at makes the pause twice as long; then the right one waits too
 within 20 "the next one waits" waits
 refused "a credential that is not there" 1 'CREDENTIALS_DIRECTORY is not set' coffer unseal --secret-credential pass
 within 30 "then it opens" env CREDENTIALS_DIRECTORY="$work/creds" "$bin/coffer" unseal --secret-credential pass

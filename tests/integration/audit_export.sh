@@ -162,7 +162,7 @@ kill -CONT "${sinks[0]}"
 before=$(date +%s%N)
 make_keys 600
 free=$((($(date +%s%N) - before) / 1000000))
-check "600 keys in $took ms with a receiver that stands still, $free ms without" [ "$took" -lt $((free * 4 + 3000)) ] # a request that waits for the receiver takes 10 s
+check "600 keys in $took ms with a receiver that stands still, $free ms without" [ "$took" -lt $((free + 8000)) ] # a request that waits for the receiver takes 10 s
 within 10 "syslog goes on" everything_is_exported
 lacks() { [ "$(status_field .audit_exports.syslog.lost)" -gt 0 ]; }
 within 5 "status counts what it lacks" lacks
@@ -209,7 +209,7 @@ key=$(status_field .audit_token.key)
 matches "which the token signed" "$(verify "$work/rest" --token-key "$key")" 'signed by the token up to record'
 if out=$(verify "$work/rest" --token-key "$fingerprint" 2>&1); then bad "another token's key" "$out"; else matches "another token's key" "$out" '^token key: record'; fi
 cp "$work/rest" "$work/bad"
-sed -i 's/\(signed by the token up to record [0-9]*, key ecdsa-p256 ....\)\(..\)/\1ff/' "$work/bad"
+sed -i 's/\(signed by the token up to record [0-9]*, key ecdsa-p256 ....\)0/\11/;t;s/\(signed by the token up to record [0-9]*, key ecdsa-p256 ....\)./\10/' "$work/bad"
 found "a signature that is not the token's" 'forged by no token: record '
 grep -v 'signed by the token' "$work/rest" >"$work/bad"
 found "the token's word cut out" 'missing: record'
@@ -234,7 +234,7 @@ if [ -n "$helper" ]; then
   make_keys 100
   took=$((($(date +%s%N) - before) / 1000000))
   kill -CONT "$helper"
-  check "100 keys in $took ms while the token hangs, in $usual before" [ "$took" -lt $((3 * usual + 5000)) ] # one that waits for the token takes 10 s
+  check "100 keys in $took ms while the token hangs, in $usual before" [ "$took" -lt $((usual + 8000)) ] # one that waits for the token takes 10 s
 else
   bad "the token's helper" "not found"
 fi

@@ -55,6 +55,26 @@ static void a_large_frame_is_read_in_the_block_that_grows(void **state)
 	assert_true(s->workers[0].input.cap <= s->daemon.lend_block); /* without a timer it does not stay */
 }
 
+/* One that needs more than the half that small ones get; not while others have most of the memory for large frames. */
+static void a_large_frame_behind_a_small_one_gets_all_of_the_block(void **state)
+{
+	struct setting *s = *state;
+	uint8_t answer[1024];
+	for (unsigned scarce = 0; scarce < 2; scarce++) {
+		int fd = worker_setting_connect(s, SOCK_STREAM);
+		size_t others = scarce ? s->daemon.bulk_limit / 2 + 1 : 0;
+		s->daemon.loan_block = 2 * s->daemon.lend_block; /* half of it is smaller than the frame */
+		s->daemon.bulk_used = others;
+		s->conn->last_large = 0;
+		send_large(fd, LARGE);
+		assert_int_equal(event_base_loop(s->workers[0].base, EVLOOP_ONCE), 0);
+		assert_int_equal(s->daemon.bulk_used > others, scarce); /* memory of its own */
+		if (scarce) assert_int_equal(event_base_loop(s->workers[0].base, EVLOOP_ONCE), 0);
+		assert_true(recv(fd, answer, sizeof answer, 0) > 0);
+		s->daemon.bulk_used = 0;
+	}
+}
+
 /* Answers to small frames pile up in half of what large ones may have, and neither in less than a worker lends at all times. */
 static void small_frames_get_half_of_the_block(void **state)
 {
@@ -295,6 +315,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_full_block_is_not_taken_for_the_end),
 		CASE(a_large_frame_is_read_in_the_block_that_grows),
+		CASE(a_large_frame_behind_a_small_one_gets_all_of_the_block),
 		CASE(small_frames_get_half_of_the_block),
 		CASE(the_end_closes_the_connection),
 		CASE(the_beginning_of_a_large_frame_stays_in_the_block),
