@@ -248,7 +248,8 @@ static size_t block_for(unsigned workers, size_t room)
 	return block;
 }
 
-/* Three quarters of the arena may hold large requests; keys and small ones have the rest, of which workers lend a part. */
+/* Three quarters of the arena may hold large requests; keys and small ones have the rest, of which workers lend a part: less of it while large requests
+ * have much of theirs (conn_lend.c). */
 static void set_memory_limits(struct daemon *d, unsigned workers)
 {
 	struct arena_stats stats;

@@ -18,7 +18,7 @@
 #define GATHERED 2u
 
 static size_t most_memory = SIZE_MAX;                      /* in one piece */
-static enum { POLLS, POLLS_LATE, POLLS_FAIL } second_poll; /* the first one sees the answer; what the second one does, it does once */
+static enum poll_way { POLLS, POLLS_LATE, POLLS_FAIL } second_poll; /* the first one sees the answer; what the second one does, it does once */
 static unsigned polls;
 static time_t late_s;
 static bool drips;                                         /* a byte a second */
@@ -119,16 +119,22 @@ static void first_is_given_and_no_other(struct pair *p, unsigned items, enum cof
 static const struct { uint32_t batch; unsigned items; } messages[] = { { 1, 1 }, { 0, 1 }, { 0, 3 }, { 3, 3 } };
 #define EACH_MESSAGE for (size_t m = 0; m < sizeof messages / sizeof messages[0]; m++)
 
-static void the_daemon_reads_no_more(void **state)
+/* The flush waits twice, and the second time ends so. */
+static void the_second_wait_ends(enum poll_way how, enum coffer_status status)
 {
-	(void)state;
 	EACH_MESSAGE {
 		struct pair p = stalled(messages[m].batch, messages[m].items);
 		polls = 0;
-		second_poll = POLLS_LATE;
-		first_is_given_and_no_other(&p, messages[m].items, COFFER_ETIMEOUT);
+		second_poll = how;
+		first_is_given_and_no_other(&p, messages[m].items, status);
 		assert_int_equal(second_poll, POLLS);
 	}
+}
+
+static void the_daemon_reads_no_more(void **state)
+{
+	(void)state;
+	the_second_wait_ends(POLLS_LATE, COFFER_ETIMEOUT);
 }
 
 static void the_daemon_hangs_up(void **state)
@@ -158,13 +164,7 @@ static void there_is_no_memory_to_read_on(void **state)
 static void waiting_fails(void **state)
 {
 	(void)state;
-	EACH_MESSAGE {
-		struct pair p = stalled(messages[m].batch, messages[m].items);
-		polls = 0;
-		second_poll = POLLS_FAIL;
-		first_is_given_and_no_other(&p, messages[m].items, COFFER_ECLOSED);
-		assert_int_equal(second_poll, POLLS);
-	}
+	the_second_wait_ends(POLLS_FAIL, COFFER_ECLOSED);
 }
 
 /* An operation that ended without its answer: should anything read that answer after all, it is not the next one's. */
