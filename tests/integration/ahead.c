@@ -2,6 +2,7 @@
  *
  *   ahead round-trip KEY THREADS COUNT AHEAD BATCH   every thread on its own connection seals COUNT messages, opens them, and compares
  *   ahead bad KEY BATCH                              every 7th of 200 is under a key that is not there, every 11th sealed one was altered
+ *   ahead large KEY                                 messages up to 1 MiB, one call each, again and again: sealed, resealed, opened, opened where they lie, altered, without room
  *   ahead many PREFIX COUNT TAKEN                    COUNT keys at once, one of which has the name TAKEN
  * Prints one line; exit status 0 when all is as it should be. */
 #include <coffer.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #define LONGEST 3000u
+#define RESEALED_MAX 300001u /* a daemon with 8 MiB of secret memory has no room for the plaintext of 1 MiB between request and answer */
 #define SLOT (LONGEST + COFFER_MESSAGE_OVERHEAD)
 
 struct work {
@@ -137,6 +139,45 @@ static int bad_ones(const char *key, uint32_t batch)
 	return wrong_seals || wrong_opens;
 }
 
+/* One length, often enough that answers are like those before (coffer.h: a large one goes to `out` as it comes). Wrong ones. */
+static unsigned large_of(struct coffer *c, const char *key, size_t len, const uint8_t *plain, uint8_t *sealed, uint8_t *out)
+{
+	size_t cap = len + COFFER_MESSAGE_OVERHEAD, n = 0, m = 0;
+	unsigned bad = 0;
+	for (unsigned round = 0; round < 3; round++) {
+		bad += coffer_encrypt(c, key, NULL, 0, plain, len, sealed, cap, &n) != COFFER_OK || n != cap;
+		if (len <= RESEALED_MAX) {
+			bad += coffer_rewrap(c, NULL, 0, sealed, n, out, cap, &m) != COFFER_OK || m != cap;
+			memcpy(sealed, out, m);
+		}
+		bad += coffer_decrypt(c, NULL, 0, sealed, n, out, len, &m) != COFFER_OK || m != len || memcmp(out, plain, len) != 0;
+		bad += coffer_decrypt(c, NULL, 0, sealed, n, out, len - 1, &m) != COFFER_ENOSPACE;
+		memset(out, 7, len);
+		sealed[n - 1] ^= 1;
+		bad += coffer_decrypt(c, NULL, 0, sealed, n, out, len, &m) != COFFER_EINTEGRITY || m != len || out[0] != 7 || memcmp(out, out + 1, len - 1) != 0;
+		sealed[n - 1] ^= 1;
+		bad += coffer_decrypt(c, NULL, 0, sealed, n, sealed, cap, &m) != COFFER_OK || m != len || memcmp(sealed, plain, len) != 0;
+	}
+	return bad;
+}
+
+static int large(const char *key)
+{
+	static const size_t lengths[] = { 1000, 16383, 16384, 16385, 65536, 65537, 65543, 300001, COFFER_MESSAGE_MAX };
+	uint8_t *plain = malloc(COFFER_MESSAGE_MAX), *sealed = malloc(COFFER_MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD), *out = malloc(COFFER_MESSAGE_MAX + COFFER_MESSAGE_OVERHEAD);
+	struct coffer *c = connect_to(0);
+	unsigned bad = 0;
+	if (!plain || !sealed || !out || !c) return 2;
+	for (size_t i = 0; i < COFFER_MESSAGE_MAX; i++) plain[i] = (uint8_t)(i * 7 + i / 251);
+	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) bad += large_of(c, key, lengths[i], plain, sealed, out);
+	printf("%u wrong%s%s\n", bad, bad ? ": " : "", bad ? coffer_error(c) : "");
+	coffer_close(c);
+	free(plain);
+	free(sealed);
+	free(out);
+	return bad != 0;
+}
+
 static int many(const char *prefix, size_t count, const char *taken)
 {
 	struct coffer_new_key *keys = calloc(count, sizeof *keys);
@@ -166,7 +207,8 @@ int main(int argc, char **argv)
 		return round_trip(argv[2], (unsigned)strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10),
 			(uint32_t)strtoul(argv[6], NULL, 10));
 	if (argc == 4 && strcmp(argv[1], "bad") == 0) return bad_ones(argv[2], (uint32_t)strtoul(argv[3], NULL, 10));
+	if (argc == 3 && strcmp(argv[1], "large") == 0) return large(argv[2]);
 	if (argc == 5 && strcmp(argv[1], "many") == 0) return many(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
-	fprintf(stderr, "usage: ahead round-trip KEY THREADS COUNT AHEAD BATCH | bad KEY BATCH | many PREFIX COUNT TAKEN\n");
+	fprintf(stderr, "usage: ahead round-trip KEY THREADS COUNT AHEAD BATCH | bad KEY BATCH | large KEY | many PREFIX COUNT TAKEN\n");
 	return 2;
 }

@@ -13,6 +13,7 @@ check "a key" coffer key create records
 for batch in 1 0 64; do
   equal "10,000 messages, 64 ahead, $batch in a message" "$(run round-trip records 1 10000 64 $batch)" "10000 messages, 0 wrong"
 done
+equal "large messages, one call each: what was sealed is opened, what was altered is not, and out is untouched then" "$(run large records)" "0 wrong"
 equal "two threads on two connections, all that is allowed ahead" "$(run round-trip records 2 5000 256 0)" "10000 messages, 0 wrong"
 equal "more threads than cores, one by one" "$(run round-trip records 6 300 1 0)" "1800 messages, 0 wrong"
 for batch in 1 0 64; do
