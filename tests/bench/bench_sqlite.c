@@ -1,12 +1,16 @@
 /* Bare SQLite: what a create of cofferd writes, written without cofferd. The rows, their lengths and the statements are those of a store that cofferd wrote
  * (a copy of it is what this writes to), the settings of the connection too; so many creates as GROUP says share a transaction, which writes the root's row
- * once. A line of JSON with the rate.
+ * once. A line of JSON with the rate. With SYNC-US each sync takes so many microseconds longer.
  *
- *   bench_sqlite COPY MILLISECONDS [GROUP]      1 */
+ *   bench_sqlite COPY MILLISECONDS [GROUP [SYNC-US]]      1, 0 */
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common.h"
 #include "store/sqlite_internal.h"
@@ -24,7 +28,16 @@ struct template_row {
 };
 
 static sqlite3 *db;
-static uint64_t numbers;
+static uint64_t numbers, sync_ns, syncs;
+
+/* The C library's, which SQLite calls. */
+__attribute__((visibility("default"))) int fdatasync(int fd)
+{
+	struct timespec left = { .tv_sec = (time_t)(sync_ns / 1000000000u), .tv_nsec = (long)(sync_ns % 1000000000u) };
+	syncs++;
+	while (sync_ns && nanosleep(&left, &left) && errno == EINTR) continue;
+	return (int)syscall(SYS_fdatasync, fd);
+}
 
 static void sql_must(int rc, const char *what)
 {
@@ -132,8 +145,9 @@ static void create(sqlite3_stmt *insert, sqlite3_stmt *search, struct template_r
 int main(int argc, char **argv)
 {
 	static struct template_row object, audit, request, root;
-	if (argc != 3 && argc != 4) bench_die("usage: bench_sqlite COPY MILLISECONDS [GROUP]");
-	uint64_t window = bench_number(argv[2], 1, 600000) * 1000000u, group = argc == 4 ? bench_number(argv[3], 1, 1000) : 1, created = 0;
+	if (argc < 3 || argc > 5) bench_die("usage: bench_sqlite COPY MILLISECONDS [GROUP [SYNC-US]]");
+	uint64_t window = bench_number(argv[2], 1, 600000) * 1000000u, group = argc > 3 ? bench_number(argv[3], 1, 1000) : 1, commits = 0;
+	if (argc > 4) sync_ns = bench_number(argv[4], 0, 1000000) * 1000u;
 	open_copy(argv[1]);
 	load(STORE_OBJECT, "1", &object);
 	load(STORE_AUDIT, "1", &audit);
@@ -149,13 +163,15 @@ int main(int argc, char **argv)
 		*replace = prepare("INSERT INTO record (tbl, id, version, state, generation, header, idx, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
 			" ON CONFLICT (tbl, id) DO UPDATE SET version = ?3, state = ?4, generation = ?5, header = ?6, idx = ?7, body = ?8"),
 		*search = prepare("INSERT OR IGNORE INTO search (tbl, id, idx, token) VALUES (?1, ?2, ?3, ?4)");
-	uint64_t begun = bench_now_ns(), now = begun;
-	for (; now - begun < window; now = bench_now_ns(), created += group) {
+	uint64_t begun = bench_now_ns(), now = begun, syncs_before = syncs;
+	for (; now - begun < window; now = bench_now_ns(), commits++) {
 		run(begin);
 		for (uint64_t i = 0; i < group; i++) create(insert, search, &object, &audit, &request);
 		put(replace, search, &root);
 		run(commit);
 	}
+	bench_must(syncs - syncs_before >= commits, "a sync with each commit");
+	uint64_t created = commits * group;
 	printf("{\"part\":\"d\",\"side\":\"sqlite\",\"connections\":%u,\"rate\":%.1f,\"created\":%llu,\"bytes\":[%d,%d,%d,%d],\"tokens\":%d}\n",
 		(unsigned)group, (double)created * 1e9 / (double)(now - begun), (unsigned long long)created, object.header_len + object.index_len + object.body_len,
 		audit.header_len + audit.body_len, request.header_len + request.body_len, root.body_len, object.tokens);

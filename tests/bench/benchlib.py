@@ -97,11 +97,11 @@ class Bench:
     def output(self, command, timeout=600, **more):
         return self.run(command, timeout, stdout=subprocess.PIPE, text=True, **more).stdout
 
-    def lines(self, command, part=None, timeout=600, **more):
-        """Runs a program that prints records; they are kept."""
+    def lines(self, command, part=None, timeout=600, fields=None, **more):
+        """Runs a program that prints records; they are kept, with these fields more."""
         found = [json.loads(line) for line in self.output(command, timeout, **more).splitlines() if line.startswith("{")]
         for record in found:
-            self.records.append({**record, **({"part": part} if part else {})})
+            self.records.append({**record, **({"part": part} if part else {}), **(fields or {})})
         return found
 
     def server(self, command, ready="ready"):
@@ -126,9 +126,9 @@ class Bench:
 
     # ---- sandboxes ----
 
-    def sandbox(self, name, *settings, token="softhsm"):
-        """A daemon of its own; ends with the run, or with sandbox.clean()."""
-        box = Sandbox(self, name, settings, token)
+    def sandbox(self, name, *settings, token="softhsm", build=None):
+        """A daemon of its own, of this build or another; ends with the run, or with sandbox.clean()."""
+        box = Sandbox(self, name, settings, token, build or self.build)
         self.sandboxes.append(box)
         return box
 
@@ -141,12 +141,12 @@ class Bench:
 
 
 class Sandbox:
-    def __init__(self, bench, name, settings, token):
+    def __init__(self, bench, name, settings, token, build):
         self.bench, self.dir = bench, os.path.join(bench.work, name)
         self.home = os.path.join(self.dir, "node-1")
         self.socket = os.path.join(self.home, "coffer.sock")
         self.script = os.path.join(TOP, "scripts", "sandbox")
-        self.environment = {**os.environ, "COFFER_BUILD": bench.build, "COFFER_SOCKET": self.socket}
+        self.environment = {**os.environ, "COFFER_BUILD": build, "COFFER_SOCKET": self.socket}
         self.start(token, settings)
 
     def start(self, token="softhsm", settings=()):

@@ -23,8 +23,7 @@ ROWS = {
     "c": [{"what": what} for what in ("cofferd, KMIP Encrypt", "cofferd, sealed messages", "SoftHSM", "tpm2-pkcs11", "PyKMIP")],
     "e": [{"what": what} for what in ("start", "get", "seal", "name", "attribute", "memory", "fill")],
     "c10k": [{"when": when} for when in ("before", "during", "after")],
-    "d": [{"side": "coffer", "connections": 1}, {"side": "coffer", "connections": 32}, {"side": "sqlite", "connections": 1},
-          {"side": "sqlite", "connections": 32}],
+    "d": [{"side": side, "connections": n, "slow_us": us} for us in (0, 1000) for side in ("coffer", "sqlite") for n in (1, 32)],
 }
 FIGURES = ("rate", "gbps", "per_core", "seconds", "rss_mib", "value", "p99")
 MORE = {"e": ["c10k"]}  # records that come with a part

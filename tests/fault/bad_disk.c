@@ -1,4 +1,4 @@
-/* Linked into a cofferd of the tests: its calls to the disk fail as a file says that both it and the test have mapped (bad_disk.py writes it). System
+/* Linked into a cofferd of the tests: its calls to the disk fail, hang or take longer as a file says that both it and the test have mapped (bad_disk.py writes it). System
  * calls cannot be made to fail from outside: for a tracer's injection the system call filter ends the process. */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HANGS 100000u /* in place of an errno */
+/* In place of an errno. */
+#define HANGS 100000u
+#define SLOW 1000000u /* and microseconds: the call takes so much longer */
 
 enum { CALL_READ = 1, CALL_WRITE = 2, CALL_SYNC = 4, CALL_TRUNCATE = 8, CALL_ALLOCATE = 16 };
 
@@ -40,19 +42,26 @@ __attribute__((constructor)) static void find_page(void)
 	if (p != MAP_FAILED) page = p;
 }
 
+static void pause_for(uint32_t us)
+{
+	struct timespec left = { us / 1000000, (long)(us % 1000000) * 1000 };
+	while (nanosleep(&left, &left) && errno == EINTR) continue;
+}
+
 static bool fails(uint32_t call)
 {
 	if (!(atomic_load(&page->calls) & call)) return false;
 	uint32_t seen = atomic_fetch_add(&page->seen, 1) + 1, nth = atomic_load(&page->nth);
 	if (nth && seen != nth) return false;
 	atomic_fetch_add(&page->struck, 1);
-	if (atomic_load(&page->error) == HANGS) { /* until it does not any more */
-		const struct timespec pause = { 0, 10000000 };
-		while ((atomic_load(&page->calls) & call) && atomic_load(&page->error) == HANGS) nanosleep(&pause, NULL);
-		return false;
+	uint32_t error = atomic_load(&page->error);
+	if (error < HANGS) {
+		errno = (int)error;
+		return true;
 	}
-	errno = (int)atomic_load(&page->error);
-	return true;
+	if (error >= SLOW) pause_for(error - SLOW);
+	while ((atomic_load(&page->calls) & call) && atomic_load(&page->error) == HANGS) pause_for(10000); /* until it does not any more */
+	return false;
 }
 
 #define SHOWN __attribute__((visibility("default")))

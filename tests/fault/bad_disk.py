@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """bad_disk.py FILE CALLS ERROR [N]: from here on these calls of the daemon (read,write,sync,truncate,allocate) fail with this errno, or the N-th alone;
-with "hangs" in place of an errno they wait.
+with "hangs" in place of an errno they wait, with "slow:MICROSECONDS" they take so much longer.
 bad_disk.py FILE none: none fails any more. Prints how many failed since the last time."""
 import errno
 import os
@@ -8,13 +8,19 @@ import struct
 import sys
 
 CALLS = {"none": 0, "read": 1, "write": 2, "sync": 4, "truncate": 8, "allocate": 16}
-HANGS = 100000  # likewise
+HANGS, SLOW = 100000, 1000000  # likewise
 LAYOUT = "=5I"  # struct page of bad_disk.c
+
+
+def number_of(error):
+    if error.startswith("slow:"):
+        return SLOW + int(error[5:])
+    return HANGS if error == "hangs" else getattr(errno, error)
 
 
 def main():
     path, calls = sys.argv[1], sum(CALLS[name] for name in sys.argv[2].split(","))
-    error = HANGS if calls and sys.argv[3] == "hangs" else getattr(errno, sys.argv[3]) if calls else 0
+    error = number_of(sys.argv[3]) if calls else 0
     nth = int(sys.argv[4]) if len(sys.argv) > 4 else 0
     size = struct.calcsize(LAYOUT)
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
