@@ -1,4 +1,4 @@
-/* Rewrap: a sealed message under the newest version of its key. The plaintext stays in the arena and is wiped. */
+/* Rewrap: a sealed message under the newest version of its key. The plaintext stays in the arena and is sealed over. */
 #include <string.h>
 
 #include "crypto/envelope.h"
@@ -62,47 +62,48 @@ static enum coffer_err check_newest(struct op_ctx *ctx, const struct object *new
 	return seal_key_check(ctx, newest, OBJECT_USE_PROTECT);
 }
 
-static enum coffer_err open_old(struct op_ctx *ctx, struct view sealed, struct view context, struct buf *plain)
+/* The message's key, which is the object that was asked for. */
+static enum coffer_err check_old(struct op_ctx *ctx, struct view sealed)
 {
 	struct envelope_header header;
-	struct xaes_key *key;
-	AUTO(auto_xaes_key_free) struct xaes_key *own = NULL;
-	const struct object *o = ctx->object;
 	TRY(envelope_parse_header(sealed, &header));
-	TRY(seal_key_check(ctx, o, OBJECT_USE_PROCESS));
-	if (header.kind != ENVELOPE_MESSAGE || header.key_version != o->key_version)
+	TRY(seal_key_check(ctx, ctx->object, OBJECT_USE_PROCESS));
+	if (header.kind != ENVELOPE_MESSAGE || header.key_version != ctx->object->key_version)
 		return reason_fail(&ctx->reason, ERR_CONTEXT, "%s", SEAL_KEY_DOES_NOT_OPEN);
-	TRY(seal_key_message(ctx, o, &key, &own));
-	size_t len = envelope_plain_size(sealed.len);
-	TRY(buf_reserve(plain, len + 1)); /* room also for no bytes at all */
-	enum coffer_err err = envelope_open(key, ENVELOPE_MESSAGE, sealed, context, plain->ptr);
-	if (err == ERR_CONTEXT) return reason_fail(&ctx->reason, err, "%s", SEAL_KEY_DOES_NOT_OPEN);
-	TRY(err);
-	plain->len = len;
 	return ERR_OK;
 }
 
-static enum coffer_err seal_new(struct op_ctx *ctx, const struct object *o, struct view plain, struct view context, struct writer *out)
+static enum coffer_err open_old(struct op_ctx *ctx, struct view sealed, struct view context, uint8_t *plain)
+{
+	struct xaes_key *key;
+	AUTO(auto_xaes_key_free) struct xaes_key *own = NULL;
+	TRY(seal_key_message(ctx, ctx->object, &key, &own));
+	enum coffer_err err = envelope_open(key, ENVELOPE_MESSAGE, sealed, context, plain);
+	return err == ERR_CONTEXT ? reason_fail(&ctx->reason, err, "%s", SEAL_KEY_DOES_NOT_OPEN) : err;
+}
+
+static enum coffer_err seal_new(struct op_ctx *ctx, const struct object *o, struct view plain, struct view context, uint8_t *out)
 {
 	struct xaes_key *key;
 	AUTO(auto_xaes_key_free) struct xaes_key *own = NULL;
 	TRY(seal_key_message(ctx, o, &key, &own));
-	seal_key_put_id(out, o);
-	ttlv_put_i32(out, TAG_COFFER_KEY_VERSION, (int32_t)o->key_version);
-	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_COFFER_SEALED_DATA, envelope_size(plain.len));
-	TRY(writer_done(out));
-	TRY(envelope_seal(key, op_local_rng(ctx->local), ENVELOPE_MESSAGE, o->id, o->key_version, context, plain, space.ptr));
-	ttlv_commit_bytes(out, space, envelope_size(plain.len));
-	engine_count_bytes(ctx->engine, op_local_place(ctx->local), 2 * plain.len);
-	ctx->bulk_bytes = plain.len;
-	return ERR_OK;
+	return envelope_seal(key, op_local_rng(ctx->local), ENVELOPE_MESSAGE, o->id, o->key_version, context, plain, out);
+}
+
+/* Opened where the answer will stand, and sealed there again: the plaintext needs no memory of its own. Where it is refused between the two, the answer is
+ * taken back, which wipes it (writer_rewind). */
+static enum coffer_err rewrap(struct op_ctx *ctx, struct object *newest, struct view sealed, struct view context, uint8_t *out)
+{
+	struct view plain = view_of(out + ENVELOPE_HEADER_LEN, envelope_plain_size(sealed.len));
+	TRY(open_old(ctx, sealed, context, out + ENVELOPE_HEADER_LEN));
+	TRY(kmip_usage_spend_of(ctx, &newest, 1, plain.len));
+	return seal_new(ctx, newest, plain, context, out);
 }
 
 enum coffer_err op_rewrap(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
 {
 	struct context_fields context;
 	struct view sealed;
-	AUTO_BUF struct buf plain = BUF_EMPTY;
 	AUTO_OBJECT struct object *newest = NULL;
 
 	TRY(context_fields_take(payload, &context, &ctx->reason));
@@ -110,7 +111,14 @@ enum coffer_err op_rewrap(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 	TRY(ttlv_done(payload));
 	TRY(newest_version(ctx, &newest));
 	TRY(check_newest(ctx, newest));
-	TRY(open_old(ctx, sealed, context_fields_view(&context), &plain));
-	TRY(kmip_usage_spend_of(ctx, &newest, 1, plain.len));
-	return seal_new(ctx, newest, buf_view(&plain), context_fields_view(&context), out);
+	TRY(check_old(ctx, sealed));
+	seal_key_put_id(out, newest);
+	ttlv_put_i32(out, TAG_COFFER_KEY_VERSION, (int32_t)newest->key_version);
+	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_COFFER_SEALED_DATA, sealed.len);
+	TRY(writer_done(out));
+	TRY(rewrap(ctx, newest, sealed, context_fields_view(&context), space.ptr));
+	ttlv_commit_bytes(out, space, sealed.len);
+	ctx->bulk_bytes = envelope_plain_size(sealed.len);
+	engine_count_bytes(ctx->engine, op_local_place(ctx->local), 2 * ctx->bulk_bytes);
+	return ERR_OK;
 }

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define LONGEST 3000u
-#define RESEALED_MAX 300001u /* a daemon with 8 MiB of secret memory has no room for the plaintext of 1 MiB between request and answer */
 #define SLOT (LONGEST + COFFER_MESSAGE_OVERHEAD)
 
 struct work {
@@ -146,10 +145,8 @@ static unsigned large_of(struct coffer *c, const char *key, size_t len, const ui
 	unsigned bad = 0;
 	for (unsigned round = 0; round < 3; round++) {
 		bad += coffer_encrypt(c, key, NULL, 0, plain, len, sealed, cap, &n) != COFFER_OK || n != cap;
-		if (len <= RESEALED_MAX) {
-			bad += coffer_rewrap(c, NULL, 0, sealed, n, out, cap, &m) != COFFER_OK || m != cap;
-			memcpy(sealed, out, m);
-		}
+		bad += coffer_rewrap(c, NULL, 0, sealed, n, out, cap, &m) != COFFER_OK || m != cap;
+		memcpy(sealed, out, m);
 		bad += coffer_decrypt(c, NULL, 0, sealed, n, out, len, &m) != COFFER_OK || m != len || memcmp(out, plain, len) != 0;
 		bad += coffer_decrypt(c, NULL, 0, sealed, n, out, len - 1, &m) != COFFER_ENOSPACE;
 		memset(out, 7, len);

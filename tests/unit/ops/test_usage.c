@@ -160,20 +160,24 @@ static void rewrapping_spends_the_newest_version(void **state)
 {
 	struct fix *f = *state;
 	char id[UUID_TEXT_LEN + 1], next[UUID_TEXT_LEN + 1];
-	struct life_key key = limited(20, USAGE_LIMITS_UNIT_BYTE);
+	struct life_key key = limited(1000, USAGE_LIMITS_UNIT_BYTE);
 	struct buf sealed = BUF_EMPTY;
+	char plain[600]; /* longer than a refusal, which stands where it was opened */
 	struct answer answer;
+	memset(plain, ' ', sizeof plain);
+	memcpy(plain + sizeof plain - 12, "twelve bytes", 12);
 	life_create(f, &key, id);
-	vendor_seal(f, ADMIN, "k", "ledger", view_str("twelve bytes"), &sealed);
+	vendor_seal(f, ADMIN, "k", "ledger", view_of(plain, sizeof plain), &sealed);
 	assert_int_equal(life_ask(f, ADMIN, OPERATION_RE_KEY, id, NULL, NULL, &answer), LIFE_DONE);
 	answer_id(&answer, 0, next);
 	answer_free(&answer);
-	assert_int_equal(life_rest(f, next), 20);
+	assert_int_equal(life_rest(f, next), 1000);
 	assert_int_equal(vendor_sealed(f, ADMIN, OPERATION_COFFER_REWRAP, "ledger", buf_view(&sealed), &answer), ERR_OK);
 	answer_free(&answer);
-	assert_int_equal(life_rest(f, id), 8);
-	assert_int_equal(life_rest(f, next), 8);
+	assert_int_equal(life_rest(f, id), 400);
+	assert_int_equal(life_rest(f, next), 400);
 	assert_int_equal(vendor_sealed(f, ADMIN, OPERATION_COFFER_REWRAP, "ledger", buf_view(&sealed), &answer), ERR_STATE);
+	assert_null(memmem(answer.request.answer.ptr, answer.request.answer.cap, "twelve bytes", 12));
 	answer_free(&answer);
 	buf_free(&sealed);
 }
