@@ -53,7 +53,7 @@ enum coffer_status conn_prepare(struct coffer *c, size_t len)
 	enum coffer_status st = len <= wire_room(&c->out) ? COFFER_OK : wire_make_room(&c->out, len, c->max_memory, WIRE_NO_TAIL);
 	if (!st) return COFFER_OK;
 	if (st == COFFER_EMEMORY) return conn_fail(c, st, "out of memory");
-	return conn_fail(c, COFFER_ETOOLARGE, "the request takes more memory than this connection may use (%zu bytes)", c->max_memory);
+	return conn_fail(c, COFFER_ETOOLARGE, "the request takes more memory than this connection may use (%zu bytes); send less at a time, or raise max_memory of coffer_options", c->max_memory);
 }
 
 static enum coffer_status broken(struct coffer *c, enum coffer_status status, const char *sentence)
@@ -112,7 +112,7 @@ static enum coffer_status read_some(struct coffer *c, size_t least, bool *out_go
 	enum coffer_status st = want <= wire_room(&c->in) ? COFFER_OK : wire_make_room(&c->in, want, c->max_memory, tail_of(c));
 	if (st == COFFER_EMEMORY) return broken(c, st, "out of memory; the outcome of a change may be unknown: repeat it");
 	if (st)
-		return garbled(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use");
+		return garbled(c, COFFER_ETOOLARGE, "the answer takes more memory than this connection may use; ask for less at a time, or raise max_memory of coffer_options");
 	uint8_t *at = wire_end(&c->in);
 	size_t cap = most_to_read(c, least, wire_room(&c->in));
 	ssize_t n = c->takes_descriptor ? descriptor_recv(c->fd, at, cap, &c->descriptor) : recv(c->fd, at, cap, 0);

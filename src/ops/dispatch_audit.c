@@ -16,11 +16,13 @@ bool dispatch_audit_wants(const struct run *run, const struct op_row *row, enum 
 	return row->audit != OP_AUDIT_NEVER && err == ERR_DENIED;
 }
 
-/* A row of bulk use that succeeded says how much it was. */
+/* A row of bulk use that succeeded says how much it was. A segment in a ring is only asked for yet. */
 static void describe_bulk(struct op_ctx *ctx)
 {
-	snprintf(ctx->detail, sizeof ctx->detail, "%s%" PRIu64 " bytes%s", ctx->bulk_part ? "a further part, " : "", ctx->bulk_bytes,
-		ctx->bulk_invalid ? ", did not verify" : "");
+	bool later = ctx->work && segment_work_pending(ctx->work);
+	uint64_t bytes = later ? ctx->work->ticket.plain_len : ctx->bulk_bytes;
+	snprintf(ctx->detail, sizeof ctx->detail, "%s%" PRIu64 " bytes%s", ctx->bulk_part ? "a further part, " : "", bytes,
+		later ? " asked for in shared memory" : ctx->bulk_invalid ? ", did not verify" : "");
 }
 
 /* Use of a key in a transaction: the client learns that it was done when that is durable. */

@@ -95,6 +95,14 @@ use 50
 equal "full: a record for each operation" "$(($(records) - before))" 200
 matches "that says how much it was" "$(show | jq -r '.[].details')" '^[0-9]+ bytes$'
 equal "failures too" "$(show | jq '[.[] | select(.operation == "Decrypt" and .result == "CryptographicFailure")] | length')" 20
+# A stream in shared memory: its segments are asked for before they are worked on.
+coffer key create streams >/dev/null
+head -c 2500000 /dev/zero >"$work/stream"
+coffer encrypt -k streams -i "$work/stream" -o "$work/stream.sealed"
+equal "full: a segment in shared memory says how much was asked for" "$(show | jq -r '[.[] | select(.operation == "SealStream" and (.details | test("in shared memory"))) | .details] | join("; ")')" \
+  "a further part, 1048576 bytes asked for in shared memory; a further part, 1048576 bytes asked for in shared memory; a further part, 402848 bytes asked for in shared memory"
+printf X | dd of="$work/stream.sealed" bs=1 seek=1500000 conv=notrunc status=none
+if coffer decrypt -i "$work/stream.sealed" -o "$work/stream.out" 2>/dev/null; then bad "an altered stream does not open"; else ok "an altered stream does not open"; fi
 for ((i = 0; i < 10; i++)); do
   before=$(show | jq '[.[] | select(.details == "77 bytes")] | length')
   pid=$(cat "$home/cofferd.pid")

@@ -11,7 +11,8 @@
  *
  * Conventions
  *   Sizes are bytes. Every function that can fail returns enum coffer_status, 0 = done; on failure output parameters are untouched, but for the out buffer of
- *   coffer_encrypt, coffer_decrypt and coffer_rewrap: where a large answer broke off in the middle it holds zeros as far as that had come.
+ *   coffer_encrypt, coffer_decrypt and coffer_rewrap: where a large answer broke off in the middle it holds zeros as far as that had come, and that of
+ *   coffer_stream_collect, which holds zeros where the daemon hung up meanwhile.
  *   Pointers in are borrowed for the call; pointers out belong to the caller unless the function says otherwise.
  *   A connection may be used from several threads: calls take turns. Different connections are independent. No global state, no
  *   signal handlers, no threads; SIGPIPE is never raised. After fork() only the parent may use a connection.
@@ -100,13 +101,15 @@ const char *coffer_error(struct coffer *c);
 #define COFFER_MESSAGE_OVERHEAD 68u         /* sealed = plain + this */
 
 /* Seals plain under the newest version of the named key (a name, or a UUID as text). *out_len = plain_len + COFFER_MESSAGE_OVERHEAD.
- * COFFER_ENOSPACE when out_cap is smaller; COFFER_ETOOLARGE above COFFER_MESSAGE_MAX. out may not overlap plain. */
+ * COFFER_ENOSPACE when out_cap is smaller; COFFER_ETOOLARGE above COFFER_MESSAGE_MAX. out may not overlap plain.
+ * A message that never has room in the daemon (its max_message, or a quarter of its secret_memory) it refuses with a sentence, and hangs up:
+ * COFFER_EINVAL. So with the two below. */
 enum coffer_status coffer_encrypt(struct coffer *c, const char *key, const struct coffer_pair *context, size_t context_count,
 	const void *plain, size_t plain_len, void *out, size_t out_cap, size_t *out_len);
-/* Opens a sealed message; the key is named inside. */
+/* Opens a sealed message; the key is named inside. out may be sealed. */
 enum coffer_status coffer_decrypt(struct coffer *c, const struct coffer_pair *context, size_t context_count,
 	const void *sealed, size_t sealed_len, void *out, size_t out_cap, size_t *out_len);
-/* The same plaintext under the key's newest version; the plaintext never leaves the daemon. */
+/* The same plaintext under the key's newest version; the plaintext never leaves the daemon. out may be sealed. */
 enum coffer_status coffer_rewrap(struct coffer *c, const struct coffer_pair *context, size_t context_count,
 	const void *sealed, size_t sealed_len, void *out, size_t out_cap, size_t *out_len);
 
@@ -160,8 +163,8 @@ unsigned coffer_under_way(const struct coffer *c);
  * temporary place until then. After any failure the stream is dead.
  *
  * Memory that both map (docs/formats.md section 15): with the first stream of segments up to 4 MiB the connection asks the daemon for a ring of
- * COFFER_STREAM_SLOTS slots and keeps it. Segments then pass without going over the socket; without one (an older daemon, no room, no_ring)
- * they go in messages, and nothing else differs. Not for any child of the process: fork leaves it out. */
+ * COFFER_STREAM_SLOTS slots, each as large as that stream's segments, and keeps it. Segments then pass without going over the socket. Without one (an older
+ * daemon, no room, no_ring), and where they are larger than its slots, they go in messages, and nothing else differs: begin with the stream that has the largest. Not for any child of the process: fork leaves it out. */
 #define COFFER_STREAM_HEADER 99u
 #define COFFER_SEGMENT_OVERHEAD 16u
 #define COFFER_STREAM_AHEAD 8u
