@@ -64,7 +64,7 @@ static enum coffer_err by_stream(struct op_ctx *ctx, const struct ttlv_item *ite
 	TRY(ttlv_get_i32(item, &handle));
 	if (!ctx->streams || op_streams_find(ctx->streams, (uint32_t)handle, &stream) != ERR_OK)
 		return reason_fail(&ctx->reason, ERR_NOT_FOUND, "this connection has no stream %d; begin it again", (int)handle);
-	return by_id(ctx, stream->object->id);
+	return by_id(ctx, stream->object_id);
 }
 
 static enum coffer_err by_sealed(struct op_ctx *ctx, const struct ttlv_cursor *payload)

@@ -91,13 +91,13 @@ static enum coffer_err seal_new(struct op_ctx *ctx, const struct object *o, stru
 }
 
 /* Opened where the answer will stand, and sealed there again: the plaintext needs no memory of its own. Where it is refused between the two, the answer is
- * taken back, which wipes it (writer_rewind). */
-static enum coffer_err rewrap(struct op_ctx *ctx, struct object *newest, struct view sealed, struct view context, uint8_t *out)
+ * taken back, which wipes it (writer_rewind). What is spent of the newest version makes another snapshot of it. */
+static enum coffer_err rewrap(struct op_ctx *ctx, struct object **newest, struct view sealed, struct view context, uint8_t *out)
 {
 	struct view plain = view_of(out + ENVELOPE_HEADER_LEN, envelope_plain_size(sealed.len));
 	TRY(open_old(ctx, sealed, context, out + ENVELOPE_HEADER_LEN));
-	TRY(kmip_usage_spend_of(ctx, &newest, 1, plain.len));
-	return seal_new(ctx, newest, plain, context, out);
+	TRY(kmip_usage_spend_of(ctx, newest, 1, plain.len));
+	return seal_new(ctx, *newest, plain, context, out);
 }
 
 enum coffer_err op_rewrap(struct op_ctx *ctx, struct ttlv_cursor *payload, struct writer *out)
@@ -116,7 +116,7 @@ enum coffer_err op_rewrap(struct op_ctx *ctx, struct ttlv_cursor *payload, struc
 	ttlv_put_i32(out, TAG_COFFER_KEY_VERSION, (int32_t)newest->key_version);
 	struct ttlv_space space = ttlv_reserve_bytes(out, TAG_COFFER_SEALED_DATA, sealed.len);
 	TRY(writer_done(out));
-	TRY(rewrap(ctx, newest, sealed, context_fields_view(&context), space.ptr));
+	TRY(rewrap(ctx, &newest, sealed, context_fields_view(&context), space.ptr));
 	ttlv_commit_bytes(out, space, sealed.len);
 	ctx->bulk_bytes = envelope_plain_size(sealed.len);
 	engine_count_bytes(ctx->engine, op_local_place(ctx->local), 2 * ctx->bulk_bytes);

@@ -92,9 +92,11 @@ enum coffer_err stream_only_if_durable(struct op_ctx *ctx, const struct op_strea
 
 enum coffer_err stream_add(struct op_ctx *ctx, struct stream_sealer *sealer, struct stream_opener *opener, struct op_stream **out)
 {
-	enum coffer_err err = ctx->streams ? op_streams_add(ctx->streams, sealer, opener, ctx->object, out) : ERR_UNSUPPORTED;
+	enum coffer_err err = ctx->streams ? op_streams_add(ctx->streams, sealer, opener, ctx->principal->text, ctx->object->id, out) : ERR_UNSUPPORTED;
 	if (err == ERR_LIMIT)
 		return reason_fail(&ctx->reason, err, "this connection has %u streams open; end one first", OP_STREAMS_MAX);
+	if (err == ERR_BUSY)
+		return reason_fail(&ctx->reason, ERR_LIMIT, "the streams that you have open take all the secret memory that is for yours; end some first, or raise secret_memory");
 	TRY(err);
 	err = stream_only_if_durable(ctx, *out);
 	if (!err) return ERR_OK;

@@ -2,6 +2,12 @@
 #include "ops/streams.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "ops/parts_ledger.h"
+
+#define ARENA_SHARE 8u /* streams and operations in parts of all connections together keep at most an eighth of the secret memory */
 
 struct op_streams {
 	struct op_stream *slots; /* OP_STREAMS_MAX; NULL: none was needed yet, as on most connections */
@@ -26,7 +32,7 @@ void op_streams_close(struct op_streams *streams, struct op_stream *stream)
 	(void)streams;
 	stream_sealer_free(stream->sealer);
 	stream_opener_free(stream->opener);
-	object_unref(stream->object);
+	if (stream->line) ledger_give(stream->line, OP_STREAM_COST);
 	*stream = (struct op_stream){ 0 };
 }
 
@@ -39,8 +45,16 @@ void op_streams_free(struct op_streams *streams)
 	free(streams);
 }
 
+static bool is_destroyed(struct object_table *objects, const uint8_t id[static UUID_LEN])
+{
+	AUTO_OBJECT struct object *o = object_table_get(objects, id);
+	return o && !o->material;
+}
+
 void op_streams_sweep(struct op_streams *streams, struct object_table *objects)
 {
+	for (size_t i = 0; streams->slots && i < OP_STREAMS_MAX; i++)
+		if (streams->slots[i].handle && is_destroyed(objects, streams->slots[i].object_id)) op_streams_close(streams, &streams->slots[i]);
 	if (streams->parts) op_parts_sweep(streams->parts, objects);
 }
 
@@ -50,16 +64,34 @@ struct op_parts *op_streams_parts(struct op_streams *streams)
 	return streams->parts;
 }
 
+static size_t kept_max(void)
+{
+	struct arena_stats arena;
+	arena_stats(&arena);
+	return arena.size / ARENA_SHARE;
+}
+
+static enum coffer_err fill(struct op_streams *streams, struct op_stream *s, const char *principal, const uint8_t object_id[static UUID_LEN])
+{
+	struct ledger_line *line = NULL;
+	TRY(ledger_take(&line, principal, OP_STREAM_COST, kept_max()));
+	if (++streams->next_handle == 0) streams->next_handle = 1;
+	*s = (struct op_stream){ .handle = streams->next_handle, .line = line };
+	memcpy(s->object_id, object_id, UUID_LEN);
+	return ERR_OK;
+}
+
 enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer *sealer, struct stream_opener *opener,
-	struct object *object, struct op_stream **out)
+	const char *principal, const uint8_t object_id[static UUID_LEN], struct op_stream **out)
 {
 	if (!streams->slots) streams->slots = calloc(OP_STREAMS_MAX, sizeof *streams->slots);
 	ENSURE(streams->slots, ERR_MEMORY);
 	for (size_t i = 0; i < OP_STREAMS_MAX; i++) {
 		struct op_stream *s = &streams->slots[i];
 		if (s->handle) continue;
-		if (++streams->next_handle == 0) streams->next_handle = 1;
-		*s = (struct op_stream){ streams->next_handle, sealer, opener, object_ref(object) };
+		TRY(fill(streams, s, principal, object_id));
+		s->sealer = sealer;
+		s->opener = opener;
 		*out = s;
 		return ERR_OK;
 	}

@@ -12,6 +12,7 @@
 #include "ops/op_parts.h"
 
 #define OP_STREAMS_MAX 16u
+#define OP_STREAM_COST 4096u /* secret memory that one takes */
 #define OP_RING_SLOTS_MAX 16u
 #define OP_RING_PAGE 4096u /* bytes; slots are whole pages */
 
@@ -38,7 +39,8 @@ struct op_stream {
 	uint32_t handle;        /* 0: free */
 	struct stream_sealer *sealer;
 	struct stream_opener *opener;
-	struct object *object;  /* reference: its key must still be usable when a segment comes */
+	uint8_t object_id[UUID_LEN]; /* its key must still be usable when a segment comes */
+	struct ledger_line *line;    /* who is charged for it */
 };
 
 struct op_streams *op_streams_new(void);
@@ -55,15 +57,15 @@ struct op_ring *op_streams_ring(struct op_streams *streams);
 bool op_streams_any(const struct op_streams *streams);
 /* Whether a stream is being opened (not sealed). */
 bool op_streams_opening(const struct op_streams *streams);
-/* Takes sealer or opener (one is NULL) and a reference of its own to the object. ERR_LIMIT when OP_STREAMS_MAX are open, ERR_MEMORY (the caller keeps
- * both). */
+/* Takes sealer or opener (one is NULL), and charges the principal (ops/parts_ledger.h). ERR_LIMIT when OP_STREAMS_MAX are open, ERR_BUSY when the principal,
+ * or all, have as many as the secret memory is for, ERR_MEMORY (the caller keeps both). */
 enum coffer_err op_streams_add(struct op_streams *streams, struct stream_sealer *sealer, struct stream_opener *opener,
-	struct object *object, struct op_stream **out) MUST_USE;
+	const char *principal, const uint8_t object_id[static UUID_LEN], struct op_stream **out) MUST_USE;
 /* ERR_NOT_FOUND. Borrowed until it is closed. */
 enum coffer_err op_streams_find(struct op_streams *streams, uint32_t handle, struct op_stream **out) MUST_USE;
 /* KMIP's own operations in parts; made when first asked for. NULL when memory is short. */
 struct op_parts *op_streams_parts(struct op_streams *streams);
-/* Ends operations in parts whose key was destroyed. The connection's worker, while no request of it runs. */
+/* Ends streams and operations in parts whose key was destroyed. The connection's worker, while no request of it runs. */
 void op_streams_sweep(struct op_streams *streams, struct object_table *objects);
 void op_streams_close(struct op_streams *streams, struct op_stream *stream);
 

@@ -2,8 +2,11 @@
 #include "unit/ops/life.h"
 #include "unit/ops/vendor.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "ops/kmip_usage.h"
 
 #define SEGMENT 65536
@@ -182,6 +185,29 @@ static void rewrapping_spends_the_newest_version(void **state)
 	buf_free(&sealed);
 }
 
+/* Under ASan: the newest version's snapshot is another one behind what was spent of it, and each has its owners. */
+static void rewrapping_again_and_again_loses_no_key(void **state)
+{
+	struct fix *f = *state;
+	for (unsigned i = 0; i < 40; i++) {
+		char id[UUID_TEXT_LEN + 1], name[16];
+		struct life_key key = limited(1000, USAGE_LIMITS_UNIT_BYTE);
+		struct buf sealed = BUF_EMPTY;
+		struct answer answer;
+		snprintf(name, sizeof name, "k%u", i);
+		key.name = name;
+		life_create(f, &key, id);
+		vendor_seal(f, ADMIN, name, "ledger", view_str("twelve bytes"), &sealed);
+		for (unsigned n = 0; n < 3; n++) {
+			assert_int_equal(vendor_sealed(f, ADMIN, OPERATION_COFFER_REWRAP, "ledger", buf_view(&sealed), &answer), ERR_OK);
+			answer_free(&answer);
+		}
+		assert_int_equal(seal(f, id, 5), ERR_OK);
+		assert_int_equal(life_rest(f, id), 1000 - 4 * 12 - 5);
+		buf_free(&sealed);
+	}
+}
+
 static int32_t begin_stream(struct fix *f, const char *id)
 {
 	struct ask a;
@@ -233,6 +259,54 @@ static void segments_of_a_stream_spend_bytes_and_its_beginning_an_object(void **
 	assert_int_equal(segment(f, handle, SEGMENT, false), ERR_OK);
 	assert_int_equal(segment(f, handle, 5, true), ERR_OK);
 	assert_int_equal(begin_stream(f, objects), 0);
+}
+
+static void a_destroyed_key_ends_its_streams(void **state)
+{
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	struct life_key key = limited(1000, USAGE_LIMITS_UNIT_BYTE);
+	life_create(f, &key, id);
+	assert_int_not_equal(begin_stream(f, id), 0);
+	assert_int_equal(fix_revoke(f, ADMIN, id, REVOCATION_REASON_CODE_SUPERSEDED), ERR_OK);
+	op_streams_sweep(f->streams, f->engine.objects);
+	assert_true(op_streams_any(f->streams)); /* revoked: it may still be opened */
+	assert_int_equal(fix_simple(f, ADMIN, OPERATION_DESTROY, id), ERR_OK);
+	op_streams_sweep(f->streams, f->engine.objects); /* as the daemon does */
+	assert_false(op_streams_any(f->streams));
+}
+
+static unsigned open_all(const char *principal, struct op_streams **streams, unsigned count)
+{
+	static const uint8_t id[UUID_LEN];
+	for (unsigned i = 0; i < count; i++) {
+		struct op_stream *s;
+		if (i % OP_STREAMS_MAX == 0) streams[i / OP_STREAMS_MAX] = op_streams_new();
+		enum coffer_err err = op_streams_add(streams[i / OP_STREAMS_MAX], NULL, NULL, principal, id, &s);
+		if (!err) continue;
+		assert_int_equal(err, ERR_BUSY);
+		return i;
+	}
+	return count;
+}
+
+static void one_principal_cannot_have_all_streams(void **state)
+{
+	enum { MOST = 1 << 16 };
+	struct op_streams **one = calloc(MOST, sizeof *one), **other = calloc(1, sizeof *other);
+	struct arena_stats arena;
+	(void)state;
+	assert_true(one && other);
+	arena_stats(&arena);
+	unsigned open = open_all("unix:7", one, MOST);
+	assert_in_range(open, 1, arena.size / 16 / OP_STREAM_COST);
+	assert_int_equal(open_all("unix:8", other, 3), 3);
+	for (unsigned i = 0; i <= open / OP_STREAMS_MAX; i++) op_streams_free(one[i]);
+	assert_int_equal(open_all("unix:7", one, 1), 1);
+	op_streams_free(one[0]);
+	op_streams_free(other[0]);
+	free(one);
+	free(other);
 }
 
 /* A request whose transaction on the store lane is not committed. */
@@ -298,7 +372,8 @@ int main(void)
 		T(count_begins_at_the_total_whatever_the_client_says), T(bytes_are_counted_to_the_last_one),
 		T(objects_are_counted_whatever_their_size), T(a_key_without_limits_never_leaves_the_worker), T(what_fails_spends_nothing),
 		T(items_of_a_batch_share_the_rest_and_undo_gives_it_back), T(sealing_spends_as_encryption_does),
-		T(rewrapping_spends_the_newest_version), T(segments_of_a_stream_spend_bytes_and_its_beginning_an_object),
+		T(rewrapping_spends_the_newest_version), T(rewrapping_again_and_again_loses_no_key), T(a_destroyed_key_ends_its_streams),
+		T(one_principal_cannot_have_all_streams), T(segments_of_a_stream_spend_bytes_and_its_beginning_an_object),
 		T(a_segment_that_is_not_durable_ends_its_stream), T(a_replacement_begins_with_the_whole_total),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
