@@ -10,6 +10,7 @@ struct seal_budget {
 	_Atomic unsigned refs;
 	_Atomic uint64_t left;
 	_Atomic uint64_t block; /* size of the next one */
+	struct credit *staged;  /* what the transaction under way set aside; NULL: nothing. Store thread */
 };
 
 struct seal_budget *seal_budget_new(void)
@@ -61,6 +62,7 @@ struct credit {
 static void drop_credit(void *arg)
 {
 	struct credit *c = arg;
+	if (c->budget->staged == c) c->budget->staged = NULL;
 	seal_budget_unref(c->budget);
 	free(c);
 }
@@ -81,7 +83,15 @@ static enum coffer_err promise(struct txn *txn, struct seal_budget *budget, uint
 	*c = (struct credit){ .budget = seal_budget_ref(budget), .count = count };
 	enum coffer_err err = txn_on_commit(txn, give_credit, drop_credit, c);
 	if (err) drop_credit(c);
+	else budget->staged = c;
 	return err;
+}
+
+bool seal_budget_spend_staged(struct seal_budget *b)
+{
+	if (!b->staged || b->staged->count == 0) return false;
+	b->staged->count--;
+	return true;
 }
 
 enum coffer_err seal_budget_reserve(struct txn *txn, struct object *o, struct reason *reason)

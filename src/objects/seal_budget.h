@@ -28,6 +28,9 @@ bool seal_budget_spend(struct seal_budget *b);
 uint32_t seal_budget_take(struct seal_budget *b, uint32_t most);
 void seal_budget_give(struct seal_budget *b, uint32_t count);
 
+/* Spends one of what the transaction under way set aside; false when there is nothing. What is undone behind it counts as made. Store thread, in a transaction. */
+bool seal_budget_spend_staged(struct seal_budget *b);
+
 struct object;
 struct txn;
 /* Sets the next block aside in `o`, a private copy that the caller's transaction writes here (txn_update), and spends one of it; the rest can be

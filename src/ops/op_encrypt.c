@@ -26,6 +26,7 @@ static enum coffer_err count_seal(struct op_ctx *ctx)
 		ctx->want_store = true;
 		return ERR_NOT_CACHED;
 	}
+	if (seal_budget_spend_staged(ctx->object->seals)) return ERR_OK;
 	AUTO_OBJECT struct object *o = object_copy(ctx->object);
 	ENSURE(o, ERR_MEMORY);
 	TRY(seal_budget_reserve(ctx->txn, o, &ctx->reason));

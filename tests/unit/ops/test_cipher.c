@@ -179,6 +179,32 @@ static void gcm_invocations_are_set_aside_before_they_are_made(void **state)
 	assert_int_equal(reserved_in_store(f, id), 2 * SEAL_BUDGET_BLOCK_FIRST); /* what memory had left is lost, not spent twice */
 }
 
+/* What a batch sets aside serves all of it: a key is not used up by how it is asked. */
+static void a_batch_sets_one_block_aside(void **state)
+{
+	static const struct wish gcm = { .mode = BLOCK_CIPHER_MODE_GCM, .random_iv = true };
+	struct fix *f = *state;
+	char id[UUID_TEXT_LEN + 1];
+	fix_create(f, ADMIN, &(struct key_wish){ .name = "k" }, id);
+	for (uint64_t round = 1; round <= 3; round++) {
+		struct ask a;
+		struct answer answer;
+		ask_begin(&a, &(struct ask_header){ .count = 64 });
+		for (uint8_t i = 0; i < 64; i++) {
+			ask_item(&a, OPERATION_ENCRYPT, i);
+			ask_id(&a, id);
+			put_params(&a, &gcm);
+			ttlv_put_bytes(&a.w, TAG_DATA, view_str("sixteen bytes..."));
+			ask_item_end(&a, NULL);
+		}
+		ask_end(&a);
+		fix_send(f, ADMIN, &a, &answer);
+		for (unsigned i = 0; i < 64; i++) assert_int_equal(answer.response.items[i].err, ERR_OK);
+		answer_free(&answer);
+		assert_int_equal(reserved_in_store(f, id), round * SEAL_BUDGET_BLOCK_FIRST);
+	}
+}
+
 static void gcm_stops_at_its_limit(void **state)
 {
 	static const struct wish gcm = { .mode = BLOCK_CIPHER_MODE_GCM, .random_iv = true };
@@ -206,7 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(every_mode_gives_back_the_plaintext), T(encrypt_refuses_what_is_open_or_not_supported),
 		T(key_with_parameters_serves_only_these), T(usage_state_and_grant_are_checked), T(gcm_invocations_are_set_aside_before_they_are_made),
-		T(gcm_stops_at_its_limit),
+		T(a_batch_sets_one_block_aside), T(gcm_stops_at_its_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
