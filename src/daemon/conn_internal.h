@@ -90,6 +90,8 @@ bool conn_segments_full(const struct conn *c);
 bool conn_segments_may_begin(struct conn *c, size_t frame_size);
 /* Before the request of c->job is run: true when it waits (c->held), and conn_process begins it later. */
 bool conn_segments_hold(struct conn *c, bool always);
+/* The answer to a segment in a ring whose message is larger than CONN_READ_CHUNK is ready: a refusal. True. */
+bool conn_segments_refuse_large(struct request *r);
 /* The request of c->job is answered, or its answer waits for its work: behind the others. False: no memory. */
 bool conn_answer(struct conn *c);
 /* Something is under way, also when the connection is closed. */

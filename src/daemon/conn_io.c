@@ -139,7 +139,9 @@ static bool run(struct conn *c)
 {
 	struct daemon *d = c->worker->daemon;
 	struct request *r = &c->job.request;
-	if (conn_segments_hold(c, !request_is_ring_segment(r))) return !keep_held(c);
+	bool in_ring = request_is_ring_segment(r);
+	if (conn_segments_hold(c, !in_ring || c->last_large)) return !keep_held(c); /* a large one is counted until it is answered */
+	if (in_ring && c->last_large) return conn_segments_refuse_large(r);
 	if (r->lane != OP_LANE_WORKER) return !submit(c, r->lane == OP_LANE_STORE ? &d->store_jobs : &d->admin_jobs, JOB_REQUEST);
 	if (request_run(r, c->worker->local, NULL) != ERR_NOT_CACHED) return true;
 	if (conn_segments_hold(c, true)) return !keep_held(c);
@@ -273,11 +275,8 @@ static void await_frame(struct conn *c, size_t size)
 		return;
 	}
 	end_wait(c);
-	if (err) {
-		conn_give_up(c, "a request that never has room");
-		return;
-	}
-	c->want = size - c->in.len;
+	if (err) conn_give_up(c, "a request that never has room");
+	else c->want = size - c->in.len;
 }
 
 void conn_on_wait(struct conn *c)
@@ -304,7 +303,7 @@ static bool begin_request(struct conn *c, size_t size)
 /* The answer of a frame of this size may have no room behind those that wait. One write for many costs less, here and at the client: the block grows before. */
 static bool is_full(struct conn *c, size_t size)
 {
-	size_t unsent = conn_unsent(c), most = c->out_lent ? c->out.cap : CONN_ANSWERS_MAX;
+	size_t unsent = conn_unsent(c), most = c->out_lent && c->out.cap < CONN_ANSWERS_MAX ? c->out.cap : CONN_ANSWERS_MAX;
 	return unsent && unsent + size + CONN_ANSWER_ROOM > most && !conn_grow_output(c, size + CONN_ANSWER_ROOM);
 }
 

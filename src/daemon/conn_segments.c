@@ -101,6 +101,14 @@ bool conn_segments_hold(struct conn *c, bool always)
 	return c->held;
 }
 
+/* It would be worked on without the memory that conn_segments_may_begin looks for. */
+bool conn_segments_refuse_large(struct request *r)
+{
+	struct reason reason = { "" };
+	request_fail(r, reason_fail(&reason, ERR_TOO_LARGE, "a segment in a ring is asked for in a message of %u bytes at most", CONN_READ_CHUNK), &reason);
+	return true;
+}
+
 static enum coffer_err write_failure(const struct request *r, struct buf *out)
 {
 	if (r->work.opener) return request_failure(r, ERR_CONTEXT, SEAL_KEY_DOES_NOT_OPEN, out);

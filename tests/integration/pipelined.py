@@ -1,4 +1,4 @@
-"""Many requests under way on one connection: pipelined.py SOCKET batches COUNT | SOCKET hostile SECONDS."""
+"""Many requests under way on one connection: pipelined.py SOCKET batches COUNT | SOCKET hostile SECONDS | SOCKET larger COUNT."""
 import socket
 import sys
 import threading
@@ -66,9 +66,20 @@ def hostile(path, seconds):
     print(answers, round(longest * 1000))
 
 
+def larger(path, count):
+    """Answers that are five hundred times as large as their requests, which are all sent at once: who reads them gets each."""
+    s = frames.connect(path, 30)
+    asked = frames.message(operation=0x25, payload=frames.integer(0x4200C4, 65536))  # RNG Retrieve
+    sender = threading.Thread(target=s.sendall, args=(asked * count,), daemon=True)
+    sender.start()
+    got = sum(len(frames.find(frames.read_answer(s), 0x4200C2, 8) or b"") for _ in range(count))
+    sender.join()
+    print(got)
+
+
 def main():
     path, what, number = sys.argv[1:]
-    {"batches": batches, "hostile": hostile}[what](path, int(number))
+    {"batches": batches, "hostile": hostile, "larger": larger}[what](path, int(number))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ if [ "$(id -u)" = 0 ]; then
   else bad "one read for each batch" "$reads for $batches"; fi
 fi
 
+# ---- answers that are larger than what asks for them ----
+equal "400 answers of 64 KiB to requests that came together" "$("$python" "$here/pipelined.py" "$COFFER_SOCKET" larger 400)" $((400 * 65536))
+
 # ---- others have their turn ----
 read -r answers longest_ms < <("$python" "$here/pipelined.py" "$COFFER_SOCKET" hostile 4)
 if [ "${answers:-0}" -ge 20 ] && [ "$longest_ms" -le 2000 ]; then ok "beside eight that push, another one had $answers answers, none later than $longest_ms ms"

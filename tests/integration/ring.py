@@ -7,7 +7,7 @@ import socket
 import struct
 import sys
 
-from frames import find, integer, message, read_answer
+from frames import enum, find, integer, item, message, read_answer, struct_
 from hostile_frames import data
 from ring_bench import KEY, MIB, PATH, PATIENCE, PID, SMALL, Wrong, dice, eventually, maps, opening, refused, run, sealed, sealing, sentence, want
 from ring_client import (HANDLE, LAST, LENGTH, MAP_RING, OPEN_STREAM, SEAL_STREAM, SEALS, SEGMENT, SLOT, SLOT_SIZE, SLOTS, TAG, Client, boolean, cut, good,
@@ -212,6 +212,25 @@ def bad_slots_and_lengths():
     c.close()
 
 
+def a_segment_in_a_large_message_is_refused():
+    """Its message would have memory of its own, counted to nobody while the segment is worked on."""
+    header, made = sealed(dice.randbytes(3 * SMALL), SMALL)
+    c, handle = opening(header, SMALL, 4)
+    extension = struct_(0x420051, item(0x42009D, 7, b"nobody"), item(0x420026, 6, struct.pack(">Q", 0)), struct_(0x42009C, item(0x4200C2, 8, bytes(20000))))
+    fields = integer(HANDLE, handle) + integer(SLOT, 1) + integer(LENGTH, len(made[1])) + boolean(LAST, False)
+    ask = struct_(0x420078, struct_(0x420077, struct_(0x420069, integer(0x42006A, 1), integer(0x42006B, 4)), integer(0x42000D, 1)),
+                  struct_(0x42000F, enum(0x42005C, OPEN_STREAM), item(0x420079, 1, fields), extension))
+    c.put(0, made[0])
+    c.segment(OPEN_STREAM, handle, 0, len(made[0]), False)
+    c.s.sendall(ask)
+    want(c.next_length(0) == SMALL, "the segment before it")
+    refused(read_answer(c.s), "16376 bytes at most")
+    c.put(1, made[1])
+    c.segment(OPEN_STREAM, handle, 1, len(made[1]), False)
+    want(c.next_length(1) == SMALL, "the same segment as it should be")
+    c.close()
+
+
 def a_slot_under_way_is_refused():
     c, handle, header = sealing()
     piece = dice.randbytes(SMALL)
@@ -291,5 +310,6 @@ def segments_out_of_their_place():
 
 sys.exit(run([the_same_with_and_without_a_ring, ring_and_messages_in_turns, two_streams_in_one_ring, answers_keep_their_order,
               the_descriptor_comes_with_its_answer, memory_is_sealed_and_private, holes_harm_nobody_else, pages_go_with_the_connection,
-              a_ring_needs_a_stream_and_is_one, bad_slots_and_lengths, a_slot_under_way_is_refused, a_wrong_segment_ends_the_stream,
+              a_ring_needs_a_stream_and_is_one, bad_slots_and_lengths, a_segment_in_a_large_message_is_refused, a_slot_under_way_is_refused,
+              a_wrong_segment_ends_the_stream,
               what_follows_a_wrong_segment_in_a_message_fails_too, segments_out_of_their_place]))
