@@ -219,6 +219,7 @@ enum coffer_status call_check_key(struct coffer *c, const char *key)
 {
 	size_t len = strnlen(key, COFFER_NAME_MAX + 1);
 	if (len < 1 || len > COFFER_NAME_MAX) return conn_refuse(c, COFFER_EINVAL, "a key's name has 1 to %u bytes", COFFER_NAME_MAX);
+	if (!text_is_utf8(view_of(key, len))) return conn_refuse(c, COFFER_EINVAL, "a key's name is UTF-8, and this one is not");
 	return COFFER_OK;
 }
 
@@ -241,6 +242,7 @@ enum coffer_status call_check_context(struct coffer *c, const struct coffer_pair
 		size_t len = context[i].name ? strnlen(context[i].name, CONTEXT_NAME_MAX + 1) : 0;
 		if (len < 1 || len > CONTEXT_NAME_MAX)
 			return conn_refuse(c, COFFER_EINVAL, "a name in the context has 1 to %u bytes", CONTEXT_NAME_MAX);
+		if (!text_is_utf8(view_of(context[i].name, len))) return conn_refuse(c, COFFER_EINVAL, "a name in the context is UTF-8, and this one is not");
 		if (context[i].value_len > CONTEXT_VALUE_MAX || (!context[i].value && context[i].value_len))
 			return conn_refuse(c, COFFER_EINVAL, "a value in the context has at most %u bytes", CONTEXT_VALUE_MAX);
 		size += len + context[i].value_len + 64;

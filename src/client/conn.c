@@ -431,6 +431,7 @@ enum coffer_status coffer_connect(const char *socket_path, const struct coffer_o
 		return COFFER_EMEMORY;
 	}
 	c->fd = fd;
+	c->process = getpid();
 	c->server_uid = o.server_uid;
 	c->timeout_ms = timeout_ms;
 	c->max_memory = o.max_memory ? o.max_memory : CONN_MEMORY_DEFAULT;

@@ -78,6 +78,7 @@ struct coffer {
 	bool lent_sealed;         /* they hold nothing that has to be wiped */
 	struct spin spin;
 	uint64_t socket;          /* number of the socket: grows when the connection is made anew */
+	pid_t process;            /* that connected: a child has no part in it */
 	struct ring *ring;        /* of this socket; NULL: none (client/ring.h) */
 	int32_t abandoned[CONN_STREAMS_MAX]; /* handles of streams that were closed while something else was under way: the daemon has yet to be told (stream.c) */
 	unsigned abandoned_count;

@@ -14,6 +14,7 @@ struct coffer_digest {
 	char uuid[COFFER_UUID_TEXT];     /* MAC and MAC Verify */
 	uint8_t correlation[CORRELATION_MAX];
 	size_t correlation_len;          /* 0: no part was sent yet */
+	uint64_t socket;                 /* that the parts went over: on another one the daemon knows nothing of them */
 	bool dead;
 };
 
@@ -113,7 +114,13 @@ static enum coffer_status send_part(struct coffer_digest *d, struct call *call, 
 	if (data.len > COFFER_MESSAGE_MAX) return conn_refuse(d->c, COFFER_ETOOLARGE, "a part has at most %u bytes", COFFER_MESSAGE_MAX);
 	enum coffer_status st = call_begin(call, d->c, d->operation, data.len + mac.len + CORRELATION_MAX + 256);
 	if (st) return st;
-	*held = d->dead = true; /* dead until the answer says otherwise */
+	*held = true;
+	if (d->correlation_len && d->socket != d->c->socket) {
+		d->dead = true;
+		return conn_fail(d->c, COFFER_ECLOSED, "the daemon was started anew since this calculation began; begin it again");
+	}
+	d->socket = d->c->socket;
+	d->dead = true; /* dead until the answer says otherwise */
 	put_part(call, d, data, mac, final);
 	return call_run(call, false);
 }

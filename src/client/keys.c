@@ -81,23 +81,38 @@ static enum coffer_status list_page(struct coffer *c, int32_t offset, char (*uui
 	return call_end(&call, st);
 }
 
+/* All of them, before anything is done with one: what goes away moves the pages behind it. *out: the caller's, also after a failure. */
+static enum coffer_status list_all(struct coffer *c, char (**out)[COFFER_UUID_TEXT], size_t *out_count)
+{
+	size_t count = LIST_PAGE, all = 0;
+	while (count == LIST_PAGE && all <= INT32_MAX - LIST_PAGE) {
+		char (*more)[COFFER_UUID_TEXT] = realloc(*out, (all + LIST_PAGE) * sizeof **out);
+		if (!more) return conn_refuse(c, COFFER_EMEMORY, "out of memory");
+		*out = more;
+		enum coffer_status st = list_page(c, (int32_t)all, more + all, &count);
+		if (st) return st;
+		all += count;
+	}
+	*out_count = all;
+	return COFFER_OK;
+}
+
 enum coffer_status coffer_key_list(struct coffer *c, int (*fn)(void *arg, const struct coffer_key_info *key), void *arg)
 {
-	char uuids[LIST_PAGE][COFFER_UUID_TEXT];
-	size_t count = LIST_PAGE;
+	char (*uuids)[COFFER_UUID_TEXT] = NULL;
+	size_t count = 0;
+	bool enough = false;
 	if (!c) return COFFER_EINVAL;
 	if (!fn) return conn_refuse(c, COFFER_EINVAL, "an argument is missing");
-	for (int32_t offset = 0; count == LIST_PAGE && offset <= INT32_MAX - LIST_PAGE; offset += LIST_PAGE) {
-		enum coffer_status st = list_page(c, offset, uuids, &count);
-		for (size_t i = 0; !st && i < count; i++) {
-			struct coffer_key_info info;
-			st = info_of(c, uuids[i], &info);
-			if (st == COFFER_ENOTFOUND) st = COFFER_OK; /* gone meanwhile */
-			else if (!st && fn(arg, &info)) return COFFER_OK;
-		}
-		if (st) return st;
+	enum coffer_status st = list_all(c, &uuids, &count);
+	for (size_t i = 0; !st && !enough && i < count; i++) {
+		struct coffer_key_info info;
+		st = info_of(c, uuids[i], &info);
+		if (st == COFFER_ENOTFOUND) st = COFFER_OK; /* gone meanwhile */
+		else if (!st) enough = fn(arg, &info) != 0;
 	}
-	return COFFER_OK;
+	free(uuids);
+	return st;
 }
 
 /* An operation that takes a Unique Identifier and `more`. */

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "base/text.h"
 #include "client/keyinfo.h"
 #include "kmip/attr.h"
 #include "kmip/values.h"
@@ -72,6 +73,8 @@ static enum coffer_status check(struct coffer *c, const char *name, const char *
 	if (!name[0] || strlen(name) > COFFER_NAME_MAX) return conn_refuse(c, COFFER_EINVAL, "a key's name has 1 to %u bytes", COFFER_NAME_MAX);
 	if (call_is_uuid(name)) return conn_refuse(c, COFFER_EINVAL, "a key's name cannot look like a UUID");
 	if (group && strlen(group) > COFFER_NAME_MAX) return conn_refuse(c, COFFER_EINVAL, "a group's name has at most %u bytes", COFFER_NAME_MAX);
+	if (!text_is_utf8(view_str(name)) || (group && !text_is_utf8(view_str(group))))
+		return conn_refuse(c, COFFER_EINVAL, "the names of keys and groups are UTF-8, and this one is not");
 	*out = algorithm_find(algorithm);
 	if (*out) return COFFER_OK;
 	return conn_refuse(c, COFFER_EUNSUPPORTED, "the algorithm '%.50s' is not supported; use aes-256, aes-192, aes-128, chacha20 or hmac-sha256", algorithm);

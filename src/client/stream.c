@@ -1,6 +1,7 @@
 /* Sealed streams: segments sent ahead, answers collected in order. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/ct.h"
 #include "client/stream_internal.h"
@@ -315,7 +316,7 @@ void coffer_stream_close(struct coffer_stream *s)
 	pthread_mutex_lock(&s->c->lock);
 	memcpy(text, s->c->text, sizeof text); /* closing does not hide why */
 	pthread_mutex_unlock(&s->c->lock);
-	if (!s->ring || ring_is_here(s->ring)) settle(s); /* a child leaves its parent's connection alone */
+	if (s->c->process == getpid() && (!s->ring || ring_is_here(s->ring))) settle(s); /* a child leaves its parent's connection alone */
 	stream_free_pieces(s);
 	conn_refuse(s->c, COFFER_OK, "%s", text);
 	free(s);

@@ -2,6 +2,8 @@
  *
  *   ahead round-trip KEY THREADS COUNT AHEAD BATCH   every thread on its own connection seals COUNT messages, opens them, and compares
  *   ahead bad KEY BATCH                              every 7th of 200 is under a key that is not there, every 11th sealed one was altered
+ *   ahead names KEY                                 names that are not UTF-8 among others
+ *   ahead purge PREFIX                              destroys each key whose name begins so as it is listed
  *   ahead large KEY                                 messages up to 1 MiB, one call each, again and again: sealed, resealed, opened, opened where they lie, altered, without room
  *   ahead many PREFIX COUNT TAKEN                    COUNT keys at once, one of which has the name TAKEN
  * Prints one line; exit status 0 when all is as it should be. */
@@ -198,14 +200,72 @@ static int many(const char *prefix, size_t count, const char *taken)
 	return st != COFFER_EEXISTS || created != count - 1 || exists != 1;
 }
 
+/* Names that are not UTF-8 are refused where they are given, and nothing else with them. */
+static int names(const char *key)
+{
+	struct coffer *c = connect_to(0);
+	const struct coffer_pair pair = { "n\xe9m", "v", 1 };
+	struct coffer_new_key keys[70] = { { .name = NULL } };
+	char made[70][16];
+	uint8_t out[128];
+	size_t n;
+	unsigned bad = 0, good = 0, created = 0;
+	if (!c) return 2;
+	bad += coffer_encrypt_send(c, key, NULL, 0, "one", 3) != COFFER_OK;
+	bad += coffer_encrypt_send(c, "b\xff" "d", NULL, 0, "two", 3) != COFFER_EINVAL;
+	bad += coffer_encrypt_send(c, key, &pair, 1, "two", 3) != COFFER_EINVAL;
+	bad += coffer_encrypt_send(c, key, NULL, 0, "three", 5) != COFFER_OK;
+	while (coffer_under_way(c)) good += coffer_collect(c, out, sizeof out, &n) == COFFER_OK;
+	for (unsigned i = 0; i < 70; i++) {
+		snprintf(made[i], sizeof made[i], "names-%u", i);
+		keys[i].name = i == 66 ? "b\xff" : made[i];
+	}
+	bad += coffer_key_create_many(c, keys, 70) != COFFER_EINVAL;
+	for (unsigned i = 0; i < 70; i++) {
+		struct coffer_key_info info;
+		created += i != 66 && coffer_key_info(c, made[i], &info) == COFFER_OK;
+	}
+	printf("%u sealed, %u created, %u wrong\n", good, created, bad);
+	coffer_close(c);
+	return 0;
+}
+
+struct purge {
+	struct coffer *c;
+	const char *prefix;
+	unsigned seen;
+	bool destroys;
+};
+
+static int purge_one(void *arg, const struct coffer_key_info *key)
+{
+	struct purge *p = arg;
+	if (strncmp(key->name, p->prefix, strlen(p->prefix)) != 0) return 0;
+	p->seen++;
+	if (!p->destroys) return 0;
+	return coffer_key_revoke(p->c, key->uuid, "cessation-of-operation", NULL) != COFFER_OK || coffer_key_destroy(p->c, key->uuid) != COFFER_OK;
+}
+
+/* Each key is destroyed as it is shown: none is left out. */
+static int purge(const char *prefix)
+{
+	struct purge all = { connect_to(0), prefix, 0, true }, left = { all.c, prefix, 0, false };
+	if (!all.c || coffer_key_list(all.c, purge_one, &all) || coffer_key_list(all.c, purge_one, &left)) return 2;
+	printf("%u destroyed, %u left\n", all.seen, left.seen);
+	coffer_close(all.c);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "names") == 0) return names(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "purge") == 0) return purge(argv[2]);
 	if (argc == 7 && strcmp(argv[1], "round-trip") == 0)
 		return round_trip(argv[2], (unsigned)strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10), strtoul(argv[5], NULL, 10),
 			(uint32_t)strtoul(argv[6], NULL, 10));
 	if (argc == 4 && strcmp(argv[1], "bad") == 0) return bad_ones(argv[2], (uint32_t)strtoul(argv[3], NULL, 10));
 	if (argc == 3 && strcmp(argv[1], "large") == 0) return large(argv[2]);
 	if (argc == 5 && strcmp(argv[1], "many") == 0) return many(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
-	fprintf(stderr, "usage: ahead round-trip KEY THREADS COUNT AHEAD BATCH | bad KEY BATCH | large KEY | many PREFIX COUNT TAKEN\n");
+	fprintf(stderr, "usage: ahead round-trip KEY THREADS COUNT AHEAD BATCH | bad KEY BATCH | large KEY | many PREFIX COUNT TAKEN | names KEY | purge PREFIX\n");
 	return 2;
 }

@@ -268,7 +268,9 @@ struct coffer_new_key {
 enum coffer_status coffer_key_create_many(struct coffer *c, struct coffer_new_key *keys, size_t count);
 /* key: a name or a UUID, here and below. */
 enum coffer_status coffer_key_info(struct coffer *c, const char *key, struct coffer_key_info *out);
-/* Calls fn for every key the caller may see, newest versions first by name; fn returns 0 to go on. */
+/* Calls fn for every key the caller may see, the newest first; fn returns 0 to go on, and may use the connection. Which ones there are is asked before (37 bytes
+ * of memory each): what others make or take away meanwhile may be missing, or come all the same.
+ * COFFER_EBUSY: there are more than locate_scan_max objects, which is what the daemon looks at for one search. */
 enum coffer_status coffer_key_list(struct coffer *c, int (*fn)(void *arg, const struct coffer_key_info *key), void *arg);
 /* A new version takes the name; older ones still decrypt. */
 enum coffer_status coffer_key_rotate(struct coffer *c, const char *key, char uuid[COFFER_UUID_TEXT]);
