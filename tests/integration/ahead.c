@@ -3,6 +3,7 @@
  *   ahead round-trip KEY THREADS COUNT AHEAD BATCH   every thread on its own connection seals COUNT messages, opens them, and compares
  *   ahead bad KEY BATCH                              every 7th of 200 is under a key that is not there, every 11th sealed one was altered
  *   ahead names KEY                                 names that are not UTF-8 among others
+ *   ahead child KEY                                 a child closes its parent's stream
  *   ahead purge PREFIX                              destroys each key whose name begins so as it is listed
  *   ahead large KEY                                 messages up to 1 MiB, one call each, again and again: sealed, resealed, opened, opened where they lie, altered, without room
  *   ahead many PREFIX COUNT TAKEN                    COUNT keys at once, one of which has the name TAKEN
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define LONGEST 3000u
 #define SLOT (LONGEST + COFFER_MESSAGE_OVERHEAD)
@@ -256,8 +259,36 @@ static int purge(const char *prefix)
 	return 0;
 }
 
+/* A child that closes the stream which it inherited, with segments under way and no ring, takes none of its parent's answers. */
+static int child(const char *key)
+{
+	enum { SEGMENT = 65536 };
+	static uint8_t plain[SEGMENT], out[SEGMENT + COFFER_SEGMENT_OVERHEAD];
+	const struct coffer_options options = { .size = sizeof options, .server_uid = -1, .timeout_ms = 5000, .no_ring = 1 };
+	uint8_t header[COFFER_STREAM_HEADER];
+	struct coffer_stream *s = NULL;
+	struct coffer *c = NULL;
+	unsigned good = 0;
+	size_t n;
+	if (coffer_connect(NULL, &options, &c) || coffer_stream_seal(c, key, NULL, 0, SEGMENT, header, &s)) return 2;
+	for (unsigned i = 0; i < 3; i++) good += coffer_stream_send(s, plain, sizeof plain, 0) == COFFER_OK;
+	pid_t pid = fork();
+	if (pid == 0) {
+		coffer_stream_close(s);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, NULL, 0) != pid) return 2;
+	while (coffer_stream_under_way(s)) good += coffer_stream_collect(s, out, sizeof out, &n) == COFFER_OK && n == sizeof out;
+	good += coffer_stream_send(s, plain, 5, 1) == COFFER_OK && coffer_stream_collect(s, out, sizeof out, &n) == COFFER_OK && n == 5 + COFFER_SEGMENT_OVERHEAD;
+	printf("%u good\n", good);
+	coffer_stream_close(s);
+	coffer_close(c);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "child") == 0) return child(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "names") == 0) return names(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "purge") == 0) return purge(argv[2]);
 	if (argc == 7 && strcmp(argv[1], "round-trip") == 0)
@@ -266,6 +297,6 @@ int main(int argc, char **argv)
 	if (argc == 4 && strcmp(argv[1], "bad") == 0) return bad_ones(argv[2], (uint32_t)strtoul(argv[3], NULL, 10));
 	if (argc == 3 && strcmp(argv[1], "large") == 0) return large(argv[2]);
 	if (argc == 5 && strcmp(argv[1], "many") == 0) return many(argv[2], strtoul(argv[3], NULL, 10), argv[4]);
-	fprintf(stderr, "usage: ahead round-trip KEY THREADS COUNT AHEAD BATCH | bad KEY BATCH | large KEY | many PREFIX COUNT TAKEN | names KEY | purge PREFIX\n");
+	fprintf(stderr, "usage: ahead round-trip KEY THREADS COUNT AHEAD BATCH | bad KEY BATCH | large KEY | many PREFIX COUNT TAKEN | names KEY | purge PREFIX | child KEY\n");
 	return 2;
 }

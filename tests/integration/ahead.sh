@@ -27,6 +27,7 @@ equal "each is there" "$(coffer key list --json | jq '[.[].name | select(startsw
 equal "each has its audit record, and so has the refusal" "$(($(coffer audit show --json --limit 1 | jq '.[-1].seq') - before))" 500
 equal "each can be used" "$(run round-trip bulk-499 1 100 16 0)" "100 messages, 0 wrong"
 equal "names that are not UTF-8 are refused where they are given" "$(run names records)" "2 sealed, 0 created, 0 wrong"
+equal "a child that closes its parent's stream takes no answer of it" "$(run child records)" "7 good"
 equal "who destroys each key that is listed leaves none" "$(run purge bulk-)" "499 destroyed, 0 left"
 check "the audit log verifies" coffer audit verify
 equal "the example of the documents" "$(timeout 60 "$COFFER_BUILD/tests/example_seal_many" records 10000)" "10000 records sealed and opened, 0 wrong"

@@ -164,7 +164,8 @@ unsigned coffer_under_way(const struct coffer *c);
  *
  * Memory that both map (docs/formats.md section 15): with the first stream of segments up to 4 MiB the connection asks the daemon for a ring of
  * COFFER_STREAM_SLOTS slots, each as large as that stream's segments, and keeps it. Segments then pass without going over the socket. Without one (an older
- * daemon, no room, no_ring), and where they are larger than its slots, they go in messages, and nothing else differs: begin with the stream that has the largest. Not for any child of the process: fork leaves it out. */
+ * daemon, no room, no_ring), and where they are larger than its slots, they go in messages, and nothing else differs: begin with the stream that has the
+ * largest. Not for any child of the process: fork leaves it out. */
 #define COFFER_STREAM_HEADER 99u
 #define COFFER_SEGMENT_OVERHEAD 16u
 #define COFFER_STREAM_AHEAD 8u

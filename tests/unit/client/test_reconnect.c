@@ -165,6 +165,42 @@ static void a_stream_that_did_not_begin_leaves_the_header(void **state)
 	server_stop(s);
 }
 
+/* The first part of a hash, then a change whose answer is lost; whatever comes over the next connection is counted. */
+static void hash_and_break(struct server *s)
+{
+	unsigned *more = s->arg;
+	if (!server_read(s)) return;
+	server_begin(s);
+	ttlv_put_bytes(&s->w, TAG_CORRELATION_VALUE, view_of("handle", 6));
+	if (!server_write(s, server_end(s)) || !server_read(s)) return;
+	close(s->fd);
+	s->fd = accept(s->listener, NULL, NULL);
+	if (s->fd < 0 || !server_read(s) || !answer_create(s)) return;
+	while (server_read(s) && server_write(s, server_refuse(s, ERR_NOT_FOUND, "no such calculation"))) ++*more;
+}
+
+/* The daemon of the new socket knows nothing of it: it is not the key that is gone. */
+static void a_calculation_does_not_outlive_its_socket(void **state)
+{
+	struct coffer_digest *d;
+	uint8_t out[32];
+	char uuid[COFFER_UUID_TEXT];
+	unsigned more = 0;
+	size_t len;
+	(void)state;
+	struct server *s = server_start(hash_and_break, &more);
+	struct coffer *one = server_connect(s, 10000, 0);
+	assert_int_equal(coffer_hash_begin(one, NULL, &d), COFFER_OK);
+	assert_int_equal(coffer_digest_update(d, "part", 4), COFFER_OK);
+	assert_int_equal(coffer_key_create(one, "new", NULL, NULL, uuid), COFFER_OK);
+	assert_int_equal(coffer_digest_final(d, "end", 3, out, sizeof out, &len), COFFER_ECLOSED);
+	assert_int_equal(coffer_digest_final(d, "end", 3, out, sizeof out, &len), COFFER_ECLOSED);
+	coffer_digest_close(d);
+	coffer_close(one);
+	server_stop(s);
+	assert_int_equal(more, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +208,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_stream_does_not_outlive_its_socket, set_up, tear_down),
 		cmocka_unit_test(an_answer_that_nobody_took_ends_the_connection),
 		cmocka_unit_test(a_stream_that_did_not_begin_leaves_the_header),
+		cmocka_unit_test(a_calculation_does_not_outlive_its_socket),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
