@@ -104,6 +104,7 @@ static bool keep_held(struct conn *c)
 {
 	struct request *r = &c->job.request;
 	if (request_keep(r) == ERR_OK) {
+		conn_hold(&c->job); /* what it has now */
 		unplace_answer(c);
 		return true;
 	}

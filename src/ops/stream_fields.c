@@ -96,7 +96,7 @@ enum coffer_err stream_add(struct op_ctx *ctx, struct stream_sealer *sealer, str
 	if (err == ERR_LIMIT)
 		return reason_fail(&ctx->reason, err, "this connection has %u streams open; end one first", OP_STREAMS_MAX);
 	if (err == ERR_BUSY)
-		return reason_fail(&ctx->reason, ERR_LIMIT, "the streams that you have open take all the secret memory that is for yours; end some first, or raise secret_memory");
+		return reason_fail(&ctx->reason, ERR_LIMIT, "open streams and operations in parts take all the secret memory that is for them; end some first, or raise secret_memory");
 	TRY(err);
 	err = stream_only_if_durable(ctx, *out);
 	if (!err) return ERR_OK;
