@@ -20,13 +20,19 @@ static bool get_replacement(struct clock_source *out)
 	return true;
 }
 
-uint64_t clock_wall_s(void)
+/* Coarse, as time() is: late by a tick of the kernel, and cheap. */
+static struct timespec wall(void)
 {
 	struct clock_source source;
 	struct timespec now;
-	if (get_replacement(&source) && source.wall_s) return source.wall_s(source.arg);
-	clock_gettime(CLOCK_REALTIME_COARSE, &now); /* as time() does: late by a tick of the kernel, and cheap */
-	return now.tv_sec > 0 ? (uint64_t)now.tv_sec : 0;
+	if (get_replacement(&source) && source.wall_s) return (struct timespec){ .tv_sec = (time_t)source.wall_s(source.arg) };
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return now.tv_sec > 0 ? now : (struct timespec){ 0 };
+}
+
+uint64_t clock_wall_s(void)
+{
+	return (uint64_t)wall().tv_sec;
 }
 
 static uint64_t mono_ms(clockid_t clock)
@@ -68,6 +74,13 @@ uint64_t clock_date_s(void)
 {
 	uint64_t wall = clock_wall_s(), known = known_now_s();
 	return wall > known ? wall : known;
+}
+
+uint64_t clock_date_ms(void)
+{
+	struct timespec now = wall();
+	uint64_t known = known_now_s();
+	return (uint64_t)now.tv_sec >= known ? (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u : known * 1000u;
 }
 
 uint64_t clock_behind_s(void)

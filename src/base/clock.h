@@ -15,6 +15,8 @@ uint64_t clock_mono_coarse_ms(void);
  * has passed since by the monotonic clock. So a clock that is wrong at boot neither revives what has ended nor ends, for lack of time, what
  * has begun. Seconds since 1970-01-01 UTC. */
 uint64_t clock_date_s(void);
+/* The same in milliseconds, for what is put in the order of its making; late by a tick of the kernel at most (10 ms). From a replaced source, and where the wall clock is behind what is known, whole seconds. */
+uint64_t clock_date_ms(void);
 /* wall_s: a time that has been, such as that of the newest audit record. Replaces what was known; 0 forgets it. */
 void clock_set_known_s(uint64_t wall_s);
 /* Seconds by which the wall clock is behind what is known; 0 where it is not. */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/ct.h"
 #include "base/text.h"
+#include "base/uuid.h"
 
 #define CONTEXT_NAME_MAX 255u  /* docs/formats.md section 3 */
 #define CONTEXT_VALUE_MAX 4096u
@@ -93,10 +94,17 @@ enum coffer_status call_transmit(struct call *call)
 	return conn_send(c, call->len, call->deadline_ms);
 }
 
+bool call_request_id(uint8_t out[static KMIP_REQUEST_ID_LEN])
+{
+	if (getrandom(out, KMIP_REQUEST_ID_LEN, 0) != (ssize_t)KMIP_REQUEST_ID_LEN) return false;
+	uuid_of_time(out, clock_date_ms());
+	return true;
+}
+
 enum coffer_status call_send(struct call *call, bool change)
 {
 	uint8_t request_id[KMIP_REQUEST_ID_LEN];
-	if (change && getrandom(request_id, sizeof request_id, 0) != (ssize_t)sizeof request_id)
+	if (change && !call_request_id(request_id))
 		return conn_fail(call->c, COFFER_ESERVER, "the system has no random bytes");
 	kmip_request_item_end(&call->w, call->item, change ? request_id : NULL);
 	kmip_request_end(&call->w, call->request);

@@ -35,6 +35,8 @@ enum coffer_status call_begin_batch(struct call *call, struct coffer *c, unsigne
 enum coffer_status call_begin_ahead(struct call *call, struct coffer *c, uint32_t operation, size_t payload_max);
 /* Takes the lock to collect an answer whose request was sent before. */
 enum coffer_status call_begin_collect(struct call *call, struct coffer *c);
+/* A new request id: a version 7 UUID, because the daemon keeps what is made together where it stands together. False: the system has no random bytes. */
+bool call_request_id(uint8_t out[static KMIP_REQUEST_ID_LEN]) MUST_USE;
 /* Sends it. change: with a request id, so that repeating it has one effect. */
 enum coffer_status call_send(struct call *call, bool change);
 /* Waits for the answer; call->answer.items[0].payload holds its fields. A refusal keeps its sentence and becomes a status. */

@@ -1,6 +1,5 @@
 /* Keys are made, one by one or many in a message. */
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/text.h"
@@ -140,7 +139,7 @@ static enum coffer_status create_some(struct coffer *c, struct coffer_new_key *k
 	struct call call;
 	uint8_t request_id[KMIP_REQUEST_ID_LEN];
 	*out_answered = 0;
-	if (getrandom(request_id, sizeof request_id, 0) != (ssize_t)sizeof request_id)
+	if (!call_request_id(request_id))
 		return conn_refuse(c, COFFER_ESERVER, "the system has no random bytes");
 	enum coffer_status st = call_begin_batch(&call, c, (unsigned)count, count * TEMPLATE_MAX);
 	if (st) return st;

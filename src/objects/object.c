@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/uuid.h"
 #include "crypto/rng.h"
 #include "keyring/ring.h"
 #include "kmip/attr.h"
@@ -13,12 +15,10 @@
 #define USAGE_ENCRYPT 0x4u
 #define USAGE_DECRYPT 0x8u
 
-/* A version 4 UUID (RFC 4122 section 4.4). */
-static enum coffer_err random_uuid(uint8_t out[static UUID_LEN])
+static enum coffer_err make_uuid(uint8_t out[static UUID_LEN])
 {
 	TRY(rng_bytes(out, UUID_LEN));
-	out[6] = (uint8_t)((out[6] & 0x0f) | 0x40);
-	out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
+	uuid_of_time(out, clock_date_ms());
 	return ERR_OK;
 }
 
@@ -43,7 +43,7 @@ enum coffer_err object_make(uint32_t type, const char *owner, struct object **ou
 {
 	struct object *o = object_blank(type, owner);
 	ENSURE(o, ERR_MEMORY);
-	enum coffer_err err = random_uuid(o->id);
+	enum coffer_err err = make_uuid(o->id);
 	if (err) object_unref(o);
 	else *out = o;
 	return err;

@@ -48,7 +48,7 @@ struct object {
 	_Atomic bool stale;          /* a newer snapshot was published: look it up again */
 };
 
-/* An empty object with one reference and a random UUID. ERR_MEMORY; ERR_CRYPTO: there are no random bytes. Caller unrefs. */
+/* An empty object with one reference and a UUID of its time and 74 random bits (base/uuid.h). ERR_MEMORY; ERR_CRYPTO: there are no random bytes. Caller unrefs. */
 enum coffer_err object_make(uint32_t type, const char *owner, struct object **out) MUST_USE;
 /* The same; NULL for either failure. */
 struct object *object_new(uint32_t type, const char *owner);

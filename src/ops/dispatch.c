@@ -126,7 +126,7 @@ static enum coffer_err end_answer(struct run *run)
 	/* The record says that something was changed, or has an answer to which something was added: it becomes the whole one. */
 	struct view answer = run->secret ? view_of(NULL, 0) : request_answer(run->r);
 	if (txn_mark(run->ctx.txn) != ERR_OK) return ERR_OK; /* that stays */
-	enum coffer_err err = request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer);
+	enum coffer_err err = request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer, &run->ctx.engine->request_sweep);
 	if (err) txn_undo(run->ctx.txn); /* likewise */
 	else txn_keep(run->ctx.txn);
 	return ERR_OK;

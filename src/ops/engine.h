@@ -21,6 +21,7 @@
 #include "keyring/rooted_store.h"
 #include "objects/table.h"
 #include "objects/txn.h"
+#include "ops/request_record.h"
 #include "token/proxy.h"
 
 enum engine_state {
@@ -112,6 +113,7 @@ struct engine {
 	struct txn *txn;
 	struct audit_chain *audit;
 	struct audit_held *held;           /* records of the time without the database; NULL: one node writes the store. From the start */
+	struct request_sweep request_sweep; /* zeroes from the start */
 	struct grants *staged_grants;      /* a reference: the grants after the transaction under way; NULL while it changes none */
 
 	/* admin lane */

@@ -6,14 +6,16 @@
 #include "base/clock.h"
 #include "base/ct.h"
 #include "base/reader.h"
+#include "base/uuid.h"
 #include "crypto/hash.h"
 #include "keyring/label.h"
 #include "keyring/record.h"
+#include "keyring/rooted_store.h"
 
 #define SCHEMA 1u
 #define HEADER_LEN 9u /* schema u8, expires u64 */
 #define SWEEP_EVERY 16u
-#define SWEEP_FIRST 8u /* rows; more when one of them has expired */
+#define SWEEP_FIRST 24u /* rows, more than come meanwhile, so that the end is reached; more when one of them has expired */
 
 enum coffer_err request_record_digest(const struct kmip_request *request, uint8_t out[static 32])
 {
@@ -33,7 +35,7 @@ enum coffer_err request_record_digest(const struct kmip_request *request, uint8_
 }
 
 /* SHA-256(T("request") || domain id || LP(principal) || LP(request id)) */
-static enum coffer_err record_id(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
+static enum coffer_err plain_id(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
 	uint8_t out[static 32])
 {
 	uint8_t bytes[64 + UUID_LEN + PRINCIPAL_MAX + 8 + KMIP_REQUEST_ID_LEN];
@@ -46,6 +48,13 @@ static enum coffer_err record_id(struct txn *txn, const struct principal *princi
 	writer_view_u32(&w, view_of(id, KMIP_REQUEST_ID_LEN));
 	TRY(writer_done(&w));
 	return hash_sha256(writer_view(&w), out);
+}
+
+/* The request id's first bytes, which is its time where it is a version 7 UUID, in front of as much of the digest: records of requests that come together stand together. */
+static void timed_id(const uint8_t plain[static 32], const uint8_t id[static KMIP_REQUEST_ID_LEN], uint8_t out[static 32])
+{
+	memcpy(out, id, UUID_TIME_LEN);
+	memcpy(out + UUID_TIME_LEN, plain, 32 - UUID_TIME_LEN);
 }
 
 static enum coffer_err expiry(struct view header, uint64_t *out)
@@ -75,16 +84,13 @@ static enum coffer_err read_body(struct view body, const uint8_t digest[static 3
 	return buf_append(answer, response);
 }
 
-enum coffer_err request_record_find(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
-	const uint8_t digest[static 32], struct buf *answer, bool *out_found, struct reason *reason)
+static enum coffer_err find_row(struct txn *txn, const uint8_t key[static 32], const uint8_t digest[static 32], struct buf *answer, bool *out_found,
+	struct reason *reason)
 {
 	AUTO_BUF struct buf body = BUF_EMPTY;
-	uint8_t key[32];
 	uint64_t expires_ms;
 	struct store_row row;
-	TRY(record_id(txn, principal, id, key));
-	enum coffer_err err = store_get(txn_store(txn), STORE_REQUEST, view_of(key, sizeof key), &row);
-	*out_found = false;
+	enum coffer_err err = store_get(txn_store(txn), STORE_REQUEST, view_of(key, 32), &row);
 	if (err == ERR_NOT_FOUND) return ERR_OK;
 	TRY(err);
 	TRY(expiry(row.header, &expires_ms));
@@ -93,6 +99,17 @@ enum coffer_err request_record_find(struct txn *txn, const struct principal *pri
 	TRY(read_body(buf_view(&body), digest, answer, reason));
 	*out_found = true;
 	return ERR_OK;
+}
+
+enum coffer_err request_record_find(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
+	const uint8_t digest[static 32], struct buf *answer, bool *out_found, struct reason *reason)
+{
+	uint8_t plain[32], timed[32];
+	*out_found = false;
+	TRY(plain_id(txn, principal, id, plain));
+	timed_id(plain, id, timed);
+	TRY(find_row(txn, timed, digest, answer, out_found, reason));
+	return *out_found ? ERR_OK : find_row(txn, plain, digest, answer, out_found, reason);
 }
 
 bool request_record_is_expired(const struct store_row *row)
@@ -105,7 +122,7 @@ struct sweep {
 	uint64_t now_ms;
 	struct store_row last; /* looked at; its id counts */
 	uint8_t ids[REQUEST_RECORD_SWEEP][32];
-	size_t count;
+	size_t seen, count;
 };
 
 static enum coffer_err note_expired(void *arg, const struct store_row *row)
@@ -114,21 +131,26 @@ static enum coffer_err note_expired(void *arg, const struct store_row *row)
 	uint64_t expires_ms;
 	memcpy(s->last.id, row->id, row->id_len);
 	s->last.id_len = row->id_len;
+	s->seen++;
 	if (expiry(row->header, &expires_ms) != ERR_OK) return ERR_OK; /* a damaged row is told when it is asked for, and stops nobody else */
 	if (expires_ms > s->now_ms || row->id_len != sizeof s->ids[0]) return ERR_OK;
 	memcpy(s->ids[s->count++], row->id, sizeof s->ids[0]);
 	return ERR_OK;
 }
 
-/* Ids are digests: the rows behind a new one are a random sample, so every row is looked at in time. Each may be a page from the disk: a few tell whether it is worth more. */
-static enum coffer_err sweep_after(struct txn *txn, const uint8_t key[static 32])
+/* The next few rows: each may be a page from the disk, so a few tell whether it is worth more. */
+static enum coffer_err sweep_some(struct txn *txn, const struct store_row *newest, struct request_sweep *place)
 {
 	struct sweep s = { .now_ms = clock_date_s() * 1000 };
-	TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(key, 32), false, SWEEP_FIRST, note_expired, &s));
+	if (!place->begun) memcpy(place->at, newest->id, place->at_len = newest->id_len);
+	place->begun = true;
+	TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(place->at, place->at_len), false, SWEEP_FIRST, note_expired, &s));
 	if (s.count) {
 		struct store_row last = s.last; /* the scan goes on from it, and s.last with the scan */
 		TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(last.id, last.id_len), false, REQUEST_RECORD_SWEEP - SWEEP_FIRST, note_expired, &s));
 	}
+	place->at_len = s.seen < SWEEP_FIRST ? 0 : s.last.id_len; /* the last row was seen: from the first one on */
+	memcpy(place->at, s.last.id, place->at_len);
 	for (size_t i = 0; i < s.count; i++) TRY(store_erase(txn_store(txn), STORE_REQUEST, view_of(s.ids[i], sizeof s.ids[i])));
 	return ERR_OK;
 }
@@ -150,8 +172,18 @@ static enum coffer_err put_row(struct txn *txn, struct view plain, struct store_
 	return store_put(txn_store(txn), STORE_REQUEST, row, true);
 }
 
+/* Among several nodes the older programs look for digests alone. */
+static enum coffer_err row_id(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN], uint8_t out[static 32])
+{
+	uint8_t plain[32];
+	TRY(plain_id(txn, principal, id, plain));
+	if (rooted_store_is_shared(txn_store(txn))) memcpy(out, plain, sizeof plain);
+	else timed_id(plain, id, out);
+	return ERR_OK;
+}
+
 enum coffer_err request_record_put(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
-	const uint8_t digest[static 32], struct view answer)
+	const uint8_t digest[static 32], struct view answer, struct request_sweep *place)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	static const uint8_t no_index[] = { 0, 0 };
@@ -160,7 +192,7 @@ enum coffer_err request_record_put(struct txn *txn, const struct principal *prin
 	struct writer w;
 	uint64_t now_ms = clock_date_s() * 1000;
 
-	TRY(record_id(txn, principal, id, row.id));
+	TRY(row_id(txn, principal, id, row.id));
 	writer_init(&w, header, sizeof header);
 	writer_u8(&w, SCHEMA);
 	writer_u64(&w, now_ms + REQUEST_RECORD_LIFE_S * UINT64_C(1000));
@@ -172,6 +204,6 @@ enum coffer_err request_record_put(struct txn *txn, const struct principal *prin
 	writer_view_u32(&w, answer.len <= REQUEST_RECORD_ANSWER_MAX ? answer : view_of(NULL, 0));
 	TRY(writer_done(&w));
 	TRY(put_row(txn, buf_view(&plain), &row));
-	if (row.id[31] % SWEEP_EVERY == 0) return sweep_after(txn, row.id);
-	return ERR_OK;
+	if (!place || ++place->puts % SWEEP_EVERY) return ERR_OK;
+	return sweep_some(txn, &row, place);
 }

@@ -17,9 +17,18 @@ enum coffer_err request_record_digest(const struct kmip_request *request, uint8_
  * ERR_EXISTS with a sentence: the id was used for something else, or the answer was not kept. */
 enum coffer_err request_record_find(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
 	const uint8_t digest[static 32], struct buf *answer, bool *out_found, struct reason *reason) MUST_USE;
-/* Writes or replaces the record; an empty answer says "carried out, answer not kept". Now and then sweeps expired ones. */
+/* Where expired records are looked for next: round and round, 24 rows with every sixteenth new one, so that all of them have been looked at when twice as many have come. Zeroes: not begun.
+ * It begins behind a new record: behind the newest where ids are times, and so with the oldest; anywhere where they are digests, for a process that hardly lives long enough to come round. */
+struct request_sweep {
+	bool begun;
+	uint8_t at[STORE_ID_MAX]; /* the row looked at last */
+	size_t at_len;            /* 0: none, from the first row on */
+	uint32_t puts;
+};
+
+/* Writes or replaces the record; an empty answer says "carried out, answer not kept". place: where to look for expired ones, which leave; NULL: nowhere. */
 enum coffer_err request_record_put(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
-	const uint8_t digest[static 32], struct view answer) MUST_USE;
+	const uint8_t digest[static 32], struct view answer, struct request_sweep *place) MUST_USE;
 /* Whether nobody asks for the row any more: it may be erased. False also when its header cannot be read. */
 bool request_record_is_expired(const struct store_row *row);
 

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/uuid.h"
 #include "common.h"
 #include "store/sqlite_internal.h"
 
@@ -91,7 +92,7 @@ static void open_copy(const char *path)
 	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) sql_must(sqlite3_exec(db, settings[i], NULL, NULL, NULL), settings[i]);
 }
 
-/* Bytes that no row had before, all over the place as identifiers and tokens are. */
+/* Bytes that no row had before, all over the place as tokens are. */
 static void fresh(uint8_t *out, size_t len)
 {
 	for (size_t i = 0; i < len; i += 8) {
@@ -101,6 +102,15 @@ static void fresh(uint8_t *out, size_t len)
 		z ^= z >> 31;
 		memcpy(out + i, &z, len - i < 8 ? len - i : 8);
 	}
+}
+
+/* Objects' identifiers and those of requests' records begin with the time. */
+static void fresh_id(struct template_row *row)
+{
+	struct timespec now;
+	fresh(row->id, (size_t)row->id_len);
+	clock_gettime(CLOCK_REALTIME, &now);
+	uuid_of_time(row->id, (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u);
 }
 
 static void put(sqlite3_stmt *record, sqlite3_stmt *search, struct template_row *row)
@@ -133,8 +143,8 @@ static void next_audit_id(struct template_row *row)
 
 static void create(sqlite3_stmt *insert, sqlite3_stmt *search, struct template_row *object, struct template_row *audit, struct template_row *request)
 {
-	fresh(object->id, (size_t)object->id_len);
-	fresh(request->id, (size_t)request->id_len);
+	fresh_id(object);
+	fresh_id(request);
 	fresh(object->body, (size_t)object->body_len);
 	next_audit_id(audit);
 	put(insert, search, object);

@@ -95,7 +95,7 @@ void rows_request(struct rows *r, bool sealed)
 	struct store_row row;
 	bool found = false;
 	principal_from_uid(4001, 1, &p);
-	REQUIRE(request_record_put(r->txn, &p, id, digest, view_str("answer")) == ERR_OK);
+	REQUIRE(request_record_put(r->txn, &p, id, digest, view_str("answer"), NULL) == ERR_OK);
 	rows_take(r, &row);
 	REQUIRE(store_scan(r->store, STORE_REQUEST, view_of(NULL, 0), false, 1, take_id, &row) == ERR_OK);
 	if (!(sealed ? rows_put_sealed(r, STORE_REQUEST, &row) : rows_put(r, STORE_REQUEST, &row))) return;

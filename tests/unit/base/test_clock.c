@@ -67,11 +67,13 @@ static void dates_are_never_judged_before_a_time_that_has_been(void **state)
 	wall_s = 1000000, mono_ms = 5000;
 	clock_set_source(&(struct clock_source){ wall_now, mono_now, NULL });
 	assert_int_equal(clock_date_s(), 1000000); /* nothing is known: the wall clock */
+	assert_int_equal(clock_date_ms(), UINT64_C(1000000000));
 	assert_int_equal(clock_behind_s(), 0);
 	clock_set_known_s(999000);
 	assert_int_equal(clock_date_s(), 1000000); /* the wall clock is later */
 	wall_s = 60;                               /* a battery ran empty */
 	assert_int_equal(clock_date_s(), 999000);
+	assert_int_equal(clock_date_ms(), UINT64_C(999000000));
 	assert_int_equal(clock_behind_s(), 998940);
 	mono_ms += 10000;
 	assert_int_equal(clock_date_s(), 999010); /* and goes on */
@@ -82,6 +84,8 @@ static void dates_are_never_judged_before_a_time_that_has_been(void **state)
 	wall_s = 60;
 	assert_int_equal(clock_date_s(), 60);
 	clock_set_source(NULL);
+	uint64_t before = clock_wall_s() * 1000u, now = clock_date_ms(), after = clock_wall_s() * 1000u;
+	assert_true(before <= now && now < after + 1000u);
 }
 
 int main(void)

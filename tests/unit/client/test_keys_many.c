@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/uuid.h"
 #include "kmip/attr.h"
 #include "kmip/values.h"
 #include "unit/client/server.h"
@@ -78,6 +80,13 @@ static bool note(struct server *s)
 		if (item->id.operation != OPERATION_CREATE) return false;
 	}
 	return s->request.header.error_continuation == BATCH_ERROR_CONTINUATION_OPTION_CONTINUE;
+}
+
+/* A version 7 UUID, so that the daemon's records of one time stand together. */
+static bool is_of_now(const uint8_t id[static KMIP_REQUEST_ID_LEN])
+{
+	uint64_t now = clock_date_ms(), then = uuid_time(id);
+	return then <= now && now - then < 60000 && id[6] >> 4 == 7 && id[8] >> 6 == 2;
 }
 
 static bool next_connection(struct server *s)
@@ -166,6 +175,7 @@ static void many_keys_take_few_messages(void **state)
 	assert_int_equal(script.items[2], KEYS - 2 * COFFER_BATCH_MAX);
 	assert_true(script.one_id);
 	assert_memory_not_equal(script.request_id[0], script.request_id[1], KMIP_REQUEST_ID_LEN);
+	assert_true(is_of_now(script.request_id[0]) && is_of_now(script.request_id[1]));
 	assert_int_equal(coffer_key_create_many(c, keys, 1), COFFER_OK);
 	assert_int_equal(coffer_key_create_many(c, NULL, 0), COFFER_OK);
 	assert_int_equal(script.messages, 4);

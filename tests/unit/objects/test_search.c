@@ -169,10 +169,10 @@ static void owned_objects_are_counted_while_they_live(void **state)
 	world_close(&w);
 }
 
-static enum coffer_err keep_none_but_first_half(void *arg, const struct store_row *row, bool *out_keep)
+static enum coffer_err keep_one_half(void *arg, const struct store_row *row, bool *out_keep)
 {
 	(void)arg;
-	*out_keep = row->id[0] < 0x80;
+	*out_keep = row->id[UUID_LEN - 1] < 0x80; /* by the random end of it */
 	return ERR_OK;
 }
 
@@ -186,7 +186,7 @@ static void a_scan_opens_only_the_rows_that_are_kept_and_leaves_memory_alone(voi
 	fill(&w, COUNT);
 	object_table_clear(w.table);
 	world_rows_read(&w);
-	assert_int_equal(txn_scan_kept(w.txn, view_of(NULL, 0), SIZE_MAX, keep_none_but_first_half, count_object, &found, NULL), ERR_OK);
+	assert_int_equal(txn_scan_kept(w.txn, view_of(NULL, 0), SIZE_MAX, keep_one_half, count_object, &found, NULL), ERR_OK);
 	assert_true(found > 0 && found < COUNT);
 	assert_int_equal(world_rows_read(&w), COUNT + found);
 	assert_int_equal(object_table_count(w.table), 0);

@@ -6,7 +6,10 @@
 #include <cmocka.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+#include "base/uuid.h"
 #include "kmip/attr.h"
+#include "kmip/enums.h"
 #include "objects/names.h"
 #include "unit/objects/support.h"
 
@@ -30,6 +33,32 @@ static void assert_name_gives(struct object_table *t, const char *name, const st
 	struct object *o = object_table_get_by_name(t, view_str(name));
 	assert_ptr_equal(o, expected);
 	object_unref(o);
+}
+
+static uint64_t wall_now(void *arg)
+{
+	return *(uint64_t *)arg;
+}
+
+/* Their rows stand together in the store's trees. */
+static void objects_that_are_made_together_have_ids_that_stand_together(void **state)
+{
+	uint64_t wall_s = 1700000000;
+	uint8_t before[UUID_LEN] = { 0 };
+	(void)state;
+	clock_set_source(&(struct clock_source){ wall_now, NULL, &wall_s });
+	for (unsigned i = 0; i < 100; i++, wall_s++) {
+		struct object *o = object_new(OBJECT_TYPE_SYMMETRIC_KEY, "unix:1");
+		assert_non_null(o);
+		assert_int_equal(uuid_time(o->id), wall_s * 1000);
+		assert_int_equal(o->id[6] >> 4, 7);
+		assert_int_equal(o->id[8] >> 6, 2);
+		assert_true(memcmp(before, o->id, UUID_LEN) < 0);
+		assert_memory_not_equal(before + 9, o->id + 9, UUID_LEN - 9); /* and the rest is random */
+		memcpy(before, o->id, UUID_LEN);
+		object_unref(o);
+	}
+	clock_set_source(NULL);
 }
 
 static void a_published_object_is_found_by_id_and_name(void **state)
@@ -262,6 +291,7 @@ static void what_is_removed_gives_its_room_back(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(objects_that_are_made_together_have_ids_that_stand_together),
 		cmocka_unit_test(a_published_object_is_found_by_id_and_name),
 		cmocka_unit_test(only_a_newer_snapshot_replaces_and_the_old_one_becomes_stale),
 		cmocka_unit_test(a_renamed_object_is_not_found_by_its_old_name), cmocka_unit_test(objects_leave_for_want_of_bytes),
