@@ -16,6 +16,7 @@ struct coffer_digest {
 	size_t correlation_len;          /* 0: no part was sent yet */
 	uint64_t socket;                 /* that the parts went over: on another one the daemon knows nothing of them */
 	bool dead;
+	bool ended;                      /* its result was given, or had no room */
 };
 
 static const struct { const char *name; uint32_t hashing; } hashes[] = {
@@ -110,6 +111,7 @@ static enum coffer_status keep_correlation(struct call *call, struct coffer_dige
 static enum coffer_status send_part(struct coffer_digest *d, struct call *call, struct view data, struct view mac, bool final, bool *held)
 {
 	*held = false;
+	if (d->ended) return conn_refuse(d->c, COFFER_ESTATE, "this calculation has ended; begin another one");
 	if (d->dead) return conn_refuse(d->c, COFFER_ECLOSED, "this calculation failed before; begin it again");
 	if (data.len > COFFER_MESSAGE_MAX) return conn_refuse(d->c, COFFER_ETOOLARGE, "a part has at most %u bytes", COFFER_MESSAGE_MAX);
 	enum coffer_status st = call_begin(call, d->c, d->operation, data.len + mac.len + CORRELATION_MAX + 256);
@@ -156,6 +158,7 @@ enum coffer_status coffer_digest_final(struct coffer_digest *d, const void *last
 	if (!st)
 		st = find(&call, tag, &item) && ttlv_get_bytes(&item, &bytes) == ERR_OK ? call_copy_out(&call, bytes, out, out_cap, out_len)
 		: call_malformed(&call);
+	d->ended = !st || st == COFFER_ENOSPACE;
 	return call_end(&call, st);
 }
 
@@ -173,5 +176,6 @@ enum coffer_status coffer_digest_check(struct coffer_digest *d, const void *last
 	if (!held) return st;
 	if (!st && (!find(&call, TAG_VALIDITY_INDICATOR, &item) || ttlv_get_enum(&item, &validity) != ERR_OK)) st = call_malformed(&call);
 	if (!st) *out_valid = validity == VALIDITY_INDICATOR_VALID;
+	d->ended = !st;
 	return call_end(&call, st);
 }

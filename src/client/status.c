@@ -13,7 +13,7 @@ const char *coffer_strerror(enum coffer_status status)
 		[COFFER_EPROTOCOL] = "the answer is not well-formed",
 		[COFFER_EDENIED] = "permission denied",
 		[COFFER_ENOTFOUND] = "no such key",
-		[COFFER_ESTATE] = "the key is in the wrong state",
+		[COFFER_ESTATE] = "the key is in the wrong state, or there is nothing to wait for",
 		[COFFER_EEXISTS] = "the name is taken",
 		[COFFER_ESEALED] = "the node is sealed or not initialised",
 		[COFFER_EBUSY] = "a limit was reached or the server is busy; try again",

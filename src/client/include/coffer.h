@@ -47,7 +47,7 @@ enum coffer_status {
 	COFFER_EPROTOCOL = 6,    /* an answer that is not well-formed */
 	COFFER_EDENIED = 7,      /* no permission */
 	COFFER_ENOTFOUND = 8,    /* no such key */
-	COFFER_ESTATE = 9,       /* the key is in the wrong state (destroyed, not active …) */
+	COFFER_ESTATE = 9,       /* the key is in the wrong state (destroyed, not active …), or nothing is under way, or a stream or calculation has ended */
 	COFFER_EEXISTS = 10,     /* the name is taken */
 	COFFER_ESEALED = 11,     /* the node is sealed or not initialised */
 	COFFER_EBUSY = 12,       /* a limit was reached or the server is busy: try again */
@@ -216,7 +216,7 @@ void coffer_stream_close(struct coffer_stream *s);
 /* ---- MAC and hash ----
  * In parts of at most COFFER_MESSAGE_MAX bytes each: begin, update as often as needed, then final or check with the last part (which may be
  * empty, or all there is). A connection keeps at most 16 of them, and the place of one that was closed between its first part and its
- * end until the connection is closed; one that failed is dead. The object borrows the connection, which must
+ * end until the connection is closed; one that failed is dead (COFFER_ECLOSED), one that gave its result has ended (COFFER_ESTATE). The object borrows the connection, which must
  * outlive it. */
 #define COFFER_DIGEST_MAX 64u /* bytes of the longest MAC or hash */
 struct coffer_digest;

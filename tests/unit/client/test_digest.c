@@ -100,6 +100,9 @@ static void one_part_needs_no_correlation(void **state)
 	assert_int_equal(out[0], 0xd1);
 	assert_int_equal(seen.count, 1);
 	assert_false(seen.parts[0].init || seen.parts[0].final || seen.parts[0].correlation_len);
+	assert_int_equal(coffer_digest_final(d, "abc", 3, out, sizeof out, &len), COFFER_ESTATE);
+	assert_int_equal(coffer_digest_update(d, "abc", 3), COFFER_ESTATE);
+	assert_int_equal(seen.count, 1);
 	coffer_digest_close(d);
 }
 
@@ -133,6 +136,8 @@ static void a_check_says_valid_or_not_and_is_no_failure(void **state)
 	assert_int_equal(coffer_mac_begin(c, UUID_A, 1, &d), COFFER_OK);
 	assert_int_equal(coffer_digest_check(d, "abc", 3, mac, 31, &valid), COFFER_OK);
 	assert_int_equal(valid, 0);
+	assert_int_equal(coffer_digest_check(d, "abc", 3, mac, 31, &valid), COFFER_ESTATE);
+	assert_non_null(strstr(coffer_error(c), "has ended"));
 	coffer_digest_close(d);
 }
 
