@@ -2,6 +2,7 @@
 #ifndef COFFER_BASE_UUID_H
 #define COFFER_BASE_UUID_H
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/be.h"
@@ -17,6 +18,12 @@ static inline void uuid_of_time(uint8_t uuid[static UUID_LEN], uint64_t ms)
 	memcpy(uuid, time + sizeof time - UUID_TIME_LEN, UUID_TIME_LEN);
 	uuid[6] = (uint8_t)((uuid[6] & 0x0f) | 0x70);
 	uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
+}
+
+/* Whether it is of version 7, and variant 1. */
+static inline bool uuid_has_time(const uint8_t uuid[static UUID_LEN])
+{
+	return uuid[6] >> 4 == 7 && uuid[8] >> 6 == 2;
 }
 
 /* The time that stands in front, whatever the 16 bytes are. */

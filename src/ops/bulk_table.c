@@ -26,7 +26,7 @@ static bool is_of(const struct bulk_table *t, const struct bulk_counter *c, cons
 	return memcmp(c->id, use->id, UUID_LEN) == 0 && c->operation == use->operation && strcmp(t->principals[c->of], use->principal->text) == 0;
 }
 
-/* UUIDs are random. */
+/* The end of a UUID is random. */
 static uint32_t hash_of(const struct bulk_use *use)
 {
 	uint64_t h;

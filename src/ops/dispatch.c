@@ -126,7 +126,7 @@ static enum coffer_err end_answer(struct run *run)
 	/* The record says that something was changed, or has an answer to which something was added: it becomes the whole one. */
 	struct view answer = run->secret ? view_of(NULL, 0) : request_answer(run->r);
 	if (txn_mark(run->ctx.txn) != ERR_OK) return ERR_OK; /* that stays */
-	enum coffer_err err = request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer, &run->ctx.engine->request_sweep);
+	enum coffer_err err = request_record_put(run->ctx.txn, &run->ctx.engine->request_records, run->ctx.principal, run->request_id, run->digest, answer);
 	if (err) txn_undo(run->ctx.txn); /* likewise */
 	else txn_keep(run->ctx.txn);
 	return ERR_OK;
@@ -149,8 +149,8 @@ static enum coffer_err run_batch(struct run *run)
 	TRY(take_request_id(run));
 	if (run->has_record && run->ctx.txn && run->began == ENGINE_OPEN) {
 		request_clear_answer(run->r);
-		TRY(request_record_find(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, &run->r->answer, &found,
-			&run->ctx.reason));
+		TRY(request_record_find(run->ctx.txn, &run->ctx.engine->request_records, run->ctx.principal, run->request_id, run->digest,
+			&run->r->answer, &found, &run->ctx.reason));
 	}
 	if (found) {
 		run->r->anchored = has_anchored(run->r->parsed); /* what was answered before may not be anchored yet */

@@ -186,7 +186,7 @@ static enum coffer_err record(struct run *run, const struct op_row *row, size_t 
 	kmip_response_end(&run->w, run->message, run->written + 1);
 	TRY(writer_done(&run->w));
 	struct view answer = run->secret || !ends ? view_of(NULL, 0) : request_answer(run->r);
-	TRY(request_record_put(run->ctx.txn, run->ctx.principal, run->request_id, run->digest, answer, &run->ctx.engine->request_sweep));
+	TRY(request_record_put(run->ctx.txn, &run->ctx.engine->request_records, run->ctx.principal, run->request_id, run->digest, answer));
 	run->recorded = ends;
 	run->changed = true; /* not before: an item that is undone for want of this changed nothing */
 	return ERR_OK;

@@ -113,7 +113,7 @@ struct engine {
 	struct txn *txn;
 	struct audit_chain *audit;
 	struct audit_held *held;           /* records of the time without the database; NULL: one node writes the store. From the start */
-	struct request_sweep request_sweep; /* zeroes from the start */
+	struct request_records request_records; /* zeroes from the start */
 	struct grants *staged_grants;      /* a reference: the grants after the transaction under way; NULL while it changes none */
 
 	/* admin lane */

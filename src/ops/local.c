@@ -127,7 +127,7 @@ void op_local_count(struct op_local *local, struct bulk *bulk, const struct bulk
 	else bulk_note_shared(bulk, use);
 }
 
-/* UUIDs are random: two of their bytes are a hash. */
+/* The end of a UUID is random: two of its bytes are a hash. */
 static size_t slot_of(const uint8_t id[static UUID_LEN])
 {
 	return ((size_t)id[14] << 8 | id[15]) & (LOCAL_SLOTS - 1);

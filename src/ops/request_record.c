@@ -15,6 +15,8 @@
 #define SCHEMA 1u
 #define HEADER_LEN 9u /* schema u8, expires u64 */
 #define SWEEP_EVERY 16u
+#define SWEEP_BYTES (1024u * 1024u) /* of bodies: what is erased is written over, and that to the log */
+#define CLOCKS_APART_MS 3600000u /* of clients and nodes */
 #define SWEEP_FIRST 24u /* rows, more than come meanwhile, so that the end is reached; more when one of them has expired */
 
 enum coffer_err request_record_digest(const struct kmip_request *request, uint8_t out[static 32])
@@ -101,14 +103,23 @@ static enum coffer_err find_row(struct txn *txn, const uint8_t key[static 32], c
 	return ERR_OK;
 }
 
-enum coffer_err request_record_find(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
-	const uint8_t digest[static 32], struct buf *answer, bool *out_found, struct reason *reason)
+/* Where several nodes write the store, rows with a time in front are of the time before it was shared: none is of a request that was made since. A lookup would be a way to the database. */
+static bool may_be_timed(struct txn *txn, struct request_records *of, const uint8_t id[static KMIP_REQUEST_ID_LEN])
+{
+	uint64_t now = clock_date_ms(), then = uuid_time(id);
+	if (!rooted_store_is_shared(txn_store(txn))) return true;
+	if (!of->shared_since_ms) of->shared_since_ms = now;
+	return !uuid_has_time(id) || then < of->shared_since_ms + CLOCKS_APART_MS || then > now + CLOCKS_APART_MS;
+}
+
+enum coffer_err request_record_find(struct txn *txn, struct request_records *of, const struct principal *principal,
+	const uint8_t id[static KMIP_REQUEST_ID_LEN], const uint8_t digest[static 32], struct buf *answer, bool *out_found, struct reason *reason)
 {
 	uint8_t plain[32], timed[32];
 	*out_found = false;
 	TRY(plain_id(txn, principal, id, plain));
 	timed_id(plain, id, timed);
-	TRY(find_row(txn, timed, digest, answer, out_found, reason));
+	if (may_be_timed(txn, of, id)) TRY(find_row(txn, timed, digest, answer, out_found, reason));
 	return *out_found ? ERR_OK : find_row(txn, plain, digest, answer, out_found, reason);
 }
 
@@ -120,37 +131,47 @@ bool request_record_is_expired(const struct store_row *row)
 
 struct sweep {
 	uint64_t now_ms;
-	struct store_row last; /* looked at; its id counts */
 	uint8_t ids[REQUEST_RECORD_SWEEP][32];
-	size_t seen, count;
+	size_t seen, count, bytes;
+	bool end; /* nothing stands behind */
 };
 
-static enum coffer_err note_expired(void *arg, const struct store_row *row)
+/* A damaged row is told when it is asked for, and stops nobody else. */
+static enum coffer_err note_expired(void *arg, const struct store_row *row, bool is_whole)
 {
 	struct sweep *s = arg;
 	uint64_t expires_ms;
-	memcpy(s->last.id, row->id, row->id_len);
-	s->last.id_len = row->id_len;
 	s->seen++;
-	if (expiry(row->header, &expires_ms) != ERR_OK) return ERR_OK; /* a damaged row is told when it is asked for, and stops nobody else */
-	if (expires_ms > s->now_ms || row->id_len != sizeof s->ids[0]) return ERR_OK;
+	if (!is_whole || row->id_len != sizeof s->ids[0] || expiry(row->header, &expires_ms) != ERR_OK || expires_ms > s->now_ms) return ERR_OK;
 	memcpy(s->ids[s->count++], row->id, sizeof s->ids[0]);
-	return ERR_OK;
+	s->bytes += row->body.len;
+	return s->bytes < SWEEP_BYTES ? ERR_OK : ERR_EXISTS; /* enough */
+}
+
+static enum coffer_err look(struct txn *txn, struct request_records *of, size_t rows, struct sweep *s)
+{
+	size_t before = s->seen;
+	enum coffer_err err = store_survey(txn_store(txn), STORE_REQUEST, &of->swept, rows, note_expired, s);
+	s->end = !err && s->seen - before < rows;
+	return err == ERR_EXISTS ? ERR_OK : err;
+}
+
+static void begin_behind(struct request_records *of, struct view id)
+{
+	memcpy(of->swept.at, id.ptr, id.len);
+	of->swept.at[id.len] = 0;
+	of->swept.len = id.len + 1;
 }
 
 /* The next few rows: each may be a page from the disk, so a few tell whether it is worth more. */
-static enum coffer_err sweep_some(struct txn *txn, const struct store_row *newest, struct request_sweep *place)
+static enum coffer_err sweep_some(struct txn *txn, struct request_records *of, const struct store_row *newest)
 {
 	struct sweep s = { .now_ms = clock_date_s() * 1000 };
-	if (!place->begun) memcpy(place->at, newest->id, place->at_len = newest->id_len);
-	place->begun = true;
-	TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(place->at, place->at_len), false, SWEEP_FIRST, note_expired, &s));
-	if (s.count) {
-		struct store_row last = s.last; /* the scan goes on from it, and s.last with the scan */
-		TRY(store_scan(txn_store(txn), STORE_REQUEST, view_of(last.id, last.id_len), false, REQUEST_RECORD_SWEEP - SWEEP_FIRST, note_expired, &s));
-	}
-	place->at_len = s.seen < SWEEP_FIRST ? 0 : s.last.id_len; /* the last row was seen: from the first one on */
-	memcpy(place->at, s.last.id, place->at_len);
+	if (!of->swept.len) begin_behind(of, view_of(newest->id, newest->id_len));
+	TRY(look(txn, of, SWEEP_FIRST, &s));
+	if (s.end) begin_behind(of, view_of(NULL, 0)); /* from the first row on */
+	if (s.end && s.seen == 0) TRY(look(txn, of, SWEEP_FIRST, &s));
+	if (s.count && s.bytes < SWEEP_BYTES && !s.end) TRY(look(txn, of, REQUEST_RECORD_SWEEP - SWEEP_FIRST, &s));
 	for (size_t i = 0; i < s.count; i++) TRY(store_erase(txn_store(txn), STORE_REQUEST, view_of(s.ids[i], sizeof s.ids[i])));
 	return ERR_OK;
 }
@@ -182,8 +203,8 @@ static enum coffer_err row_id(struct txn *txn, const struct principal *principal
 	return ERR_OK;
 }
 
-enum coffer_err request_record_put(struct txn *txn, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
-	const uint8_t digest[static 32], struct view answer, struct request_sweep *place)
+enum coffer_err request_record_put(struct txn *txn, struct request_records *of, const struct principal *principal, const uint8_t id[static KMIP_REQUEST_ID_LEN],
+	const uint8_t digest[static 32], struct view answer)
 {
 	AUTO_BUF struct buf plain = BUF_EMPTY;
 	static const uint8_t no_index[] = { 0, 0 };
@@ -204,6 +225,5 @@ enum coffer_err request_record_put(struct txn *txn, const struct principal *prin
 	writer_view_u32(&w, answer.len <= REQUEST_RECORD_ANSWER_MAX ? answer : view_of(NULL, 0));
 	TRY(writer_done(&w));
 	TRY(put_row(txn, buf_view(&plain), &row));
-	if (!place || ++place->puts % SWEEP_EVERY) return ERR_OK;
-	return sweep_some(txn, &row, place);
+	return row.id[31] % SWEEP_EVERY ? ERR_OK : sweep_some(txn, of, &row); /* a byte of the digest */
 }

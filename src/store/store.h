@@ -22,7 +22,7 @@ enum store_table {
 	STORE_OBJECT = 1, /* managed objects; id: UUID (16) */
 	STORE_GRANT,      /* roles of principals; id: random (16) */
 	STORE_AUDIT,      /* the audit chain; id: node id (16) | sequence number (8) */
-	STORE_REQUEST,    /* answers already given; id: request digest (32) */
+	STORE_REQUEST,    /* answers already given; id: 32, a digest or behind a time */
 	STORE_DOMAIN,     /* id: ASCII name: "domain-key", "recovery" ... */
 	STORE_NODE,       /* id: node id (16) */
 	STORE_SLOT,       /* wrapped data keys; id: node id (16) | generation (4) */

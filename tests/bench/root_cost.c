@@ -26,6 +26,7 @@ struct side {
 	struct ring *ring;
 	struct txn *txn;
 	struct audit_chain *audit;
+	struct request_records request_records;
 	uint64_t us, cpu_us;
 };
 
@@ -78,7 +79,7 @@ static void create(struct side *s, const struct principal *p)
 	const struct audit_event event = { .principal = view_str(p->text), .operation = 1, .object_id = view_of(o->id, UUID_LEN) };
 	must(audit_append(s->audit, s->txn, &event) == ERR_OK, "an audit row");
 	memcpy(id, o->id, sizeof id);
-	must(request_record_put(s->txn, p, id, digest, view_str("an answer of some two hundred bytes, as Create gives it"), NULL) == ERR_OK, "a request record");
+	must(request_record_put(s->txn, &s->request_records, p, id, digest, view_str("an answer of some two hundred bytes, as Create gives it")) == ERR_OK, "a request record");
 }
 
 static uint64_t now_us(clockid_t clock)

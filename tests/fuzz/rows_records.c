@@ -92,14 +92,15 @@ void rows_request(struct rows *r, bool sealed)
 	AUTO_BUF struct buf answer = BUF_EMPTY;
 	struct principal p;
 	struct reason reason = { "" };
+	struct request_records of = { .shared_since_ms = 0 };
 	struct store_row row;
 	bool found = false;
 	principal_from_uid(4001, 1, &p);
-	REQUIRE(request_record_put(r->txn, &p, id, digest, view_str("answer"), NULL) == ERR_OK);
+	REQUIRE(request_record_put(r->txn, &of, &p, id, digest, view_str("answer")) == ERR_OK);
 	rows_take(r, &row);
 	REQUIRE(store_scan(r->store, STORE_REQUEST, view_of(NULL, 0), false, 1, take_id, &row) == ERR_OK);
 	if (!(sealed ? rows_put_sealed(r, STORE_REQUEST, &row) : rows_put(r, STORE_REQUEST, &row))) return;
-	enum coffer_err err = request_record_find(r->txn, &p, id, digest, &answer, &found, &reason);
+	enum coffer_err err = request_record_find(r->txn, &of, &p, id, digest, &answer, &found, &reason);
 	REQUIRE(err == ERR_OK || err == ERR_EXISTS || rows_is_refusal(err));
 	if (found) REQUIRE(err == ERR_OK && answer.len > 0);
 }

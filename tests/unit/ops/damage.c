@@ -115,7 +115,7 @@ static void put_request(struct damage *d, uint8_t number, const char *answer)
 	principal_from_uid(1000, 1, &p);
 	rising(number, id, sizeof id);
 	rising(number, digest, sizeof digest);
-	CHECK(request_record_put(d->engine.txn, &p, id, digest, view_str(answer), NULL));
+	CHECK(request_record_put(d->engine.txn, &d->engine.request_records, &p, id, digest, view_str(answer)));
 }
 
 static void add_grant(struct damage *d, struct grants **grants, const char *principal, enum role role)

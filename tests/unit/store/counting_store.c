@@ -1,11 +1,14 @@
 /* Counting between a store and its users. */
 #include "unit/store/counting_store.h"
 
+#include <string.h>
+
 #include "store/store_internal.h"
 
 static const struct store_ops *real_ops;
 static struct store_ops counting_ops;
 static size_t rows_read;
+static struct store_row spoilt; /* its id */
 
 static enum coffer_err counting_get(struct store *s, enum store_table table, struct view id, struct store_row *out)
 {
@@ -19,11 +22,16 @@ struct counted {
 	void *arg;
 };
 
+static bool is_spoilt(const struct store_row *row)
+{
+	return spoilt.id_len && view_equal(view_of(row->id, row->id_len), view_of(spoilt.id, spoilt.id_len));
+}
+
 static enum coffer_err count_row(void *arg, const struct store_row *row)
 {
 	struct counted *c = arg;
 	rows_read++;
-	return c->row(c->arg, row);
+	return is_spoilt(row) ? ERR_CORRUPT : c->row(c->arg, row);
 }
 
 static enum coffer_err count_id(void *arg, struct view id)
@@ -62,7 +70,7 @@ static enum coffer_err count_surveyed(void *arg, const struct store_row *row, bo
 {
 	struct surveyed *s = arg;
 	rows_read++;
-	return s->fn(s->arg, row, is_whole);
+	return s->fn(s->arg, row, is_whole && !is_spoilt(row));
 }
 
 static enum coffer_err counting_survey(struct store *s, enum store_table table, struct view from, size_t limit, store_survey_fn *fn, void *arg)
@@ -82,6 +90,12 @@ void counting_store_begin(struct store *s)
 	counting_ops.survey = counting_survey;
 	s->ops = &counting_ops;
 	rows_read = 0;
+	spoilt.id_len = 0;
+}
+
+void counting_store_spoil(struct view id)
+{
+	memcpy(spoilt.id, id.ptr, spoilt.id_len = id.len);
 }
 
 size_t counting_store_rows(void)

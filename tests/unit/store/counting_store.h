@@ -8,5 +8,7 @@
 void counting_store_begin(struct store *s);
 /* Rows and ids handed out since the last call. */
 size_t counting_store_rows(void);
+/* The row with this id, in any table, cannot be read any more: scans end at it with ERR_CORRUPT, surveys say that it is not whole. Until the next counted store. */
+void counting_store_spoil(struct view id);
 
 #endif
