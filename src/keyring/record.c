@@ -76,7 +76,7 @@ enum coffer_err record_seal(struct ring *ring, enum store_table table, struct vi
 	TRY(record_bind(domain, table, &sealed, &binding));
 	TRY(ring_cipher(ring, sealed.generation, subkey_of(table, &sealed), &cipher));
 	TRY(buf_reserve(body, envelope_size(plain.len)));
-	TRY(envelope_seal(cipher, NULL, ENVELOPE_RECORD, domain->id, sealed.generation, buf_view(&binding), plain, body->ptr + start));
+	TRY(envelope_seal(cipher, ring_nonces(ring), ENVELOPE_RECORD, domain->id, sealed.generation, buf_view(&binding), plain, body->ptr + start));
 	body->len = start + envelope_size(plain.len);
 	row->generation = sealed.generation;
 	row->body = view_of(body->ptr + start, body->len - start);

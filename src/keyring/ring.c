@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/writer.h"
+#include "crypto/rng.h"
 #include "keyring/ring_internal.h"
 
 struct entry {
@@ -28,6 +29,7 @@ struct ring {
 	unsigned count;
 	unsigned cap;
 	struct entry *entries; /* rising generations; pointers only, the keys are in the arena */
+	struct rng_pool *nonces; /* NULL: not asked for yet */
 };
 
 struct ring *ring_new(const struct domain_id *domain)
@@ -51,9 +53,16 @@ void ring_free(struct ring *ring)
 	if (!ring) return;
 	for (unsigned i = 0; i < ring->count; i++) entry_free(&ring->entries[i]);
 	for (unsigned i = 0; i < ring->retired_count; i++) secret_free(ring->retired[i].audit);
+	rng_pool_free(ring->nonces);
 	free(ring->retired);
 	free(ring->entries);
 	free(ring);
+}
+
+struct rng_pool *ring_nonces(struct ring *ring)
+{
+	if (!ring->nonces) ring->nonces = rng_pool_new();
+	return ring->nonces;
 }
 
 void ring_set_shared(struct ring *ring, bool shared)

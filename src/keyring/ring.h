@@ -15,6 +15,7 @@
 #define DATA_KEY_LEN 32u
 
 struct ring;
+struct rng_pool;
 
 /* Subkey labels: one use each. SUBKEY(name, label) of keyring/subkey.def: OBJECT_SEAL "object-seal", INDEX "index",
  * AUDIT "audit", NODE_RECORD "node-record", KEY_CHECK "key-check", DOMAIN_KEY "domain-key", ANCHOR "anchor". */
@@ -49,6 +50,9 @@ uint32_t ring_generation_at(const struct ring *ring, unsigned i);
 enum coffer_err ring_data_key(const struct ring *ring, uint32_t generation, const struct secret **out) MUST_USE;
 /* A subkey (32 bytes), derived once and kept; borrowed while the ring lives. ERR_NOT_FOUND: no such generation. */
 enum coffer_err ring_subkey(struct ring *ring, uint32_t generation, enum subkey which, const struct secret **out) MUST_USE;
+
+/* Where nonces of records come from, borrowed; NULL where memory is short: then each is drawn by itself (crypto/rng.h). */
+struct rng_pool *ring_nonces(struct ring *ring);
 
 /* The public key check of a data key before it is in a ring. */
 enum coffer_err ring_key_check(const struct domain_id *domain, uint32_t generation, const struct secret *key,
