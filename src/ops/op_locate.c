@@ -76,7 +76,8 @@ static enum coffer_err count_look(struct search *s)
 {
 	if (++s->looked_at <= s->look_max) return ERR_OK;
 	return reason_fail(&s->ctx->reason, ERR_LIMIT, "the search would look at more than %zu objects (locate_scan_max): look for a Unique Identifier, Name, "
-		"Object Group, Application Specific Information, Alternative Name, Link, Contact Information or custom attribute, which are indexed, or raise locate_scan_max", s->look_max);
+		"Object Group, Application Specific Information, Alternative Name, Link, Contact Information, PKCS#12 Friendly Name, Description, Comment or custom attribute, "
+		"which are indexed, or raise locate_scan_max", s->look_max);
 }
 
 static bool is_destroyed(enum object_state state)
