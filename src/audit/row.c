@@ -6,7 +6,6 @@
 #include "base/ct.h"
 #include "base/reader.h"
 #include "base/writer.h"
-#include "crypto/mac.h"
 #include "keyring/label.h"
 
 #define HEADER_OLD 1u
@@ -127,10 +126,8 @@ enum coffer_err audit_link(struct ring *ring, uint32_t generation, uint64_t seq,
 static enum coffer_err link_of(const char *label, struct ring *ring, const struct domain_id *domain, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],
 	struct view row, uint8_t out[static AUDIT_LINK_LEN])
 {
-	const struct secret *key;
 	uint8_t head[160];
 	struct writer w;
-	TRY(ring_subkey(ring, generation, SUBKEY_AUDIT, &key));
 	writer_init(&w, head, sizeof head);
 	label_write(&w, label);
 	writer_bytes(&w, view_of(domain->id, UUID_LEN));
@@ -141,7 +138,7 @@ static enum coffer_err link_of(const char *label, struct ring *ring, const struc
 	writer_u32(&w, (uint32_t)row.len);
 	TRY(writer_done(&w));
 	const struct view parts[] = { writer_view(&w), row };
-	return mac_hmac_sha256(secret_view(key), parts, 2, out);
+	return ring_hmac(ring, generation, SUBKEY_AUDIT, parts, 2, out);
 }
 
 enum coffer_err audit_link_of(struct ring *ring, const struct domain_id *domain, uint32_t generation, uint64_t seq, const uint8_t previous[static AUDIT_LINK_LEN],

@@ -7,25 +7,22 @@
 #include "base/cleanup.h"
 #include "base/reader.h"
 #include "base/writer.h"
-#include "crypto/mac.h"
 
 #define HEAD_LEN 6u /* table u8 | index u8 | length u32 */
 
 enum coffer_err record_token(struct ring *ring, uint32_t generation, enum store_table table, uint8_t index,
 	struct view value, uint8_t out[static STORE_TOKEN_LEN])
 {
-	const struct secret *key;
 	uint8_t head[HEAD_LEN], token[STORE_TOKEN_LEN];
 	struct writer w;
 	ENSURE(value.len <= UINT32_MAX, ERR_TOO_LARGE);
-	TRY(ring_subkey(ring, generation, SUBKEY_INDEX, &key));
 	writer_init(&w, head, sizeof head);
 	writer_u8(&w, (uint8_t)table);
 	writer_u8(&w, index);
 	writer_u32(&w, (uint32_t)value.len);
 	TRY(writer_done(&w));
 	const struct view parts[] = { writer_view(&w), value };
-	TRY(mac_hmac_sha256(secret_view(key), parts, 2, token));
+	TRY(ring_hmac(ring, generation, SUBKEY_INDEX, parts, 2, token));
 	memcpy(out, token, sizeof token);
 	return ERR_OK;
 }

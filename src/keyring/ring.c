@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/writer.h"
+#include "crypto/mac.h"
 #include "crypto/rng.h"
 #include "keyring/ring_internal.h"
 
@@ -13,6 +14,7 @@ struct entry {
 	struct secret *key;
 	struct secret *subkeys[SUBKEY_COUNT];   /* NULL until first used */
 	struct xaes_key *ciphers[SUBKEY_COUNT]; /* only those of records; NULL until first used */
+	struct mac_key *macs[SUBKEY_COUNT];     /* likewise, of what was the newest generation then */
 };
 
 /* Of a generation that left: its audit links can be checked for ever. */
@@ -43,6 +45,7 @@ static void entry_free(struct entry *e)
 {
 	for (unsigned i = 0; i < SUBKEY_COUNT; i++) {
 		xaes_key_free(e->ciphers[i]);
+		mac_key_free(e->macs[i]);
 		secret_free(e->subkeys[i]);
 	}
 	secret_free(e->key);
@@ -210,4 +213,21 @@ enum coffer_err ring_cipher(struct ring *ring, uint32_t generation, enum subkey 
 	if (!e->ciphers[which]) TRY(xaes_key_new(secret_bytes(subkey), &e->ciphers[which]));
 	*out = e->ciphers[which];
 	return ERR_OK;
+}
+
+/* The newest generation has nearly all of the work; the others of a long ring would take the arena for themselves. */
+static struct mac_key *mac_of(struct ring *ring, uint32_t generation, enum subkey which, const struct secret *subkey)
+{
+	struct entry *e = find(ring, generation);
+	if (!e || (!e->macs[which] && generation != ring_newest(ring))) return NULL;
+	if (!e->macs[which] && mac_key_new(secret_view(subkey), &e->macs[which]) != ERR_OK) return NULL;
+	return e->macs[which];
+}
+
+enum coffer_err ring_hmac(struct ring *ring, uint32_t generation, enum subkey which, const struct view *parts, size_t count, uint8_t out[static 32])
+{
+	const struct secret *subkey;
+	TRY(ring_subkey(ring, generation, which, &subkey));
+	struct mac_key *k = mac_of(ring, generation, which, subkey);
+	return k ? mac_key_make(k, parts, count, out) : mac_hmac_sha256(secret_view(subkey), parts, count, out);
 }

@@ -51,6 +51,9 @@ enum coffer_err ring_data_key(const struct ring *ring, uint32_t generation, cons
 /* A subkey (32 bytes), derived once and kept; borrowed while the ring lives. ERR_NOT_FOUND: no such generation. */
 enum coffer_err ring_subkey(struct ring *ring, uint32_t generation, enum subkey which, const struct secret **out) MUST_USE;
 
+/* HMAC-SHA-256 over the parts under a subkey. ERR_NOT_FOUND: no such generation. */
+enum coffer_err ring_hmac(struct ring *ring, uint32_t generation, enum subkey which, const struct view *parts, size_t count, uint8_t out[static 32]) MUST_USE;
+
 /* Where nonces of records come from, borrowed; NULL where memory is short: then each is drawn by itself (crypto/rng.h). */
 struct rng_pool *ring_nonces(struct ring *ring);
 

@@ -7,7 +7,6 @@
 #include "base/reader.h"
 #include "base/writer.h"
 #include "crypto/hash.h"
-#include "crypto/mac.h"
 #include "keyring/label.h"
 
 #define ROOT_SCHEMA 1u
@@ -24,10 +23,11 @@
 static const uint8_t no_entries[] = { 0, 0 };
 static const uint8_t root_header[] = { ROOT_SCHEMA }, root_header_flags[] = { ROOT_SCHEMA_FLAGS }, root_header_shared[] = { ROOT_SCHEMA_SHARED };
 
-static enum coffer_err anchor_key(struct ring *ring, uint32_t generation, uint32_t root_generation, const struct secret **out)
+/* Under the row's generation, or the root's where the ring has that no more. */
+static enum coffer_err anchor_hmac(struct ring *ring, uint32_t generation, uint32_t root_generation, const struct view *parts, size_t count, uint8_t out[static ROOT_SUM_LEN])
 {
-	enum coffer_err err = ring_subkey(ring, generation, SUBKEY_ANCHOR, out);
-	return err == ERR_NOT_FOUND ? ring_subkey(ring, root_generation, SUBKEY_ANCHOR, out) : err;
+	enum coffer_err err = ring_hmac(ring, generation, SUBKEY_ANCHOR, parts, count, out);
+	return err == ERR_NOT_FOUND ? ring_hmac(ring, root_generation, SUBKEY_ANCHOR, parts, count, out) : err;
 }
 
 /* T("root-row") and R up to its header's bytes. */
@@ -51,15 +51,13 @@ enum coffer_err root_entry(struct ring *ring, uint32_t root_generation, enum sto
 	uint8_t front[FRONT_MAX], between[4], digest[HASH_SHA256_LEN];
 	struct view index = row->index.len ? row->index : view_of(no_entries, sizeof no_entries);
 	struct writer w, b;
-	const struct secret *key;
-	TRY(anchor_key(ring, row->generation, root_generation, &key));
 	writer_init(&w, front, sizeof front);
 	TRY(write_front(ring_domain(ring), table, row, &w));
 	writer_init(&b, between, sizeof between);
 	writer_u32(&b, (uint32_t)index.len);
 	TRY(hash_sha256(row->body, digest));
 	const struct view parts[] = { writer_view(&w), row->header, writer_view(&b), index, view_of(digest, sizeof digest) };
-	return mac_hmac_sha256(secret_view(key), parts, sizeof parts / sizeof parts[0], out);
+	return anchor_hmac(ring, row->generation, root_generation, parts, sizeof parts / sizeof parts[0], out);
 }
 
 static void add(uint8_t to[static ROOT_SUM_LEN], const uint8_t what[static ROOT_SUM_LEN])

@@ -138,6 +138,27 @@ static void signatures_verify_and_changed_ones_do_not(void **state)
 	assert_err(sign_ed25519(small, message, signature), ERR_FIELD);
 }
 
+/* RFC 4231 test case 2, and messages of every length class in turns with it. */
+static void a_key_that_is_kept_makes_the_same_macs(void **state)
+{
+	AUTO(auto_mac_key_free) struct mac_key *k = NULL;
+	static uint8_t message[300];
+	const struct view known = view_str("what do ya want for nothing?");
+	uint8_t right[MAC_LEN], made[MAC_LEN];
+	(void)state;
+	assert_err(mac_key_new(view_of(NULL, 0), &k), ERR_FIELD);
+	assert_ok(mac_key_new(view_str("Jefe"), &k));
+	for (size_t len = 0; len <= sizeof message; len++) {
+		const struct view parts[] = { view_of(message, len / 3), view_of(NULL, 0), view_of(message + len / 3, len - len / 3) };
+		assert_ok(mac_key_make(k, &known, 1, made));
+		assert_hex(made, MAC_LEN, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+		assert_ok(mac_hmac_sha256(view_str("Jefe"), parts, 3, right));
+		assert_ok(mac_key_make(k, parts, 3, made));
+		assert_memory_equal(made, right, MAC_LEN);
+		memset(message, (int)len, sizeof message);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +168,7 @@ int main(void)
 		cmocka_unit_test(one_block_is_the_beginning_of_more),
 		cmocka_unit_test(subkeys_of_the_formats_page_come_out),
 		cmocka_unit_test(changed_macs_and_empty_keys_are_refused),
+		cmocka_unit_test(a_key_that_is_kept_makes_the_same_macs),
 		cmocka_unit_test(signatures_verify_and_changed_ones_do_not),
 	};
 	return cmocka_run_group_tests(tests, support_setup, NULL);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "crypto/mac.h"
 #include "keyring/ring.h"
 #include "unit/keyring/fixture.h"
 
@@ -144,6 +145,43 @@ static void the_fingerprint_is_the_frozen_one(void **state)
 }
 
 enum coffer_err __real_hash_sha256(struct view bytes, uint8_t *out);
+static void assert_hmac_is_right(struct ring *ring, uint32_t generation, enum subkey which)
+{
+	const struct view parts[] = { view_of((const uint8_t *)&generation, sizeof generation), view_str("message") };
+	const struct secret *subkey;
+	uint8_t right[MAC_LEN], made[MAC_LEN];
+	assert_int_equal(ring_subkey(ring, generation, which, &subkey), ERR_OK);
+	assert_int_equal(mac_hmac_sha256(secret_view(subkey), parts, 2, right), ERR_OK);
+	for (unsigned i = 0; i < 3; i++) {
+		memset(made, 0, sizeof made);
+		assert_int_equal(ring_hmac(ring, generation, which, parts, 2, made), ERR_OK);
+		assert_memory_equal(made, right, MAC_LEN);
+	}
+}
+
+/* By states that are kept for the newest generation, by the subkeys for the others. */
+static void macs_are_those_of_the_subkeys_as_generations_come_and_go(void **state)
+{
+	static const enum subkey all[] = { SUBKEY_INDEX, SUBKEY_ANCHOR, SUBKEY_AUDIT };
+	struct ring *ring = fixture_ring(1);
+	uint8_t made[MAC_LEN];
+	(void)state;
+	for (uint32_t newest = 1; newest <= 4; newest++) {
+		for (size_t turn = 0; turn < 2; turn++)
+			for (uint32_t g = newest > 2 ? newest - 1 : 1; g <= newest; g++)
+				for (size_t i = 0; i < 3; i++) assert_hmac_is_right(ring, g, all[i]);
+		if (newest > 2) ring_remove(ring, newest - 1);
+		if (newest > 2) assert_int_equal(ring_hmac(ring, newest - 1, SUBKEY_INDEX, NULL, 0, made), ERR_NOT_FOUND);
+		struct secret *key = rising_secret((uint8_t)newest, DATA_KEY_LEN);
+		assert_int_equal(ring_add(ring, newest + 1, &key), ERR_OK);
+		assert_hmac_is_right(ring, newest, SUBKEY_INDEX);
+	}
+	struct secret *audit = rising_secret(9, 32);
+	assert_int_equal(ring_add_audit(ring, 3, &audit), ERR_OK);
+	assert_hmac_is_right(ring, 3, SUBKEY_AUDIT);
+	ring_free(ring);
+}
+
 enum coffer_err __wrap_hash_sha256(struct view bytes, uint8_t *out);
 static enum coffer_err hash_fails;
 
@@ -177,6 +215,7 @@ int main(void)
 		cmocka_unit_test(generations_stand_in_rising_order),
 		cmocka_unit_test(bad_data_keys_stay_with_the_caller),
 		cmocka_unit_test(the_ring_is_bounded_and_subkeys_outlive_growth),
+		cmocka_unit_test(macs_are_those_of_the_subkeys_as_generations_come_and_go),
 		cmocka_unit_test(the_fingerprint_is_the_frozen_one),
 		cmocka_unit_test(a_fingerprint_that_is_not_computed_says_why),
 	};
