@@ -8,14 +8,16 @@
 #include "base/reader.h"
 #include "base/uuid.h"
 #include "crypto/hash.h"
+#include "crypto/rng.h"
 #include "keyring/label.h"
 #include "keyring/record.h"
 #include "keyring/rooted_store.h"
 
 #define SCHEMA 1u
 #define HEADER_LEN 9u /* schema u8, expires u64 */
-#define SWEEP_EVERY 16u
-#define SWEEP_BYTES (1024u * 1024u) /* of bodies: what is erased is written over, and that to the log */
+#define SWEEP_EVERY 16u /* records, and up to a quarter more or less */
+#define SWEEP_BYTES (1024u * 1024u) /* of bodies that are erased: they are written over, and that to the log */
+#define SWEEP_FIRST_LARGE 2u
 #define CLOCKS_APART_MS 3600000u /* of clients and nodes */
 #define SWEEP_FIRST 24u /* rows, more than come meanwhile, so that the end is reached; more when one of them has expired */
 
@@ -158,22 +160,34 @@ static enum coffer_err look(struct txn *txn, struct request_records *of, size_t 
 
 static void begin_behind(struct request_records *of, struct view id)
 {
-	memcpy(of->swept.at, id.ptr, id.len);
+	if (id.len) memcpy(of->swept.at, id.ptr, id.len);
 	of->swept.at[id.len] = 0;
 	of->swept.len = id.len + 1;
 }
 
 /* The next few rows: each may be a page from the disk, so a few tell whether it is worth more. */
-static enum coffer_err sweep_some(struct txn *txn, struct request_records *of, const struct store_row *newest)
+static enum coffer_err sweep(struct txn *txn, struct request_records *of, const struct store_row *newest, size_t rows)
 {
 	struct sweep s = { .now_ms = clock_date_s() * 1000 };
 	if (!of->swept.len) begin_behind(of, view_of(newest->id, newest->id_len));
-	TRY(look(txn, of, SWEEP_FIRST, &s));
+	TRY(look(txn, of, rows, &s));
 	if (s.end) begin_behind(of, view_of(NULL, 0)); /* from the first row on */
-	if (s.end && s.seen == 0) TRY(look(txn, of, SWEEP_FIRST, &s));
-	if (s.count && s.bytes < SWEEP_BYTES && !s.end) TRY(look(txn, of, REQUEST_RECORD_SWEEP - SWEEP_FIRST, &s));
+	if (s.end && s.seen == 0) TRY(look(txn, of, rows, &s));
+	if (s.count && s.bytes < SWEEP_BYTES && !s.end) TRY(look(txn, of, REQUEST_RECORD_SWEEP - rows, &s));
 	for (size_t i = 0; i < s.count; i++) TRY(store_erase(txn_store(txn), STORE_REQUEST, view_of(s.ids[i], sizeof s.ids[i])));
 	return ERR_OK;
+}
+
+/* Rows to look at now: with the first record and then about each sixteenth, so that no client can be in step. A large one pays for its own, as sixteen of them would be more than a sweep erases. */
+static size_t rows_to_sweep(struct request_records *of, size_t body_len)
+{
+	if (body_len * SWEEP_EVERY >= SWEEP_BYTES) return SWEEP_FIRST_LARGE;
+	if (of->until_sweep) {
+		of->until_sweep--;
+		return 0;
+	}
+	of->until_sweep = rng_around(SWEEP_EVERY) - 1;
+	return SWEEP_FIRST;
 }
 
 /* The first record under an id is put without a look whether there is one: hardly ever is there. */
@@ -225,5 +239,6 @@ enum coffer_err request_record_put(struct txn *txn, struct request_records *of, 
 	writer_view_u32(&w, answer.len <= REQUEST_RECORD_ANSWER_MAX ? answer : view_of(NULL, 0));
 	TRY(writer_done(&w));
 	TRY(put_row(txn, buf_view(&plain), &row));
-	return row.id[31] % SWEEP_EVERY ? ERR_OK : sweep_some(txn, of, &row); /* a byte of the digest */
+	size_t rows = rows_to_sweep(of, plain.len);
+	return rows ? sweep(txn, of, &row, rows) : ERR_OK;
 }

@@ -14,10 +14,11 @@
 /* SHA-256 of what is asked: operation and payload of every item. The header does not count (time stamp, size limits). */
 enum coffer_err request_record_digest(const struct kmip_request *request, uint8_t out[static 32]) MUST_USE;
 /* What is remembered of the table between requests; zeroes at the start, of the store lane.
- * Expired records are looked for round and round, 24 rows with one new one of sixteen, so that all of them have been looked at when twice as many have come. That begins behind a new record: behind the newest
+ * Expired records are looked for round and round, 24 rows with one new one of sixteen, and 2 with each that has 64 KiB or more, so that all of them have been looked at when twice as many have come. That begins behind a new record: behind the newest
  * where ids begin with times, and so with the oldest; anywhere where they are digests, for a process that hardly lives long enough to come round. */
 struct request_records {
 	struct store_place swept;
+	uint32_t until_sweep;     /* records */
 	uint64_t shared_since_ms; /* when this process first looked into a store that several nodes write; 0: it did not */
 };
 

@@ -95,6 +95,23 @@ static void copy_only_row(struct engine *e, struct copy *out)
 	assert_int_equal(out->row.id_len, 32);
 }
 
+/* "request-id" and "request-row" of tests/vectors/formats-v1.json, which docs/formats.md prints. */
+static void rows_have_the_known_answers(void **state)
+{
+	static const uint8_t known[] = { 0x1b, 0xda, 0xd6, 0x52, 0xff, 0x02, 0x2a, 0xf5, 0x9a, 0xfa, 0x70, 0x6c, 0x38, 0x2d, 0x46, 0x5f, 0xc2, 0xe2, 0xc4, 0x13, 0x69, 0x17,
+		0xa0, 0x4d, 0xfe, 0x71, 0xd5, 0x5f, 0xcf, 0x2d, 0x19, 0x93 };
+	struct fix *f = *state;
+	struct copy c;
+	uint8_t id[KMIP_REQUEST_ID_LEN], plain[32];
+	for (size_t i = 0; i < sizeof id; i++) id[i] = (uint8_t)(0x30 + i);
+	digest_of(f->ring, id, plain);
+	assert_memory_equal(plain, known, sizeof known);
+	put(&f->engine, id);
+	copy_only_row(&f->engine, &c);
+	assert_memory_equal(c.row.id, id, 6);
+	assert_memory_equal(c.row.id + 6, known, 26);
+}
+
 static void a_record_stands_where_its_request_says_when(void **state)
 {
 	struct fix *f = *state;
@@ -314,16 +331,39 @@ static void a_sweep_erases_a_bounded_number_of_bytes(void **state)
 	assert_int_equal(gone, 30);
 }
 
+/* Each pays for its own, however many come. */
+static void large_records_leave_as_fast_as_they_come(void **state)
+{
+	static uint8_t large[REQUEST_RECORD_ANSWER_MAX / 2];
+	static const size_t lens[] = { 1000, 60000, 70000, sizeof large };
+	for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+		struct fix *f = *state;
+		for (unsigned day = 0; day < 8; day++) {
+			for (unsigned n = 0; n < 60; n++) {
+				uint8_t id[KMIP_REQUEST_ID_LEN];
+				id_of_time(f, n, id);
+				put_answer(&f->engine, id, view_of(large, lens[i]));
+			}
+			assert_in_range(records(f), 60, 3 * 60 + 2 * REQUEST_RECORD_SWEEP);
+			f->now_s += REQUEST_RECORD_LIFE_S;
+		}
+		fix_stop(state);
+		assert_int_equal(fix_start(state), 0);
+	}
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, fix_start, fix_stop)
 	const struct CMUnitTest tests[] = {
+		T(rows_have_the_known_answers),
 		T(a_record_stands_where_its_request_says_when),
 		T(what_an_older_program_recorded_is_found),
 		T(records_of_other_days_leave_however_ids_are_made),
 		T(records_leave_also_where_a_process_makes_a_few_only),
 		T(a_row_that_cannot_be_read_keeps_none_of_the_others),
 		T(a_sweep_erases_a_bounded_number_of_bytes),
+		T(large_records_leave_as_fast_as_they_come),
 		cmocka_unit_test_setup_teardown(among_several_nodes_a_record_stands_under_its_digest, world_open, world_close),
 		cmocka_unit_test_setup_teardown(what_was_recorded_before_a_store_was_shared_is_found, world_open, world_close),
 		cmocka_unit_test_setup_teardown(a_request_of_the_time_since_is_looked_for_under_its_digest_alone, world_open, world_close),
