@@ -16,10 +16,10 @@
 #define SCHEMA 1u
 #define HEADER_LEN 9u /* schema u8, expires u64 */
 #define SWEEP_EVERY 16u /* records, and up to a quarter more or less */
-#define SWEEP_BYTES (1024u * 1024u) /* of bodies that are erased: they are written over, and that to the log */
-#define SWEEP_FIRST_LARGE 2u
-#define CLOCKS_APART_MS 3600000u /* of clients and nodes */
 #define SWEEP_FIRST 24u /* rows, more than come meanwhile, so that the end is reached; more when one of them has expired */
+#define SWEEP_FIRST_LARGE 2u /* likewise, with each large record */
+#define SWEEP_BYTES (1024u * 1024u) /* of bodies that are erased: they are written over, and that to the log */
+#define CLOCKS_APART_MS 3600000u /* of clients and nodes */
 
 enum coffer_err request_record_digest(const struct kmip_request *request, uint8_t out[static 32])
 {

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "crypto/mac.h"
+#include "crypto/rng.h"
+#include "keyring/record.h"
 #include "keyring/ring.h"
 #include "unit/keyring/fixture.h"
 
@@ -182,6 +184,46 @@ static void macs_are_those_of_the_subkeys_as_generations_come_and_go(void **stat
 	ring_free(ring);
 }
 
+enum coffer_err __real_mac_key_new(struct view key, struct mac_key **out);
+enum coffer_err __wrap_mac_key_new(struct view key, struct mac_key **out);
+struct rng_pool *__real_rng_pool_new(void);
+struct rng_pool *__wrap_rng_pool_new(void);
+static enum coffer_err mac_key_fails;
+static bool pool_fails;
+
+enum coffer_err __wrap_mac_key_new(struct view key, struct mac_key **out)
+{
+	return mac_key_fails ? mac_key_fails : __real_mac_key_new(key, out);
+}
+
+struct rng_pool *__wrap_rng_pool_new(void)
+{
+	return pool_fails ? NULL : __real_rng_pool_new();
+}
+
+/* What is kept only saves time. */
+static void without_memory_for_what_is_kept_macs_and_nonces_are_made_all_the_same(void **state)
+{
+	static const enum coffer_err errs[] = { ERR_MEMORY, ERR_CRYPTO, ERR_OK };
+	struct ring *ring = fixture_ring(1);
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		mac_key_fails = errs[i];
+		assert_hmac_is_right(ring, 1, SUBKEY_ANCHOR);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		struct store_row row = { .id_len = 1, .version = 1, .header = view_str("h") };
+		AUTO_BUF struct buf body = BUF_EMPTY;
+		AUTO_BUF struct buf plain = BUF_EMPTY;
+		pool_fails = i == 0;
+		assert_int_equal(ring_nonces(ring) == NULL, pool_fails);
+		assert_int_equal(record_seal(ring, STORE_DOMAIN, view_str("text"), &row, &body), ERR_OK);
+		assert_int_equal(record_open(ring, STORE_DOMAIN, &row, &plain), ERR_OK);
+		assert_true(view_equal_str(buf_view(&plain), "text"));
+	}
+	ring_free(ring);
+}
+
 enum coffer_err __wrap_hash_sha256(struct view bytes, uint8_t *out);
 static enum coffer_err hash_fails;
 
@@ -216,6 +258,7 @@ int main(void)
 		cmocka_unit_test(bad_data_keys_stay_with_the_caller),
 		cmocka_unit_test(the_ring_is_bounded_and_subkeys_outlive_growth),
 		cmocka_unit_test(macs_are_those_of_the_subkeys_as_generations_come_and_go),
+		cmocka_unit_test(without_memory_for_what_is_kept_macs_and_nonces_are_made_all_the_same),
 		cmocka_unit_test(the_fingerprint_is_the_frozen_one),
 		cmocka_unit_test(a_fingerprint_that_is_not_computed_says_why),
 	};
