@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/ct.h"
 #include "client/message.h"
+#include "client/portion.h"
 #include "kmip/alike.h"
 
 #define MESSAGE_BYTES (15u * 1024u)     /* of a message with several operations, at most */
@@ -11,7 +12,7 @@
 #define GATHER_COUNT MESSAGE_ITEMS      /* so many operations, or … */
 #define GATHER_MIN MESSAGE_BYTES        /* … so many bytes go out when they are half of what is under way, so that the daemon has work while the next ones are gathered; */
 #define GATHER_COUNT_MAX (2 * MESSAGE_ITEMS) /* and so many, or … */
-#define GATHER_MAX (64u * 1024u)        /* … so many bytes, always: one wake of the daemon for all of them */
+#define GATHER_MAX PORTION_MIN           /* … so many bytes, always: one wake of the daemon for all of them, and one block of the kernel's */
 #define GATHER_BUFFER (GATHER_MAX + MESSAGE_BYTES)
 #define ANSWER_OVERHEAD 1024u           /* bytes of an answer besides its result, or of a refusal with its sentence */
 

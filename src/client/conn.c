@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/ct.h"
 #include "client/descriptor.h"
+#include "client/portion.h"
 #include "client/ring.h"
 #include "ttlv/ttlv.h"
 
@@ -172,29 +173,40 @@ void conn_leave_request(struct coffer *c)
 	c->aside = view_of(NULL, 0);
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 static struct iovec part_of(const uint8_t *ptr, size_t from, size_t to)
 {
 	union { const uint8_t *in; void *out; } base = { .in = ptr + from }; /* iovec has no const */
 	return (struct iovec){ base.out, to - from };
 }
 
-/* The rest of the request: before, aside, behind. */
-static ssize_t send_rest(struct coffer *c, size_t sent, size_t len)
+/* The bytes of the request from `from` to `to`: before, aside, behind. */
+static ssize_t send_part(struct coffer *c, size_t from, size_t to)
 {
 	struct iovec parts[3];
 	size_t at = c->aside_at, end = at + c->aside.len, count = 0;
-	if (c->aside.len == 0) return send(c->fd, c->out.ptr + sent, len - sent, MSG_NOSIGNAL);
-	if (sent < at) parts[count++] = part_of(c->out.ptr, sent, at);
-	if (sent < end) parts[count++] = part_of(c->aside.ptr, sent > at ? sent - at : 0, c->aside.len);
-	if (end < len) parts[count++] = part_of(c->out.ptr, sent > end ? sent : end, len);
+	if (c->aside.len == 0) return send(c->fd, c->out.ptr + from, to - from, MSG_NOSIGNAL);
+	if (from < at) parts[count++] = part_of(c->out.ptr, from, smaller(at, to));
+	if (from < end && at < to) parts[count++] = part_of(c->aside.ptr, from > at ? from - at : 0, smaller(end, to) - at);
+	if (end < to) parts[count++] = part_of(c->out.ptr, from > end ? from : end, to);
 	return sendmsg(c->fd, &(struct msghdr){ .msg_iov = parts, .msg_iovlen = count }, MSG_NOSIGNAL);
+}
+
+/* Where others are under way the daemon is awake, and is not waited for after each: then it is the kernel's memory that counts, else one wake. */
+static size_t next_part(const struct coffer *c, size_t len)
+{
+	return c->ahead > 1 ? portion_of(len) : len;
 }
 
 enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)
 {
 	size_t sent = 0;
 	while (sent < len) {
-		ssize_t n = send_rest(c, sent, len);
+		ssize_t n = send_part(c, sent, sent + next_part(c, len - sent));
 		if (n > 0) {
 			sent += (size_t)n;
 			continue;
