@@ -18,7 +18,7 @@ def measure(bench):
     if bench.quick:
         common += ["--rounds", 1, "--ms", 15, "--settle-ms", 1, "--sizes", "256,4096", "--flight", "1,16"]
     else:
-        common += ["--rounds", 5, "--ms", 200]
+        common += ["--rounds", 7, "--ms", 200]
     for table in ("sealed", "kmip"):
         bench.lines([bench.program("bench_small"), "--table", table, *common])
         if not bench.quick:  # how near to a million
