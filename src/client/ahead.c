@@ -12,7 +12,7 @@
 #define GATHER_COUNT MESSAGE_ITEMS      /* so many operations, or … */
 #define GATHER_MIN MESSAGE_BYTES        /* … so many bytes go out when they are half of what is under way, so that the daemon has work while the next ones are gathered; */
 #define GATHER_COUNT_MAX (2 * MESSAGE_ITEMS) /* and so many, or … */
-#define GATHER_MAX PORTION_MIN           /* … so many bytes, always: one wake of the daemon for all of them, and one block of the kernel's */
+#define GATHER_MAX PORTION_MIN           /* … as soon as there are so many bytes, always: one wake of the daemon for all of them, and mostly one block of the kernel's */
 #define GATHER_BUFFER (GATHER_MAX + MESSAGE_BYTES)
 #define ANSWER_OVERHEAD 1024u           /* bytes of an answer besides its result, or of a refusal with its sentence */
 

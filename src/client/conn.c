@@ -196,10 +196,10 @@ static ssize_t send_part(struct coffer *c, size_t from, size_t to)
 	return sendmsg(c->fd, &(struct msghdr){ .msg_iov = parts, .msg_iovlen = count }, MSG_NOSIGNAL);
 }
 
-/* Where others are under way the daemon is awake, and is not waited for after each: then it is the kernel's memory that counts, else one wake. */
+/* Where others are under way already the daemon is awake, and is not waited for after each: then it is the kernel's memory that counts, else one wake. */
 static size_t next_part(const struct coffer *c, size_t len)
 {
-	return c->ahead > 1 ? portion_of(len) : len;
+	return c->ahead > c->queue.gathered ? portion_of(len) : len;
 }
 
 enum coffer_status conn_send(struct coffer *c, size_t len, uint64_t deadline_ms)

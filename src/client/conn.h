@@ -101,7 +101,7 @@ enum coffer_status conn_fail(struct coffer *c, enum coffer_status status, const 
 enum coffer_status conn_refuse(struct coffer *c, enum coffer_status status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 enum coffer_status conn_status_of(enum coffer_err err);
 
-#define CONN_ASIDE_MIN (24u * 1024u) /* bytes that are worth it: two smaller ones go together, which is worth more */
+#define CONN_ASIDE_MIN (18u * 1024u) /* bytes that are worth it: two of 16 KiB go together, which is worth more */
 
 /* A Byte String of the request that `w` writes into c->out; a long one stays where it is and is sent from there. The call that takes it sends it. */
 void conn_put_bytes(struct coffer *c, struct writer *w, uint32_t tag, struct view bytes);

@@ -6,7 +6,7 @@
  * that is in no cache (docs/performance.md, "Where a small request's time goes"). The daemon's answers are gathered, so nearly all of them stand in whole blocks;
  * what is sent ahead should as well.
  *
- * Nothing but speed depends on it, and a kernel that does otherwise costs a system call more for each 64 KiB. Pure functions. */
+ * Nothing but speed depends on it, and a kernel that does otherwise costs two system calls more for each send. Pure functions. */
 #ifndef COFFER_CLIENT_PORTION_H
 #define COFFER_CLIENT_PORTION_H
 

@@ -11,7 +11,7 @@
 #include "client/message.h"
 #include "unit/client/pair.h"
 
-#define LONGEST 20000u
+#define LONGEST (CONN_ASIDE_MIN + 4096u)
 
 static unsigned random_state;
 static uint8_t data[LONGEST];
