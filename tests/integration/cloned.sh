@@ -83,7 +83,7 @@ kill_node "$copy"
 rm -f "$copy/monitor.pid" "$three/monitor.pid" "$three/cofferd.pid"
 run "$three"
 within 20 "accepted: the original, started anew, stays closed" is 3 .state fault
-check "accepted: there" at 3 node accept node-3
+within 20 "accepted: there, however often another node comes between" at 3 node accept node-3
 within 30 "accepted: the original is open" is 3 .state open
 check "accepted: and makes a key" at 3 key create after
 for n in 1 2; do tells "accepted, node $n" 1 node_cloned cleared . "$(field $n .node)"; done
